@@ -1,0 +1,72 @@
+"""Cache folders, atomic writes, and SHA-256 checks."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from emotone.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK = 1 << 20  # bytes read at a time while hashing
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be computed again: `$EMOTONE_CACHE`, or the platform's cache folder."""
+    given = os.environ.get("EMOTONE_CACHE")
+    if given:
+        return Path(given)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("emotone", appauthor=False))
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex; memory does not grow with the file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[bytes] | IO[str]]:
+    """Write a file that is either whole or not there: a temporary name beside it, synced, then renamed.
+
+    Folders on the way are made. A failure inside the block leaves what was at `path` before.
+
+    Raises:
+        OutputError: the folder can't be made or written to.
+
+    """
+    handle = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OutputError(f"can't write {path}: {error.strerror or error}; choose a folder that can be written to") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w" if text else "wb", encoding="utf-8" if text else None, newline="" if text else None) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results are ordinary ones
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

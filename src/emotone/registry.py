@@ -1,0 +1,54 @@
+"""Find the members of a package by file: a new file is registered, there is no list to edit.
+
+A member is a module of the package whose name does not start with an underscore and that defines the attribute
+the registry looks for (`CORPUS`, `NET`, `FEATURE` ...). Listing names imports nothing heavy by itself; `get` imports one module.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar, cast
+
+from emotone.errors import unknown_name
+
+Member = TypeVar("Member")
+
+
+@dataclass(frozen=True)
+class Registry(Generic[Member]):
+    """The members of `package`, each the attribute `attribute` of a module named after it.
+
+    Attributes:
+        kind: what a member is called in messages, e.g. "corpus".
+        package: dotted name of the package that holds one file per member.
+        attribute: the module attribute that is the member.
+        helpers: modules of the package that are no members.
+
+    """
+
+    kind: str
+    package: str
+    attribute: str
+    helpers: frozenset[str] = frozenset()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every member's name, sorted; underscores of file names become hyphens."""
+        package = importlib.import_module(self.package)
+        found = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
+        members = (name for name in found if not name.startswith("_") and name not in self.helpers)
+        return tuple(sorted(name.replace("_", "-") for name in members))
+
+    def get(self, name: str) -> Member:
+        """Return the member called `name`; raise `UnknownNameError` with the nearest one otherwise."""
+        if name not in self.names:
+            raise unknown_name(self.kind, name, self.names)
+        module = importlib.import_module(f"{self.package}.{name.replace('-', '_')}")
+        return cast("Member", getattr(module, self.attribute))
+
+    def all(self) -> dict[str, Member]:
+        """Return every member by name."""
+        return {name: self.get(name) for name in self.names}
