@@ -11,7 +11,7 @@ import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from emotone.errors import ConfigError, MissingFileError, unknown_name
+from emotone.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: it is not UTF-8 text") from error
     except OSError as error:
-        raise MissingFileError(f"can't read {path}: {error.strerror or error}") from error
+        raise ConfigError(f"can't read {path}: {error.strerror or error}") from error
 
 
 def from_mapping(cls: type[Spec], values: Mapping[str, Any], *, where: str) -> Spec:

@@ -1,0 +1,1 @@
+"""Augmentations: drawing parameters apart from applying them; every draw takes a generator."""

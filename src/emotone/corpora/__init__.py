@@ -1,0 +1,1 @@
+"""Emotional speech corpora, one file each, found by name."""

@@ -1,0 +1,1 @@
+"""System x protocol -> predictions table -> scores."""

@@ -1,0 +1,1 @@
+"""Prediction of files, folders and streams, and the formats it is written in."""

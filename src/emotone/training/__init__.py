@@ -1,0 +1,1 @@
+"""Batches, the training loop, and checkpoints from which a run resumes exactly."""
