@@ -137,4 +137,6 @@ def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
         decoding mp4 needs the package 'av'; install it with: pip install 'emotone[media]'
 
     """
-    return MissingExtraError(f"{purpose} needs the package '{package}'; install it with: pip install 'emotone[{extra}]'")
+    return MissingExtraError(
+        f"{purpose} needs the package '{package}'; install it with: pip install 'emotone[{extra}]'"
+    )

@@ -51,10 +51,14 @@ def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[bytes] | IO[s
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise OutputError(f"can't write {path}: {error.strerror or error}; choose a folder that can be written to") from error
+        raise OutputError(
+            f"can't write {path}: {error.strerror or error}; choose a folder that can be written to"
+        ) from error
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w" if text else "wb", encoding="utf-8" if text else None, newline="" if text else None) as stream:
+        with os.fdopen(
+            handle, "w" if text else "wb", encoding="utf-8" if text else None, newline="" if text else None
+        ) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
