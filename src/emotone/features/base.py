@@ -1,0 +1,52 @@
+"""What every front end is: a frozen spec, and a computation in NumPy that training and prediction share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from emotone.registry import Registry
+
+if TYPE_CHECKING:
+    from emotone.types import Array, Hertz, Seconds
+
+
+@runtime_checkable
+class Feature(Protocol):
+    """A front end that gives one row per hop, each from its own stretch of samples only.
+
+    Rows depend on no other row: computing a signal in pieces that overlap by `window - hop` samples gives the
+    rows of the whole, within the rounding of float32. Streaming, batches and caches rest on that.
+
+    Attributes:
+        rate: hertz that the signal must have.
+        window: samples that one row sees.
+        hop: samples between rows.
+
+    """
+
+    @property
+    def rate(self) -> Hertz: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def hop(self) -> int: ...
+    @property
+    def dimension(self) -> int:
+        """Values per row."""
+        ...
+
+    @property
+    def hop_seconds(self) -> Seconds:
+        """Seconds between rows."""
+        ...
+
+    def frames(self, samples: int) -> int:
+        """Return the number of rows for a signal of `samples` samples."""
+        ...
+
+    def compute(self, signal: Array) -> Array:
+        """Return rows [time, dimension] float32 of a signal [time] at `rate`."""
+        ...
+
+
+FEATURES: Registry[type[Feature]] = Registry("feature", "emotone.features", "FEATURE", frozenset({"base", "store"}))

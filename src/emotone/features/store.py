@@ -1,0 +1,157 @@
+"""What a front end computed, kept on disk by content: a recording is decoded and transformed once.
+
+The key of an entry is the SHA-256 of the recording's bytes, the stretch that was used, and the front end's
+name and settings. A renamed or copied recording finds its entry; a changed one does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.audio.read import read
+from emotone.config import signature
+from emotone.errors import AudioError
+from emotone.files import atomic_write, cache_dir, sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from _typeshed import DataclassInstance
+
+    from emotone.features.base import Feature
+    from emotone.types import Array, Utterance
+
+CHUNK = 16  # recordings per task of a worker: few enough for a lively progress display
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A recording whose features could not be computed, and why."""
+
+    key: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Features [time, dimension] by `Utterance.key`, and the recordings that failed."""
+
+    features: dict[str, Array]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features of utterances, computed at most once per content.
+
+    Attributes:
+        name: registry name of the front end.
+        spec: its frozen settings.
+        folder: where entries lie; None for `features` in the cache folder.
+
+    """
+
+    name: str
+    spec: Feature
+    folder: Path | None = None
+
+    def get(self, utterance: Utterance) -> Array:
+        """Return the features [time, dimension] float32 of an utterance.
+
+        Raises:
+            AudioError: the recording can't be used.
+
+        """
+        entry = self._entry(utterance)
+        if entry.exists():
+            try:
+                return _load(entry)
+            except (ValueError, EOFError, OSError):
+                entry.unlink(missing_ok=True)  # a damaged entry is computed again
+        signal, _ = read(utterance.path, rate=self.spec.rate, start=utterance.start, end=utterance.end)
+        features = self.spec.compute(signal)
+        with atomic_write(entry) as stream:
+            np.save(stream, features, allow_pickle=False)
+        return features
+
+    def extract(
+        self,
+        utterances: Sequence[Utterance],
+        *,
+        workers: int = 1,
+        progress: Callable[[int], None] | None = None,
+    ) -> Extracted:
+        """Return the features of many utterances; a recording that fails is listed and stops nothing.
+
+        Args:
+            utterances: keys must be unique.
+            workers: processes; 1 stays in this one.
+            progress: called with the number of utterances done since the last call.
+
+        """
+        chunks = [utterances[start : start + CHUNK] for start in range(0, len(utterances), CHUNK)]
+        features: dict[str, Array] = {}
+        problems: list[Problem] = []
+
+        def collect(chunk: Sequence[Utterance], results: list[Array | Problem]) -> None:
+            for utterance, result in zip(chunk, results, strict=True):
+                if isinstance(result, Problem):
+                    problems.append(result)
+                else:
+                    features[utterance.key] = result
+            if progress is not None:
+                progress(len(chunk))
+
+        if workers <= 1 or len(chunks) < 2:
+            for chunk in chunks:
+                collect(chunk, self._get_many(chunk))
+        else:
+            # spawn, not fork: a forked child of a process that runs torch's threads can deadlock.
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                for chunk, results in zip(chunks, pool.map(self._get_many, chunks), strict=True):
+                    collect(chunk, results)
+        return Extracted(features, tuple(problems))
+
+    def _get_many(self, utterances: Sequence[Utterance]) -> list[Array | Problem]:
+        results: list[Array | Problem] = []
+        for utterance in utterances:
+            try:
+                results.append(self.get(utterance))
+            except AudioError as error:
+                results.append(Problem(utterance.key, error.code, str(error)))
+        return results
+
+    def _entry(self, utterance: Utterance) -> Path:
+        from emotone.errors import MissingFileError
+
+        try:
+            content = sha256_file(utterance.path)
+        except OSError as error:
+            raise MissingFileError(f"{utterance.path}: can't be read: {error.strerror or error}") from error
+        stretch = f"{content}:{utterance.start!r}:{utterance.end!r}"
+        key = hashlib.sha256(stretch.encode()).hexdigest()
+        folder = self.folder if self.folder is not None else cache_dir() / "features"
+        return folder / f"{self.name}-{signature(_settings(self.spec))}" / key[:2] / f"{key}.npy"
+
+
+def _settings(spec: Feature) -> DataclassInstance:
+    import dataclasses
+
+    if not dataclasses.is_dataclass(spec) or isinstance(spec, type):
+        raise TypeError(f"a front end's settings must be a frozen dataclass, not {type(spec).__name__}")
+    return spec
+
+
+def _load(entry: Path) -> Array:
+    loaded: Array = np.load(entry, allow_pickle=False)
+    os.utime(entry)  # recently used, for whoever tidies the cache
+    return loaded
