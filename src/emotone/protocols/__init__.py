@@ -1,1 +1,13 @@
-"""Who is trained on and who is tested: folds, and a report of what they share."""
+"""Named, versioned ways to divide utterances into folds, and the audit of what training and test parts share.
+
+Example:
+    >>> from emotone.protocols import protocol
+    >>> protocol("speaker-folds-5").speaker_independent
+    True
+
+"""
+
+from emotone.protocols.base import Protocol
+from emotone.protocols.folds import NAMES, protocol
+
+__all__ = ["NAMES", "Protocol", "protocol"]
