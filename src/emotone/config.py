@@ -1,4 +1,4 @@
-"""Frozen dataclasses to and from TOML; an unknown key is an error with a suggestion; `signature` names what changes a result."""
+"""Frozen dataclasses to and from TOML: unknown keys are errors, `signature` names what changes a result."""
 
 from __future__ import annotations
 

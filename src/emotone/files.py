@@ -7,12 +7,13 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Literal, overload
 
 from emotone.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 CHUNK = 1 << 20  # bytes read at a time while hashing
 
@@ -36,8 +37,12 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+@overload
+def atomic_write(path: Path) -> AbstractContextManager[IO[bytes]]: ...
+@overload
+def atomic_write(path: Path, *, text: Literal[True]) -> AbstractContextManager[IO[str]]: ...
 @contextlib.contextmanager
-def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[bytes] | IO[str]]:
+def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[Any]]:
     """Write a file that is either whole or not there: a temporary name beside it, synced, then renamed.
 
     Folders on the way are made. A failure inside the block leaves what was at `path` before.

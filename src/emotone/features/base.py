@@ -16,20 +16,23 @@ class Feature(Protocol):
 
     Rows depend on no other row: computing a signal in pieces that overlap by `window - hop` samples gives the
     rows of the whole, within the rounding of float32. Streaming, batches and caches rest on that.
-
-    Attributes:
-        rate: hertz that the signal must have.
-        window: samples that one row sees.
-        hop: samples between rows.
-
     """
 
     @property
-    def rate(self) -> Hertz: ...
+    def rate(self) -> Hertz:
+        """Hertz that the signal must have."""
+        ...
+
     @property
-    def window(self) -> int: ...
+    def window(self) -> int:
+        """Samples that one row sees."""
+        ...
+
     @property
-    def hop(self) -> int: ...
+    def hop(self) -> int:
+        """Samples between rows."""
+        ...
+
     @property
     def dimension(self) -> int:
         """Values per row."""

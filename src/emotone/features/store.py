@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from _typeshed import DataclassInstance
-
     from emotone.features.base import Feature
     from emotone.types import Array, Utterance
 
@@ -140,15 +138,7 @@ class FeatureStore:
         stretch = f"{content}:{utterance.start!r}:{utterance.end!r}"
         key = hashlib.sha256(stretch.encode()).hexdigest()
         folder = self.folder if self.folder is not None else cache_dir() / "features"
-        return folder / f"{self.name}-{signature(_settings(self.spec))}" / key[:2] / f"{key}.npy"
-
-
-def _settings(spec: Feature) -> DataclassInstance:
-    import dataclasses
-
-    if not dataclasses.is_dataclass(spec) or isinstance(spec, type):
-        raise TypeError(f"a front end's settings must be a frozen dataclass, not {type(spec).__name__}")
-    return spec
+        return folder / f"{self.name}-{signature(self.spec)}" / key[:2] / f"{key}.npy"
 
 
 def _load(entry: Path) -> Array:

@@ -1,0 +1,39 @@
+"""What every augmentation is: parameters are drawn from a generator, apart from being applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from emotone.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from emotone.types import Array
+
+
+class Augmentation(Protocol):
+    """A frozen dataclass of ranges. Works on log-mel features [time, bands] and never changes its argument."""
+
+    title: ClassVar[str]
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Any:
+        """Return the parameters of one application to features of `shape` [time, bands]."""
+        ...
+
+    def apply(self, features: Array, drawn: Any) -> Array:
+        """Return the changed copy [time, bands]; with equal parameters, equal output."""
+        ...
+
+
+AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
+    "augmentation", "emotone.augment", "AUGMENTATION", frozenset({"base"})
+)
+
+
+def augment(features: Array, augmentations: tuple[Augmentation, ...], rng: np.random.Generator) -> Array:
+    """Return features [time, bands] after each augmentation in turn, with parameters drawn from `rng`."""
+    for augmentation in augmentations:
+        shape = (features.shape[0], features.shape[1])
+        features = augmentation.apply(features, augmentation.draw(rng, shape))
+    return features

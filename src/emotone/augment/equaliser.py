@@ -1,0 +1,42 @@
+"""Another microphone: a smooth random curve over the bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from emotone.types import Array
+
+DECIBEL = np.log(10) / 10  # one decibel of power, in natural logarithm
+
+
+@dataclass(frozen=True)
+class Equaliser:
+    """Gains at equally spaced points of the mel scale, joined by straight lines.
+
+    Attributes:
+        points: where gains are drawn.
+        decibels: standard deviation of each gain.
+
+    """
+
+    title: ClassVar[str] = "smooth random gain over bands"
+
+    points: int = 5
+    decibels: float = 4.0
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        """Return one gain per band, in natural logarithm of power."""
+        gains = rng.normal(0, self.decibels * DECIBEL, self.points)
+        where = np.linspace(0, self.points - 1, shape[1])
+        return np.interp(where, np.arange(self.points), gains).astype(np.float32)
+
+    def apply(self, features: Array, drawn: Array) -> Array:
+        """Return features with the gains added."""
+        return features + drawn
+
+
+AUGMENTATION = Equaliser

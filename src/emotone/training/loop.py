@@ -1,0 +1,263 @@
+"""The training loop: deterministic from its seed, resumed exactly, stopped early where asked."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from emotone.errors import RunError
+from emotone.features.windows import window_starts
+from emotone.training.batches import Batch, Examples, epoch_batches, pad, steps_per_epoch
+from emotone.training.checkpoint import Checkpoint, Epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from emotone.augment.base import Augmentation
+    from emotone.nets.modules import LengthAware
+    from emotone.training.settings import TrainingSettings
+    from emotone.types import Array
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: the data, and what belongs to it.
+
+    Attributes:
+        train: examples to learn from.
+        development: examples that choose the epoch; may be empty.
+        hop_seconds: seconds per frame of the features.
+        window: frames judged at a time when the development part is scored.
+        hop: frames between those windows.
+        signature: names what changes the result; guards the checkpoint.
+        seed: of every draw.
+
+    """
+
+    train: Examples
+    development: Examples
+    hop_seconds: float
+    window: int
+    hop: int
+    signature: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The kept weights (loaded into the net), the history, and the epoch they are from."""
+
+    history: tuple[Epoch, ...]
+    best: int
+
+
+def train(
+    build: Callable[[], LengthAware],
+    task: Task,
+    settings: TrainingSettings,
+    *,
+    augmentations: tuple[Augmentation, ...] = (),
+    checkpoint: Path | None = None,
+    progress: Callable[[Epoch], None] | None = None,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> tuple[LengthAware, Trained]:
+    """Return a trained net in eval mode and what happened.
+
+    Equal arguments give bit-equal weights on the same machine with the same number of threads, whether the
+    training was interrupted or not: every epoch draws from generators seeded with (seed, epoch).
+
+    Args:
+        build: makes the net with fresh weights from torch's generator.
+        task: data and seed.
+        settings: see `TrainingSettings`.
+        augmentations: applied to each crop.
+        checkpoint: where the state is kept after each epoch; an existing one is gone on from.
+        progress: called after each epoch, also once for each that a checkpoint brings.
+        on_batch: called with (done, total) batches of the current epoch.
+
+    Raises:
+        RunError: no examples, an unusable checkpoint, or a loss that is no longer finite.
+
+    """
+    if len(task.train) == 0:
+        raise RunError("there is nothing to train on: the training part is empty")
+    with _deterministic():
+        torch.manual_seed(task.seed)
+        run = _Run(build(), task, settings, augmentations)
+        if checkpoint is not None and checkpoint.exists():
+            run.restore(Checkpoint.load(checkpoint, signature=task.signature))
+            for epoch in run.history if progress is not None else ():
+                progress(epoch)  # type: ignore[misc]
+        while not run.finished:
+            epoch = run.epoch(on_batch)
+            if checkpoint is not None:
+                run.checkpoint().save(checkpoint)
+            if progress is not None:
+                progress(epoch)
+        run.net.load_state_dict(run.best_weights)
+    return run.net.eval(), Trained(tuple(run.history), run.best)
+
+
+class _Run:
+    """The state of one training between epochs."""
+
+    def __init__(
+        self, net: LengthAware, task: Task, settings: TrainingSettings, augmentations: tuple[Augmentation, ...]
+    ) -> None:
+        self.net = net
+        self.task = task
+        self.settings = settings
+        self.augmentations = augmentations
+        averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
+        self.optimizer = torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.history: list[Epoch] = []
+        self.best = 0
+        self.best_weights: dict[str, Tensor] = {}
+
+    @property
+    def finished(self) -> bool:
+        done, patience = len(self.history), self.settings.patience
+        return done >= self.settings.epochs or (patience > 0 and done - self.best >= patience)
+
+    def epoch(self, on_batch: Callable[[int, int], None] | None) -> Epoch:
+        started = time.monotonic()
+        number = len(self.history) + 1
+        torch.manual_seed(_seed(self.task.seed, number))  # dropout
+        rng = np.random.default_rng([self.task.seed, number])
+        steps = steps_per_epoch(len(self.task.train), self.settings.batch)
+        batches = epoch_batches(
+            self.task.train,
+            batch=self.settings.batch,
+            crop=round(self.settings.crop / self.task.hop_seconds),
+            balance=self.settings.balance,
+            augmentations=self.augmentations,
+            rng=rng,
+        )
+        self.net.train()
+        total = 0.0
+        for done, batch in enumerate(batches, start=1):
+            total += self._step(batch, (number - 1) * steps + done - 1, steps * self.settings.epochs)
+            if on_batch is not None:
+                on_batch(done, steps)
+        if not math.isfinite(total):
+            raise RunError(f"the loss is not finite in epoch {number}: lower training.learning_rate")
+        kept: Any = self.average.module if self.settings.average > 0 else self.net
+        score = development_score(kept, self.task)
+        epoch = Epoch(number, total / steps, score, time.monotonic() - started)
+        scores = [past.score for past in self.history[: self.best] if past.score is not None]
+        if score is None or not scores or score > max(scores):
+            self.best = number
+            self.best_weights = {name: value.clone() for name, value in kept.state_dict().items()}
+        self.history.append(epoch)
+        return epoch
+
+    def _step(self, batch: Batch, step: int, steps: int) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * schedule(step, steps, warmup=self.settings.warmup)
+        logits = self.net(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+        loss = self.loss(logits, torch.from_numpy(batch.labels))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        if self.settings.average > 0:
+            self.average.update_parameters(self.net)
+        return float(loss.detach())
+
+    def checkpoint(self) -> Checkpoint:
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        return Checkpoint(self.task.signature, tuple(self.history), self.best, tensors)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        self.net.load_state_dict(checkpoint.part("net"))
+        self.average.load_state_dict(checkpoint.part("average"))
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in checkpoint.part("optimizer").items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.best_weights = checkpoint.part("best")
+        self.history = list(checkpoint.history)
+        self.best = checkpoint.best
+
+
+def schedule(step: int, steps: int, *, warmup: float) -> float:
+    """Return the share of the peak learning rate at a step: linear up, then a half cosine down to 0.
+
+    Example:
+        >>> [round(schedule(step, 10, warmup=0.2), 2) for step in (0, 1, 2, 6, 10)]
+        [0.5, 1.0, 1.0, 0.5, 0.0]
+
+    """
+    rising = warmup * steps
+    if step < rising:
+        return min(1.0, (step + 1) / rising)
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
+
+
+def development_score(net: nn.Module, task: Task) -> float | None:
+    """Return the unweighted average recall, averaged over corpora, of clips judged as in prediction; None if empty."""
+    examples = task.development
+    if len(examples) == 0:
+        return None
+    net.eval()
+    predicted = np.array(
+        [np.argmax(window_probabilities(net, item, task).mean(axis=0)) for item in examples.features], np.int64
+    )
+    scores = []
+    for corpus in np.unique(examples.corpora):
+        chosen = examples.corpora == corpus
+        labels = np.unique(examples.labels[chosen])
+        truth = examples.labels[chosen]
+        scores.append(np.mean([np.mean(predicted[chosen][truth == label] == label) for label in labels]))
+    return float(np.mean(scores))
+
+
+def window_probabilities(net: nn.Module, features: Array, task: Task) -> Array:
+    """Return the probabilities [windows, classes] of a recording's windows (see `emotone.features.windows`)."""
+    starts = window_starts(features.shape[0], window=task.window, hop=task.hop)
+    inputs, _ = pad([features[start : start + task.window] for start in starts])
+    with torch.inference_mode():
+        logits = net(torch.from_numpy(inputs), None)
+        probabilities: Array = torch.softmax(logits, dim=1).numpy()
+    return probabilities
+
+
+def _groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Return parameter groups: decay on matrices and kernels, none on biases and norms."""
+    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _seed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+@contextlib.contextmanager
+def _deterministic() -> Iterator[None]:
+    """Make torch refuse operations whose result may differ between runs, and restore what was set before."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
