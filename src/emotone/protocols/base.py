@@ -20,7 +20,7 @@ from emotone.errors import RunError, UsageError
 from emotone.types import Fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from emotone.types import Utterance
 
@@ -155,32 +155,20 @@ def shuffled(items: Iterable[str], *, seed: int, purpose: str) -> list[str]:
     return sorted(items, key=draw)
 
 
-def rotated(items: Sequence[str], *, start: int, count: int) -> list[str]:
-    """Return `count` items from `start` on, going round.
-
-    Example:
-        >>> rotated("abc", start=2, count=2)
-        ['c', 'a']
-
-    """
-    return [items[(start + step) % len(items)] for step in range(count)]
-
-
 def dev_speakers(rest: Sequence[Utterance], *, everything: Sequence[Utterance], index: int, seed: int) -> set[str]:
     """Return the speaker keys of fold `index`'s dev part: about a tenth of each corpus's remaining speakers.
 
     A corpus with fewer than four speakers, or with one left, gives none. The choice rotates with the fold, so that over
     the folds every speaker is about equally often a dev speaker.
     """
-    totals: Mapping[str, int] = {
-        corpus: len({utterance.speaker for utterance in of})
-        for corpus, of in grouped(everything, lambda utterance: utterance.corpus).items()
-    }
+    left = {utterance.speaker_key for utterance in rest}
     chosen: set[str] = set()
-    for corpus, of in grouped(rest, lambda utterance: utterance.corpus).items():
-        remaining = shuffled({utterance.speaker_key for utterance in of}, seed=seed, purpose="dev")
-        if totals[corpus] < DEV_MIN_SPEAKERS or len(remaining) < 2:
+    for of_corpus in grouped(everything, lambda utterance: utterance.corpus).values():
+        order = shuffled({utterance.speaker_key for utterance in of_corpus}, seed=seed, purpose="dev")
+        remaining = len(left.intersection(order))
+        if len(order) < DEV_MIN_SPEAKERS or remaining < 2:
             continue
-        count = max(1, round(DEV_SHARE * len(remaining)))
-        chosen.update(rotated(remaining, start=index * count, count=count))
+        count = max(1, round(DEV_SHARE * remaining))
+        start = index * count % len(order)
+        chosen.update([speaker for speaker in order[start:] + order[:start] if speaker in left][:count])
     return chosen
