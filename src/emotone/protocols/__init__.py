@@ -9,5 +9,6 @@ Example:
 
 from emotone.protocols.base import Protocol
 from emotone.protocols.folds import NAMES, protocol
+from emotone.protocols.leakage import Leakage, audit
 
-__all__ = ["NAMES", "Protocol", "protocol"]
+__all__ = ["NAMES", "Leakage", "Protocol", "audit", "protocol"]
