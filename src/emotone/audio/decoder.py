@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from emotone.audio.formats import Kind
+    from emotone.audio.headers import Layout
     from emotone.types import Array, Hertz
 
 
@@ -70,8 +71,7 @@ def open_recording(path: str | os.PathLike[str]) -> Iterator[Decoder]:
             head = file.read(HEAD_BYTES)
             kind = sniff(head)
             layout = check_whole(file, kind=kind.name, size=size, name=str(place)) if kind else None
-        unknown_at = layout.unknown_at if layout else None
-        decoder = _choose(place, kind=kind, unknown_at=unknown_at)
+        decoder = _choose(place, kind=kind, layout=layout)
     except OSError as error:
         raise MissingFileError(f"{place}: can't be read: {error.strerror or error}") from error
     try:
@@ -103,11 +103,11 @@ def _reason(error: OSError) -> str:
     return f"can't be read: {error.strerror or error}"
 
 
-def _choose(path: Path, *, kind: Kind | None, unknown_at: int | None) -> Decoder:
+def _choose(path: Path, *, kind: Kind | None, layout: Layout | None) -> Decoder:
     if kind is not None and kind.decoder == "ffmpeg":
         return _media(path)
     try:
-        return NativeDecoder(path, unknown_at=unknown_at, noisy=kind is None or kind.name == "mp3")
+        return NativeDecoder(path, layout=layout, noisy=kind is None or kind.name == "mp3")
     except UnsupportedError:
         if kind is None:
             raise

@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from emotone.audio.mp3 import survey
 from emotone.errors import EmptyAudioError, TruncatedError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ UNKNOWN_SIZE = (
 FORGIVEN_BYTES = 64  # writers that count their own 44-byte header in the size of the data are common
 MOST_CHUNKS = 10_000  # a damaged file must not be walked for ever
 OGG_TAIL = 1 << 17  # bytes: twice the largest page
-MP3_FORGIVEN = 4096  # bytes: two of the largest frames; encoders differ in what they count
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,9 @@ class Layout:
         bytes_per_second: 0 where the header does not tell.
         unknown_at: byte of a 32-bit data size that reads 0 although data follows; libsndfile must be shown the
             largest number there, or it would believe the 0.
+        frames: samples per channel, where the header does not tell but they were counted.
+        end: byte after the last frame of an mp3 without a counting tag; libsndfile must be shown a file that seems
+            longer, and ends there, or it would believe its guess of the length.
 
     """
 
@@ -44,6 +47,8 @@ class Layout:
     promised: int | None
     bytes_per_second: float = 0.0
     unknown_at: int | None = None
+    frames: int | None = None
+    end: int | None = None
 
 
 def check_whole(file: BinaryIO, *, kind: str, size: int, name: str) -> Layout | None:
@@ -66,6 +71,8 @@ def check_whole(file: BinaryIO, *, kind: str, size: int, name: str) -> Layout | 
     if kind == "mp4":
         _check_mp4(file, size=size, name=name)
         return None
+    if kind == "mp3":
+        return _check_mp3(file, size=size, name=name)
     reader = LAYOUTS.get(kind)
     file.seek(0)
     layout = reader(file, size) if reader else None
@@ -180,27 +187,11 @@ def _au(file: BinaryIO, size: int) -> Layout | None:
     return Layout(offset, None if promised >= UNKNOWN_SIZE else promised, float(rate * channels * width))
 
 
-def _mp3(file: BinaryIO, size: int) -> Layout | None:
-    """Read the bytes counted by a Xing or Info frame, the first frame of most files."""
-    head = file.read(10)
-    start = 0
-    if head[:3] == b"ID3" and len(head) == 10:
-        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    file.seek(start)
-    frame = file.read(64)
-    at = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if at < 0 or len(frame) < at + 16 or not frame[at + 7] & 2:
-        return None
-    counted = struct.unpack(">I", frame[at + 12 : at + 16])[0] if frame[at + 7] & 1 else 0
-    return Layout(start, counted - MP3_FORGIVEN) if counted > MP3_FORGIVEN and start < size else None
-
-
 LAYOUTS: dict[str, Callable[[BinaryIO, int], Layout | None]] = {
     "wav": _wav,
     "aiff": _aiff,
     "sphere": _sphere,
     "au": _au,
-    "mp3": _mp3,
 }
 
 
@@ -238,3 +229,20 @@ def _check_mp4(file: BinaryIO, *, size: int, name: str) -> None:
             raise TruncatedError(
                 f"{name}: is cut short: it promises {at:,} bytes, the file holds {size:,}; copy or download it again"
             )
+
+
+def _check_mp3(file: BinaryIO, *, size: int, name: str) -> Layout | None:
+    """Check that no frame is cut, nor fewer bytes there than the counting tag says."""
+    found = survey(file, size)
+    if found is None:
+        return None
+    if found.cut:
+        raise TruncatedError(
+            f"{name}: is cut short: its last mp3 frame is incomplete after {size:,} bytes; copy or download it again"
+        )
+    if found.counted is not None and size - found.start < found.counted:
+        raise TruncatedError(
+            f"{name}: is cut short: its first frame promises {found.counted:,} bytes, the file holds "
+            f"{size - found.start:,}; copy or download it again"
+        )
+    return Layout(found.start, None, frames=found.frames, end=found.end)

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from emotone.audio.headers import Layout
     from emotone.types import Array
 
 BLOCK = 1 << 15  # frames decoded at a time: 2 s at 16 kHz, 8 MB at most (64 channels)
 NO_LENGTH = 1 << 62  # what libsndfile gives for streams without a known length is above
 UNSUPPORTED_CODES = frozenset({4, 18})  # SF_ERR_UNSUPPORTED_ENCODING and SFE_UNIMPLEMENTED
-MP3_FORGIVEN = 2 * 1152  # frames: encoders disagree about the silence that they add at both ends
+MP3_FORGIVEN = 1152  # frames: the first one may be silent where it builds on one that was cut off
+CLAIMED = 64  # how much longer an mp3 without a counting tag is made to seem: the largest ratio of bit rates is 40
 
 
 class UnsupportedError(NotAudioError):
@@ -37,7 +39,7 @@ class NativeDecoder:
 
     Args:
         path: the file.
-        unknown_at: byte of a wav data size that must be shown as "unknown" (see `headers.Layout`).
+        layout: what its header told; libsndfile is shown some files otherwise than they are (see `headers.Layout`).
         noisy: whether the library may print to standard error about this kind of file.
 
     Raises:
@@ -46,10 +48,10 @@ class NativeDecoder:
 
     """
 
-    def __init__(self, path: Path, *, unknown_at: int | None = None, noisy: bool = False) -> None:
+    def __init__(self, path: Path, *, layout: Layout | None = None, noisy: bool = False) -> None:
         self._name = str(path)
         self._quiet = quiet_stderr if noisy else contextlib.nullcontext
-        self._bytes = _Bytes(path, unknown_at=unknown_at)
+        self._bytes = _Bytes(path, layout=layout)
         try:
             with self._quiet():
                 self._sound = _Sequential(self._bytes)
@@ -60,6 +62,8 @@ class NativeDecoder:
         self.channels = int(self._sound.channels)
         frames = int(self._sound.frames)
         self.frames = frames if 0 <= frames < NO_LENGTH else None
+        if layout is not None and layout.end is not None:
+            self.frames = layout.frames
         self.format = f"{self._sound.format}/{self._sound.subtype}".lower()
 
     def blocks(self, start: int) -> Generator[Array, None, None]:
@@ -79,7 +83,7 @@ class NativeDecoder:
                 if skip < len(block):
                     yield block[skip:]
         except soundfile.LibsndfileError as error:
-            raise self._stopped(at, reason=error.error_string) from error
+            raise self._stopped(self._reached(at), reason=_said(error)) from error
         if self._bytes.failure is not None:
             raise self._stopped(at, reason=str(self._bytes.failure)) from self._bytes.failure
         forgiven = MP3_FORGIVEN if "mpeg" in self.format else 0
@@ -90,8 +94,15 @@ class NativeDecoder:
         of = "" if self.frames is None else f" of {self.frames / self.rate:.2f} s"
         return TruncatedError(
             f"{self._name}: is cut short or damaged: decoding stops after {at / self.rate:.2f} s{of} "
-            f"({reason.rstrip('.')}); copy or export it again"
+            f"({reason}); copy or export it again"
         )
+
+    def _reached(self, at: int) -> int:
+        """Return the frame at which decoding failed: within the block, where the library still knows."""
+        try:
+            return max(at, int(self._sound.tell()))
+        except soundfile.LibsndfileError:
+            return at
 
     def close(self) -> None:
         """Let go of the file."""
@@ -113,13 +124,18 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
 class _Bytes:
     """The bytes of a file, without a name, for libsndfile's callbacks; an error of the disk is kept, not printed."""
 
-    def __init__(self, path: Path, *, unknown_at: int | None) -> None:
+    def __init__(self, path: Path, *, layout: Layout | None) -> None:
         self._file = path.open("rb", buffering=0)
-        self._unknown_at = unknown_at
+        self._unknown_at = layout.unknown_at if layout else None
+        self._end = layout.end if layout else None
         self.failure: OSError | None = None
-        self.seek = self._file.seek
         self.tell = self._file.tell
         self.close = self._file.close
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END and self._end is not None:
+            return self._file.seek(offset + self._end * CLAIMED)
+        return self._file.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
         at = self._file.tell()
@@ -128,6 +144,11 @@ class _Bytes:
         except OSError as error:
             self.failure = error
             return 0
+        if self._end is not None:
+            if at > self._end:  # libmpg123 looks for a tag in the last 128 bytes of what the file seems to be
+                buffer[:] = bytes(len(buffer))
+                return len(buffer)
+            return min(count, self._end - at)
         if self._unknown_at is not None:
             for byte in range(max(self._unknown_at, at), min(self._unknown_at + 4, at + count)):
                 buffer[byte - at] = b"\xff"
@@ -139,12 +160,17 @@ class _Bytes:
 
 
 def _not_audio(error: soundfile.LibsndfileError, *, name: str) -> NotAudioError:
-    said = error.error_string.removeprefix("Error : ").rstrip(".")
     kind = UnsupportedError if error.code in UNSUPPORTED_CODES else NotAudioError
     return kind(
-        f"{name}: is not a recording that can be decoded ({said}); allowed: wav, flac, ogg, opus, mp3, aiff, "
+        f"{name}: is not a recording that can be decoded ({_said(error)}); allowed: wav, flac, ogg, opus, mp3, aiff, "
         "NIST sphere, and with the extra 'media' m4a, mp4, avi, webm"
     )
+
+
+def _said(error: soundfile.LibsndfileError) -> str:
+    """Return libsndfile's words, in the style of ours."""
+    words = str(error.error_string).removeprefix("Error : ").rstrip(".")
+    return "no sound in it" if "possibly a pipe" in words else words[:1].lower() + words[1:]
 
 
 _quiet_lock = threading.Lock()
