@@ -1,0 +1,135 @@
+"""Canonical emotions, and the label sets that tasks are made of.
+
+Every utterance carries a canonical emotion; a task merges some of them and leaves out the rest, and says how many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from emotone.errors import UnknownNameError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from emotone.types import Utterance
+
+EMOTIONS = (
+    "anger",
+    "boredom",
+    "calm",
+    "contempt",
+    "disgust",
+    "excitement",
+    "fear",
+    "frustration",
+    "happiness",
+    "neutral",
+    "sadness",
+    "surprise",
+    "other",
+)
+"""Canonical names, in the order in which they are listed everywhere."""
+
+# What people write instead. A suggestion only: whether "panic" is fear is for the owner of the labels to say.
+_MEANT = {
+    "afraid": "fear",
+    "anxiety": "fear",
+    "elation": "happiness",
+    "happy": "happiness",
+    "joy": "happiness",
+    "mad": "anger",
+    "panic": "fear",
+    "rage": "anger",
+    "sad": "sadness",
+    "scared": "fear",
+    "unknown": "other",
+}
+
+
+def canonical(label: str) -> str:
+    """Return the canonical emotion that `label` names, without regard to case and surrounding space.
+
+    Raises:
+        UnknownNameError: with the nearest canonical name and all of them.
+
+    Example:
+        >>> canonical(" Anger")
+        'anger'
+
+    """
+    name = label.strip().casefold()
+    if name in EMOTIONS:
+        return name
+    if name in _MEANT:
+        allowed = ", ".join(sorted(EMOTIONS))
+        raise UnknownNameError(f"unknown label '{label}'; did you mean '{_MEANT[name]}'? Allowed: {allowed}")
+    raise unknown_name("label", label, EMOTIONS)
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels of one task. Canonical emotions that `merge` does not name are left out.
+
+    Attributes:
+        name: as recipes call it.
+        labels: in the order of probabilities and logits.
+        merge: canonical emotion -> label of the task.
+
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    merge: Mapping[str, str]
+
+
+def _label_set(name: str, *labels: str, **merged: str) -> LabelSet:
+    return LabelSet(name, labels, {**{label: label for label in labels}, **merged})
+
+
+LABEL_SETS: Mapping[str, LabelSet] = {
+    labels.name: labels
+    for labels in (
+        _label_set("seven", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", calm="neutral"),
+        _label_set("emodb", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
+        _label_set("ravdess", "anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
+        _label_set("nemo", "anger", "fear", "happiness", "neutral", "sadness", "surprise"),
+        _label_set("savee", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
+        _label_set("emovo", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
+        # The four classes of most published work on IEMOCAP.
+        _label_set("four", "anger", "happiness", "neutral", "sadness", excitement="happiness"),
+        LabelSet(
+            "anger", ("anger", "other"), {emotion: "anger" if emotion == "anger" else "other" for emotion in EMOTIONS}
+        ),
+    )
+}
+
+
+def label_set(name: str) -> LabelSet:
+    """Return the label set called `name`; raise `UnknownNameError` with the nearest one otherwise."""
+    if name not in LABEL_SETS:
+        raise unknown_name("label set", name, LABEL_SETS)
+    return LABEL_SETS[name]
+
+
+def apply_labels(utterances: Iterable[Utterance], labels: LabelSet) -> tuple[list[Utterance], dict[str, int]]:
+    """Return the utterances of a task with its labels, and how many of which emotion were left out.
+
+    Args:
+        utterances: with canonical labels; they are not changed.
+        labels: the task.
+
+    Returns:
+        Copies in the same order, and the number left out per canonical emotion.
+
+    """
+    kept = []
+    dropped: Counter[str] = Counter()
+    for utterance in utterances:
+        if utterance.label in labels.merge:
+            kept.append(replace(utterance, label=labels.merge[utterance.label]))
+        else:
+            dropped[utterance.label] += 1
+    return kept, dict(sorted(dropped.items()))

@@ -1,0 +1,112 @@
+"""From a folder to utterances: every file is either a clip of the corpus or listed as something else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from emotone.errors import CorpusError
+from emotone.types import Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from emotone.corpora.base import Corpus, Parsed
+
+AUDIO = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".sph", ".au", ".m4a", ".aac", ".wma"}
+)
+VIDEO = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg"})
+MEDIA = AUDIO | VIDEO
+"""A file with one of these suffixes is expected to be a clip; texts, tables and labels beside them are not."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder or table holds.
+
+    Attributes:
+        name: the corpus.
+        root: the folder, or the table's file.
+        utterances: sorted by id, with canonical labels; ids are unique.
+        unrecognised: recordings and videos that are no clip of this corpus, sorted.
+        problems: one line each: what could not be taken, and why.
+
+    """
+
+    name: str
+    root: Path
+    utterances: tuple[Utterance, ...]
+    unrecognised: tuple[Path, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def scan(corpus: Corpus, directory: Path) -> Scan:
+    """Return every clip of `corpus` below `directory`, by name alone: no recording is opened.
+
+    Links to folders are followed (a loop is walked once). Hidden files, and the `__MACOSX` folders that some
+    archives hold, are no recordings. A clip that is there twice (in two layouts or two formats) is taken once,
+    the first path in sorted order, and the others are listed in `problems`.
+
+    Raises:
+        CorpusError: `directory` is no folder, or can't be read.
+
+    """
+    utterances: dict[str, Utterance] = {}
+    unrecognised = []
+    problems = []
+    for relative in sorted(media_files(directory)):
+        parsed = corpus.parse(relative)
+        path = directory / relative
+        if parsed is None:
+            unrecognised.append(path)
+        elif parsed.id in utterances:
+            problems.append(f"{path}: {parsed.id} is already there as {utterances[parsed.id].path}; not taken twice")
+        else:
+            utterances[parsed.id] = _utterance(corpus, parsed, path)
+    ordered = tuple(utterances[key] for key in sorted(utterances))
+    return Scan(corpus.name, directory, ordered, tuple(unrecognised), tuple(problems))
+
+
+def media_files(directory: Path) -> Iterator[PurePosixPath]:
+    """Yield the path below `directory` of every recording or video, in no particular order.
+
+    Raises:
+        CorpusError: `directory` is no folder, or a folder in it can't be read.
+
+    """
+    if not directory.is_dir():
+        what = "is a file, not a folder" if directory.exists() else "does not exist"
+        raise CorpusError(f"the corpus folder {directory} {what}")
+    seen = set()
+    for folder, subfolders, files in os.walk(directory, followlinks=True, onerror=_unreadable):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__MACOSX")
+        below = PurePosixPath(Path(folder).relative_to(directory).as_posix())
+        for name in files:
+            if PurePosixPath(name).suffix.lower() in MEDIA and not name.startswith("."):
+                yield below / name
+
+
+def _unreadable(error: OSError) -> None:
+    raise CorpusError(f"can't read the folder {error.filename}: {error.strerror or error}") from error
+
+
+def _utterance(corpus: Corpus, parsed: Parsed, path: Path) -> Utterance:
+    return Utterance(
+        id=parsed.id,
+        corpus=corpus.name,
+        path=path,
+        start=0.0,
+        end=None,
+        speaker=parsed.speaker,
+        session=parsed.session or parsed.speaker,
+        label=corpus.emotions[parsed.label],
+        extras={**parsed.extras, "original_label": parsed.label},
+    )
