@@ -8,4 +8,45 @@ Example:
 
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from emotone.errors import EmotoneError
+
+if TYPE_CHECKING:
+    from emotone.inference.model import Model, load, predict, predict_many
+    from emotone.inference.result import Clip, Failure, Prediction, Segment
+
 __version__ = "0.1.0"
+__all__ = [
+    "Clip",
+    "EmotoneError",
+    "Failure",
+    "Model",
+    "Prediction",
+    "Segment",
+    "__version__",
+    "load",
+    "predict",
+    "predict_many",
+]
+
+# Imported when first asked for, so that `import emotone` costs next to nothing.
+_LAZY = {
+    **dict.fromkeys(("Model", "load", "predict", "predict_many"), "emotone.inference.model"),
+    **dict.fromkeys(("Clip", "Failure", "Prediction", "Segment"), "emotone.inference.result"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'emotone' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

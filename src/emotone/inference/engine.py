@@ -1,0 +1,168 @@
+"""The one engine: samples in, judged windows out. Files, arrays and live sound all go through it.
+
+Conventions: windows lie on the recording's grid of feature rows, as `emotone.features.windows` says: at 0, hop, 2 hop
+... while they fit, and one more aligned to the end where rows are left over. A window is judged once its rows and its
+speech activity are known, whatever the sizes of the blocks that came.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.audio.activity import ActivityDetector
+from emotone.errors import TooShortError
+from emotone.inference.frames import FrameStream
+from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from emotone.systems.bundle import Bundle
+    from emotone.types import Array, Seconds
+
+BLOCK_SECONDS = 20  # of samples worked on at a time: bounds memory when a whole recording is pushed at once
+LARGEST_BATCH = 16
+ACTIVITY_RATE = 100  # decisions of the activity detector per second
+LEAST_SECONDS = 0.1  # shorter recordings are refused
+LEAST_SPEECH = 20  # frames of activity that make a window one with speech: 0.2 s
+SHORT = 60  # frames: recordings below 0.6 s need a third of activity instead
+
+
+class Engine:
+    """Judges one recording, pushed in blocks of any size. For the next recording, make the next engine.
+
+    Args:
+        bundle: the model.
+        batch: windows given to the net at once, at most 16. Windows wait until so many are ready; 1 waits for none.
+
+    Example:
+        >>> engine = Engine(bundle)  # doctest: +SKIP
+        >>> for block in blocks: engine.push(block)  # doctest: +SKIP
+        >>> clip, segments = engine.finish()  # doctest: +SKIP
+
+    """
+
+    def __init__(self, bundle: Bundle, *, batch: int = LARGEST_BATCH) -> None:
+        if not 1 <= batch <= LARGEST_BATCH:
+            raise ValueError(f"batch must be from 1 to {LARGEST_BATCH}; given {batch}")
+        self._bundle = bundle
+        self._batch = batch
+        self._frames = FrameStream(bundle.feature)
+        self._detector = ActivityDetector(rate=bundle.feature.rate)
+        self._window = bundle.window_frames
+        self._hop = bundle.hop_frames
+        self._span = round(bundle.manifest.windows.seconds * ACTIVITY_RATE)
+        self._rows: Array = np.zeros((0, bundle.feature.dimension), np.float32)
+        self._first_row = 0  # on the grid, of `_rows`
+        self._active: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._first_active = 0
+        self._next = 0  # first row of the next window
+        self._starts: list[int] = []
+        self._speech: list[NDArray[np.bool_]] = []
+        self._probabilities: list[NDArray[np.float64]] = []
+
+    @property
+    def duration(self) -> Seconds:
+        """Seconds pushed so far."""
+        return round(self._frames.samples / self._bundle.feature.rate, TIME_DIGITS)
+
+    def push(self, samples: Array) -> int:
+        """Take samples [time] float32 at the front end's rate; return how many windows were judged by now.
+
+        Raises:
+            BundleError: the net fails.
+
+        """
+        block = BLOCK_SECONDS * self._bundle.feature.rate
+        for start in range(0, len(samples), block):
+            part = samples[start : start + block]
+            self._take(self._frames.push(part), self._detector.push(part))
+            while self._ready() >= self._batch:
+                self._judge([self._next + index * self._hop for index in range(self._batch)])
+                self._forget()
+        return len(self._starts)
+
+    def finish(self) -> tuple[Clip, Segments]:
+        """Return the clip and all segments.
+
+        Raises:
+            TooShortError: less than 0.1 s was pushed.
+            BundleError: the net fails.
+
+        """
+        rate = self._bundle.feature.rate
+        if self._frames.samples < LEAST_SECONDS * rate:
+            raise TooShortError(
+                f"too short to judge: {self._frames.samples / rate:.3f} s; at least {LEAST_SECONDS} s are needed"
+            )
+        self._take(self._frames.finish(), self._detector.finish())
+        total = self._frames.rows
+        starts = list(range(self._next, total - self._window + 1, self._hop))
+        last = (starts[-1] if starts else self._next - self._hop) + self._window
+        if total < self._window:
+            starts = [0]
+        elif last < total:
+            starts.append(total - self._window)
+        for first in range(0, len(starts), self._batch):
+            self._judge(starts[first : first + self._batch])
+        return self._collect()
+
+    def _take(self, rows: Array, active: NDArray[np.bool_]) -> None:
+        self._rows = np.concatenate([self._rows, rows])
+        self._active = np.concatenate([self._active, active])
+
+    def _ready(self) -> int:
+        """Return how many whole windows from `_next` on have all of their rows and activity."""
+        by_rows = self._first_row + len(self._rows) - self._window - self._next
+        known = (self._first_active + len(self._active) - self._span) / ACTIVITY_RATE  # the last start that is known
+        by_activity = int(known / self._bundle.feature.hop_seconds) - self._next
+        return max(0, 1 + min(by_rows, by_activity) // self._hop)
+
+    def _judge(self, starts: list[int]) -> None:
+        """Judge the windows at these rows as one batch; those without speech never reach the net."""
+        count = len(self._bundle.labels)
+        speech = np.array([self._has_speech(start) for start in starts])
+        probabilities = np.full((len(starts), count), 1.0 / count)
+        heard = [start - self._first_row for start, spoken in zip(starts, speech, strict=True) if spoken]
+        if heard:
+            batch = np.stack([self._rows[start : start + self._window] for start in heard])
+            probabilities[speech] = self._bundle.probabilities(batch)
+        self._starts.extend(starts)
+        self._speech.append(speech)
+        self._probabilities.append(probabilities)
+        self._next = starts[-1] + self._hop
+
+    def _has_speech(self, start: int) -> bool:
+        first = self._activity_index(start)
+        active = self._active[first - self._first_active : first - self._first_active + self._span]
+        heard = int(np.count_nonzero(active))
+        if first == 0 and len(active) < min(SHORT, self._span):
+            return 3 * heard >= len(active)
+        return heard >= LEAST_SPEECH
+
+    def _activity_index(self, row: int) -> int:
+        return round(row * self._bundle.feature.hop_seconds * ACTIVITY_RATE)
+
+    def _forget(self) -> None:
+        """Drop what no later window needs; the last window, aligned to the end, starts after `_next - hop`."""
+        row = max(self._first_row, self._next - self._hop)
+        self._rows = self._rows[row - self._first_row :].copy()
+        self._first_row = row
+        index = max(self._first_active, self._activity_index(row))
+        self._active = self._active[index - self._first_active :].copy()
+        self._first_active = index
+
+    def _collect(self) -> tuple[Clip, Segments]:
+        manifest = self._bundle.manifest
+        duration = self.duration
+        starts = np.array(self._starts) * self._bundle.feature.hop_seconds
+        ends = np.minimum(starts + manifest.windows.seconds, duration)
+        speech = np.concatenate(self._speech)
+        probabilities = np.concatenate(self._probabilities)
+        spoken = bool(speech.any())
+        mean = probabilities[speech].mean(axis=0) if spoken else probabilities[0]
+        labels, thresholds = manifest.labels, manifest.thresholds
+        clip = decide(mean, labels=labels, thresholds=thresholds, speech=spoken)
+        return clip, Segments(labels, thresholds, starts, ends, speech, probabilities)

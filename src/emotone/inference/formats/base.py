@@ -1,0 +1,119 @@
+"""What a result format is; and the two shapes that formats share, JSON in pieces and rows of a table.
+
+A format is a module of this package with `FORMAT = Format(suffix, summary, binary, open)`. `open` takes a stream and a
+`Page`, and gives a writer. Writers write a recording's segments one at a time: hours of them need no memory.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from emotone.inference.result import Failure, Prediction
+from emotone.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Result: TypeAlias = Prediction | Failure
+Cell: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a writer must know beforehand.
+
+    Attributes:
+        labels: of the model; the columns of tables.
+        single: exactly one recording was asked for.
+        colour: whether escape sequences may be written.
+        width: characters per line of text.
+
+    """
+
+    labels: tuple[str, ...]
+    single: bool = False
+    colour: bool = False
+    width: int = 80
+
+
+class Writer(Protocol):
+    """Writes results in the order they come."""
+
+    def write(self, result: Result) -> None:
+        """Write one recording's result, and flush what is complete."""
+        ...
+
+    def finish(self) -> None:
+        """Write what closes the document; the stream stays open."""
+        ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write results.
+
+    Attributes:
+        suffix: of files, with its dot.
+        summary: one phrase for help pages.
+        binary: whether the stream takes bytes.
+        open: makes a writer.
+
+    """
+
+    suffix: str
+    summary: str
+    binary: bool
+    open: Callable[[IO[Any], Page], Writer]
+
+
+FORMATS: Registry[Format] = Registry("format", "emotone.inference.formats", "FORMAT", frozenset({"base"}))
+
+
+def json_pieces(result: Result, *, line: bool) -> Iterator[str]:
+    """Yield the text of a result's JSON object: all on one line, or a segment a line."""
+    if isinstance(result, Failure):
+        yield _dumps(result.to_dict(), line=line)
+        return
+    opening, between, closing = (' "segments": [', ", ", "]}") if line else ('\n  "segments": [', ",\n    ", "\n  ]\n}")
+    head = _dumps(result.head(), line=line)
+    yield head[: head.rindex("}")].rstrip() + "," + opening
+    for index, segment in enumerate(result.segments):
+        lead = between if index else between.lstrip(", ")
+        yield lead + _dumps(segment.to_dict(), line=True)
+    yield closing
+
+
+def columns(labels: tuple[str, ...]) -> list[str]:
+    """Return the names of a table's columns."""
+    return [
+        "file",
+        "segment",
+        "start",
+        "end",
+        "label",
+        "speech",
+        *(f"p_{label}" for label in labels),
+        "error",
+        "message",
+    ]
+
+
+def rows(result: Result, labels: tuple[str, ...]) -> Iterator[list[Cell]]:
+    """Yield a recording's rows in the order of `columns`: one per segment, then the clip, whose segment is None.
+
+    A failure is one row with its code and message.
+    """
+    if isinstance(result, Failure):
+        yield [result.file, *[None] * (5 + len(labels)), result.code, result.message]
+        return
+    for index, part in enumerate(result.segments):
+        probabilities = part.probabilities.values()
+        yield [result.file, index, part.start, part.end, part.label, part.speech, *probabilities, None, None]
+    clip = result.clip
+    yield [result.file, None, 0.0, result.duration, clip.label, clip.speech, *clip.probabilities.values(), None, None]
+
+
+def _dumps(value: dict[str, Any], *, line: bool) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=None if line else 2)

@@ -1,0 +1,189 @@
+"""A loaded model: predict one recording, samples, or many recordings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from emotone.errors import EmotoneError, UsageError
+from emotone.inference.engine import Engine
+from emotone.inference.result import Failure, Prediction, model_info
+from emotone.systems import shipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import ArrayLike
+
+    from emotone.systems.bundle import Bundle
+    from emotone.types import Array, Hertz
+
+Channel: TypeAlias = int | Literal["mix"]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model ready to listen. Built by `emotone.load`.
+
+    Attributes:
+        bundle: what it was loaded from.
+
+    Example:
+        >>> import emotone
+        >>> model = emotone.load("default")  # doctest: +SKIP
+        >>> for p in model.predict_many(["a.wav", "b.wav"], workers=2):  # doctest: +SKIP
+        ...     print(p.to_dict())
+
+    """
+
+    bundle: Bundle
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotion names in the order of the probabilities."""
+        return self.bundle.labels
+
+    def predict(
+        self,
+        recording: str | Path | ArrayLike,
+        *,
+        rate: Hertz | None = None,
+        channel: Channel = "mix",
+        name: str | None = None,
+    ) -> Prediction:
+        """Return what a recording sounds like.
+
+        Args:
+            recording: a path, or samples [time] or [channels, time] in float (full scale 1) or int16.
+            rate: hertz of the samples; needed with samples, and not allowed with a path.
+            channel: counted from 0, or "mix" for the mean of all.
+            name: what results call the recording; default: the path as it was given.
+
+        Raises:
+            UsageError: samples without their rate, a path with one, or another type or shape of samples.
+            AudioError: the recording can't be used; its kind and message say why.
+
+        """
+        if isinstance(recording, str | Path):
+            if rate is not None:
+                raise UsageError("a rate was given with a path; a file tells its own rate: leave `rate` out")
+            return self._predict_file(Path(recording), channel=channel, name=name or os.fspath(recording))
+        if rate is None:
+            raise UsageError("samples were given without their rate; say it, e.g. predict(samples, rate=16000)")
+        return self._predict_samples(recording, rate=rate, channel=channel, name=name)
+
+    def predict_many(
+        self, paths: Iterable[str | Path], *, workers: int = 1, channel: Channel = "mix"
+    ) -> Iterator[Prediction | Failure]:
+        """Yield one result per path, in their order; one that fails gives a `Failure` and stops nothing.
+
+        Args:
+            paths: recordings; they are taken as results are asked for.
+            workers: processes; 1 stays in this one.
+            channel: counted from 0, or "mix" for the mean of all.
+
+        Raises:
+            UsageError: fewer than one worker.
+            BundleError: the model itself can't be run; said before the first recording.
+
+        """
+        if workers < 1:
+            raise UsageError(f"{workers} workers were given; at least 1 is needed")
+        self.bundle.warm()
+        if workers == 1:
+            return (self.attempt(path, channel=channel) for path in paths)
+        from emotone.inference.pool import predict_in_processes
+
+        return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel)
+
+    def attempt(self, path: str | Path, *, channel: Channel = "mix", name: str | None = None) -> Prediction | Failure:
+        """Return the prediction of a file, or the `Failure` that says why there is none."""
+        shown = name or os.fspath(path)
+        try:
+            return self.predict(path, channel=channel, name=shown)
+        except EmotoneError as error:
+            return Failure(shown, error.code, _renamed(str(error), path, shown))
+        except OSError as error:
+            return Failure(shown, "missing_file", f"{shown}: can't be read: {error.strerror or error}")
+        except MemoryError:
+            return Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers")
+
+    def _predict_file(self, path: Path, *, channel: Channel, name: str) -> Prediction:
+        from emotone.audio.read import probe, stream
+
+        info = probe(path)
+        blocks = stream(path, rate=self.bundle.feature.rate, channel=channel)
+        return self._judge(blocks, rate=info.rate, name=name)
+
+    def _predict_samples(self, samples: ArrayLike, *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
+        from emotone.audio.resample import resampled
+        from emotone.audio.samples import check_channel, pick_channel, validate_samples
+
+        waveform = validate_samples(samples, rate)
+        check_channel(channel, channels=len(waveform), name=name or "samples")
+        signal = pick_channel(waveform.T, channel)
+        return self._judge(resampled([signal], rate=rate, to=self.bundle.feature.rate), rate=int(rate), name=name)
+
+    def _judge(self, blocks: Iterable[Array], *, rate: Hertz, name: str | None) -> Prediction:
+        engine = Engine(self.bundle)
+        for block in blocks:
+            engine.push(block)
+        try:
+            clip, segments = engine.finish()
+        except EmotoneError as error:
+            raise type(error)(f"{name or 'samples'}: {error}") from error
+        return Prediction(
+            file=name,
+            duration=engine.duration,
+            rate=rate,
+            model=model_info(self.bundle),
+            labels=self.labels,
+            clip=clip,
+            segments=segments,
+        )
+
+
+def load(model: str | Path = "default", *, threads: int = 1) -> Model:
+    """Return a model, with every byte of it checked.
+
+    Args:
+        model: the name of a shipped model, or a bundle's folder.
+        threads: of the net; predictions do not depend on it beyond rounding.
+
+    Raises:
+        UnknownNameError: neither a shipped model nor a folder; the message lists the shipped ones.
+        BundleError: a file of the bundle is missing or has changed.
+
+    Example:
+        >>> load("defualt")
+        Traceback (most recent call last):
+            ...
+        emotone.errors.UnknownNameError: unknown model 'defualt'...
+
+    """
+    return Model(shipped.load(model, threads=threads))
+
+
+def predict(
+    recording: str | Path | ArrayLike,
+    *,
+    model: str | Path = "default",
+    rate: Hertz | None = None,
+    channel: Channel = "mix",
+) -> Prediction:
+    """Return what one recording sounds like; for several, `load` once. Arguments as of `load` and `Model.predict`."""
+    return load(model).predict(recording, rate=rate, channel=channel)
+
+
+def predict_many(
+    paths: Iterable[str | Path], *, model: str | Path = "default", workers: int = 1, channel: Channel = "mix"
+) -> Iterator[Prediction | Failure]:
+    """Yield one result per path, in their order. Arguments as of `load` and `Model.predict_many`."""
+    return load(model).predict_many(paths, workers=workers, channel=channel)
+
+
+def _renamed(message: str, path: str | Path, shown: str) -> str:
+    """Return the message with the name that the user knows, where a temporary file stood for standard input."""
+    return message if os.fspath(path) == shown else message.replace(os.fspath(path), "standard input")

@@ -1,0 +1,163 @@
+"""Many recordings in several processes: one model each, results in the order of the inputs, and no hostage-taking.
+
+Each worker is `python -m emotone.inference.worker`: a line of JSON in names a recording, a line of JSON out is its
+prediction or failure, the same object that `--format jsonl` writes. A worker that is killed (out of memory, a crash in
+a decoder) costs the one recording it was at; another takes its place. Plain processes, not `multiprocessing`: that
+would run the caller's script again in each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emotone.inference.result import Failure, Prediction, from_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from emotone.inference.model import Channel
+
+AHEAD = 8  # recordings per worker that may be waiting or done but not yet asked for: bounds memory
+LAST_WORDS = 5.0  # seconds for a dying process to say why
+
+
+def predict_in_processes(
+    model: Path, paths: Iterable[str | Path], *, workers: int, channel: Channel = "mix"
+) -> Iterator[Prediction | Failure]:
+    """Yield one result per path, in their order.
+
+    Args:
+        model: a bundle's folder, already found good.
+        paths: recordings.
+        workers: processes.
+        channel: counted from 0, or "mix".
+
+    """
+    return run_pool(worker_command(model, channel=channel), paths, workers=workers)
+
+
+def worker_command(model: Path, *, channel: Channel) -> list[str]:
+    """Return the command line of a worker."""
+    return [sys.executable, "-m", "emotone.inference.worker", str(model.resolve()), str(channel)]
+
+
+def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: int) -> Iterator[Prediction | Failure]:
+    """Yield what workers started by `command` answer for each path, in the order of the paths."""
+    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    staff = [_Worker(command) for _ in range(workers)]
+    for worker in staff:
+        idle.put(worker)
+
+    def attempt(path: str | Path) -> Prediction | Failure:
+        worker = idle.get()
+        try:
+            return worker.ask(os.fspath(path))
+        finally:
+            idle.put(worker)
+
+    remaining = iter(paths)
+    pending: deque[Future[Prediction | Failure]] = deque()
+    threads = ThreadPoolExecutor(workers)
+    try:
+        pending.extend(threads.submit(attempt, path) for path in islice(remaining, AHEAD * workers))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(threads.submit(attempt, path) for path in islice(remaining, 1))
+            yield result
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        for worker in staff:
+            worker.close()
+        threads.shutdown(wait=True)
+        for worker in staff:
+            worker.reap()
+
+
+class _Worker:
+    """One process, started when first asked, and again after it died."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def ask(self, file: str) -> Prediction | Failure:
+        """Return the worker's answer for one recording, or the failure that says how the worker ended."""
+        process = self._running()
+        if process is None:
+            return Failure(file, "worker_died", f"{file}: not reached; the others were stopped")
+        line = _exchange(process, file)
+        if line.endswith(b"\n"):
+            return from_dict(json.loads(line))
+        self._process = None
+        status = _end(process, patience=LAST_WORDS)
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return Failure(
+            file, "worker_died", f"{file}: the process working on it {how}; try it alone, or with fewer workers"
+        )
+
+    def close(self) -> None:
+        """End the process, also while a thread waits for its answer."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _running(self) -> subprocess.Popen[bytes] | None:
+        """Return the process, started if need be, or None after `close`."""
+        with self._lock:
+            if self._process is None and not self._closed:
+                source = str(Path(__file__).resolve().parent.parent.parent)
+                paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                )
+            return self._process
+
+    def reap(self) -> None:
+        """Wait for the end of a closed process."""
+        if self._process is not None:
+            _end(self._process, patience=0)
+            self._process = None
+
+
+def _exchange(process: subprocess.Popen[bytes], file: str) -> bytes:
+    """Return the line that answers a question; without its newline, or empty, where the process is gone."""
+    stdin, stdout = process.stdin, process.stdout
+    if stdin is None or stdout is None:  # both are pipes: we asked for them
+        raise AssertionError("a worker without pipes")
+    try:
+        stdin.write(json.dumps(file).encode() + b"\n")
+        stdin.flush()
+        return stdout.readline()
+    except OSError:
+        return b""
+
+
+def _end(process: subprocess.Popen[bytes], *, patience: float) -> int:
+    """Return the exit status of a process that should be ending; after `patience` seconds it is made to."""
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # what was never read can't be flushed
+                pipe.close()
+    return process.returncode

@@ -1,0 +1,98 @@
+"""ONNX behind two functions: a session that stays small and quiet, and a run whose result is checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import BundleError
+
+if TYPE_CHECKING:
+    from emotone.types import Array
+
+INPUT, OUTPUT = "features", "logits"
+ONLY_FATAL = 4  # ONNX Runtime's log level; what matters is raised, and said by us
+
+
+def open_session(model: bytes, *, where: str, threads: int, dimension: int, labels: int) -> Any:
+    """Return an ONNX session for the bytes of a model.
+
+    Args:
+        model: one `features` input [batch, time, dimension] and one `logits` output [batch, labels], float32.
+        where: how messages name the model.
+        threads: for the operators; one keeps workers from fighting over cores.
+        dimension: values per row of the front end.
+        labels: number of labels.
+
+    Raises:
+        BundleError: the bytes are no model, or its shapes are others.
+
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ONLY_FATAL
+    # The arena and its plans keep the largest batch ever seen, once per shape: memory would grow with use.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except _onnx_errors() as error:
+        raise BundleError(f"{where} can't be opened by ONNX Runtime {onnxruntime.__version__}: {error}") from error
+    _check_ports(session.get_inputs(), where=where, name=INPUT, shape=[None, None, dimension])
+    _check_ports(session.get_outputs(), where=where, name=OUTPUT, shape=[None, labels])
+    return session
+
+
+def run_session(session: Any, features: Array, *, where: str, labels: int) -> Array:
+    """Return scores [batch, labels] float32 of features [batch, time, dimension].
+
+    Raises:
+        BundleError: the net fails on this shape, or gives other shapes or values than finite scores.
+
+    """
+    try:
+        (scores,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(features, np.float32)})
+    except _onnx_errors() as error:
+        raise BundleError(f"{where} fails on features of shape {list(features.shape)}: {error}") from error
+    if scores.shape != (len(features), labels):
+        raise BundleError(
+            f"{where} gives scores of shape {list(scores.shape)}; expected {[len(features), labels]}, one per label"
+        )
+    if not np.isfinite(scores).all():
+        raise BundleError(f"{where} gives scores that are not finite")
+    result: Array = scores
+    return result
+
+
+def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | None]) -> None:
+    """Refuse ports other than one float32 tensor called `name`; None in `shape` stands for an open dimension."""
+    wanted = f"'{name}' float32 [{', '.join('any' if size is None else str(size) for size in shape)}]"
+    given = ", ".join(f"'{port.name}' {port.type} {port.shape}" for port in ports)
+    fits = len(ports) == 1 and ports[0].name == name and ports[0].type == "tensor(float)"
+    sizes = ports[0].shape if fits else []
+    if not fits or len(sizes) != len(shape):
+        raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
+    for size, expected in zip(sizes, shape, strict=True):
+        # A size that the graph leaves open has a name, or None; that of the batch and of time must be open.
+        if isinstance(size, int) and size != expected:
+            raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
+
+
+def _onnx_errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoModel,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.RuntimeException,
+        state.EPFail,
+    )
