@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import ConfigError
+from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
-    from emotone.types import Array, Hertz, Seconds
+    from emotone.types import Array, Seconds
 
 BLOCK = 512  # frames transformed at a time (5 s): the work stays in the processor's cache
 
