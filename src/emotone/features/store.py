@@ -17,7 +17,7 @@ import numpy as np
 
 from emotone.audio.read import read
 from emotone.config import signature
-from emotone.errors import AudioError
+from emotone.errors import AudioError, MissingExtraError, MissingFileError
 from emotone.files import atomic_write, cache_dir, sha256_file
 
 if TYPE_CHECKING:
@@ -124,13 +124,11 @@ class FeatureStore:
         for utterance in utterances:
             try:
                 results.append(self.get(utterance))
-            except AudioError as error:
+            except (AudioError, MissingExtraError) as error:
                 results.append(Problem(utterance.key, error.code, str(error)))
         return results
 
     def _entry(self, utterance: Utterance) -> Path:
-        from emotone.errors import MissingFileError
-
         try:
             content = sha256_file(utterance.path)
         except OSError as error:

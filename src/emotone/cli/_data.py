@@ -1,0 +1,154 @@
+"""The option `--corpus`, what it brings, and the progress display that trainings and evaluations share."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emotone.cli import _say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from emotone.corpora.labels import LabelSet
+    from emotone.evaluation.run import Report
+    from emotone.types import Utterance
+
+corpus_option = click.option(
+    "--corpus",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="A corpus and its folder, or any name and a table (NAME=FILE.csv). May be given several times. "
+    "Default: the folders in $EMOTONE_CORPORA.",
+)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labelled utterances of all corpora.
+
+    Attributes:
+        utterances: with labels from `labels`.
+        labels: of the label set that occur, in its order.
+        dropped: clips left out because their label is not in the label set, by label.
+        problems: one line each: rows and files that can't be used.
+
+    """
+
+    utterances: tuple[Utterance, ...]
+    labels: tuple[str, ...]
+    dropped: Mapping[str, int]
+    problems: tuple[str, ...]
+
+
+def load(corpora: tuple[str, ...], *, label_set_name: str) -> Data:
+    """Return the utterances of the given corpora, with the labels of a named label set."""
+    from emotone.corpora.labels import label_set
+
+    return _load(corpora, label_set(label_set_name))
+
+
+def load_for_labels(corpora: tuple[str, ...], labels: tuple[str, ...]) -> Data:
+    """Return the utterances whose labels a model knows, merged as in the label set that it was trained on."""
+    from emotone.corpora.labels import LABEL_SETS, LabelSet
+
+    merging = [known for known in LABEL_SETS.values() if set(known.labels) == set(labels)]
+    identity = LabelSet("model", labels, {label: label for label in labels})
+    data = _load(corpora, merging[0] if merging else identity)
+    return replace(data, labels=labels)
+
+
+def report(data: Data) -> None:
+    """Say on standard error what was found and what was left out."""
+    speakers = len({utterance.speaker_key for utterance in data.utterances})
+    _say.note(f"{len(data.utterances)} clips, {speakers} speakers, labels: {', '.join(data.labels)}")
+    if data.dropped:
+        counts = ", ".join(f"{label} {count}" for label, count in sorted(data.dropped.items()))
+        _say.note(f"left out, not in the label set: {counts}")
+    for problem in data.problems:
+        _say.error(f"left out: {problem}")
+
+
+class Display:
+    """Progress on standard error: a bar where somebody looks, nothing elsewhere."""
+
+    def __init__(self, bar: Any | None) -> None:
+        self._bar = bar
+        self._tasks: dict[str, Any] = {}
+
+    def report(self, report: Report) -> None:
+        """Show how far a stage is."""
+        self._update(report.stage, report.done, report.total)
+
+    def counter(self, stage: str, total: int) -> Callable[[int], None]:
+        """Return a callback that adds to a stage."""
+        done = 0
+
+        def add(count: int) -> None:
+            nonlocal done
+            done += count
+            self._update(stage, done, total)
+
+        return add
+
+    def batches(self, done: int, total: int) -> None:
+        """Show how far an epoch is."""
+        self._update("epoch", done, total)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar, or by itself."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False)
+        else:
+            _say.note(text)
+
+    def _update(self, stage: str, done: float, total: float) -> None:
+        if self._bar is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=total)
+        self._bar.update(self._tasks[stage], completed=done, total=total)
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Display]:
+    """Yield a display; it draws only on a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield Display(None)
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+        yield Display(bar)
+
+
+def _load(corpora: tuple[str, ...], label_set: LabelSet) -> Data:
+    from emotone.corpora.labels import apply_labels
+    from emotone.corpora.resolve import resolve
+    from emotone.errors import UsageError
+
+    scans = resolve(corpora)
+    if not scans:
+        raise UsageError(
+            "no corpus was given: add --corpus NAME=DIR, or set EMOTONE_CORPORA; see: emotone corpora list"
+        )
+    found = [utterance for scan in scans.values() for utterance in scan.utterances]
+    problems = [str(problem) for scan in scans.values() for problem in scan.problems]
+    utterances, dropped = apply_labels(found, label_set)
+    present = {utterance.label for utterance in utterances}
+    labels = tuple(label for label in label_set.labels if label in present)
+    return Data(tuple(utterances), labels, dropped, tuple(problems))

@@ -1,0 +1,171 @@
+"""One fold from start to end: train, write a bundle, and judge the test part through it as users will."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emotone.audio.read import read
+from emotone.errors import AudioError, MissingExtraError, RunError
+from emotone.evaluation.table import PredictionRow, PredictionsTable
+from emotone.features.store import FeatureStore, Problem
+from emotone.inference.engine import Engine
+from emotone.systems.bundle import Bundle, load_bundle
+from emotone.systems.manifest import TrainingData
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from emotone.systems.recipe import Recipe
+    from emotone.types import Fold, Utterance
+
+PREDICTIONS, PROGRESS, BUNDLE = "predictions.parquet", "progress", "bundle"
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """What a worker needs to run one fold.
+
+    Attributes:
+        recipe: what to train; its seed is the run's.
+        utterances: of all parts, with labels from `labels`.
+        fold: which of them are which.
+        labels: in the order of the net's logits.
+        protocol: name, for the table.
+        system: signature of the run, for the table.
+        folder: for checkpoint, bundle and predictions.
+        threads: of torch.
+
+    """
+
+    recipe: Recipe
+    utterances: tuple[Utterance, ...]
+    fold: Fold
+    labels: tuple[str, ...]
+    protocol: str
+    system: str
+    folder: Path
+    threads: int
+
+
+def run_fold(job: FoldJob) -> tuple[Problem, ...]:
+    """Train and judge one fold; its predictions lie in `folder` afterwards. Return what could not be judged.
+
+    A fold that is finished is not run again; one that was cut off goes on from its checkpoint.
+    """
+    import torch
+
+    from emotone.systems.export import write_net
+    from emotone.systems.fit import fit
+
+    finished = job.folder / PREDICTIONS
+    if finished.exists():
+        return ()
+    torch.set_num_threads(job.threads)
+    learned = set(job.fold.train) | set(job.fold.dev)
+    store = FeatureStore(job.recipe.feature_name, job.recipe.feature)
+    extracted = store.extract([utterance for utterance in job.utterances if utterance.key in learned])
+    fitted = fit(
+        job.recipe,
+        job.utterances,
+        extracted.features,
+        job.fold,
+        labels=job.labels,
+        folder=job.folder,
+        progress=lambda epoch: write_progress(job.folder, epoch.number),
+    )
+    corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
+    data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=job.recipe.name, signature=fitted.signature)
+    bundle = write_net(job.folder / BUNDLE, job.recipe, fitted.net, labels=job.labels, data=data)
+    tested = set(job.fold.test)
+    table, problems = judge(
+        bundle,
+        [utterance for utterance in job.utterances if utterance.key in tested],
+        protocol=job.protocol,
+        fold=job.fold.name,
+        seed=job.recipe.seed,
+        system=job.system,
+    )
+    table.write(finished)
+    shutil.rmtree(job.folder / BUNDLE)
+    for leftover in job.folder.glob("checkpoint*"):
+        leftover.unlink()
+    return (*extracted.problems, *problems)
+
+
+def judge(
+    bundle: Bundle | Path,
+    utterances: Sequence[Utterance],
+    *,
+    protocol: str,
+    fold: str,
+    seed: int,
+    system: str,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[PredictionsTable, tuple[Problem, ...]]:
+    """Return what a bundle says of utterances, through the engine that `emotone predict` uses, and what failed.
+
+    An utterance without speech gets equal probabilities, and so the first label: it counts as an answer,
+    most often a wrong one, instead of being left out of the score.
+    """
+    model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    rows: list[PredictionRow] = []
+    problems: list[Problem] = []
+    for utterance in utterances:
+        try:
+            signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
+            engine = Engine(model)
+            engine.push(signal)
+            clip, _ = engine.finish()
+        except (AudioError, MissingExtraError) as error:
+            problems.append(Problem(utterance.key, error.code, str(error)))
+        else:
+            rows.append(
+                PredictionRow(
+                    utterance=utterance.key,
+                    corpus=utterance.corpus,
+                    protocol=protocol,
+                    fold=fold,
+                    seed=seed,
+                    speaker=utterance.speaker,
+                    truth=utterance.label,
+                    probabilities=tuple(clip.probabilities.values()),
+                    system=system,
+                    start=utterance.start,
+                    end=utterance.end,
+                )
+            )
+        if progress is not None:
+            progress(1)
+    return PredictionsTable.from_rows(rows, labels=model.labels), tuple(problems)
+
+
+def write_progress(folder: Path, epoch: int) -> None:
+    """Leave the number of finished epochs where the parent process looks; nothing depends on it."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{PROGRESS}.{os.getpid()}"
+        temporary.write_text(str(epoch))
+        temporary.replace(folder / PROGRESS)
+
+
+def read_progress(folder: Path) -> int | None:
+    """Return the number of finished epochs of a fold, or None where it is finished or has not begun."""
+    if (folder / PREDICTIONS).exists():
+        return None
+    try:
+        return int((folder / PROGRESS).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def read_fold(job: FoldJob) -> PredictionsTable:
+    """Return the predictions of a finished fold."""
+    path = job.folder / PREDICTIONS
+    if not path.exists():
+        raise RunError(f"fold {job.fold.name} left no predictions in {job.folder}")
+    return PredictionsTable.read(path)

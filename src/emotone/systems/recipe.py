@@ -1,0 +1,102 @@
+"""A recipe: everything that a training depends on except its data, as one TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from emotone.augment.base import AUGMENTATIONS, Augmentation
+from emotone.config import from_mapping, read_toml, signature
+from emotone.corpora.labels import label_set
+from emotone.errors import ConfigError
+from emotone.features.base import FEATURES, Feature
+from emotone.nets.base import NETS, NetSpec
+from emotone.systems.manifest import Windows
+from emotone.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.registry import Registry
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train.
+
+    Attributes:
+        name: of the model that comes out; lower-case letters, digits and hyphens.
+        description: one sentence.
+        labels: name of a label set (see `emotone.corpora.labels`).
+        front_end: table with `name` of a feature, and any of its settings.
+        net: table with `name` of a net, and any of its settings.
+        windows: seconds that are judged at a time, and seconds between them.
+        training: see `TrainingSettings`.
+        augment: one table per augmentation, named after it, with its settings; applied in this order.
+        seed: of every draw.
+        licence: SPDX identifier for the weights.
+
+    """
+
+    name: str
+    labels: str
+    description: str = ""
+    front_end: Mapping[str, Any] = field(default_factory=lambda: {"name": "log-mel"})
+    net: Mapping[str, Any] = field(default_factory=lambda: {"name": "log-mel-cnn"})
+    windows: Windows = field(default_factory=lambda: Windows(seconds=3.0, hop=1.0))
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    augment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 1
+    licence: str = "unstated"
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative; given {self.seed}")
+        label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
+        _ = self.feature, self.net_spec, self.augmentations
+
+    @property
+    def feature(self) -> Feature:
+        """The front end with its settings."""
+        built: Feature = _member(FEATURES, self.front_end, where="front_end")
+        return built
+
+    @property
+    def feature_name(self) -> str:
+        """Registry name of the front end."""
+        return str(self.front_end["name"])
+
+    @property
+    def net_spec(self) -> NetSpec:
+        """The net with its settings."""
+        built: NetSpec = _member(NETS, self.net, where="net")
+        return built
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """The augmentations with their settings, in order."""
+        return tuple(
+            _member(AUGMENTATIONS, {"name": name, **settings}, where=f"augment.{name}")
+            for name, settings in self.augment.items()
+        )
+
+    @property
+    def signature(self) -> str:
+        """Hash of what changes the weights: everything but the name, the description and the licence."""
+        parts = (self.labels, dict(self.front_end), dict(self.net), self.windows, self.training, self.seed)
+        # A list, since the order of augmentations matters and a mapping's does not change a signature.
+        return signature(*parts, [[name, dict(settings)] for name, settings in self.augment.items()])
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe in a TOML file; a wrong key or value is said with its place and the nearest valid name."""
+    return from_mapping(Recipe, read_toml(path), where=str(path))
+
+
+def _member(registry: Registry[Any], table: Mapping[str, Any], *, where: str) -> Any:
+    settings = dict(table)
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{where}: missing name; allowed: {', '.join(registry.names)}")
+    return from_mapping(registry.get(name), settings, where=where)
