@@ -15,6 +15,7 @@ import tomli_w
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import BundleError, ConfigError, unknown_name
 from emotone.features.base import FEATURES
+from emotone.types import Seconds  # noqa: TC001  (as above)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +24,6 @@ else:
 
 if TYPE_CHECKING:
     from emotone.features.base import Feature
-    from emotone.types import Seconds
 
 SCHEMA = "emotone.bundle/1"
 MANIFEST, MODEL, CARD, LICENCE, TEST_VECTOR = "bundle.toml", "model.onnx", "CARD.md", "LICENSE", "test_vector.npz"

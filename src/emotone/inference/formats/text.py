@@ -71,10 +71,14 @@ class TextPage:
         self._stream = stream
         self._full, self._dot = _blocks(getattr(stream, "encoding", None))
         self._label_width = max(map(len, (*page.labels, NO_SPEECH)))
+        self._written = 0
         self._bar = max(NARROWEST_BAR, min(WIDEST_BAR, page.width - self._label_width - 32))
 
     def write(self, result: Result) -> None:
-        """Write a recording's block."""
+        """Write a recording's block, with an empty line before all but the first."""
+        if self._written:
+            self._console.print()
+        self._written += 1
         if isinstance(result, Failure):
             self._print(Text("failed: ", style="bold red").append(printable(result.message), style="default not bold"))
         else:

@@ -1,0 +1,168 @@
+"""`emotone models`: the models that are shipped, what is in a bundle, whether it is whole, and how one is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emotone.cli import _say
+from emotone.errors import BundleError
+
+if TYPE_CHECKING:
+    from emotone.systems.bundle import Bundle
+
+SOME_FAILED = 1
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  emotone models list
+  emotone models show default
+  emotone models check ./my-model
+  emotone models export runs/my-run --out my-model"""
+)
+def command() -> None:
+    """List, show, check and export models."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_models(*, as_json: bool) -> int:
+    """List the shipped models; one that is damaged is said, and the others are listed."""
+    from emotone.systems.shipped import load, shipped_names
+
+    found: list[dict[str, Any]] = []
+    errors: list[BundleError] = []
+    for name in shipped_names():
+        try:
+            found.append(_summary(load(name)))
+        except BundleError as error:
+            errors.append(error)
+    if as_json:
+        _say.print_json(found)
+    elif not found:
+        click.echo("no models are shipped with this installation; give a bundle's folder instead")
+    else:
+        _print_table(found)
+    for problem in errors:
+        _say.error(problem)
+    return SOME_FAILED if errors else 0
+
+
+@command.command()
+@click.argument("model", metavar="NAME|DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(model: str, *, as_json: bool) -> None:
+    """Show what a model is: labels, front end, training data, licence, and its card."""
+    from emotone.config import to_mapping
+    from emotone.systems.manifest import CARD
+    from emotone.systems.shipped import load
+
+    bundle = load(model)
+    card = (bundle.directory / CARD).read_text(encoding="utf-8", errors="replace")
+    if as_json:
+        _say.print_json(
+            {
+                **to_mapping(bundle.manifest),
+                "sha256": bundle.sha256,
+                "directory": str(bundle.directory),
+                "bytes": _size(bundle),
+                "card": card,
+            }
+        )
+        return
+    manifest = bundle.manifest
+    front_end = ", ".join(f"{key} {value}" for key, value in manifest.front_end.items() if key != "name")
+    for name, value in (
+        ("name", f"{manifest.name} {manifest.version}"),
+        ("what", manifest.description),
+        ("labels", ", ".join(manifest.labels)),
+        ("licence", manifest.licence),
+        ("front end", f"{manifest.front_end['name']}: {front_end}"),
+        ("windows", f"{manifest.windows.seconds:g} s every {manifest.windows.hop:g} s"),
+        ("trained on", ", ".join(manifest.training.corpora)),
+        ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),
+        ("size", f"{_size(bundle) / 1e6:.1f} MB"),
+        ("sha256", bundle.sha256),
+        ("folder", str(bundle.directory)),
+    ):
+        click.echo(f"{name:<11}{value}")
+    click.echo(f"\n{card.rstrip()}")
+
+
+@command.command()
+@click.argument("model", metavar="NAME|DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(model: str, *, as_json: bool) -> None:
+    """Check every byte of a model, and that its test vector comes out as it should on this machine."""
+    from emotone.systems.bundle import TOLERANCE
+    from emotone.systems.shipped import load
+
+    bundle = load(model)
+    deviation = bundle.check()
+    if as_json:
+        result = {"name": bundle.manifest.name, "sha256": bundle.sha256, "deviation": deviation, "allowed": TOLERANCE}
+        _say.print_json(result)
+    else:
+        files = len(bundle.manifest.files) + 1
+        click.echo(
+            f"{bundle.manifest.name}: good; {files} files are as they were written, and the test vector's "
+            f"probabilities come out within {deviation:.1g} (allowed: {TOLERANCE:g})"
+        )
+
+
+@command.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The bundle's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def export(run: Path, *, out: Path, as_json: bool) -> None:
+    """Make a bundle of a training run (needs the extra `train`)."""
+    from emotone.systems.bundle import load_bundle
+    from emotone.systems.export import export_run
+
+    bundle = load_bundle(export_run(run, out))
+    if as_json:
+        _say.print_json({**_summary(bundle), "directory": str(bundle.directory)})
+    else:
+        click.echo(
+            f"{bundle.directory}: {bundle.manifest.name} {bundle.manifest.version}, {_size(bundle) / 1e6:.1f} MB"
+        )
+
+
+def _summary(bundle: Bundle) -> dict[str, Any]:
+    manifest = bundle.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "description": manifest.description,
+        "labels": list(manifest.labels),
+        "licence": manifest.licence,
+        "trained_on": list(manifest.training.corpora),
+        "bytes": _size(bundle),
+        "sha256": bundle.sha256,
+    }
+
+
+def _size(bundle: Bundle) -> int:
+    return sum((bundle.directory / name).stat().st_size for name in bundle.manifest.files)
+
+
+def _print_table(found: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "version", "labels", "licence", "trained on", "MB", "what it is")
+    for model in found:
+        table.add_row(
+            model["name"],
+            model["version"],
+            ", ".join(model["labels"]),
+            model["licence"],
+            ", ".join(model["trained_on"]),
+            f"{model['bytes'] / 1e6:.1f}",
+            model["description"],
+        )
+    Console().print(table)
