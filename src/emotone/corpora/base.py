@@ -75,6 +75,7 @@ class Corpus:
         parser: path below the corpus folder, without regard to its suffix -> what it says, None if it is not
             this corpus's.
         suffixes: accepted, in lower case.
+        known_duplicates: ids of clips that are byte-identical in the published corpus itself.
 
     """
 
@@ -91,6 +92,7 @@ class Corpus:
     examples: tuple[str, ...]
     parser: Callable[[PurePosixPath], Parsed | None]
     suffixes: tuple[str, ...] = SUFFIXES
+    known_duplicates: tuple[tuple[str, ...], ...] = ()
 
     @property
     def clips(self) -> int:
@@ -113,5 +115,5 @@ class Corpus:
         return self.parser(relative)
 
 
-HELPERS = frozenset({"base", "labels", "scan", "table", "resolve", "check", "findings"})
+HELPERS = frozenset({"base", "labels", "scan", "table", "resolve", "check", "measure"})
 CORPORA: Registry[Corpus] = Registry("corpus", "emotone.corpora", "CORPUS", HELPERS)

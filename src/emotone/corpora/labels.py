@@ -96,8 +96,6 @@ LABEL_SETS: Mapping[str, LabelSet] = {
         _label_set("emodb", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
         _label_set("ravdess", "anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
         _label_set("nemo", "anger", "fear", "happiness", "neutral", "sadness", "surprise"),
-        _label_set("savee", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
-        _label_set("emovo", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
         # The four classes of most published work on IEMOCAP.
         _label_set("four", "anger", "happiness", "neutral", "sadness", excitement="happiness"),
         LabelSet(
@@ -112,6 +110,26 @@ def label_set(name: str) -> LabelSet:
     if name not in LABEL_SETS:
         raise unknown_name("label set", name, LABEL_SETS)
     return LABEL_SETS[name]
+
+
+def label_set_for(labels: tuple[str, ...]) -> LabelSet:
+    """Return the label set that a model with these labels was made for, with its labels in the model's order.
+
+    A named set with the same labels decides what is merged (calm into neutral in "seven"); otherwise every label
+    must be a canonical emotion and nothing is merged.
+
+    Raises:
+        UnknownNameError: a label that is no canonical emotion.
+
+    Example:
+        >>> label_set_for(("neutral", "anger", "sadness", "happiness")).merge["excitement"]
+        'happiness'
+
+    """
+    for named in LABEL_SETS.values():
+        if sorted(named.labels) == sorted(labels):
+            return LabelSet(named.name, labels, named.merge)
+    return LabelSet("model", labels, {canonical(label): label for label in labels})
 
 
 def apply_labels(utterances: Iterable[Utterance], labels: LabelSet) -> tuple[list[Utterance], dict[str, int]]:

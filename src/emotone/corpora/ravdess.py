@@ -97,4 +97,5 @@ CORPUS = Corpus(
         "Audio_Speech_Actors_01-24/Actor_07/03-01-08-01-02-01-07.wav",
     ),
     parser=parse,
+    known_duplicates=(("03-01-03-01-02-01-07", "03-01-03-01-02-02-07"),),
 )

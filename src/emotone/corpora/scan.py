@@ -32,6 +32,7 @@ class Scan:
         root: the folder, or the table's file.
         utterances: sorted by id, with canonical labels; ids are unique.
         unrecognised: recordings and videos that are no clip of this corpus, sorted.
+        repeated: clips that are there once more, in another layout or format; sorted, and not taken.
         problems: one line each: what could not be taken, and why.
 
     """
@@ -40,6 +41,7 @@ class Scan:
     root: Path
     utterances: tuple[Utterance, ...]
     unrecognised: tuple[Path, ...] = ()
+    repeated: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -48,7 +50,7 @@ def scan(corpus: Corpus, directory: Path) -> Scan:
 
     Links to folders are followed (a loop is walked once). Hidden files, and the `__MACOSX` folders that some
     archives hold, are no recordings. A clip that is there twice (in two layouts or two formats) is taken once,
-    the first path in sorted order, and the others are listed in `problems`.
+    the first path in sorted order, and the others are `repeated`.
 
     Raises:
         CorpusError: `directory` is no folder, or can't be read.
@@ -56,18 +58,27 @@ def scan(corpus: Corpus, directory: Path) -> Scan:
     """
     utterances: dict[str, Utterance] = {}
     unrecognised = []
-    problems = []
+    repeated = []
     for relative in sorted(media_files(directory)):
         parsed = corpus.parse(relative)
         path = directory / relative
         if parsed is None:
             unrecognised.append(path)
         elif parsed.id in utterances:
-            problems.append(f"{path}: {parsed.id} is already there as {utterances[parsed.id].path}; not taken twice")
+            repeated.append(path)
         else:
             utterances[parsed.id] = _utterance(corpus, parsed, path)
     ordered = tuple(utterances[key] for key in sorted(utterances))
-    return Scan(corpus.name, directory, ordered, tuple(unrecognised), tuple(problems))
+    problems = _said(repeated, directory)
+    return Scan(corpus.name, directory, ordered, tuple(unrecognised), tuple(repeated), problems)
+
+
+def _said(repeated: list[Path], directory: Path) -> tuple[str, ...]:
+    """Return one line however many there are: a corpus that was unpacked twice repeats every clip."""
+    if not repeated:
+        return ()
+    what = "clip is" if len(repeated) == 1 else "clips are"
+    return (f"{directory}: {len(repeated)} {what} there more than once, taken once; the first: {repeated[0]}",)
 
 
 def media_files(directory: Path) -> Iterator[PurePosixPath]:

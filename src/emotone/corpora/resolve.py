@@ -1,0 +1,108 @@
+"""From the options `--corpus NAME=DIR` and the folder `$EMOTONE_CORPORA` to scanned corpora."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emotone.corpora.base import CORPORA
+from emotone.corpora.scan import Scan, scan
+from emotone.corpora.table import TABLE_SUFFIXES, read_table
+from emotone.errors import CorpusError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+VARIABLE = "EMOTONE_CORPORA"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it stands in keys (corpus/id) and in file names
+
+
+def resolve(options: Sequence[str] = (), *, environment: Mapping[str, str] | None = None) -> dict[str, Scan]:
+    """Return the corpora that the options name, in their order; without options, those in `$EMOTONE_CORPORA`.
+
+    Args:
+        options: `emodb=DIR` for a folder of a known corpus, `ANYNAME=FILE.csv` (or .tsv) for a table, or `emodb`
+            alone for the folder of that name in `$EMOTONE_CORPORA`.
+        environment: instead of the process's own.
+
+    Returns:
+        Scan by name, each with at least one utterance; empty where there are neither options nor the variable.
+
+    Raises:
+        UsageError: an option of another form, an unknown corpus (with the nearest name), or a name given twice.
+        CorpusError: a folder or table that is not there, or that holds nothing of the corpus.
+
+    Example:
+        >>> resolve(["emodb=~/corpora/emodb", "calls=calls.csv"])  # doctest: +SKIP
+
+    """
+    home = (os.environ if environment is None else environment).get(VARIABLE)
+    scans: dict[str, Scan] = {}
+    for name, path in _named(options, home) if options else _all_in(home):
+        if name in scans:
+            raise UsageError(f"the corpus '{name}' is given twice; give each table its own name")
+        scans[name] = load(name, path)
+    return scans
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a path names a table rather than a corpus folder; it need not be there."""
+    return path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir()
+
+
+def load(name: str, path: Path) -> Scan:
+    """Return one corpus from its folder, or a table under any name.
+
+    Raises:
+        UsageError: a folder under a name that is no known corpus.
+        CorpusError: it is not there, or holds nothing of the corpus.
+
+    """
+    if is_table(path):
+        found = read_table(path, name=name)
+        if not found.utterances:
+            why = f"; the first problem: {found.problems[0]}" if found.problems else ": it has a header only"
+            raise CorpusError(f"{path} holds no row that can be used{why}")
+        return found
+    corpus = CORPORA.get(name)
+    found = scan(corpus, path)
+    if not found.utterances:
+        seen = f"{len(found.unrecognised)} other recordings" if found.unrecognised else "no recordings at all"
+        raise CorpusError(
+            f"{path} holds nothing of {name}, but {seen}; expected are files such as {corpus.examples[0]}; "
+            f"see: emotone corpora show {name}"
+        )
+    return found
+
+
+def _named(options: Sequence[str], home: str | None) -> list[tuple[str, Path]]:
+    pairs = []
+    for option in options:
+        name, equals, place = option.partition("=")
+        if not equals and home and name in CORPORA.names:
+            pairs.append((name, Path(home).expanduser() / name))
+            continue
+        if not equals and name in CORPORA.names:
+            raise UsageError(f"'{option}' was given without a folder; allowed: {name}=DIR, or set {VARIABLE}")
+        if not place or not NAME.fullmatch(name):
+            raise UsageError(f"'{option}' was given; allowed: NAME=DIR for a known corpus, or NAME=FILE.csv")
+        path = Path(place).expanduser()  # a shell leaves the ~ in emodb=~/corpora as it is
+        if not is_table(path) and name not in CORPORA.names:
+            raise UsageError(f"{unknown_name('corpus', name, CORPORA.names)}; any other as a table: {name}=FILE.csv")
+        pairs.append((name, path))
+    return pairs
+
+
+def _all_in(home: str | None) -> list[tuple[str, Path]]:
+    if not home:
+        return []
+    folder = Path(home).expanduser()
+    if not folder.is_dir():
+        raise CorpusError(f"{VARIABLE} names {folder}, which is no folder")
+    found = [(name, folder / name) for name in CORPORA.names if (folder / name).is_dir()]
+    if not found:
+        allowed = ", ".join(CORPORA.names)
+        raise CorpusError(f"{VARIABLE} names {folder}, which holds none of the folders {allowed}")
+    return found
