@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,3 +43,105 @@ def private_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     """Point every user directory at a temporary one, and forget corpora named by the environment."""
     monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("EMOTONE_CORPORA", raising=False)
+
+
+class MakeBundle(Protocol):
+    """Writes a tiny bundle; see `make_bundle`."""
+
+    def __call__(self, directory: Path, **changes: Any) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def make_bundle() -> MakeBundle:
+    """Write a tiny bundle into a folder: scores are linear in the mean of the log-mel rows.
+
+    `changes` replace fields of its manifest; `labels` also changes the net.
+    """
+    from emotone.config import to_mapping
+    from emotone.features.log_mel import LogMel
+    from emotone.systems.bundle import write_bundle
+    from emotone.systems.manifest import SCHEMA, BundleManifest, Calibration, TrainingData, Windows
+
+    def make(directory: Path, **changes: Any) -> Path:
+        fields: dict[str, Any] = {
+            "schema": SCHEMA,
+            "name": "tiny",
+            "version": "0.1.0",
+            "description": "A linear net for tests.",
+            "labels": ("anger", "happiness", "neutral", "sadness"),
+            "licence": "CC0-1.0",
+            "front_end": {"name": "log-mel", **to_mapping(LogMel())},
+            "windows": Windows(seconds=3.0, hop=1.0),
+            "calibration": Calibration(temperature=1.5),
+            "training": TrainingData(corpora=("none",), protocol="none", recipe="none", signature="0" * 12),
+            **changes,
+        }
+        manifest = BundleManifest(**fields)
+        feature = manifest.feature()
+        rng = np.random.default_rng(7)
+        weights = (rng.normal(size=(feature.dimension, len(manifest.labels))) / 8).astype(np.float32)
+        signal = rng.normal(0, 0.1, feature.rate).astype(np.float32)
+        logits = feature.compute(signal).astype(np.float64).mean(axis=0) @ weights / manifest.calibration.temperature
+        powers = np.exp(logits - logits.max())
+        write_bundle(
+            directory,
+            manifest,
+            model=linear_model(weights),
+            card="# tiny\n",
+            licence="CC0\n",
+            signal=signal,
+            probabilities=powers / powers.sum(),
+        )
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(make_bundle: MakeBundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One tiny bundle for all tests; whoever changes it works on a copy."""
+    return make_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def linear_model(weights: NDArray[np.float32], *, inputs: str = "features", outputs: str = "logits") -> bytes:
+    """Return an ONNX file: the mean of [batch, time, dimension] over time, times weights [dimension, labels]."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    dimension, labels = weights.shape
+    nodes = [
+        helper.make_node("ReduceMean", [inputs, "axes"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weights"], [outputs]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(inputs, TensorProto.FLOAT, ["batch", "time", dimension])],
+        [helper.make_tensor_value_info(outputs, TensorProto.FLOAT, ["batch", labels])],
+        [numpy_helper.from_array(np.array([1], np.int64), "axes"), numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    serialised: bytes = model.SerializeToString(deterministic=True)
+    return serialised
+
+
+def speechlike(seconds: float, *, rate: int = 16000, seed: int = 0) -> NDArray[np.float32]:
+    """Return a signal [time] that any activity detector takes for speech: a gliding, pulsing buzz over faint noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    pitch = 140 + 30 * rng.uniform(0.5, 1.5) * np.sin(2 * np.pi * 0.7 * time)
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    buzz = np.sum([np.sin(order * phase) / order for order in range(1, 20)], axis=0)
+    loudness = 0.1 * (1 + np.sin(2 * np.pi * 4 * time))
+    return (loudness * buzz + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def speech() -> Callable[..., NDArray[np.float32]]:
+    """Return the function that makes speech-like signals: `speech(seconds, rate=16000, seed=0)`."""
+    return speechlike
+
+
+@pytest.fixture(scope="session")
+def onnx_model() -> Callable[..., bytes]:
+    """Return the function that makes linear ONNX files: `onnx_model(weights, inputs=..., outputs=...)`."""
+    return linear_model

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from emotone.errors import BundleError, ConfigError, OutputError, UnknownNameError
+from emotone.errors import BundleError, OutputError, UsageError
 from emotone.systems import manifest as layout
 from emotone.systems.manifest import MANIFEST, MEND, BundleManifest
 
@@ -149,7 +149,7 @@ def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
     contents = {name: _checked(directory / name, digest) for name, digest in manifest.files.items()}
     try:
         feature = manifest.feature()
-    except (ConfigError, UnknownNameError) as error:
+    except UsageError as error:
         raise BundleError(f"{where} does not describe a bundle: {error}") from error
     return Bundle(
         directory=directory,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from emotone.config import from_mapping, to_mapping
-from emotone.errors import BundleError, ConfigError, unknown_name
+from emotone.errors import BundleError, ConfigError, UsageError, unknown_name
 from emotone.features.base import FEATURES
 from emotone.types import Seconds  # noqa: TC001  (as above)
 
@@ -151,7 +151,7 @@ def _parse(body: bytes, *, where: str) -> BundleManifest:
         tables = tomllib.loads(body.decode())
         _check_schema(tables.get("schema"))  # before any unknown key: a later schema has other keys
         manifest = from_mapping(BundleManifest, tables, where=where)
-    except (ConfigError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (UsageError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{where} does not describe a bundle: {error}") from error
     _check_files(manifest.files, where=where)
     return manifest
