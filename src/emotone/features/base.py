@@ -52,4 +52,6 @@ class Feature(Protocol):
         ...
 
 
-FEATURES: Registry[type[Feature]] = Registry("feature", "emotone.features", "FEATURE", frozenset({"base", "store"}))
+FEATURES: Registry[type[Feature]] = Registry(
+    "feature", "emotone.features", "FEATURE", frozenset({"base", "store", "windows"})
+)
