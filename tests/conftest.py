@@ -132,7 +132,8 @@ def speechlike(seconds: float, *, rate: int = 16000, seed: int = 0) -> NDArray[n
     phase = 2 * np.pi * np.cumsum(pitch) / rate
     buzz = np.sum([np.sin(order * phase) / order for order in range(1, 20)], axis=0)
     loudness = 0.1 * (1 + np.sin(2 * np.pi * 4 * time))
-    return (loudness * buzz + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
+    signal: NDArray[np.float32] = (loudness * buzz + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
+    return signal
 
 
 @pytest.fixture(scope="session")

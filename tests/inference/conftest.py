@@ -1,0 +1,58 @@
+"""A model for the tests, and an activity detector whose decisions can be read off the samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emotone.inference.model import Model, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+LAG = 30  # frames: decisions come late, as those of a real detector do
+HOP = 160
+
+
+class LoudDetector:
+    """A frame is active where a sample is above 0.01."""
+
+    def __init__(self, rate: int = 16000) -> None:
+        assert rate == 16000
+        self._samples = np.zeros(0, np.float32)
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
+        self._samples = np.concatenate([self._samples, samples])
+        frames = max(0, len(self._samples) // HOP - LAG)
+        decided = self._decide(frames)
+        self._samples = self._samples[frames * HOP :]
+        return decided
+
+    def finish(self) -> NDArray[np.bool_]:
+        frames = -(-len(self._samples) // HOP)
+        self._samples = np.pad(self._samples, (0, frames * HOP - len(self._samples)))
+        return self._decide(frames)
+
+    def _decide(self, frames: int) -> NDArray[np.bool_]:
+        decided: NDArray[np.bool_] = np.abs(self._samples[: frames * HOP]).reshape(frames, HOP).max(axis=1) > 0.01
+        return decided
+
+
+@pytest.fixture
+def model(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """The tiny model, with a detector that takes every loud sample for speech."""
+    monkeypatch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
+    return load(tiny_bundle)
+
+
+@pytest.fixture
+def noise(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Eleven seconds and a bit whose spectrum changes, so that windows differ."""
+    samples = rng.normal(0, 0.1, 11 * 16000 + 123)
+    samples[: 4 * 16000] = np.cumsum(samples[: 4 * 16000]) * 0.05
+    samples[8 * 16000 :] *= 0.3
+    return samples.astype(np.float32)

@@ -1,0 +1,154 @@
+"""The engine judges the same windows with the same result, whatever pieces a recording comes in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emotone.errors import TooShortError
+from emotone.features.windows import window_starts
+from emotone.inference.engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from emotone.inference.model import Model
+    from emotone.inference.result import Clip, Segments
+    from emotone.systems.bundle import Bundle
+
+RATE = 16000
+
+
+def judged(bundle: Bundle, parts: Sequence[NDArray[np.float32]], *, batch: int = 16) -> tuple[Clip, Segments]:
+    engine = Engine(bundle, batch=batch)
+    for part in parts:
+        engine.push(part)
+    return engine.finish()
+
+
+def slow_twin(
+    bundle: Bundle, signal: NDArray[np.float32]
+) -> tuple[list[tuple[float, float, bool]], NDArray[np.float64]]:
+    """Judge a whole signal window by window, straight from the rules."""
+    rows = bundle.feature.compute(signal)
+    frames = -(-len(signal) // 160)
+    padded = np.pad(signal, (0, frames * 160 - len(signal)))
+    active = np.abs(padded).reshape(frames, 160).max(axis=1) > 0.01
+    spans, probabilities = [], []
+    for start in window_starts(len(rows), window=298, hop=100).tolist():
+        heard, there = int(active[start : start + 300].sum()), len(active[start : start + 300])
+        speech = heard >= there / 3 if len(signal) < 0.6 * RATE else heard >= 20
+        spans.append((round(start * 0.01, 3), round(min(start * 0.01 + 3.0, len(signal) / RATE), 3), speech))
+        window = rows[None, start : start + 298]
+        probabilities.append(bundle.probabilities(window)[0] if speech else np.full(4, 0.25))
+    return spans, np.array(probabilities)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    length=st.integers(RATE // 10, 11 * RATE),
+    cuts=st.lists(st.integers(0, 11 * RATE), max_size=8),
+    batch=st.sampled_from([1, 2, 16]),
+    quiet_from=st.integers(0, 11 * RATE),
+)
+def test_the_rules_hold_in_any_pieces(  # noqa: PLR0917
+    model: Model, noise: NDArray[np.float32], length: int, cuts: list[int], batch: int, quiet_from: int
+) -> None:
+    signal = noise[:length].copy()
+    signal[quiet_from : quiet_from + 4 * RATE] = 0
+    spans, expected = slow_twin(model.bundle, signal)
+    clip, segments = judged(model.bundle, np.split(signal, sorted(min(cut, length) for cut in cuts)), batch=batch)
+    assert [(one.start, one.end, one.speech) for one in segments] == spans
+    np.testing.assert_allclose(segments.probabilities, expected, atol=1e-5)
+    spoken = [row for row, (_, _, speech) in zip(expected, spans, strict=True) if speech]
+    mean = np.mean(spoken, axis=0) if spoken else np.full(4, 0.25)
+    np.testing.assert_allclose(list(clip.probabilities.values()), mean, atol=1e-5)
+    assert clip.speech == bool(spoken)
+    assert (clip.label is None) == (not spoken)
+
+
+@pytest.mark.parametrize("size", [1, 20, 160, 401, 16000, 10**9])
+def test_any_size_of_pieces_gives_the_same(model: Model, noise: NDArray[np.float32], size: int) -> None:
+    signal = noise[: 4 * RATE] if size == 1 else noise
+    whole_clip, whole = judged(model.bundle, [signal])
+    clip, segments = judged(model.bundle, [signal[at : at + size] for at in range(0, len(signal), size)], batch=1)
+    np.testing.assert_allclose(segments.probabilities, whole.probabilities, atol=1e-5)
+    np.testing.assert_array_equal(segments.starts, whole.starts)
+    assert clip.label == whole_clip.label
+
+
+def test_windows_are_judged_while_sound_comes_in(model: Model, noise: NDArray[np.float32]) -> None:
+    engine = Engine(model.bundle, batch=1)
+    counts = [engine.push(noise[at : at + RATE]) for at in range(0, 10 * RATE, RATE)]
+    # Window i ends at i + 3 s; the detector of these tests decides 0.3 s late.
+    assert counts == [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_long_recording_leaves_little_behind(model: Model, noise: NDArray[np.float32]) -> None:
+    engine = Engine(model.bundle)
+    for _ in range(30):
+        engine.push(noise)
+    assert len(engine._rows) < 298 + 17 * 100 + 2000
+    assert len(engine._active) < 298 + 17 * 100 + 2000
+
+
+def test_a_net_that_hears_too_much_at_once_can_not_be_asked_for(model: Model) -> None:
+    with pytest.raises(ValueError, match="batch must be from 1 to 16; given 17"):
+        Engine(model.bundle, batch=17)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 320, 1599])
+def test_too_short(model: Model, samples: int) -> None:
+    engine = Engine(model.bundle)
+    engine.push(np.ones(samples, np.float32))
+    with pytest.raises(TooShortError, match=rf"too short to judge: {samples / RATE:.3f} s; at least 0.1 s are needed"):
+        engine.finish()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "loud", "speech"),
+    [
+        (0.1, 0.03, False),
+        (0.1, 0.04, True),  # four frames of ten: more than a third
+        (0.5, 0.16, False),
+        (0.5, 0.17, True),
+        (0.6, 0.19, False),
+        (0.6, 0.20, True),
+        (3.0, 0.19, False),
+        (3.0, 0.20, True),
+    ],
+)
+def test_how_much_speech_is_enough(model: Model, seconds: float, loud: float, speech: bool) -> None:
+    signal = np.zeros(round(seconds * RATE), np.float32)
+    signal[: round(loud * RATE)] = 0.5
+    clip, segments = judged(model.bundle, [signal])
+    assert (clip.speech, segments[0].speech) == (speech, speech)
+
+
+def test_silence_is_said_and_not_guessed(model: Model) -> None:
+    clip, segments = judged(model.bundle, [np.zeros(5 * RATE, np.float32)])
+    assert (clip.label, clip.speech, set(clip.probabilities.values())) == (None, False, {0.25})
+    assert [(one.label, one.speech) for one in segments] == [(None, False)] * 3
+
+
+@pytest.mark.parametrize(
+    ("samples", "starts", "last_end"),
+    [
+        (8000, [0.0], 0.5),
+        (48000, [0.0], 3.0),
+        (48079, [0.0], 3.0),
+        (48080, [0.0, 0.01], 3.005),
+        (64000, [0.0, 1.0], 4.0),
+        (64000 + 8000, [0.0, 1.0, 1.5], 4.5),
+    ],
+)
+def test_windows_of_known_lengths(model: Model, samples: int, starts: list[float], last_end: float) -> None:
+    _, segments = judged(model.bundle, [np.full(samples, 0.1, np.float32)])
+    assert [one.start for one in segments] == starts
+    assert segments[-1].end == last_end

@@ -1,0 +1,201 @@
+"""The Python interface: files, samples, many recordings; every way in gives the same numbers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import emotone
+from emotone.errors import (
+    BundleError,
+    EmptyAudioError,
+    MissingFileError,
+    NotFiniteError,
+    RateError,
+    TooShortError,
+    UnknownNameError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from emotone.inference.model import Model
+
+
+def assert_same(one: emotone.Prediction, other: emotone.Prediction, *, tolerance: float = 1e-5) -> None:
+    assert [s.start for s in one.segments] == [s.start for s in other.segments]
+    assert [s.speech for s in one.segments] == [s.speech for s in other.segments]
+    np.testing.assert_allclose(matrix(one), matrix(other), atol=tolerance)
+
+
+def matrix(prediction: emotone.Prediction) -> list[list[float]]:
+    """Return the probabilities of the clip and all segments."""
+    parts = [prediction.clip.probabilities, *(segment.probabilities for segment in prediction.segments)]
+    return [list(part.values()) for part in parts]
+
+
+@pytest.fixture
+def folder(noise: NDArray[np.float32], tmp_path: Path) -> Path:
+    for index, seconds in enumerate((1, 3, 4.5, 11)):
+        soundfile.write(tmp_path / f"{index}.wav", noise[: round(seconds * 16000)], 16000, subtype="FLOAT")
+    return tmp_path
+
+
+def test_a_file_gives_what_its_samples_give(model: Model, folder: Path, noise: NDArray[np.float32]) -> None:
+    from_file = model.predict(folder / "3.wav")
+    from_samples = model.predict(noise[: 11 * 16000], rate=16000)
+    assert_same(from_file, from_samples)
+    assert (from_file.file, from_samples.file) == (str(folder / "3.wav"), None)
+    assert (from_file.duration, from_file.rate) == (11.0, 16000)
+    assert from_file.model.name == "tiny"
+    assert model.labels == from_file.labels == ("anger", "happiness", "neutral", "sadness")
+
+
+def test_alone_and_among_many(model: Model, folder: Path) -> None:
+    paths = sorted(folder.glob("*.wav"))
+    alone = [model.predict(path) for path in paths]
+    many = list(model.predict_many(paths))
+    assert [result.to_dict() for result in many] == [result.to_dict() for result in alone]
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float64", "float16"])
+def test_samples_of_other_types(model: Model, noise: NDArray[np.float32], dtype: str) -> None:
+    signal = np.clip(noise[:80000], -1, 1)
+    scale = np.iinfo(dtype).max if dtype.startswith("int") else 1
+    given = (signal.astype(float) * scale).astype(dtype)
+    tolerance = {"int32": 1e-5, "float64": 1e-5}.get(dtype, 5e-3)
+    assert_same(model.predict(given, rate=16000), model.predict(signal, rate=16000), tolerance=tolerance)
+
+
+def test_channels(model: Model, noise: NDArray[np.float32]) -> None:
+    left, right = noise[:64000], noise[64000:128000]
+    both = np.stack([left, right])
+    assert_same(model.predict(both, rate=16000, channel=1), model.predict(right, rate=16000))
+    assert_same(model.predict(both, rate=16000), model.predict((left + right) / 2, rate=16000))
+    with pytest.raises(RateError, match="channel 2 was asked for, but there are 2 channels"):
+        model.predict(both, rate=16000, channel=2)
+
+
+def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.float32], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", noise[: 5 * 8000], 8000, subtype="FLOAT")
+    from_file = model.predict(str(tmp_path / "a.wav"))
+    assert (from_file.rate, from_file.duration) == (8000, 5.0)
+    assert_same(from_file, model.predict(noise[: 5 * 8000], rate=8000))
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "kind", "message"),
+    [
+        (np.ones(16000), {}, UsageError, "samples were given without their rate; say it"),
+        (np.ones(16000), {"rate": 100}, RateError, "100 Hz"),
+        (np.ones((2, 2, 2)), {"rate": 16000}, UsageError, "shape"),
+        (np.ones(0), {"rate": 16000}, EmptyAudioError, "holds nothing"),
+        (np.ones(1), {"rate": 16000}, TooShortError, "samples: too short to judge"),
+        (np.full(16000, np.nan), {"rate": 16000}, NotFiniteError, "nan"),
+        (np.array(["a"]), {"rate": 16000}, UsageError, "type"),
+        ("a.wav", {"rate": 16000}, UsageError, "a rate was given with a path"),
+        ("nowhere.wav", {}, MissingFileError, r"nowhere\.wav"),
+        (np.ones(16000), {"rate": 16000, "channel": "left"}, UsageError, "allowed: 'mix' or a number"),
+    ],
+)
+def test_bad_calls(model: Model, samples: Any, options: dict[str, Any], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        model.predict(samples, **options)
+
+
+def test_failures_come_at_their_place_and_stop_nothing(model: Model, folder: Path) -> None:
+    (folder / "bad.wav").write_bytes(b"no audio at all, but long enough to look at")
+    paths = [folder / "0.wav", folder / "bad.wav", folder / "gone.wav", folder / "1.wav"]
+    results = list(model.predict_many(paths))
+    assert [type(result).__name__ for result in results] == ["Prediction", "Failure", "Failure", "Prediction"]
+    assert [result.file for result in results] == [str(path) for path in paths]
+    codes = [result.code for result in results if isinstance(result, emotone.Failure)]
+    assert codes == ["not_audio", "missing_file"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (OSError(5, "Input/output error"), "missing_file", "can't be read: Input/output error"),
+        (MemoryError(), "memory", "not enough memory; use fewer workers"),
+    ],
+)
+def test_what_the_system_refuses_is_a_failure(
+    model: Model, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, message: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("emotone.audio.read.probe", refuse)
+    result = model.attempt("a.wav")
+    assert isinstance(result, emotone.Failure)
+    assert result.code == code
+    assert result.message == f"a.wav: {message}"
+
+
+def test_a_temporary_name_is_not_shown(model: Model, tmp_path: Path) -> None:
+    result = model.attempt(tmp_path / "xyz", name="-")
+    assert isinstance(result, emotone.Failure)
+    assert result.file == "-"
+    assert "standard input" in result.message
+    assert "xyz" not in result.message
+
+
+def test_no_workers_is_said_at_once(model: Model) -> None:
+    with pytest.raises(UsageError, match="0 workers were given; at least 1"):
+        model.predict_many([], workers=0)
+
+
+def test_a_broken_net_is_said_before_the_first_recording(
+    make_bundle: Callable[..., Path], tmp_path: Path, onnx_model: Callable[..., bytes]
+) -> None:
+    from emotone.systems import bundle as bundles
+
+    broken = bundles.load_bundle(make_bundle(tmp_path / "m"))
+    object.__setattr__(broken, "_model", b"nothing")
+    with pytest.raises(BundleError, match="can't be opened"):
+        emotone.Model(broken).predict_many(["a.wav"])
+
+
+def test_the_package_has_it_all(tiny_bundle: Path, folder: Path) -> None:
+    assert emotone.predict(folder / "0.wav", model=tiny_bundle).duration == 1.0
+    (result,) = emotone.predict_many([folder / "0.wav"], model=tiny_bundle)
+    assert isinstance(result, emotone.Prediction)
+    assert {"load", "predict", "Prediction", "__version__"} <= set(dir(emotone))
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        emotone.lode  # noqa: B018
+    with pytest.raises(UnknownNameError, match="unknown model 'nix'"):
+        emotone.load("nix")
+
+
+def test_importing_is_light() -> None:
+    code = "import emotone, sys; print([m for m in ('numpy', 'torch', 'pandas', 'click', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_predicting_needs_little(tiny_bundle: Path, folder: Path) -> None:
+    code = (
+        "import sys, emotone; emotone.predict(sys.argv[1], model=sys.argv[2]); "
+        "print([m for m in ('torch', 'scipy', 'pandas', 'pyarrow', 'onnx', 'rich', 'click') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(folder / "0.wav"), str(tiny_bundle)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_real_speech_is_heard_as_speech(tiny_bundle: Path, shared: Path) -> None:
+    model = emotone.load(tiny_bundle)
+    paths = sorted((shared / "corpora" / "emodb" / "wav").glob("03a01*"))
+    assert paths
+    for path in paths:
+        assert model.predict(path).clip.speech
