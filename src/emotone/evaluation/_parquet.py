@@ -1,0 +1,113 @@
+"""Columns to and from Parquet; the only place that knows pyarrow, which is imported when it is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import ConfigError, missing_extra
+from emotone.files import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SCHEMA = "emotone.predictions/1"
+BEFORE = (
+    "utterance",
+    "segment",
+    "start",
+    "end",
+    "corpus",
+    "protocol",
+    "fold",
+    "seed",
+    "speaker",
+    "truth",
+    "prediction",
+)
+AFTER = ("system",)  # follows the probabilities
+NUMBERS = {"segment": np.int64, "start": np.float64, "end": np.float64, "seed": np.int64}
+NULLS: dict[str, Any] = {"segment": -1, "start": np.nan, "end": np.nan, "speaker": ""}  # what null is in memory
+
+
+def write_parquet(path: Path, columns: Mapping[str, NDArray[Any]], *, labels: tuple[str, ...]) -> None:
+    """Write columns, `probabilities` [rows, labels] as one column per label; whole or not at all.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        OutputError: the file can't be written.
+
+    """
+    arrow, parquet = _arrow()
+    content = {name: _to_arrow(arrow, name, columns[name]) for name in BEFORE}
+    content |= {f"p_{label}": arrow.array(columns["probabilities"][:, index]) for index, label in enumerate(labels)}
+    content |= {name: _to_arrow(arrow, name, columns[name]) for name in AFTER}
+    table = arrow.table(content).replace_schema_metadata({"schema": SCHEMA})
+    with atomic_write(path) as stream:
+        parquet.write_table(table, stream, compression="zstd")
+
+
+def read_parquet(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
+    """Return labels and columns as `write_parquet` was given them.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        ConfigError: no such file, not Parquet, another schema, missing columns, or nulls where none may be.
+
+    """
+    arrow, parquet = _arrow()
+    try:
+        with path.open("rb") as stream:
+            table = parquet.ParquetFile(stream).read()
+    except (OSError, arrow.ArrowException) as error:
+        raise ConfigError(f"can't read predictions from {path}: {_reason(error)}") from error
+    schema = (table.schema.metadata or {}).get(b"schema", b"").decode(errors="replace")
+    if schema != SCHEMA:
+        raise ConfigError(f"{path} is not a predictions table: its schema is '{schema}', '{SCHEMA}' was expected")
+    labels = tuple(name[2:] for name in table.column_names if name.startswith("p_"))
+    missing = [name for name in (*BEFORE, *AFTER) if name not in table.column_names]
+    if missing or not labels:
+        raise ConfigError(f"{path} lacks the columns {', '.join(missing) or 'p_<label>'}")
+    columns = {name: _from_arrow(path, name, table[name]) for name in (*BEFORE, *AFTER)}
+    probabilities = [_from_arrow(path, f"p_{label}", table[f"p_{label}"]) for label in labels]
+    return labels, {**columns, "probabilities": np.stack(probabilities, axis=1)}
+
+
+def _to_arrow(arrow: Any, name: str, values: NDArray[Any]) -> Any:
+    if name not in NUMBERS:
+        return arrow.array(values.tolist(), type=arrow.string())
+    if name == "segment":
+        return arrow.array(values, mask=values == NULLS[name])
+    if name in NULLS:
+        return arrow.array(values, mask=np.isnan(values))
+    return arrow.array(values)
+
+
+def _from_arrow(path: Path, name: str, column: Any) -> NDArray[Any]:
+    if column.null_count and name not in NULLS:
+        raise ConfigError(f"{path}: the column {name} has {column.null_count} nulls, and may have none")
+    values = [NULLS[name] if value is None else value for value in column.to_pylist()]
+    dtype = NUMBERS.get(name, np.float64 if name.startswith("p_") else np.str_)
+    wrong = next((value for value in values if isinstance(value, str) != (dtype is np.str_)), None)
+    if wrong is not None:
+        raise ConfigError(f"{path}: the column {name} holds {wrong!r}, which is of another type than expected")
+    return np.array(values, dtype=dtype)
+
+
+def _reason(error: Exception) -> str:
+    """Return the operating system's words, without the number and the path that Python puts around them."""
+    words = error.strerror if isinstance(error, OSError) else None
+    return words or str(error).splitlines()[0]
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise missing_extra("pyarrow", "parquet", "a predictions table in Parquet") from error
+    return pa, parquet
