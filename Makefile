@@ -1,0 +1,58 @@
+# Everything happens in .venv, made with $(PYTHON). Installs leave stamps there: run twice, the second costs nothing.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+CODE := src tests benchmarks scripts examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types tests bench docs format clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.predict  ## install what prediction needs (no torch) and judge the recordings in examples/
+	FORCE_COLOR=1 $(BIN)/emotone predict examples/
+
+test: lint types tests  ## add the development environment, then lint, types, all tests and the docs check
+
+lint: .venv/.dev  ## ruff, over code and its format
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: .venv/.dev  ## mypy --strict
+	$(BIN)/mypy $(CODE)
+
+tests: .venv/.dev  ## every test and doctest, warnings as errors, with the floors of coverage
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=json:.coverage.json tests src
+	$(BIN)/python scripts/coverage_floors.py .coverage.json
+
+bench: .venv/.dev  ## measure speed and memory against their bounds; writes docs/results/speed.md
+	$(BIN)/python benchmarks/run.py
+
+docs: .venv/.dev  ## write the generated pages of docs/ again
+	$(BIN)/python scripts/docs.py
+
+format: .venv/.dev  ## put code into its format
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+clean:  ## remove .venv and everything that can be made again
+	rm -rf .venv build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks scripts examples -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "emotone needs Python 3.10 or later; $(PYTHON) is `$(PYTHON) --version 2>&1`. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.predict: .venv/.made pyproject.toml constraints.txt
+	@echo 'installing emotone into .venv'
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.dev: .venv/.predict
+	@echo 'installing the development environment into .venv (torch and all: minutes)'
+	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
