@@ -63,11 +63,11 @@ RECORDINGS: dict[str, tuple[Part, ...]] = {
     "soft-slow-low": (0.3, (SOFT, "There was nobody left. The house was empty."), 0.3),
     "conversation": (
         0.3,
-        (EVEN, "Good morning. Where is my parcel?"),
+        (EVEN, "Hello. Where is my parcel?"),
         0.6,
         (LIVELY, "Oh, lovely! It is on its way!"),
         0.8,
-        (RAISED, "You said that last week! Nothing came! Nothing at all!"),
+        (RAISED, "You said that last week! Nothing came!"),
         1.5,
         (SOFT, "I am so sorry. It is lost."),
         0.5,
