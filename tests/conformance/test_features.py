@@ -1,0 +1,131 @@
+"""Every front end, whatever it computes: shapes, types, hop, odd input, pieces, golden values."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.golden.make_log_mel import CASES
+
+from emotone.features.base import FEATURES, Feature
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+
+
+@pytest.fixture(params=FEATURES.names)
+def feature(request: pytest.FixtureRequest) -> Feature:
+    return FEATURES.get(request.param)()
+
+
+def signals(rate: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    rng = np.random.default_rng(1)
+    return {
+        "silence": np.zeros(rate, np.float32),
+        "constant": np.full(rate, 0.5, np.float32),
+        "full scale": np.ones(rate, np.float32),
+        "square at full scale": np.sign(np.sin(np.arange(rate) * 0.1)).astype(np.float32),
+        "one sample": np.array([0.3], np.float32),
+        "nothing": np.zeros(0, np.float32),
+        "0.2 s": rng.normal(0, 0.1, rate // 5).astype(np.float32),
+        "noise": rng.normal(0, 0.1, rate).astype(np.float32),
+        "far above full scale": (1e4 * rng.normal(0, 1, rate)).astype(np.float32),
+        "denormal": np.full(rate, 1e-40, np.float32),
+    }
+
+
+SIGNALS = tuple(signals(16000))
+
+
+def test_there_are_front_ends() -> None:
+    assert "log-mel" in FEATURES.names
+
+
+def test_it_is_a_frozen_spec(feature: Any) -> None:
+    assert isinstance(feature, Feature)
+    assert dataclasses.is_dataclass(type(feature))
+    assert feature == type(feature)()
+    assert hash(feature) == hash(type(feature)())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        feature.rate = 8000  # type: ignore[misc]
+
+
+def test_hop_in_seconds_follows_from_hop_and_rate(feature: Feature) -> None:
+    assert feature.hop_seconds == pytest.approx(feature.hop / feature.rate)
+    assert 0 < feature.hop <= feature.window
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_every_signal_gives_finite_float32_rows(feature: Feature, name: str) -> None:
+    signal = signals(feature.rate)[name]
+    rows = feature.compute(signal)
+    assert rows.shape == (feature.frames(len(signal)), feature.dimension)
+    assert rows.dtype == np.float32
+    assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_a_row_comes_with_each_whole_hop(feature: Feature, extra: int) -> None:
+    assert feature.frames(0) == feature.frames(1) == feature.frames(feature.window) == 1
+    samples = feature.window + 3 * feature.hop + extra
+    assert feature.frames(samples) == 4 - (extra < 0)
+    assert len(feature.compute(np.zeros(samples, np.float32))) == feature.frames(samples)
+
+
+def test_a_signal_shorter_than_a_window_is_padded_with_zeros(feature: Feature) -> None:
+    short = signals(feature.rate)["noise"][: feature.window - 7]
+    padded = np.concatenate([short, np.zeros(7, np.float32)])
+    np.testing.assert_array_equal(feature.compute(short), feature.compute(padded))
+
+
+def test_the_argument_is_not_changed(feature: Feature) -> None:
+    signal = signals(feature.rate)["noise"]
+    before = signal.copy()
+    signal.flags.writeable = False
+    feature.compute(signal)
+    np.testing.assert_array_equal(signal, before)
+
+
+@pytest.mark.parametrize("rows_per_piece", [1, 7, 512, 600])
+def test_pieces_give_the_rows_of_the_whole(feature: Feature, rows_per_piece: int, rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.1, 11 * feature.rate + 123).astype(np.float32)
+    whole = feature.compute(signal)
+    pieces = []
+    step = rows_per_piece * feature.hop
+    for start in range(0, feature.frames(len(signal)) * feature.hop, step):
+        end = min(start + step - feature.hop + feature.window, len(signal))
+        pieces.append(feature.compute(signal[start:end]))
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-5)
+
+
+def test_a_row_sees_its_own_window_only(feature: Feature, rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.1, feature.window + 20 * feature.hop).astype(np.float32)
+    changed = signal.copy()
+    changed[: 9 * feature.hop] = 0.0
+    changed[9 * feature.hop + feature.window :] = 0.0
+    difference = np.abs(feature.compute(changed) - feature.compute(signal)).max(axis=1)
+    assert difference[9] < 1e-5
+    assert difference[8] > 0.01
+    assert difference[10] > 0.01
+
+
+@pytest.mark.parametrize("name", FEATURES.names)
+def test_golden_values_are_there(name: str) -> None:
+    stem = name.replace("-", "_")
+    assert (GOLDEN / f"{stem}.npz").exists()
+    assert (GOLDEN / f"make_{stem}.py").exists()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_log_mel_gives_its_golden_values(case: str) -> None:
+    with np.load(GOLDEN / "log_mel.npz", allow_pickle=False) as golden:
+        signal, expected = golden["signal"], golden[case]
+    spec = FEATURES.get("log-mel")(**dataclasses.asdict(CASES[case]))
+    # Single precision at 120 dB below the loudest band, in natural logarithm.
+    np.testing.assert_allclose(spec.compute(signal), expected, atol=1e-3)
+
+
+def test_golden_default_is_the_default() -> None:
+    assert dataclasses.asdict(FEATURES.get("log-mel")()) == dataclasses.asdict(CASES["default"])  # type: ignore[call-overload]

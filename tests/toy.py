@@ -1,0 +1,139 @@
+"""What the tests of training share: a net of a few weights, problems that can be learned, and a corpus of buzzes."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from emotone.corpora.emodb import CORPUS
+from emotone.corpora.scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from emotone.systems.recipe import Recipe
+    from emotone.training.batches import Examples
+    from emotone.types import Array, Utterance
+
+TINY_NET: dict[str, Any] = {"channels": (4, 4, 4, 4, 4), "embedding": 8, "hidden": 8, "dropout": 0.1}
+RATE = 16000
+LABELS = ("anger", "sadness")
+SPEAKERS = ("03", "08", "09", "10")
+SENTENCES = ("a01", "a02", "a04", "a05", "a07")
+# Anger is high, bright and fast, sadness low, dull and slow: (pitch in hertz, overtones, pulses per second).
+VOICES = {"W": (260.0, 18, 7.0), "T": (110.0, 4, 3.0)}
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Torch on one thread, here and in processes that are started: sums come in one order, cores stay free."""
+    import torch
+
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def private_cache(folder: Path) -> Iterator[None]:
+    """Keep the cache of a module's fixture, which the fixture for single tests does not reach, in `folder`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOTONE_CACHE", str(folder))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
+def tiny_recipe(**changes: Any) -> Recipe:
+    """Return a recipe that is learned in a second."""
+    from emotone.systems.recipe import Recipe
+    from emotone.training.settings import TrainingSettings
+
+    training = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
+    fields: dict[str, Any] = {
+        "name": "toy",
+        "labels": "emodb",
+        "description": "Two kinds of buzzes.",
+        "net": {"name": "log-mel-cnn", **TINY_NET},
+        "augment": {"spec-mask": {}},
+        "training": TrainingSettings(**{**training, **changes.pop("training", {})}),
+        "licence": "CC0-1.0",
+    }
+    return Recipe(**{**fields, **changes})
+
+
+RECIPE_TOML = """\
+name = "toy"
+description = "Two kinds of buzzes."
+labels = "emodb"
+licence = "CC0-1.0"
+
+[net]
+name = "log-mel-cnn"
+channels = [4, 4, 4, 4, 4]
+embedding = 8
+hidden = 8
+dropout = 0.1
+
+[training]
+epochs = 3
+batch = 8
+learning_rate = 0.01
+crop = 0.5
+average = 0.5
+
+[augment.spec-mask]
+"""
+"""`tiny_recipe()` as a file."""
+
+
+def buzz(letter: str, *, seed: int, seconds: float) -> Array:
+    """Return a signal [time] of a voice-like buzz, for the Emo-DB letter of an emotion."""
+    pitch, overtones, pulses = VOICES[letter]
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    pitch *= rng.uniform(0.9, 1.1)
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.15 * np.sin(2 * np.pi * 1.3 * time + rng.uniform(0, 6)))) / RATE
+    tone = np.sum([np.sin(order * phase) / order for order in range(1, overtones)], axis=0)
+    loudness = 0.1 * (1 + np.sin(2 * np.pi * pulses * time))
+    signal: Array = (loudness * tone + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
+    return signal
+
+
+def write_emodb(folder: Path, *, speakers: tuple[str, ...] = SPEAKERS, sentences: tuple[str, ...] = SENTENCES) -> Path:
+    """Write a tree in Emo-DB's layout, one clip of 0.7 to 1 s per speaker, sentence and emotion; return `folder`."""
+    (folder / "wav").mkdir(parents=True)
+    number = 0
+    for speaker in speakers:
+        for sentence in sentences:
+            for letter in VOICES:
+                number += 1
+                signal = buzz(letter, seed=number, seconds=0.7 + 0.05 * (number % 7))
+                soundfile.write(folder / "wav" / f"{speaker}{sentence}{letter}a.wav", signal, RATE, subtype="PCM_16")
+    return folder
+
+
+def emodb_utterances(folder: Path) -> tuple[Utterance, ...]:
+    """Return the utterances of a tree that `write_emodb` made."""
+    return scan(CORPUS, folder).utterances
+
+
+def separable(count: int, *, seed: int = 0, bands: int = 64, corpora: int = 1) -> Examples:
+    """Return examples of two labels, told apart by which half of the bands is louder."""
+    from emotone.training.batches import Examples
+
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % 2
+    features = []
+    for label in labels:
+        rows = rng.normal(-9.0, 1.0, (int(rng.integers(30, 80)), bands)).astype(np.float32)
+        half = slice(0, bands // 2) if label else slice(bands // 2, bands)
+        rows[:, half] += 3.0
+        features.append(rows)
+    return Examples(tuple(features), labels, np.arange(count, dtype=np.int64) // 2 % corpora)
