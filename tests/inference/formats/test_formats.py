@@ -1,0 +1,235 @@
+"""Every format, byte for byte; nothing is lost, and nothing unprintable reaches a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+from emotone.errors import MissingExtraError, OutputError, UnknownNameError
+from emotone.inference.formats import text_stream
+from emotone.inference.formats.base import FORMATS, Page
+from emotone.inference.formats.text import clock, merge
+from emotone.inference.result import Clip, Failure, Prediction, Segment, from_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GOLDEN = Path(__file__).parent / "golden"
+LABELS = ("anger", "neutral", "sadness")
+
+
+def written(name: str, results: Sequence[Prediction | Failure], *, single: bool = False, **page: Any) -> str:
+    raw = io.BytesIO()
+    stream = text_stream(raw)
+    writer = FORMATS.get(name).open(stream, Page(labels=LABELS, single=single, **page))
+    for result in results:
+        writer.write(result)
+    writer.finish()
+    stream.flush()
+    return raw.getvalue().decode()
+
+
+def test_the_formats_are_those_of_the_interface() -> None:
+    assert {"csv", "json", "jsonl", "parquet", "text"} <= set(FORMATS.names)
+    suffixes = [found.suffix for found in FORMATS.all().values()]
+    assert len(set(suffixes)) == len(suffixes)
+    assert all(found.summary for found in FORMATS.all().values())
+
+
+@pytest.mark.parametrize("name", ["text", "json", "jsonl", "csv"])
+@pytest.mark.parametrize("case", ["one", "two"])
+def test_golden(name: str, case: str, prediction: Prediction, failure: Failure) -> None:
+    results = [prediction] if case == "one" else [prediction, failure]
+    text = written(name, results, single=case == "one")
+    golden = GOLDEN / f"{case}{FORMATS.get(name).suffix}"
+    if os.environ.get("EMOTONE_GOLDEN") == "write":
+        golden.write_bytes(text.encode())
+    assert text == golden.read_bytes().decode()
+
+
+def test_json_reads_back(prediction: Prediction, failure: Failure) -> None:
+    assert json.loads(written("json", [prediction], single=True)) == prediction.to_dict()
+    assert json.loads(written("json", [failure], single=True)) == failure.to_dict()
+    assert json.loads(written("json", [prediction, failure])) == [prediction.to_dict(), failure.to_dict()]
+    assert json.loads(written("json", [])) == []
+    lines = written("jsonl", [prediction, failure]).splitlines()
+    assert [from_dict(json.loads(line)) for line in lines] == [prediction, failure]
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_a_recording_without_segments_is_still_json(name: str, prediction: Prediction) -> None:
+    import dataclasses
+
+    empty = dataclasses.replace(prediction, segments=[])
+    assert json.loads(written(name, [empty], single=True)) == empty.to_dict()
+
+
+def test_names_that_are_no_text_survive(prediction: Prediction) -> None:
+    import dataclasses
+
+    odd = dataclasses.replace(prediction, file="a\udcff.wav")
+    assert json.loads(written("jsonl", [odd]))["file"] == "a\udcff.wav"
+    assert "a?.wav" in written("text", [odd])
+    assert r"a\udcff.wav" in written("csv", [odd])
+
+
+def test_csv_has_the_same_columns_in_every_row(prediction: Prediction, failure: Failure) -> None:
+    rows = list(csv.DictReader(io.StringIO(written("csv", [prediction, failure]))))
+    assert [row["segment"] for row in rows] == ["0", "1", "2", "3", "", ""]
+    clip, failed = rows[-2:]
+    assert (clip["start"], clip["end"], clip["label"], clip["p_neutral"]) == ("0.0", "6.25", "anger", "0.29")
+    assert (failed["error"], failed["message"]) == (failure.code, failure.message)
+    assert {row["speech"] for row in rows} == {"true", "false", ""}
+    assert all(None not in row and None not in row.values() for row in rows)
+    assert written("csv", []).count("\n") == 1
+
+
+def test_text_without_colour_has_no_escape_sequences_and_with_colour_the_same_words(prediction: Prediction) -> None:
+    plain = written("text", [prediction])
+    coloured = written("text", [prediction], colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b[" in coloured
+    import re
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 200])
+def test_text_keeps_its_lines_whole(prediction: Prediction, width: int) -> None:
+    lines = written("text", [prediction], width=width).splitlines()
+    assert len(lines) == 1 + 4 + 1 + 3
+    assert all(len(line) <= max(width, 62) for line in lines[1:])
+
+
+def test_text_goes_without_blocks_where_they_can_not_be_written(prediction: Prediction) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    import dataclasses
+
+    writer = FORMATS.get("text").open(stream, Page(labels=LABELS))
+    writer.write(dataclasses.replace(prediction, file="a.wav"))
+    stream.seek(0)
+    assert "####" in stream.read()
+
+
+def test_silence_is_one_word_and_no_bars(prediction: Prediction) -> None:
+    import dataclasses
+
+    silent = Segment(0.0, 3.0, None, prediction.segments[-1].probabilities, speech=False)
+    clip = Clip(None, silent.probabilities, speech=False)
+    text = written("text", [dataclasses.replace(prediction, clip=clip, segments=[silent])])
+    assert "the whole clip: no speech" in text
+    assert "%" not in text
+
+
+def segment(index: int, label: str | None, probability: float = 0.5) -> Segment:
+    rest = (1 - probability) / 2
+    values = {name: probability if name == (label or "anger") else rest for name in LABELS}
+    return Segment(float(index), index + 3.0, label, values, speech=label is not None)
+
+
+def test_runs_follow_each_other_without_gap() -> None:
+    labels = ["anger", "anger", "neutral", None, None, "anger"]
+    segments = [segment(index, label, 0.5 + index / 100) for index, label in enumerate(labels)]
+    runs = list(merge(segments))
+    assert [(run.label, run.count) for run in runs] == [("anger", 2), ("neutral", 1), ("no speech", 2), ("anger", 1)]
+    # Centres lie at 1.5, 2.5, 3.5 ... so changes lie halfway between.
+    assert [(run.start, run.end) for run in runs] == [(0.0, 3.0), (3.0, 4.0), (4.0, 6.0), (6.0, 8.0)]
+    assert runs[0].total == pytest.approx(0.5 + 0.51)
+    assert list(merge([])) == []
+
+
+def test_a_long_recording_is_merged_and_a_short_one_is_not(prediction: Prediction) -> None:
+    import dataclasses
+
+    for count, lines in ((20, 20), (21, 1)):
+        segments = [segment(index, "anger") for index in range(count)]
+        text = written("text", [dataclasses.replace(prediction, duration=count + 2.0, segments=segments)])
+        assert len([line for line in text.splitlines() if line.startswith("     0:")]) == lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0:00.0"), (59.96, "1:00.0"), (600, "10:00.0"), (7325.5, "2:02:05.5")],
+)
+def test_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".txt", ".parquet", ".JSON"])
+def test_save_goes_by_the_suffix(prediction: Prediction, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "deep" / f"a{suffix}"
+    prediction.save(path)
+    assert path.stat().st_size > 100
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+    if suffix == ".JSON":
+        assert json.loads(path.read_text(encoding="utf-8")) == prediction.to_dict()
+
+
+def test_save_says_what_it_can_not_do(prediction: Prediction, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown suffix of a result file '.jsn'; did you mean '.json'"):
+        prediction.save(tmp_path / "a.jsn")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="can't write"):
+        prediction.save(str(tmp_path / "file" / "a.json"))
+
+
+def test_parquet_has_the_types_of_the_table(prediction: Prediction, failure: Failure, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import dataclasses
+
+    path = tmp_path / "a.parquet"
+    with path.open("wb") as stream:
+        writer = FORMATS.get("parquet").open(stream, Page(labels=LABELS))
+        for result in (prediction, failure, dataclasses.replace(prediction, file="a\udcff.wav")):
+            writer.write(result)
+        writer.finish()
+    table = parquet.read_table(path)
+    assert {field.name: str(field.type) for field in table.schema} == {
+        **dict.fromkeys(("file", "label", "error", "message"), "string"),
+        **dict.fromkeys(("start", "end", "p_anger", "p_neutral", "p_sadness"), "double"),
+        "segment": "int32",
+        "speech": "bool",
+    }
+    rows = table.to_pylist()
+    assert [row["segment"] for row in rows] == [0, 1, 2, 3, None, None, 0, 1, 2, 3, None]
+    assert rows[4]["p_anger"] == 0.61
+    assert rows[5]["error"] == "truncated"
+    assert rows[-1]["file"] == r"a\udcff.wav"
+
+
+def test_parquet_writes_in_groups(prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("emotone.inference.formats.parquet.GROUP", 3)
+    prediction.save(tmp_path / "a.parquet")
+    assert parquet.read_metadata(tmp_path / "a.parquet").num_row_groups == 2
+    assert parquet.read_table(tmp_path / "a.parquet").num_rows == 5
+
+
+def test_parquet_names_its_extra(prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'emotone\[parquet\]'"):
+        prediction.save(tmp_path / "a.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_formats_for_programs_need_no_rich() -> None:
+    code = "import sys, emotone.inference.formats.jsonl, emotone.inference.formats.csv; print('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_results_come_out_as_they_are_done(prediction: Prediction) -> None:
+    for name in ("text", "json", "jsonl", "csv"):
+        raw = io.BytesIO()
+        stream: IO[str] = io.TextIOWrapper(io.BufferedWriter(raw, 1 << 20), encoding="utf-8")  # type: ignore[arg-type]
+        writer = FORMATS.get(name).open(stream, Page(labels=LABELS))
+        writer.write(prediction)
+        assert b"0.61" in raw.getvalue() or b"61 %" in raw.getvalue(), name
