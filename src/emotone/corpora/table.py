@@ -80,7 +80,8 @@ def read_table(path: Path, *, name: str) -> Scan:
                 first = utterances[utterance.id][0]
                 _fail(f"the id '{utterance.id}' is already that of line {first}; ids must differ")
         except (CorpusError, UnknownNameError) as error:
-            problems.append(f"{path}, line {number}: {error}")
+            said = " ".join(str(error).splitlines())  # a quoted field may hold line breaks
+            problems.append(f"{path}, line {number}: {said}")
         else:
             utterances[utterance.id] = (number, utterance)
     ordered = tuple(utterances[key][1] for key in sorted(utterances))

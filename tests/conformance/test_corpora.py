@@ -1,0 +1,155 @@
+"""Every corpus file, found through the registry: what it must say, and that its parser reads its own layout only."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotone.corpora import base
+from emotone.corpora.base import CORPORA, Corpus
+from emotone.corpora.check import recognise
+from emotone.corpora.labels import EMOTIONS
+from emotone.corpora.scan import scan
+
+# Recordings that belong to no corpus here; the first two are other parts of RAVDESS.
+FOREIGN = (
+    "Actor_01/03-02-03-01-01-01-01.wav",
+    "Actor_01/01-01-03-01-01-01-01.mp4",
+    "1001_DFA_ANG_XX.wav",
+    "OAF_back_angry.wav",
+    "subject 1/anger/sentence 1/s1_an_1.avi",
+    "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+    "0011/Angry/0011_000351.wav",
+    "call.wav",
+)
+
+
+@pytest.fixture(params=CORPORA.names)
+def corpus(request: pytest.FixtureRequest) -> Corpus:
+    return CORPORA.get(request.param)
+
+
+def grow(root: Path, names: tuple[str, ...]) -> Path:
+    """Make empty files; scanning looks at names alone."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_there_are_corpora_and_helpers_are_none() -> None:
+    assert {"emodb", "ravdess", "nemo", "savee", "emovo"} <= set(CORPORA.names)
+    assert not base.HELPERS & set(CORPORA.names)
+
+
+def test_the_name_is_that_of_the_file(corpus: Corpus) -> None:
+    assert CORPORA.get(corpus.name) is corpus
+
+
+def test_a_corpus_file_imports_only_the_base_of_its_package(corpus: Corpus) -> None:
+    tree = ast.parse(Path(base.__file__).with_name(f"{corpus.name.replace('-', '_')}.py").read_text("utf-8"))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert {name for name in imported if name.startswith("emotone")} == {"emotone.corpora.base"}
+
+
+def test_texts_are_there(corpus: Corpus) -> None:
+    for text in (corpus.title, corpus.citation, corpus.access, corpus.layout, corpus.licence.note):
+        assert len(text) > 10
+        assert text == " ".join(text.split())
+    assert re.search(r"\b(19|20)\d\d\b", corpus.citation), "a citation has a year"
+    assert re.fullmatch(r"[A-Za-z0-9.-]+", corpus.licence.name)
+    assert corpus.languages
+    assert all(re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", tag) for tag in corpus.languages)
+
+
+def test_only_licences_that_allow_it_let_weights_be_published(corpus: Corpus) -> None:
+    assert corpus.licence.weights_shippable == (not corpus.licence.name.startswith("LicenseRef-"))
+
+
+def test_counts_are_there_and_labels_canonical(corpus: Corpus) -> None:
+    assert set(corpus.counts) == set(corpus.emotions.values()) <= set(EMOTIONS)
+    assert all(count > 0 for count in corpus.counts.values())
+    assert corpus.clips == sum(corpus.counts.values())
+    assert len(set(corpus.speakers)) == len(corpus.speakers) > 1
+    assert list(corpus.speakers) == sorted(corpus.speakers)
+
+
+def test_suffixes_are_lower_case_and_include_lossless_copies(corpus: Corpus) -> None:
+    assert {".wav", ".flac", ".ogg"} <= set(corpus.suffixes)
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in corpus.suffixes)
+
+
+def test_its_own_tree_is_read_completely(corpus: Corpus, tmp_path: Path) -> None:
+    found = scan(corpus, grow(tmp_path, corpus.examples))
+    assert len(found.utterances) == len(corpus.examples)
+    assert (found.unrecognised, found.repeated, found.problems) == ((), (), ())
+    assert {utterance.label for utterance in found.utterances} == set(corpus.counts)
+    assert {utterance.speaker for utterance in found.utterances} <= set(corpus.speakers)
+    for utterance in found.utterances:
+        assert utterance.corpus == corpus.name
+        assert utterance.session
+        assert utterance.path.is_file()
+        assert (utterance.start, utterance.end) == (0.0, None)
+        assert corpus.emotions[utterance.extras["original_label"]] == utterance.label
+        assert all(isinstance(value, str) and value for value in utterance.extras.values())
+
+
+def test_ids_are_unique_sorted_and_the_same_for_converted_copies(corpus: Corpus, tmp_path: Path) -> None:
+    original = scan(corpus, grow(tmp_path / "original", corpus.examples))
+    converted = tuple(str(PurePosixPath(name).with_suffix(".FLAC")) for name in corpus.examples)
+    copy = scan(corpus, grow(tmp_path / "copy", converted))
+    ids = [utterance.id for utterance in original.utterances]
+    assert ids == sorted(set(ids)) == [utterance.id for utterance in copy.utterances]
+
+
+def test_known_duplicates_are_ids_of_the_corpus(corpus: Corpus) -> None:
+    for ids in corpus.known_duplicates:
+        assert len(ids) > 1
+        assert list(ids) == sorted(ids)
+        parsed = [corpus.parse(PurePosixPath(f"{name}.wav")) for name in ids]
+        assert [item.id for item in parsed if item] == list(ids)
+
+
+def test_parsing_touches_no_disk_and_wants_a_known_suffix(corpus: Corpus) -> None:
+    for name in corpus.examples:
+        path = PurePosixPath(name)
+        assert corpus.parse(path) is not None
+        assert corpus.parse(path.with_suffix(".txt")) is None
+        assert corpus.parse(path.with_suffix("")) is None
+
+
+def test_a_foreign_tree_is_not_recognised(corpus: Corpus, tmp_path: Path) -> None:
+    others = tuple(name for key, other in CORPORA.all().items() if key != corpus.name for name in other.examples)
+    found = scan(corpus, grow(tmp_path, FOREIGN + others))
+    assert found.utterances == ()
+    assert len(found.unrecognised) == len(FOREIGN + others)
+
+
+def test_a_folder_is_recognised_as_this_corpus_and_no_other(corpus: Corpus, tmp_path: Path) -> None:
+    assert recognise(grow(tmp_path, corpus.examples)) is corpus
+
+
+@given(st.text(max_size=30), st.sampled_from([".wav", ".WAV", ".flac", ""]))
+def test_any_name_is_parsed_or_refused_but_never_fails(name: str, suffix: str) -> None:
+    for corpus in CORPORA.all().values():
+        parsed = corpus.parse(PurePosixPath("folder") / (name + suffix))
+        assert parsed is None or parsed.label in corpus.emotions
+
+
+@pytest.mark.shared
+def test_the_real_corpus_is_complete(corpus: Corpus, shared: Path) -> None:
+    folder = shared / "corpora" / corpus.name
+    if not folder.is_dir():
+        pytest.skip(f"no copy of {corpus.name} in {folder.parent}")
+    found = scan(corpus, folder)
+    assert len(found.utterances) == corpus.clips
+    assert Counter(utterance.label for utterance in found.utterances) == corpus.counts
+    assert {utterance.speaker for utterance in found.utterances} == set(corpus.speakers)
+    assert (found.unrecognised, found.problems) == ((), ())
+    assert recognise(folder) is corpus

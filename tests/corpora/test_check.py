@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emotone.corpora.base import CORPORA
+from emotone.corpora.check import Checkup, Finding, check, recognise
+from emotone.corpora.scan import scan
+from emotone.corpora.table import read_table
+from emotone.errors import CorpusError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.corpora.conftest import Write
+
+RATE = 16000
+# Emo-DB cut down to three clips, so that a complete copy is quickly made.
+SMALL = dataclasses.replace(CORPORA.get("emodb"), counts={"anger": 1, "happiness": 2}, speakers=("03", "08"))
+CLIPS = ("wav/03a01Fa.wav", "wav/03a02Wb.wav", "wav/08a01Fd.wav")
+
+
+@pytest.fixture
+def complete(write: Write, tmp_path: Path) -> Path:
+    for name in CLIPS:
+        write(name)
+    return tmp_path
+
+
+def examine(folder: Path) -> Checkup:
+    return check(scan(SMALL, folder), corpus=SMALL)
+
+
+def problem(checkup: Checkup) -> Finding:
+    """Return the only finding."""
+    assert len(checkup.findings) == 1, checkup.findings
+    return checkup.findings[0]
+
+
+def test_a_complete_copy(complete: Path) -> None:
+    found = examine(complete)
+    assert found.ok
+    assert found.findings == ()
+    assert (found.clips, found.speakers, found.expected_speakers) == (3, 2, 2)
+    assert found.counts == found.expected == {"anger": 1, "happiness": 2}
+    assert found.seconds == {"total": 1.5, "median": 0.5, "shortest": 0.5, "longest": 0.5}
+    assert found.rates == {RATE: 3}
+
+
+def test_the_result_is_plain_data(complete: Path) -> None:
+    (complete / CLIPS[0]).write_bytes(b"")
+    found = json.loads(json.dumps(examine(complete).to_dict(), allow_nan=False))
+    assert found["ok"] is False
+    assert found["findings"][0]["kind"] == "unreadable"
+    assert found["findings"][0]["files"] == [str(complete / CLIPS[0])]
+
+
+def test_progress_counts_recordings(complete: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    check(scan(SMALL, complete), corpus=SMALL, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_missing_clips_and_speakers(complete: Path) -> None:
+    (complete / CLIPS[2]).unlink()
+    found = examine(complete)
+    assert not found.ok
+    assert [(item.kind, item.message) for item in found.findings] == [
+        ("missing", "happiness: 1 of 2 clips are missing"),
+        ("missing", "speakers without any clip: 08"),
+    ]
+
+
+def test_more_clips_than_were_published(complete: Path, write: Write) -> None:
+    write("wav/08a02Wa.wav")
+    assert problem(examine(complete)).message == "anger: 2 clips, but 1 were published"
+
+
+@pytest.mark.parametrize("content", [b"", b"not audio at all", b"RIFF\x24\x00\x00\x00WAVEfmt "])
+def test_a_recording_that_can_not_be_read(complete: Path, content: bytes) -> None:
+    (complete / CLIPS[0]).write_bytes(content)
+    found = examine(complete)
+    assert problem(found).kind == "unreadable"
+    assert found.clips == 3  # it is there, though bad
+    assert found.seconds["total"] == 1.0
+
+
+def test_nothing_can_be_read(complete: Path) -> None:
+    for name in CLIPS:
+        (complete / name).write_bytes(b"")
+    found = examine(complete)
+    assert [item.kind for item in found.findings] == ["unreadable"] * 3
+    assert (found.seconds, found.rates) == ({}, {})
+
+
+def test_silence(complete: Path, write: Write) -> None:
+    write(CLIPS[0], 5e-4 * np.ones(RATE))
+    assert problem(examine(complete)).kind == "silent"
+
+
+def test_clipping_is_a_note(complete: Path, write: Write) -> None:
+    write(CLIPS[0], np.clip(2 * np.sin(np.arange(RATE) / 20), -1, 1))
+    found = examine(complete)
+    assert (problem(found).kind, problem(found).severity, found.ok) == ("clipped", "note", True)
+    assert "66.7% of its samples" in problem(found).message  # arcsin(1/2) is a third of the way to the top
+
+
+def test_too_short(complete: Path, write: Write) -> None:
+    write(CLIPS[0], 0.1 * np.ones(1000))
+    assert problem(examine(complete)).message == "03a01Fa: lasts 0.062 s; at least 0.1 s are needed"
+
+
+def test_one_recording_under_two_names(complete: Path) -> None:
+    shutil.copy(complete / CLIPS[0], complete / CLIPS[1])
+    found = problem(examine(complete))
+    assert (found.kind, found.severity) == ("duplicate", "problem")
+    assert found.message == (
+        "the same recording under 2 names: 03a01Fa, 03a02Wb; their labels differ: anger, happiness"
+    )
+    assert found.files == (str(complete / CLIPS[0]), str(complete / CLIPS[1]))
+
+
+def test_a_published_duplicate_is_a_note(complete: Path) -> None:
+    shutil.copy(complete / CLIPS[0], complete / CLIPS[2])
+    corpus = dataclasses.replace(SMALL, known_duplicates=(("03a01Fa", "08a01Fd"),))
+    found = check(scan(corpus, complete), corpus=corpus)
+    assert found.ok
+    assert problem(found).message.endswith("03a01Fa, 08a01Fd; also in the published corpus")
+
+
+def test_a_corpus_that_was_unpacked_twice(complete: Path) -> None:
+    shutil.copytree(complete / "wav", complete / "wav (1)")
+    found = problem(examine(complete))
+    assert found.kind == "repeated"
+    assert "3 clips are there more than once" in found.message
+    assert len(found.files) == 3
+
+
+def test_other_recordings_are_a_note(complete: Path, write: Write) -> None:
+    write("wav/other.wav")
+    write("more.wav")
+    found = examine(complete)
+    assert found.ok
+    assert problem(found).message.startswith("2 other recordings are there; the first: ")
+    assert problem(found).files == (str(complete / "more.wav"), str(complete / "wav/other.wav"))
+
+
+def test_different_rates_are_a_note(complete: Path, write: Write) -> None:
+    write(CLIPS[0], rate=8000)
+    found = examine(complete)
+    assert found.ok
+    assert problem(found).message == "sampling rates differ between recordings: 8000 Hz 1, 16000 Hz 2"
+
+
+def test_problems_come_before_notes(complete: Path, write: Write) -> None:
+    write("wav/other.wav")
+    (complete / CLIPS[0]).write_bytes(b"")
+    write(CLIPS[1], rate=8000)
+    severities = [item.severity for item in examine(complete).findings]
+    assert severities == ["problem", "note", "note"]
+
+
+def test_a_table(complete: Path) -> None:
+    rows = [
+        "file,start,end,label,speaker",
+        f"{CLIPS[0]},0,0.2,anger,s1",
+        f"{CLIPS[0]},0.2,0.55,fear,s1",  # the end is rounded up: forgiven
+        f"{CLIPS[1]},0.1,0.15,fear,",
+        f"{CLIPS[1]},0.4,0.7,fear,",
+        f"{CLIPS[2]},0.6,,fear,s2",
+        f"{CLIPS[2]},0,,angy,s2",
+    ]
+    (complete / "t.csv").write_text("\n".join(rows), "utf-8")
+    found = check(read_table(complete / "t.csv", name="calls"))
+    assert (found.corpus, found.clips, found.speakers, found.expected) == ("calls", 5, 2, None)
+    assert [item.kind for item in found.findings] == ["table", "short", "outside", "outside"]
+    assert "line 7: unknown label 'angy'" in found.findings[0].message
+    assert found.findings[2].message == f"{CLIPS[1]}#t=0.4,0.7: 0.4 s to 0.7 s is outside its recording of 0.50 s"
+
+
+def test_the_corpus_of_a_folder(complete: Path) -> None:
+    assert recognise(complete).name == "emodb"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), "holds no recordings"),
+        (("a.wav",), r"holds none of the known corpora \(emodb, emovo, nemo, ravdess, savee\)$"),
+        (
+            ("03a01Fa.wav", *(f"{number}.wav" for number in range(12))),
+            r"none of the known corpora .*; the nearest is emodb with 1 of 13 files",
+        ),
+    ],
+)
+def test_a_folder_of_no_known_corpus(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(CorpusError, match=said):
+        recognise(tmp_path)
+
+
+@pytest.mark.shared
+def test_the_two_identical_recordings_of_ravdess_are_found(shared: Path, tmp_path: Path) -> None:
+    corpus = CORPORA.get("ravdess")
+    (tmp_path / "ravdess").symlink_to(shared / "corpora/ravdess/Actor_07")
+    found = check(scan(corpus, tmp_path), corpus=corpus)
+    duplicates = [item for item in found.findings if item.kind == "duplicate"]
+    assert [(item.severity, len(item.files)) for item in duplicates] == [("note", 2)]
+    assert "03-01-03-01-02-01-07, 03-01-03-01-02-02-07" in duplicates[0].message
+
+
+@pytest.mark.shared
+def test_a_real_corpus_has_nothing_wrong(shared: Path) -> None:
+    corpus = CORPORA.get("emodb")
+    found = check(scan(corpus, shared / "corpora/emodb"), corpus=corpus)
+    assert found.findings == ()
+    assert (found.clips, found.speakers) == (535, 10)
+    assert found.seconds["total"] == pytest.approx(1487.09, abs=0.01)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emotone.corpora.base import CORPORA
+from emotone.corpora.labels import EMOTIONS, LABEL_SETS, LabelSet, apply_labels, canonical, label_set, label_set_for
+from emotone.errors import UnknownNameError
+from emotone.types import Utterance
+
+
+def clip(name: str, label: str) -> Utterance:
+    return Utterance(name, "toy", Path(name), 0.0, None, "s1", "s1", label)
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_canonical_names_stand_for_themselves_in_any_case(emotion: str) -> None:
+    assert canonical(emotion) == canonical(f" {emotion.upper()}\t") == emotion
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("angy", "anger"), ("Joy", "happiness"), ("sad", "sadness"), ("panic", "fear")]
+)
+def test_an_unknown_label_gets_the_nearest_and_all(given: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError, match=rf"unknown label '{given}'; did you mean '{meant}'\? Allowed: anger, b"):
+        canonical(given)
+
+
+def test_a_label_near_nothing_gets_no_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown label 'xxx'\. Allowed: anger"):
+        canonical("xxx")
+
+
+@pytest.mark.parametrize("name", LABEL_SETS)
+def test_a_label_set_merges_canonical_emotions_into_its_labels(name: str) -> None:
+    labels = label_set(name)
+    assert labels.name == name
+    assert len(set(labels.labels)) == len(labels.labels)
+    assert set(labels.merge) <= set(EMOTIONS)
+    assert set(labels.merge.values()) == set(labels.labels)
+    assert list(labels.labels) == [emotion for emotion in EMOTIONS if emotion in labels.labels]
+
+
+@pytest.mark.parametrize("name", ["emodb", "ravdess", "nemo"])
+def test_a_corpus_has_its_own_label_set(name: str) -> None:
+    assert set(label_set(name).labels) == set(CORPORA.get(name).counts)
+
+
+def test_seven_takes_calm_as_neutral_and_leaves_boredom_out() -> None:
+    given = [clip("a", "calm"), clip("b", "boredom"), clip("c", "anger"), clip("d", "boredom"), clip("e", "other")]
+    kept, dropped = apply_labels(given, label_set("seven"))
+    assert [(item.id, item.label) for item in kept] == [("a", "neutral"), ("c", "anger")]
+    assert dropped == {"boredom": 2, "other": 1}
+    assert given[0].label == "calm"  # the argument is as it was
+
+
+def test_anger_against_everything_else_leaves_nothing_out() -> None:
+    kept, dropped = apply_labels([clip(emotion, emotion) for emotion in EMOTIONS], label_set("anger"))
+    assert [item.id for item in kept if item.label == "anger"] == ["anger"]
+    assert len(kept) == len(EMOTIONS)
+    assert dropped == {}
+
+
+def test_an_unknown_label_set_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown label set 'sevn'; did you mean 'seven'\?"):
+        label_set("sevn")
+
+
+def test_the_labels_of_a_model_find_what_its_set_merges() -> None:
+    labels = tuple(reversed(label_set("seven").labels))
+    found = label_set_for(labels)
+    assert found == LabelSet("seven", labels, label_set("seven").merge)
+
+
+def test_other_labels_of_a_model_merge_nothing() -> None:
+    assert label_set_for(("anger", "boredom")).merge == {"anger": "anger", "boredom": "boredom"}
+
+
+def test_a_model_with_other_names_can_not_be_evaluated_on_canonical_labels() -> None:
+    with pytest.raises(UnknownNameError, match="unknown label 'valence'"):
+        label_set_for(("anger", "valence"))
