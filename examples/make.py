@@ -50,7 +50,7 @@ class Manner:
 
 
 EVEN = Manner("en-us+m3", pitch=38, span=25, words=150, level=-26.0)
-RAISED = Manner("en-us+f3", pitch=82, span=99, words=225, level=-12.0, tilt=0.75, tremble=3.0)
+RAISED = Manner("en-us+f3", pitch=82, span=99, words=225, level=-14.0, tilt=0.75, tremble=3.0)
 SOFT = Manner("en-us+m7", pitch=12, span=8, words=95, level=-36.0, tilt=-0.6)
 LIVELY = Manner("en-gb+f2", pitch=66, span=85, words=190, level=-19.0, tilt=0.3)
 
