@@ -27,6 +27,7 @@ class LogMelCnn:
         embedding: channels per step before pooling.
         hidden: units of the classifier's hidden layer.
         dropout: before and after the hidden layer.
+        centre_bands: whether each band's mean over the window is taken away (see `LevelNorm`).
 
     Raises:
         ConfigError: other than five channels, or a number out of range.
@@ -36,10 +37,11 @@ class LogMelCnn:
     title: ClassVar[str] = "convolutions on log-mel bands, attentive statistics over time"
     paper: ClassVar[str] = "emotone"
 
-    channels: tuple[int, ...] = (24, 48, 64, 96, 128)
+    channels: tuple[int, ...] = (16, 32, 48, 64, 96)
     embedding: int = 128
     hidden: int = 64
-    dropout: float = 0.3
+    dropout: float = 0.2
+    centre_bands: bool = True
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(KERNELS) or min(self.channels) < 1:
@@ -78,7 +80,7 @@ class LogMelCnn:
     def build(self, dimension: int, classes: int) -> LengthAware:
         """Return the torch module (see `NetSpec.build`)."""
         torch_modules = modules()
-        blocks = {"level": torch_modules.LevelNorm()}
+        blocks = {"level": torch_modules.LevelNorm(centre_bands=self.centre_bands)}
         inputs, bands = 1, dimension
         for number, (outputs, kernel, stride) in enumerate(zip(self.channels, KERNELS, STRIDES, strict=True), start=1):
             blocks[f"conv{number}"] = torch_modules.ConvBlock(inputs, outputs, kernel=kernel, stride=stride)

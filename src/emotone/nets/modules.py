@@ -41,11 +41,14 @@ class LevelNorm(nn.Module):
 
     With x in ln(power): y = clip(x - ln mean(exp(x)), floor, ceiling), then shifted and scaled to about [-2, 2].
     The floor hides digital silence and faint noise, which say more about the recorder than about the voice.
+    With `centre_bands` each band's mean over time is then taken away, and with it most of what a microphone, a
+    room and a vocal tract add to every frame alike: what is left is how the voice moves.
     Maps [batch, time, bands] to [batch, 1, bands, time].
     """
 
-    def __init__(self, *, floor: float = -12.0, ceiling: float = 4.0) -> None:
+    def __init__(self, *, centre_bands: bool, floor: float = -12.0, ceiling: float = 4.0) -> None:
         super().__init__()
+        self.centre_bands = centre_bands
         self.floor = floor
         self.ceiling = ceiling
 
@@ -60,6 +63,10 @@ class LevelNorm(nn.Module):
         centre = (self.floor + self.ceiling) / 2
         y = (x - mean_power.log()).clamp(self.floor, self.ceiling)
         y = (y - centre) / 4.0
+        if self.centre_bands and lengths is None:
+            y = y - y.mean(dim=1, keepdim=True)
+        elif self.centre_bands and lengths is not None:
+            y = y - (y * mask).sum(dim=1, keepdim=True) / lengths.to(x.dtype)[:, None, None]
         if lengths is not None:
             y = y * mask
         return y.transpose(1, 2).unsqueeze(1), lengths

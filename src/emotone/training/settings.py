@@ -31,8 +31,8 @@ class TrainingSettings:
     """
 
     epochs: int = 12
-    batch: int = 32
-    learning_rate: float = 3e-3
+    batch: int = 16
+    learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup: float = 0.1
     label_smoothing: float = 0.1
