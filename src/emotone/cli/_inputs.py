@@ -112,8 +112,8 @@ def _expand_folder(folder: str, *, below: Path) -> Iterator[Recording | Failure]
                 path = os.path.join(parent, name)  # noqa: PTH118  (keeps the name as it was given, `./` and all)
                 yield Recording(path, below / Path(parent).relative_to(folder) / name)
     if empty:
-        yield Failure(folder, "missing_file", f"{folder}: no recordings in this folder (looked for {_suffixes()})")
-
-
-def _suffixes() -> str:
-    return ", ".join(sorted(AUDIO_SUFFIXES))
+        yield Failure(
+            folder,
+            "missing_file",
+            f"{folder}: holds no recordings, judging by suffixes (.wav, .flac, .mp3 ...); name a file to try it anyway",
+        )

@@ -25,8 +25,9 @@ FAILURES = "failures.jsonl"  # of the last run, in a folder of results
 class StandardOutput:
     """Writes every result as it comes."""
 
-    def __init__(self, chosen: Format, *, labels: tuple[str, ...], single: bool) -> None:
-        self._quiet_failures = single and chosen.suffix == FORMATS.get("text").suffix
+    def __init__(self, chosen: Format, *, labels: tuple[str, ...], single: bool, alone: bool) -> None:
+        # A person who asked for one thing is told once that it failed.
+        self._quiet_failures = alone and chosen.suffix == ".txt"
         stream = _standard_output(chosen)
         colour = wants_colour(sys.stdout)
         page = Page(labels=labels, single=single, colour=colour, width=shutil.get_terminal_size().columns)
@@ -34,7 +35,7 @@ class StandardOutput:
         self._stream = stream
 
     def write(self, recording: Recording | None, result: Prediction | Failure) -> Failure | None:  # noqa: ARG002
-        """Write a result; return the failure that there was. A person who named one file is told it once."""
+        """Write a result; return the failure that there was."""
         failure = result if isinstance(result, Failure) else None
         if failure is None or not self._quiet_failures:
             self._writer.write(result)
@@ -103,19 +104,21 @@ def result_paths(recordings: Iterable[Recording], *, suffix: str) -> dict[str, P
         UsageError: two recordings have the same relative name.
 
     """
-    taken: dict[Path, str] = {Path(FAILURES): FAILURES}
+    sources: dict[Path, str] = {}
+    taken = {Path(FAILURES)}
     result: dict[str, Path] = {}
     for recording in recordings:
         whole = recording.relative
+        other = sources.setdefault(whole, recording.path)
         short = whole.with_suffix("") if whole.suffix.lower() in AUDIO_SUFFIXES else whole
         names = [stem.parent / (stem.name + suffix) for stem in (short, whole)]
         free = next((name for name in names if name not in taken), None)
-        if free is None:
+        if other != recording.path or free is None:
             raise UsageError(
-                f"{taken[names[-1]]} and {recording.path} would both be written to {names[-1]}; "
-                "name the folder that holds both instead"
+                f"{other} and {recording.path} would both be written to {names[0]}; name the folder that holds both"
             )
-        taken[free], result[recording.path] = recording.path, free
+        taken.add(free)
+        result[recording.path] = free
     return result
 
 

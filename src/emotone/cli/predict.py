@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import _say
-from emotone.cli._inputs import Inputs, Recording, collect
+from emotone.cli._inputs import AUDIO_SUFFIXES, Inputs, Recording, collect
 from emotone.errors import AudioError, UsageError
 from emotone.inference.formats.base import FORMATS
 
@@ -33,12 +33,14 @@ def _channel(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 @click.command(
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   emotone predict call.wav
   emotone predict recordings/ --format csv > results.csv
   emotone predict "2024/**/*.flac" --format json --out results --workers 2
   ffmpeg -i film.mkv -f wav - | emotone predict - --format jsonl
+
+In folders, these are recordings: {" ".join(sorted(AUDIO_SUFFIXES))}. What a file holds is then read from its bytes.
 
 Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 )
@@ -95,7 +97,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     output: Folder | StandardOutput
     kept = 0
     if out is None:
-        output = StandardOutput(chosen, labels=loaded.labels, single=inputs.single)
+        output = StandardOutput(chosen, labels=loaded.labels, single=inputs.single, alone=len(inputs.items) == 1)
     else:
         output = Folder(out, chosen, [item for item in inputs.items if isinstance(item, Recording)])
         if not overwrite:

@@ -47,7 +47,7 @@ def test_the_formats_are_those_of_the_interface() -> None:
 @pytest.mark.parametrize("name", ["text", "json", "jsonl", "csv"])
 @pytest.mark.parametrize("case", ["one", "two"])
 def test_golden(name: str, case: str, prediction: Prediction, failure: Failure) -> None:
-    results = [prediction] if case == "one" else [prediction, failure]
+    results: list[Prediction | Failure] = [prediction] if case == "one" else [prediction, failure]
     text = written(name, results, single=case == "one")
     golden = GOLDEN / f"{case}{FORMATS.get(name).suffix}"
     if os.environ.get("EMOTONE_GOLDEN") == "write":
@@ -229,7 +229,7 @@ def test_the_formats_for_programs_need_no_rich() -> None:
 def test_results_come_out_as_they_are_done(prediction: Prediction) -> None:
     for name in ("text", "json", "jsonl", "csv"):
         raw = io.BytesIO()
-        stream: IO[str] = io.TextIOWrapper(io.BufferedWriter(raw, 1 << 20), encoding="utf-8")  # type: ignore[arg-type]
+        stream: IO[str] = io.TextIOWrapper(io.BufferedWriter(raw, 1 << 20), encoding="utf-8")
         writer = FORMATS.get(name).open(stream, Page(labels=LABELS))
         writer.write(prediction)
         assert b"0.61" in raw.getvalue() or b"61 %" in raw.getvalue(), name
