@@ -1,0 +1,166 @@
+"""Every net: padding and batches don't matter, the layer table is true, all of it learns, ONNX gives the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from tests.toy import TINY_NET, one_thread
+
+from emotone.nets.base import NETS, NetSpec, parameters, receptive_field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from emotone.nets.modules import LengthAware
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+BANDS, CLASSES = 64, 5
+LENGTHS = (1, 2, 7, 31, 90)
+# A small setting of each net, so that its arithmetic is seen in other shapes too, with its switches the other way.
+# A net without one is tested as it is.
+TINY: dict[str, dict[str, Any]] = {"log-mel-cnn": {**TINY_NET, "centre_bands": False}}
+CASES = [(name, settings) for name in NETS.names for settings in ({}, TINY.get(name)) if settings is not None]
+# Parameters that cancel out: a constant added to the attention's scores of all steps is undone by the softmax.
+WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}
+
+
+@pytest.fixture(params=CASES, ids=[f"{name}-{'tiny' if settings else 'default'}" for name, settings in CASES])
+def case(request: pytest.FixtureRequest) -> tuple[str, NetSpec]:
+    name, settings = request.param
+    return name, NETS.get(name)(**settings)
+
+
+@pytest.fixture
+def spec(case: tuple[str, NetSpec]) -> NetSpec:
+    return case[1]
+
+
+@pytest.fixture
+def net(spec: NetSpec) -> LengthAware:
+    """A net in eval mode that has seen a few batches, so that its running statistics are no longer 0 and 1."""
+    torch.manual_seed(0)
+    net = spec.build(BANDS, CLASSES)
+    net.train()
+    with torch.no_grad():
+        for _ in range(3):
+            net(log_mel_like(4, 60), None)
+    return net.eval()
+
+
+def log_mel_like(batch: int, time: int) -> torch.Tensor:
+    return torch.randn(batch, time, BANDS) * 2 - 8
+
+
+def padded(items: list[torch.Tensor], *, extra: int, filling: float) -> tuple[torch.Tensor, torch.Tensor]:
+    lengths = torch.tensor([len(item) for item in items])
+    x = torch.full((len(items), int(lengths.max()) + extra, BANDS), filling)
+    for row, item in zip(x, items, strict=True):
+        row[: len(item)] = item
+    return x, lengths
+
+
+def test_there_are_nets() -> None:
+    assert "log-mel-cnn" in NETS.names
+    assert set(TINY) <= set(NETS.names)
+
+
+def test_it_is_a_frozen_spec_that_says_what_it_is(spec: NetSpec) -> None:
+    assert dataclasses.is_dataclass(type(spec))
+    assert hash(spec) == hash(dataclasses.replace(spec))  # type: ignore[type-var]
+    assert spec.title
+    assert spec.paper
+
+
+@pytest.mark.parametrize(("extra", "filling"), [(0, 0.0), (17, 0.0), (5, 3.0)])
+def test_padded_batches_give_what_single_inputs_give(net: LengthAware, extra: int, filling: float) -> None:
+    items = [log_mel_like(1, length)[0] for length in LENGTHS]
+    x, lengths = padded(items, extra=extra, filling=filling)
+    with torch.inference_mode():
+        together = net(x, lengths)
+        alone = torch.cat([net(item[None], None) for item in items])
+    assert together.shape == (len(LENGTHS), CLASSES)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_the_order_in_a_batch_does_not_matter(net: LengthAware) -> None:
+    x, lengths = padded([log_mel_like(1, length)[0] for length in LENGTHS], extra=0, filling=0.0)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    with torch.inference_mode():
+        torch.testing.assert_close(net(x[order], lengths[order]), net(x, lengths)[order], atol=1e-5, rtol=1e-5)
+
+
+def test_gradient_reaches_every_trainable_parameter(case: tuple[str, NetSpec], net: LengthAware) -> None:
+    net.double()  # what cancels is 0 within 1e-15, what is small is not
+    x, lengths = padded([log_mel_like(1, length)[0] for length in (40, 55, 90)], extra=0, filling=0.0)
+    loss = torch.nn.functional.cross_entropy(net(x.double(), lengths), torch.tensor([0, 1, 2]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    trainable = {name: value for name, value in net.named_parameters() if value.requires_grad}
+    silent = {name for name, value in trainable.items() if value.grad is None or value.grad.abs().max() < 1e-12}
+    assert silent == WITHOUT_EFFECT.get(case[0], set())
+
+
+@pytest.mark.parametrize(("bands", "classes"), [(64, 7), (40, 2), (17, 8)])
+def test_the_layer_table_is_true(spec: NetSpec, bands: int, classes: int) -> None:
+    layers = spec.layers(bands, classes)
+    net = spec.build(bands, classes)
+    names = [layer.name for layer in layers]
+    assert len(set(names)) == len(names)
+    assert names == list(net.blocks)
+    for layer in layers:
+        count = sum(value.numel() for value in net.blocks[layer.name].parameters() if value.requires_grad)
+        assert count == layer.parameters, layer.name
+    assert parameters(layers) == sum(value.numel() for value in net.parameters() if value.requires_grad)
+    assert layers[-1].output == str(classes)
+
+
+def test_the_receptive_field_is_between_a_syllable_and_a_sentence(spec: NetSpec) -> None:
+    assert 10 <= receptive_field(spec.layers(BANDS, CLASSES)) <= 500
+
+
+def test_how_loud_a_recording_was_made_does_not_matter(net: LengthAware) -> None:
+    x, lengths = padded([log_mel_like(1, length)[0] for length in LENGTHS], extra=0, filling=0.0)
+    with torch.inference_mode():
+        for louder in (-6.0, 0.5, 6.0):
+            torch.testing.assert_close(net(x + louder, lengths), net(x, lengths), atol=1e-4, rtol=1e-4)
+
+
+def test_digital_silence_and_full_scale_give_finite_scores(net: LengthAware) -> None:
+    with torch.inference_mode():
+        for level in (float(np.log(1e-10)), 0.0, 8.0):
+            assert torch.isfinite(net(torch.full((2, 50, BANDS), level), None)).all()
+
+
+def test_the_seed_decides_the_weights(spec: NetSpec) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return torch.nn.utils.parameters_to_vector(spec.build(BANDS, CLASSES).parameters())
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_onnx_gives_what_torch_gives(net: LengthAware, onnx_run: Callable[..., Callable[..., Any]]) -> None:
+    run = onnx_run(net)
+    for batch, time in [(1, 1), (1, 2), (3, 1), (1, 298), (16, 30), (2, 151)]:
+        x = log_mel_like(batch, time)
+        with torch.inference_mode():
+            expected = net(x, None).numpy()
+        np.testing.assert_allclose(run(x.numpy()), expected, atol=1e-5, err_msg=f"batch {batch}, {time} frames")
+
+
+@pytest.fixture
+def onnx_run() -> Callable[..., Callable[..., Any]]:
+    from emotone.systems.onnx_export import onnx_bytes
+    from emotone.systems.runtime import open_session, run_session
+
+    def opened(net: LengthAware) -> Callable[..., Any]:
+        session = open_session(onnx_bytes(net, BANDS), where="test", threads=1, dimension=BANDS, labels=CLASSES)
+        return lambda features: run_session(session, features, where="test", labels=CLASSES)
+
+    return opened
