@@ -1,7 +1,8 @@
 """Find the members of a package by file: a new file is registered, there is no list to edit.
 
 A member is a module of the package whose name does not start with an underscore and that defines the attribute
-the registry looks for (`CORPUS`, `NET`, `FEATURE` ...). Listing names imports nothing heavy by itself; `get` imports one module.
+the registry looks for (`CORPUS`, `NET`, `FEATURE` ...). Listing names imports nothing heavy by itself; `get` imports
+one module.
 """
 
 from __future__ import annotations

@@ -117,13 +117,25 @@ def check(model: str, *, as_json: bool) -> None:
 @command.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The bundle's folder.")
+@click.option(
+    "--evaluation",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder that `emotone evaluate` made: its scores go into the card.",
+)
+@click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def export(run: Path, *, out: Path, as_json: bool) -> None:
+def export(run: Path, *, out: Path, evaluation: Path | None, version: str, as_json: bool) -> None:
     """Make a bundle of a training run (needs the extra `train`)."""
     from emotone.systems.bundle import load_bundle
     from emotone.systems.export import export_run
 
-    bundle = load_bundle(export_run(run, out))
+    scores = ""
+    if evaluation is not None:
+        from emotone.evaluation.summary import summary_markdown
+
+        scores = summary_markdown(evaluation)
+    bundle = load_bundle(export_run(run, out, version=version, evaluation=scores))
     if as_json:
         _say.print_json({**_summary(bundle), "directory": str(bundle.directory)})
     else:

@@ -1,0 +1,111 @@
+"""What a finished evaluation says, as Markdown for cards and pages; computed from its predictions table only."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.corpora.base import CORPORA
+from emotone.errors import RunError
+from emotone.evaluation.references import SOURCE, references_for
+from emotone.evaluation.run import RUN, TABLE
+from emotone.evaluation.scores import FOLD_MEAN, Score, confusion_markdown, confusion_of, scores_of
+from emotone.evaluation.table import PredictionsTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def summary_markdown(folder: Path, *, heading: str = "###") -> str:
+    """Return the scores, references, confusions and leakage of an evaluation's folder.
+
+    Args:
+        folder: that `emotone evaluate` made.
+        heading: Markdown prefix of the sections.
+
+    Raises:
+        RunError: no finished evaluation there.
+
+    """
+    if not (folder / RUN).exists() or not (folder / TABLE).exists():
+        raise RunError(f"{folder} holds no finished evaluation; give the folder that `emotone evaluate` printed")
+    about: dict[str, Any] = json.loads((folder / RUN).read_text())
+    table = PredictionsTable.read(folder / TABLE)
+    scores = scores_of(table)
+    sections = [_protocol(about, folder), _score_table(scores), _references(table, scores)]
+    for corpus in table.corpora:
+        matrix = confusion_markdown(confusion_of(table, corpus), labels=table.labels)
+        sections.append(f"{heading} {_title(corpus)}: what is taken for what\n\n{matrix}")
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _protocol(about: dict[str, Any], folder: Path) -> str:
+    protocol = about["protocol"]
+    seeds = about.get("seeds", 1)
+    repeats = f"{seeds} training{'s' * (seeds > 1)} per fold"
+    lines = [
+        f"Protocol `{protocol['name']}`, {protocol.get('folds', 1)} folds, {repeats}.",
+        "In every fold the same recipe was trained anew without the tested speakers, and judged through the same",
+        "engine as `emotone predict`. All scores are times 100; intervals are 95 % bootstrap intervals clustered by speaker.",
+    ]
+    leakage = about.get("leakage")
+    if leakage is not None:
+        shared = [f"{kind} {len(found['items'])}" for kind, found in leakage["shared"].items() if found["items"]]
+        lines.append(f"Shared by training and test parts: {', '.join(shared) if shared else 'nothing'}.")
+    lines.append(f"Predictions: `results/{folder.name}`.")
+    return "\n".join(lines)
+
+
+def _score_table(scores: list[Score]) -> str:
+    rows = [
+        "| corpus | UAR | UAR, mean over folds | accuracy | macro-F1 | chance UAR | majority accuracy | n | speakers |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for corpus in dict.fromkeys(score.corpus for score in scores):
+        of = {(score.setting, score.metric): score for score in scores if score.corpus == corpus}
+        system = of["system", "uar"]
+        cells = [
+            _title(corpus),
+            *(_cell(of.get(("system", metric))) for metric in ("uar", FOLD_MEAN, "accuracy", "macro-f1")),
+            _cell(of.get(("chance", "uar"))),
+            _cell(of.get(("majority", "accuracy"))),
+            str(system.n),
+            str(system.speakers),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _references(table: PredictionsTable, scores: list[Score]) -> str:
+    rows = []
+    for corpus in table.corpora:
+        classes = len(np.unique(table.of_corpus(corpus).truth))
+        ours = next((s for s in scores if (s.corpus, s.setting, s.metric) == (corpus, "system", FOLD_MEAN)), None)
+        for reference in references_for(corpus):
+            same = (
+                "the same classes" if classes == reference.classes else f"{reference.classes} classes, here {classes}"
+            )
+            cells = (_title(corpus), reference.features, f"{100 * reference.uar:.1f}", _cell(ours), same)
+            rows.append(f"| {' | '.join(cells)} |")
+    if not rows:
+        return ""
+    header = (
+        f"To hold it against ({SOURCE}):\n\n"
+        "| corpus | features | their UAR | this model | classes |\n| --- | --- | --- | --- | --- |\n"
+    )
+    return header + "\n".join(rows)
+
+
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return "-"
+    interval = (
+        f" [{100 * score.low:.1f}, {100 * score.high:.1f}]" if score.low is not None and score.high is not None else ""
+    )
+    return f"{100 * score.value:.1f}{interval}"
+
+
+def _title(corpus: str) -> str:
+    return CORPORA.get(corpus).title if corpus in CORPORA.names else corpus
