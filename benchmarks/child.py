@@ -1,0 +1,63 @@
+"""Run a command and learn its time and its peak of memory.
+
+The kernel lets a child start with the peak of the process that forked it, so the command is started by a bare
+interpreter (this file run as a script), which is smaller than anything measured here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MEBIBYTE = 1 << 20
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took: seconds of wall clock, and its peak of resident memory in MB (2**20 bytes)."""
+
+    seconds: float
+    megabytes: float
+
+
+def measure(command: Sequence[str]) -> Usage:
+    """Run a command to its end, its standard output thrown away.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+
+    """
+    launcher = [sys.executable, "-I", "-S", __file__, *command]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(launcher, check=False, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return Usage(**json.loads(done.stdout))
+
+
+def emotone(*arguments: str) -> list[str]:
+    """Return the command line of emotone in this interpreter's environment."""
+    return [sys.executable, "-m", "emotone", *arguments]
+
+
+def _launch(command: list[str]) -> int:
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "megabytes": usage.ru_maxrss * MAXRSS_UNIT / MEBIBYTE}))
+    return process.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(_launch(sys.argv[1:]))
