@@ -1,0 +1,157 @@
+"""Intervals against resampling the rows themselves, against theory, and where there can be none."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from emotone.errors import RunError, UnknownNameError, UsageError
+from emotone.metrics import base, intervals
+from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
+from emotone.metrics.intervals import bootstrap, speaker_interval
+
+LABELS = ("anger", "fear", "joy")
+SLOW = {"uar": unweighted_average_recall, "accuracy": accuracy, "macro-f1": macro_f1}
+
+Rows = tuple["np.typing.NDArray[np.str_]", "np.typing.NDArray[np.str_]", "np.typing.NDArray[np.str_]"]
+
+
+def some_rows(rng: np.random.Generator, *, rows: int, speakers: int) -> Rows:
+    """Return truth, prediction and speakers; some speakers are understood better than others."""
+    speaker = rng.integers(speakers, size=rows)
+    truth = rng.integers(len(LABELS), size=rows)
+    understood = rng.random(rows) < np.linspace(0.3, 0.9, speakers)[speaker]
+    prediction = np.where(understood, truth, rng.integers(len(LABELS), size=rows))
+    names = np.array(LABELS)
+    return names[truth], names[prediction], np.array([f"toy/s{index}" for index in speaker])
+
+
+@pytest.mark.parametrize("metric", base.METRIC_NAMES)
+def test_slow_twin_that_copies_the_rows_of_drawn_speakers(metric: base.MetricName, rng: np.random.Generator) -> None:
+    truth, prediction, speakers = some_rows(rng, rows=60, speakers=5)
+    names = np.unique(speakers)
+    draws = np.random.default_rng(1).multinomial(5, np.full(5, 1 / 5), size=200)
+    scores = []
+    for weights in draws:
+        index = np.concatenate(
+            [np.flatnonzero(speakers == name) for name, times in zip(names, weights, strict=True) for _ in range(times)]
+        )
+        scores.append(SLOW[metric](truth[index], prediction[index], labels=LABELS))
+    found = speaker_interval(
+        truth, prediction, speakers, labels=LABELS, metric=metric, rng=np.random.default_rng(1), replicates=200
+    )
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
+
+
+def test_blocks_do_not_change_the_draws(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, prediction, speakers = some_rows(rng, rows=60, speakers=5)
+
+    def interval() -> intervals.Interval:
+        return speaker_interval(
+            truth, prediction, speakers, labels=LABELS, metric="uar", rng=np.random.default_rng(2), replicates=500
+        )
+
+    whole = interval()
+    monkeypatch.setattr(intervals, "BLOCK", 70)
+    assert interval() == whole
+
+
+def test_the_mean_of_many_speakers_has_the_interval_of_theory() -> None:
+    # 400 speakers with one clip each, 30 % right: accuracy is a binomial mean with standard error sqrt(.21 / 400).
+    truth = ["anger"] * 400
+    prediction = ["anger"] * 120 + ["fear"] * 280
+    speakers = [f"s{index}" for index in range(400)]
+    found = speaker_interval(
+        truth, prediction, speakers, labels=LABELS, metric="accuracy", rng=np.random.default_rng(0)
+    )
+    error = np.sqrt(0.3 * 0.7 / 400)
+    assert (found.low, found.high) == pytest.approx((0.3 - 1.96 * error, 0.3 + 1.96 * error), abs=0.004)
+
+
+def test_clips_of_one_speaker_do_not_make_an_interval_narrower() -> None:
+    # Copying every clip ten times adds no speaker, so it must not add certainty.
+    truth, prediction = ["anger", "anger", "fear", "joy"], ["anger", "fear", "fear", "anger"]
+    speakers = ["a", "b", "c", "d"]
+    once = speaker_interval(truth, prediction, speakers, labels=LABELS, metric="accuracy", rng=np.random.default_rng(0))
+    ten_times = speaker_interval(
+        truth * 10, prediction * 10, speakers * 10, labels=LABELS, metric="accuracy", rng=np.random.default_rng(0)
+    )
+    assert once == ten_times
+
+
+def test_a_perfect_system_has_a_point() -> None:
+    found = speaker_interval(
+        LABELS, LABELS, ["a", "b", "c"], labels=LABELS, metric="uar", rng=np.random.default_rng(0), replicates=50
+    )
+    assert (found.low, found.high, found.reason) == (1.0, 1.0, "")
+
+
+def test_a_wider_level_gives_a_wider_interval(rng: np.random.Generator) -> None:
+    truth, prediction, speakers = some_rows(rng, rows=200, speakers=8)
+    narrow, wide = (
+        speaker_interval(
+            truth, prediction, speakers, labels=LABELS, metric="uar", rng=np.random.default_rng(0), level=level
+        )
+        for level in (0.5, 0.99)
+    )
+    assert narrow.low is not None
+    assert narrow.high is not None
+    assert wide.low is not None
+    assert wide.high is not None
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_one_speaker_has_no_interval_and_a_reason() -> None:
+    found = speaker_interval(
+        ["anger", "fear"], ["anger", "fear"], ["a", "a"], labels=LABELS, metric="uar", rng=np.random.default_rng(0)
+    )
+    assert (found.low, found.high) == (None, None)
+    assert found.reason == "no interval: there is one speaker only"
+
+
+def test_unknown_speakers_have_no_interval_and_a_reason() -> None:
+    found = speaker_interval(
+        ["anger", "fear"], ["anger", "fear"], ["a", ""], labels=LABELS, metric="uar", rng=np.random.default_rng(0)
+    )
+    assert (found.low, found.high) == (None, None)
+    assert found.reason == "no interval: the speaker of 1 of 2 clips is not known"
+
+
+def test_speakers_must_be_as_many_as_entries() -> None:
+    with pytest.raises(RunError, match="1 speakers were given for 2 entries"):
+        speaker_interval(
+            ["anger", "fear"], ["anger", "fear"], ["a"], labels=LABELS, metric="uar", rng=np.random.default_rng(0)
+        )
+
+
+def test_an_unknown_metric_is_refused_even_without_speakers() -> None:
+    with pytest.raises(UnknownNameError, match="unknown metric 'wa'"):
+        speaker_interval(
+            ["anger"],
+            ["anger"],
+            [""],
+            labels=LABELS,
+            metric="wa",  # type: ignore[arg-type]
+            rng=np.random.default_rng(0),
+        )
+
+
+@pytest.mark.parametrize(
+    ("replicates", "level", "words"),
+    [(0, 0.95, "replicates is 0"), (10, 0.0, "level is 0.0"), (10, 1.0, "level is 1.0"), (10, 95.0, "level is 95.0")],
+)
+def test_impossible_settings_are_refused(replicates: int, level: float, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        bootstrap(np.ones((2, 3, 3)), base.uar, rng=np.random.default_rng(0), replicates=replicates, level=level)
+
+
+def test_ten_thousand_replicates_of_ten_thousand_rows_take_less_than_two_seconds(rng: np.random.Generator) -> None:
+    truth, prediction, speakers = some_rows(rng, rows=10_000, speakers=100)
+    started = time.process_time()
+    found = speaker_interval(
+        truth, prediction, speakers, labels=LABELS, metric="uar", rng=np.random.default_rng(0), replicates=10_000
+    )
+    assert time.process_time() - started < 2.0
+    assert found.low is not None
