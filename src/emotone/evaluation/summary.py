@@ -48,7 +48,7 @@ def _protocol(about: dict[str, Any], folder: Path) -> str:
     lines = [
         f"Protocol `{protocol['name']}`, {protocol.get('folds', 1)} folds, {repeats}.",
         "In every fold the same recipe was trained anew without the tested speakers, and judged through the same",
-        "engine as `emotone predict`. All scores are times 100; intervals are 95 % bootstrap intervals clustered by speaker.",
+        "engine as `emotone predict`. All scores are times 100, with 95 % bootstrap intervals clustered by speaker.",
     ]
     leakage = about.get("leakage")
     if leakage is not None:
