@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.metrics import base, intervals
@@ -15,10 +16,10 @@ from emotone.metrics.intervals import bootstrap, speaker_interval
 LABELS = ("anger", "fear", "joy")
 SLOW = {"uar": unweighted_average_recall, "accuracy": accuracy, "macro-f1": macro_f1}
 
-Rows = tuple["np.typing.NDArray[np.str_]", "np.typing.NDArray[np.str_]", "np.typing.NDArray[np.str_]"]
+Names = NDArray[np.str_]
 
 
-def some_rows(rng: np.random.Generator, *, rows: int, speakers: int) -> Rows:
+def some_rows(rng: np.random.Generator, *, rows: int, speakers: int) -> tuple[Names, Names, Names]:
     """Return truth, prediction and speakers; some speakers are understood better than others."""
     speaker = rng.integers(speakers, size=rows)
     truth = rng.integers(len(LABELS), size=rows)

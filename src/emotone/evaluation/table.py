@@ -146,7 +146,9 @@ class PredictionsTable:
         for row in listed:
             if len(row.probabilities) != len(labels):
                 raise RunError(f"{row.utterance} has {len(row.probabilities)} probabilities for {len(labels)} labels")
-        probabilities = np.array([row.probabilities for row in listed], dtype=np.float64).reshape(-1, len(labels))
+        probabilities = np.array([row.probabilities for row in listed], dtype=np.float64).reshape(
+            len(listed), len(labels)
+        )
         texts = {
             name: np.array([getattr(row, name) for row in listed], dtype=np.str_)
             for name in ("utterance", "corpus", "protocol", "fold", "speaker", "truth", "system")
