@@ -74,15 +74,16 @@ class Checkpoint:
             with safe_open(path, framework="pt") as stored:
                 state = json.loads((stored.metadata() or {})["emotone"])
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
-        except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+            given, best = str(state["signature"]), int(state["best"])
+            history = tuple(Epoch(**epoch) for epoch in state["history"])
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is no checkpoint of emotone ({error}); delete it to start anew") from error
-        if state["signature"] != signature:
+        if given != signature:
             raise RunError(
-                f"{path} belongs to the training {state['signature']}, this one is {signature}: "
+                f"{path} belongs to the training {given}, this one is {signature}: "
                 "settings or data have changed; choose another folder, or delete it to start anew"
             )
-        history = tuple(Epoch(**epoch) for epoch in state["history"])
-        return cls(signature, history, int(state["best"]), tensors)
+        return cls(signature, history, best, tensors)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors whose names start with `prefix.`, without it."""
