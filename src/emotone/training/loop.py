@@ -96,7 +96,10 @@ def train(
         torch.manual_seed(task.seed)
         run = _Run(build(), task, settings, augmentations)
         if checkpoint is not None and checkpoint.exists():
-            run.restore(Checkpoint.load(checkpoint, signature=task.signature))
+            try:
+                run.restore(Checkpoint.load(checkpoint, signature=task.signature))
+            except (RuntimeError, KeyError, ValueError) as error:  # saved by a version whose net has other tensors
+                raise RunError(f"{checkpoint} does not fit this net ({error}); delete it to start anew") from error
             for epoch in run.history if progress is not None else ():
                 progress(epoch)  # type: ignore[misc]
         while not run.finished:
