@@ -125,7 +125,7 @@ def emodb_utterances(folder: Path) -> tuple[Utterance, ...]:
 
 
 def separable(count: int, *, seed: int = 0, bands: int = 64, corpora: int = 1) -> Examples:
-    """Return examples of two labels, told apart by which half of the bands is louder."""
+    """Return examples of two labels, told apart by which half of the bands pulses."""
     from emotone.training.batches import Examples
 
     rng = np.random.default_rng(seed)
@@ -134,6 +134,6 @@ def separable(count: int, *, seed: int = 0, bands: int = 64, corpora: int = 1) -
     for label in labels:
         rows = rng.normal(-9.0, 1.0, (int(rng.integers(30, 80)), bands)).astype(np.float32)
         half = slice(0, bands // 2) if label else slice(bands // 2, bands)
-        rows[:, half] += 3.0
+        rows[:, half] += 3.0 * np.sign(np.sin(2 * np.pi * np.arange(len(rows)) / 12 + rng.uniform(0, 6)))[:, None]
         features.append(rows)
     return Examples(tuple(features), labels, np.arange(count, dtype=np.int64) // 2 % corpora)

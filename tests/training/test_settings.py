@@ -1,0 +1,35 @@
+"""Training settings: every number has a range, and says it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from emotone.errors import ConfigError
+from emotone.training.settings import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, r"training: epochs must lie between 1 and 100000; given 0"),
+        ("batch", 1, r"training: batch must lie between 2 and 65536; given 1"),
+        ("learning_rate", 0.0, r"learning_rate must lie between 1e-09 and 10; given 0"),
+        ("learning_rate", math.nan, r"learning_rate must lie between 1e-09 and 10; given nan"),
+        ("weight_decay", -1.0, r"weight_decay must lie between 0 and 10; given -1"),
+        ("warmup", 1.0, r"warmup must lie between 0 and 0.9; given 1"),
+        ("label_smoothing", 0.95, r"label_smoothing must lie between 0 and 0.9; given 0.95"),
+        ("balance", 1.5, r"balance must lie between 0 and 1; given 1.5"),
+        ("crop", 0.05, r"crop must lie between 0.1 and 600; given 0.05"),
+        ("average", 1.0, r"average must lie between 0 and 0.99999; given 1"),
+        ("patience", -1, r"patience must lie between 0 and 100000; given -1"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(name: str, value: float, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainingSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_defaults_are_in_range() -> None:
+    assert TrainingSettings() == TrainingSettings()
