@@ -1,0 +1,228 @@
+"""The house stands: packages import only from lower floors, leaves only from their base, and prediction stays light.
+
+The imports are read from the syntax tree, so those inside functions and those for types only count too.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emotone
+from emotone.registry import Registry
+
+SOURCE = Path(emotone.__file__).parent
+FLOORS = (
+    {"errors", "types", "registry", "config", "files"},
+    {"audio", "metrics", "nets"},
+    {"corpora", "features", "augment"},
+    {"protocols", "training"},
+    {"systems"},
+    {"evaluation", "inference"},
+    {"cli"},
+)
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+ENTRANCES = {"__init__", "__main__"}  # the front doors: what they import is for `test_..._light` to judge
+PLAIN_LEAVES = {"metrics", "protocols"}  # packages of leaves without a registry
+FOUNDATION = {"base", "__init__"}
+MAX_LINES = 400
+
+
+@dataclass(frozen=True)
+class Import:
+    """`module` (dotted, below emotone) imports `target`; `at_once` where that happens as soon as it is imported."""
+
+    module: str
+    target: str
+    at_once: bool
+
+    def __str__(self) -> str:
+        return f"{self.module} imports {self.target}"
+
+
+def module_name(path: Path) -> str:
+    """Return e.g. `audio.read` for `audio/read.py`, and `audio.__init__` for a package's own file."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+@cache
+def modules() -> dict[str, Path]:
+    return {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def resolved(dotted: str) -> str:
+    """Return the module that a dotted name below emotone stands for: itself, or the package's own file."""
+    return dotted if dotted in modules() else f"{dotted}.__init__" if dotted else "__init__"
+
+
+def targets(node: ast.AST) -> list[str]:
+    """Return the modules below emotone that an import statement names."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names if alias.name.split(".")[0] == "emotone"]
+        return [resolved(name.partition(".")[2]) for name in names]
+    if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.split(".")[0] == "emotone":
+        package = node.module.partition(".")[2]
+        inner = [f"{package}.{alias.name}".lstrip(".") for alias in node.names]
+        # `from emotone.metrics import base` names a module, `from emotone.protocols import protocol` does not.
+        return [
+            resolved(name) if name in modules() or f"{name}.__init__" in modules() else resolved(package)
+            for name in inner
+        ]
+    return []
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def walk(node: ast.AST, *, module: str, at_once: bool) -> list[Import]:
+    found = [Import(module, target, at_once) for target in targets(node)]
+    for child in ast.iter_child_nodes(node):
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or is_for_types(child)
+        found += walk(child, module=module, at_once=at_once and not later)
+    return found
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(
+        found
+        for module, path in modules().items()
+        for found in walk(ast.parse(path.read_text(encoding="utf-8")), module=module, at_once=True)
+    )
+
+
+def package_of(module: str) -> str:
+    """Return the first part of a module's name: its package, or itself on floor 0."""
+    return module.split(".", maxsplit=1)[0]
+
+
+def parent_of(module: str) -> str:
+    return module.rpartition(".")[0]
+
+
+@cache
+def registries() -> dict[str, Registry[Any]]:
+    """Return the registries of emotone by the package whose leaves they find, asked from the bases that hold them."""
+    holders = [module for module, path in modules().items() if "] = Registry(" in path.read_text(encoding="utf-8")]
+    members = [vars(importlib.import_module(f"emotone.{module}")).values() for module in holders]
+    found = [value for values in members for value in values if isinstance(value, Registry)]
+    return {registry.package.removeprefix("emotone."): registry for registry in found}
+
+
+def test_the_walk_sees_the_imports() -> None:
+    # A test that reads nothing can't fail: this one fails then.
+    seen = {(found.module, found.target) for found in imports()}
+    assert ("metrics.intervals", "metrics.base") in seen
+    assert ("protocols.folds", "types") in seen  # for types only
+    assert ("evaluation.scores", "protocols.__init__") in seen
+    assert {"corpora", "features", "nets"} <= set(registries())
+    assert len(imports()) > 100
+
+
+def test_every_package_has_a_floor() -> None:
+    assert {package_of(module) for module in modules()} - ENTRANCES == set(FLOOR_OF)
+
+
+def test_packages_import_from_lower_floors_only() -> None:
+    wrong = [
+        str(found)
+        for found in imports()
+        if package_of(found.module) not in ENTRANCES
+        and package_of(found.target) not in ENTRANCES
+        and package_of(found.module) != package_of(found.target)
+        and FLOOR_OF[package_of(found.target)] >= FLOOR_OF[package_of(found.module)]
+        and FLOOR_OF[package_of(found.module)] > 0
+    ]
+    assert wrong == []
+
+
+def test_floor_0_imports_floor_0_only() -> None:
+    wrong = [
+        str(found)
+        for found in imports()
+        if FLOOR_OF.get(package_of(found.module)) == 0 and FLOOR_OF.get(package_of(found.target)) != 0
+    ]
+    assert wrong == []
+
+
+def test_leaves_import_only_their_base() -> None:
+    """A leaf is a member of a registry, or any file of a plain package; the registry names the helpers beside it."""
+    wrong = []
+    for found in imports():
+        package, _, name = found.module.rpartition(".")
+        if parent_of(found.target) != package or name in FOUNDATION or name.startswith("_"):
+            continue
+        registry = registries().get(package)
+        helpers = registry.helpers if registry is not None else frozenset()
+        is_leaf = package in PLAIN_LEAVES or (registry is not None and name not in helpers)
+        allowed = FOUNDATION | helpers
+        target = found.target.rpartition(".")[2]
+        if is_leaf and target not in allowed and not target.startswith("_"):
+            wrong.append(str(found))
+    assert wrong == []
+
+
+def test_no_module_imports_itself_round_a_corner() -> None:
+    graph: dict[str, set[str]] = defaultdict(set)
+    for found in imports():
+        if found.at_once:
+            graph[found.module].add(found.target)
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module not in done:
+            for target in sorted(graph[module]):
+                visit(target, (*path, module))
+            done.add(module)
+
+    for module in modules():
+        visit(module, ())
+
+
+def test_relative_imports_are_not_used() -> None:
+    wrong = [
+        module
+        for module, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level > 0
+    ]
+    assert wrong == []
+
+
+def test_files_stay_short() -> None:
+    long = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in modules().items()}
+    assert {module: lines for module, lines in long.items() if lines > MAX_LINES} == {}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh Python has loaded after `statement`."""
+    code = f"import json, sys; {statement}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    ("statement", "forbidden"),
+    [
+        ("import emotone", {"numpy", "torch", "pandas", "click", "rich", "onnxruntime", "scipy", "pyarrow"}),
+        ("import emotone.cli.main", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
+        ("import emotone.cli.predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
+        ("from emotone import load, predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
+        ("import emotone.inference.engine", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
+        ("import emotone.evaluation.scores", {"torch", "pandas", "scipy", "pyarrow", "sklearn"}),
+    ],
+)
+def test_imports_stay_light(statement: str, forbidden: set[str]) -> None:
+    assert loaded_by(statement) & forbidden == set()
