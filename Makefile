@@ -24,7 +24,7 @@ types: .venv/.dev  ## mypy --strict
 	$(BIN)/mypy $(CODE)
 
 tests: .venv/.dev  ## every test and doctest, warnings as errors, with the floors of coverage
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=json:.coverage.json tests src
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=json:.coverage.json tests src
 	$(BIN)/python scripts/coverage_floors.py .coverage.json
 
 bench: .venv/.dev  ## measure speed and memory against their bounds; writes docs/results/speed.md
@@ -42,8 +42,8 @@ clean:  ## remove .venv and everything that can be made again
 	find src tests benchmarks scripts examples -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "emotone needs Python 3.10 or later; $(PYTHON) is `$(PYTHON) --version 2>&1`. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	  echo "emotone needs Python 3.10 or later; $(PYTHON) is `$(PYTHON) --version 2>/dev/null || echo not there`. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@touch $@
 

@@ -1,0 +1,233 @@
+"""Write the pages of docs/ that are made from the code, or check that they are current.
+
+    python scripts/docs.py [--check]
+
+Every page is a function without arguments that returns Markdown: to add one, write it and name it in `PAGES`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emotone.cli.main import cli
+from emotone.corpora.base import CORPORA, Corpus
+from emotone.errors import AudioError, EmotoneError, UsageError
+from emotone.nets.base import NETS, parameters, receptive_field
+from emotone.systems import shipped
+from emotone.systems.manifest import CARD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+NOTE = "<!-- Written by `make docs`; do not edit. -->"
+WIDTH = 100  # characters per line of help pages
+BANDS, CLASSES = 64, 7  # the size that layer tables are printed for
+
+
+def commands() -> str:
+    """Return every help page."""
+    lines = [
+        "# Commands",
+        "",
+        "Results go to standard output, everything else to standard error. Exit status: 0 all done; 1 some inputs",
+        "failed; 2 wrong usage, or nothing could be done.",
+    ]
+    for name, text in _help_pages(cli, "emotone", None):
+        lines += ["", f"## {name}", "", "```text", text, "```"]
+    return _page(lines)
+
+
+def corpora() -> str:
+    """Return what is known about every corpus."""
+    known = CORPORA.all()
+    lines = [
+        "# Corpora",
+        "",
+        "None of them comes with emotone: get it where its owners publish it, and keep its licence.",
+        "`emotone corpora check NAME DIR` says whether your copy is whole. Anything else is a table: see",
+        "[own-data.md](own-data.md).",
+        "",
+        *_table(
+            ("name", "clips", "speakers", "languages", "licence", "may weights be shipped?"),
+            (
+                (
+                    f"[{name}](#{name})",
+                    f"{corpus.clips}",
+                    f"{len(corpus.speakers)}",
+                    ", ".join(corpus.languages),
+                    corpus.licence.name,
+                    "yes" if corpus.licence.weights_shippable else "no",
+                )
+                for name, corpus in known.items()
+            ),
+        ),
+    ]
+    for name, corpus in known.items():
+        lines += ["", f"## {name}", "", *_corpus(corpus)]
+    return _page(lines)
+
+
+def models() -> str:
+    """Return the cards of the shipped models."""
+    lines = [
+        "# Models",
+        "",
+        "The models that come with emotone, each a folder as [bundle.md](bundle.md) describes. Their cards follow,",
+        "word for word; `emotone models show NAME` prints the same.",
+    ]
+    bundles = {name: shipped.load(name) for name in shipped.shipped_names()}
+    if bundles:
+        lines += [
+            "",
+            *_table(
+                ("name", "version", "labels", "trained on", "licence of the weights"),
+                (
+                    (
+                        name,
+                        bundle.manifest.version,
+                        ", ".join(bundle.labels),
+                        ", ".join(bundle.manifest.training.corpora),
+                        bundle.manifest.licence,
+                    )
+                    for name, bundle in bundles.items()
+                ),
+            ),
+        ]
+    for bundle in bundles.values():
+        card = (bundle.directory / CARD).read_text(encoding="utf-8")
+        lines += ["", *(f"#{line}" if line.startswith("#") else line for line in card.rstrip().splitlines())]
+    return _page(lines)
+
+
+def nets() -> str:
+    """Return the layer table of every net."""
+    lines = [
+        "# Nets",
+        "",
+        f"Layer tables for {BANDS} values per frame and {CLASSES} labels; T is the number of frames.",
+        "`emotone nets show NAME` prints them for other sizes.",
+    ]
+    for name in NETS.names:
+        spec = NETS.get(name)()
+        layers = spec.layers(BANDS, CLASSES)
+        rows = ((layer.name, layer.kind, layer.output, f"{layer.parameters:,}") for layer in layers)
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            f"{spec.title[0].upper()}{spec.title[1:]}. From: {spec.paper}.",
+            f"{parameters(layers):,} parameters; a step sees {receptive_field(layers)} frames.",
+            "",
+            *_table(("layer", "what it does", "output", "parameters"), rows),
+        ]
+    return _page(lines)
+
+
+def errors() -> str:
+    """Return every error with its code."""
+    rows = ((f"`{error.code}`", f"`{error.__name__}`", _effect(error), _summary(error)) for error in _leaves())
+    lines = [
+        "# Errors",
+        "",
+        "Everything that emotone raises on purpose is an `emotone.EmotoneError`. Its message is one line: what was",
+        "given, what is allowed, and how to mend it. Its `code` is a short word for scripts; failed recordings carry it",
+        'in `{"error": {"code", "message"}}`. A traceback from the command is a mistake of ours: please report it.',
+        "",
+        *_table(("code", "class", "what it stops", "when"), rows),
+        "",
+        "Two more codes stand only in results: `worker_died`, where a process was ended from outside while it worked",
+        "on a recording, and `memory`, where there was too little of it. A recording that needs an extra to be decoded",
+        "fails alone, with `missing_extra`.",
+    ]
+    return _page(lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "corpora.md": corpora,
+    "errors.md": errors,
+    "models.md": models,
+    "nets.md": nets,
+}
+
+
+def _help_pages(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    settings = {} if parent else cli.context_settings
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, **settings
+    )
+    yield context.command_path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from _help_pages(found, child, context)
+
+
+def _corpus(corpus: Corpus) -> list[str]:
+    counts = ", ".join(f"{label} {count}" for label, count in corpus.counts.items())
+    return [
+        f"{corpus.title}.",
+        "",
+        f"- **Clips**: {corpus.clips}: {counts}",
+        f"- **Speakers**: {len(corpus.speakers)}; languages: {', '.join(corpus.languages)}",
+        f"- **Licence**: {corpus.licence.name}. {corpus.licence.note}",
+        f"- **Access**: {corpus.access}",
+        f"- **Layout**: {corpus.layout}",
+        f"- **Cite**: {corpus.citation}",
+    ]
+
+
+def _leaves() -> Iterator[type[EmotoneError]]:
+    """Yield every error below the root, each kind before its own kinds."""
+    waiting = EmotoneError.__subclasses__()
+    while waiting:
+        error = waiting.pop(0)
+        yield error
+        waiting = error.__subclasses__() + waiting
+
+
+def _effect(error: type[EmotoneError]) -> str:
+    return "one recording" if issubclass(error, AudioError) else "the command (status 2)"
+
+
+def _summary(error: type[EmotoneError]) -> str:
+    return (error.__doc__ or "").strip().splitlines()[0]
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (header, ("---",) * len(header), *rows)]
+
+
+def _page(lines: Iterable[str]) -> str:
+    text = "\n".join([NOTE, "", *lines])
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def main() -> int:
+    """Return the exit status: 1 where a page is not current and was only to be checked."""
+    parser = argparse.ArgumentParser(description="Write the generated pages of docs/, or check them.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is not current")
+    check = parser.parse_args().check
+    stale = []
+    for name, page in PAGES.items():
+        path, text = DOCS / name, page()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: docs/{name}")
+    if check and stale:
+        print(f"not current: {', '.join(stale)}; run: make docs", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
