@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import sys
 import types
 import typing
@@ -134,8 +135,19 @@ def _convert_union(hint: Any, value: object, *, where: str) -> Any:
 def _convert_scalar(hint: Any, value: object, *, where: str) -> Any:
     if hint is typing.Any:
         return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return _finite(value, where=where)
     if not isinstance(value, hint) or (hint in {int, float} and isinstance(value, bool)):
         raise ConfigError(f"{where}: a value of type {hint.__name__} was expected, {value!r} was given")
     return value
+
+
+def _finite(value: float, *, where: str) -> float:
+    """Return `value`; TOML knows nan and inf, and integers of any length, none of which can be a setting."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ConfigError(f"{where}: a finite number was expected, {value!r} was given")
+    return number
