@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 
     from emotone.registry import Registry
 
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as bundles are named; it also names folders
+
 
 @dataclass(frozen=True)
 class Recipe:
     """What to train.
 
     Attributes:
-        name: of the model that comes out; lower-case letters, digits and hyphens.
+        name: of the model that comes out; lower-case letters, digits, dots, hyphens and underscores.
         description: one sentence.
         labels: name of a label set (see `emotone.corpora.labels`).
         front_end: table with `name` of a feature, and any of its settings.
@@ -51,6 +55,10 @@ class Recipe:
     licence: str = "unstated"
 
     def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
+        if not 0 < self.windows.hop <= self.windows.seconds < math.inf:
+            raise ConfigError(f"windows need 0 < hop <= seconds; given {self.windows.hop} and {self.windows.seconds}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative; given {self.seed}")
         label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
