@@ -1,0 +1,134 @@
+"""From a fold to a net: which clips are learned from, and what the training is called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from tests.toy import LABELS, one_thread, separable, tiny_recipe
+
+from emotone.errors import RunError
+from emotone.systems.fit import CHECKPOINT, Fitted, fit, fit_signature
+from emotone.types import Fold, Utterance
+
+if TYPE_CHECKING:
+    from emotone.systems.recipe import Recipe
+    from emotone.types import Array
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+COUNT = 24
+EXAMPLES = separable(COUNT)
+UTTERANCES = tuple(
+    Utterance(f"{number:02d}", "toy", Path(f"{number}.wav"), 0.0, None, f"s{number % 4}", "x", LABELS[label])
+    for number, label in enumerate(EXAMPLES.labels)
+)
+FEATURES: dict[str, Array] = {
+    utterance.key: rows for utterance, rows in zip(UTTERANCES, EXAMPLES.features, strict=True)
+}
+KEYS = tuple(FEATURES)
+FOLD = Fold("one", train=KEYS[:14], dev=KEYS[14:18], test=KEYS[18:])
+STOPPING = tiny_recipe(training={"patience": 9, "epochs": 2})
+PLAIN = tiny_recipe(training={"epochs": 2})
+
+
+def fitted(recipe: Recipe, fold: Fold = FOLD, **changes: Any) -> Fitted:
+    given: dict[str, Any] = {"utterances": UTTERANCES, "features": FEATURES, **changes}
+    return fit(recipe, given.pop("utterances"), given.pop("features"), fold, labels=LABELS, **given)
+
+
+def weights(result: Fitted) -> torch.Tensor:
+    return torch.nn.utils.parameters_to_vector(result.net.parameters())
+
+
+def test_what_comes_back() -> None:
+    result = fitted(STOPPING)
+    assert result.labels == LABELS
+    assert [epoch.number for epoch in result.history] == [1, 2]
+    assert all(epoch.score is not None for epoch in result.history)
+    assert 1 <= result.best <= 2
+    assert not result.net.training
+    assert result.signature == fit_signature(STOPPING, UTTERANCES, FEATURES, FOLD, labels=LABELS)
+
+
+def test_without_early_stopping_the_development_part_is_learned_from() -> None:
+    result = fitted(PLAIN)
+    assert [epoch.score for epoch in result.history] == [None, None]
+    together = replace(FOLD, train=FOLD.train + FOLD.dev, dev=())
+    assert torch.equal(weights(result), weights(fitted(PLAIN, together)))
+    assert not torch.equal(weights(result), weights(fitted(STOPPING)))
+
+
+@pytest.mark.parametrize("recipe", [PLAIN, STOPPING], ids=["plain", "stopping"])
+def test_the_test_part_is_not_looked_at(recipe: Recipe) -> None:
+    poisoned = {key: np.full_like(rows, np.nan) if key in FOLD.test else rows for key, rows in FEATURES.items()}
+    absent = {key: rows for key, rows in FEATURES.items() if key not in FOLD.test}
+    result = fitted(recipe)
+    assert torch.equal(weights(fitted(recipe, features=poisoned)), weights(result))
+    assert torch.equal(weights(fitted(recipe, features=absent)), weights(result))
+
+
+def test_clips_without_features_are_left_out() -> None:
+    absent = {key: rows for key, rows in FEATURES.items() if key != KEYS[0]}
+    without = replace(FOLD, train=FOLD.train[1:])
+    assert torch.equal(weights(fitted(PLAIN, features=absent)), weights(fitted(PLAIN, without)))
+
+
+def test_a_single_label_can_not_be_learned() -> None:
+    fold = Fold("lonely", train=KEYS[0:12:2], dev=(), test=KEYS[1::2])
+    with pytest.raises(RunError, match=r"fold lonely: 6 training clips with fewer than two labels can't be learned"):
+        fitted(PLAIN, fold)
+    with pytest.raises(RunError, match=r"fold lonely: 0 training clips"):
+        fitted(PLAIN, replace(fold, train=()))
+
+
+def test_the_checkpoint_lies_in_the_folder_and_is_gone_on_from(tmp_path: Path) -> None:
+    first = fitted(PLAIN, folder=tmp_path)
+    assert (tmp_path / CHECKPOINT).exists()
+    batches: list[tuple[int, int]] = []
+    again = fitted(PLAIN, folder=tmp_path, on_batch=lambda *batch: batches.append(batch))
+    assert batches == []
+    assert torch.equal(weights(first), weights(again))
+    with pytest.raises(RunError, match="belongs to the training"):
+        fitted(replace(PLAIN, seed=2), folder=tmp_path)
+
+
+def signature(**changes: Any) -> str:
+    given: dict[str, Any] = {
+        "recipe": PLAIN,
+        "utterances": UTTERANCES,
+        "features": FEATURES,
+        "fold": FOLD,
+        "labels": LABELS,
+        **changes,
+    }
+    labels = given.pop("labels")
+    return fit_signature(*given.values(), labels=labels)
+
+
+def test_the_signature_does_not_depend_on_order_nor_on_where_recordings_lie() -> None:
+    moved = tuple(replace(utterance, path=Path("/elsewhere") / utterance.path) for utterance in UTTERANCES[::-1])
+    turned = replace(FOLD, train=FOLD.train[::-1], dev=FOLD.dev[::-1])
+    assert signature(utterances=moved, fold=turned) == signature()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": replace(PLAIN, seed=2)},
+        {"labels": LABELS[::-1]},
+        {"utterances": (replace(UTTERANCES[0], label="sadness"), *UTTERANCES[1:])},
+        {"features": {**FEATURES, KEYS[0]: FEATURES[KEYS[0]][:-1]}},
+        {"features": {key: rows for key, rows in FEATURES.items() if key != KEYS[0]}},
+        {"fold": replace(FOLD, train=FOLD.train[1:])},
+        {"fold": replace(FOLD, dev=FOLD.dev[1:])},
+    ],
+    ids=["recipe", "labels", "label", "frames", "absent", "train", "dev"],
+)
+def test_the_signature_changes_with_the_data(change: dict[str, Any]) -> None:
+    assert signature(**change) != signature()

@@ -1,0 +1,149 @@
+"""Recipes: every wrong word is said with its place, and the signature names what changes the weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.toy import RECIPE_TOML, tiny_recipe
+
+from emotone.errors import ConfigError, EmotoneError
+from emotone.systems.manifest import Windows
+from emotone.systems.recipe import Recipe, read_recipe
+from emotone.training.settings import TrainingSettings
+
+RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
+PLAIN = tiny_recipe().signature
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "recipe.toml").write_text(RECIPE_TOML)
+    return tmp_path / "recipe.toml"
+
+
+def test_a_file_gives_the_recipe(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe == replace(tiny_recipe(), net=recipe.net)
+    assert recipe.net_spec == tiny_recipe().net_spec
+    assert recipe.signature == tiny_recipe().signature
+
+
+def test_what_it_names_is_built(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert (recipe.feature_name, recipe.feature.rate, recipe.feature.dimension) == ("log-mel", 16000, 64)
+    assert [type(augmentation).__name__ for augmentation in recipe.augmentations] == ["SpecMask"]
+    assert recipe.training.epochs == 3
+
+
+def test_there_are_shipped_recipes_and_all_can_be_read() -> None:
+    found = sorted(RECIPES.glob("*.toml"))
+    assert found
+    assert [read_recipe(each).name for each in found] == [each.stem for each in found]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("labels =", "label =", r"recipe.toml: unknown key 'label'; did you mean 'labels'\?"),
+        ("epochs", "epoch", r"recipe.toml: training: unknown key 'epoch'; did you mean 'epochs'\?"),
+        ("epochs = 3", "epochs = 'x'", r"training: epochs: a value of type int was expected, 'x' was given"),
+        ("epochs = 3", "epochs = 0", r"training: epochs must lie between 1 and 100000; given 0"),
+        ('"emodb"', '"emo-db"', r"unknown label set 'emo-db'; did you mean 'emodb'\?"),
+        ('"log-mel-cnn"', '"logmel-cnn"', r"unknown net 'logmel-cnn'; did you mean 'log-mel-cnn'\?"),
+        ("embedding", "embeding", r"net: unknown key 'embeding'; did you mean 'embedding'\?"),
+        ('name = "log-mel-cnn"\n', "", r"net: missing name; allowed: .*log-mel-cnn"),
+        ("spec-mask", "specmask", r"unknown augmentation 'specmask'; did you mean 'spec-mask'\?"),
+        ("[augment.spec-mask]", "[augment.spec-mask]\ntime = 1", r"augment.spec-mask: unknown key 'time'; did you"),
+        ("[net]", "[front_end]\nname='logmel'\n[net]", r"unknown feature 'logmel'; did you mean 'log-mel'\?"),
+        ("[net]", "[front_end]\nname='log-mel'\nhop=0\n[net]", r"0 < hop <= window <= fft; given hop=0"),
+        ("[net]", "[windows]\nseconds=1.0\nhop=2.0\n[net]", r"windows need 0 < hop <= seconds; given 2.0 and 1.0"),
+        ("[net]", "[windows]\nseconds=1.0\n[net]", r"recipe.toml: windows: missing hop"),
+        ("[net]", "seed = -1\n[net]", r"seed must not be negative; given -1"),
+        ('"toy"', '"My Toy"', r"name 'My Toy' must be lower-case letters, digits, '.', '-' or '_'"),
+        ('"toy"', '"../toy"', r"name '../toy' must be lower-case letters"),
+        ('name = "toy"\n', "", r"recipe.toml: missing name"),
+    ],
+)
+def test_a_wrong_word_is_said_with_its_place(path: Path, old: str, new: str, message: str) -> None:
+    assert old in RECIPE_TOML
+    path.write_text(RECIPE_TOML.replace(old, new, 1))
+    with pytest.raises(EmotoneError, match=message):
+        read_recipe(path)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"can't read .*gone.toml: No such file"):
+        read_recipe(tmp_path / "gone.toml")
+
+
+TRAINING = {
+    "epochs": 4,
+    "batch": 16,
+    "learning_rate": 0.02,
+    "weight_decay": 0.1,
+    "warmup": 0.3,
+    "label_smoothing": 0.2,
+    "balance": 0.0,
+    "crop": 1.0,
+    "average": 0.1,
+    "patience": 3,
+}
+
+
+def test_the_signature_is_the_same_on_every_machine_and_in_every_version() -> None:
+    recipe = tiny_recipe(training=TRAINING, augment={"warp": {"tempo": 0.2}, "spec-mask": {"times": 1}})
+    assert recipe.signature == "74624f501112"
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"description": "another"}, {"licence": "MIT"}])
+def test_words_do_not_change_the_signature(change: dict[str, Any]) -> None:
+    assert replace(tiny_recipe(), **change).signature == PLAIN
+
+
+@pytest.mark.parametrize("setting", TRAINING)
+def test_every_training_setting_changes_the_signature(setting: str) -> None:
+    assert tiny_recipe(training={setting: TRAINING[setting]}).signature != PLAIN
+
+
+def test_no_training_setting_is_left_out_here() -> None:
+    assert set(TRAINING) == set(TrainingSettings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": "seven"},
+        {"front_end": {"name": "log-mel", "bands": 40}},
+        {"net": {"name": "log-mel-cnn", "hidden": 9}},
+        {"windows": Windows(seconds=2.0, hop=1.0)},
+        {"windows": Windows(seconds=3.0, hop=0.5)},
+        {"augment": {}},
+        {"augment": {"spec-mask": {"times": 1}}},
+        {"augment": {"spec-mask": {}, "warp": {}}},
+        {"seed": 2},
+    ],
+)
+def test_what_changes_the_weights_changes_the_signature(change: dict[str, Any]) -> None:
+    assert replace(tiny_recipe(), **change).signature != PLAIN
+
+
+def test_the_order_of_augmentations_is_in_the_signature() -> None:
+    first = replace(tiny_recipe(), augment={"spec-mask": {}, "warp": {}})
+    second = replace(tiny_recipe(), augment={"warp": {}, "spec-mask": {}})
+    assert first.signature != second.signature
+
+
+def test_the_order_of_settings_is_not() -> None:
+    first = replace(tiny_recipe(), net={"name": "log-mel-cnn", "hidden": 9, "embedding": 8})
+    second = replace(tiny_recipe(), net={"embedding": 8, "hidden": 9, "name": "log-mel-cnn"})
+    assert first.signature == second.signature
+
+
+def test_a_name_and_labels_are_enough() -> None:
+    recipe = Recipe("plain", "seven")
+    assert recipe.net_spec.title
+    assert recipe.augmentations == ()
+    assert recipe.licence == "unstated"
