@@ -28,7 +28,8 @@ FLOORS = (
     {"corpora", "features", "augment"},
     {"protocols", "training"},
     {"systems"},
-    {"evaluation", "inference"},
+    {"inference"},
+    {"evaluation"},  # judges through inference, as users will
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
