@@ -77,8 +77,8 @@ def test_export_hands_over(
 ) -> None:
     given = []
 
-    def export_run(run: Path, out: Path) -> Path:
-        given.append((run, out))
+    def export_run(run: Path, out: Path, *, version: str, evaluation: str) -> Path:
+        given.append((run, out, version, evaluation))
         return shutil.copytree(tiny_bundle, out)
 
     exporter = ModuleType("emotone.systems.export")
@@ -89,4 +89,7 @@ def test_export_hands_over(
     assert str(tmp_path / "one") in result.out
     as_json = json.loads(emotone("models", "export", "runs/x", "--out", tmp_path / "two", "--json").out)
     assert as_json["directory"] == str(tmp_path / "two")
-    assert [(str(run), out.name) for run, out in given] == [("runs/x", "one"), ("runs/x", "two")]
+    assert [(str(run), out.name, *rest) for run, out, *rest in given] == [
+        ("runs/x", "one", "1.0.0", ""),
+        ("runs/x", "two", "1.0.0", ""),
+    ]

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 import emotone
+from emotone.audio.read import read
 from emotone.errors import (
     BundleError,
     EmptyAudioError,
@@ -21,6 +22,7 @@ from emotone.errors import (
     UnknownNameError,
     UsageError,
 )
+from emotone.inference.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,3 +201,28 @@ def test_real_speech_is_heard_as_speech(tiny_bundle: Path, shared: Path) -> None
     assert paths
     for path in paths:
         assert model.predict(path).clip.speech
+
+
+def test_real_speech_in_any_pieces(tiny_bundle: Path, shared: Path, rng: np.random.Generator) -> None:
+    model = emotone.load(tiny_bundle)
+    for path in sorted((shared / "corpora" / "ami").glob("*.*a*"))[:2]:
+        whole = model.predict(path)
+        signal, _ = read(path, rate=16000)
+        engine = Engine(model.bundle, batch=1)
+        for piece in np.split(signal, np.sort(rng.integers(0, len(signal), 40))):
+            engine.push(piece)
+        clip, segments = engine.finish()
+        assert [one.speech for one in segments] == [one.speech for one in whole.segments]
+        np.testing.assert_allclose(
+            [list(one.probabilities.values()) for one in (clip, *segments)], matrix(whole), atol=1e-5
+        )
+
+
+def test_long_recordings_are_joined_into_pieces_of_work(model: Model, noise: NDArray[np.float32]) -> None:
+    from emotone.inference.model import _joined
+
+    pieces = [noise[at : at + 7000] for at in range(0, len(noise), 7000)]
+    joined = list(_joined(pieces, least=50_000))
+    np.testing.assert_array_equal(np.concatenate(joined), noise)
+    assert all(len(piece) >= 50_000 for piece in joined[:-1])
+    assert list(_joined([], least=1)) == []

@@ -110,8 +110,8 @@ class Engine:
         return self._collect()
 
     def _take(self, rows: Array, active: NDArray[np.bool_]) -> None:
-        self._rows = np.concatenate([self._rows, rows])
-        self._active = np.concatenate([self._active, active])
+        self._rows = np.concatenate([self._rows, rows]) if len(self._rows) else rows
+        self._active = np.concatenate([self._active, active]) if len(self._active) else active
 
     def _ready(self) -> int:
         """Return how many whole windows from `_next` on have all of their rows and activity."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
 from emotone.errors import EmotoneError, UsageError
-from emotone.inference.engine import Engine
+from emotone.inference.engine import BLOCK_SECONDS, Engine
 from emotone.inference.result import Failure, Prediction, model_info
 from emotone.systems import shipped
 
@@ -128,7 +130,7 @@ class Model:
 
     def _judge(self, blocks: Iterable[Array], *, rate: Hertz, name: str | None) -> Prediction:
         engine = Engine(self.bundle)
-        for block in blocks:
+        for block in _joined(blocks, least=BLOCK_SECONDS * self.bundle.feature.rate):
             engine.push(block)
         try:
             clip, segments = engine.finish()
@@ -182,6 +184,20 @@ def predict_many(
 ) -> Iterator[Prediction | Failure]:
     """Yield one result per path, in their order. Arguments as of `load` and `Model.predict_many`."""
     return load(model).predict_many(paths, workers=workers, channel=channel)
+
+
+def _joined(blocks: Iterable[Array], *, least: int) -> Iterator[Array]:
+    """Yield the blocks put together until they hold `least` samples: most recordings then are one piece of work."""
+    waiting: list[Array] = []
+    held = 0
+    for block in blocks:
+        waiting.append(block)
+        held += len(block)
+        if held >= least:
+            yield np.concatenate(waiting)
+            waiting, held = [], 0
+    if waiting:
+        yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
 
 
 def _renamed(message: str, path: str | Path, shown: str) -> str:

@@ -125,7 +125,7 @@ class _Worker:
                     self._command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                    env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 )
             return self._process
 
@@ -139,8 +139,8 @@ class _Worker:
 def _exchange(process: subprocess.Popen[bytes], file: str) -> bytes:
     """Return the line that answers a question; without its newline, or empty, where the process is gone."""
     stdin, stdout = process.stdin, process.stdout
-    if stdin is None or stdout is None:  # both are pipes: we asked for them
-        raise AssertionError("a worker without pipes")
+    if stdin is None or stdout is None:
+        raise AssertionError("workers are started with both pipes")
     try:
         stdin.write(json.dumps(file).encode() + b"\n")
         stdin.flush()
