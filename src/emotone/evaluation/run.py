@@ -38,6 +38,7 @@ class Evaluation:
 
     Attributes:
         folder: holds `run.json` and `predictions.parquet`.
+        protocol: name.
         table: every prediction.
         scores: computed from the table only.
         leakage: what training and test parts share; None for a model that is given.
@@ -46,6 +47,7 @@ class Evaluation:
     """
 
     folder: Path
+    protocol: str
     table: PredictionsTable
     scores: tuple[Score, ...]
     leakage: Leakage | None
@@ -127,7 +129,7 @@ def evaluate_recipe(
     }
     _write_run(folder, about, scores=scores, leakage=leakage, problems=problems)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # all of it is in the table now
-    return Evaluation(folder, table, scores, leakage, tuple(problems))
+    return Evaluation(folder, division.name, table, scores, leakage, tuple(problems))
 
 
 def evaluate_model(
@@ -165,7 +167,7 @@ def evaluate_model(
     }
     about["protocol"] = {"name": "held-out", "trained_on": sorted(seen)}
     _write_run(folder, about, scores=scores, leakage=None, problems=problems)
-    return Evaluation(folder, table, scores, None, tuple(problems))
+    return Evaluation(folder, "held-out", table, scores, None, tuple(problems))
 
 
 def _usable(
