@@ -16,7 +16,7 @@ import click
 
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
-from emotone.errors import AudioError, EmotoneError, UsageError
+from emotone.errors import AudioError, EmotoneError
 from emotone.nets.base import NETS, parameters, receptive_field
 from emotone.systems import shipped
 from emotone.systems.manifest import CARD
@@ -136,8 +136,8 @@ def errors() -> str:
         "# Errors",
         "",
         "Everything that emotone raises on purpose is an `emotone.EmotoneError`. Its message is one line: what was",
-        "given, what is allowed, and how to mend it. Its `code` is a short word for scripts; failed recordings carry it",
-        'in `{"error": {"code", "message"}}`. A traceback from the command is a mistake of ours: please report it.',
+        "given, what is allowed, and how to mend it. Its `code` is a short word for scripts; failed recordings carry",
+        'it in `{"error": {"code", "message"}}`. A traceback from the command is a mistake of ours: please report it.',
         "",
         *_table(("code", "class", "what it stops", "when"), rows),
         "",
