@@ -107,7 +107,7 @@ class ActivityDetector:
 
     """
 
-    lookahead: Seconds = (GROUP + CONTEXT + GAP + SHORTEST - 1 + BEFORE + 1) * HOP / RATE
+    lookahead: Seconds = (GROUP + 2 + CONTEXT + GAP + SHORTEST - 1 + BEFORE) * HOP / RATE
     """At most this much later than its sound, a frame is decided."""
 
     def __init__(self, rate: Hertz = RATE) -> None:

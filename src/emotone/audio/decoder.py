@@ -105,16 +105,17 @@ def _reason(error: OSError) -> str:
 
 def _choose(path: Path, *, kind: Kind | None, layout: Layout | None) -> Decoder:
     if kind is not None and kind.decoder == "ffmpeg":
-        return _media(path)
+        return _media(path, purpose=f"decoding {path.suffix or kind.name} files")
     try:
         return NativeDecoder(path, layout=layout, noisy=kind is None or kind.name == "mp3")
     except UnsupportedError:
         if kind is None:
             raise
-        return _media(path)  # a container that libsndfile knows, around a coding that it does not
+        # A container that libsndfile knows, around a coding that it does not.
+        return _media(path, purpose=f"decoding what is inside this {kind.name} file")
 
 
-def _media(path: Path) -> Decoder:
+def _media(path: Path, *, purpose: str) -> Decoder:
     from emotone.audio.media import MediaDecoder
 
-    return MediaDecoder(path)
+    return MediaDecoder(path, purpose=purpose)

@@ -22,17 +22,21 @@ FORGIVEN_SECONDS = 0.5  # containers round their durations, and count what encod
 class MediaDecoder:
     """A recording that FFmpeg reads (see `decoder.Decoder`): the first sound track.
 
+    Args:
+        path: the file.
+        purpose: what the message says that PyAV is needed for.
+
     Raises:
         MissingExtraError: PyAV is not installed.
         NotAudioError: FFmpeg can't open it, or it has no sound track.
 
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, purpose: str) -> None:
         try:
             import av
         except ImportError as error:
-            raise missing_extra("av", "media", f"{path}: decoding {path.suffix or 'this kind of'} files") from error
+            raise missing_extra("av", "media", f"{path}: {purpose}") from error
         self._name = str(path)
         self._error: type[Exception] = av.FFmpegError
         # An open file, not a name: FFmpeg takes names such as "concat:..." or "http:..." as commands.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
+from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 15  # frames decoded at a time: 2 s at 16 kHz, 8 MB at most (64 channels)
 NO_LENGTH = 1 << 62  # what libsndfile gives for streams without a known length is above
-UNSUPPORTED_CODES = frozenset({4, 18})  # SF_ERR_UNSUPPORTED_ENCODING and SFE_UNIMPLEMENTED
+UNSUPPORTED_CODES = frozenset({4, 18, 64})  # unsupported encoding, not implemented, a wav coding it calls malformed
 MP3_FORGIVEN = 1152  # frames: the first one may be silent where it builds on one that was cut off
 CLAIMED = 64  # how much longer an mp3 without a counting tag is made to seem: the largest ratio of bit rates is 40
 
@@ -125,7 +127,7 @@ class _Bytes:
     """The bytes of a file, without a name, for libsndfile's callbacks; an error of the disk is kept, not printed."""
 
     def __init__(self, path: Path, *, layout: Layout | None) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._file = FileIO(path)
         self._unknown_at = layout.unknown_at if layout else None
         self._end = layout.end if layout else None
         self.failure: OSError | None = None
@@ -200,7 +202,9 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def _redirect_stderr() -> int:
-    """Return a copy of descriptor 2, which now leads nowhere; -1 where there is none."""
+    """Return a copy of descriptor 2, which now leads nowhere; -1 where it is not standard error."""
+    if sys.__stderr__ is None:  # closed from the start: 2 may be any file, even the recording itself
+        return -1
     try:
         saved = os.dup(2)
     except OSError:

@@ -1,0 +1,120 @@
+"""The border for arrays given in Python."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from emotone.audio.samples import check_rate, pick_channel, to_float32, validate_samples
+from emotone.errors import AudioError, EmptyAudioError, NotFiniteError, RateError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("given_samples", "expected"),
+    [
+        (np.array([-32768, 0, 16384], np.int16), [-1.0, 0.0, 0.5]),
+        (np.array([-(2**31), 0, 2**30], np.int32), [-1.0, 0.0, 0.5]),
+        (np.array([0, 128, 192], np.uint8), [-1.0, 0.0, 0.5]),
+        (np.array([-1.0, 0.0, 2.5], np.float64), [-1.0, 0.0, 2.5]),
+        (np.array([-1.0, 0.0, 0.5], np.float16), [-1.0, 0.0, 0.5]),
+        ([-1.0, 0.0, 0.5], [-1.0, 0.0, 0.5]),
+    ],
+)
+def test_every_type_has_full_scale_one(given_samples: object, expected: list[float]) -> None:
+    waveform = validate_samples(given_samples, 16000)  # type: ignore[arg-type]
+
+    assert waveform.dtype == np.float32
+    assert waveform.shape == (1, 3)
+    assert waveform[0].tolist() == expected
+
+
+def test_channels_come_first() -> None:
+    assert validate_samples(np.zeros((2, 100)), 8000).shape == (2, 100)
+    assert validate_samples(np.zeros((64, 64)), 8000).shape == (64, 64)
+
+
+def test_the_given_array_is_not_changed() -> None:
+    samples = np.array([1, 2, 3], np.int16)
+    validate_samples(samples, 16000)
+    assert samples.tolist() == [1, 2, 3]
+
+
+def test_time_first_is_said_to_be_so() -> None:
+    with pytest.raises(
+        RateError, match=r"16000 channels of 2 samples .* looks like \[time, channels\]; .* transpose it"
+    ):
+        validate_samples(np.zeros((16000, 2)), 16000)
+    with pytest.raises(RateError, match="65 channels were given; allowed: 1 to 64"):
+        validate_samples(np.zeros((65, 1000)), 16000)
+
+
+@pytest.mark.parametrize("shape", [(), (1, 2, 3)])
+def test_other_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match=r"allowed: \[time\] or \[channels, time\]"):
+        validate_samples(np.zeros(shape), 16000)
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros(3, np.int64), np.zeros(3, bool), np.zeros(3, complex), np.array(["a"]), np.zeros(3, np.uint16)]
+)
+def test_other_types(samples: np.ndarray[tuple[int], np.dtype[np.generic]]) -> None:
+    with pytest.raises(UsageError, match=f"samples of type {samples.dtype} were given; allowed: float"):
+        validate_samples(samples, 16000)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1, 0), (0, 5)])
+def test_no_samples(shape: tuple[int, ...]) -> None:
+    with pytest.raises(EmptyAudioError, match="holds nothing"):
+        validate_samples(np.zeros(shape), 16000)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1e300])
+def test_no_numbers(bad: float) -> None:
+    samples = np.zeros((2, 16000))
+    samples[1, 8000] = bad
+    with pytest.raises(NotFiniteError, match=r"the sample at 0.500 s"):
+        validate_samples(samples, 16000)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 3999, 192001, 16000.5, float("nan"), float("inf")])
+def test_rates(rate: float) -> None:
+    with pytest.raises(RateError, match="allowed: whole numbers from 4000 to 192000"):
+        validate_samples(np.zeros(10), rate)
+
+
+def test_a_whole_rate_may_be_a_float() -> None:
+    assert check_rate(16000.0, name="x") == 16000
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.int16, np.uint8, np.int64, np.float64]),
+        hnp.array_shapes(min_dims=0, max_side=70),
+    ),
+    st.floats() | st.just(16000),
+)
+def test_any_array_is_a_waveform_or_an_error(
+    samples: np.ndarray[tuple[int, ...], np.dtype[np.generic]], rate: float
+) -> None:
+    with contextlib.suppress(AudioError, UsageError):
+        waveform = validate_samples(samples, rate)
+        assert waveform.ndim == 2
+        assert np.isfinite(waveform).all()
+
+
+def test_the_mean_is_the_mean(rng: np.random.Generator) -> None:
+    block = rng.standard_normal((1000, 5)).astype(np.float32)
+
+    np.testing.assert_allclose(pick_channel(block, "mix"), block.mean(axis=1), atol=1e-6)
+    assert (pick_channel(block, 3) == block[:, 3]).all()
+    assert not np.shares_memory(pick_channel(block[:, :1], "mix"), block)
+
+
+def test_float32_is_not_copied() -> None:
+    samples = np.zeros(3, np.float32)
+    assert to_float32(samples, name="x") is samples

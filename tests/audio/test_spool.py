@@ -1,0 +1,76 @@
+"""Pipes become files, within a bound."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from emotone.audio.read import read, spool
+from emotone.errors import AudioError, EmptyAudioError
+
+if TYPE_CHECKING:
+    from tests.audio.conftest import Encode
+
+    from emotone.types import Array
+
+
+class Pipe(io.RawIOBase):
+    """Gives a few bytes at a time, and can't be rewound."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._content.read(min(size, 777))
+
+
+def test_a_pipe_can_be_read(second: Array, encode: Encode) -> None:
+    with spool(Pipe(encode(second))) as path:  # type: ignore[arg-type]
+        assert len(read(path)[0]) == 16000
+    assert not path.exists()
+    assert not path.parent.exists()
+
+
+def test_nothing_comes() -> None:
+    with pytest.raises(EmptyAudioError, match="standard input: ended without a byte"), spool(io.BytesIO()):
+        pass
+
+
+def test_too_much_comes() -> None:
+    class Endless(io.RawIOBase):
+        def read(self, size: int = -1, /) -> bytes:
+            return bytes(size)
+
+    with (
+        pytest.raises(AudioError, match=r"phone: holds more than 1,000,000 bytes, the most allowed"),
+        spool(Endless(), limit_bytes=1_000_000, name="phone"),  # type: ignore[arg-type]
+    ):
+        pass
+
+
+def test_just_enough_comes() -> None:
+    with spool(io.BytesIO(bytes(1000)), limit_bytes=1000) as path:
+        assert path.stat().st_size == 1000
+
+
+def test_a_pipe_that_breaks() -> None:
+    class Broken(io.RawIOBase):
+        def read(self, _: int = -1, /) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(AudioError, match="can't be stored for decoding: Input/output error"), spool(Broken()):  # type: ignore[arg-type]
+        pass
+
+
+def test_an_error_inside_the_block_is_left_alone() -> None:
+    def use() -> None:
+        with spool(io.BytesIO(b"x")):
+            raise FileNotFoundError(2, "mine")
+
+    with pytest.raises(FileNotFoundError, match="mine"):
+        use()
