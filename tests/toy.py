@@ -55,7 +55,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
     from emotone.systems.recipe import Recipe
     from emotone.training.settings import TrainingSettings
 
-    training = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
+    training = {"epochs": 5, "batch": 8, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
     fields: dict[str, Any] = {
         "name": "toy",
         "labels": "emodb",
@@ -82,7 +82,7 @@ hidden = 8
 dropout = 0.1
 
 [training]
-epochs = 3
+epochs = 5
 batch = 8
 learning_rate = 0.01
 crop = 0.5
