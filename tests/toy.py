@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from emotone.nets.modules import LengthAware
+    from emotone.systems.manifest import TrainingData
     from emotone.systems.recipe import Recipe
     from emotone.training.batches import Examples
     from emotone.types import Array, Utterance
@@ -122,6 +126,45 @@ def write_emodb(folder: Path, *, speakers: tuple[str, ...] = SPEAKERS, sentences
 def emodb_utterances(folder: Path) -> tuple[Utterance, ...]:
     """Return the utterances of a tree that `write_emodb` made."""
     return scan(CORPUS, folder).utterances
+
+
+@pytest.fixture
+def torch_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nets are judged as they were trained, without the seconds that each export to ONNX takes."""
+    monkeypatch.setattr("emotone.systems.export.write_net", write_torch_net)
+
+
+def write_torch_net(out: Path, recipe: Recipe, net: LengthAware, *, labels: tuple[str, ...], data: TrainingData) -> Any:
+    """Stand in for `emotone.systems.export.write_net`: a bundle that runs torch, in an empty folder."""
+    import torch
+
+    from emotone.systems.bundle import Bundle
+    from emotone.systems.manifest import SCHEMA, BundleManifest, Calibration
+
+    class TorchBundle(Bundle):
+        """A bundle whose net is torch's own."""
+
+        def probabilities(self, features: Array) -> NDArray[np.float64]:
+            """Return the probabilities [batch, labels]."""
+            with torch.inference_mode():
+                logits = net(torch.from_numpy(np.ascontiguousarray(features)), None).double()
+            result: NDArray[np.float64] = torch.softmax(logits, dim=1).numpy()
+            return result
+
+    out.mkdir(parents=True)
+    manifest = BundleManifest(
+        schema=SCHEMA,
+        name=recipe.name,
+        version="0.0.0",
+        description="",
+        labels=labels,
+        licence="CC0-1.0",
+        front_end={"name": recipe.feature_name},
+        windows=recipe.windows,
+        calibration=Calibration(),
+        training=data,
+    )
+    return TorchBundle(out, manifest, "0" * 64, recipe.feature, 1, b"", b"")
 
 
 def separable(count: int, *, seed: int = 0, bands: int = 64, corpora: int = 1) -> Examples:

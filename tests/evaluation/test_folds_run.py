@@ -1,0 +1,172 @@
+"""One fold: trained, judged through the engine of `emotone predict`, run once, and gone on from where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+from tests.toy import LABELS, emodb_utterances, one_thread, tiny_recipe, torch_bundles, write_emodb
+
+from emotone.audio.read import read
+from emotone.errors import RunError
+from emotone.evaluation import folds
+from emotone.evaluation.folds import PREDICTIONS, FoldJob, judge, read_fold, read_progress, run_fold, write_progress
+from emotone.inference.engine import Engine
+from emotone.systems.bundle import load_bundle
+from emotone.systems.fit import CHECKPOINT
+from emotone.types import Fold, Utterance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeBundle
+
+    from emotone.systems.bundle import Bundle
+
+__all__ = ["one_thread", "torch_bundles"]
+pytestmark = pytest.mark.usefixtures("one_thread", "torch_bundles")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...]:
+    folder = tmp_path_factory.mktemp("corpus") / "emodb"
+    return emodb_utterances(write_emodb(folder, speakers=("03", "08"), sentences=("a01", "a02", "a04")))
+
+
+@pytest.fixture
+def job(corpus: tuple[Utterance, ...], tmp_path: Path) -> FoldJob:
+    train, test = (tuple(item.key for item in corpus if item.speaker == speaker) for speaker in ("03", "08"))
+    return FoldJob(
+        recipe=tiny_recipe(),
+        utterances=corpus,
+        fold=Fold("fold-1", train=train, dev=(), test=test),
+        labels=LABELS,
+        protocol="speaker-folds-2",
+        system="f00d",
+        folder=tmp_path / "1-fold-1",
+        threads=1,
+    )
+
+
+@pytest.fixture
+def bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
+    return load_bundle(make_bundle(tmp_path / "bundle", labels=LABELS))
+
+
+def test_a_fold_leaves_its_predictions_and_nothing_else(job: FoldJob) -> None:
+    assert run_fold(job) == ()
+    assert {entry.name for entry in job.folder.iterdir()} == {PREDICTIONS, "progress"}
+    table = read_fold(job)
+    assert sorted(table.utterance) == sorted(job.fold.test)
+    assert table.labels == LABELS
+    assert set(table.fold) == {"fold-1"}
+    assert set(table.protocol) == {"speaker-folds-2"}
+    assert set(table.system) == {"f00d"}
+    assert set(table.seed) == {1}
+    assert set(table.speaker) == {"08"}
+
+
+def test_a_finished_fold_is_not_run_again(job: FoldJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_fold(job)
+    before = (job.folder / PREDICTIONS).stat()
+    monkeypatch.setattr("emotone.systems.fit.fit", None)
+    assert run_fold(job) == ()
+    assert (job.folder / PREDICTIONS).stat().st_mtime_ns == before.st_mtime_ns
+
+
+class Stop(Exception):  # noqa: N818 - it is no error
+    """What interrupts a fold in these tests."""
+
+
+def test_a_fold_that_was_cut_off_goes_on_and_ends_the_same(
+    job: FoldJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = replace(job, folder=tmp_path / "straight")
+    run_fold(straight)
+
+    def stop(folder: Path, epoch: int) -> None:
+        write_progress(folder, epoch)
+        if epoch == 3:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folds, "write_progress", stop)
+        with pytest.raises(Stop):
+            run_fold(job)
+    assert (job.folder / CHECKPOINT).exists()
+    assert read_progress(job.folder) == 3
+    run_fold(job)
+    np.testing.assert_array_equal(read_fold(job).probabilities, read_fold(straight).probabilities)
+    assert read_progress(job.folder) is None
+
+
+def test_progress_of_a_fold_that_has_not_begun_or_says_nothing(tmp_path: Path) -> None:
+    assert read_progress(tmp_path / "nowhere") is None
+    (tmp_path / "progress").write_text("junk")
+    assert read_progress(tmp_path) is None
+    write_progress(tmp_path, 7)
+    assert read_progress(tmp_path) == 7
+    write_progress(tmp_path / "progress" / "a file is no folder", 1)  # nothing depends on it
+
+
+def test_a_fold_without_predictions_is_said(job: FoldJob) -> None:
+    with pytest.raises(RunError, match="fold fold-1 left no predictions in"):
+        read_fold(job)
+
+
+def test_judging_is_what_the_engine_says(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
+    heard: list[int] = []
+    stretch = replace(corpus[1], start=0.1, end=0.6)
+    table, problems = judge(
+        bundle, [corpus[0], stretch], protocol="p", fold="f", seed=3, system="s", progress=heard.append
+    )
+    assert problems == ()
+    assert heard == [1, 1]
+    assert table.truth.tolist() == [corpus[0].label, corpus[1].label]
+    assert np.isnan(table.end[0])
+    assert (table.start[1], table.end[1]) == (0.1, 0.6)
+    for row, utterance in zip(table.probabilities, (corpus[0], stretch), strict=True):
+        engine = Engine(bundle)
+        engine.push(read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)[0])
+        np.testing.assert_array_equal(row, list(engine.finish()[0].probabilities.values()))
+
+
+def test_a_folder_can_be_judged_too(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
+    first, _ = judge(bundle, corpus[:2], protocol="p", fold="f", seed=0, system="s")
+    second, _ = judge(bundle.directory, corpus[:2], protocol="p", fold="f", seed=0, system="s")
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+
+
+def test_recordings_that_fail_are_listed_and_the_others_judged(
+    bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "short.wav", np.full(300, 0.1), 16000)
+    short = replace(corpus[0], id="short", path=tmp_path / "short.wav")
+    gone = replace(corpus[0], id="gone", path=tmp_path / "gone.wav")
+    table, problems = judge(bundle, [short, corpus[1], gone], protocol="p", fold="f", seed=0, system="s")
+    assert table.utterance.tolist() == [corpus[1].key]
+    assert [(problem.key, problem.code) for problem in problems] == [
+        ("emodb/short", "too_short"),
+        ("emodb/gone", "missing_file"),
+    ]
+
+
+def test_silence_is_an_answer_that_counts(bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    silent = replace(corpus[0], path=tmp_path / "silence.wav")
+    table, problems = judge(bundle, [silent], protocol="p", fold="f", seed=0, system="s")
+    assert problems == ()
+    np.testing.assert_allclose(table.probabilities, 0.5)
+    assert table.prediction.tolist() == ["anger"]
+
+
+def test_a_clip_that_disappears_before_it_is_judged_is_a_problem_of_the_fold(
+    job: FoldJob, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    utterances = (*corpus[:-1], replace(corpus[-1], path=tmp_path / "never.wav"))
+    (problem,) = run_fold(replace(job, utterances=utterances))
+    assert (problem.key, problem.code) == (corpus[-1].key, "missing_file")
+    assert len(read_fold(job)) == len(job.fold.test) - 1
