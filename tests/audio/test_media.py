@@ -101,13 +101,21 @@ def test_a_damaged_file(tmp_path: Path, write: Write) -> None:
         read(write(bytes(content), "b.m4a"))
 
 
+def test_less_sound_than_the_container_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(tmp_path / "a.m4a", "aac", "fltp")
+    monkeypatch.setattr("emotone.audio.media.MediaDecoder._count", lambda _: 480_000)
+
+    with pytest.raises(TruncatedError, match=r"decoding stops after 2\.\d\d s of 10\.00 s \(no more samples\)"):
+        read(path)
+
+
 def test_long_boxes_are_followed(write: Write) -> None:
     long_box = struct.pack(">I4sQ", 1, b"mdat", 1 << 40)
     with pytest.raises(TruncatedError):
         read(write(struct.pack(">I4s8s", 16, b"ftyp", b"isom0000") + long_box, "a.mp4"))
 
 
-@pytest.mark.parametrize("rest", [b"", bytes(100), b"\x00\x00\x00\x00mdat"])
+@pytest.mark.parametrize("rest", [b"", b"odd", bytes(100), struct.pack(">II", 0, 0), b"\x00\x00\x00\x00mdat"])
 def test_a_container_with_nothing_in_it(rest: bytes, write: Write) -> None:
     with pytest.raises(NotAudioError, match=r"is not a recording that FFmpeg can open|no sound track"):
         read(write(struct.pack(">I4s8s", 16, b"ftyp", b"isom0000") + rest, "a.mp4"))

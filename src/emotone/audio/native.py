@@ -156,10 +156,6 @@ class _Bytes:
                 buffer[byte - at] = b"\xff"
         return count
 
-    def read(self, count: int) -> bytes:
-        """soundfile asks for it, and prefers `readinto`."""
-        return self._file.read(count)
-
 
 def _not_audio(error: soundfile.LibsndfileError, *, name: str) -> NotAudioError:
     kind = UnsupportedError if error.code in UNSUPPORTED_CODES else NotAudioError
