@@ -8,6 +8,7 @@ Every page is a function without arguments that returns Markdown: to add one, wr
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import click
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.errors import AudioError, EmotoneError
+from emotone.evaluation.summary import summary_markdown
 from emotone.nets.base import NETS, parameters, receptive_field
 from emotone.systems import shipped
 from emotone.systems.manifest import CARD
@@ -24,7 +26,8 @@ from emotone.systems.manifest import CARD
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS, RESULTS = ROOT / "docs", ROOT / "results"
 NOTE = "<!-- Written by `make docs`; do not edit. -->"
 WIDTH = 100  # characters per line of help pages
 BANDS, CLASSES = 64, 7  # the size that layer tables are printed for
@@ -148,12 +151,31 @@ def errors() -> str:
     return _page(lines)
 
 
+def evaluations() -> str:
+    """Return the scores of every evaluation under results/, computed from its stored predictions."""
+    lines = [
+        "# Evaluations",
+        "",
+        "Every number below is computed from the predictions table of its run under `results/`, anew each time this",
+        "page is made. The settings of the recipes were chosen while looking at the scores of one of the ten folds of",
+        "`speaker-folds-10`; nothing else of the tested speakers was seen before.",
+    ]
+    for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        recipe = about["recipe"]["name"]
+        again = f"emotone evaluate recipes/{recipe}.toml --corpus NAME=DIR... --protocol {about['protocol']['name']}"
+        lines += ["", f"## {recipe}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
+        lines += ["", f"Again, with the corpora that the table names: `{again}`"]
+    return _page(lines)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "corpora.md": corpora,
     "errors.md": errors,
     "models.md": models,
     "nets.md": nets,
+    "results/evaluations.md": evaluations,
 }
 
 
@@ -222,6 +244,7 @@ def main() -> int:
             continue
         stale.append(name)
         if not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"written: docs/{name}")
     if check and stale:
