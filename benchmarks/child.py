@@ -23,9 +23,17 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took: seconds of wall clock, and its peak of resident memory in MB (2**20 bytes)."""
+    """What a command took.
+
+    Attributes:
+        seconds: of wall clock.
+        processor: seconds of processor time, which other processes on the machine hardly change.
+        megabytes: peak of resident memory, in 2**20 bytes.
+
+    """
 
     seconds: float
+    processor: float
     megabytes: float
 
 
@@ -55,7 +63,9 @@ def _launch(command: list[str]) -> int:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "megabytes": usage.ru_maxrss * MAXRSS_UNIT / MEBIBYTE}))
+    processor = usage.ru_utime + usage.ru_stime
+    megabytes = usage.ru_maxrss * MAXRSS_UNIT / MEBIBYTE
+    print(json.dumps({"seconds": seconds, "processor": processor, "megabytes": megabytes}))
     return process.returncode
 
 

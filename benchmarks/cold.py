@@ -24,12 +24,14 @@ def run(setting: Setting) -> Outcome:
         seconds = [usage.seconds for usage in usages]
         middle, worst = statistics.median(seconds), max(seconds)
         checks.append(Check(f"cold emotone predict, --format {chosen}, median", middle, "<", MOST_SECONDS, "s"))
-        rows.append((chosen, f"{middle:.2f}", f"{worst:.2f}", f"{max(usage.megabytes for usage in usages):.0f}"))
+        processor = statistics.median(usage.processor for usage in usages)
+        peak = max(usage.megabytes for usage in usages)
+        rows.append((chosen, f"{middle:.2f}", f"{worst:.2f}", f"{processor:.2f}", f"{peak:.0f}"))
     return Outcome(
         title=f"emotone predict of one {CLIP_SECONDS:g} s clip, cold",
         method=f"A fresh process each time: start, imports, model, clip, output. {len(seconds)} runs.",
         checks=tuple(checks),
-        header=("format", "median s", "slowest s", "peak memory MB"),
+        header=("format", "median s", "slowest s", "processor s", "peak memory MB"),
         rows=tuple(rows),
     )
 

@@ -67,7 +67,7 @@ def test_memory_of_a_child_is_its_own() -> None:
     large = child.measure([sys.executable, "-c", "bytearray(b'x') * (100 << 20)"])
     assert small.megabytes < 60  # not that of this process, which is larger
     assert 80 < large.megabytes - small.megabytes < 120
-    assert 0 < small.seconds < 10
+    assert 0 < small.processor < small.seconds + 1 < 60
 
 
 def test_a_failing_child_is_said_with_its_words() -> None:
@@ -95,5 +95,5 @@ def test_there_is_a_benchmark_for_every_bound() -> None:
 def test_a_part_of_the_benchmarks_can_be_run() -> None:
     command = [sys.executable, "benchmarks/run.py", "--quick", "--only", "imports"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("imports: import emotone\n")
+    assert "\nimports: import emotone\n" in done.stdout
     assert "of torch, pandas, numpy" in done.stdout
