@@ -14,7 +14,7 @@ import soundfile
 
 from emotone.audio.mp3 import Survey, parse_frame, survey
 from emotone.audio.read import probe, read
-from emotone.errors import AudioError, TruncatedError
+from emotone.errors import AudioError, NotAudioError, TruncatedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,3 +170,8 @@ def test_without_a_standard_error(content: bytes, tmp_path: Path) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
 
     assert done.stdout.strip() == str(48000 * 20)
+
+
+def test_a_tag_without_frames(write: Write) -> None:
+    with pytest.raises(NotAudioError, match="a.mp3: is not a recording"):
+        read(write(ID3 + b"no frames follow" * 20, "a.mp3"))
