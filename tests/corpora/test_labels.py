@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.labels import EMOTIONS, LABEL_SETS, LabelSet, apply_labels, canonical, label_set, label_set_for
+from emotone.corpora.labels import (
+    EMOTIONS,
+    LABEL_SETS,
+    UNKNOWN,
+    LabelSet,
+    apply_labels,
+    canonical,
+    label_set,
+    label_set_for,
+)
 from emotone.errors import UnknownNameError
 from emotone.types import Utterance
 
@@ -39,7 +48,14 @@ def test_a_label_set_merges_canonical_emotions_into_its_labels(name: str) -> Non
     assert len(set(labels.labels)) == len(labels.labels)
     assert set(labels.merge) <= set(EMOTIONS)
     assert set(labels.merge.values()) == set(labels.labels)
-    assert list(labels.labels) == [emotion for emotion in EMOTIONS if emotion in labels.labels]
+    own = [label for label in labels.labels if label not in EMOTIONS]
+    assert list(labels.labels) == [*own, *(emotion for emotion in EMOTIONS if emotion in labels.labels)]
+    assert own in ([], [name]), "a label that is no emotion is called like its task"
+
+
+def test_no_two_label_sets_have_the_same_labels() -> None:
+    """Else a model could not tell which of them it was trained on."""
+    assert len({tuple(sorted(labels.labels)) for labels in LABEL_SETS.values()}) == len(LABEL_SETS)
 
 
 @pytest.mark.parametrize("name", ["emodb", "ravdess", "nemo"])
@@ -60,6 +76,29 @@ def test_anger_against_everything_else_leaves_nothing_out() -> None:
     assert [item.id for item in kept if item.label == "anger"] == ["anger"]
     assert len(kept) == len(EMOTIONS)
     assert dropped == {}
+
+
+def test_anger_and_frustration_against_the_rest_ignores_what_is_unknown() -> None:
+    given = [clip(emotion, emotion) for emotion in (*EMOTIONS, UNKNOWN)]
+    kept, dropped = apply_labels(given, label_set("anger-frustration"))
+    assert [item.id for item in kept if item.label == "anger-frustration"] == ["anger", "frustration"]
+    assert {item.label for item in kept} == {"anger-frustration", "other"}
+    assert dropped == {"unknown": 1}
+
+
+def test_six_and_four() -> None:
+    kept, dropped = apply_labels([clip(emotion, emotion) for emotion in EMOTIONS], label_set("six"))
+    assert [item.label for item in kept] == ["anger", "disgust", "fear", "happiness", "sadness", "surprise"]
+    assert sorted(dropped) == ["boredom", "calm", "contempt", "excitement", "frustration", "neutral", "other"]
+    kept, _ = apply_labels([clip("exc", "excitement"), clip("hap", "happiness")], label_set("four"))
+    assert [item.label for item in kept] == ["happiness", "happiness"]
+
+
+def test_unknown_is_a_label_of_clips_but_of_no_task() -> None:
+    assert canonical(" Unknown") == UNKNOWN
+    assert all(UNKNOWN not in labels.merge for labels in LABEL_SETS.values())
+    with pytest.raises(UnknownNameError, match="unknown label 'unknown'"):
+        label_set_for(("anger", UNKNOWN))
 
 
 def test_an_unknown_label_set_gets_a_suggestion() -> None:

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import PurePosixPath
+
+    from emotone.types import Seconds
 
 SUFFIXES = (".wav", ".flac", ".ogg")
 """The original format first; copies are often converted to the others."""
+VIDEO_SUFFIXES = (".avi", ".mp4", *SUFFIXES)
+"""Of a corpus of videos: as downloaded, converted, or its sound alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Parsed:
 
     Attributes:
         id: unique within the corpus; the same for a converted copy and in every layout.
-        speaker: unique within the corpus.
-        label: the corpus's own word for the emotion.
+        speaker: unique within the corpus; "" where names do not tell who speaks.
+        label: the corpus's own word for the emotion; "" where it stands in a file (see `Annotations`).
         session: recording session shared by speakers; "" where the corpus has none (the speaker then stands for it).
         extras: what else the path tells: sentence, intensity, repetition, version, gender.
 
@@ -56,6 +60,44 @@ class Parsed:
     extras: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a label file says about one utterance. Several of one id are put together.
+
+    Attributes:
+        id: of the utterance, unique within the corpus.
+        recording: `Parsed.id` of the recording that it is in.
+        label: the corpus's own word for the emotion; "" if this one only adds extras, such as the words spoken.
+        start: seconds from the start of the recording.
+        end: seconds, or None for the end of the recording.
+        extras: what else it says.
+
+    """
+
+    id: str
+    recording: str
+    label: str = ""
+    start: Seconds = 0.0
+    end: Seconds | None = None
+    extras: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """How a corpus's label files are read, where its names do not tell the emotion. Both functions are pure.
+
+    Attributes:
+        wanted: path below the corpus folder -> whether that file holds labels or texts.
+        read: that path and its text -> what it says; a str in between is a line that can't be read, with the reason.
+        examples: path -> text: files that label every one of `Corpus.examples`, as in downloads.
+
+    """
+
+    wanted: Callable[[PurePosixPath], bool]
+    read: Callable[[PurePosixPath, str], Iterator[Annotation | str]]
+    examples: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Corpus:
     """One corpus: what it is, how to get it, what it should hold, and how to read its paths.
@@ -64,9 +106,10 @@ class Corpus:
         name: registry name.
         title: full name.
         languages: BCP 47 tags.
-        speakers: every speaker's id, as `Parsed.speaker` gives it.
-        counts: clips per canonical emotion in the complete corpus.
-        emotions: the corpus's own words, each with its canonical emotion.
+        speakers: every speaker's id, as `Parsed.speaker` gives it; empty where they are not known.
+        counts: clips per canonical emotion in the complete corpus, every emotion of it; None where the number is not
+            known, because it was not published, or differently in different places.
+        emotions: the corpus's own words, each with its canonical emotion, or "unknown" where its raters disagreed.
         licence: terms.
         citation: the publication to cite.
         access: how to get it.
@@ -76,6 +119,8 @@ class Corpus:
             this corpus's.
         suffixes: accepted, in lower case.
         known_duplicates: ids of clips that are byte-identical in the published corpus itself.
+        annotations: how its label files are read; None where names tell everything.
+        published_speakers: their number, where it is known but their ids are not.
 
     """
 
@@ -83,7 +128,7 @@ class Corpus:
     title: str
     languages: tuple[str, ...]
     speakers: tuple[str, ...]
-    counts: Mapping[str, int]
+    counts: Mapping[str, int | None]
     emotions: Mapping[str, str]
     licence: Licence
     citation: str
@@ -93,11 +138,24 @@ class Corpus:
     parser: Callable[[PurePosixPath], Parsed | None]
     suffixes: tuple[str, ...] = SUFFIXES
     known_duplicates: tuple[tuple[str, ...], ...] = ()
+    annotations: Annotations | None = None
+    published_speakers: int | None = None
 
     @property
-    def clips(self) -> int:
-        """Number of clips in the complete corpus."""
-        return sum(self.counts.values())
+    def known_counts(self) -> dict[str, int]:
+        """Clips per canonical emotion, of those emotions where the number is known."""
+        return {label: count for label, count in self.counts.items() if count is not None}
+
+    @property
+    def clips(self) -> int | None:
+        """Number of clips in the complete corpus, or None where it is not known."""
+        known = self.known_counts
+        return sum(known.values()) if len(known) == len(self.counts) else None
+
+    @property
+    def speaker_count(self) -> int | None:
+        """Number of speakers, or None where it is not known."""
+        return len(self.speakers) or self.published_speakers
 
     def parse(self, relative: PurePosixPath) -> Parsed | None:
         """Return what a path below the corpus folder says, or None if it is not a clip of this corpus.
@@ -115,5 +173,5 @@ class Corpus:
         return self.parser(relative)
 
 
-HELPERS = frozenset({"base", "labels", "scan", "table", "resolve", "check", "measure"})
+HELPERS = frozenset({"base", "labels", "scan", "table", "resolve", "check", "measure", "annotate", "selections"})
 CORPORA: Registry[Corpus] = Registry("corpus", "emotone.corpora", "CORPUS", HELPERS)

@@ -35,6 +35,7 @@ LEAST_SHARE = 0.1  # of a folder's recordings that a corpus must account for to 
 
 Kind = Literal[
     "table",
+    "labels",
     "missing",
     "surplus",
     "unreadable",
@@ -77,8 +78,8 @@ class Checkup:
         clips: number of utterances, good or bad.
         speakers: their number; utterances without a speaker do not count.
         counts: clips per canonical emotion.
-        expected: the same as published; None for a table, and then so is `expected_speakers`.
-        expected_speakers: their number.
+        expected: the same as published, of those emotions where that is known; None for a table.
+        expected_speakers: their number; None for a table, and where it is not known.
         seconds: total, median, shortest and longest, of those that can be read; empty where none can.
         rates: number of recordings per sampling rate in hertz.
         findings: problems first.
@@ -142,8 +143,7 @@ def check(
 
     """
     measured, findings = _listen(scan, progress)
-    kind: Kind = "repeated" if scan.repeated else "table"
-    findings += [Finding(kind, problem, files=_names(scan.repeated)) for problem in scan.problems]
+    findings += _problems(scan, table=corpus is None)
     counts = Counter(utterance.label for utterance in scan.utterances)
     speakers = {utterance.speaker for utterance in scan.utterances} - {""}
     if corpus is not None:
@@ -167,8 +167,8 @@ def check(
         clips=len(scan.utterances),
         speakers=len(speakers),
         counts=dict(sorted(counts.items())),
-        expected=None if corpus is None else dict(corpus.counts),
-        expected_speakers=None if corpus is None else len(corpus.speakers),
+        expected=None if corpus is None else corpus.known_counts,
+        expected_speakers=None if corpus is None else corpus.speaker_count,
         seconds=_summary(lengths),
         rates=dict(sorted(rates.items())),
         findings=tuple(sorted(findings, key=lambda finding: finding.severity == "note")),
@@ -189,8 +189,19 @@ def _listen(scan: Scan, progress: Callable[[int, int], None]) -> tuple[dict[Path
     return measured, findings
 
 
+def _problems(scan: Scan, *, table: bool) -> Iterator[Finding]:
+    """Say what scanning could not take; in a folder, the first line is on repeated clips if there are any."""
+    for line, problem in enumerate(scan.problems):
+        if table:
+            yield Finding("table", problem)
+        elif scan.repeated and line == 0:
+            yield Finding("repeated", problem, files=_names(scan.repeated))
+        else:
+            yield Finding("labels", problem)
+
+
 def _compare(corpus: Corpus, counts: Mapping[str, int], speakers: set[str]) -> Iterator[Finding]:
-    for label, expected in corpus.counts.items():
+    for label, expected in corpus.known_counts.items():
         found = counts.get(label, 0)
         if found < expected:
             yield Finding("missing", f"{label}: {expected - found} of {expected} clips are missing")
@@ -199,6 +210,9 @@ def _compare(corpus: Corpus, counts: Mapping[str, int], speakers: set[str]) -> I
     absent = [speaker for speaker in corpus.speakers if speaker not in speakers]
     if absent:
         yield Finding("missing", f"speakers without any clip: {', '.join(absent)}")
+    if corpus.published_speakers is not None and len(speakers) != corpus.published_speakers:
+        kind: Kind = "missing" if len(speakers) < corpus.published_speakers else "surplus"
+        yield Finding(kind, f"{len(speakers)} speakers, but {corpus.published_speakers} were published")
 
 
 def _parts(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding]:

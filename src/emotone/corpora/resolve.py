@@ -68,6 +68,8 @@ def load(name: str, path: Path) -> Scan:
         return found
     corpus = CORPORA.get(name)
     found = scan(corpus, path)
+    if not found.utterances and found.problems:
+        raise CorpusError(f"{path} holds recordings of {name}, but none with a label; {found.problems[0]}")
     if not found.utterances:
         seen = f"{len(found.unrecognised)} other recordings" if found.unrecognised else "no recordings at all"
         raise CorpusError(

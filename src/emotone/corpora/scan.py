@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from emotone.corpora.annotate import annotated
 from emotone.errors import CorpusError
 from emotone.types import Utterance
 
@@ -33,7 +34,7 @@ class Scan:
         utterances: sorted by id, with canonical labels; ids are unique.
         unrecognised: recordings and videos that are no clip of this corpus, sorted.
         repeated: clips that are there once more, in another layout or format; sorted, and not taken.
-        problems: one line each: what could not be taken, and why.
+        problems: one line each: what could not be taken, and why; in a folder with repeated clips, first that.
 
     """
 
@@ -46,7 +47,7 @@ class Scan:
 
 
 def scan(corpus: Corpus, directory: Path) -> Scan:
-    """Return every clip of `corpus` below `directory`, by name alone: no recording is opened.
+    """Return every clip of `corpus` below `directory`, by name and by label files: no recording is opened.
 
     Links to folders are followed (a loop is walked once). Hidden files, and the `__MACOSX` folders that some
     archives hold, are no recordings. A clip that is there twice (in two layouts or two formats) is taken once,
@@ -56,20 +57,30 @@ def scan(corpus: Corpus, directory: Path) -> Scan:
         CorpusError: `directory` is no folder, or can't be read.
 
     """
-    utterances: dict[str, Utterance] = {}
+    recordings: dict[str, tuple[Parsed, Path]] = {}
+    texts = []
     unrecognised = []
     repeated = []
-    for relative in sorted(media_files(directory)):
+    for relative in sorted(_files(directory)):
+        if corpus.annotations is not None and corpus.annotations.wanted(relative):
+            texts.append(relative)
+        if relative.suffix.lower() not in MEDIA:
+            continue
         parsed = corpus.parse(relative)
         path = directory / relative
         if parsed is None:
             unrecognised.append(path)
-        elif parsed.id in utterances:
+        elif parsed.id in recordings:
             repeated.append(path)
         else:
-            utterances[parsed.id] = _utterance(corpus, parsed, path)
-    ordered = tuple(utterances[key] for key in sorted(utterances))
+            recordings[parsed.id] = (parsed, path)
     problems = _said(repeated, directory)
+    if corpus.annotations is None:
+        utterances = [_utterance(corpus, parsed, path) for parsed, path in recordings.values()]
+    else:
+        utterances, said = annotated(corpus, corpus.annotations, directory, recordings=recordings, texts=texts)
+        problems += tuple(said)
+    ordered = tuple(sorted(utterances, key=lambda utterance: utterance.id))
     return Scan(corpus.name, directory, ordered, tuple(unrecognised), tuple(repeated), problems)
 
 
@@ -88,6 +99,11 @@ def media_files(directory: Path) -> Iterator[PurePosixPath]:
         CorpusError: `directory` is no folder, or a folder in it can't be read.
 
     """
+    return (relative for relative in _files(directory) if relative.suffix.lower() in MEDIA)
+
+
+def _files(directory: Path) -> Iterator[PurePosixPath]:
+    """Yield the path of every file that is not hidden; folders reached twice are walked once."""
     if not directory.is_dir():
         what = "is a file, not a folder" if directory.exists() else "does not exist"
         raise CorpusError(f"the corpus folder {directory} {what}")
@@ -100,9 +116,7 @@ def media_files(directory: Path) -> Iterator[PurePosixPath]:
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__MACOSX")
         below = PurePosixPath(Path(folder).relative_to(directory).as_posix())
-        for name in files:
-            if PurePosixPath(name).suffix.lower() in MEDIA and not name.startswith("."):
-                yield below / name
+        yield from (below / name for name in files if not name.startswith("."))
 
 
 def _unreadable(error: OSError) -> None:

@@ -1,0 +1,101 @@
+"""From label files to utterances, for corpora whose names do not tell the emotion."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from emotone.types import Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from emotone.corpora.base import Annotation, Annotations, Corpus, Parsed
+
+
+def annotated(
+    corpus: Corpus,
+    annotations: Annotations,
+    directory: Path,
+    *,
+    recordings: Mapping[str, tuple[Parsed, Path]],
+    texts: Sequence[PurePosixPath],
+) -> tuple[list[Utterance], list[str]]:
+    """Return the labelled utterances of a folder, and one line for each thing that is wrong with its labels.
+
+    Args:
+        corpus: whose words the labels are.
+        annotations: how its label files are read.
+        directory: the corpus folder.
+        recordings: what each recording's path says, and where it is, by `Parsed.id`.
+        texts: the label files, in the order in which they are read, below `directory`.
+
+    Returns:
+        Utterances in no particular order. A label without recording, a recording without label, an unknown label,
+        a second label of one utterance and a line that can't be read are not taken; each kind is said.
+
+    """
+    said: dict[str, list[Annotation]] = defaultdict(list)
+    problems = []
+    for relative in texts:
+        for item in _read(annotations, directory, relative):
+            if isinstance(item, str):
+                problems.append(f"{directory / relative}: {item}")
+            else:
+                said[item.id].append(item)
+    utterances = []
+    lost = []
+    for name, items in said.items():
+        labelled = [item for item in items if item.label]
+        if not labelled:
+            continue
+        first = labelled[0]
+        if len(labelled) > 1:
+            problems.append(
+                f"{directory}: {name} is labelled {len(labelled)} times; the first, {first.label}, is taken"
+            )
+        if first.label not in corpus.emotions:
+            allowed = ", ".join(corpus.emotions)
+            problems.append(f"{directory}: {name} has the unknown label '{first.label}'; allowed: {allowed}")
+        elif first.recording not in recordings:
+            lost.append(name)
+        else:
+            extras = {key: value for item in reversed(items) for key, value in item.extras.items()}
+            utterances.append(_utterance(corpus, first, extras=extras, recording=recordings[first.recording]))
+    heard = {item.recording for items in said.values() for item in items if item.label}
+    problems += _counted(directory, lost, "label has no recording", "labels have no recording")
+    silent = [str(path) for name, (_, path) in recordings.items() if name not in heard]
+    problems += _counted(directory, silent, "recording has no label", "recordings have no label")
+    return utterances, problems
+
+
+def _read(annotations: Annotations, directory: Path, relative: PurePosixPath) -> list[Annotation | str]:
+    try:
+        # A byte that is no UTF-8 can only stand in a comment or a text, which must not cost the labels beside it.
+        text = (directory / relative).read_text("utf-8-sig", errors="replace")
+    except OSError as error:
+        return [f"can't be read: {error.strerror or error}"]
+    return list(annotations.read(relative, text))
+
+
+def _utterance(
+    corpus: Corpus, item: Annotation, *, extras: Mapping[str, str], recording: tuple[Parsed, Path]
+) -> Utterance:
+    parsed, path = recording
+    return Utterance(
+        id=item.id,
+        corpus=corpus.name,
+        path=path,
+        start=item.start,
+        end=item.end,
+        speaker=parsed.speaker,
+        session=parsed.session or parsed.speaker,
+        label=corpus.emotions[item.label],
+        extras={**parsed.extras, **extras, "original_label": item.label},
+    )
+
+
+def _counted(directory: Path, names: Sequence[str], one: str, many: str) -> list[str]:
+    """Return one line however many there are."""
+    return [f"{directory}: {len(names)} {one if len(names) == 1 else many}; the first: {names[0]}"] if names else []
