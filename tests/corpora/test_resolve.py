@@ -93,6 +93,14 @@ def test_a_folder_with_nothing_of_the_corpus_says_what_is_expected(home: Path, f
         resolve([f"emodb={home}/{folder}"])
 
 
+def test_recordings_whose_labels_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "cc_001.sph").touch()
+    with pytest.raises(
+        CorpusError, match=r"holds recordings of emoprosody, but none with a label; .*1 recording has no"
+    ):
+        load("emoprosody", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("file,label\n", ": it has a header only"), ("file,label\nnone.wav,anger\n", "the first problem: .*no such file")],
@@ -109,5 +117,5 @@ def test_a_variable_that_names_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_variable_that_names_a_folder_without_corpora(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=f"{VARIABLE} names .* which holds none of the folders emodb, emovo"):
+    with pytest.raises(CorpusError, match=f"{VARIABLE} names .* which holds none of the folders afew, crema-d, emodb"):
         resolve(environment={VARIABLE: str(tmp_path)})
