@@ -1,0 +1,257 @@
+r"""Interactive Emotional Dyadic Motion Capture (IEMOCAP): the turns of its dialogues.
+
+Names tell who speaks; the emotion stands in one file per dialogue, turn by turn, with what each rater said:
+
+    [6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]
+    C-E2:\tNeutral;\t()
+    C-F1:\tNeutral;\t(curious)
+    A-E3:\tval 3; act 2; dom  2;\t()
+
+C- lines are categories, A- lines values from 1 to 5; raters E1, E2 ... are outsiders, F1 and M1 the actors themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from emotone.corpora.base import Annotation, Annotations, Corpus, Licence, Parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import PurePosixPath
+
+WORDS = {
+    "ang": "anger",
+    "dis": "disgust",
+    "exc": "excitement",
+    "fea": "fear",
+    "fru": "frustration",
+    "hap": "happiness",
+    "neu": "neutral",
+    "oth": "other",
+    "sad": "sadness",
+    "sur": "surprise",
+    "xxx": "unknown",  # the raters did not agree
+}
+# What a rater may say, with what it is called here.
+RATED = {
+    "anger": "anger",
+    "disgust": "disgust",
+    "excited": "excitement",
+    "fear": "fear",
+    "frustration": "frustration",
+    "happiness": "happiness",
+    "neutral": "neutral",
+    "neutral state": "neutral",
+    "other": "other",
+    "sadness": "sadness",
+    "surprise": "surprise",
+}
+DIALOGUE = r"(?P<session>Ses0[1-5])[FM]_(?P<dialogue>impro0[1-9][ab]?|script0[1-9]_[1-9]b?)"
+# XX stands in turns that were added later; the letter before it is the speaker as in the others.
+TURN = rf"{DIALOGUE}_(?P<speaker>[FM])(?:[0-9]{{2}}|XX)[0-9]"
+NAME = re.compile(TURN)
+FILE = re.compile(rf"(?:.*/)?dialog/(?P<kind>EmoEvaluation|transcriptions)/{DIALOGUE}\.txt")
+HEAD = re.compile(
+    r"\[(?P<start>[0-9.]+) - (?P<end>[0-9.]+)\]\s+(?P<turn>\w+)\s+(?P<label>\w+)"
+    r"\s+\[(?P<valence>[0-9.]+), (?P<activation>[0-9.]+), (?P<dominance>[0-9.]+)\]"
+)
+RATER = re.compile(r"C-(?P<rater>[EFM][0-9]+):\s*(?P<said>[^()]*?);?\s*(?:\(.*)?")
+SPOKEN = re.compile(rf"(?P<turn>{TURN}) \[[0-9.]+-[0-9.]+\]:\s*(?P<text>.*)")
+
+
+def parse(relative: PurePosixPath) -> Parsed | None:
+    """Return what a name such as `Ses01F_impro01_M000` says: session, dialogue, and session 1's man as its speaker.
+
+    The letter after the session tells who wore the markers of the motion capture, not who speaks.
+    """
+    match = NAME.fullmatch(relative.stem)
+    if match is None:
+        return None
+    return Parsed(
+        id=relative.stem,
+        speaker=match["session"] + match["speaker"],
+        label="",
+        session=match["session"],
+        extras={
+            "dialogue": match["dialogue"],
+            "elicitation": "improvised" if match["dialogue"].startswith("impro") else "scripted",
+            "gender": "female" if match["speaker"] == "F" else "male",
+        },
+    )
+
+
+def wanted(relative: PurePosixPath) -> bool:
+    """Return whether a file holds the labels or the words of a dialogue; single raters' files below are not needed."""
+    return FILE.fullmatch(relative.as_posix()) is not None
+
+
+def read(relative: PurePosixPath, text: str) -> Iterator[Annotation | str]:
+    """Yield the turns of a dialogue: with labels and what raters said, or with the words spoken."""
+    file = FILE.fullmatch(relative.as_posix())
+    return _turns(text) if file is None or file["kind"] == "EmoEvaluation" else _words(text)
+
+
+def raters(said: str) -> dict[str, tuple[str, ...]]:
+    """Return the canonical emotions that each rater named, from a turn's extra `raters`.
+
+    Example:
+        >>> raters("E2: anger; E3: anger, frustration; F1: neutral")
+        {'E2': ('anger',), 'E3': ('anger', 'frustration'), 'F1': ('neutral',)}
+
+    """
+    pairs = (part.partition(": ") for part in said.split("; ") if part)
+    return {rater: tuple(emotions.split(", ")) for rater, _, emotions in pairs}
+
+
+def agreement(said: str) -> int:
+    """Return how many outside raters named the same emotion, from a turn's extra `raters`; two or more agree."""
+    votes = Counter(
+        emotion for rater, emotions in raters(said).items() if rater.startswith("E") for emotion in set(emotions)
+    )
+    return max(votes.values(), default=0)
+
+
+def _turns(text: str) -> Iterator[Annotation | str]:
+    """Yield each turn when the next one begins: its raters' lines stand below it."""
+    head: re.Match[str] | None = None
+    said: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("[") or stripped[:2] == "C-":
+            match = (HEAD if stripped.startswith("[") else RATER).fullmatch(stripped)
+            if match is None:
+                yield f"line {number}: can't be read: {stripped[:80]}"
+            elif "turn" in match.re.groupindex:
+                if head is not None:
+                    yield _turn(head, said)
+                head, said = match, []
+            else:
+                words = [" ".join(word.split()).casefold() for word in match["said"].split(";")]
+                unknown = [word for word in words if word not in RATED]
+                if unknown:
+                    yield f"line {number}: rater {match['rater']} said '{unknown[0]}'; allowed: {', '.join(RATED)}"
+                else:
+                    emotions = dict.fromkeys(RATED[word] for word in words)
+                    said.append(f"{match['rater']}: {', '.join(emotions)}")
+    if head is not None:
+        yield _turn(head, said)
+
+
+def _turn(head: re.Match[str], said: list[str]) -> Annotation:
+    listed = "; ".join(said)
+    extras = {
+        "dialogue_start": head["start"],
+        "dialogue_end": head["end"],
+        "valence": head["valence"],
+        "activation": head["activation"],
+        "dominance": head["dominance"],
+        "agreement": str(agreement(listed)),
+    }
+    if listed:
+        extras["raters"] = listed
+    return Annotation(head["turn"], head["turn"], head["label"], extras=extras)
+
+
+def _words(text: str) -> Iterator[Annotation | str]:
+    """Yield the words of each turn; lines of other forms are remarks."""
+    for line in text.splitlines():
+        match = SPOKEN.fullmatch(line.strip())
+        if match is not None and match["text"]:
+            yield Annotation(match["turn"], match["turn"], extras={"text": match["text"]})
+
+
+EXAMPLE = """% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]
+
+[6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]
+C-E2:\tNeutral;\t()
+C-E3:\tNeutral;\t()
+C-E4:\tNeutral;\t()
+C-F1:\tNeutral;\t(curious)
+A-E3:\tval 3; act 2; dom  2;\t()
+A-E4:\tval 2; act 3; dom  3;\t(mildly aggravated but staying polite, attitude)
+A-F1:\tval 3; act 2; dom  1;\t()
+
+[7.5712 - 10.4750]\tSes01F_impro01_M000\txxx\t[3.0000, 3.0000, 3.0000]
+C-E2:\tFrustration; Anger;\t()
+C-E3:\tNeutral;\t()
+C-E4:\tExcited;\t()
+A-E3:\tval 3; act 3; dom  ;\t()
+
+"""
+
+
+def _example(names: str) -> str:
+    """Return a dialogue of the form above with the turns and labels `NAME=label ...`."""
+    lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
+    for place, pair in enumerate(names.split()):
+        name, _, label = pair.partition("=")
+        lines += [f"[{place}.5000 - {place + 1}.2500]\t{name}\t{label}\t[2.5000, 3.0000, 3.5000]", ""]
+    return "\n".join(lines)
+
+
+CORPUS = Corpus(
+    name="iemocap",
+    title="Interactive Emotional Dyadic Motion Capture Database (IEMOCAP)",
+    languages=("en-US",),
+    speakers=tuple(f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"),
+    # Of the 10,039 turns; counted by many users of the download, e.g. 5,531 = ang + hap + exc + sad + neu.
+    counts={
+        "anger": 1103,
+        "disgust": 2,
+        "excitement": 1041,
+        "fear": 40,
+        "frustration": 1849,
+        "happiness": 595,
+        "neutral": 1708,
+        "other": 3,
+        "sadness": 1084,
+        "surprise": 107,
+        "unknown": 2507,
+    },
+    emotions=WORDS,
+    licence=Licence("LicenseRef-research-only", False, "Research only: weights trained on it are not published."),
+    citation=(
+        "C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee and S. S. Narayanan: "
+        "IEMOCAP: interactive emotional dyadic motion capture database. Language Resources and Evaluation 42(4), 2008, "
+        "pp. 335-359. doi:10.1007/s10579-008-9076-6"
+    ),
+    access="On request with a signed form, free for research, from https://sail.usc.edu/iemocap.",
+    layout=(
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav (session, who wore the markers, dialogue, "
+        "speaker, turn); labels in Session1/dialog/EmoEvaluation/Ses01F_impro01.txt (ang anger, dis disgust, exc "
+        "excitement, fea fear, fru frustration, hap happiness, neu neutral, oth other, sad sadness, sur surprise, "
+        "xxx no agreement); words in Session1/dialog/transcriptions, if there. Whole dialogues are not read."
+    ),
+    examples=(
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav",
+        "IEMOCAP/Session3/sentences/wav/Ses03M_impro05b/Ses03M_impro05b_M010.wav",
+        "IEMOCAP/Session3/sentences/wav/Ses03M_impro05b/Ses03M_impro05b_F009.wav",
+        *(f"Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_F00{turn}.wav" for turn in range(7)),
+    ),
+    parser=parse,
+    annotations=Annotations(
+        wanted=wanted,
+        read=read,
+        examples={
+            "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt": EXAMPLE,
+            "Session1/dialog/transcriptions/Ses01F_impro01.txt": (
+                "Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.\n"
+                "Ses01F_impro01_MXX0 [008.2400-008.9000]: Yeah.\n"
+                "M: (remark)\n"
+            ),
+            "IEMOCAP/Session3/dialog/EmoEvaluation/Ses03M_impro05b.txt": _example(
+                "Ses03M_impro05b_M010=fru Ses03M_impro05b_F009=ang"
+            ),
+            "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt": _example(
+                " ".join(
+                    f"Ses05M_script01_1b_F00{turn}={label}"
+                    for turn, label in enumerate(("hap", "exc", "sad", "fea", "sur", "dis", "oth"))
+                )
+            ),
+        },
+    ),
+)
