@@ -1,0 +1,116 @@
+"""Named selections: which clips of a corpus a publication took, where that is more than a set of labels.
+
+* `iemocap-two-raters`: turns of IEMOCAP in four classes on which at least two raters agree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from emotone.corpora.iemocap import raters
+from emotone.corpora.labels import label_set
+from emotone.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from emotone.types import Utterance
+
+AGREEING = 2
+TOO_MANY = 3
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which clips, under which labels.
+
+    Attributes:
+        name: as recipes call it.
+        corpus: of which it takes clips.
+        judge: utterance -> (label, "") if it is taken, else ("", why not).
+        published: clips per label that the publication counts.
+        citation: the publication.
+        note: what the publication leaves open, and how it is read here.
+
+    """
+
+    name: str
+    corpus: str
+    judge: Callable[[Utterance], tuple[str, str]]
+    published: Mapping[str, int]
+    citation: str
+    note: str
+
+
+def _two_raters(utterance: Utterance) -> tuple[str, str]:
+    merge = label_set("four").merge
+    votes: Counter[str] = Counter()
+    for rater, emotions in raters(utterance.extras.get("raters", "")).items():
+        if rater.startswith("E"):
+            votes.update({"happiness" if emotion == "excitement" else emotion for emotion in emotions})
+    ranked = votes.most_common(2)
+    if not ranked or ranked[0][1] < AGREEING:
+        return "", "no two raters agree"
+    if len(votes) >= TOO_MANY:
+        return "", "three or more emotions named"
+    label = ranked[0][0]
+    if len(ranked) > 1 and ranked[1][1] == ranked[0][1]:
+        return "", "two emotions named equally often"
+    return (label, "") if label in merge else ("", f"another emotion: {label}")
+
+
+SELECTIONS: Mapping[str, Selection] = {
+    selection.name: selection
+    for selection in (
+        Selection(
+            name="iemocap-two-raters",
+            corpus="iemocap",
+            judge=_two_raters,
+            published={"anger": 1104, "happiness": 2496, "neutral": 1752, "sadness": 1064},
+            citation=(
+                "E. Lakomkin, C. Weber, S. Magg and S. Wermter: Reusing Neural Speech Representations for Auditory "
+                "Emotion Recognition. IJCNLP 2017, pp. 423-430. arXiv:1803.11508"
+            ),
+            note=(
+                "Published: excited merged with happiness; at least two annotators agree; not three different "
+                "emotions; neutral, angry, happy and sad. Left open, and read so: only outside raters count, not the "
+                "actors' own view; the merge comes before the vote, since happiness exceeds the corpus's own count by "
+                "half; a rater who named several emotions counts for each; all emotions that any of them named count "
+                "towards the three; a tie is left out. The published numbers are to compare with: ours may differ."
+            ),
+        ),
+    )
+}
+
+
+def select(utterances: Iterable[Utterance], name: str) -> tuple[list[Utterance], dict[str, int]]:
+    """Return the clips of a named selection under its labels, and how many were left out for which reason.
+
+    Args:
+        utterances: as scanned, with canonical labels; they are not changed.
+        name: of the selection.
+
+    Returns:
+        Copies in the same order, and the number left out per reason.
+
+    Raises:
+        UnknownNameError: no such selection; with the nearest one.
+        UsageError: utterances of another corpus.
+
+    """
+    if name not in SELECTIONS:
+        raise unknown_name("selection", name, SELECTIONS)
+    selection = SELECTIONS[name]
+    kept = []
+    dropped: Counter[str] = Counter()
+    for utterance in utterances:
+        if utterance.corpus != selection.corpus:
+            raise UsageError(f"{utterance.key} was given; allowed: the selection {name} is of {selection.corpus} only")
+        label, why = selection.judge(utterance)
+        if label:
+            kept.append(replace(utterance, label=label))
+        else:
+            dropped[why] += 1
+    return kept, dict(sorted(dropped.items()))
