@@ -173,5 +173,5 @@ def test_without_a_standard_error(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_tag_without_frames(write: Write) -> None:
-    with pytest.raises(NotAudioError, match="a.mp3: is not a recording"):
+    with pytest.raises(NotAudioError, match=r"a.mp3: is not a recording"):
         read(write(ID3 + b"no frames follow" * 20, "a.mp3"))
