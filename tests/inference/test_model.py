@@ -205,7 +205,7 @@ def test_real_speech_is_heard_as_speech(tiny_bundle: Path, shared: Path) -> None
 
 def test_real_speech_in_any_pieces(tiny_bundle: Path, shared: Path, rng: np.random.Generator) -> None:
     model = emotone.load(tiny_bundle)
-    for path in sorted((shared / "corpora" / "ami").glob("*.*a*"))[:2]:
+    for path in sorted((shared / "corpora" / "ami").glob("*.flac"))[:2]:
         whole = model.predict(path)
         signal, _ = read(path, rate=16000)
         engine = Engine(model.bundle, batch=1)

@@ -44,7 +44,7 @@ Exit status: 0 all is well; 1 something that is needed is missing, or a shipped 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, as_json: bool) -> int:
-    """Tell what is installed, what is missing, and how fast this machine is."""
+    """Tell what is installed and how fast this machine is."""
     report = examine()
     if as_json:
         _say.print_json(report)
