@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.metrics import base, intervals
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
-from emotone.metrics.intervals import bootstrap, speaker_interval
+from emotone.metrics.intervals import bootstrap, bootstrap_difference, paired_interval, speaker_interval
 
 LABELS = ("anger", "fear", "joy")
 SLOW = {"uar": unweighted_average_recall, "accuracy": accuracy, "macro-f1": macro_f1}
@@ -153,6 +153,78 @@ def test_ten_thousand_replicates_of_ten_thousand_rows_take_less_than_two_seconds
     started = time.process_time()
     found = speaker_interval(
         truth, prediction, speakers, labels=LABELS, metric="uar", rng=np.random.default_rng(0), replicates=10_000
+    )
+    assert time.process_time() - started < 2.0
+    assert found.low is not None
+
+
+def two_systems(rng: np.random.Generator, *, rows: int, speakers: int) -> tuple[Names, Names, Names, Names]:
+    truth, first, speaker = some_rows(rng, rows=rows, speakers=speakers)
+    second = np.where(rng.random(rows) < 0.3, truth, first)  # as the first, and some of its mistakes mended
+    return truth, first, second, speaker
+
+
+@pytest.mark.parametrize("metric", base.METRIC_NAMES)
+def test_the_difference_has_a_slow_twin_that_copies_rows(metric: base.MetricName, rng: np.random.Generator) -> None:
+    truth, first, second, speakers = two_systems(rng, rows=60, speakers=5)
+    names = np.unique(speakers)
+    draws = np.random.default_rng(1).multinomial(5, np.full(5, 1 / 5), size=200)
+    scores = []
+    for weights in draws:
+        index = np.concatenate(
+            [np.flatnonzero(speakers == name) for name, times in zip(names, weights, strict=True) for _ in range(times)]
+        )
+        of_second, of_first = (SLOW[metric](truth[index], made[index], labels=LABELS) for made in (second, first))
+        scores.append(of_second - of_first)
+    generator = np.random.default_rng(1)
+    found = paired_interval(truth, first, second, speakers, labels=LABELS, metric=metric, rng=generator, replicates=200)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
+
+
+def test_pairing_makes_the_difference_surer_than_the_scores(rng: np.random.Generator) -> None:
+    truth, first, second, speakers = two_systems(rng, rows=400, speakers=20)
+    widths = [
+        (found.high or 0.0) - (found.low or 0.0)
+        for found in (
+            paired_interval(
+                truth, first, second, speakers, labels=LABELS, metric="accuracy", rng=np.random.default_rng(0)
+            ),
+            speaker_interval(truth, first, speakers, labels=LABELS, metric="accuracy", rng=np.random.default_rng(0)),
+        )
+    ]
+    assert widths[0] < widths[1]
+
+
+def test_a_system_does_not_differ_from_itself(rng: np.random.Generator) -> None:
+    truth, first, _, speakers = two_systems(rng, rows=60, speakers=5)
+    found = paired_interval(truth, first, first, speakers, labels=LABELS, metric="uar", rng=rng, replicates=50)
+    assert (found.low, found.high) == (0.0, 0.0)
+
+
+def test_more_seeds_of_one_system_do_not_change_the_difference(rng: np.random.Generator) -> None:
+    one, other = rng.integers(1, 9, (2, 6, 3, 3)).astype(np.float64)
+
+    def interval(times: int) -> intervals.Interval:
+        return bootstrap_difference(times * one, other, base.uar, rng=np.random.default_rng(0), replicates=100)
+
+    assert (interval(3).low, interval(3).high) == pytest.approx((interval(1).low, interval(1).high))
+
+
+def test_the_difference_without_speakers_has_a_reason() -> None:
+    found = paired_interval(["joy"], ["joy"], ["fear"], [""], labels=LABELS, metric="uar", rng=np.random.default_rng(0))
+    assert found == intervals.Interval(None, None, "no interval: the speaker of 1 of 1 clips is not known")
+
+
+def test_systems_must_have_the_same_clusters() -> None:
+    with pytest.raises(RunError, match=r"the same clusters; the shapes are \(2, 3, 3\) and \(3, 3, 3\)"):
+        bootstrap_difference(np.ones((2, 3, 3)), np.ones((3, 3, 3)), base.uar, rng=np.random.default_rng(0))
+
+
+def test_a_paired_bootstrap_of_ten_thousand_rows_takes_less_than_two_seconds(rng: np.random.Generator) -> None:
+    truth, first, second, speakers = two_systems(rng, rows=10_000, speakers=100)
+    started = time.process_time()
+    found = paired_interval(
+        truth, first, second, speakers, labels=LABELS, metric="uar", rng=np.random.default_rng(0), replicates=10_000
     )
     assert time.process_time() - started < 2.0
     assert found.low is not None

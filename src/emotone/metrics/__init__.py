@@ -1,4 +1,5 @@
-"""Scores from truth and prediction, and how sure of them one may be.
+"""Scores from truth and predictions, how sure of them one may be, and whether a difference is more than chance.
 
-Everything is computed from confusion matrices, so a resampled score costs a matrix product and no pass over the rows.
+Scores of labels are computed from confusion matrices, so a resampled score costs a matrix product and no pass over the
+rows; what looks at probabilities or scores (detection, calibration) is computed from ranks and sums.
 """

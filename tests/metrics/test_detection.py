@@ -1,0 +1,186 @@
+"""Detection against counting pairs and thresholds by hand, against scikit-learn, and where the answer is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from emotone.errors import RunError, UnknownNameError, UsageError
+from emotone.metrics._inputs import midranks
+from emotone.metrics.detection import auroc, auroc_by_label, equal_error_rate, roc_curve, threshold_at
+
+FUNCTIONS = [auroc, roc_curve, equal_error_rate, lambda *given: threshold_at(*given, false_positive_rate=0.1)]
+
+# Few different scores, so that most samples have ties.
+samples = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=30).filter(
+    lambda rows: len({flag for flag, _ in rows}) == 2
+)
+
+
+def columns(rows: list[tuple[bool, int]]) -> tuple[list[bool], list[float]]:
+    return [flag for flag, _ in rows], [score / 4 for _, score in rows]
+
+
+def slow_auroc(truth: list[bool], scores: list[float]) -> float:
+    positives = [score for flag, score in zip(truth, scores, strict=True) if flag]
+    negatives = [score for flag, score in zip(truth, scores, strict=True) if not flag]
+    wins = sum((one > other) + 0.5 * (one == other) for one in positives for other in negatives)
+    return wins / (len(positives) * len(negatives))
+
+
+def slow_rates(truth: list[bool], scores: list[float], threshold: float) -> tuple[float, float]:
+    called = [score >= threshold for score in scores]
+    false = sum(call and not flag for flag, call in zip(truth, called, strict=True)) / truth.count(False)
+    true = sum(call and flag for flag, call in zip(truth, called, strict=True)) / truth.count(True)
+    return false, true
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples)
+def test_slow_twins(rows: list[tuple[bool, int]]) -> None:
+    truth, scores = columns(rows)
+    assert auroc(truth, scores) == pytest.approx(slow_auroc(truth, scores))
+    curve = roc_curve(truth, scores)
+    assert curve.thresholds.tolist() == [np.inf, *sorted(set(scores), reverse=True)]
+    for point, threshold in enumerate(curve.thresholds):
+        rates = curve.false_positive_rate[point], curve.true_positive_rate[point]
+        assert rates == pytest.approx(slow_rates(truth, scores, threshold))
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples, st.floats(0, 1))
+def test_the_threshold_is_the_lowest_that_is_allowed(rows: list[tuple[bool, int]], allowed: float) -> None:
+    truth, scores = columns(rows)
+    found = threshold_at(truth, scores, false_positive_rate=allowed)
+    fitting = [value for value in (np.inf, *scores) if slow_rates(truth, scores, value)[0] <= allowed]
+    assert found.threshold == min(fitting)
+    assert (found.false_positive_rate, found.true_positive_rate) == slow_rates(truth, scores, found.threshold)
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples)
+def test_the_equal_error_rate_is_the_root_on_the_curve(rows: list[tuple[bool, int]]) -> None:
+    truth, scores = columns(rows)
+    found = equal_error_rate(truth, scores)
+    curve = roc_curve(truth, scores)
+    # Another way to the same point: along the curve by the number of the point, not by the rate.
+    along = np.arange(len(curve.thresholds), dtype=np.float64)
+
+    def gap(position: float) -> float:
+        false = np.interp(position, along, curve.false_positive_rate)
+        return float(false - 1 + np.interp(position, along, curve.true_positive_rate))
+
+    root = brentq(gap, 0.0, along[-1])
+    assert found.rate == pytest.approx(float(np.interp(root, along, curve.false_positive_rate)), abs=1e-9)
+    false, true = slow_rates(truth, scores, found.threshold)
+    assert false >= 1 - true - 1e-12
+
+
+@pytest.mark.parametrize("digits", [1, 12], ids=["many ties", "no ties"])
+def test_the_same_as_scikit_learn(digits: int, rng: np.random.Generator) -> None:
+    truth = rng.random(400) < 0.3
+    scores = np.round(rng.normal(truth * 1.0, 1.0), digits)
+    assert auroc(truth, scores) == pytest.approx(sklearn.metrics.roc_auc_score(truth, scores), abs=1e-12)
+    false, true, thresholds = sklearn.metrics.roc_curve(truth, scores, drop_intermediate=False)
+    curve = roc_curve(truth, scores)
+    np.testing.assert_allclose(curve.false_positive_rate, false)
+    np.testing.assert_allclose(curve.true_positive_rate, true)
+    np.testing.assert_array_equal(curve.thresholds, thresholds)
+    assert np.trapezoid(curve.true_positive_rate, curve.false_positive_rate) == pytest.approx(auroc(truth, scores))
+
+
+def test_one_label_against_the_rest_is_the_same_as_scikit_learn(rng: np.random.Generator) -> None:
+    labels = ("anger", "fear", "joy")
+    truth = rng.choice(labels, 100)
+    probabilities = rng.dirichlet(np.ones(3), 100)
+    found = auroc_by_label(truth, probabilities, labels=labels)
+    reference = sklearn.metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=list(labels))
+    assert list(found) == list(labels)
+    assert np.mean(list(found.values())) == pytest.approx(reference)
+
+
+def test_labels_that_are_never_true_or_always_are_left_out() -> None:
+    rows = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]
+    assert auroc_by_label(["joy", "anger"], rows, labels=["anger", "fear", "joy"]) == {"anger": 0.0, "joy": 0.5}
+    assert auroc_by_label(["fear", "fear"], rows, labels=["anger", "fear", "joy"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("scores", "area", "rate"),
+    [([0.1, 0.2, 0.8, 0.9], 1.0, 0.0), ([0.9, 0.8, 0.2, 0.1], 0.0, 1.0), ([0.5] * 4, 0.5, 0.5)],
+    ids=["perfect", "reversed", "constant"],
+)
+def test_known_answers(scores: list[float], area: float, rate: float) -> None:
+    truth = [False, False, True, True]
+    assert auroc(truth, scores) == area
+    assert equal_error_rate(truth, scores).rate == rate
+
+
+def test_two_normal_distributions_have_the_area_of_theory(rng: np.random.Generator) -> None:
+    # AU-ROC of N(1, 1) over N(0, 1) is Phi(1 / sqrt(2)), and the equal error rate Phi(-1/2).
+    truth = np.repeat([True, False], 20_000)
+    scores = rng.normal(truth * 1.0, 1.0)
+    assert auroc(truth, scores) == pytest.approx(0.7602, abs=0.01)
+    assert equal_error_rate(truth, scores).rate == pytest.approx(0.3085, abs=0.01)
+
+
+def test_any_rising_function_of_the_scores_gives_the_same(rng: np.random.Generator) -> None:
+    truth, scores = rng.random(60) < 0.5, rng.normal(size=60)
+    assert auroc(truth, np.exp(scores)) == auroc(truth, scores)
+    assert auroc(truth, -scores) == pytest.approx(1 - auroc(truth, scores))
+
+
+def test_nothing_may_be_called_where_the_highest_score_is_a_negative() -> None:
+    found = threshold_at([True, False], [0.1, 0.9], false_positive_rate=0.5)
+    assert (found.threshold, found.false_positive_rate, found.true_positive_rate) == (np.inf, 0.0, 0.0)
+
+
+def test_minus_infinity_is_the_lowest_score_and_numbers_may_stand_for_flags() -> None:
+    assert auroc([0, 1, 1], [-np.inf, -3.0, 0.0]) == 1.0  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("truth", "there"), [([True, True], "positive"), ([False, False], "negative")])
+def test_one_class_is_undefined_and_never_a_half(function: Any, truth: list[bool], there: str) -> None:
+    with pytest.raises(RunError, match=f"undefined with one class: all 2 entries are {there}"):
+        function(truth, [0.1, 0.2])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("truth", "scores", "words"),
+    [
+        ([], [], "nothing to score"),
+        ([True, False], [0.5], r"truth has the shape \(2,\) and scores \(1,\); they must be pairs"),
+        ([True, False], [0.5, float("nan")], "1 of 2 scores are NaN or infinite"),
+        ([True, False], [0.5, float("inf")], "1 of 2 scores are NaN or infinite"),
+        ([1, 2], [0.5, 0.6], "must be true or false for every entry; .*2.* is not"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(function: Any, truth: Any, scores: Any, words: str) -> None:
+    with pytest.raises(RunError, match=words):
+        function(truth, scores)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
+def test_an_impossible_rate_is_refused(rate: float) -> None:
+    with pytest.raises(UsageError, match="false positive rate is"):
+        threshold_at([True, False], [0.1, 0.9], false_positive_rate=rate)
+
+
+def test_an_unknown_label_is_said() -> None:
+    with pytest.raises(UnknownNameError, match="unknown label in truth 'jo'; did you mean 'joy'"):
+        auroc_by_label(["jo"], [[1.0]], labels=["joy"])
+
+
+def test_midranks_are_those_of_scipy(rng: np.random.Generator) -> None:
+    from scipy.stats import rankdata
+
+    values = rng.integers(0, 20, 100).astype(np.float64)
+    np.testing.assert_array_equal(midranks(values), rankdata(values))
