@@ -157,7 +157,5 @@ def _print(report: dict[str, Any]) -> None:
             click.echo(f"  {model['name']:<13}DAMAGED: {model['error']}")
             continue
         took = model["milliseconds"]
-        click.echo(
-            f"  {model['name']:<13}good; a {SECONDS} s clip takes {took['whole']} ms "
-            f"(decoding {took['decode']}, finding speech {took['speech']}, front end {took['front_end']}, net {took['net']})"
-        )
+        steps = f"decoding {took['decode']}, speech {took['speech']}, front end {took['front_end']}, net {took['net']}"
+        click.echo(f"  {model['name']:<13}good; a {SECONDS} s clip takes {took['whole']} ms ({steps})")
