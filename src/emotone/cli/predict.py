@@ -153,7 +153,8 @@ def _without_known(inputs: Inputs, folder: Folder) -> tuple[Inputs, int]:
 def _conclude(failures: list[Failure], *, done: int, quiet: bool) -> int:
     """List the failures, and return the exit status."""
     for failure in failures:
-        named = failure.message.startswith((failure.file, "standard input"))
+        # The audio floor names files as `Path` writes them: `./a.wav` is `a.wav` there.
+        named = failure.message.startswith((failure.file, str(Path(failure.file)), "standard input"))
         _say.error(failure.message if named else f"{failure.file}: {failure.message}")
     if not failures:
         return 0
