@@ -24,7 +24,7 @@ BANDS, CLASSES = 64, 5
 LENGTHS = (1, 2, 7, 31, 90)
 # A small setting of each net, so that its arithmetic is seen in other shapes too, with its switches the other way.
 # A net without one is tested as it is.
-TINY: dict[str, dict[str, Any]] = {"log-mel-cnn": {**TINY_NET, "centre_bands": False}}
+TINY: dict[str, dict[str, Any]] = {"log-mel-cnn": TINY_NET}
 CASES = [(name, settings) for name in NETS.names for settings in ({}, TINY.get(name)) if settings is not None]
 # Parameters that cancel out: a constant added to the attention's scores of all steps is undone by the softmax.
 WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}

@@ -75,7 +75,7 @@ def test_corpora_are_sorted(card: str) -> None:
 
 def test_the_card_of_a_training_on_disk(trained: Path) -> None:
     card = model_card(load_run(trained), version="1.0.0", evaluation="")
-    assert "| training | 5 epochs, seed 1, signature" in card
+    assert "| training | 8 epochs, seed 1, signature" in card
     assert "not stated" not in card
 
 
