@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,6 +104,20 @@ def test_computing_is_deterministic_over_block_borders(rng: np.random.Generator)
     signal = rng.normal(0, 0.1, 400 + 160 * 1030).astype(np.float32)
     spec = LogMel()
     np.testing.assert_array_equal(spec.compute(signal), spec.compute(signal.copy()))
+
+
+def test_known_issue_rounding_followed_the_number_of_threads() -> None:
+    code = (
+        "import hashlib, numpy as np; from emotone.features.log_mel import LogMel; "
+        "signal = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32); "
+        "print(hashlib.sha256(LogMel().compute(signal).tobytes()).hexdigest())"
+    )
+    hashes = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+        hashes.add(process.stdout)
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize(

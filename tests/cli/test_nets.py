@@ -1,0 +1,76 @@
+"""`emotone nets`: what is listed is what the registry says, without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emotone.nets.base import NETS, parameters, receptive_field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_list(emotone: Callable[..., Any]) -> None:
+    result = emotone("nets", "list")
+    assert (result.status, result.err) == (0, "")
+    assert "log-mel-cnn" in result.out
+
+
+def test_list_as_json_is_the_registry(emotone: Callable[..., Any]) -> None:
+    result = emotone("nets", "list", "--json")
+    assert result.status == 0
+    found = {net["name"]: net for net in json.loads(result.out)}
+    assert tuple(found) == NETS.names
+    for name, net in found.items():
+        layers = NETS.get(name)().layers(64, 7)
+        assert net["parameters"] == parameters(layers) == sum(layer["parameters"] for layer in net["layers"])
+        assert net["receptive_field"] == receptive_field(layers)
+        assert net["title"]
+        assert net["paper"]
+
+
+@pytest.mark.parametrize("name", NETS.names)
+def test_show_has_every_layer(emotone: Callable[..., Any], name: str) -> None:
+    result = emotone("nets", "show", name)
+    assert (result.status, result.err) == (0, "")
+    for layer in NETS.get(name)().layers(64, 7):
+        assert layer.name in result.out
+        assert f"{layer.parameters:,}" in result.out
+
+
+def test_show_for_other_sizes(emotone: Callable[..., Any]) -> None:
+    shown = json.loads(emotone("nets", "show", "log-mel-cnn", "--bands", 40, "--classes", 4, "--json").out)
+    assert shown["parameters"] == parameters(NETS.get("log-mel-cnn")().layers(40, 4))
+    assert shown["layers"][-1]["output"] == "4"
+    assert shown["settings"]["channels"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "log-mel-cn"), "unknown net 'log-mel-cn'; did you mean 'log-mel-cnn'?"),
+        (("show", "log-mel-cnn", "--classes", "1"), "--classes at least 2; given 64 and 1"),
+        (("show", "log-mel-cnn", "--bands", "0"), "--bands must be at least 1"),
+        (("show",), "Missing argument 'NAME'"),
+    ],
+)
+def test_wrong_usage_is_one_line(emotone: Callable[..., Any], arguments: tuple[str, ...], message: str) -> None:
+    result = emotone("nets", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_no_torch_is_needed() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; "
+        "from emotone.cli.main import run; sys.exit(run(['nets', 'show', 'log-mel-cnn', '--json']))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert process.returncode == 0, process.stderr.decode()
+    assert json.loads(process.stdout)["name"] == "log-mel-cnn"

@@ -1,0 +1,134 @@
+"""`emotone train`: a run folder on standard output, the talk beside it, and every wrong word on one line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, write_emodb
+
+from emotone.systems.run import RUN, WEIGHTS, load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus") / "emodb"
+    return write_emodb(folder, speakers=("03", "08"), sentences=("a01", "a02"))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "toy.toml").write_text(RECIPE_TOML.replace("epochs = 8", "epochs = 2"))
+    return tmp_path / "toy.toml"
+
+
+def test_a_training_prints_its_folder(emotone: Callable[..., Any], recipe: Path, corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    result = emotone("train", recipe, "--corpus", f"emodb={corpus}", "--out", out, "--threads", 1)
+    assert result.status == 0
+    folder = Path(result.out.strip())
+    assert folder.parent == out
+    assert sorted(entry.name for entry in folder.iterdir()) == [RUN, WEIGHTS]
+    assert load_run(folder).labels == LABELS
+    assert "8 clips, 2 speakers, labels: anger, sadness" in result.err
+    assert "epoch 1: loss " in result.err
+    assert "kept the weights of epoch 2 of 2" in result.err
+
+    before = (folder / WEIGHTS).stat().st_mtime_ns
+    again = emotone("train", recipe, "--corpus", f"emodb={corpus}", "--out", out)
+    assert (again.status, again.out) == (0, result.out)
+    assert "this training is finished already (same recipe, same data)" in again.err
+    assert (folder / WEIGHTS).stat().st_mtime_ns == before
+
+    weights = (folder / WEIGHTS).read_bytes()
+    fresh = emotone("train", recipe, "--corpus", f"emodb={corpus}", "--out", out, "--fresh", "--quiet")
+    assert (fresh.status, fresh.out) == (0, result.out)
+    assert (folder / WEIGHTS).stat().st_mtime_ns > before
+    assert (folder / WEIGHTS).read_bytes() == weights
+
+
+def test_corpora_from_the_environment(
+    emotone: Callable[..., Any], recipe: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMOTONE_CORPORA", str(corpus.parent))
+    result = emotone("train", recipe, "--out", tmp_path / "runs")
+    assert result.status == 0
+    assert load_run(Path(result.out.strip())).corpora == {"emodb": 8}
+
+
+def test_early_stopping_says_the_development_score(emotone: Callable[..., Any], tmp_path: Path, recipe: Path) -> None:
+    folder = write_emodb(tmp_path / "four", sentences=("a01",))
+    recipe.write_text(recipe.read_text().replace("epochs = 2", "epochs = 2\npatience = 5"))
+    result = emotone("train", recipe, "--corpus", f"emodb={folder}", "--out", tmp_path / "runs")
+    assert result.status == 0
+    assert ", development UAR " in result.err
+
+
+def test_a_table_with_what_can_not_be_used_is_trained_on_with_status_1(
+    emotone: Callable[..., Any], recipe: Path, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "words.wav").write_text("no sound at all, just some words that are long enough")
+    table = tmp_path / "calls.csv"
+    with table.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "speaker", "label"])
+        for utterance in emodb_utterances(corpus):
+            writer.writerow([utterance.path, utterance.speaker, utterance.label])
+        writer.writerow([tmp_path / "words.wav", "s9", "anger"])
+        writer.writerow([emodb_utterances(corpus)[0].path, "s9", "angr"])
+        writer.writerow([tmp_path / "words.wav", "s9", "surprise"])
+    result = emotone("train", recipe, "--corpus", f"calls={table}", "--out", tmp_path / "runs")
+    assert result.status == 1
+    assert load_run(Path(result.out.strip())).corpora == {"calls": 8}
+    assert "left out: " in result.err
+    assert "unknown label 'angr'; did you mean 'anger'?" in result.err
+    assert "words.wav" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "no corpus was given: add --corpus NAME=DIR, or set EMOTONE_CORPORA"),
+        (("--corpus", "emodbb=x"), "unknown corpus 'emodbb'; did you mean 'emodb'?"),
+        (("--corpus", "emodb=nowhere"), "nowhere"),
+        (("--threads", "0"), "--threads"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_leaves_nothing(
+    emotone: Callable[..., Any], recipe: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    refused(emotone("train", recipe, *options, "--out", tmp_path / "runs"), message)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_wrong_recipe_is_one_line(emotone: Callable[..., Any], recipe: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("labels", "label"))
+    refused(emotone("train", recipe), "unknown key 'label'; did you mean 'labels'?")
+
+
+def refused(result: Any, message: str) -> None:
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_missing_recipe_is_said(emotone: Callable[..., Any], tmp_path: Path) -> None:
+    result = emotone("train", tmp_path / "gone.toml")
+    assert result.status == 2
+    assert "gone.toml: No such file" in result.err
+
+
+def test_a_folder_of_one_emotion_can_not_be_learned(emotone: Callable[..., Any], recipe: Path, tmp_path: Path) -> None:
+    folder = write_emodb(tmp_path / "emodb", speakers=("03",), sentences=("a01",))
+    (folder / "wav" / "03a01Ta.wav").unlink()
+    result = emotone("train", recipe, "--corpus", f"emodb={folder}", "--out", tmp_path / "runs")
+    assert result.status == 2
+    assert "fewer than two labels" in result.err
