@@ -24,7 +24,8 @@ types: .venv/.dev  ## mypy --strict
 	$(BIN)/mypy $(CODE)
 
 tests: .venv/.dev  ## every test and doctest, warnings as errors, with the floors of coverage
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=json:.coverage.json tests src
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=json:.coverage.json \
+	  --doctest-modules --override-ini 'python_files=test_*.py' tests src scripts
 	$(BIN)/python scripts/coverage_floors.py .coverage.json
 
 bench: .venv/.dev  ## measure speed and memory against their bounds; writes docs/results/speed.md
