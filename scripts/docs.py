@@ -157,8 +157,8 @@ def evaluations() -> str:
         "# Evaluations",
         "",
         "Every number below is computed from the predictions table of its run under `results/`, anew each time this",
-        "page is made. The settings of the recipes were chosen while looking at the scores of one of the ten folds of",
-        "`speaker-folds-10`; nothing else of the tested speakers was seen before.",
+        "page is made. The settings of the shipped recipes were chosen while looking at the scores of one division of the",
+        "speakers (a tenth of each corpus held out); no others were looked at before the folds below were run once.",
     ]
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
