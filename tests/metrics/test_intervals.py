@@ -228,3 +228,12 @@ def test_a_paired_bootstrap_of_ten_thousand_rows_takes_less_than_two_seconds(rng
     )
     assert time.process_time() - started < 2.0
     assert found.low is not None
+
+
+def test_an_entry_of_half_the_weight_counts_half() -> None:
+    codes = np.array([0, 0, 1])
+    matrices, _ = intervals.matrices_by_speaker(
+        codes, codes[::-1], ["b", "a", "b"], size=2, weights=np.array([0.5, 1.0, 2.0])
+    )
+    assert matrices is not None
+    assert matrices.tolist() == [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.5], [2.0, 0.0]]]

@@ -83,15 +83,21 @@ def test_wilcoxon_without_ties_is_scipys(folds: int, rng: np.random.Generator) -
     reference = scipy.stats.wilcoxon(second - first, correction=True)
     found = wilcoxon(first, second)
     assert found.p == pytest.approx(reference.pvalue)
-    assert found.note == ("exact" if folds == 12 else "normal approximation")
+    assert found.note == ("exact" if folds == 12 else "approximate")
     assert found.statistic is not None
     assert folds * (folds + 1) / 2 - abs(found.statistic) == pytest.approx(2 * reference.statistic)
 
 
-def test_wilcoxon_with_many_ties_is_an_approximation(rng: np.random.Generator) -> None:
-    second = rng.integers(1, 5, 40) / 10
-    found = wilcoxon(np.zeros(40), second)
-    assert (found.note, found.statistic) == ("normal approximation", 820.0)
+def test_wilcoxon_with_ties_is_scipys_count_of_permutations() -> None:
+    steps = np.array([1, 1, 2, 2, -2, 3, 4, -1, 5, 5, 6])
+    reference = scipy.stats.wilcoxon(steps, method=scipy.stats.PermutationMethod())
+    assert wilcoxon(np.zeros(11), steps / 10).p == pytest.approx(reference.pvalue)
+
+
+def test_wilcoxon_of_many_folds_is_an_approximation_that_knows_of_ties(rng: np.random.Generator) -> None:
+    second = rng.integers(1, 5, 60) / 10
+    found = wilcoxon(np.zeros(60), second)
+    assert (found.note, found.statistic) == ("approximate", 1830.0)
     assert found.p == pytest.approx(scipy.stats.wilcoxon(second, correction=True, method="asymptotic").pvalue)
 
 

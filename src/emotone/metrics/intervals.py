@@ -170,9 +170,16 @@ def paired_interval(
 
 
 def matrices_by_speaker(
-    truth_codes: NDArray[np.intp], prediction_codes: NDArray[np.intp], speakers: Labels, *, size: int
+    truth_codes: NDArray[np.intp],
+    prediction_codes: NDArray[np.intp],
+    speakers: Labels,
+    *,
+    size: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64] | None, str]:
     """Return each speaker's confusion matrix [speakers, size, size], or None and why speakers can't be resampled.
+
+    Speakers are sorted by name. `weights` [n] say how much each entry counts; None counts each as 1.
 
     Raises:
         RunError: the number of speakers' names differs from the number of entries.
@@ -188,7 +195,7 @@ def matrices_by_speaker(
     if len(unique) < 2:
         return None, "no interval: there is one speaker only"
     flat = (codes.reshape(-1) * size + truth_codes) * size + prediction_codes
-    counts = np.bincount(flat, minlength=len(unique) * size * size)
+    counts = np.bincount(flat, weights=weights, minlength=len(unique) * size * size)
     return counts.reshape(len(unique), size, size).astype(np.float64), ""
 
 

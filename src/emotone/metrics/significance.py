@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
     Labels = Sequence[str] | NDArray[np.str_]
 
+__all__ = ["Test", "corrected_t", "holm", "mcnemar", "paired_t", "wilcoxon"]
+
 DECIMALS = 12  # of differences between scores: 0.3 - 0.2 and 0.2 - 0.1 are the same difference
-EXACT_UNTIED, EXACT_TIED = 50, 13  # differences up to which SciPy can count every sign pattern (2^13 < 9999)
+EXACT = 50  # differences up to which every pattern of signs is counted, as SciPy does where none are equal
 
 
 def mcnemar(truth: Labels, first: Labels, second: Labels) -> Test:
@@ -142,9 +144,10 @@ def wilcoxon(first: Numbers, second: Numbers) -> Test:
     """Return Wilcoxon's signed-rank test over folds.
 
     Differences of 0 are dropped; the absolute values of the others are ranked, equal ones sharing their mean rank. The
-    statistic is W+ - W-, the ranks of the positive differences less those of the negative. p is exact (every pattern of
-    signs is counted) up to 50 differences, or 13 where some are equal; above that it is the normal approximation with
-    corrections for ties and continuity. The note tells which. With J folds p is at least 2^(1 - J).
+    statistic is W+ - W-, the ranks of the positive differences less those of the negative. p is exact up to 50
+    differences, equal ones or not: the share of the 2^J patterns of signs that are at least as extreme. Above that it
+    is the normal approximation with corrections for ties and continuity. The note tells which. With J folds p is at
+    least 2^(1 - J).
 
     Args:
         first: scores [folds] of one system.
@@ -168,18 +171,14 @@ def wilcoxon(first: Numbers, second: Numbers) -> Test:
     nonzero = differences[differences != 0]
     if len(nonzero) == 0:
         return Test(None, None, n, name, "no p: the scores are the same in every fold")
-    sizes = np.abs(nonzero)
-    signed = float((midranks(sizes) * np.sign(nonzero)).sum())
-    stats = scipy_stats()
-    tied = len(np.unique(sizes)) < len(sizes)
-    if len(nonzero) > (EXACT_TIED if tied else EXACT_UNTIED):
-        p = stats.wilcoxon(nonzero, method="asymptotic", correction=True).pvalue
-        note = "normal approximation"
+    ranks = midranks(np.abs(nonzero))
+    signed = float((ranks * np.sign(nonzero)).sum())
+    if len(nonzero) > EXACT:
+        p, note = float(scipy_stats().wilcoxon(nonzero, method="asymptotic", correction=True).pvalue), "approximate"
     else:
-        p = stats.wilcoxon(nonzero, method=stats.PermutationMethod() if tied else "exact").pvalue
-        note = "exact"
+        p, note = _share_of_signs(ranks, positive=float(ranks[nonzero > 0].sum())), "exact"
     zeros = n - len(nonzero)
-    return Test(signed, float(p), n, name, f"{note}; {zeros} differences of 0 dropped" if zeros else note)
+    return Test(signed, p, n, name, f"{note}; {zeros} differences of 0 dropped" if zeros else note)
 
 
 def holm(p: Sequence[float | None]) -> tuple[float | None, ...]:
@@ -220,6 +219,21 @@ def _differences(first: Numbers, second: Numbers) -> NDArray[np.float64]:
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         raise RunError("a fold's score is not finite")
     return np.round(other - one, DECIMALS)
+
+
+def _share_of_signs(ranks: NDArray[np.float64], *, positive: float) -> float:
+    """Return how often random signs give a sum of positive ranks as far from its mean as `positive`, or farther.
+
+    Key idea: twice a midrank is a whole number, so the chances of every doubled sum fit in an array, and each rank,
+    which is positive with chance 1/2, adds a copy of it, moved by that rank.
+    """
+    chances = np.ones(1)
+    for step in np.rint(2 * ranks).astype(np.intp):
+        without, moved = np.append(chances, np.zeros(step)), np.append(np.zeros(step), chances)
+        chances = (without + moved) / 2
+    doubled = round(2 * positive)
+    tail = min(chances[: doubled + 1].sum(), chances[doubled:].sum())
+    return float(min(1.0, 2 * tail))  # the distribution is symmetric
 
 
 def _t(differences: NDArray[np.float64], *, extra_variance: float, name: str) -> Test:

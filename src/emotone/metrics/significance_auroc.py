@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from emotone.metrics._inputs import Flags, Numbers
 
+__all__ = ["Test", "delong", "hanley_mcneil", "mann_whitney"]
+
 DECIMALS = 12  # of shares, whose steps are 1 / (2 n): what differs less is a rounding error
 
 

@@ -1,0 +1,94 @@
+"""Finished evaluations without any training: folders with a predictions table that is made up, and its description."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.evaluation.table import PredictionRow, PredictionsTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LABELS = ("fear", "joy", "sadness")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a made-up system is like.
+
+    Attributes:
+        skill: how often it is right on purpose; otherwise it guesses.
+        draw: seed of its guesses.
+        corpora: each with the same clips, speakers and truth.
+        speakers: per corpus, "s0", "s1" ...
+        clips: per speaker.
+        seeds: how often every utterance is judged.
+        protocol: name; leave-one-speaker-out has a fold per speaker, any other name two folds of half the clips.
+        labels: what it can answer; the truth goes round the first three.
+        system: signature.
+
+    """
+
+    skill: float = 0.5
+    draw: int = 0
+    corpora: tuple[str, ...] = ("toy",)
+    speakers: int = 12
+    clips: int = 9
+    seeds: int = 1
+    protocol: str = "leave-one-speaker-out"
+    labels: tuple[str, ...] = LABELS
+    system: str = "f00d"
+
+    def rows(self) -> list[PredictionRow]:
+        """Return its predictions."""
+        rng = np.random.default_rng(self.draw)
+        known = min(3, len(self.labels))
+        return [
+            self._row(corpus, speaker, clip, seed, truth=sorted(self.labels)[clip % known], rng=rng)
+            for corpus in self.corpora
+            for seed in range(self.seeds)
+            for speaker in range(self.speakers)
+            for clip in range(self.clips)
+        ]
+
+    def _row(
+        self, corpus: str, speaker: int, clip: int, seed: int, *, truth: str, rng: np.random.Generator
+    ) -> PredictionRow:
+        answer = truth if rng.random() < self.skill else self.labels[rng.integers(len(self.labels))]
+        probabilities = 0.9 * rng.dirichlet(np.full(len(self.labels), 50.0)) * np.array([0.2])
+        probabilities[self.labels.index(answer)] += 1 - probabilities.sum()
+        by_speaker = self.protocol == "leave-one-speaker-out"
+        fold = f"{corpus}.s{speaker}" if by_speaker else f"fold-{1 + clip % 2}"
+        return PredictionRow(
+            utterance=f"{corpus}/s{speaker}-{clip:02d}",
+            corpus=corpus,
+            protocol=self.protocol,
+            fold=fold,
+            seed=seed,
+            speaker=f"s{speaker}",
+            truth=truth,
+            probabilities=probabilities,
+            system=self.system,
+        )
+
+    def table(self) -> PredictionsTable:
+        """Return its predictions table."""
+        return PredictionsTable.from_rows(self.rows(), labels=self.labels)
+
+    def write(self, folder: Path) -> Path:
+        """Write it as a finished evaluation; return `folder`."""
+        return write_run(folder, self.table())
+
+
+def write_run(folder: Path, table: PredictionsTable, **about: Any) -> Path:
+    """Write a table as a finished evaluation, described by `about` beside its protocol; return `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table.write(folder / "predictions.parquet")
+    protocol = str(table.protocol[0]) if len(table) else "none"
+    text = {"schema": "emotone.evaluation/1", "protocol": {"name": protocol}, "problems": [], **about}
+    (folder / "run.json").write_text(json.dumps(text), encoding="utf-8")
+    return folder
