@@ -36,7 +36,7 @@ class Made:
     skill: float = 0.5
     draw: int = 0
     corpora: tuple[str, ...] = ("toy",)
-    speakers: int = 12
+    speakers: int = 24
     clips: int = 9
     seeds: int = 1
     protocol: str = "leave-one-speaker-out"

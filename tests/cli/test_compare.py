@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> tuple[Path, Path]:
-    """Two finished evaluations of the same twelve speakers."""
+    """Two finished evaluations of the same 24 speakers."""
     return Made(skill=0.4, draw=1).write(tmp_path / "weak"), Made(skill=0.7, draw=2).write(tmp_path / "strong")
 
 
@@ -45,12 +45,12 @@ def test_common(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: 
     refused = emotone("compare", runs[0], fewer)
     assert (refused.status, refused.out) == (2, "")
     assert refused.err == (
-        "emotone: error: R1 and R2 do not share all utterances of toy: 12 are in R1 only (first: toy/s0-08); "
+        "emotone: error: R1 and R2 do not share all utterances of toy: 24 are in R1 only (first: toy/s0-08); "
         "to compare what both have, add --common\n"
     )
     result = emotone("compare", runs[0], fewer, "--common")
     assert result.status == 0
-    assert "Note: left out: 12 are in R1 only (first: toy/s0-08) (toy: R1, R2)" in result.out
+    assert "Note: left out: 24 are in R1 only (first: toy/s0-08) (toy: R1, R2)" in result.out
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_one_seed_is_compared_as_the_metrics_would(tmp_path: Path) -> None:
             replicates=200,
         )
         assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
-        assert (found.n, found.speakers, found.folds, found.notes) == (108, 12, 12, ())
+        assert (found.n, found.speakers, found.folds, found.notes) == (216, 24, 24, ())
 
 
 @pytest.mark.parametrize("metric", ["uar", "accuracy"])
@@ -75,7 +75,7 @@ def test_tests_over_folds_are_those_of_the_folds_scores(metric: str, tmp_path: P
         parts = [table.where(table.fold == fold) for fold in np.unique(table.fold)]
         scores.append([SLOW[metric](part.truth, part.prediction, labels=LABELS) for part in parts])
     tests = {found.test.name: found.test for found in find(compare(tmp_path, first, second), metric).tests}
-    expected = [paired_t(*scores), wilcoxon(*scores), corrected_t(*scores, test_to_train=9 / 99)]
+    expected = [paired_t(*scores), wilcoxon(*scores), corrected_t(*scores, test_to_train=9 / 207)]
     if metric == "accuracy":
         expected.append(mcnemar(first.truth, first.prediction, second.prediction))
     assert len(tests) == len(expected)
@@ -90,7 +90,7 @@ def test_seeds_that_tested_the_same_parts_are_one_fold(tmp_path: Path) -> None:
     comparison = compare(tmp_path, WEAK, many)
     table, found = many.table(), find(comparison, "accuracy")
     assert found.second_value == pytest.approx(accuracy(table.truth, table.prediction, labels=LABELS))
-    assert (found.n, found.folds) == (108, 12)
+    assert (found.n, found.folds) == (216, 24)
     assert found.notes == ("tests over utterances look at the first seed only",)
     by_fold = [
         np.mean([part.truth == part.prediction])
@@ -166,7 +166,7 @@ def test_two_labels_have_an_auroc_which_is_the_same_for_both(tmp_path: Path) -> 
         for column, label in enumerate(table.labels):
             assert value == pytest.approx(auroc(table.truth == label, table.probabilities[:, column]))
     (delong,) = found.tests
-    assert (delong.test.name, delong.test.n, found.low) == ("DeLong", 108, None)
+    assert (delong.test.name, delong.test.n, found.low) == ("DeLong", 216, None)
 
 
 def test_labels_may_stand_in_another_order_and_be_more(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_other_truth_is_refused_with_words(tmp_path: Path) -> None:
     other = PredictionsTable.from_rows(rows, labels=LABELS)
     with pytest.raises(
         RunError,
-        match=r"the truth of 1 of 108 utterances is not the same \(first: toy/s3-00 is 'fear' in R1 and 'joy' in R2\); "
+        match=r"the truth of 1 of 216 utterances is not the same \(first: toy/s3-00 is 'fear' in R1 and 'joy' in R2\); "
         "they were made with other label sets: evaluate both with one",
     ):
         compare(tmp_path, WEAK, other)
@@ -197,7 +197,7 @@ def test_other_truth_is_refused_with_words(tmp_path: Path) -> None:
 
 def test_other_speakers_are_refused(tmp_path: Path) -> None:
     rows = [replace(row, speaker="x") for row in STRONG.rows()]
-    with pytest.raises(RunError, match=r"the speaker of 108 of 108 .*'s0' in R1 and 'x' in R2\)$"):
+    with pytest.raises(RunError, match=r"the speaker of 216 of 216 .*'s0' in R1 and 'x' in R2\)$"):
         compare(tmp_path, WEAK, PredictionsTable.from_rows(rows, labels=LABELS))
 
 
@@ -215,7 +215,7 @@ def test_utterances_that_only_one_has_are_named_with_the_reason(tmp_path: Path) 
     ):
         compare_runs(folders)
     found = find(compare_runs(folders, common=True, replicates=20), "accuracy")
-    assert (found.n, found.folds) == (105, 12)
+    assert (found.n, found.folds) == (213, 24)
     assert found.notes[0].startswith("left out: 2 are in R1 only")
     assert found.first_value == pytest.approx(np.mean(both(first, second).truth == both(first, second).prediction))
 
@@ -227,7 +227,7 @@ def both(table: PredictionsTable, other: PredictionsTable) -> PredictionsTable:
 def test_nothing_shared_is_refused_even_then(tmp_path: Path) -> None:
     table = WEAK.table()
     halves = [table.where(np.arange(len(table)) % 2 == half) for half in (0, 1)]
-    with pytest.raises(RunError, match=r"54 are in R1 only .*; 54 are in R2 only .*; they share no utterance$"):
+    with pytest.raises(RunError, match=r"108 are in R1 only .*; 108 are in R2 only .*; they share no utterance$"):
         compare(tmp_path, *halves, common=True)
 
 
@@ -282,8 +282,8 @@ def test_some_folds_in_common_are_enough(tmp_path: Path) -> None:
     table = STRONG.table()
     merged = np.where(np.isin(table.fold, ["toy.s0", "toy.s1"]), "toy.s0", table.fold)
     found = find(compare(tmp_path, WEAK, PredictionsTable(labels=LABELS, **{**table.columns(), "fold": merged})), "uar")
-    assert found.notes == ("tests over the 10 folds that both runs have, of 12 and 11",)
-    assert {test.test.n for test in found.tests} == {10}
+    assert found.notes == ("tests over the 22 folds that both runs have, of 24 and 23",)
+    assert {test.test.n for test in found.tests} == {22}
 
 
 def test_folds_that_leave_nothing_to_train_on_have_no_corrected_t(tmp_path: Path) -> None:
@@ -314,13 +314,13 @@ def test_unknown_speakers_are_said(tmp_path: Path) -> None:
 
     found = find(compare(tmp_path, nameless(WEAK), nameless(STRONG)), "uar")
     assert (found.speakers, found.low) == (0, None)
-    assert found.notes == ("no interval: the speaker of 108 of 108 clips is not known",)
+    assert found.notes == ("no interval: the speaker of 216 of 216 clips is not known",)
 
 
 def test_segments_are_not_compared(tmp_path: Path) -> None:
     rows = WEAK.rows()
     with_segments = PredictionsTable.from_rows([*rows, replace(rows[0], segment=0)], labels=LABELS)
-    assert find(compare(tmp_path, with_segments, STRONG), "uar").n == 108
+    assert find(compare(tmp_path, with_segments, STRONG), "uar").n == 216
 
 
 def test_the_json_form(tmp_path: Path) -> None:
@@ -396,13 +396,13 @@ def test_as_markdown(tmp_path: Path) -> None:
         f"{100 * found.first_value:.1f}",
         f"{100 * found.second_value:.1f}",
         f"{100 * found.value:+.1f} [{100 * (found.low or 0):+.1f}, {100 * (found.high or 0):+.1f}]",
-        "108",
-        "12",
+        "216",
+        "24",
     ]
     (coins,) = [line for line in lines if "McNemar" in line]
     assert [cell.strip() for cell in coins.strip("|").split("|")][3:] == [
         "McNemar",
-        "108",
+        "216",
         "0",
         "1.0000",
         "1.0000",

@@ -18,7 +18,7 @@ def test_every_speaker_is_scored_like_a_table_of_its_own() -> None:
     made = Made(corpora=("toy", "calls"), seeds=2)
     table = made.table()
     found = speakers_of(table)
-    assert len(found) == 24
+    assert len(found) == 48
     for score in found:
         part = table.where((table.corpus == score.corpus) & (table.speaker == score.speaker))
         assert score.n == 9
@@ -29,16 +29,16 @@ def test_every_speaker_is_scored_like_a_table_of_its_own() -> None:
 
 def test_the_worst_come_first_within_a_corpus() -> None:
     found = speakers_of(Made(corpora=("toy", "calls")).table())
-    assert [score.corpus for score in found] == ["calls"] * 12 + ["toy"] * 12
-    uars = [score.uar for score in found[:12]]
+    assert [score.corpus for score in found] == ["calls"] * 24 + ["toy"] * 24
+    uars = [score.uar for score in found[:24]]
     assert uars == sorted(uars)
 
 
 def test_unknown_speakers_are_one_row() -> None:
     rows = [replace(row, speaker="") for row in Made().rows()]
     (found,) = speakers_of(PredictionsTable.from_rows(rows, labels=LABELS))
-    assert (found.speaker, found.n, found.to_dict()["speaker"]) == ("", 108, None)
-    assert "| toy | not known | 108 |" in speakers_markdown([found], labels=LABELS)
+    assert (found.speaker, found.n, found.to_dict()["speaker"]) == ("", 216, None)
+    assert "| toy | not known | 216 |" in speakers_markdown([found], labels=LABELS)
 
 
 def test_as_markdown_and_json() -> None:

@@ -192,3 +192,16 @@ def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_p_of_no_difference_is_uniform(rng: np.random.Generator) -> None:
     found = [paired_t(*rng.normal(size=(2, 10))).p for _ in range(400)]
     assert np.mean([p is not None and p < 0.05 for p in found]) == pytest.approx(0.05, abs=0.03)
+
+
+def test_voices_that_differ_fool_a_test_over_clips_and_not_one_over_speakers(rng: np.random.Generator) -> None:
+    # Two systems of equal skill, each with its own luck with each of 12 voices, 20 clips of each.
+    alarms = {"McNemar": 0, "paired t": 0}
+    truth = np.full(12 * 20, "joy")
+    for _ in range(150):
+        right = rng.random((2, 12, 20)) < rng.beta(6, 4, size=(2, 12, 1))
+        first, second = (np.where(of_system.ravel(), "joy", "fear") for of_system in right)
+        for test in (mcnemar(truth, first, second), paired_t(*right.mean(axis=2))):
+            alarms[test.name] += test.p is not None and test.p < 0.05
+    assert alarms["McNemar"] / 150 > 0.15
+    assert alarms["paired t"] / 150 == pytest.approx(0.05, abs=0.05)

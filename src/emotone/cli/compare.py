@@ -19,10 +19,11 @@ Examples:
 How to read it:
   Differences are second minus first: above 0, the second run is better.
   The interval is of the difference, with speakers drawn anew 10,000 times for both runs at once. Where it
-  leaves out 0, the difference would hold for other speakers of the same kind. Believe it first.
+  leaves out 0, the difference would hold for other speakers of the same kind. With fewer than 20 speakers it
+  is too narrow.
   McNemar and DeLong (two labels) look at utterances, and take them as independent: of one speaker they are
-  not, so their p is too small. Paired t, Wilcoxon and corrected t look at folds; corrected t (Nadeau and
-  Bengio) allows for training parts that overlap, and is the one to choose.
+  not, so their p is far too small where voices differ. Paired t, Wilcoxon and corrected t look at folds;
+  corrected t (Nadeau and Bengio) allows for training parts that overlap, and is the careful one to choose.
   p (Holm) is adjusted over the family: the same test of the same metric, for all pairs of runs and corpora.
 
 \b
