@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,15 +127,14 @@ def linear_model(weights: NDArray[np.float32], *, inputs: str = "features", outp
 
 
 def speechlike(seconds: float, *, rate: int = 16000, seed: int = 0) -> NDArray[np.float32]:
-    """Return a signal [time] that any activity detector takes for speech: a gliding, pulsing buzz over faint noise."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(round(seconds * rate)) / rate
-    pitch = 140 + 30 * rng.uniform(0.5, 1.5) * np.sin(2 * np.pi * 0.7 * time)
-    phase = 2 * np.pi * np.cumsum(pitch) / rate
-    buzz = np.sum([np.sin(order * phase) / order for order in range(1, 20)], axis=0)
-    loudness = 0.1 * (1 + np.sin(2 * np.pi * 4 * time))
-    signal: NDArray[np.float32] = (loudness * buzz + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
-    return signal
+    """Return synthetic speech [time] of any length: the example recordings, one after another, from a seeded place."""
+    names = ("loud-fast-high", "even", "conversation")
+    spoken = np.concatenate([soundfile.read(ROOT / f"examples/{name}.flac", dtype="float32")[0] for name in names])
+    first = int(np.random.default_rng(seed).integers(0, 3 * 16000))
+    signal = np.resize(spoken[first:], round(seconds * 16000))
+    if rate != 16000:
+        signal = soxr.resample(signal, 16000, rate)[: round(seconds * rate)]
+    return signal.astype(np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,9 @@ class LoudDetector:
         self._samples = self._samples[frames * HOP :]
         return decided
 
-    def finish(self) -> NDArray[np.bool_]:
+    def finish(self, samples: NDArray[np.float32] | None = None) -> NDArray[np.bool_]:
+        if samples is not None:
+            self._samples = np.concatenate([self._samples, samples])
         frames = -(-len(self._samples) // HOP)
         self._samples = np.pad(self._samples, (0, frames * HOP - len(self._samples)))
         return self._decide(frames)

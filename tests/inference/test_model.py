@@ -137,7 +137,7 @@ def test_what_the_system_refuses_is_a_failure(
     def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("emotone.audio.read.probe", refuse)
+    monkeypatch.setattr("emotone.audio.read.stream_with_rate", refuse)
     result = model.attempt("a.wav")
     assert isinstance(result, emotone.Failure)
     assert result.code == code

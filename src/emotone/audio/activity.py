@@ -124,9 +124,14 @@ class ActivityDetector:
         """Return the decisions [frames] that these samples [time] complete, following the ones returned before."""
         return self._decide(samples, last=False)
 
-    def finish(self) -> NDArray[np.bool_]:
-        """Return the remaining decisions, ceil(samples / 160) in all; nothing may be pushed afterwards."""
-        return self._decide(np.zeros(0, np.float32), last=True)
+    def finish(self, samples: Array | None = None) -> NDArray[np.bool_]:
+        """Return the remaining decisions, ceil(samples / 160) in all; nothing may be pushed afterwards.
+
+        Args:
+            samples: the last ones [time], if any are left: cheaper than pushing them before.
+
+        """
+        return self._decide(np.zeros(0, np.float32) if samples is None else samples, last=True)
 
     def _decide(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
         decided = [self._step(samples[at : at + SLICE], last=False) for at in range(0, len(samples) - SLICE, SLICE)]

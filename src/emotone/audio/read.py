@@ -13,6 +13,7 @@ recording is said here, once, as an `AudioError` of one line.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,21 @@ def stream(path: str | os.PathLike[str], *, rate: Hertz, channel: Channel = "mix
 
     """
     return _pieces(path, rate=rate, channel=channel, start=0.0, end=None, own=[])
+
+
+def stream_with_rate(
+    path: str | os.PathLike[str], *, rate: Hertz, channel: Channel = "mix"
+) -> tuple[Hertz, Iterator[Array]]:
+    """Return the recording's own rate, and its pieces as `stream` yields them; the file is opened once.
+
+    Raises:
+        AudioError: as `read`: at once as far as the header and the first piece show it, later for the rest.
+
+    """
+    own: list[Hertz] = []
+    pieces = _pieces(path, rate=rate, channel=channel, start=0.0, end=None, own=own)
+    first = next(pieces)  # there is one: a recording without any is an error
+    return own[0], itertools.chain([first], pieces)
 
 
 def _pieces(

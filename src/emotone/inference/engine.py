@@ -87,8 +87,11 @@ class Engine:
                 self._forget()
         return len(self._starts)
 
-    def finish(self) -> tuple[Clip, Segments]:
+    def finish(self, samples: Array | None = None) -> tuple[Clip, Segments]:
         """Return the clip and all segments.
+
+        Args:
+            samples: the last ones [time], if any are left; short recordings cost less when they come here at once.
 
         Raises:
             TooShortError: less than 0.1 s was pushed.
@@ -96,11 +99,17 @@ class Engine:
 
         """
         rate = self._bundle.feature.rate
+        rest = np.zeros(0, np.float32) if samples is None else samples
+        while len(rest) > BLOCK_SECONDS * rate:
+            self.push(rest[: BLOCK_SECONDS * rate])
+            rest = rest[BLOCK_SECONDS * rate :]
+        rows = self._frames.push(rest)
         if self._frames.samples < LEAST_SECONDS * rate:
             raise TooShortError(
                 f"too short to judge: {self._frames.samples / rate:.3f} s; at least {LEAST_SECONDS} s are needed"
             )
-        self._take(self._frames.finish(), self._detector.finish())
+        self._take(rows, self._detector.finish(rest))
+        self._take(self._frames.finish(), np.zeros(0, np.bool_))
         total = self._frames.rows
         starts = list(range(self._next, total - self._window + 1, self._hop))
         last = (starts[-1] if starts else self._next - self._hop) + self._window

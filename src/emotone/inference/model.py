@@ -113,11 +113,10 @@ class Model:
             return Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers")
 
     def _predict_file(self, path: Path, *, channel: Channel, name: str) -> Prediction:
-        from emotone.audio.read import probe, stream
+        from emotone.audio.read import stream_with_rate
 
-        info = probe(path)
-        blocks = stream(path, rate=self.bundle.feature.rate, channel=channel)
-        return self._judge(blocks, rate=info.rate, name=name)
+        rate, blocks = stream_with_rate(path, rate=self.bundle.feature.rate, channel=channel)
+        return self._judge(blocks, rate=rate, name=name)
 
     def _predict_samples(self, samples: ArrayLike, *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
         from emotone.audio.resample import resampled
@@ -130,10 +129,13 @@ class Model:
 
     def _judge(self, blocks: Iterable[Array], *, rate: Hertz, name: str | None) -> Prediction:
         engine = Engine(self.bundle)
+        last: Array | None = None
         for block in _joined(blocks, least=BLOCK_SECONDS * self.bundle.feature.rate):
-            engine.push(block)
+            if last is not None:
+                engine.push(last)
+            last = block
         try:
-            clip, segments = engine.finish()
+            clip, segments = engine.finish(last)
         except EmotoneError as error:
             raise type(error)(f"{name or 'samples'}: {error}") from error
         return Prediction(
