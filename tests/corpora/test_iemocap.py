@@ -34,6 +34,8 @@ def labels() -> list[str]:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     """Return a scanned tree of the corpus's layout: empty recordings, label files, texts, and what else is there."""
     root = tmp_path_factory.mktemp("IEMOCAP_full_release")
+    empty = root / "empty"
+    empty.touch()
     waiting = labels()[::-1]
     dialogues = [
         f"Ses0{session}{letter}_impro0{number}" for session in range(1, 6) for letter in "FM" for number in (1, 2)
@@ -48,7 +50,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Scan:
         turns = [f"{dialogue}_{'FM'[turn % 2]}{turn // 2:03d}" for turn in range(min(502, len(waiting)))]
         lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
         for place, turn in enumerate(turns):
-            (folder / f"{turn}.wav").touch()
+            (folder / f"{turn}.wav").hardlink_to(empty)  # several times faster than ten thousand files
             lines += [
                 f"[{place}.2901 - {place + 1}.2357]\t{turn}\t{waiting.pop()}\t[2.5000, 2.5000, 2.5000]",
                 "C-E2:\tNeutral;\t()",
