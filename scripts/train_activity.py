@@ -5,7 +5,7 @@
 CORPORA holds the folders `emodb/wav`, `librispeech`, `ami` (trn*.flac and debug.train.rttm) and `esc10` (a folder per
 class, files named fold-clip-take). All draws come from two seeded generators, in one order: what is added to or taken
 from the frames below, anywhere but at the end, changes every number after it. Exit status 1 where the weights are
-not those of the package, to the two decimals written there. Takes about a quarter of a minute and 300 MB.
+not those of the package, to the two decimals written there. Takes about a quarter of a minute and 400 MB.
 
 What the frames are, and why:
 
