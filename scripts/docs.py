@@ -62,8 +62,8 @@ def corpora() -> str:
             (
                 (
                     f"[{name}](#{name})",
-                    f"{corpus.clips}",
-                    f"{len(corpus.speakers)}",
+                    f"{corpus.clips or 'not known'}",
+                    f"{corpus.speaker_count or 'not known'}",
                     ", ".join(corpus.languages),
                     corpus.licence.name,
                     "yes" if corpus.licence.weights_shippable else "no",
@@ -274,12 +274,12 @@ def _help_pages(command: click.Command, name: str, parent: click.Context | None)
 
 
 def _corpus(corpus: Corpus) -> list[str]:
-    counts = ", ".join(f"{label} {count}" for label, count in corpus.counts.items())
+    counts = ", ".join(label if count is None else f"{label} {count}" for label, count in corpus.counts.items())
     return [
         f"{corpus.title}.",
         "",
-        f"- **Clips**: {corpus.clips}: {counts}",
-        f"- **Speakers**: {len(corpus.speakers)}; languages: {', '.join(corpus.languages)}",
+        f"- **Clips**: {corpus.clips or 'not known'}: {counts}",
+        f"- **Speakers**: {corpus.speaker_count or 'not known'}; languages: {', '.join(corpus.languages)}",
         f"- **Licence**: {corpus.licence.name}. {corpus.licence.note}",
         f"- **Access**: {corpus.access}",
         f"- **Layout**: {corpus.layout}",

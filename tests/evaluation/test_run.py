@@ -219,7 +219,6 @@ def test_recordings_that_fail_are_listed_and_the_others_judged(corpus: tuple[Utt
     assert again.problems == result.problems
 
 
-@pytest.mark.xfail(reason="what could not be judged is not kept: the second answer lists no problems", strict=True)
 @pytest.mark.usefixtures("torch_bundles")
 def test_asked_twice_it_lists_what_could_not_be_judged_twice(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     soundfile.write(tmp_path / "short.wav", np.full(600, 0.1), 16000)

@@ -4,7 +4,7 @@ How it decides. At 8 kHz, a frame of 32 ms every 10 ms is measured: how periodic
 of it is one tone, its level, and how its energy spreads over six bands. What tells speech from everything else is how
 these behave over half a second, whatever the level: speech is voiced most of the time but not steadily, and
 its spectrum keeps changing; noise is never voiced, hum and tones never change, clicks are neither. A frame's score is
-a weighted sum of twelve such numbers. Short gaps in a run of speech frames are closed, short runs are dropped.
+a weighted sum of eighteen such numbers. Short gaps in a run of speech frames are closed, short runs are dropped.
 
 State. Every step looks at a few values before and after its own, and at nothing else; all that is kept between two
 pieces is those few values. The offline answer is the streaming one, fed the whole signal.

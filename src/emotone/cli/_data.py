@@ -53,12 +53,9 @@ def load(corpora: tuple[str, ...], *, label_set_name: str) -> Data:
 
 def load_for_labels(corpora: tuple[str, ...], labels: tuple[str, ...]) -> Data:
     """Return the utterances whose labels a model knows, merged as in the label set that it was trained on."""
-    from emotone.corpora.labels import LABEL_SETS, LabelSet
+    from emotone.corpora.labels import label_set_for
 
-    merging = [known for known in LABEL_SETS.values() if set(known.labels) == set(labels)]
-    identity = LabelSet("model", labels, {label: label for label in labels})
-    data = _load(corpora, merging[0] if merging else identity)
-    return replace(data, labels=labels)
+    return replace(_load(corpora, label_set_for(labels)), labels=labels)
 
 
 def report(data: Data) -> None:

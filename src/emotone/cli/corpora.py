@@ -36,7 +36,7 @@ def list_corpora(*, as_json: bool) -> None:
 
     table = Table("corpus", "language", "clips", "speakers", "emotions", "licence")
     for corpus in corpora:
-        sizes = (str(corpus.clips), str(len(corpus.speakers)), str(len(corpus.counts)))
+        sizes = (str(corpus.clips or "-"), str(corpus.speaker_count or "-"), str(len(corpus.counts)))
         table.add_row(corpus.name, ", ".join(corpus.languages), *sizes, corpus.licence.name)
     Console().print(table)
 
@@ -60,9 +60,13 @@ def show(name: str, *, as_json: bool) -> None:
     rows = {
         "title": summary["title"],
         "language": ", ".join(summary["languages"]),
-        "clips": str(summary["clips"]),
-        "emotions": ", ".join(f"{label} {count}" for label, count in summary["counts"].items()),
-        "speakers": f"{len(summary['speakers'])}: {', '.join(summary['speakers'])}",
+        "clips": str(summary["clips"] or "not known"),
+        "emotions": ", ".join(
+            label if count is None else f"{label} {count}" for label, count in summary["counts"].items()
+        ),
+        "speakers": ": ".join(
+            [str(summary["speaker_count"] or "not known"), *filter(None, [", ".join(summary["speakers"])])]
+        ),
         "access": summary["access"],
         "layout": summary["layout"],
         "suffixes": ", ".join(summary["suffixes"]),
@@ -147,6 +151,7 @@ def _summary(corpus: Corpus) -> dict[str, Any]:
         "languages": list(corpus.languages),
         "clips": corpus.clips,
         "speakers": list(corpus.speakers),
+        "speaker_count": corpus.speaker_count,
         "counts": dict(corpus.counts),
         "emotions": dict(corpus.emotions),
         "licence": corpus.licence.name,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from emotone.audio.read import read
 from emotone.errors import AudioError, MissingExtraError, RunError
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.features.store import FeatureStore, Problem
+from emotone.files import atomic_write
 from emotone.inference.engine import Engine
 from emotone.systems.bundle import Bundle, load_bundle
 from emotone.systems.manifest import TrainingData
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from emotone.systems.recipe import Recipe
     from emotone.types import Fold, Utterance
 
-PREDICTIONS, PROGRESS, BUNDLE = "predictions.parquet", "progress", "bundle"
+PREDICTIONS, PROBLEMS, PROGRESS, BUNDLE = "predictions.parquet", "problems.json", "progress", "bundle"
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,21 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
     """
     import torch
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(job.threads)  # the same in every worker: sums are rounded by the number of threads
+    try:
+        return _run_fold(job)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _run_fold(job: FoldJob) -> tuple[Problem, ...]:
     from emotone.systems.export import write_net
     from emotone.systems.fit import fit
 
     finished = job.folder / PREDICTIONS
     if finished.exists():
-        return ()
-    torch.set_num_threads(job.threads)
+        return read_problems(job.folder)
     learned = set(job.fold.train) | set(job.fold.dev)
     store = FeatureStore(job.recipe.feature_name, job.recipe.feature)
     extracted = store.extract([utterance for utterance in job.utterances if utterance.key in learned])
@@ -90,11 +100,13 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
         seed=job.recipe.seed,
         system=job.system,
     )
+    problems = (*extracted.problems, *problems)
+    write_problems(job.folder, problems)
     table.write(finished)
     shutil.rmtree(job.folder / BUNDLE)
     for leftover in job.folder.glob("checkpoint*"):
         leftover.unlink()
-    return (*extracted.problems, *problems)
+    return problems
 
 
 def judge(
@@ -142,6 +154,21 @@ def judge(
         if progress is not None:
             progress(1)
     return PredictionsTable.from_rows(rows, labels=model.labels), tuple(problems)
+
+
+def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
+    """Keep what failed, before the table that says that a run or fold is finished: asked again, it is said again."""
+    if problems:
+        with atomic_write(folder / PROBLEMS, text=True) as stream:
+            stream.write(json.dumps([asdict(problem) for problem in problems], indent=1) + "\n")
+
+
+def read_problems(folder: Path) -> tuple[Problem, ...]:
+    """Return what failed in a finished run or fold."""
+    path = folder / PROBLEMS
+    if not path.exists():
+        return ()
+    return tuple(Problem(**problem) for problem in json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_progress(folder: Path, epoch: int) -> None:

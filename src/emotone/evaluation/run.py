@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
-from emotone.evaluation.folds import FoldJob, judge, read_fold, read_progress, run_fold
+from emotone.evaluation.folds import (
+    FoldJob,
+    judge,
+    read_fold,
+    read_problems,
+    read_progress,
+    run_fold,
+    write_problems,
+)
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.table import PredictionsTable
 from emotone.features.store import FeatureStore, Problem
@@ -117,13 +125,17 @@ def evaluate_recipe(
             )
             for fold in folds
         ]
-    if not (folder / TABLE).exists():
+    if (folder / TABLE).exists():
+        problems += read_problems(folder)
+    else:
         problems += _run_jobs(jobs, workers=workers, progress=progress)
+        write_problems(folder, problems)
         PredictionsTable.concat([read_fold(job) for job in jobs]).write(folder / TABLE)
+    problems = list(dict.fromkeys(problems))
     table = PredictionsTable.read(folder / TABLE)
     scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
     about = {
-        "recipe": to_mapping(recipe),
+        "recipe": to_mapping(recipe.expanded()),
         "protocol": {"name": division.name, "version": division.version, "folds": len(jobs) // seeds},
         "seeds": seeds,
     }
@@ -145,8 +157,10 @@ def evaluate_model(
     """
     name = signature(bundle.sha256, sorted((utterance.key, utterance.label) for utterance in utterances))
     folder = out / f"{bundle.manifest.name}-held-out-{name}"
-    problems: tuple[Problem, ...] = ()
-    if not (folder / TABLE).exists():
+    problems: tuple[Problem, ...]
+    if (folder / TABLE).exists():
+        problems = read_problems(folder)
+    else:
         done = 0
 
         def count(step: int) -> None:
@@ -158,6 +172,7 @@ def evaluate_model(
         table, problems = judge(
             bundle, utterances, protocol="held-out", fold="all", seed=0, system=bundle.sha256[:12], progress=count
         )
+        write_problems(folder, problems)
         table.write(folder / TABLE)
     table = PredictionsTable.read(folder / TABLE)
     seen = set(bundle.manifest.training.corpora) & {utterance.corpus for utterance in utterances}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from emotone.registry import Registry
 
@@ -17,6 +17,9 @@ class Feature(Protocol):
     Rows depend on no other row: computing a signal in pieces that overlap by `window - hop` samples gives the
     rows of the whole, within the rounding of float32. Streaming, batches and caches rest on that.
     """
+
+    version: ClassVar[int]
+    """Counts changes of the computation that change a value, be it by rounding: what is stored is not used again."""
 
     @property
     def rate(self) -> Hertz:

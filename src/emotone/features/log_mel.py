@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class LogMel:
         (98, 64)
 
     """
+
+    version: ClassVar[int] = 2
 
     rate: Hertz = 16000
     window: int = 400

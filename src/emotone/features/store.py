@@ -1,11 +1,12 @@
 """What a front end computed, kept on disk by content: a recording is decoded and transformed once.
 
-The key of an entry is the SHA-256 of the recording's bytes, the stretch that was used, and the front end's
-name and settings. A renamed or copied recording finds its entry; a changed one does not.
+The key of an entry is the SHA-256 of the recording's bytes, the stretch that was used, and the front end's name,
+version and settings. A renamed or copied recording finds its entry; a changed one does not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -136,10 +137,11 @@ class FeatureStore:
         stretch = f"{content}:{utterance.start!r}:{utterance.end!r}"
         key = hashlib.sha256(stretch.encode()).hexdigest()
         folder = self.folder if self.folder is not None else cache_dir() / "features"
-        return folder / f"{self.name}-{signature(self.spec)}" / key[:2] / f"{key}.npy"
+        return folder / f"{self.name}-{self.spec.version}-{signature(self.spec)}" / key[:2] / f"{key}.npy"
 
 
 def _load(entry: Path) -> Array:
     loaded: Array = np.load(entry, allow_pickle=False)
-    os.utime(entry)  # recently used, for whoever tidies the cache
+    with contextlib.suppress(OSError):
+        os.utime(entry)  # recently used, for whoever tidies the cache
     return loaded

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 PLEDGE = """## What a label is, and is not
 
-A label is a guess about a voice, not a fact about a person. It says to which of the acted recordings that the model
-learned from a stretch of sound is most like. It does not say what anybody feels, means or will do. Do not use it to
+A label is a guess about a voice, not a fact about a person. It says to which of the recordings that the model learned
+from a stretch of sound is most like. It does not say what anybody feels, means or will do. Do not use it to
 judge, rank, hire, admit, insure, police or diagnose people, nor without the knowledge of those who are heard."""
 
 LIMITS = """## Where it fails
 
-- The training speech is **acted**, in studios, by few speakers. Spontaneous speech is weaker in expression: expect
-  clearly lower scores than those above.
+- It knows the kind of speech that it learned from. Published corpora of emotional speech are mostly **acted**, by few
+  speakers; spontaneous speech is weaker in expression: expect clearly lower scores than those above.
 - Languages, ages, accents and voices that are not in the training data were not tested.
-- Noise, reverberation, telephone and meeting recordings were not tested, beyond noise added in training.
+- Noise, reverberation, telephone and meeting recordings were not tested.
 - Song, several people at once, laughter and crying are outside what it knows.
 - Probabilities are scores of a net trained with smoothed labels; they have not been calibrated on your recordings.
 - Windows without speech are said as such (`speech: false`) by a detector that knows level, harmonics and rhythm only;
@@ -61,8 +61,8 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 
 ## What it learned from
 
-| corpus | clips | speakers | language | kind | licence |
-| --- | --- | --- | --- | --- | --- |
+| corpus | clips | speakers | language | licence |
+| --- | --- | --- | --- | --- |
 {data}
 
 ## What it was tested on
@@ -78,6 +78,6 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 def _corpus_line(name: str, run: TrainingRun) -> str:
     clips, speakers = run.corpora[name], run.speakers[name]
     if name not in CORPORA.names:
-        return f"| {name} | {clips} | {speakers} | not stated | not stated | not stated |"
+        return f"| {name} | {clips} | {speakers} | not stated | not stated |"
     corpus = CORPORA.get(name)
-    return f"| {corpus.title} | {clips} | {speakers} | {', '.join(corpus.languages)} | acted | {corpus.licence.name} |"
+    return f"| {corpus.title} | {clips} | {speakers} | {', '.join(corpus.languages)} | {corpus.licence.name} |"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.augment.base import AUGMENTATIONS, Augmentation
-from emotone.config import from_mapping, read_toml, signature
+from emotone.config import from_mapping, read_toml, signature, to_mapping
 from emotone.corpora.labels import label_set
 from emotone.errors import ConfigError
 from emotone.features.base import FEATURES, Feature
@@ -91,15 +91,34 @@ class Recipe:
 
     @property
     def signature(self) -> str:
-        """Hash of what changes the weights: everything but the name, the description and the licence."""
-        parts = (self.labels, dict(self.front_end), dict(self.net), self.windows, self.training, self.seed)
+        """Hash of what changes the weights: everything but the name, the description and the licence.
+
+        Settings that were left out count with their defaults: a default that changes later changes the signature.
+        """
+        full = self.expanded()
         # A list, since the order of augmentations matters and a mapping's does not change a signature.
-        return signature(*parts, [[name, dict(settings)] for name, settings in self.augment.items()])
+        augment = [[name, settings] for name, settings in full.augment.items()]
+        return signature(full.labels, full.front_end, full.net, full.windows, full.training, full.seed, augment)
+
+    def expanded(self) -> Recipe:
+        """Return the recipe with every setting written out, as runs keep it."""
+        augmentations = zip(self.augment, self.augmentations, strict=True)
+        return replace(
+            self,
+            front_end={"name": self.feature_name, **_settings(self.feature)},
+            net={"name": self.net["name"], **_settings(self.net_spec)},
+            augment={name: _settings(augmentation) for name, augmentation in augmentations},
+        )
 
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a TOML file; a wrong key or value is said with its place and the nearest valid name."""
     return from_mapping(Recipe, read_toml(path), where=str(path))
+
+
+def _settings(spec: Any) -> dict[str, Any]:
+    """Return the settings of a front end, net or augmentation: frozen dataclasses all, which a Protocol can't say."""
+    return to_mapping(spec)
 
 
 def _member(registry: Registry[Any], table: Mapping[str, Any], *, where: str) -> Any:

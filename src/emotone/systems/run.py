@@ -53,7 +53,7 @@ def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
         stream.write(save({name: value.contiguous() for name, value in fitted.net.state_dict().items()}))
     text = {
         "schema": SCHEMA,
-        "recipe": to_mapping(run.recipe),
+        "recipe": to_mapping(run.recipe.expanded()),
         "labels": list(run.labels),
         "corpora": run.corpora,
         "speakers": run.speakers,
