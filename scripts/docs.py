@@ -19,7 +19,8 @@ from emotone.audio.activity import WEIGHTS
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.errors import AudioError, EmotoneError
-from emotone.evaluation.summary import summary_markdown
+from emotone.evaluation.scores import Score, scores_of
+from emotone.evaluation.summary import read_evaluation, summary_markdown
 from emotone.nets.base import NETS, parameters, receptive_field
 from emotone.systems import shipped
 from emotone.systems.manifest import CARD
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS, RESULTS = ROOT / "docs", ROOT / "results"
+TABLE_BEGINS, TABLE_ENDS = "<!-- scores, written by `make docs` -->", "<!-- end of scores -->"
 NOTE = "<!-- Written by `make docs`; do not edit. -->"
 WIDTH = 100  # characters per line of help pages
 BANDS, CLASSES = 64, 7  # the size that layer tables are printed for
@@ -163,9 +165,10 @@ def evaluations() -> str:
         "once.",
     ]
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
-        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        about, _ = read_evaluation(folder)
         recipe = about["recipe"]["name"]
-        again = f"emotone evaluate recipes/{recipe}.toml --corpus NAME=DIR... --protocol {about['protocol']['name']}"
+        asked = f"emotone evaluate recipes/{recipe}.toml --corpus NAME=DIR... --protocol {about['protocol']['name']}"
+        again = about.get("again", asked)
         lines += ["", f"## {recipe}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
         lines += ["", f"Again, with the corpora that the table names: `{again}`"]
     return _page(lines)
@@ -249,6 +252,38 @@ def activity() -> str:
     return _page(lines)
 
 
+def readme() -> str:
+    """Return the README with its table of scores computed again."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, _, rest = text.partition(TABLE_BEGINS)
+    _, _, after = rest.partition(TABLE_ENDS)
+    lines = _table(("system", "protocol", "corpus", "labels", "UAR x 100", "chance", "clips", "speakers"), _uar_rows())
+    return "\n".join([before + TABLE_BEGINS, *lines, TABLE_ENDS + after])
+
+
+def _uar_rows() -> Iterator[tuple[str, ...]]:
+    for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
+        about, predictions = read_evaluation(folder)
+        for score in scores_of(predictions):
+            if score.metric == "uar" and score.setting == "system":
+                classes = len(set(predictions.of_corpus(score.corpus).truth))
+                yield (
+                    about["recipe"]["name"],
+                    score.protocol,
+                    score.corpus,
+                    f"{classes}",
+                    _interval(score),
+                    f"{100 / classes:.1f}",
+                    f"{score.n}",
+                    f"{score.speakers}",
+                )
+
+
+def _interval(score: Score) -> str:
+    ends = "" if score.low is None or score.high is None else f" [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+    return f"{100 * score.value:.1f}{ends}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "corpora.md": corpora,
@@ -257,6 +292,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "nets.md": nets,
     "results/activity.md": activity,
     "results/evaluations.md": evaluations,
+    "../README.md": readme,
 }
 
 

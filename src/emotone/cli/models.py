@@ -123,10 +123,19 @@ def check(model: str, *, as_json: bool) -> None:
     metavar="DIR",
     help="A folder that `emotone evaluate` made: its scores go into the card.",
 )
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="With --evaluation: the evaluation of another system on the same folds, to show next to it.",
+)
 @click.option("--note", default="", metavar="TEXT", help="What else readers of the card must know about the scores.")
 @click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def export(run: Path, *, out: Path, evaluation: Path | None, note: str, version: str, as_json: bool) -> None:
+def export(
+    run: Path, *, out: Path, evaluation: Path | None, beside: tuple[Path, ...], note: str, version: str, as_json: bool
+) -> None:
     """Make a bundle of a training run (needs the extra `train`)."""
     from emotone.systems.bundle import load_bundle
     from emotone.systems.export import export_run
@@ -135,7 +144,7 @@ def export(run: Path, *, out: Path, evaluation: Path | None, note: str, version:
     if evaluation is not None:
         from emotone.evaluation.summary import summary_markdown
 
-        scores = summary_markdown(evaluation)
+        scores = summary_markdown(evaluation, beside=beside)
     if note:
         scores = f"{scores}\n{note}\n"
     bundle = load_bundle(export_run(run, out, version=version, evaluation=scores))

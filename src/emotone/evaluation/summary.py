@@ -15,30 +15,47 @@ from emotone.evaluation.scores import FOLD_MEAN, Score, confusion_markdown, conf
 from emotone.evaluation.table import PredictionsTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
-def summary_markdown(folder: Path, *, heading: str = "###") -> str:
+def summary_markdown(folder: Path, *, beside: Sequence[Path] = (), heading: str = "###") -> str:
     """Return the scores, references, confusions and leakage of an evaluation's folder.
 
     Args:
         folder: that `emotone evaluate` made.
+        beside: folders of other systems on the same folds, whose scores are put next to these.
         heading: Markdown prefix of the sections.
 
     Raises:
         RunError: no finished evaluation there.
 
     """
-    if not (folder / RUN).exists() or not (folder / TABLE).exists():
-        raise RunError(f"{folder} holds no finished evaluation; give the folder that `emotone evaluate` printed")
-    about: dict[str, Any] = json.loads((folder / RUN).read_text())
-    table = PredictionsTable.read(folder / TABLE)
+    about, table = read_evaluation(folder)
     scores = scores_of(table)
-    sections = [_protocol(about, folder), _score_table(scores), _references(table, scores)]
+    sections = [_protocol(about, folder), _score_table(scores)]
+    sections += [_beside(table, other) for other in beside]
+    sections.append(_references(table, scores))
     for corpus in table.corpora:
         matrix = confusion_markdown(confusion_of(table, corpus), labels=table.labels)
         sections.append(f"{heading} {_title(corpus)}: what is taken for what\n\n{matrix}")
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def read_evaluation(folder: Path) -> tuple[dict[str, Any], PredictionsTable]:
+    """Return what `run.json` tells, and the predictions; raise `RunError` where there is no finished evaluation."""
+    if not (folder / RUN).exists() or not (folder / TABLE).exists():
+        raise RunError(f"{folder} holds no finished evaluation; give the folder that `emotone evaluate` printed")
+    about: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    return about, PredictionsTable.read(folder / TABLE)
+
+
+def _beside(table: PredictionsTable, folder: Path) -> str:
+    about, other = read_evaluation(folder)
+    if sorted(zip(table.utterance, table.fold, strict=True)) != sorted(zip(other.utterance, other.fold, strict=True)):
+        raise RunError(f"{folder} was not made on the same clips and folds; it can't be put beside")
+    title = f"{about['recipe']['name']}, on the same clips and folds (`results/{folder.name}`):"
+    return f"{title}\n\n{_score_table(scores_of(other))}"
 
 
 def _protocol(about: dict[str, Any], folder: Path) -> str:
@@ -47,8 +64,9 @@ def _protocol(about: dict[str, Any], folder: Path) -> str:
     repeats = f"{seeds} training{'s' * (seeds > 1)} per fold"
     lines = [
         f"Protocol `{protocol['name']}`, {protocol.get('folds', 1)} folds, {repeats}.",
-        "In every fold the same recipe was trained anew without the tested speakers, and judged through the same",
-        "engine as `emotone predict`. All scores are times 100, with 95 % bootstrap intervals clustered by speaker.",
+        "In every fold the system was trained anew without the tested speakers.",
+        about.get("how", "It was judged through the same engine as `emotone predict`."),
+        "All scores are times 100, with 95 % bootstrap intervals clustered by speaker.",
     ]
     leakage = about.get("leakage")
     if leakage is not None:
