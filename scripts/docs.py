@@ -273,8 +273,8 @@ def _speed() -> list[str]:
     cold, ratio, memory = check("cold", 0), check("throughput", 0), check("memory", 0)
     page = "docs/results/speed.md"
     return [
-        f"One 3 s clip takes {warm} ms once the model is loaded, and {cold:.1f} s from a cold prompt. A folder of clips",
-        f"goes through {ratio:.0f} times as fast as openSMILE's IS10 features of the same files. Two hours of speech need",
+        f"One 3 s clip takes {warm} ms once the model is loaded, {cold:.1f} s from a cold prompt. A folder of clips",
+        f"is done {ratio:.0f} times as fast as openSMILE's IS10 features of the same files. Two hours of speech need",
         f"{memory:.0f} MB of memory ([measured by `make bench`]({page})).",
     ]
 
