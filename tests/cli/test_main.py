@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 def test_version(emotone: Callable[..., Any]) -> None:
     result = emotone("--version")
     assert (result.status, result.out, result.err) == (0, "emotone 0.1.0\n", "")
+
+
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["emotone", "--version"])
+    with pytest.raises(SystemExit, match="^0$"):
+        runpy.run_module("emotone", run_name="__main__")
+    assert capsys.readouterr().out == "emotone 0.1.0\n"
 
 
 def test_help_lists_every_command_with_its_line(emotone: Callable[..., Any]) -> None:
