@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from emotone.config import signature, to_mapping
+from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
 from emotone.evaluation.folds import (
     FoldJob,
@@ -176,7 +177,10 @@ def evaluate_model(
         table.write(folder / TABLE)
     table = PredictionsTable.read(folder / TABLE)
     seen = set(bundle.manifest.training.corpora) & {utterance.corpus for utterance in utterances}
-    scores = tuple(scores_of(table, speaker_independent=not seen))
+    # A table of somebody's own may hold the very recordings of a corpus under another name: then nobody knows.
+    named = {utterance.corpus for utterance in utterances} | set(bundle.manifest.training.corpora)
+    independent = False if seen else True if named <= set(CORPORA.names) else None
+    scores = tuple(scores_of(table, speaker_independent=independent))
     about: dict[str, Any] = {
         "model": {"name": bundle.manifest.name, "version": bundle.manifest.version, "sha256": bundle.sha256}
     }
