@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -165,10 +165,10 @@ def evaluations() -> str:
     ]
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
         about, _ = read_evaluation(folder)
-        recipe = about["recipe"]["name"]
-        asked = f"emotone evaluate recipes/{recipe}.toml --corpus NAME=DIR... --protocol {about['protocol']['name']}"
-        again = about.get("again", asked)
-        lines += ["", f"## {recipe}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
+        system = _system(about)
+        asked = f"recipes/{system}.toml --protocol {about['protocol']['name']}" if "recipe" in about else system
+        again = about.get("again", f"emotone evaluate {asked} --corpus NAME=DIR...")
+        lines += ["", f"## {system}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
         lines += ["", f"Again, with the corpora that the table names: `{again}`"]
     return _page(lines)
 
@@ -286,7 +286,7 @@ def _uar_rows() -> Iterator[tuple[str, ...]]:
             if score.metric == "uar" and score.setting == "system":
                 classes = len(set(predictions.of_corpus(score.corpus).truth))
                 yield (
-                    about["recipe"]["name"],
+                    _system(about),
                     score.protocol,
                     score.corpus,
                     f"{classes}",
@@ -295,6 +295,11 @@ def _uar_rows() -> Iterator[tuple[str, ...]]:
                     f"{score.n}",
                     f"{score.speakers}",
                 )
+
+
+def _system(about: dict[str, Any]) -> str:
+    """Return the name of what was evaluated: a recipe trained anew in every fold, or a finished model."""
+    return str((about.get("recipe") or about["model"])["name"])
 
 
 def _interval(score: Score) -> str:

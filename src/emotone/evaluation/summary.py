@@ -13,6 +13,7 @@ from emotone.evaluation.references import SOURCE, references_for
 from emotone.evaluation.run import RUN, TABLE
 from emotone.evaluation.scores import FOLD_MEAN, Score, confusion_markdown, confusion_of, scores_of
 from emotone.evaluation.table import PredictionsTable
+from emotone.protocols import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +60,21 @@ def _beside(table: PredictionsTable, folder: Path) -> str:
 
 
 def _protocol(about: dict[str, Any], folder: Path) -> str:
-    protocol = about["protocol"]
-    seeds = about.get("seeds", 1)
-    repeats = f"{seeds} training{'s' * (seeds > 1)} per fold"
-    lines = [
-        f"Protocol `{protocol['name']}`, {protocol.get('folds', 1)} folds, {repeats}.",
-        "In every fold the system was trained anew without the tested speakers.",
+    division = about["protocol"]
+    if "model" in about:
+        known = ", ".join(division["trained_on"])
+        seen = (
+            f"**It was trained on {known}: what it scores there says nothing.**" if known else "It was given as it is."
+        )
+        lines = [f"The finished model {about['model']['name']} {about['model']['version']}. {seen}"]
+    else:
+        seeds = about.get("seeds", 1)
+        repeats = f"{seeds} training{'s' * (seeds > 1)} per fold"
+        lines = [
+            f"Protocol `{division['name']}`, {division.get('folds', 1)} folds, {repeats}.",
+            f"In every fold the system was trained anew{_without(division['name'])}.",
+        ]
+    lines += [
         about.get("how", "It was judged through the same engine as `emotone predict`."),
         "All scores are times 100, with 95 % bootstrap intervals clustered by speaker.",
     ]
@@ -74,6 +84,10 @@ def _protocol(about: dict[str, Any], folder: Path) -> str:
         lines.append(f"Shared by training and test parts: {', '.join(shared) if shared else 'nothing'}.")
     lines.append(f"Predictions: `results/{folder.name}`.")
     return "\n".join(lines)
+
+
+def _without(name: str) -> str:
+    return " without the tested speakers" if protocol(name).speaker_independent else ", **also on the tested speakers**"
 
 
 def _score_table(scores: list[Score]) -> str:
