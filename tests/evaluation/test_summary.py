@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.made_runs import Made
 
 from emotone.errors import RunError
 from emotone.evaluation.run import RUN
 from emotone.evaluation.summary import summary_markdown
-from tests.made_runs import Made
 
 if TYPE_CHECKING:
     from pathlib import Path
