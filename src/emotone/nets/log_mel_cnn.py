@@ -19,8 +19,7 @@ STRIDES = ((2, 2), (2, 2), (2, 1), (1, 2), (2, 1))  # (bands, time) of each conv
 class LogMelCnn:
     """Five convolutions, bands folded into channels, attentive statistics, a classifier.
 
-    Level is removed inside the net (`LevelNorm`), per window: streamed and offline windows are equal, and a
-    recording's loudness does not change its label.
+    Level is taken away inside the net (`LevelNorm`), per window, so that streamed and offline windows are equal.
 
     Attributes:
         channels: of the five convolutions.
