@@ -40,7 +40,7 @@ class LevelNorm(nn.Module):
     """Log power relative to the input's mean power: how loud a recording was made matters less.
 
     It still matters where the front end's offset hides what is faint: log-mel's 1e-10 lies 52 dB below the mean power
-    of speech at about -30 dBFS, so quieter recordings lose their faint parts to it.
+    of speech at about -36 dBFS, so quieter recordings lose their faint parts to it.
 
     With x in ln(power): y = clip(x - ln mean(exp(x)), floor, ceiling), then shifted and scaled to about [-2, 2].
     The floor hides digital silence and faint noise, which say more about the recorder than about the voice.
