@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from emotone.registry import Registry
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from emotone.types import Array
+
+
+DECIBEL = math.log(10) / 10  # one decibel of power, in natural logarithm
 
 
 class Augmentation(Protocol):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from emotone.augment.base import DECIBEL
+
 if TYPE_CHECKING:
     from emotone.types import Array
-
-DECIBEL = np.log(10) / 10  # one decibel of power, in natural logarithm
 
 
 @dataclass(frozen=True)

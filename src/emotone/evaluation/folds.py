@@ -130,9 +130,7 @@ def judge(
     for utterance in utterances:
         try:
             signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
-            engine = Engine(model)
-            engine.push(signal)
-            clip, _ = engine.finish()
+            clip, _ = Engine(model).finish(signal)
         except (AudioError, MissingExtraError) as error:
             problems.append(Problem(utterance.key, error.code, str(error)))
         else:

@@ -116,7 +116,7 @@ def evaluate_recipe(
         jobs += [
             FoldJob(
                 recipe=replace(recipe, seed=seed),
-                utterances=tuple(usable),
+                utterances=usable,
                 fold=fold,
                 labels=labels,
                 protocol=division.name,
@@ -191,7 +191,7 @@ def evaluate_model(
 
 def _usable(
     recipe: Recipe, utterances: Sequence[Utterance], *, workers: int, progress: Callable[[Report], None] | None
-) -> tuple[list[Utterance], list[Problem]]:
+) -> tuple[tuple[Utterance, ...], list[Problem]]:
     """Return the utterances whose features can be computed, which the store keeps for the workers, and the others."""
     done = 0
 
@@ -203,11 +203,7 @@ def _usable(
 
     store = FeatureStore(recipe.feature_name, recipe.feature)
     extracted = store.extract(utterances, workers=workers, progress=count)
-    usable = [utterance for utterance in utterances if utterance.key in extracted.features]
-    if not usable:
-        first = extracted.problems[0].message if extracted.problems else "no utterance was given"
-        raise RunError(f"no recording can be used; the first: {first}")
-    return usable, list(extracted.problems)
+    return extracted.usable(utterances), list(extracted.problems)
 
 
 def _run_jobs(jobs: list[FoldJob], *, workers: int, progress: Callable[[Report], None] | None) -> list[Problem]:

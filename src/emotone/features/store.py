@@ -18,7 +18,7 @@ import numpy as np
 
 from emotone.audio.read import read
 from emotone.config import signature
-from emotone.errors import AudioError, MissingExtraError, MissingFileError
+from emotone.errors import AudioError, MissingExtraError, MissingFileError, RunError
 from emotone.files import atomic_write, cache_dir, sha256_file
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ class Extracted:
 
     features: dict[str, Array]
     problems: tuple[Problem, ...]
+
+    def usable(self, utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
+        """Return the utterances whose features are there; raise `RunError` where there is none."""
+        found = tuple(utterance for utterance in utterances if utterance.key in self.features)
+        if not found:
+            first = self.problems[0].message if self.problems else "no utterance was given"
+            raise RunError(f"no recording can be used; the first: {first}")
+        return found
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from emotone.audio.activity import ActivityDetector
 from emotone.errors import TooShortError
+from emotone.features.windows import window_starts
 from emotone.inference.frames import FrameStream
 from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
 
@@ -110,13 +111,8 @@ class Engine:
             )
         self._take(rows, self._detector.finish(rest))
         self._take(self._frames.finish(), np.zeros(0, np.bool_))
-        total = self._frames.rows
-        starts = list(range(self._next, total - self._window + 1, self._hop))
-        last = (starts[-1] if starts else self._next - self._hop) + self._window
-        if total < self._window:
-            starts = [0]
-        elif last < total:
-            starts.append(total - self._window)
+        every = window_starts(self._frames.rows, window=self._window, hop=self._hop)
+        starts = every[len(self._starts) :].tolist()  # those judged so far are the first of them
         for first in range(0, len(starts), self._batch):
             self._judge(starts[first : first + self._batch])
         return self._collect()

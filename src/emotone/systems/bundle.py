@@ -58,12 +58,12 @@ class Bundle:
     @property
     def window_frames(self) -> int:
         """Rows of features that make a whole window."""
-        return self.feature.frames(round(self.manifest.windows.seconds * self.feature.rate))
+        return self.manifest.windows.frames(self.feature)[0]
 
     @property
     def hop_frames(self) -> int:
         """Rows between the starts of windows."""
-        return max(1, round(self.manifest.windows.hop / self.feature.hop_seconds))
+        return self.manifest.windows.frames(self.feature)[1]
 
     @cached_property
     def _session(self) -> Any:

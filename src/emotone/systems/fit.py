@@ -93,12 +93,13 @@ def fit(
         )
     front_end = recipe.feature
     name = fit_signature(recipe, utterances, features, fold, labels=labels)
+    window, hop = recipe.windows.frames(front_end)
     task = Task(
         train=training,
         development=examples(fold.dev if keeps_best else ()),
         hop_seconds=front_end.hop_seconds,
-        window=front_end.frames(round(recipe.windows.seconds * front_end.rate)),
-        hop=max(1, round(recipe.windows.hop / front_end.hop_seconds)),
+        window=window,
+        hop=hop,
         signature=name,
         seed=recipe.seed,
     )

@@ -42,6 +42,11 @@ class Windows:
     seconds: Seconds
     hop: Seconds
 
+    def frames(self, feature: Feature) -> tuple[int, int]:
+        """Return rows of features in a whole window, and between the starts of two."""
+        window = feature.frames(round(self.seconds * feature.rate))
+        return window, max(1, round(self.hop / feature.hop_seconds))
+
 
 @dataclass(frozen=True)
 class Calibration:

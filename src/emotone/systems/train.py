@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emotone.errors import RunError
 from emotone.features.store import FeatureStore, Problem
 from emotone.protocols.base import dev_speakers
 from emotone.systems.fit import CHECKPOINT, fit, fit_signature
@@ -66,10 +65,7 @@ def prepare(
     """
     store = FeatureStore(recipe.feature_name, recipe.feature)
     extracted = store.extract(utterances, workers=workers, progress=progress)
-    usable = tuple(utterance for utterance in utterances if utterance.key in extracted.features)
-    if not usable:
-        first = extracted.problems[0].message if extracted.problems else "no utterance was given"
-        raise RunError(f"no recording can be used; the first: {first}")
+    usable = extracted.usable(utterances)
     held: set[str] = set()
     if recipe.training.patience > 0:
         held = dev_speakers(usable, everything=usable, index=0, seed=recipe.seed)
