@@ -19,7 +19,7 @@ from emotone.audio.activity import WEIGHTS
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.errors import AudioError, EmotoneError
-from emotone.evaluation.scores import Score, scores_of
+from emotone.evaluation.scores import scores_of
 from emotone.evaluation.summary import read_evaluation, summary_markdown
 from emotone.nets.base import NETS, parameters, receptive_field
 from emotone.systems import shipped
@@ -290,7 +290,7 @@ def _uar_rows() -> Iterator[tuple[str, ...]]:
                     score.protocol,
                     score.corpus,
                     f"{classes}",
-                    _interval(score),
+                    score.text,
                     f"{100 / classes:.1f}",
                     f"{score.n}",
                     f"{score.speakers}",
@@ -300,11 +300,6 @@ def _uar_rows() -> Iterator[tuple[str, ...]]:
 def _system(about: dict[str, Any]) -> str:
     """Return the name of what was evaluated: a recipe trained anew in every fold, or a finished model."""
     return str((about.get("recipe") or about["model"])["name"])
-
-
-def _interval(score: Score) -> str:
-    ends = "" if score.low is None or score.high is None else f" [{100 * score.low:.1f}, {100 * score.high:.1f}]"
-    return f"{100 * score.value:.1f}{ends}"
 
 
 PAGES: dict[str, Callable[[], str]] = {

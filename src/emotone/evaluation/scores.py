@@ -69,6 +69,14 @@ class Score:
     setting: Setting = "system"
     note: str = ""
 
+    @property
+    def text(self) -> str:
+        """The value times 100, with its interval where there is one: "79.8 [74.6, 83.8]"."""
+        value = f"{100 * self.value:.1f}"
+        if self.low is None or self.high is None:
+            return value
+        return f"{value} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the row that `emotone evaluate --json` and `emotone reproduce --json` share; nothing is published."""
         return {
@@ -176,7 +184,7 @@ def scores_markdown(scores: Sequence[Score]) -> str:
             score.corpus,
             score.setting,
             TITLES.get(score.metric, score.metric),
-            _cell(score),
+            score.text,
             score.n,
             score.speakers or "not known",
             score.protocol,
@@ -285,10 +293,3 @@ def _fold_mean(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     # A fold of which nobody was drawn has no UAR and weighs nothing.
     total: NDArray[np.float64] = (np.nan_to_num(recalls) * weights).sum(axis=-1)
     return np.asarray(total / weights.sum(axis=-1))
-
-
-def _cell(score: Score) -> str:
-    value = f"{100 * score.value:.1f}"
-    if score.low is None or score.high is None:
-        return value
-    return f"{value} [{100 * score.low:.1f}, {100 * score.high:.1f}]"

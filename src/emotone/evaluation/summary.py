@@ -131,12 +131,7 @@ def _references(table: PredictionsTable, scores: list[Score]) -> str:
 
 
 def _cell(score: Score | None) -> str:
-    if score is None:
-        return "-"
-    interval = (
-        f" [{100 * score.low:.1f}, {100 * score.high:.1f}]" if score.low is not None and score.high is not None else ""
-    )
-    return f"{100 * score.value:.1f}{interval}"
+    return "-" if score is None else score.text
 
 
 def _title(corpus: str) -> str:
