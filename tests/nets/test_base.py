@@ -10,7 +10,7 @@ from emotone.errors import MissingExtraError, UnknownNameError
 from emotone.nets.base import NETS, Layer, modules, parameters, receptive_field
 
 
-def layer(kernel: int, stride: int = 1, count: int = 0) -> Layer:
+def layer(kernel: int, stride: float = 1, count: int = 0) -> Layer:
     return Layer("any", "any", "any", count, kernel, stride)
 
 
@@ -22,6 +22,9 @@ def layer(kernel: int, stride: int = 1, count: int = 0) -> Layer:
         ((layer(3), layer(3)), 5),
         ((layer(3, 2), layer(3)), 7),
         ((layer(5, 2), layer(3, 2), layer(3)), 17),
+        ((layer(1, 1 / 64), layer(65)), 2),
+        ((layer(1, 1 / 17), layer(18, 17), layer(2)), 3),
+        ((layer(1, 1 / 64), layer(66)), 3),
     ],
 )
 def test_receptive_fields_counted_by_hand(layers: tuple[Layer, ...], field: int) -> None:
@@ -32,7 +35,7 @@ def test_receptive_field_agrees_with_asking_which_inputs_are_seen() -> None:
     layers = (layer(5, 2), layer(3, 1), layer(4, 3), layer(2))
     seen = {0}
     for each in reversed(layers):
-        seen = {step * each.stride + offset for step in seen for offset in range(each.kernel)}
+        seen = {step * int(each.stride) + offset for step in seen for offset in range(each.kernel)}
     assert receptive_field(layers) == max(seen) + 1
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from emotone.errors import missing_extra
@@ -24,7 +26,7 @@ class Layer:
         output: shape as text, with T for the frames of the input, e.g. "24 x 32 x T/2".
         parameters: trainable parameters.
         kernel: input steps in time that one output step sees.
-        stride: input steps in time between two output steps.
+        stride: input steps in time between two output steps; 1/n where one input step becomes n.
 
     """
 
@@ -33,20 +35,21 @@ class Layer:
     output: str
     parameters: int
     kernel: int = 1
-    stride: int = 1
+    stride: float = 1
 
 
 def receptive_field(layers: tuple[Layer, ...]) -> int:
     """Return how many input frames one step of the last layer sees, before pooling over time.
 
     Key idea: each layer widens the view by (kernel - 1) steps of its own input, and one such step is as many
-    input frames as the strides below it multiply to: r = 1 + sum_i (k_i - 1) prod_{j<i} s_j.
+    input frames as the strides below it multiply to: r = 1 + sum_i (k_i - 1) prod_{j<i} s_j, rounded up where
+    a step is a part of a frame.
     """
-    field, step = 1, 1
+    field, step = Fraction(1), Fraction(1)
     for layer in layers:
         field += (layer.kernel - 1) * step
-        step *= layer.stride
-    return field
+        step *= Fraction(layer.stride).limit_denominator(1_000_000)
+    return math.ceil(field)
 
 
 class NetSpec(Protocol):
