@@ -1,0 +1,89 @@
+"""The signal itself, for nets that learn from raw samples; and the windows that the anger paper judges.
+
+Why a row is one sample. Windows lie on the grid of rows, and what is left over after the last row is not heard. Rows
+of n samples would put windows on every n-th sample only (0.6 s at 22,050 Hz is 13,230 samples, which no power of two
+above 2 divides) and lose up to n - 1 samples at the end; with a row per sample every window of the recipe starts and
+ends where it says at any rate, a recording's last window ends with its last sample, and pieces of any size are the
+whole, bit for bit. It costs nothing: rows [time, 1] are the samples, and the net reads them as one signal. What a net
+needs of a whole window, its level above all, it computes inside itself, where the exported net has it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from emotone.errors import ConfigError
+from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from emotone.types import Array, Seconds
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Samples as they are, one row each.
+
+    Attributes:
+        rate: hertz; recordings of other rates are resampled before.
+
+    Raises:
+        ConfigError: a rate below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> Waveform().compute(np.zeros(16000, np.float32)).shape
+        (16000, 1)
+
+    """
+
+    version: ClassVar[int] = 1
+    window: ClassVar[int] = 1
+    hop: ClassVar[int] = 1
+    dimension: ClassVar[int] = 1
+
+    rate: Hertz = 16000
+
+    def __post_init__(self) -> None:
+        if self.rate < 1:
+            raise ConfigError(f"waveform needs a rate of at least 1 Hz; given {self.rate}")
+
+    @property
+    def hop_seconds(self) -> Seconds:
+        """Seconds between samples."""
+        return 1 / self.rate
+
+    def frames(self, samples: int) -> int:
+        """Return the number of rows: the samples, but at least one."""
+        return max(1, samples)
+
+    def compute(self, signal: Array) -> Array:
+        """Return a copy [time, 1] of a signal [time]; nothing is one sample of silence."""
+        rows = np.zeros((self.frames(len(signal)), 1), np.float32)
+        rows[: len(signal), 0] = signal
+        return rows
+
+
+def segment_starts(samples: int, *, window: int, hop: int, least: int) -> NDArray[np.int64]:
+    """Return the first sample of each segment that holds `least` samples of a recording at least.
+
+    Segments lie at 0, hop, 2 hop ...; the last ones may end before they are full, and are padded with zeros. A
+    recording shorter than `least` has none: it is not judged. This is the grid of the anger paper's test (1.2 s
+    every 0.6 s with 1 s of sound at least). Prediction uses `emotone.features.windows`, whose last window is full and
+    ends with the recording.
+
+    Example:
+        >>> segment_starts(48000, window=19200, hop=9600, least=16000).tolist()
+        [0, 9600, 19200, 28800]
+
+    """
+    if not (hop > 0 and 0 < least <= window):
+        raise ValueError(f"0 < hop and 0 < least <= window are needed; given {hop=}, {least=}, {window=}")
+    return np.arange(0, max(0, samples - least + 1), hop, dtype=np.int64)
+
+
+FEATURE = Waveform
