@@ -15,6 +15,8 @@ from emotone.corpora.labels import (
     label_set,
     label_set_for,
 )
+from emotone.corpora.words import WORDS
+from emotone.corpora.words import meant as meant_by
 from emotone.errors import UnknownNameError
 from emotone.types import Utterance
 
@@ -36,9 +38,49 @@ def test_an_unknown_label_gets_the_nearest_and_all(given: str, meant: str) -> No
         canonical(given)
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("Wut", "anger"),
+        ("Ärger", "anger"),
+        ("Langeweile", "boredom"),
+        ("rabbia", "anger"),
+        ("paura", "fear"),
+        ("zaskoczenie", "surprise"),
+        ("złość", "anger"),
+        ("colère", "anger"),
+        ("COLERE", "anger"),
+        ("miedo", "fear"),
+        ("gaoxing", "happiness"),
+        ("生气", "anger"),
+        ("khashm", "anger"),
+        ("ghussa", "anger"),
+        ("exc", "excitement"),
+        ("xxx", "unknown"),
+    ],
+)
+def test_words_of_other_languages_are_suggested_but_never_mapped(given: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError, match=rf"unknown label '{given}'; did you mean '{meant}'\? Allowed: anger, b"):
+        canonical(given)
+
+
+def test_a_word_means_one_emotion() -> None:
+    for emotion in (*EMOTIONS, "unknown"):
+        assert meant_by(emotion) in (None, emotion)
+    words = [word for emotions in WORDS.values() for listed in emotions.values() for word in listed.split()]
+    meanings: dict[str, set[str]] = {}
+    for emotions in WORDS.values():
+        assert set(emotions) <= {*EMOTIONS, "unknown"}
+        for emotion, listed in emotions.items():
+            for word in listed.split():
+                meanings.setdefault(word, set()).add(emotion)
+    assert {word: found for word, found in meanings.items() if len(found) > 1} == {}
+    assert not set(words) & set(EMOTIONS)
+
+
 def test_a_label_near_nothing_gets_no_suggestion() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown label 'xxx'\. Allowed: anger"):
-        canonical("xxx")
+    with pytest.raises(UnknownNameError, match=r"unknown label 'qqq'\. Allowed: anger"):
+        canonical("qqq")
 
 
 @pytest.mark.parametrize("name", LABEL_SETS)

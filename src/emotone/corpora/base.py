@@ -121,6 +121,8 @@ class Corpus:
         known_duplicates: ids of clips that are byte-identical in the published corpus itself.
         annotations: how its label files are read; None where names tell everything.
         published_speakers: their number, where it is known but their ids are not.
+        minutes: of sound in the complete corpus, published or measured; None where that is not known.
+        verified: whether a complete copy was read; otherwise only trees made after descriptions of its layout.
 
     """
 
@@ -140,6 +142,8 @@ class Corpus:
     known_duplicates: tuple[tuple[str, ...], ...] = ()
     annotations: Annotations | None = None
     published_speakers: int | None = None
+    minutes: float | None = None
+    verified: bool = False
 
     @property
     def known_counts(self) -> dict[str, int]:
@@ -173,5 +177,22 @@ class Corpus:
         return self.parser(relative)
 
 
-HELPERS = frozenset({"base", "labels", "scan", "table", "resolve", "check", "measure", "annotate", "selections"})
+HELPERS = frozenset(
+    {
+        "annotate",
+        "base",
+        "check",
+        "database",
+        "database_write",
+        "findings",
+        "labels",
+        "measure",
+        "resolve",
+        "scan",
+        "selections",
+        "shared",
+        "table",
+        "words",
+    }
+)
 CORPORA: Registry[Corpus] = Registry("corpus", "emotone.corpora", "CORPUS", HELPERS)

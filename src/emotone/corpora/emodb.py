@@ -88,4 +88,6 @@ CORPUS = Corpus(
         "14a07Ta.wav",
     ),
     parser=parse,
+    minutes=24.8,  # measured
+    verified=True,
 )

@@ -88,4 +88,6 @@ CORPUS = Corpus(
         "m2/tri-m2-d1.wav",
     ),
     parser=parse,
+    minutes=30.6,  # measured
+    verified=True,
 )

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from emotone.corpora.words import meant
 from emotone.errors import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
@@ -36,20 +37,6 @@ EMOTIONS = (
 UNKNOWN = "unknown"
 """Stands where an emotion should: raters disagreed, or nobody said. No task has it as a label, or takes such a clip."""
 
-# What people write instead. A suggestion only: whether "panic" is fear is for the owner of the labels to say.
-_MEANT = {
-    "afraid": "fear",
-    "anxiety": "fear",
-    "elation": "happiness",
-    "happy": "happiness",
-    "joy": "happiness",
-    "mad": "anger",
-    "panic": "fear",
-    "rage": "anger",
-    "sad": "sadness",
-    "scared": "fear",
-}
-
 
 def canonical(label: str) -> str:
     """Return the canonical emotion (or "unknown") that `label` names, without regard to case and surrounding space.
@@ -65,9 +52,10 @@ def canonical(label: str) -> str:
     name = label.strip().casefold()
     if name in EMOTIONS or name == UNKNOWN:
         return name
-    if name in _MEANT:
+    suggested = meant(name)
+    if suggested is not None:
         allowed = ", ".join(sorted(EMOTIONS))
-        raise UnknownNameError(f"unknown label '{label}'; did you mean '{_MEANT[name]}'? Allowed: {allowed}")
+        raise UnknownNameError(f"unknown label '{label}'; did you mean '{suggested}'? Allowed: {allowed}, {UNKNOWN}")
     raise unknown_name("label", label, EMOTIONS)
 
 
@@ -102,6 +90,8 @@ LABEL_SETS: Mapping[str, LabelSet] = {
         _label_set("emodb", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
         _label_set("ravdess", "anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
         _label_set("nemo", "anger", "fear", "happiness", "neutral", "sadness", "surprise"),
+        # Whatever a corpus has, as it is; "other" is no answer that one could learn.
+        _label_set("every", *(emotion for emotion in EMOTIONS if emotion != "other")),
         # The emotions that nearly every acted corpus has; neutral is left out.
         _label_set("six", "anger", "disgust", "fear", "happiness", "sadness", "surprise"),
         # The four classes of most published work on IEMOCAP: 5,531 of its 10,039 turns.

@@ -98,4 +98,6 @@ CORPUS = Corpus(
     ),
     parser=parse,
     known_duplicates=(("03-01-03-01-02-01-07", "03-01-03-01-02-02-07"),),
+    minutes=88.8,  # measured
+    verified=True,
 )

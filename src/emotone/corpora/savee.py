@@ -76,4 +76,6 @@ CORPUS = Corpus(
         "KL_su05.wav",
     ),
     parser=parse,
+    minutes=30.7,  # measured
+    verified=True,
 )

@@ -67,4 +67,5 @@ CORPUS = Corpus(
         "F21S31.wav",
     ),
     parser=parse,
+    minutes=205.0,  # published: 3 hours and 25 minutes
 )
