@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from emotone.cli.corpora import FILES_SHOWN, command
+from emotone.cli.corpora import FILES_SHOWN, SPEAKERS_SHOWN, command
 from emotone.corpora.base import CORPORA
 from emotone.errors import CorpusError, EmotoneError, UnknownNameError
 
@@ -64,6 +64,17 @@ def test_show_for_people_and_scripts() -> None:
     assert (shown["clips"], len(shown["speakers"]), shown["weights_shippable"]) == (1440, 24, True)
 
 
+def test_selections_are_listed_and_shown() -> None:
+    description = "turns in four classes on which at least two raters agree"
+    assert f"selection iemocap-two-raters of iemocap: {description}" in run("list").stdout
+    shown = " ".join(run("show", "iemocap").stdout.split())
+    for text in ("selection iemocap-two-raters", "happiness 2496", "Lakomkin", "no copy was read"):
+        assert text in shown
+    (selection,) = json.loads(run("show", "iemocap", "--json").stdout)["selections"]
+    assert set(selection) == {"name", "description", "published", "citation", "note"}
+    assert json.loads(run("show", "emodb", "--json").stdout)["selections"] == []
+
+
 def test_show_an_unknown_corpus() -> None:
     error = failure("show", "ravdes")
     assert isinstance(error, UnknownNameError)
@@ -95,6 +106,13 @@ def test_check_a_table(copy: Path, name: str) -> None:
     assert result.exit_code == 0
     assert result.stdout.endswith("nothing is wrong\n")
     assert "median 0.50 s" in result.stdout
+
+
+def test_clips_per_speaker_are_a_range_where_there_are_many(copy: Path) -> None:
+    rows = "".join(f"wav/03a01Fa.wav,{number}e-3,anger,s{number}\n" for number in range(SPEAKERS_SHOWN + 1))
+    (copy / "t.csv").write_text(f"file,start,label,speaker\n{rows}", "utf-8")
+    assert "clips per speaker: 1 to 1\n" in run("check", "calls", copy / "t.csv").stdout
+    assert "clips per speaker: 03 1\n0.0 of 24.8 min in all" in run("check", "emodb", copy).stdout
 
 
 def test_many_findings_of_one_kind_are_cut_short_for_people_only(copy: Path) -> None:
@@ -157,6 +175,28 @@ def test_write_a_table_from_a_table_with_a_bad_row(copy: Path) -> None:
     assert "left out: " in result.stderr
     written = json.loads(result.stdout)
     assert (written["rows"], len(written["problems"])) == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
+def test_write_a_database_and_check_it(copy: Path) -> None:
+    (copy / "t.csv").write_text("file,label\nwav/03a01Fa.wav,anger\n", "utf-8")
+    (copy / "wav/03a01Fa.wav").rename(copy / "wav/x.wav")
+    (copy / "t.csv").write_text("file,label\nwav/x.wav,anger\n", "utf-8")
+    result = run("table", "auto", copy / "t.csv", "--out", copy, "--format", "audformat", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"corpus": "table", "file": str(copy), "rows": 1, "problems": []}
+    result = run("check", "auto", copy)
+    assert result.exit_code == 0
+    assert "holds audformat" in result.stderr
+    assert "anger" in result.stdout
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
+def test_a_database_in_the_folder_of_a_known_corpus_does_not_hide_it(copy: Path) -> None:
+    assert run("table", "auto", copy, "--out", copy, "--format", "audformat").exit_code == 0
+    result = run("check", "auto", copy)
+    assert "holds emodb" in result.stderr
+    assert "of 127 clips are missing" in result.stdout
 
 
 def test_a_table_must_be_called_one(copy: Path) -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from emotone.corpora import base
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.check import recognise
+from emotone.corpora.database import read_database
+from emotone.corpora.database_write import write_database
 from emotone.corpora.labels import EMOTIONS, UNKNOWN
 from emotone.corpora.scan import scan
 from emotone.corpora.table import COLUMNS, read_table, write_table
@@ -142,6 +144,16 @@ def test_it_is_read_back_from_a_table(corpus: Corpus, tmp_path: Path) -> None:
     assert again.utterances == found.utterances
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
+def test_it_is_read_back_from_a_database(corpus: Corpus, tmp_path: Path) -> None:
+    found = scan(corpus, download(tmp_path, corpus))
+    write_database(found, tmp_path, corpus=corpus)
+    again = read_database(tmp_path, name=corpus.name)
+    assert again.problems == ()
+    assert again.utterances == found.utterances
+    assert recognise(tmp_path) is corpus
+
+
 def test_known_duplicates_are_ids_of_the_corpus(corpus: Corpus) -> None:
     for ids in corpus.known_duplicates:
         assert len(ids) > 1
@@ -190,7 +202,9 @@ def test_any_label_file_is_read_line_by_line_and_never_fails(text: str) -> None:
 def test_the_real_corpus_is_complete(corpus: Corpus, shared: Path) -> None:
     folder = shared / "corpora" / corpus.name
     if not folder.is_dir():
+        assert not corpus.verified, "it says that a copy was read"
         pytest.skip(f"no copy of {corpus.name} in {folder.parent}")
+    assert corpus.verified
     found = scan(corpus, folder)
     assert corpus.clips in (None, len(found.utterances))
     counts = Counter(utterance.label for utterance in found.utterances)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.check import Checkup, Finding, check, recognise
+from emotone.corpora.check import Checkup, check, recognise
 from emotone.corpora.scan import scan
 from emotone.corpora.table import read_table
 from emotone.errors import CorpusError
@@ -17,11 +17,14 @@ from emotone.errors import CorpusError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from emotone.corpora.findings import Finding
     from tests.corpora.conftest import Write
 
 RATE = 16000
 # Emo-DB cut down to three clips, so that a complete copy is quickly made.
-SMALL = dataclasses.replace(CORPORA.get("emodb"), counts={"anger": 1, "happiness": 2}, speakers=("03", "08"))
+SMALL = dataclasses.replace(
+    CORPORA.get("emodb"), counts={"anger": 1, "happiness": 2}, speakers=("03", "08"), minutes=None
+)
 CLIPS = ("wav/03a01Fa.wav", "wav/03a02Wb.wav", "wav/08a01Fd.wav")
 
 
@@ -47,6 +50,7 @@ def test_a_complete_copy(complete: Path) -> None:
     assert found.ok
     assert found.findings == ()
     assert (found.clips, found.speakers, found.expected_speakers) == (3, 2, 2)
+    assert found.clips_of == {"03": 2, "08": 1}
     assert found.counts == found.expected == {"anger": 1, "happiness": 2}
     assert found.seconds == {"total": 1.5, "median": 0.5, "shortest": 0.5, "longest": 0.5}
     assert found.rates == {RATE: 3}
@@ -141,6 +145,52 @@ def test_a_corpus_that_was_unpacked_twice(complete: Path) -> None:
     assert len(found.files) == 3
 
 
+@pytest.mark.parametrize(
+    ("minutes", "kinds"), [(1.5 / 60, []), (1.57 / 60, []), (1.6 / 60, ["minutes"]), (1, ["minutes"])]
+)
+def test_the_length_of_all_recordings(complete: Path, minutes: float, kinds: list[str]) -> None:
+    corpus = dataclasses.replace(SMALL, minutes=minutes)
+    found = check(scan(corpus, complete), corpus=corpus)
+    assert found.expected_minutes == minutes
+    assert [item.kind for item in found.findings] == kinds
+
+
+def test_the_length_of_a_copy_that_is_not_whole_is_not_compared(complete: Path) -> None:
+    corpus = dataclasses.replace(SMALL, minutes=1)
+    (complete / CLIPS[1]).write_bytes(b"")
+    assert [item.kind for item in check(scan(corpus, complete), corpus=corpus).findings] == ["unreadable"]
+    (complete / CLIPS[1]).unlink()
+    assert [item.kind for item in check(scan(corpus, complete), corpus=corpus).findings] == ["missing"]
+
+
+def test_one_stretch_under_two_ids(complete: Path) -> None:
+    rows = f"file,start,end,id,label\n{CLIPS[0]},,,1,anger\n{CLIPS[0]},,,2,anger\n{CLIPS[1]},0,0.2,3,fear\n"
+    (complete / "t.csv").write_text(f"{rows}{CLIPS[1]},0,0.2,4,anger\n", "utf-8")
+    found = check(read_table(complete / "t.csv", name="calls"))
+    assert not found.ok
+    assert [(item.kind, item.message) for item in found.findings] == [
+        ("twice", "the same part of one recording under 2 ids: 1, 2"),
+        ("twice", "the same part of one recording under 2 ids: 3, 4; their labels differ: anger, fear"),
+    ]
+
+
+def test_stretches_that_share_sound_are_a_note(complete: Path) -> None:
+    rows = ["file,start,end,id,label"]
+    for name, times in (
+        (CLIPS[0], ("0,0.2,1", "0.2,0.4,2", "0.4,,3")),  # side by side
+        (CLIPS[1], (",,4", "0.1,0.2,5", "0.3,0.4,6")),  # in the whole recording
+        (CLIPS[2], ("0,0.3,7", "0.2,,8")),
+    ):
+        rows += [f"{name},{part},fear" for part in times]
+    (complete / "t.csv").write_text("\n".join(rows), "utf-8")
+    found = check(read_table(complete / "t.csv", name="calls"))
+    assert found.ok
+    assert [(item.kind, item.message) for item in found.findings] == [
+        ("overlap", "two utterances share sound: 4 (fear) and 5 (fear); 1 more in this recording"),
+        ("overlap", "two utterances share sound: 7 (fear) and 8 (fear)"),
+    ]
+
+
 def test_other_recordings_are_a_note(complete: Path, write: Write) -> None:
     write("wav/other.wav")
     write("more.wav")
@@ -219,7 +269,7 @@ def test_the_corpus_of_a_folder(complete: Path) -> None:
     ("names", "said"),
     [
         ((), "holds no recordings"),
-        (("a.wav",), r"holds none of the known corpora \(afew, crema-d, .*urdu\)$"),
+        (("a.wav",), r"holds none of the known corpora \(afew, crema-d, .*urdu\); any other is given as a table$"),
         (
             ("03a01Fa.wav", *(f"{number}.wav" for number in range(12))),
             r"none of the known corpora .*; the nearest is emodb with 1 of 13 files",
@@ -231,6 +281,14 @@ def test_a_folder_of_no_known_corpus(tmp_path: Path, names: tuple[str, ...], sai
         (tmp_path / name).touch()
     with pytest.raises(CorpusError, match=said):
         recognise(tmp_path)
+
+
+def test_a_folder_of_several_corpora(complete: Path, write: Write) -> None:
+    write("savee/DC/a01.wav")
+    with pytest.raises(
+        CorpusError, match=r"several corpora: emodb \(3 files, e\.g\. wav/.*\), savee \(1 files, e\.g\. savee/D"
+    ):
+        recognise(complete)
 
 
 @pytest.mark.shared

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emotone.corpora.base import CORPORA
 from emotone.corpora.labels import label_set
-from emotone.corpora.selections import SELECTIONS, select
+from emotone.corpora.selections import SELECTIONS, select, selections_of
 from emotone.errors import UnknownNameError, UsageError
 from emotone.types import Utterance
 
@@ -51,7 +51,7 @@ def test_taken(said: str, label: str) -> None:
     ],
 )
 def test_left_out_and_why(said: str, why: str) -> None:
-    assert select([turn(said)], NAME) == ([], {why: 1})
+    assert select([turn(said)], NAME) == ((), {why: 1})
 
 
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=lambda item: item.name)
@@ -62,6 +62,9 @@ def test_a_selection_says_where_it_is_from(selection: object) -> None:
     assert sum(known.published.values()) == 6416
     assert list(known.published) == list(label_set("four").labels)
     assert len(known.note) > 100
+    assert "\n" not in known.description
+    assert selections_of(known.corpus) == (known,)
+    assert selections_of("emodb") == ()
 
 
 EMOTIONS = st.lists(

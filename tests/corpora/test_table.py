@@ -82,6 +82,11 @@ def test_a_decimal_comma_where_commas_do_not_separate(folder: Path) -> None:
     assert (found.utterances[0].start, found.utterances[0].end) == (0.25, 1.5)
 
 
+def test_an_empty_label_is_the_unknown_emotion(folder: Path) -> None:
+    (found,) = read(folder, "file,label,speaker\na.wav,,s\n").utterances
+    assert (found.label, found.extras) == ("unknown", {"original_label": "unknown"})
+
+
 def test_a_whole_path_is_taken_as_it_is(folder: Path) -> None:
     found = read(folder, f"file,label\n{folder / 'sub/c.wav'},anger\n", name="sub/t.csv")
     assert found.utterances[0].path == folder / "sub/c.wav"
@@ -91,7 +96,6 @@ def test_a_whole_path_is_taken_as_it_is(folder: Path) -> None:
     ("row", "said"),
     [
         ("a.wav,0,1,s,angy,", "unknown label 'angy'; did you mean 'anger'? Allowed: anger, boredom, "),
-        ("a.wav,0,1,s,,", "no label is given"),
         (",0,1,s,anger,", "no file is given"),
         ("a.wav", "no label is given"),
         ("gone.wav,0,1,s,anger,", "no such file: "),
@@ -104,7 +108,7 @@ def test_a_whole_path_is_taken_as_it_is(folder: Path) -> None:
         ("a.wav,0,nan,s,anger,", "the end 'nan' is not a number of seconds"),
         ("a.wav,0,inf,s,anger,", "the end 'inf' is not a number of seconds"),
         ("a.wav,-1,2,s,anger,", "the start '-1' is not a number of seconds, 0 or more"),
-        ('a.wav,"0,5",2,s,anger,', "the start '0,5' is not a number of seconds"),
+        ('a.wav,"0,5",2,s,anger,', "the start '0,5' is not a number of seconds, 0 or more; with commas between"),
         ("b.wav,0,1,s,anger,first", "the id 'first' is already that of line 2; ids must differ"),
         ("a.wav,0,1,s,anger,x,y", "7 fields, but the header has 6"),
     ],

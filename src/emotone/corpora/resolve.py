@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
+from emotone.corpora.database import HEADER, is_database, read_database
 from emotone.corpora.scan import Scan, scan
+from emotone.corpora.shared import shared_recordings
 from emotone.corpora.table import TABLE_SUFFIXES, read_table
 from emotone.errors import CorpusError, UsageError, unknown_name
 
@@ -23,8 +25,9 @@ def resolve(options: Sequence[str] = (), *, environment: Mapping[str, str] | Non
     """Return the corpora that the options name, in their order; without options, those in `$EMOTONE_CORPORA`.
 
     Args:
-        options: `emodb=DIR` for a folder of a known corpus, `ANYNAME=FILE.csv` (or .tsv) for a table, or `emodb`
-            alone for the folder of that name in `$EMOTONE_CORPORA`.
+        options: `emodb=DIR` for a folder of a known corpus, `ANYNAME=FILE.csv` (or .tsv) for a table, `ANYNAME=DIR`
+            for a folder with an audformat database, or `emodb` alone for the folder of that name in
+            `$EMOTONE_CORPORA`.
         environment: instead of the process's own.
 
     Returns:
@@ -32,7 +35,8 @@ def resolve(options: Sequence[str] = (), *, environment: Mapping[str, str] | Non
 
     Raises:
         UsageError: an option of another form, an unknown corpus (with the nearest name), or a name given twice.
-        CorpusError: a folder or table that is not there, or that holds nothing of the corpus.
+        CorpusError: a folder or table that is not there, or that holds nothing of the corpus; or two of them that hold
+            the same recordings.
 
     Example:
         >>> resolve(["emodb=~/corpora/emodb", "calls=calls.csv"])  # doctest: +SKIP
@@ -44,6 +48,12 @@ def resolve(options: Sequence[str] = (), *, environment: Mapping[str, str] | Non
         if name in scans:
             raise UsageError(f"the corpus '{name}' is given twice; give each table its own name")
         scans[name] = load(name, path)
+    for (first, second), paths in shared_recordings(scans).items():
+        what = "1 recording" if len(paths) == 1 else f"{len(paths)} recordings"
+        raise CorpusError(
+            f"{first} and {second} hold the same {what}, so that nothing can keep their speakers apart; give each "
+            f"recording once; the first: {paths[0][0]} and {paths[0][1]}"
+        )
     return scans
 
 
@@ -53,21 +63,23 @@ def is_table(path: Path) -> bool:
 
 
 def load(name: str, path: Path) -> Scan:
-    """Return one corpus from its folder, or a table under any name.
+    """Return one corpus from its folder, or a table or an audformat database under any name.
+
+    Under the name of a known corpus its layout is looked for first.
 
     Raises:
-        UsageError: a folder under a name that is no known corpus.
+        UsageError: a folder under a name that is no known corpus, without a database.
         CorpusError: it is not there, or holds nothing of the corpus.
 
     """
     if is_table(path):
-        found = read_table(path, name=name)
-        if not found.utterances:
-            why = f"; the first problem: {found.problems[0]}" if found.problems else ": it has a header only"
-            raise CorpusError(f"{path} holds no row that can be used{why}")
-        return found
+        return _used(read_table(path, name=name))
+    if name not in CORPORA.names and is_database(path):
+        return _used(read_database(path, name=name))
     corpus = CORPORA.get(name)
     found = scan(corpus, path)
+    if not found.utterances and is_database(path):
+        return _used(read_database(path, name=name))
     if not found.utterances and found.problems:
         raise CorpusError(f"{path} holds recordings of {name}, but none with a label; {found.problems[0]}")
     if not found.utterances:
@@ -76,6 +88,13 @@ def load(name: str, path: Path) -> Scan:
             f"{path} holds nothing of {name}, but {seen}; expected are files such as {corpus.examples[0]}; "
             f"see: emotone corpora show {name}"
         )
+    return found
+
+
+def _used(found: Scan) -> Scan:
+    if not found.utterances:
+        why = f"; the first problem: {found.problems[0]}" if found.problems else ": it has a header only"
+        raise CorpusError(f"{found.root} holds no row that can be used{why}")
     return found
 
 
@@ -91,8 +110,9 @@ def _named(options: Sequence[str], home: str | None) -> list[tuple[str, Path]]:
         if not place or not NAME.fullmatch(name):
             raise UsageError(f"'{option}' was given; allowed: NAME=DIR for a known corpus, or NAME=FILE.csv")
         path = Path(place).expanduser()  # a shell leaves the ~ in emodb=~/corpora as it is
-        if not is_table(path) and name not in CORPORA.names:
-            raise UsageError(f"{unknown_name('corpus', name, CORPORA.names)}; any other as a table: {name}=FILE.csv")
+        if name not in CORPORA.names and not is_table(path) and not is_database(path):
+            others = f"any other as a table: {name}=FILE.csv, or as an audformat database: a folder with {HEADER}"
+            raise UsageError(f"{unknown_name('corpus', name, CORPORA.names)}; {others}")
         pairs.append((name, path))
     return pairs
 

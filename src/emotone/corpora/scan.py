@@ -35,6 +35,7 @@ class Scan:
         unrecognised: recordings and videos that are no clip of this corpus, sorted.
         repeated: clips that are there once more, in another layout or format; sorted, and not taken.
         problems: one line each: what could not be taken, and why; in a folder with repeated clips, first that.
+        tabled: whether a table or database said what it holds, not the layout of a known corpus.
 
     """
 
@@ -44,6 +45,7 @@ class Scan:
     unrecognised: tuple[Path, ...] = ()
     repeated: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
+    tabled: bool = False
 
 
 def scan(corpus: Corpus, directory: Path) -> Scan:

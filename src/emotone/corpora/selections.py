@@ -28,6 +28,7 @@ class Selection:
 
     Attributes:
         name: as recipes call it.
+        description: in one line.
         corpus: of which it takes clips.
         judge: utterance -> (label, "") if it is taken, else ("", why not).
         published: clips per label that the publication counts.
@@ -37,6 +38,7 @@ class Selection:
     """
 
     name: str
+    description: str
     corpus: str
     judge: Callable[[Utterance], tuple[str, str]]
     published: Mapping[str, int]
@@ -66,6 +68,7 @@ SELECTIONS: Mapping[str, Selection] = {
     for selection in (
         Selection(
             name="iemocap-two-raters",
+            description="turns in four classes on which at least two raters agree, excitement as happiness",
             corpus="iemocap",
             judge=_two_raters,
             published={"anger": 1104, "happiness": 2496, "neutral": 1752, "sadness": 1064},
@@ -78,14 +81,20 @@ SELECTIONS: Mapping[str, Selection] = {
                 "emotions; neutral, angry, happy and sad. Left open, and read so: only outside raters count, not the "
                 "actors' own view; the merge comes before the vote, since happiness exceeds the corpus's own count by "
                 "half; a rater who named several emotions counts for each; all emotions that any of them named count "
-                "towards the three; a tie is left out. The published numbers are to compare with: ours may differ."
+                "towards the three; a tie is left out. This reading was never counted on the corpus itself: compare "
+                "what it takes with the published numbers; it may differ."
             ),
         ),
     )
 }
 
 
-def select(utterances: Iterable[Utterance], name: str) -> tuple[list[Utterance], dict[str, int]]:
+def selections_of(corpus: str) -> tuple[Selection, ...]:
+    """Return the selections of the corpus with that name; none for most."""
+    return tuple(selection for selection in SELECTIONS.values() if selection.corpus == corpus)
+
+
+def select(utterances: Iterable[Utterance], name: str) -> tuple[tuple[Utterance, ...], dict[str, int]]:
     """Return the clips of a named selection under its labels, and how many were left out for which reason.
 
     Args:
@@ -113,4 +122,4 @@ def select(utterances: Iterable[Utterance], name: str) -> tuple[list[Utterance],
             kept.append(replace(utterance, label=label))
         else:
             dropped[why] += 1
-    return kept, dict(sorted(dropped.items()))
+    return tuple(kept), dict(sorted(dropped.items()))

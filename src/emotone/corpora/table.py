@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emotone.corpora.labels import canonical
+from emotone.corpora.labels import UNKNOWN, canonical
 from emotone.corpora.scan import Scan
 from emotone.errors import CorpusError, UnknownNameError
 from emotone.files import atomic_write
@@ -54,7 +54,8 @@ def read_table(path: Path, *, name: str) -> Scan:
     Returns:
         A scan whose `problems` hold one line per bad row: an unknown label, a missing file, an end before the start,
         something that is no number, an id that comes twice, too many fields. A row without speaker is kept with the
-        speaker "", which protocols that must keep speakers apart refuse. Without an id column the id is the file
+        speaker "", which protocols that must keep speakers apart refuse. An empty label is the emotion "unknown",
+        which no task takes. Without an id column the id is the file
         as written, with the part as a media fragment (`a.wav#t=1.5,3`).
 
     Raises:
@@ -85,7 +86,7 @@ def read_table(path: Path, *, name: str) -> Scan:
         else:
             utterances[utterance.id] = (number, utterance)
     ordered = tuple(utterances[key][1] for key in sorted(utterances))
-    return Scan(name, path, ordered, problems=tuple(problems))
+    return Scan(name, path, ordered, problems=tuple(problems), tabled=True)
 
 
 def write_table(scan: Scan, path: Path) -> None:
@@ -106,7 +107,7 @@ def write_table(scan: Scan, path: Path) -> None:
         for utterance in scan.utterances:
             writer.writerow(
                 [
-                    _relative(utterance.path, path.parent),
+                    relative(utterance.path, path.parent),
                     repr(utterance.start) if utterance.start else "",
                     "" if utterance.end is None else repr(utterance.end),
                     utterance.id,
@@ -116,6 +117,17 @@ def write_table(scan: Scan, path: Path) -> None:
                     *(utterance.extras.get(name, "") for name in extras),
                 ]
             )
+
+
+def fragment(file: str, *, start: str, end: str) -> str:
+    """Return the id of a stretch of a file that has none of its own, as a media fragment.
+
+    Example:
+        >>> fragment("a.wav", start="", end="3"), fragment("a.wav", start="1.5", end="")
+        ('a.wav#t=0,3', 'a.wav#t=1.5')
+
+    """
+    return f"{file}#t={start or 0}{',' if end else ''}{end}" if start or end else file
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,12 @@ class _Row:
         if len(self.fields) > len(self.header):
             _fail(f"{len(self.fields)} fields, but the header has {len(self.header)}; quote fields with separators")
         values = dict(zip(self.header, (field.strip() for field in self.fields), strict=False))
-        file, label = (self._required(values, column) for column in REQUIRED)
+        file = values.get("file", "")
+        if not file:
+            _fail("no file is given")
+        if "label" not in values:
+            _fail(f"{len(self.fields)} fields, but the header has {len(self.header)}, and no label is given")
+        label = values["label"] or UNKNOWN
         start = self._seconds(values, "start")
         end = self._seconds(values, "end")
         if end is not None and end <= (start or 0.0):
@@ -141,7 +158,7 @@ class _Row:
         speaker = values.get("speaker", "")
         extras = {name: value for name, value in values.items() if name not in COLUMNS and value}
         return Utterance(
-            id=values.get("id") or _fragment(file, values),
+            id=values.get("id") or fragment(file, start=values.get("start", ""), end=values.get("end", "")),
             corpus=corpus,
             path=path,
             start=start or 0.0,
@@ -151,12 +168,6 @@ class _Row:
             label=canonical(label),
             extras={"original_label": label, **extras},
         )
-
-    @staticmethod
-    def _required(values: Mapping[str, str], column: str) -> str:
-        if not values.get(column):
-            _fail(f"no {column} is given")
-        return values[column]
 
     def _seconds(self, values: Mapping[str, str], column: str) -> Seconds | None:
         text = values.get(column, "")
@@ -168,16 +179,14 @@ class _Row:
         except ValueError:
             seconds = math.nan
         if not 0 <= seconds < math.inf:
-            _fail(f"the {column} '{text}' is not a number of seconds, 0 or more")
+            comma = not self.decimal_comma and "," in text
+            hint = "; with commas between the columns, write a point" if comma else ""
+            _fail(f"the {column} '{text}' is not a number of seconds, 0 or more{hint}")
         return seconds
 
 
-def _fragment(file: str, values: Mapping[str, str]) -> str:
-    start, end = values.get("start", ""), values.get("end", "")
-    return f"{file}#t={start or 0}{',' if end else ''}{end}" if start or end else file
-
-
-def _relative(path: Path, folder: Path) -> str:
+def relative(path: Path, folder: Path) -> str:
+    """Return a path below `folder` relative to it, any other whole; with slashes."""
     absolute = path.absolute()
     below = absolute.is_relative_to(folder.absolute())
     return (absolute.relative_to(folder.absolute()) if below else absolute).as_posix()

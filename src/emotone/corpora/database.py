@@ -1,0 +1,246 @@
+"""An audformat database as a corpus: a folder with `db.yaml`, and a table of files or segments with their emotions.
+
+The extra `audformat` reads it, but neither of two ways in which that package would run code that lies in the folder:
+its cache of tables as pickles is never looked at, and the header is read as plain YAML.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emotone.corpora.labels import UNKNOWN, canonical
+from emotone.corpora.scan import Scan
+from emotone.corpora.table import COLUMNS, fragment
+from emotone.errors import CorpusError, UnknownNameError, missing_extra
+from emotone.types import Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from emotone.types import Seconds
+
+HEADER = "db.yaml"
+STORED = (".parquet", ".csv")  # the first that is there is read; .pkl never
+EMOTION = "emotion"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One file or segment: its place, and the text in every column that has one."""
+
+    file: str
+    start: Seconds
+    end: Seconds | None
+    values: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        """The file and the part of it, as the id of whatever has none of its own."""
+        return fragment(
+            self.file, start=repr(self.start) if self.start else "", end="" if self.end is None else repr(self.end)
+        )
+
+
+def is_database(path: Path) -> bool:
+    """Return whether a folder holds an audformat database."""
+    return (path / HEADER).is_file()
+
+
+def read_database(root: Path, *, name: str) -> Scan:
+    """Return the utterances of an audformat database, sorted by id.
+
+    The emotion stands in the column, or under the scheme, `emotion`; else in the only column whose scheme has
+    canonical emotions as labels. Everything that is known of a file in other tables (the speaker, above all) is put
+    to it, as is what a scheme tells of its labels (the speaker's gender). All tables with emotions are taken
+    together; the split of a table becomes an extra.
+
+    Args:
+        root: the folder; files are relative to it.
+        name: what the corpus is called.
+
+    Returns:
+        A scan whose `problems` say how many rows could not be taken: an unknown label, a missing file, two labels in
+        two tables. A row without a label is of the emotion "unknown".
+
+    Raises:
+        CorpusError: no such database, one that can't be read or is a pickle only, or no column with emotions.
+        MissingExtraError: without the extra `audformat`.
+
+    """
+    tables = _tables(root)
+    column = _emotion_column(root, tables)
+    about: dict[str, dict[str, str]] = defaultdict(dict)  # what filewise tables say of each file
+    for table in tables.values():
+        if table.is_filewise:
+            for row in _rows(table):
+                about[row.file].update((key, value) for key, value in row.values.items() if key != "id")
+    found: dict[str, Utterance] = {}
+    lost: Counter[str] = Counter()
+    for key, table in tables.items():
+        names = _names(table)
+        if column not in names:
+            continue
+        meanings = _meanings(table, names[column])
+        split = {} if table.split_id is None else {"split": str(table.split_id)}
+        for row in _rows(table):
+            complete = replace(row, values={**split, **about.get(row.file, {}), **row.values})
+            try:
+                utterance = _utterance(root, complete, word=row.values.get(column, ""), meanings=meanings, corpus=name)
+            except (CorpusError, UnknownNameError) as error:
+                lost[f"table '{key}': {error}"] += 1
+                continue
+            earlier = found.setdefault(row.place, utterance)
+            if earlier.label != utterance.label:
+                lost[f"table '{key}': a label differs from that in a table before, which is taken"] += 1
+            else:
+                found[row.place] = replace(earlier, extras={**utterance.extras, **earlier.extras})
+    problems = [f"{root}, {why} ({count} rows)" if count > 1 else f"{root}, {why}" for why, count in lost.items()]
+    there = {place: utterance for place, utterance in found.items() if utterance.path.is_file()}
+    missing = [str(utterance.path) for place, utterance in found.items() if place not in there]
+    if missing:
+        problems.append(f"{root}: of {len(missing)} rows the file is not there; the first: {min(missing)}")
+    ids = Counter(utterance.id for utterance in there.values())
+    unique = (item if ids[item.id] == 1 else replace(item, id=place) for place, item in there.items())
+    ordered = tuple(sorted(unique, key=lambda utterance: utterance.id))
+    return Scan(name, root, ordered, problems=tuple(problems), tabled=True)
+
+
+def _utterance(root: Path, row: _Row, *, word: str, meanings: Mapping[str, str], corpus: str) -> Utterance:
+    if row.end is not None and row.end <= row.start:
+        raise CorpusError(f"the end, {row.end:g} s, is not after the start, {row.start:g} s, of {row.file}")
+    speaker = row.values.get("speaker", "")
+    extras = {key: value for key, value in row.values.items() if key not in (*COLUMNS, EMOTION) and value}
+    return Utterance(
+        id=row.values.get("id") or row.place,
+        corpus=corpus,
+        path=root / row.file,
+        start=row.start,
+        end=row.end,
+        speaker=speaker,
+        session=row.values.get("session") or speaker,
+        label=canonical(meanings.get(word, word)) if word else UNKNOWN,
+        extras={"original_label": word or UNKNOWN, **extras},
+    )
+
+
+def _tables(root: Path) -> dict[str, Any]:
+    """Return the loaded tables by their ids, each of the one database."""
+    try:
+        import audformat
+        import yaml  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise missing_extra("audformat", "audformat", "reading an audformat database") from error
+    try:
+        # audformat.Database.load would read it with a loader that makes any object that the file asks for.
+        header = yaml.safe_load((root / HEADER).read_text("utf-8"))
+        database = audformat.Database.load_header_from_yaml(header)
+    except OSError as error:
+        raise CorpusError(f"can't read the database {root / HEADER}: {error.strerror or error}") from error
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise CorpusError(f"{root / HEADER} is no header of an audformat database: {said}") from error
+    # Tables of schemes come first: they hold the labels of others. Each is loaded from a folder without pickles.
+    with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
+        for key in (*database.misc_tables, *database.tables):
+            stored = _stored(root, key)
+            copy = Path(folder) / stored.name
+            try:
+                shutil.copyfile(stored, copy)
+                database[key].load(str(copy.with_suffix("")))
+            except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
+                said = " ".join(str(error).split())
+                raise CorpusError(f"can't read the table {stored}: {said}") from error
+    return {key: database[key] for key in database.tables}
+
+
+def _stored(root: Path, key: str) -> Path:
+    base = f"{Path(HEADER).stem}.{key}"
+    for suffix in STORED:
+        if (root / f"{base}{suffix}").is_file():
+            return root / f"{base}{suffix}"
+    if (root / f"{base}.pkl").exists():
+        raise CorpusError(
+            f"{root / base}.pkl is a pickle, which can run code and is never loaded; save the table with "
+            "audformat as parquet or csv"
+        )
+    raise CorpusError(f"the table {root / base} is not there; allowed: {', '.join(base + suffix for suffix in STORED)}")
+
+
+def _emotion_column(root: Path, tables: Mapping[str, Any]) -> str:
+    names = {name for table in tables.values() for name in _names(table)}
+    if EMOTION in names:
+        return EMOTION
+    emotional = {name for table in tables.values() for name in table.columns if _are_emotions(table, name)}
+    if len(emotional) == 1:
+        return str(emotional.pop())
+    why = f"several with emotions: {', '.join(sorted(emotional))}" if emotional else "none with emotions"
+    raise CorpusError(
+        f"{root} has no column '{EMOTION}', and {why}; rename one to '{EMOTION}'; there are: {', '.join(sorted(names))}"
+    )
+
+
+def _are_emotions(table: Any, name: str) -> bool:
+    labels = _labels(table, name)
+    words = [value if isinstance(value, str) else str(key) for key, value in labels.items()]
+    return len({_emotion(word) for word in words} - {UNKNOWN}) > 1 and all(map(_emotion, words))
+
+
+def _emotion(word: str) -> str | None:
+    try:
+        return canonical(word)
+    except UnknownNameError:
+        return None
+
+
+def _meanings(table: Any, place: tuple[str, str | None]) -> dict[str, str]:
+    """Return what the emotion's scheme says in plain words of labels that are no words: `W: anger`."""
+    labels = {} if place[1] is not None else _labels(table, place[0])
+    return {str(key): value for key, value in labels.items() if isinstance(value, str) and _emotion(str(key)) is None}
+
+
+def _labels(table: Any, name: str) -> dict[Any, Any]:
+    """Return the labels of a column's scheme, each with what the scheme tells of it."""
+    scheme = table.columns[name].scheme
+    labels = None if scheme is None else scheme.labels
+    if isinstance(labels, str):  # a table of the database, with a row for each
+        return dict(table.db[labels].df.to_dict("index"))
+    return dict(labels) if isinstance(labels, dict) else dict.fromkeys(labels or ())
+
+
+def _names(table: Any) -> dict[str, tuple[str, str | None]]:
+    """Return what can be asked of a table: name -> (column, what its scheme is asked for each label, if anything).
+
+    A column is called by its own name, and those of speakers and emotions by that of their scheme; and what a scheme
+    tells of its labels stands under its own names.
+    """
+    names: dict[str, tuple[str, str | None]] = {name: (name, None) for name in table.columns}
+    schemes = Counter(column.scheme_id for column in table.columns.values())
+    for name, column in table.columns.items():
+        if column.scheme_id in (EMOTION, "speaker") and schemes[column.scheme_id] == 1:
+            names.setdefault(column.scheme_id, (name, None))
+        for told in _labels(table, name).values():
+            for key in told if isinstance(told, dict) else ():
+                if key not in COLUMNS or key in ("speaker", "session"):
+                    names.setdefault(key, (name, key))
+    return names
+
+
+def _rows(table: Any) -> Iterator[_Row]:
+    columns = {}
+    for name, (column, told) in _names(table).items():
+        series = table.columns[column].get(map=told)
+        there = series.notna().tolist()
+        columns[name] = [str(value) if known else "" for value, known in zip(series.tolist(), there, strict=True)]
+    for place, *values in zip(table.index, *columns.values(), strict=True):
+        file, start, end = (place, None, None) if table.is_filewise else place
+        yield _Row(str(file), _seconds(start) or 0.0, _seconds(end), dict(zip(columns, values, strict=True)))
+
+
+def _seconds(duration: Any) -> Seconds | None:
+    """Return a duration of pandas in seconds; None where it is not given."""
+    return None if duration is None or duration != duration else float(duration.total_seconds())  # noqa: PLR0124
