@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emotone.config import signature
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.protocols import NAMES, Protocol, protocol
+from emotone.protocols import Protocol, protocol
 from emotone.types import Utterance
 
 if TYPE_CHECKING:
@@ -39,10 +39,6 @@ def corpus_of(name: str, clips: Sequence[int]) -> list[Utterance]:
         for speaker, count in enumerate(clips)
         for number in range(count)
     ]
-
-
-def test_the_list_of_names_is_what_the_tests_go_through() -> None:
-    assert {name.removesuffix("-K") for name in NAMES} == {protocol(name).kind for name in NAMED}
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emotone.errors import RunError
@@ -129,3 +130,94 @@ def test_an_unknown_kind_is_a_key_error() -> None:
     leakage = audit(Fold("f", train=(), dev=(), test=("toy/a",)), [clip("a")])
     with pytest.raises(KeyError, match="voices"):
         leakage["voices"]
+
+
+def test_near_duplicates_are_not_known_without_fingerprints() -> None:
+    leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")])
+    assert "near-duplicates: not known" in leakage.lines()
+    assert leakage.to_dict()["shared"]["near-duplicates"] == {"items": None, "clips": 0}
+    assert leakage.clean
+
+
+def test_near_duplicates_are_named_in_pairs() -> None:
+    utterances = [clip("a"), clip("b"), clip("c"), clip("d")]
+    fold = Fold("f", train=("toy/a",), dev=("toy/b",), test=("toy/c", "toy/d"))
+    fingerprints = {
+        "toy/a": np.array([1.0, 0.0]),
+        "toy/b": np.array([0.0, 1.0]),
+        "toy/c": np.array([0.6, 0.8]),
+        "toy/d": np.array([0.0, 1.0]),
+    }
+    leakage = audit(fold, utterances, fingerprints=fingerprints)
+    assert leakage["near-duplicates"].items == ("toy/d ~ toy/b (1.000)",)
+    assert "near-duplicates: 1 shared, by 1 of 2 test clips: toy/d ~ toy/b (1.000)" in leakage.lines()
+    assert not leakage.clean
+    lower = audit(fold, utterances, fingerprints=fingerprints, near_duplicate=0.7)
+    assert lower["near-duplicates"].items == ("toy/c ~ toy/b (0.800)", "toy/d ~ toy/b (1.000)")
+    assert lower["near-duplicates"].clips == 2
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.5, 1.01, float("nan")])
+def test_a_threshold_that_is_no_cosine_of_alike_clips_is_refused(threshold: float) -> None:
+    with pytest.raises(RunError, match="near_duplicate is a cosine above 0, up to 1; given"):
+        audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")], near_duplicate=threshold)
+
+
+def test_statistics_of_tested_speakers_are_said() -> None:
+    utterances = [clip("a", speaker="s1"), clip("b", speaker="s2"), clip("c", speaker="s2")]
+    fold = Fold("f", train=("toy/a",), dev=(), test=("toy/b", "toy/c"))
+    strict, scaled = audit(fold, utterances), audit(fold, utterances, normalisation="speaker")
+    assert "statistics: of the training parts only" in strict.lines()
+    assert strict.to_dict()["statistics"] == {
+        "normalisation": "train",
+        "fitted_on_test": False,
+        "speakers": [],
+        "clips": 0,
+    }
+    assert (
+        "statistics: 1 tested speakers are scaled with their own unlabelled clips, 2 of 2 test clips: toy/s2"
+        in scaled.lines()
+    )
+    assert scaled.to_dict()["statistics"] == {
+        "normalisation": "speaker",
+        "fitted_on_test": True,
+        "speakers": ["toy/s2"],
+        "clips": 2,
+    }
+    assert scaled.clean is strict.clean is True  # of folds: the statistics stand in their own record
+
+
+def test_labels_that_a_fold_lacks() -> None:
+    utterances = [clip("a"), clip("b", label="fear"), clip("c", label="joy"), clip("d"), clip("e", label="fear")]
+    first = Fold("first", train=("toy/a",), dev=("toy/b",), test=("toy/c", "toy/d", "toy/e"))
+    second = Fold("second", train=("toy/b", "toy/c", "toy/d"), dev=(), test=("toy/a",))
+    leakage = audit([first, second], utterances)
+    assert leakage.lines()[-2:] == [
+        "labels tested but not trained on: in 1 of 2 folds: first (fear, joy)",  # a dev part teaches nothing
+        "labels absent from test parts: in 1 of 2 folds: second (fear, joy)",
+    ]
+    assert leakage.to_dict()["absent_labels"] == {
+        "first": {"untrained": ["fear", "joy"], "untested": []},
+        "second": {"untrained": [], "untested": ["fear", "joy"]},
+    }
+
+
+def test_no_line_about_labels_where_none_is_absent() -> None:
+    utterances = [clip("a"), clip("b")]
+    leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), utterances)
+    assert not any("labels" in line for line in leakage.lines())
+    assert leakage.absent == ()
+
+
+def test_what_the_protocol_leaves_out_is_named() -> None:
+    utterances = [clip(name) for name in "abcdefg"]
+    leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), utterances)
+    assert leakage.left_out == ("toy/c", "toy/d", "toy/e", "toy/f", "toy/g")
+    assert leakage.lines()[-1] == "left out by the protocol: 5 of 7: toy/c, toy/d, toy/e and 2 more"
+    assert leakage.to_dict()["left_out"] == ["toy/c", "toy/d", "toy/e", "toy/f", "toy/g"]
+
+
+def test_the_keys_of_finished_runs_are_still_there() -> None:
+    found = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")]).to_dict()
+    assert {"folds", "tested", "clean", "shared", "single_emotion_speakers"} <= found.keys()
+    assert list(found["shared"])[:5] == ["speakers", "sessions", "sentences", "files", "contents"]

@@ -8,7 +8,7 @@ Example:
 """
 
 from emotone.protocols.base import Protocol
-from emotone.protocols.folds import NAMES, protocol
 from emotone.protocols.leakage import Leakage, audit
+from emotone.protocols.names import descriptions, protocol
 
-__all__ = ["NAMES", "Leakage", "Protocol", "audit", "protocol"]
+__all__ = ["Leakage", "Protocol", "audit", "descriptions", "protocol"]

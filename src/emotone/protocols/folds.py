@@ -1,9 +1,8 @@
-"""The protocols that need nothing but a table of utterances, and `protocol`, which finds one by name.
+"""The protocols that need nothing but speakers or labels.
 
 What is here:
     leave-one-speaker-out   a fold per speaker of every corpus
     speaker-folds-K         each corpus's speakers dealt into K folds of about equal numbers of clips
-    leave-one-session-out   a fold per recording session of every corpus
     random-K                clips dealt into K folds, stratified by corpus and label: NOT speaker-independent
 """
 
@@ -13,71 +12,39 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emotone.errors import RunError, UsageError, unknown_name
-from emotone.protocols.base import DEV_SHARE, Protocol, dev_speakers, grouped, keys, shuffled
+from emotone.errors import RunError, UsageError
+from emotone.protocols._draws import census, grouped, keys, named, numbered, shuffled, stratified
+from emotone.protocols.base import DEV_SHARE, Covering, CoveringSpeakers, Family
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.protocols.base import Parts
+    from emotone.protocols._draws import TestParts
+    from emotone.protocols.base import Protocol
     from emotone.types import Utterance
-
-NAMES = ("leave-one-session-out", "leave-one-speaker-out", "random-K", "speaker-folds-K")
-"""Every name that `protocol` takes; K stands for a number of folds."""
 
 VERSION = 1
 _NUMBERED = re.compile(r"(?P<kind>random|speaker-folds)-(?P<folds>-?\d+)")
 
 
 @dataclass(frozen=True)
-class _SpeakerIndependent(Protocol):
-    """What the speaker-independent protocols share: dev parts are whole speakers too."""
-
-    @property
-    def speaker_independent(self) -> bool:
-        return True
-
-    def _dev_part(
-        self, rest: Sequence[Utterance], *, everything: Sequence[Utterance], index: int, seed: int
-    ) -> set[str]:
-        chosen = dev_speakers(rest, everything=everything, index=index, seed=seed)
-        return keys(utterance for utterance in rest if utterance.speaker_key in chosen)
-
-
-@dataclass(frozen=True)
-class LeaveOneSpeakerOut(_SpeakerIndependent):
+class LeaveOneSpeakerOut(CoveringSpeakers):
     """A fold per speaker; with several corpora the others' speakers are all in training."""
 
-    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> Parts:  # noqa: ARG002 - nothing is drawn
+    @property
+    def description(self) -> str:
+        """What is dealt."""
+        return "one fold per speaker, whom nothing was trained or chosen on"
+
+    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> TestParts:  # noqa: ARG002 - nothing is drawn
         speakers = grouped(utterances, lambda utterance: utterance.speaker_key)
         if len(speakers) < 2:
-            raise RunError(f"{self.name} needs at least 2 speakers; {_census(utterances)}")
-        return _named(list(speakers.values()), [(part[0].corpus, part[0].speaker) for part in speakers.values()])
+            raise RunError(f"{self.name} needs at least 2 speakers; {census(utterances)}")
+        return named(list(speakers.values()), [(part[0].corpus, part[0].speaker) for part in speakers.values()])
 
 
 @dataclass(frozen=True)
-class LeaveOneSessionOut(_SpeakerIndependent):
-    """A fold per session. A speaker who is in two sessions would be on both sides: that is an error here."""
-
-    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> Parts:  # noqa: ARG002 - nothing is drawn
-        nameless = next((utterance for utterance in utterances if not utterance.session), None)
-        if nameless is not None:
-            raise RunError(f"{nameless.key} has no session, and {self.name} needs one; choose leave-one-speaker-out")
-        for speaker, of in grouped(utterances, lambda utterance: utterance.speaker_key).items():
-            sessions = sorted({utterance.session for utterance in of})
-            if len(sessions) > 1:
-                raise RunError(
-                    f"speaker {speaker} is in the sessions {', '.join(map(repr, sessions))}, so {self.name} would test "
-                    "on speakers it trained on; choose leave-one-speaker-out"
-                )
-        sessions_of = grouped(utterances, lambda utterance: f"{utterance.corpus}/{utterance.session}")
-        if len(sessions_of) < 2:
-            raise RunError(f"{self.name} needs at least 2 sessions; there is 1: {next(iter(sessions_of))}")
-        return _named(list(sessions_of.values()), [(part[0].corpus, part[0].session) for part in sessions_of.values()])
-
-
-@dataclass(frozen=True)
-class SpeakerFolds(_SpeakerIndependent):
+class SpeakerFolds(CoveringSpeakers):
     """Each corpus's speakers dealt into K folds.
 
     The speakers with most clips are dealt first, each to the fold that has fewest clips of their corpus so far; so
@@ -85,7 +52,12 @@ class SpeakerFolds(_SpeakerIndependent):
     test parts.
     """
 
-    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> Parts:
+    @property
+    def description(self) -> str:
+        """What is dealt."""
+        return f"speakers dealt into {self.parameters[0][1]} folds of about equal numbers of clips"
+
+    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> TestParts:
         count = self.parameters[0][1]
         parts: list[list[Utterance]] = [[] for _ in range(count)]
         for of_corpus in grouped(utterances, lambda utterance: utterance.corpus).values():
@@ -99,12 +71,12 @@ class SpeakerFolds(_SpeakerIndependent):
                 load[lightest] += len(speakers[speaker])
                 parts[lightest].extend(speakers[speaker])
         if not all(parts):
-            raise RunError(f"{self.name} needs at least {count} speakers; {_census(utterances)}")
-        return _numbered(parts)
+            raise RunError(f"{self.name} needs at least {count} speakers; {census(utterances)}")
+        return numbered(parts)
 
 
 @dataclass(frozen=True)
-class RandomFolds(Protocol):
+class RandomFolds(Covering):
     """Clips dealt into K folds, stratified by corpus and label.
 
     The same speakers are on both sides, so scores flatter the system.
@@ -116,18 +88,23 @@ class RandomFolds(Protocol):
         return False
 
     @property
-    def twin(self) -> str | None:
+    def description(self) -> str:
+        """What is dealt."""
+        return f"clips dealt into {self.parameters[0][1]} folds, so that tested speakers were trained on"
+
+    @property
+    def _twin(self) -> str | None:
         """The same number of folds with speakers kept apart."""
         return f"speaker-folds-{self.parameters[0][1]}"
 
-    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> Parts:
+    def _test_parts(self, utterances: Sequence[Utterance], *, seed: int) -> TestParts:
         count = self.parameters[0][1]
         if len(utterances) < count:
             raise RunError(f"{self.name} needs at least {count} utterances; there are {len(utterances)}")
         parts: list[list[Utterance]] = [[] for _ in range(count)]
-        for position, utterance in enumerate(_stratified(utterances, seed=seed, purpose="deal")):
+        for position, utterance in enumerate(stratified(utterances, seed=seed, purpose="deal")):
             parts[position % count].append(utterance)
-        return _numbered(parts)
+        return numbered(parts)
 
     def _dev_part(
         self,
@@ -141,28 +118,16 @@ class RandomFolds(Protocol):
             return set()
         step = round(1 / DEV_SHARE)
         start = index % min(step, len(rest))
-        return keys(_stratified(rest, seed=seed, purpose="dev")[start::step])
+        return keys(stratified(rest, seed=seed, purpose="dev")[start::step])
 
 
-def protocol(name: str) -> Protocol:
-    """Return the protocol called `name` (one of `NAMES`, with a number of folds for K).
-
-    Raises:
-        UnknownNameError: no such protocol; the message has the nearest one.
-        UsageError: fewer than 2 folds.
-
-    Example:
-        >>> protocol("random-5").twin
-        'speaker-folds-5'
-
-    """
+def find(name: str) -> Protocol | None:
+    """Return the protocol of this file called `name`; raise `UsageError` for fewer than 2 folds."""
     if name == "leave-one-speaker-out":
         return LeaveOneSpeakerOut(name, VERSION, kind=name)
-    if name == "leave-one-session-out":
-        return LeaveOneSessionOut(name, VERSION, kind=name)
     match = _NUMBERED.fullmatch(name)
     if match is None:
-        raise unknown_name("protocol", name, NAMES)
+        return None
     kind, folds = match["kind"], int(match["folds"])
     if folds < 2:
         raise UsageError(f"protocol '{name}' asks for {folds} folds; give 2 or more, e.g. {kind}-5")
@@ -170,33 +135,11 @@ def protocol(name: str) -> Protocol:
     return cls(f"{kind}-{folds}", VERSION, kind=kind, parameters=(("folds", folds),))
 
 
-def _stratified(utterances: Sequence[Utterance], *, seed: int, purpose: str) -> list[Utterance]:
-    """Return the utterances stratum after stratum, shuffled within: every K-th of them is a stratified sample."""
-    by_key = {utterance.key: utterance for utterance in utterances}
-    strata = grouped(utterances, lambda utterance: f"{utterance.corpus}/{utterance.label}")
-    return [by_key[key] for stratum in strata.values() for key in shuffled(keys(stratum), seed=seed, purpose=purpose)]
-
-
-def _numbered(parts: Sequence[list[Utterance]]) -> Parts:
-    width = len(str(len(parts)))
-    return {f"fold-{number:0{width}d}": part for number, part in enumerate(parts, start=1)}
-
-
-def _named(parts: Sequence[list[Utterance]], origins: Sequence[tuple[str, str]]) -> Parts:
-    """Name folds corpus.speaker or corpus.session, fit for file names and unique."""
-    named: Parts = {}
-    for part, (corpus, group) in zip(parts, origins, strict=True):
-        name = plain = re.sub(r"[^\w.-]", "_", f"{corpus}.{group}")
-        number = 2
-        while name in named:
-            name, number = f"{plain}-{number}", number + 1
-        named[name] = part
-    return named
-
-
-def _census(utterances: Sequence[Utterance]) -> str:
-    counts = {
-        corpus: len({utterance.speaker for utterance in of})
-        for corpus, of in grouped(utterances, lambda utterance: utterance.corpus).items()
-    }
-    return "; ".join(f"{corpus} has {count}" for corpus, count in counts.items())
+FAMILY = Family(
+    lines={
+        "leave-one-speaker-out": "a fold per speaker: nothing was trained or chosen on whom it tests",
+        "speaker-folds-K": "each corpus's speakers dealt into K folds",
+        "random-K": "clips dealt into K folds: tests speakers that it trained on, and runs speaker-folds-K beside it",
+    },
+    find=find,
+)
