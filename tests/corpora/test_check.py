@@ -17,8 +17,9 @@ from emotone.errors import CorpusError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.corpora.findings import Finding
     from tests.corpora.conftest import Write
+
+    from emotone.corpora.findings import Finding
 
 RATE = 16000
 # Emo-DB cut down to three clips, so that a complete copy is quickly made.

@@ -80,6 +80,7 @@ def test_line_breaks_of_other_kinds_are_text(folder: Path) -> None:
 def test_a_decimal_comma_where_commas_do_not_separate(folder: Path) -> None:
     found = read(folder, "file;start;end;label\na.wav;0,25;1,5;anger\n")
     assert (found.utterances[0].start, found.utterances[0].end) == (0.25, 1.5)
+    assert found.utterances[0].id == "a.wav#t=0.25,1.5"
 
 
 def test_an_empty_label_is_the_unknown_emotion(folder: Path) -> None:
@@ -108,8 +109,9 @@ def test_a_whole_path_is_taken_as_it_is(folder: Path) -> None:
         ("a.wav,0,nan,s,anger,", "the end 'nan' is not a number of seconds"),
         ("a.wav,0,inf,s,anger,", "the end 'inf' is not a number of seconds"),
         ("a.wav,-1,2,s,anger,", "the start '-1' is not a number of seconds, 0 or more"),
-        ('a.wav,"0,5",2,s,anger,', "the start '0,5' is not a number of seconds, 0 or more; with commas between"),
-        ("b.wav,0,1,s,anger,first", "the id 'first' is already that of line 2; ids must differ"),
+        ('a.wav,"0,5",2,s,anger,', "the start '0,5' is not a number of seconds, 0 or more; where commas separate"),
+        ("b.wav,0,1,s,anger,first", "the id 'first' is already that of line 2 as 'fear'"),
+        ("b.wav,0,1,s,anger,first", "that of line 2 as 'fear'; ids must differ"),
         ("a.wav,0,1,s,anger,x,y", "7 fields, but the header has 6"),
     ],
 )
@@ -152,15 +154,24 @@ def test_a_table_that_is_not_there(tmp_path: Path) -> None:
         read_table(tmp_path / "none.csv", name="calls")
 
 
-@pytest.mark.parametrize(
-    ("column", "meant"), [("speakr", "speaker"), ("speaker_id", "speaker"), ("onset", "start"), ("offset", "end")]
-)
+@pytest.mark.parametrize(("column", "meant"), [("speakr", "speaker"), ("speaker_id", "speaker"), ("sesion", "session")])
 def test_a_column_that_looks_misspelt_is_said(folder: Path, column: str, meant: str) -> None:
     found = read(folder, f"file,label,{column}\na.wav,anger,1\n")
     assert len(found.utterances) == 1
     assert found.problems == (
         f"{folder / 't.csv'}, line 1: the column '{column}' is not read as '{meant}'; rename it if that is meant",
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [("onset", "start"), ("Offset", "end"), ("start_time", "start"), ("stop", "end"), ("strt", "start")],
+)
+def test_times_under_another_name_do_not_become_whole_recordings(folder: Path, column: str, meant: str) -> None:
+    with pytest.raises(
+        CorpusError, match=rf"is the column '{column.lower()}' the {meant}\? Rename it to '{meant}', or oth"
+    ):
+        read(folder, f"file,label,{column}\na.wav,anger,1\n")
 
 
 @pytest.mark.parametrize("column", ["gender", "sentence", "version", "text", "intensity", "age", "language"])

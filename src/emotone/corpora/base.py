@@ -23,6 +23,16 @@ SUFFIXES = (".wav", ".flac", ".ogg")
 VIDEO_SUFFIXES = (".avi", ".mp4", *SUFFIXES)
 """Of a corpus of videos: as downloaded, converted, or its sound alone."""
 
+TWO_LETTERS = {
+    "an": "anger",
+    "di": "disgust",
+    "fe": "fear",
+    "ha": "happiness",
+    "sa": "sadness",
+    "su": "surprise",
+}
+"""The six emotions as eNTERFACE'05 and, after it, RML name their videos."""
+
 
 @dataclass(frozen=True, slots=True)
 class Licence:

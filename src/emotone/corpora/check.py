@@ -8,6 +8,7 @@ What it looks for stands in `findings`.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -118,9 +119,9 @@ def check(
     counts = Counter(utterance.label for utterance in scan.utterances)
     clips_of = Counter(utterance.speaker for utterance in scan.utterances if utterance.speaker)
     lengths = [
-        (measured[item.path].seconds if item.end is None else item.end) - item.start
+        min(measured[item.path].seconds, math.inf if item.end is None else item.end) - item.start
         for item in scan.utterances
-        if item.path in measured
+        if item.path in measured and item.start < measured[item.path].seconds
     ]
     findings += problems(scan, table=corpus is None)
     if corpus is not None:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, Parsed
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-WORDS = {
-    "an": "anger",
-    "di": "disgust",
-    "fe": "fear",
-    "ha": "happiness",
-    "sa": "sadness",
-    "su": "surprise",
-}
 SENTENCES = 5  # of each emotion; every emotion has its own, so the words alone tell the emotion
 UNCUT = 6  # this subject's recordings were never cut into sentences: one video of a minute or more per emotion
 SUBJECTS = tuple(number for number in range(1, 45) if number != UNCUT)
 # Subject 3's names have an underscore too many in places, and one of subject 16 a suffix too many.
-NAME = re.compile(r"s_?(?P<subject>[0-9]{1,2})_(?P<emotion>an|di|fe|ha|sa|su)_(?P<sentence>[1-5])(?:avi)?")
+NAME = re.compile(rf"s_?(?P<subject>[0-9]{{1,2}})_(?P<emotion>{'|'.join(TWO_LETTERS)})_(?P<sentence>[1-5])(?:avi)?")
 FOLDERS = re.compile(
     r"(?:.*/)?subject (?P<subject>[0-9]{1,2})/(?P<emotion>anger|disgust|fear|happiness|sadness|surprise)"
     r"/sentence (?P<sentence>[1-5])"
@@ -41,13 +33,14 @@ def parse(relative: PurePosixPath) -> Parsed | None:
     emotion, subject = match["emotion"], match["subject"]
     if any(folder.startswith(("subject ", "sentence ")) for folder in relative.parts[:-1]):
         folders = FOLDERS.fullmatch(relative.parent.as_posix())
-        if folders is None or (WORDS[emotion], match["sentence"]) != (folders["emotion"], folders["sentence"]):
+        if folders is None or (TWO_LETTERS[emotion], match["sentence"]) != (folders["emotion"], folders["sentence"]):
             return None
         subject = folders["subject"]
     if int(subject) not in SUBJECTS:
         return None
     sentence = f"{emotion}_{match['sentence']}"
-    return Parsed(f"s{int(subject)}_{sentence}", _speaker(int(subject)), WORDS[emotion], extras={"sentence": sentence})
+    label = TWO_LETTERS[emotion]
+    return Parsed(f"s{int(subject)}_{sentence}", _speaker(int(subject)), label, extras={"sentence": sentence})
 
 
 def _speaker(subject: int) -> str:
@@ -62,7 +55,7 @@ CORPUS = Corpus(
     # Counted by users of the download: 44 folders with 1,293 videos, of which subject 6 has six uncut ones, and of
     # subject 23 three of happiness are missing. (The paper tells of 42 subjects and 1,166 videos.)
     counts={"anger": 215, "disgust": 215, "fear": 215, "happiness": 212, "sadness": 215, "surprise": 215},
-    emotions={word: word for word in WORDS.values()},
+    emotions={word: word for word in TWO_LETTERS.values()},
     licence=Licence(
         "MIT",
         False,

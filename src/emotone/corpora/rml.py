@@ -5,20 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, Parsed
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-WORDS = {
-    "an": "anger",
-    "di": "disgust",
-    "fe": "fear",
-    "ha": "happiness",
-    "sa": "sadness",
-    "su": "surprise",
-}
-NAME = re.compile(r"(?P<emotion>an|di|fe|ha|sa|su)(?P<number>[1-9][0-9]?)")
+NAME = re.compile(rf"(?P<emotion>{'|'.join(TWO_LETTERS)})(?P<number>[1-9][0-9]?)")
 # Subjects who speak several languages have a folder for each, whose names are used as they are.
 FOLDERS = re.compile(r"(?:.*/)?(?P<speaker>s[1-8])(?:/(?P<language>[^/]+))?")
 
@@ -31,9 +23,9 @@ def parse(relative: PurePosixPath) -> Parsed | None:
         return None
     speaker, language = folders["speaker"], folders["language"]
     if language is None:
-        return Parsed(f"{speaker}-{relative.stem}", speaker, WORDS[match["emotion"]])
+        return Parsed(f"{speaker}-{relative.stem}", speaker, TWO_LETTERS[match["emotion"]])
     name = f"{speaker}-{language}-{relative.stem}"
-    return Parsed(name, speaker, WORDS[match["emotion"]], extras={"language": language})
+    return Parsed(name, speaker, TWO_LETTERS[match["emotion"]], extras={"language": language})
 
 
 CORPUS = Corpus(
@@ -42,8 +34,8 @@ CORPUS = Corpus(
     languages=("en", "fa", "it", "pa", "ur", "zh"),
     speakers=tuple(f"s{number}" for number in range(1, 9)),
     # Published total: 720 videos of eight subjects; 120 per emotion were counted by users of the download.
-    counts=dict.fromkeys(sorted(WORDS.values()), 120),
-    emotions={word: word for word in WORDS.values()},
+    counts=dict.fromkeys(sorted(TWO_LETTERS.values()), 120),
+    emotions={word: word for word in TWO_LETTERS.values()},
     licence=Licence(
         "LicenseRef-research-non-commercial",
         False,

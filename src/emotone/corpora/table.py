@@ -22,7 +22,7 @@ from emotone.files import atomic_write
 from emotone.types import Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from emotone.types import Seconds
@@ -30,16 +30,21 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".tsv")
 SEPARATORS = (",", ";", "\t")
 REQUIRED = ("file", "label")
+TIMES = ("start", "end")
 COLUMNS = ("file", "start", "end", "id", "speaker", "session", "label")
 # What tables of other programs call these columns: to suggest, not to guess.
 _MEANT = {
     "audio": "file",
+    "begin": "start",
     "class": "label",
     "emotion": "label",
+    "end_time": "end",
     "filename": "file",
     "onset": "start",
     "offset": "end",
     "path": "file",
+    "start_time": "start",
+    "stop": "end",
     "wav": "file",
 }
 
@@ -78,8 +83,9 @@ def read_table(path: Path, *, name: str) -> Scan:
         try:
             utterance = _Row(fields, header, decimal_comma=separator != ",").utterance(name, folder=path.parent)
             if utterance.id in utterances:
-                first = utterances[utterance.id][0]
-                _fail(f"the id '{utterance.id}' is already that of line {first}; ids must differ")
+                first, earlier = utterances[utterance.id]
+                differs = f" as '{earlier.label}'" if earlier.label != utterance.label else ""
+                _fail(f"the id '{utterance.id}' is already that of line {first}{differs}; ids must differ")
         except (CorpusError, UnknownNameError) as error:
             said = " ".join(str(error).splitlines())  # a quoted field may hold line breaks
             problems.append(f"{path}, line {number}: {said}")
@@ -142,14 +148,14 @@ class _Row:
         if len(self.fields) > len(self.header):
             _fail(f"{len(self.fields)} fields, but the header has {len(self.header)}; quote fields with separators")
         values = dict(zip(self.header, (field.strip() for field in self.fields), strict=False))
+        times = {column: self._plain(values.get(column, "")) for column in TIMES}
         file = values.get("file", "")
         if not file:
             _fail("no file is given")
         if "label" not in values:
             _fail(f"{len(self.fields)} fields, but the header has {len(self.header)}, and no label is given")
         label = values["label"] or UNKNOWN
-        start = self._seconds(values, "start")
-        end = self._seconds(values, "end")
+        start, end = (self._seconds(column, times[column]) for column in TIMES)
         if end is not None and end <= (start or 0.0):
             _fail(f"the end, {end:g} s, is not after the start, {start or 0.0:g} s")
         path = folder / file
@@ -158,7 +164,7 @@ class _Row:
         speaker = values.get("speaker", "")
         extras = {name: value for name, value in values.items() if name not in COLUMNS and value}
         return Utterance(
-            id=values.get("id") or fragment(file, start=values.get("start", ""), end=values.get("end", "")),
+            id=values.get("id") or fragment(file, **times),
             corpus=corpus,
             path=path,
             start=start or 0.0,
@@ -169,18 +175,18 @@ class _Row:
             extras={"original_label": label, **extras},
         )
 
-    def _seconds(self, values: Mapping[str, str], column: str) -> Seconds | None:
-        text = values.get(column, "")
+    def _plain(self, number: str) -> str:
+        return number.replace(",", ".") if self.decimal_comma else number
+
+    def _seconds(self, column: str, text: str) -> Seconds | None:
         if not text:
             return None
-        plain = text.replace(",", ".") if self.decimal_comma else text
         try:
-            seconds = float(plain)
+            seconds = float(text)
         except ValueError:
             seconds = math.nan
         if not 0 <= seconds < math.inf:
-            comma = not self.decimal_comma and "," in text
-            hint = "; with commas between the columns, write a point" if comma else ""
+            hint = "; where commas separate the columns, write a point" if "," in text else ""
             _fail(f"the {column} '{text}' is not a number of seconds, 0 or more{hint}")
         return seconds
 
@@ -229,11 +235,15 @@ def _header(path: Path, fields: Sequence[str]) -> tuple[tuple[str, ...], list[st
             close = [name for name in unknown if _nearest(name, missing) == column]
             hint = f"; rename '{close[0]}' to it?" if close else ""
             raise CorpusError(f"{path}, line 1: no column '{column}'{hint}; there are: {_listed(header)}")
-    problems = [
-        f"{path}, line 1: the column '{name}' is not read as '{meant}'; rename it if that is meant"
-        for name in unknown
-        if (meant := _nearest(name, missing)) is not None
-    ]
+    problems = []
+    for name in unknown:
+        meant = _nearest(name, missing)
+        if meant in TIMES:  # else whole recordings would stand for parts of them
+            raise CorpusError(
+                f"{path}, line 1: is the column '{name}' the {meant}? Rename it to '{meant}', or otherwise"
+            )
+        if meant is not None:
+            problems.append(f"{path}, line 1: the column '{name}' is not read as '{meant}'; rename it if that is meant")
     return header, problems
 
 
