@@ -18,6 +18,7 @@ import click
 from emotone.audio.activity import WEIGHTS
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
+from emotone.corpora.selections import Selection, selections_of
 from emotone.errors import AudioError, EmotoneError
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.summary import read_evaluation, summary_markdown
@@ -57,6 +58,8 @@ def corpora() -> str:
         "None of them comes with emotone: get it where its owners publish it, and keep its licence.",
         "`emotone corpora check NAME DIR` says whether your copy is whole. Anything else is a table: see",
         "[own-data.md](own-data.md).",
+        "",
+        "A *selection* is the clips that a publication took, where that is more than a set of labels.",
         "",
         *_table(
             ("name", "clips", "speakers", "languages", "licence", "may weights be shipped?"),
@@ -337,8 +340,16 @@ def _corpus(corpus: Corpus) -> list[str]:
         f"- **Licence**: {corpus.licence.name}. {corpus.licence.note}",
         f"- **Access**: {corpus.access}",
         f"- **Layout**: {corpus.layout}",
+        f"- **Parser**: {corpus.evidence}",
         f"- **Cite**: {corpus.citation}",
+        *(_selection(selection) for selection in selections_of(corpus.name)),
     ]
+
+
+def _selection(selection: Selection) -> str:
+    counts = ", ".join(f"{label} {count}" for label, count in selection.published.items())
+    about = f"{selection.description}: {counts} in the publication. {selection.note} From: {selection.citation}"
+    return f"- **Selection** `{selection.name}`: {about}"
 
 
 def _activity_sources() -> list[str]:

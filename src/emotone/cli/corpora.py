@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from emotone.corpora.base import Corpus
     from emotone.corpora.check import Checkup
 
-VERIFIED = "read from a complete copy"
-UNVERIFIED = "made after descriptions of the layout, and tried on trees made like that; no copy was read"
 SPEAKERS_SHOWN = 100  # each with its clips; of more, only the range
 FILES_SHOWN = 20  # findings of one kind printed for people; --json has all
 
@@ -81,9 +79,9 @@ def show(name: str, *, as_json: bool) -> None:
         "licence": summary["licence"],
         "weights": summary["licence_note"],
         "citation": summary["citation"],
-        "parser": VERIFIED if summary["verified"] else UNVERIFIED,
+        "parser": CORPORA.get(name).evidence,
         **{
-            f"selection {item['name']}": f"{item['description']}: {_listed(item['published'])} published. "
+            f"selection {item['name']}": f"{item['description']}: {_listed(item['published'])} in the publication. "
             f"{item['note']} {item['citation']}"
             for item in summary["selections"]
         },

@@ -167,6 +167,13 @@ class Corpus:
         return sum(known.values()) if len(known) == len(self.counts) else None
 
     @property
+    def evidence(self) -> str:
+        """What the parser was tried on, in words."""
+        if self.verified:
+            return "read from a complete copy"
+        return "made after descriptions of the layout and tried on trees like them; no copy was read"
+
+    @property
     def speaker_count(self) -> int | None:
         """Number of speakers, or None where it is not known."""
         return len(self.speakers) or self.published_speakers

@@ -197,7 +197,8 @@ CORPUS = Corpus(
     title="Interactive Emotional Dyadic Motion Capture Database (IEMOCAP)",
     languages=("en-US",),
     speakers=tuple(f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"),
-    # Of the 10,039 turns; counted by many users of the download, e.g. 5,531 = ang + hap + exc + sad + neu.
+    # Of the 10,039 turns; counted by many users of the download, e.g. 5,531 = ang + hap + exc + sad + neu, which are
+    # 1,085, 1,023, 1,151, 1,031 and 1,241 in sessions 1 to 5. Of all, 5,255 are scripted, and 5,098 a man's.
     counts={
         "anger": 1103,
         "disgust": 2,
