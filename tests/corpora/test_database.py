@@ -124,6 +124,19 @@ def test_tables_of_splits_are_taken_together_and_a_contradiction_is_said(root: R
     )
 
 
+def test_a_table_without_a_label_does_not_hide_that_of_another(root: Root) -> None:
+    for name, labels in (("a", [None, "fear", None]), ("b", ["anger", None, None])):
+        root.table(name, filewise(), {"emotion": ("emotion", labels), name: (None, ["x"] * 3)})
+    found = root.read()
+    assert found.problems == ()
+    assert [(item.label, item.extras["original_label"]) for item in found.utterances] == [
+        ("anger", "anger"),
+        ("fear", "fear"),
+        ("unknown", "unknown"),
+    ]
+    assert all({"a", "b"} <= set(item.extras) for item in found.utterances)
+
+
 def test_codes_that_the_scheme_explains(root: Root) -> None:
     root.scheme("emotion", {"W": "anger", "A": "fear"}, dtype=None)
     root.table("e", filewise(), {"emotion": ("emotion", ["W", "A", "W"])})
@@ -278,7 +291,7 @@ def test_as_a_corpus_under_any_name(root: Root) -> None:
 
 
 def test_nothing_in_it_can_be_used(root: Root) -> None:
-    root.table("e", filewise("gone.wav"), {"emotion": ("emotion", ["anger"])})
+    root.table("e", filewise(f"{'x' * 5000}.wav"), {"emotion": ("emotion", ["anger"])})
     root.read()
     with pytest.raises(CorpusError, match=r"holds no row that can be used; the first problem: .*of 1 rows the f"):
         load("calls", root.folder)

@@ -6,6 +6,7 @@ its cache of tables as pickles is never looked at, and the header is read as pla
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections import Counter, defaultdict
@@ -94,13 +95,14 @@ def read_database(root: Path, *, name: str) -> Scan:
             except (CorpusError, UnknownNameError) as error:
                 lost[f"table '{key}': {error}"] += 1
                 continue
-            earlier = found.setdefault(row.place, utterance)
-            if earlier.label != utterance.label:
+            first, second = found.get(row.place, utterance), utterance
+            if first.label == UNKNOWN:  # where one table says nothing, another may
+                first, second = second, first
+            if second.label not in (first.label, UNKNOWN):
                 lost[f"table '{key}': a label differs from that in a table before, which is taken"] += 1
-            else:
-                found[row.place] = replace(earlier, extras={**utterance.extras, **earlier.extras})
+            found[row.place] = replace(first, extras={**second.extras, **first.extras})
     problems = [f"{root}, {why} ({count} rows)" if count > 1 else f"{root}, {why}" for why, count in lost.items()]
-    there = {place: utterance for place, utterance in found.items() if utterance.path.is_file()}
+    there = {place: utterance for place, utterance in found.items() if os.path.isfile(utterance.path)}  # noqa: PTH113
     missing = [str(utterance.path) for place, utterance in found.items() if place not in there]
     if missing:
         problems.append(f"{root}: of {len(missing)} rows the file is not there; the first: {min(missing)}")
