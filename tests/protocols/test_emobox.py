@@ -25,6 +25,7 @@ PATHS = {
     "emodb": ("downloads/emodb/wav/03a02Wb.wav", "03a02Wb", "03"),
     "emovo": ("downloads/emovo/f2/gio-f2-d1.wav", "gio-f2-d1", "f2"),
     "enterface": ("downloads/enterface/subject 11/disgust/sentence 5/s12_di_5.avi", "s11_di_5", "s11"),
+    "esd": ("downloads/esd/0018/Surprise/0018_001750.wav", "0018_001750", "0018"),
     "iemocap": (
         "downloads/iemocap/Session1/sentences/wav/Ses01F_impro04/Ses01F_impro04_M000.wav",
         "Ses01F_impro04_M000",
@@ -36,6 +37,8 @@ PATHS = {
         "21",
     ),
     "savee": ("downloads/savee/JE_n07.wav", "JE_n07", "JE"),
+    "shemo": ("downloads/shemo/female/F07W05.wav", "F07W05", "F07"),
+    "tess": ("downloads/tess/OAF_rag_happy.wav", "OAF_rag_happy", "OAF"),
     "urdu": ("downloads/urdu/Sad/SM25_F38_S088.wav", "SM25_F38_S088", "SM25"),
 }
 LEAKING = (["03a01Wa", "03a02Fa", "08a01Na"], ["03a04Ta", "09a01Wa"])

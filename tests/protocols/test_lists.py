@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotone.corpora.base import CORPORA
+from emotone.corpora.scan import scan
 from emotone.errors import ConfigError, RunError
 from emotone.protocols import protocol
 from emotone.types import Utterance
@@ -46,6 +47,20 @@ def test_published_speakers(name: str, corpus: str, train: str, dev: str, test: 
     assert protocol(name).notes(utterances) == ()  # nobody is left out
     assert protocol(name).folds(utterances, seed=7) == [fold]
     assert "audEERING" in protocol(name).description
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "corpus", "sizes"),
+    [("emodb-audeering", "emodb", (304, 0, 231)), ("ravdess-audeering", "ravdess", (960, 240, 240))],
+)
+def test_published_splits_of_the_complete_corpora(
+    shared: Path, name: str, corpus: str, sizes: tuple[int, int, int]
+) -> None:
+    utterances = scan(CORPORA.get(corpus), shared / "corpora" / corpus).utterances
+    (fold,) = protocol(name).folds(utterances, seed=0)
+    assert (len(fold.train), len(fold.dev), len(fold.test)) == sizes
+    assert sum(sizes) == CORPORA.get(corpus).clips  # nothing is left out
 
 
 def test_sessions_of_iemocap() -> None:
