@@ -25,7 +25,7 @@ SOURCE = Path(emotone.__file__).parent
 FLOORS = (
     {"errors", "types", "registry", "config", "files"},
     {"audio", "metrics", "nets"},
-    {"corpora", "features", "augment"},
+    {"corpora", "features", "augment", "transfer"},
     {"protocols", "training"},
     {"systems"},
     {"inference"},

@@ -103,6 +103,12 @@ class BundleError(EmotoneError):
     code = "bundle"
 
 
+class SourceError(EmotoneError):
+    """Weights to transfer from are incomplete, changed, or of another net."""
+
+    code = "source"
+
+
 class CorpusError(EmotoneError):
     """A corpus folder or table does not hold what it should."""
 

@@ -1,0 +1,82 @@
+"""Weights of a source under the names of a net of the house, and their safe form on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import SourceError, missing_extra
+from emotone.files import atomic_write, sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import ModuleType
+
+    from numpy.typing import NDArray
+
+SUFFIX = ".safetensors"
+KEY = "emotone.source"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceWeights:
+    """What a transfer takes from.
+
+    Attributes:
+        source: registry name of the source, or what else the weights are called.
+        tensors: values by the name of the tensor of a net that they fit, e.g. `blocks.conv1.norm.running_mean`.
+        sha256: of the file that they were read from; "" for weights that were never on disk.
+        licence: SPDX identifier, or `LicenseRef-...`.
+
+    """
+
+    source: str
+    tensors: Mapping[str, NDArray[Any]] = field(repr=False)
+    sha256: str = ""
+    licence: str = "unstated"
+
+
+def write_weights(path: Path, weights: SourceWeights) -> None:
+    """Write weights as safetensors, with where they are from; equal weights give equal bytes.
+
+    Raises:
+        OutputError: the folder can't be written to.
+
+    """
+    module = _safetensors("writing weights")
+    about = {"source": weights.source, "sha256": weights.sha256, "licence": weights.licence}
+    tensors = {name: np.ascontiguousarray(values) for name, values in sorted(weights.tensors.items())}
+    with atomic_write(path) as stream:
+        stream.write(module.numpy.save(tensors, {KEY: json.dumps(about, sort_keys=True)}))
+
+
+def read_weights(path: Path) -> SourceWeights:
+    """Return weights that `write_weights` wrote; `sha256` is the file's own.
+
+    Raises:
+        SourceError: the file is damaged, or was not written by emotone.
+
+    """
+    module = _safetensors("reading weights")
+    try:
+        with module.safe_open(path, framework="np") as stored:
+            about = json.loads((stored.metadata() or {})[KEY])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
+        return SourceWeights(str(about["source"]), tensors, sha256_file(path), str(about["licence"]))
+    except (module.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{path} holds no weights that emotone wrote ({error}); convert the published file"
+        ) from error
+
+
+def _safetensors(purpose: str) -> ModuleType:
+    try:
+        import safetensors.numpy
+    except ModuleNotFoundError as error:
+        raise missing_extra("safetensors", "train", purpose) from error
+    module: ModuleType = safetensors
+    return module

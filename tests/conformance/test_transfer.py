@@ -1,0 +1,62 @@
+"""Every net: after three steps what is frozen is bit-identical, and all the rest has moved, buffers included."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from tests.net_inputs import BANDS, CLASSES, INPUTS, TINY, Input
+from tests.toy import one_thread
+
+from emotone.nets.base import NETS
+from emotone.transfer.apply import transfer_into
+from emotone.transfer.plan import Plan
+from emotone.transfer.select import layer_of
+from emotone.transfer.weights import SourceWeights
+
+if TYPE_CHECKING:
+    from emotone.nets.modules import LengthAware
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def built(name: str, *, seed: int) -> LengthAware:
+    torch.manual_seed(seed)
+    net: LengthAware = NETS.get(name)(**TINY.get(name, {})).build(BANDS, CLASSES)
+    return net
+
+
+def three_steps(net: LengthAware, heard: Input) -> None:
+    optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad] or list(net.parameters()), lr=0.01)
+    net.train()
+    for _ in range(3):
+        x, labels = heard.draw(4, max(heard.lengths)), torch.tensor([0, 1, 2, 3])
+        loss = torch.nn.functional.cross_entropy(net(x, torch.tensor([max(heard.lengths)] * 4)), labels)
+        optimizer.zero_grad(set_to_none=True)
+        if loss.requires_grad:  # not where all is frozen
+            loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", NETS.names)
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_frozen_tensors_stay_and_the_rest_moves(name: str, share: float) -> None:
+    """The first layers that hold tensors are frozen, as many as `share` says; all but the last are loaded."""
+    source, net, heard = built(name, seed=1), built(name, seed=2), INPUTS.get(name, Input())
+    three_steps(source, heard)
+    state = source.state_dict()
+    layers = list(dict.fromkeys(layer_of(tensor) for tensor in state))
+    frozen = tuple(layers[: round(share * len(layers))])
+    loaded = tuple(layers) if share == 1.0 else tuple(layers[:-1])
+    weights = SourceWeights("source", {tensor: values.numpy().copy() for tensor, values in state.items()})
+    transferred = transfer_into(net, weights, Plan(load=loaded, freeze=frozen))
+    before: dict[str, Any] = copy.deepcopy(net.state_dict())
+    three_steps(net, heard)
+    transferred.freezer.check()
+    moved = {tensor for tensor, values in net.state_dict().items() if not torch.equal(values, before[tensor])}
+    assert moved == set(transferred.report.names("tuned", "fresh"))
+    assert all(torch.equal(before[tensor], state[tensor]) for tensor in transferred.report.names("frozen", "tuned"))
+    assert {layer_of(tensor) for tensor in transferred.report.names("frozen")} == set(frozen)
