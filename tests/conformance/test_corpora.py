@@ -19,6 +19,7 @@ from emotone.corpora.database_write import write_database
 from emotone.corpora.labels import EMOTIONS, UNKNOWN
 from emotone.corpora.scan import scan
 from emotone.corpora.table import COLUMNS, read_table, write_table
+from emotone.corpora.words import meant
 
 # Recordings that belong to no corpus here; the first two are other parts of RAVDESS, the next are whole dialogues of
 # IEMOCAP and an uncut recording of eNTERFACE.
@@ -98,6 +99,10 @@ def test_counts_are_there_and_labels_canonical(corpus: Corpus) -> None:
     assert len(set(corpus.speakers)) == len(corpus.speakers) != 1
     assert list(corpus.speakers) == sorted(corpus.speakers)
     assert corpus.speaker_count is None or corpus.speaker_count > 1
+
+
+def test_its_words_in_a_table_are_never_taken_for_another_emotion(corpus: Corpus) -> None:
+    assert all(meant(word) in (None, emotion) for word, emotion in corpus.emotions.items())
 
 
 def test_suffixes_are_lower_case_and_include_lossless_copies(corpus: Corpus) -> None:
