@@ -127,12 +127,18 @@ class Comparison:
 
 
 def compare_runs(
-    folders: Sequence[Path], *, common: bool = False, seed: int = 0, replicates: int = REPLICATES
+    folders: Sequence[Path],
+    *,
+    names: Sequence[str] = (),
+    common: bool = False,
+    seed: int = 0,
+    replicates: int = REPLICATES,
 ) -> Comparison:
     """Return how far every pair of runs is apart on every corpus, with intervals and tests.
 
     Args:
         folders: at least two, each holding `run.json` and `predictions.parquet`.
+        names: how the runs are called, one for each; R1, R2 ... where none are given.
         common: compare what both runs of a pair have judged, instead of refusing runs that have not judged the same.
         seed: of the intervals' draws; the same runs and seed give the same intervals.
         replicates: of the intervals.
@@ -151,7 +157,8 @@ def compare_runs(
     for folder, place in zip(folders, resolved, strict=True):
         if resolved.count(place) > 1:
             raise UsageError(f"{folder} was given twice; a run does not differ from itself")
-    runs = tuple(read_run(folder, name=f"R{number}") for number, folder in enumerate(folders, start=1))
+    called = names or [f"R{number}" for number in range(1, len(folders) + 1)]
+    runs = tuple(read_run(folder, name=name) for folder, name in zip(folders, called, strict=True))
     found: list[Difference] = []
     notes: list[str] = []
     for first, second in combinations(runs, 2):

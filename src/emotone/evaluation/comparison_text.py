@@ -16,51 +16,59 @@ METRIC_TITLES = {**TITLES, AUROC: "AU-ROC"}
 SMALLEST_P = 0.0001  # what is below is printed as such: nobody needs the zeros
 
 
+DIFFERENCE_HEADER = ("corpus", "metric", "runs", "first", "second", "second - first [95 %]", "n", "speakers")
+TEST_HEADER = ("corpus", "metric", "runs", "test", "n", "statistic", "p", "p (Holm)", "family")
+
+
 def comparison_markdown(comparison: Comparison) -> str:
     """Return which run is which, the differences, the tests and the notes; no final newline."""
     runs = [f"{run.name} = {run.folder} ({run.protocol})" for run in comparison.runs]
-    differences = _table(
-        ("corpus", "metric", "runs", "first", "second", "second - first [95 %]", "n", "speakers"),
-        (
-            (
-                difference.corpus,
-                METRIC_TITLES[difference.metric],
-                _runs(difference),
-                f"{100 * difference.first_value:.1f}",
-                f"{100 * difference.second_value:.1f}",
-                _interval(difference),
-                f"{difference.n}",
-                f"{difference.speakers or 'not known'}",
-            )
-            for difference in comparison.differences
-        ),
-    )
-    tests = _table(
-        ("corpus", "metric", "runs", "test", "n", "statistic", "p", "p (Holm)", "family"),
-        (
-            (
-                difference.corpus,
-                METRIC_TITLES[difference.metric],
-                _runs(difference),
-                found.test.name,
-                f"{found.test.n}",
-                "-" if found.test.statistic is None else f"{found.test.statistic:.3g}",
-                _p(found.test.p),
-                _p(found.holm),
-                f"{found.family}",
-            )
-            for difference in comparison.differences
-            for found in difference.tests
-        ),
-    )
+    differences = _table(DIFFERENCE_HEADER, rows_of_differences(comparison))
+    tests = _table(TEST_HEADER, rows_of_tests(comparison))
     parts = ["\n".join(runs), "\n".join(["Scores x 100:", "", *differences])]
     if len(tests) > 2:
         parts.append("\n".join(["Paired tests, two-sided:", "", *tests]))
-    notes = _notes(comparison)
+    notes = [f"Note: {note}" for note in notes_of(comparison)]
     return "\n\n".join([*parts, "\n".join(notes)] if notes else parts)
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def rows_of_differences(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return a row below `DIFFERENCE_HEADER` for each difference, scores times 100."""
+    return [
+        (
+            difference.corpus,
+            METRIC_TITLES[difference.metric],
+            _runs(difference),
+            f"{100 * difference.first_value:.1f}",
+            f"{100 * difference.second_value:.1f}",
+            _interval(difference),
+            f"{difference.n}",
+            f"{difference.speakers or 'not known'}",
+        )
+        for difference in comparison.differences
+    ]
+
+
+def rows_of_tests(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return a row below `TEST_HEADER` for each test of each difference."""
+    return [
+        (
+            difference.corpus,
+            METRIC_TITLES[difference.metric],
+            _runs(difference),
+            found.test.name,
+            f"{found.test.n}",
+            "-" if found.test.statistic is None else f"{found.test.statistic:.3g}",
+            _p(found.test.p),
+            _p(found.holm),
+            f"{found.family}",
+        )
+        for difference in comparison.differences
+        for found in difference.tests
+    ]
+
+
+def notes_of(comparison: Comparison) -> list[str]:
     """Return every note once, with where it holds."""
     places: dict[str, list[str]] = {}
     for difference in comparison.differences:
@@ -74,10 +82,7 @@ def _notes(comparison: Comparison) -> list[str]:
             of_note = places.setdefault(note, [])
             if where not in of_note:
                 of_note.append(where)
-    return [
-        *(f"Note: {note}" for note in comparison.notes),
-        *(f"Note: {note} ({'; '.join(of_note)})" for note, of_note in places.items()),
-    ]
+    return [*comparison.notes, *(f"{note} ({'; '.join(of_note)})" for note, of_note in places.items())]
 
 
 def _runs(difference: Difference) -> str:

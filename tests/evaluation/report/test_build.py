@@ -1,0 +1,123 @@
+"""Every number of a report is the one that the metrics give; what is undefined is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.made_runs import Made, write_run
+
+from emotone.errors import RunError, UsageError
+from emotone.evaluation.report.build import RATES, report_of, reports_of
+from emotone.evaluation.scores import confusion_of, scores_of
+from emotone.evaluation.seeds import seeds_of
+from emotone.evaluation.speakers import speakers_of
+from emotone.evaluation.table import PredictionRow, PredictionsTable
+from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
+from emotone.metrics.detection import auroc, equal_error_rate, roc_curve, threshold_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.evaluation.report.numbers import CorpusReport
+
+
+def one_corpus(folder: Path, table: PredictionsTable, **about: Any) -> CorpusReport:
+    (corpus,) = report_of(write_run(folder, table, **about), name="R1").corpora
+    return corpus
+
+
+def rows(*answers: tuple[str, str, float], labels: tuple[str, ...] = ("fear", "joy")) -> PredictionsTable:
+    """Return a table of (speaker, truth, probability of the first label)."""
+    return PredictionsTable.from_rows(
+        [
+            PredictionRow(f"toy/{n}", "toy", "held-out", "all", 0, speaker, truth, [p, 1 - p], "f00d")
+            for n, (speaker, truth, p) in enumerate(answers)
+        ],
+        labels=labels,
+    )
+
+
+def test_numbers_are_those_of_the_metrics(tmp_path: Path) -> None:
+    table = Made(skill=0.6, corpora=("one", "two"), seeds=2).table()
+    report = report_of(write_run(tmp_path / "run", table), name="R1")
+    assert [score for corpus in report.corpora for score in corpus.scores] == scores_of(table)
+    assert [found for corpus in report.corpora for found in corpus.speakers] == speakers_of(table)
+    assert [found for corpus in report.corpora for found in corpus.seeds] == seeds_of(table)
+    for corpus in report.corpora:
+        part, labels = table.of_corpus(corpus.corpus), table.labels
+        assert np.array_equal(corpus.confusion, confusion_of(table, corpus.corpus))
+        for index, label in enumerate(labels):
+            flags, chances = part.truth == label, part.probabilities[:, index]
+            assert corpus.auroc[label] == auroc(flags, chances)
+            assert np.array_equal(corpus.curves[label].thresholds, roc_curve(flags, chances).thresholds)
+        calibration = corpus.calibration
+        assert calibration.bins == reliability(part.truth, part.probabilities, labels=labels)
+        assert calibration.ece == expected_calibration_error(part.truth, part.probabilities, labels=labels)
+        assert calibration.brier == brier_score(part.truth, part.probabilities, labels=labels)
+        assert calibration.log_loss == log_loss(part.truth, part.probabilities, labels=labels)
+        assert corpus.detector is None
+        assert corpus.notes == ()
+
+
+def test_two_labels_are_a_detector_of_the_rarer(tmp_path: Path) -> None:
+    table = Made(labels=("calm", "anger"), clips=9).table()  # 5 of 9 are anger
+    corpus = one_corpus(tmp_path / "run", table)
+    detector = corpus.detector
+    assert detector is not None
+    assert detector.positive == "calm"
+    flags, chances = table.truth == "calm", table.probabilities[:, 0]
+    assert detector.eer == equal_error_rate(flags, chances)
+    assert detector.points == {rate: threshold_at(flags, chances, false_positive_rate=rate) for rate in RATES}
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "Every recording is 'joy'"),
+        (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "No recording of this corpus is fear"),
+        (rows(("a", "joy", 0.2), ("b", "fear", 0.2)), "the same probabilities: nothing is told apart"),
+        (rows(("a", "joy", 0.0), ("b", "fear", 1.0)), "Every probability is 0 or 1"),
+        (rows(("", "joy", 0.1), ("b", "fear", 0.8)), "The speaker of 1 of 2 answers is not known"),
+    ],
+)
+def test_what_is_undefined_is_said(tmp_path: Path, table: PredictionsTable, words: str) -> None:
+    assert any(words in note for note in one_corpus(tmp_path / "run", table).notes)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "about", "independent"),
+    [
+        ("leave-one-speaker-out", {}, True),
+        ("random-5", {}, False),
+        ("somebody-elses", {}, None),
+        ("somebody-elses", {"scores": [{"speaker_independent": True}]}, True),
+        ("held-out", {"protocol": {"name": "held-out", "trained_on": ["toy"]}}, False),
+        ("held-out", {"protocol": {}}, None),
+    ],
+)
+def test_whether_speakers_were_kept_apart(
+    tmp_path: Path, protocol: str, about: dict[str, Any], independent: bool | None
+) -> None:
+    table = Made(speakers=3, protocol=protocol).table()
+    report = report_of(write_run(tmp_path / "run", table, **about), name="R1")
+    assert report.speaker_independent is independent
+    assert {score.speaker_independent for score in report.corpora[0].scores} == {independent}
+
+
+def test_refusals(tmp_path: Path) -> None:
+    run = Made(speakers=2).write(tmp_path / "run")
+    with pytest.raises(UsageError, match="at least 1 run; none was given"):
+        reports_of([])
+    with pytest.raises(UsageError, match="was given twice"):
+        reports_of([run, tmp_path / "." / "run"])
+    table = Made(speakers=2).table()
+    mixed = PredictionsTable.concat([table, replace(Made(speakers=2, system="beef")).table()])
+    with pytest.raises(RunError, match="holds the systems beef, f00d; report one at a time"):
+        report_of(write_run(tmp_path / "mixed", mixed), name="R1")
+    segment = replace(Made(speakers=1).rows()[0], segment=0)
+    parts = PredictionsTable.from_rows([segment], labels=Made().labels)
+    with pytest.raises(RunError, match="no row for a whole utterance"):
+        report_of(write_run(tmp_path / "parts", parts), name="R1")
