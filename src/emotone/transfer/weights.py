@@ -49,7 +49,7 @@ def write_weights(path: Path, weights: SourceWeights) -> None:
     """
     module = _safetensors("writing weights")
     about = {"source": weights.source, "sha256": weights.sha256, "licence": weights.licence}
-    tensors = {name: np.ascontiguousarray(values) for name, values in sorted(weights.tensors.items())}
+    tensors = {name: np.array(values, order="C") for name, values in sorted(weights.tensors.items())}
     with atomic_write(path) as stream:
         stream.write(module.numpy.save(tensors, {KEY: json.dumps(about, sort_keys=True)}))
 

@@ -1,0 +1,211 @@
+"""The five-layer SoundNet as its authors publish it (Torch7), and as ported tools store it (arrays by layer).
+
+The key map, ours from theirs. A convolution's `weight` is [out, in, kernel, 1] in Torch7 and [kernel, 1, in, out] in
+ports to TensorFlow; ours is [out, in, kernel].
+
+| ours (`blocks.` left out) | Torch7: fields of modules in order | ports: `layer/key` |
+| --- | --- | --- |
+| `convN.convolution.weight`, `.bias` | N-th SpatialConvolution: `weight`, `bias` | `convN/weights`, `/biases` |
+| `convN.norm.weight`, `.bias` | SpatialBatchNormalization after it: `weight`, `bias` | `convN/gamma`, `/beta` |
+| `convN.norm.running_mean`, `.running_var` | `running_mean`, `running_var` | `convN/mean`, `/var` |
+| `heads.heads.objects`, `.scenes` | fifth and sixth SpatialConvolution | `conv5`, `conv5_2` |
+
+Torch7 files from before 2016 have `running_std`, which is 1 / sqrt(variance + 1e-5). `norm.num_batches_tracked`, which
+has no effect here, is 0.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import SourceError
+from emotone.nets.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
+from emotone.transfer.sources.base import Published, Source
+from emotone.transfer.torch7 import Module, read_torch7
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+ARCHIVE = "http://data.csail.mit.edu/soundnet/soundnet_models_public.zip"
+HEADS = tuple(head.name for head in ORIGINAL_HEADS)
+TRUNK = tuple(f"conv{number}" for number in range(1, len(OUTPUTS) + 1))
+CONVOLUTIONS = {"nn.SpatialConvolution", "cudnn.SpatialConvolution", "nn.SpatialConvolutionMM"}
+NORMS = {"nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization"}
+EPSILON = 1e-5
+GEOMETRY = {"kH": KERNELS, "dH": (STRIDE,) * len(KERNELS), "padH": PADDINGS}  # Torch's height is our time
+PORTED = {
+    "weights": "convolution.weight",
+    "biases": "convolution.bias",
+    "gamma": "norm.weight",
+    "beta": "norm.bias",
+    "mean": "norm.running_mean",
+    "var": "norm.running_var",
+}
+PORTED_HEADS = {"conv5": "objects", "conv5_2": "scenes"}
+_PORTED_KEY = re.compile(r"(?P<layer>[^/]+)/(?P<key>[^/]+)")
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 1
+    for layer, outputs, kernel in zip(TRUNK, OUTPUTS, KERNELS, strict=True):
+        shapes[f"blocks.{layer}.convolution.weight"] = (outputs, inputs, kernel)
+        shapes[f"blocks.{layer}.convolution.bias"] = (outputs,)
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"blocks.{layer}.norm.{name}"] = (outputs,)
+        shapes[f"blocks.{layer}.norm.num_batches_tracked"] = ()
+        inputs = outputs
+    return shapes
+
+
+def _head_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for head in ORIGINAL_HEADS:
+        shapes[_head(head.name, "weight")] = (head.classes, OUTPUTS[-1], head.kernel)
+        shapes[_head(head.name, "bias")] = (head.classes,)
+    return shapes
+
+
+def _head(name: str, tensor: str) -> str:
+    return f"blocks.heads.heads.{name}.convolution.{tensor}"
+
+
+def _from_torch7(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a `.t7` file of the whole net, in training or as published."""
+    root = read_torch7(path)
+    if not isinstance(root, Module):
+        raise SourceError(f"{path} holds a {type(root).__name__} where a net should be")
+    tensors: dict[str, NDArray[Any]] = {}
+    layer, place = "", 0
+    for module in _leaves(root, path, ()):
+        arrays = {key: values for key, values in module.fields.items() if isinstance(values, np.ndarray)}
+        if module.kind in CONVOLUTIONS:
+            layer, place = _place(place), place + 1
+            found = {f"convolution.{key}": _kernels(arrays[key]) for key in ("weight", "bias") if key in arrays}
+            _check_geometry(module, layer, path)
+        elif module.kind in NORMS and layer:
+            found = {f"norm.{key}": values for key, values in _norm(arrays).items()}
+        elif "weight" in arrays:
+            raise SourceError(f"{path} has weights in a {module.kind}, where SoundNet has none")
+        else:
+            continue
+        tensors |= {f"{layer}.{key}": np.asarray(values, np.float32) for key, values in found.items()}
+    return tensors | _counts(tensors)
+
+
+def _leaves(module: Module, path: Path, above: tuple[Module, ...]) -> Iterator[Module]:
+    """Yield the modules that hold no others, in the order in which sound passes them."""
+    if module in above:
+        raise SourceError(f"{path} holds a {module.kind} that lies inside itself")
+    inner = module.fields.get("modules")
+    if not isinstance(inner, dict):
+        yield module
+        return
+    for place in sorted(key for key in inner if isinstance(key, int)):
+        child = inner[place]
+        if isinstance(child, Module):
+            yield from _leaves(child, path, (*above, module))
+
+
+def _place(number: int) -> str:
+    if number < len(TRUNK):
+        return f"blocks.{TRUNK[number]}"
+    heads = number - len(TRUNK)
+    return f"blocks.heads.heads.{HEADS[heads]}" if heads < len(HEADS) else f"convolution {number + 1}"
+
+
+def _kernels(values: NDArray[Any]) -> NDArray[Any]:
+    """Return weights [out, in, kernel] of Torch's [out, in, kernel, 1]; what has another form keeps it."""
+    return values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
+
+
+def _norm(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    wanted = {"weight", "bias", "running_mean", "running_var"}
+    found = {key: values for key, values in arrays.items() if key in wanted}
+    if "running_var" not in found and "running_std" in arrays:
+        with np.errstate(divide="ignore"):  # what is not finite is named later
+            found["running_var"] = arrays["running_std"] ** -2.0 - EPSILON
+    return found
+
+
+def _counts(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    norms = [name for name in tensors if name.endswith("norm.running_mean")]
+    return {name.replace("running_mean", "num_batches_tracked"): np.array(0, np.int64) for name in norms}
+
+
+def _check_geometry(module: Module, layer: str, path: Path) -> None:
+    """Compare stride and padding, which weights do not show, with the net's."""
+    name = layer.removeprefix("blocks.")
+    if name not in TRUNK:
+        return
+    for key, values in GEOMETRY.items():
+        given, needed = module.fields.get(key, values[TRUNK.index(name)]), values[TRUNK.index(name)]
+        if given != needed:
+            raise SourceError(f"{path}: {name} has {key} {given}; SoundNet has {needed}")
+
+
+def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of an archive of arrays called `layer/key`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise SourceError(f"{path} is no archive of plain arrays ({error}); {CONVERT}") from error
+    tensors: dict[str, NDArray[Any]] = {}
+    for key, values in arrays.items():
+        found = _PORTED_KEY.fullmatch(key)
+        if found is None or found["key"] not in PORTED:
+            tensors[key] = values  # not expected: the check names it
+            continue
+        layer, tensor = found["layer"], PORTED[found["key"]]
+        if layer in PORTED_HEADS:
+            layer = f"heads.heads.{PORTED_HEADS[layer]}"
+        ported = values.ndim == 4 and values.shape[1] == 1 and tensor == "convolution.weight"
+        kernels = values[:, 0].transpose(2, 1, 0) if ported else values
+        tensors[f"blocks.{layer}.{tensor}"] = np.ascontiguousarray(kernels)
+    return tensors | _counts(tensors)
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return array
+
+
+def _refuse_npy(path: Path) -> dict[str, NDArray[Any]]:
+    raise SourceError(
+        f"{path}: a .npy of several arrays is a pickle, and pickles can run code: none is read; {CONVERT}"
+    )
+
+
+CONVERT = (
+    "use the published .t7, or, for a .npy that you trust, write its arrays as 'layer/key' into an .npz yourself: "
+    "d = numpy.load('sound5.npy', allow_pickle=True, encoding='latin1').item(); "
+    "numpy.savez('sound5.npz', **{f'{layer}/{key}': a for layer, keys in d.items() for key, a in keys.items()})"
+)
+
+SOURCE = Source(
+    name="soundnet5",
+    title="SoundNet with five layers, learned from two million videos by the classes of what they show",
+    citation=(
+        "Yusuf Aytar, Carl Vondrick, Antonio Torralba: SoundNet: Learning sound representations from unlabeled video, "
+        "NIPS 2016"
+    ),
+    licence="MIT",
+    licence_note="the repository's licence; the weights have no other stated",
+    published=(Published("soundnet5_final.t7", ARCHIVE),),
+    rate=22050,
+    net="soundnet5",
+    layers=TRUNK,
+    shapes=_shapes(),
+    optional=_head_shapes(),
+    readers={".t7": _from_torch7, ".npz": _from_npz, ".npy": _refuse_npy},
+)

@@ -1,0 +1,45 @@
+"""Every source says what it is, and its layers are layers of the net that it names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from emotone.nets.base import NETS
+from emotone.transfer.select import layer_of
+from emotone.transfer.sources.base import SOURCES, Source
+
+
+@pytest.fixture(params=SOURCES.names)
+def source(request: pytest.FixtureRequest) -> Source:
+    return SOURCES.get(request.param)
+
+
+def test_there_are_sources() -> None:
+    assert "soundnet5" in SOURCES.names
+
+
+def test_it_says_what_it_is(source: Source) -> None:
+    assert source.name in SOURCES.names
+    assert source.title
+    assert source.citation
+    assert source.licence
+    assert source.licence_note
+    assert source.published
+    assert source.readers
+    assert source.rate > 0
+
+
+def test_it_says_where_its_files_are(source: Source) -> None:
+    for one in source.published:
+        assert one.url.startswith(("https://", "http://"))
+        assert one.file
+        assert one.sha256 == "" or re.fullmatch(r"[0-9a-f]{64}", one.sha256)
+
+
+def test_its_layers_are_the_net_s(source: Source) -> None:
+    names = {layer.name for layer in NETS.get(source.net)().layers(1, 2)}
+    assert set(source.layers) <= names
+    assert {layer_of(name) for name in source.shapes} == set(source.layers)
+    assert not set(source.shapes) & set(source.optional)

@@ -1,0 +1,56 @@
+"""The papers' plans as the papers have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from emotone.errors import ConfigError, UnknownNameError
+from emotone.nets.soundnet5 import SoundNet5
+from emotone.transfer.plan import Plan
+from emotone.transfer.plans import ROWS, plan
+
+FOUR = (("conv1",), ("conv2",), ("lstm",), ("dense1", "output"))
+FIVE = tuple((f"conv{number}",) for number in range(1, 6))
+ALL = ("conv1", "conv2", "lstm", "dense1", "output")
+
+
+@pytest.mark.parametrize(
+    ("name", "load", "freeze"),
+    [
+        ("A1", ALL, ALL),
+        ("A2", ALL, ()),
+        ("A3", ALL, ("conv1",)),
+        ("A4", ALL, ("conv1", "conv2")),
+        ("A5", ALL, ("conv1", "conv2", "lstm")),
+        ("A6", ("conv1",), ("conv1",)),
+        ("A7", ("conv1", "conv2"), ("conv1", "conv2")),
+        ("A8", ("conv1", "conv2", "lstm"), ("conv1", "conv2", "lstm")),
+    ],
+)
+def test_plans_of_transferable_features(name: str, load: tuple[str, ...], freeze: tuple[str, ...]) -> None:
+    assert plan(name, FOUR) == Plan(load, freeze)
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 2, 3])
+def test_plans_of_the_anger_detector(frozen: int) -> None:
+    names = ("conv1", "conv2", "conv3")
+    assert plan(f"anger-{frozen}", FIVE) == Plan(names, names[:frozen])
+    assert {name for (name,) in FIVE} <= {layer.name for layer in SoundNet5().layers(1, 2)}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_freezes_only_what_it_loads_and_says_so(name: str) -> None:
+    row = ROWS[name]
+    load, freeze = (row.stages if count is None else count for count in (row.load, row.freeze))
+    assert 0 <= freeze <= load <= row.stages
+    assert row.says
+
+
+def test_an_unknown_plan_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown plan 'A9'; did you mean 'A\d'\?"):
+        plan("A9", FOUR)
+
+
+def test_a_net_of_other_stages_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"plan A4 is for nets of 4 stages; given 5: "):
+        plan("A4", FIVE)
