@@ -93,6 +93,7 @@ def test_problems_and_normalisation() -> None:
     )
     assert about.problems() == (("a/1", "too short"), (NOT_RECORDED, NOT_RECORDED), ("odd", NOT_RECORDED))
     assert about.normalisation() == "yes"
+    assert About({"normalisation": {"by": "speaker", "of": ["a", "b"]}}).normalisation() == "by: speaker; of: a, b"
 
 
 @pytest.mark.parametrize(("rows", "said"), [([True, True], True), ([True, False], None), (["x"], None), ([], None)])

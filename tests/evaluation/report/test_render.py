@@ -223,6 +223,13 @@ def test_a_model_that_was_trained_on_what_it_is_tested_on(tmp_path: Path) -> Non
     assert "> **SPEAKER-DEPENDENT. This model was trained on toy: what it scores there says nothing" in text
 
 
+def test_an_audit_that_is_not_clean_is_loud(tmp_path: Path) -> None:
+    leakage = {"clean": False, "shared": {"contents": {"items": ["a"], "clips": 1}}}
+    text = written(write_run(tmp_path / "run", Made(speakers=3).table(), leakage=leakage), suffix=".md")
+    assert "> **The leakage audit is not clean" in text
+    assert "| contents | 1 shared | 1 | a |" in text
+
+
 def test_parts_of_a_report(runs: list[Path]) -> None:
     text = written(*runs, suffix=".md")
     for words in (
@@ -239,6 +246,7 @@ def test_parts_of_a_report(runs: list[Path]) -> None:
         "| too \\| short |",
         "| features | loud |",
         "| net or classifier | toy-net |",
+        "| normalisation | features scaled with statistics of the training part |",
         "What was evaluated is not recorded; the command would be of this form:",
     ):
         assert words in text

@@ -38,6 +38,7 @@ def test_a_whole_headline(corpus: CorpusReport) -> None:
     ("changes", "independent", "words"),
     [
         ({}, False, "also spoken by people that it WAS TRAINED ON"),
+        ({}, False, "With other speakers that it knows as well it would likely be between"),
         ({}, None, "whether it had been trained on these people is not known"),
         ({"speakers": 6}, True, "over 6 speakers, too narrow for so few)"),
         ({"value": 0.35, "low": 0.3, "high": 0.4}, True, "That can't be told from guessing."),

@@ -84,6 +84,12 @@ class About:
         return said[0] if said and isinstance(said[0], bool) and said.count(said[0]) == len(said) else None
 
     @property
+    def clean(self) -> bool | None:
+        """What the leakage audit came to; None where that is not recorded."""
+        value = self._mapping("leakage").get("clean")
+        return value if isinstance(value, bool) else None
+
+    @property
     def system(self) -> str:
         """What was evaluated, in a few words."""
         if self.model:

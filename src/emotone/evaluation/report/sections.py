@@ -13,6 +13,7 @@ from emotone.evaluation.report.corpus_sections import corpus_section
 from emotone.evaluation.report.words import INDEPENDENT, per_cent, shortened
 from emotone.evaluation.scores import TITLES
 from emotone.protocols import protocol
+from emotone.protocols.base import SCALING
 
 if TYPE_CHECKING:
     from emotone.evaluation.report.about import About
@@ -44,7 +45,14 @@ def run_section(report: RunReport, *, pictures: bool) -> Section:
 def warnings_of(report: RunReport) -> tuple[Block, ...]:
     """Return what must be known before any score is read: that speakers were trained on, and the twin's scores."""
     if report.speaker_independent is not False:
-        return ()
+        if report.about.clean is not False:
+            return ()
+        return (
+            Text(
+                "The leakage audit is not clean: training and test parts share what they must not; see below.",
+                "warning",
+            ),
+        )
     trained_on = report.about.trained_on
     if trained_on:
         words = (
@@ -85,6 +93,7 @@ def _facts(report: RunReport) -> Table:
     version = about.protocol.get("version")
     counts = (f"{corpus.uar.n} of {corpus.title}" for corpus in report.corpora)
     speakers = (f"{corpus.uar.speakers or 'not known'}" for corpus in report.corpora)
+    division, normalisation = _division(report)
     rows = (
         ("what", about.what()),
         ("labels", ", ".join(table.labels)),
@@ -92,8 +101,8 @@ def _facts(report: RunReport) -> Table:
         ("net or classifier", _part(about, "net", "classifier")),
         ("how it was judged", about.how()),
         ("protocol", report.protocol + (f", version {version}" if version is not None else "")),
-        ("what the protocol is", _division(report)),
-        ("normalisation", BUNDLED if about.model else about.normalisation()),
+        ("what the protocol is", division),
+        ("normalisation", normalisation),
         ("tested speakers kept out of training", INDEPENDENT[report.speaker_independent]),
         ("folds", str(len(np.unique(table.fold)))),
         ("trainings per fold (seeds)", str(len(np.unique(table.seed)))),
@@ -118,14 +127,16 @@ def _part(about: About, *keys: str) -> str:
     return NOT_RECORDED
 
 
-def _division(report: RunReport) -> str:
-    """Return what the protocol is in words, where it is one of ours."""
+def _division(report: RunReport) -> tuple[str, str]:
+    """Return what the protocol is in words, and how it has features scaled."""
     if report.about.model:
-        return "every recording is judged once by a model that is given; nothing is trained"
+        return "every recording is judged once by a model that is given; nothing is trained", BUNDLED
+    recorded = report.about.normalisation()
     try:
-        return str(getattr(protocol(report.protocol), "title", report.protocol))
+        division = protocol(report.protocol)
     except UsageError:  # of somebody else's, or read from files that are not here
-        return NOT_RECORDED
+        return NOT_RECORDED, recorded
+    return division.description, SCALING[division.normalisation] if recorded == NOT_RECORDED else recorded
 
 
 def _leakage(report: RunReport) -> tuple[Block, ...]:
@@ -179,7 +190,8 @@ def _problems(report: RunReport) -> tuple[Block, ...]:
         return (Text(f"Recordings left out: {NOT_RECORDED}."),)
     if not problems:
         return (Text("None: every recording was judged."),)
-    return (Table(f"{len(problems)} recordings could not be used.", ("recording", "why"), problems),)
+    count = "1 recording" if len(problems) == 1 else f"{len(problems)} recordings"
+    return (Table(f"{count} could not be used.", ("recording", "why"), problems),)
 
 
 def _again(report: RunReport) -> tuple[Block, ...]:

@@ -38,10 +38,12 @@ def headline(corpus: CorpusReport, *, independent: bool | None) -> str:
     if uar.low is None or uar.high is None:
         sentences.append(f"How far that may be off for other speakers can't be said ({uar.note or 'no interval'}).")
         return " ".join(sentences)
-    sentences.append(
-        f"With other speakers of the same kind it would likely be between {_of_100(uar.low)} and {_of_100(uar.high)} "
-        f"(95 % interval over {uar.speakers} speakers{', too narrow for so few' if _few(uar.speakers) else ''})."
-    )
+    speakers = f"95 % interval over {uar.speakers} speakers{', too narrow for so few' if _few(uar.speakers) else ''}"
+    between = f"between {_of_100(uar.low)} and {_of_100(uar.high)}"
+    if independent:
+        sentences.append(f"With other speakers of the same kind it would likely be {between} ({speakers}).")
+    else:
+        sentences.append(f"With other speakers that it knows as well it would likely be {between} ({speakers}).")
     if uar.high < chance.value:
         sentences.append("That is worse than guessing.")
     elif uar.low <= chance.value:
