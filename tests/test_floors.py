@@ -27,7 +27,7 @@ FLOORS = (
     {"audio", "metrics", "nets"},
     {"corpora", "features", "augment", "transfer"},
     {"protocols", "training"},
-    {"systems"},
+    {"systems", "distil"},
     {"inference"},
     {"evaluation"},  # judges through inference, as users will
     {"cli"},

@@ -1,0 +1,93 @@
+"""A tiny world: two folders of made sound, a tiny teacher with a known file, and a recipe of a few steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from emotone.distil import targets
+from emotone.distil.mobilenet import MobileNet
+from emotone.distil.recipe import LearningSettings, SoundFolder, SourceRecipe, StretchSettings
+from emotone.distil.run import Ready, prepare
+from emotone.distil.teachers import TEACHERS
+from emotone.files import sha256_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLASSES = 7
+
+
+@dataclass(frozen=True)
+class World:
+    """Folders by name, the teacher's file, and a recipe that uses them."""
+
+    folders: dict[str, Path]
+    teacher: Path
+    recipe: SourceRecipe
+
+    def ready(self, recipe: SourceRecipe | None = None) -> Ready:
+        return prepare(recipe or self.recipe, self.folders, teacher=self.teacher)
+
+
+def opinionated_teacher() -> MobileNet:
+    """Return a tiny teacher of random weights that tells sounds apart: its normalisation has heard some."""
+    generator = torch.Generator().manual_seed(1)
+    torch.manual_seed(0)
+    net = MobileNet(width=0.1, classes=CLASSES).train()
+    time = torch.arange(32000) / 32000
+    tones = torch.stack([0.1 * torch.sin(2 * torch.pi * hertz * time) for hertz in (200, 400, 800, 1600)])
+    noises = 0.1 * torch.randn(4, 32000, generator=generator)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the plain mean
+    with torch.inference_mode():
+        for _ in range(3):
+            net(torch.cat([tones, noises]))
+        net.get_parameter("classifier.5.weight").mul_(30)
+    return net
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Path]:
+    """Write sound and teacher once."""
+    root = tmp_path_factory.mktemp("world")
+    rng = np.random.default_rng(5)
+    for folder in ("tones/a", "tones/b", "tones/c", "noises"):
+        (root / folder).mkdir(parents=True)
+    for group, hertz in (("a", 220), ("b", 440), ("c", 880)):
+        for number, seconds in enumerate((0.4, 1.6)):
+            time = np.arange(round(seconds * 16000)) / 16000
+            soundfile.write(root / f"tones/{group}/{number}.wav", 0.3 * np.sin(2 * np.pi * hertz * time), 16000)
+    for group in "abc":
+        soundfile.write(root / f"noises/noise-{group}.flac", 0.05 * rng.normal(size=32000), 16000)
+    torch.save(opinionated_teacher().state_dict(), root / "tiny.pt")
+    return {"tones": root / "tones", "noises": root / "noises"}, root / "tiny.pt"
+
+
+@pytest.fixture
+def world(made: tuple[dict[str, Path], Path], monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return the tiny world, its teacher registered."""
+    folders, teacher = made
+    info = replace(TEACHERS["mn04"], width=0.1, classes=CLASSES, sha256=sha256_file(teacher))
+    monkeypatch.setitem(TEACHERS, "tiny", info)
+    monkeypatch.setattr(targets, "CHUNK", 8)  # stretches per file: whole files are judged, and 256 take a second
+    monkeypatch.setattr(targets, "BATCH", 4)
+    recipe = SourceRecipe(
+        name="tiny-source",
+        sound={
+            "tones": SoundFolder(group=r"^(\w)/", licence="CC0-1.0", held_out=("c",), attribution="nobody"),
+            "noises": SoundFolder(group=r"-(\w)\.", licence="CC0-1.0", share=2.0, held_out_share=0.3),
+        },
+        teacher="tiny",
+        licence="CC0-1.0",
+        stretches=StretchSettings(seconds=1.0, train=12, held_out=6, shift=0.1),
+        learning=LearningSettings(steps=4, batch=4, report=2, checkpoint=1),
+        seed=3,
+    )
+    return World(folders, teacher, recipe)

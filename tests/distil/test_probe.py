@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from emotone.distil.learn import student_spec
+from emotone.distil.probe import LAYERS, chance, pooled_layers, probe, untrained_twin
+
+if TYPE_CHECKING:
+    from tests.distil.conftest import World
+
+
+def test_layers_are_pooled_over_time(world: World, rng: np.random.Generator) -> None:
+    torch.manual_seed(0)
+    net = student_spec(world.recipe, 3).build().eval()
+    signals = [rng.normal(0, 0.1, samples).astype(np.float32) for samples in (16000, 30000)]
+    pooled = pooled_layers(net, signals)
+    assert {name: rows.shape for name, rows in pooled.items()} == {
+        "conv1": (2, 64),
+        "conv2": (2, 128),
+        "conv3": (2, 256),
+        "conv4": (2, 512),
+    }
+    blocks = net.blocks
+    x, _ = blocks["conv1"](blocks["samples"](torch.from_numpy(signals[1])[None, :, None], None)[0], None)
+    values = x[0].detach().numpy()
+    assert np.allclose(pooled["conv1"][1], np.concatenate([values.mean(axis=1), values.std(axis=1)]), atol=1e-3)
+
+
+def test_the_probe_finds_what_is_there_and_nothing_else(rng: np.random.Generator) -> None:
+    labels = ["dog", "rain"] * 40
+    folds = [str(index // 20) for index in range(80)]
+    telling = rng.normal(size=(80, 4)).astype(np.float32)
+    telling[:, 0] += np.array([3.0, -3.0] * 40)
+    silent = rng.normal(size=(80, 4)).astype(np.float32)
+    found = probe({"a": telling, "b": silent}, labels, folds, layers=("a", "b"), strength=1.0)
+    assert found.accuracy > 0.95
+    assert list(found.folds) == ["0", "1", "2", "3"]
+    assert np.mean(list(found.folds.values())) == pytest.approx(found.accuracy)
+    assert probe({"b": silent}, labels, folds, layers=("b",)).accuracy < 0.75
+
+
+def test_the_untrained_twin_is_settled_on_the_sound(world: World) -> None:
+    lesson = world.ready().lesson
+    net = untrained_twin(world.recipe, lesson, seed=1)
+    assert not net.training
+    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    assert len(norms) == len(LAYERS)
+    for norm in norms:
+        assert norm.momentum == 0.1  # as torch makes them
+        assert norm.running_mean is not None
+        assert norm.running_mean.abs().sum() > 0
+    again = untrained_twin(world.recipe, lesson, seed=1)
+    name = "blocks.conv1.convolution.weight"
+    assert torch.equal(net.get_parameter(name), again.get_parameter(name))
+
+
+def test_chance_is_the_most_frequent_label() -> None:
+    assert chance(["a", "b", "a", "c"]) == 0.5
