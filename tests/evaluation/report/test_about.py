@@ -70,7 +70,9 @@ def test_leakage_of_kinds_that_are_not_known_yet() -> None:
                     "near-duplicates": {"items": ["a = b", "c = d", "e", "f"], "clips": 7},
                 },
                 "labels_absent_from_training": {"fold-1": ["fear", "joy"]},
-                "statistics": None,
+                "statistics": {"fitted_on_test": None, "speakers": ["a", "b", "c", "d"], "none": [], "clips": 3},
+                "absent_labels": {"fold-2": {"untrained": ["joy"], "untested": []}},
+                "given": None,
                 "share": 0.123456,
             }
         }
@@ -78,11 +80,13 @@ def test_leakage_of_kinds_that_are_not_known_yet() -> None:
     assert about.leakage() == (
         Finding("speakers", "none shared", 0, ""),
         Finding("contents", "not known", None, ""),
-        Finding("near duplicates", "4 shared", 7, "a = b, c = d, e, and 1 more"),
+        Finding("near-duplicates", "4 shared", 7, "a = b, c = d, e, and 1 more"),
         Finding("folds", "5", None, ""),
         Finding("clean", "no", None, ""),
         Finding("labels absent from training", "1", None, "fold-1: fear, joy"),
-        Finding("statistics", "not known", None, ""),
+        Finding("statistics", "fitted on test: not known; speakers: a, b, c, and 1 more; none: none", 3, ""),
+        Finding("absent labels", "1", None, "fold-2: untrained: joy; untested: none"),
+        Finding("given", "not known", None, ""),
         Finding("share", "0.1235", None, ""),
     )
 

@@ -109,7 +109,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             problems=[{"key": f"toy/{NASTY}", "message": "too | short"}],
             shortcuts=[
                 {"name": NASTY, "corpus": "<i>toy</i>", "uar": 0.4, "low": 0.3, "high": 0.5},
-                {"name": "loudness", "uar": 0.5},
+                {"name": "loudness", "uar": 0.5, "lines": ["loudness alone would do", "loudness alone would do"]},
                 {"corpus": "elsewhere", "uar": "much"},
             ],
         ),
@@ -242,6 +242,7 @@ def test_parts_of_a_report(runs: list[Path]) -> None:
         "Mean and sample standard deviation over 2 seeds",
         "| seed 0 | seed 1 |",
         "| loudness | not recorded | 50.0 | - |",
+        "Note: loudness alone would do",
         "| not recorded | elsewhere | not recorded | - |",
         "| too \\| short |",
         "| features | loud |",

@@ -186,20 +186,20 @@ def read_about(folder: Path) -> About:
 
 
 def _finding(kind: str, value: Any, *, word: str = "") -> Finding:
-    """Return a line for any record: `{"items", "clips"}`, a list, a mapping, or a plain value."""
-    name = kind.replace("_", " ").replace("-", " ")
+    """Return a line for any record: `{"items", "clips"}`, a list, a mapping of lists or others, or a plain value."""
+    name = _spoken(kind)
     if isinstance(value, dict) and "items" in value:
-        clips = value.get("clips")
-        items = value["items"]
-        if items is None:
+        if value["items"] is None:
             return Finding(name, "not known", None, "")
-        found = _finding(kind, items, word=word)
-        return Finding(name, found.found, clips if isinstance(clips, int) else None, found.examples)
-    if isinstance(value, list | dict):
+        found = _finding(kind, value["items"], word=word)
+        return Finding(name, found.found, _count(value.get("clips")), found.examples)
+    if isinstance(value, list) or (isinstance(value, dict) and all(map(_holds_more, value.values()))):
         examples = [_plain(item) for item in value] if isinstance(value, list) else _pairs(value)
-        more = [f"and {len(examples) - SHOWN} more"] if len(examples) > SHOWN else []
-        return Finding(name, f"{len(examples) or 'none'}{word}", None, ", ".join([*examples[:SHOWN], *more]))
-    return Finding(name, "not known" if value is None else _plain(value), None, "")
+        return Finding(name, f"{len(examples) or 'none'}{word}", None, _some(examples))
+    if isinstance(value, dict):
+        pairs = _pairs({key: inner for key, inner in value.items() if key != "clips"})
+        return Finding(name, "; ".join(pairs), _count(value.get("clips")), "")
+    return Finding(name, _plain(value), None, "")
 
 
 def _plain(value: Any) -> str:
@@ -207,14 +207,32 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(_plain, value))
+        return _some([_plain(item) for item in value]) or "none"
     if isinstance(value, dict):
         return "; ".join(_pairs(value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "not known" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _pairs(value: Mapping[str, Any]) -> list[str]:
-    return [f"{key}: {_plain(inner)}" for key, inner in value.items()]
+    return [f"{_spoken(key)}: {_plain(inner)}" for key, inner in value.items()]
+
+
+def _spoken(name: str) -> str:
+    """Return a key of JSON in words."""
+    return name.replace("_", " ")
+
+
+def _some(texts: list[str]) -> str:
+    more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+    return ", ".join([*texts[:SHOWN], *more])
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _holds_more(value: Any) -> bool:
+    return isinstance(value, list | dict)
 
 
 def _without_nulls(value: Any) -> Any:

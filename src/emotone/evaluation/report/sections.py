@@ -172,7 +172,9 @@ def _shortcuts(report: RunReport) -> tuple[Block, ...]:
         "UAR x 100 that each cue would reach by itself. Where it comes near the system's, the system may have learned "
         "no more than the cue."
     )
-    return (Table(caption, ("cue", "corpus", "UAR of the cue [95 %]", "this system"), tuple(rows)),)
+    said = [line for item in found if isinstance(item.get("lines"), list) for line in item["lines"]]
+    table = Table(caption, ("cue", "corpus", "UAR of the cue [95 %]", "this system"), tuple(rows))
+    return (table, *(Text(line, "note") for line in dict.fromkeys(map(str, said))))
 
 
 def _interval(item: Any) -> str:
