@@ -1,0 +1,1 @@
+"""Functionals: one vector of statistics for a whole recording. One file each."""

@@ -1,0 +1,75 @@
+"""Several functionals one after another, as one vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from emotone.errors import ConfigError
+from emotone.features.functionals.base import FUNCTIONALS as MEMBERS
+from emotone.features.functionals.base import Known
+
+if TYPE_CHECKING:
+    from emotone.features.functionals.base import Functionals
+    from emotone.types import Array, Hertz
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Other functionals with their default settings, one after another.
+
+    Attributes:
+        members: names of at least two different functionals that listen at one rate.
+        versions: of the members, filled in by themselves: what is stored of another version is not used again.
+
+    """
+
+    version: ClassVar[int] = 1
+
+    members: tuple[str, ...] = ("duration", "loudness", "spectral-tilt")
+    versions: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.members) < 2 or len(set(self.members)) < len(self.members) or "joined" in self.members:
+            raise ConfigError(f"members must be at least two different functionals; given {list(self.members)}")
+        parts = self._parts
+        rates = {name: part.rate for name, part in zip(self.members, parts, strict=True)}
+        if len(set(rates.values())) > 1:
+            raise ConfigError(f"members must listen at one rate; given {rates}")
+        now = tuple(part.version for part in parts)
+        if self.versions not in {(), now}:
+            raise ConfigError(f"versions {list(self.versions)} of {list(self.members)} are gone; here are {list(now)}")
+        object.__setattr__(self, "versions", now)
+
+    @property
+    def rate(self) -> Hertz:
+        """Hertz that the signal must have."""
+        return self._parts[0].rate
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each value is, behind the name of its member."""
+        pairs = zip(self.members, self._parts, strict=True)
+        return tuple(f"{member}: {name}" for member, part in pairs for name in part.names)
+
+    def compute(self, signal: Array) -> Array:
+        """Return the members' vectors [values] float32 of a signal [time], one after another.
+
+        Raises:
+            AudioError: the signal is too short for one of them.
+
+        """
+        return np.concatenate([part.compute(signal) for part in self._parts])
+
+    @property
+    def _parts(self) -> tuple[Functionals, ...]:
+        built = [MEMBERS.get(name)() for name in self.members]
+        parts = tuple(part for part in built if not isinstance(part, Known))
+        if len(parts) < len(built):
+            raise ConfigError(f"members must be computed from the signal; given {list(self.members)}")
+        return parts
+
+
+FUNCTIONALS = Joined

@@ -1,0 +1,162 @@
+"""Length, level, spectrum and identity: values that are known beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotone.errors import ConfigError, RunError, UnknownNameError
+from emotone.features.functionals._frames import frames, power_spectra
+from emotone.features.functionals.duration import Duration
+from emotone.features.functionals.joined import Joined
+from emotone.features.functionals.loudness import Loudness
+from emotone.features.functionals.speaker_identity import SpeakerIdentity
+from emotone.features.functionals.spectral_tilt import SpectralTilt
+from emotone.types import Array, Utterance
+
+RATE = 16000
+
+
+def tone(hertz: float, *, seconds: float = 2.0, peak: float = 0.5) -> Array:
+    signal: Array = (peak * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+    return signal
+
+
+def named(spec: Loudness | SpectralTilt, signal: Array) -> dict[str, float]:
+    return dict(zip(spec.names, spec.compute(signal).tolist(), strict=True))
+
+
+def clip(name: str, speaker: str) -> Utterance:
+    return Utterance(name, "toy", Path(name), 0.0, None, speaker, speaker, "anger")
+
+
+def test_frames_are_whole_and_short_signals_padded() -> None:
+    np.testing.assert_array_equal(frames(np.arange(5, dtype=np.float32), window=3, hop=2), [[0, 1, 2], [2, 3, 4]])
+    np.testing.assert_array_equal(frames(np.ones(2, np.float32), window=3, hop=2), [[1, 1, 0]])
+
+
+@pytest.mark.parametrize("window", [64, 65])
+def test_power_spectra_of_a_tone_sum_to_its_mean_square(window: int) -> None:
+    powers = power_spectra(tone(2000.0), window=window, hop=32)
+    np.testing.assert_allclose(powers.sum(axis=1), 0.125, rtol=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [0.25, 1.0, 7.5])
+def test_duration_is_that_of_the_signal(seconds: float) -> None:
+    vector = Duration().compute(np.zeros(round(seconds * RATE), np.float32))
+    np.testing.assert_allclose(vector, [seconds, np.log(seconds)], rtol=1e-6)
+
+
+def test_no_sample_counts_as_one() -> None:
+    np.testing.assert_array_equal(
+        Duration().compute(np.zeros(0, np.float32)), Duration().compute(np.zeros(1, np.float32))
+    )
+
+
+def test_a_tone_has_the_level_of_its_mean_square() -> None:
+    found = named(Loudness(), tone(1000.0))
+    assert found["level"] == pytest.approx(10 * np.log10(0.125), abs=0.01)
+    assert found["active level"] == pytest.approx(found["level"], abs=0.01)
+    assert found["peak"] == pytest.approx(20 * np.log10(0.5), abs=0.01)
+    assert found["active spread"] == pytest.approx(0.0, abs=0.01)
+    assert found["range"] == pytest.approx(0.0, abs=0.01)
+
+
+def test_half_silence_halves_the_level_and_not_the_active_one() -> None:
+    found = named(Loudness(), np.concatenate([tone(1000.0), np.zeros(2 * RATE, np.float32)]))
+    assert found["level"] == pytest.approx(10 * np.log10(0.0625), abs=0.01)
+    assert found["active level"] == pytest.approx(10 * np.log10(0.125), abs=0.05)
+    assert found["range"] == pytest.approx(100 + 10 * np.log10(0.125), abs=0.05)
+
+
+def test_two_levels_spread_by_half_their_distance() -> None:
+    found = named(Loudness(), np.concatenate([tone(1000.0), 0.1 * tone(1000.0)]))
+    assert found["active spread"] == pytest.approx(10.0, abs=0.1)
+    assert found["range"] == pytest.approx(20.0, abs=0.1)
+
+
+def test_silence_is_at_the_lowest_level() -> None:
+    np.testing.assert_array_equal(Loudness().compute(np.zeros(RATE, np.float32)), [-100, -100, -100, 0, 0])
+
+
+def test_a_gain_moves_levels_and_floor_but_no_spectrum(rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.1, 2 * RATE).astype(np.float32)
+    loud, soft = named(SpectralTilt(), signal), named(SpectralTilt(), 0.1 * signal)
+    for name, value in loud.items():
+        assert value - soft[name] == pytest.approx(20.0 if name.startswith("floor") else 0.0, abs=0.01), name
+    assert named(Loudness(), signal)["level"] - named(Loudness(), 0.1 * signal)["level"] == pytest.approx(20, abs=0.01)
+
+
+def test_white_noise_rises_by_the_width_of_the_bands(rng: np.random.Generator) -> None:
+    found = named(SpectralTilt(), rng.normal(0, 0.1, 20 * RATE).astype(np.float32))
+    assert found["tilt"] == pytest.approx(10 * np.log10(2), abs=0.4)  # twice the width, twice the power
+
+
+def test_a_steady_tone_fills_its_band_and_its_floor() -> None:
+    found = named(SpectralTilt(), tone(1000.0))
+    spectrum = {name: value for name, value in found.items() if name.startswith("spectrum")}
+    assert max(spectrum, key=lambda name: spectrum[name]) == "spectrum 943 Hz"
+    assert found["floor 943 Hz"] == pytest.approx(10 * np.log10(0.125), abs=0.1)
+
+
+def test_a_floor_is_what_is_left_in_pauses(rng: np.random.Generator) -> None:
+    noise = rng.normal(0, 1e-3, 4 * RATE).astype(np.float32)
+    spoken = noise.copy()
+    spoken[: 3 * RATE] += 100 * rng.normal(0, 1e-3, 3 * RATE).astype(np.float32)
+    before, after = named(SpectralTilt(), noise), named(SpectralTilt(), spoken)
+    raised = [after[name] - before[name] for name in before if name.startswith("floor")]
+    assert max(map(abs, raised)) < 6  # of the 40 dB between them
+
+
+def test_joined_is_one_after_another(rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.1, RATE).astype(np.float32)
+    spec = Joined(members=("duration", "loudness"))
+    assert spec.names[:3] == ("duration: seconds", "duration: log seconds", "loudness: level")
+    expected = np.concatenate([Duration().compute(signal), Loudness().compute(signal)])
+    np.testing.assert_array_equal(spec.compute(signal), expected)
+    assert spec.rate == RATE
+
+
+def test_joined_remembers_its_members_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = Joined(members=("duration", "loudness"))
+    assert spec.versions == (1, 1)
+    assert Joined(members=spec.members, versions=spec.versions) == spec
+    monkeypatch.setattr(Loudness, "version", 2)
+    assert Joined(members=spec.members).versions == (1, 2)
+    with pytest.raises(
+        ConfigError, match=r"versions \[1, 1\] of \['duration', 'loudness'\] are gone; here are \[1, 2\]"
+    ):
+        Joined(members=spec.members, versions=spec.versions)
+
+
+@pytest.mark.parametrize("members", [(), ("duration",), ("duration", "duration"), ("duration", "joined")])
+def test_joined_needs_several_different_members(members: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="members must be at least two different functionals; given"):
+        Joined(members=members)
+
+
+def test_joined_says_which_members_can_not_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownNameError, match="unknown functionals 'loudnes'; did you mean 'loudness'"):
+        Joined(members=("duration", "loudnes"))
+    with pytest.raises(
+        ConfigError, match=r"must be computed from the signal; given \['duration', 'speaker-identity'\]"
+    ):
+        Joined(members=("duration", "speaker-identity"))
+    monkeypatch.setattr(Loudness, "rate", 8000)
+    with pytest.raises(ConfigError, match=r"one rate; given \{'duration': 16000, 'loudness': 8000\}"):
+        Joined(members=("duration", "loudness"))
+
+
+def test_identity_is_one_place_per_speaker_in_any_order() -> None:
+    clips = [clip("a", "s2"), clip("b", "s1"), clip("c", "s2")]
+    found = SpeakerIdentity().of(clips)
+    np.testing.assert_array_equal([found[each.key] for each in clips], [[0, 1], [1, 0], [0, 1]])
+    again = SpeakerIdentity().of(clips[::-1])
+    assert all((again[key] == vector).all() for key, vector in found.items())
+
+
+def test_identity_needs_speakers() -> None:
+    with pytest.raises(RunError, match=r"1 utterances have no speaker \(first: toy/b\)"):
+        SpeakerIdentity().of([clip("a", "s1"), clip("b", "")])
