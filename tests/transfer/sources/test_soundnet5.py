@@ -208,6 +208,7 @@ def put(place: int, key: str, value: Any) -> Callable[[Obj], None]:
         (put(2, "running_var", np.full(32, np.inf, "<f4")), "not finite numbers: blocks.conv1.norm.running_var"),
         (put(1, "dH", 4), "conv1 has dH 4.0; SoundNet has 2"),
         (put(9, "padH", 7), "conv3 has padH 7.0; SoundNet has 8"),
+        (put(2, "eps", 0.001), "the normalisation of blocks.conv1 has eps 0.001; SoundNet has 1e-05"),
         (put(3, "weight", np.zeros(3, "<f4")), "has weights in a cudnn.ReLU, where SoundNet has none"),
         (lambda net: net.fields["modules"].update({0: net}), "holds a nn.Sequential that lies inside itself"),
         (

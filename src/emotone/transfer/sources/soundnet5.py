@@ -17,6 +17,7 @@ has no effect here, is 0.
 from __future__ import annotations
 
 import io
+import math
 import re
 import zipfile
 import zlib
@@ -93,6 +94,10 @@ def _from_torch7(path: Path) -> dict[str, NDArray[Any]]:
             found = {f"convolution.{key}": _kernels(arrays[key]) for key in ("weight", "bias") if key in arrays}
             _check_geometry(module, layer, path)
         elif module.kind in NORMS and layer:
+            if not math.isclose(_number(module.fields.get("eps"), EPSILON), EPSILON, rel_tol=1e-3):
+                raise SourceError(
+                    f"{path}: the normalisation of {layer} has eps {module.fields['eps']}; SoundNet has {EPSILON}"
+                )
             found = {f"norm.{key}": values for key, values in _norm(arrays).items()}
         elif "weight" in arrays:
             raise SourceError(f"{path} has weights in a {module.kind}, where SoundNet has none")
@@ -114,6 +119,10 @@ def _leaves(module: Module, path: Path, above: tuple[Module, ...]) -> Iterator[M
         child = inner[place]
         if isinstance(child, Module):
             yield from _leaves(child, path, (*above, module))
+
+
+def _number(value: Any, default: float) -> float:
+    return float(value) if isinstance(value, float) else default
 
 
 def _place(number: int) -> str:
