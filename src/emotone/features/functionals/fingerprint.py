@@ -50,7 +50,7 @@ Copies: of 200 clips of the five corpora, all made copies lie above it: Vorbis a
 telephone bandwidth with mu-law (0.956), 20 dB less in 16 bit (0.986), noise 30 dB below (0.989), 50 ms cut from both
 ends (0.992), half a second of silence added (0.987), and telephone bandwidth, cut, noise and Vorbis together (0.975).
 
-Not found: some copies in MP3 at its worst quality (3 of 200), in noise 20 dB below (1 of 200), or with a speed that
+Not found: a few copies in MP3 at its worst quality (3 of 200) or in noise 20 dB below (1 of 200), and many whose speed
 is changed by 1 % (about a third).
 """
 
