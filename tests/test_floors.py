@@ -24,7 +24,7 @@ from emotone.registry import Registry
 SOURCE = Path(emotone.__file__).parent
 FLOORS = (
     {"errors", "types", "registry", "config", "files"},
-    {"audio", "metrics", "nets"},
+    {"audio", "classical", "metrics", "nets"},
     {"corpora", "features", "augment", "transfer"},
     {"protocols", "training"},
     {"systems", "distil"},

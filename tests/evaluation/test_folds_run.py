@@ -47,7 +47,6 @@ def job(corpus: tuple[Utterance, ...], tmp_path: Path) -> FoldJob:
         protocol="speaker-folds-2",
         system="f00d",
         folder=tmp_path / "1-fold-1",
-        threads=1,
     )
 
 

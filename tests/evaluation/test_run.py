@@ -249,7 +249,7 @@ def test_what_can_not_be_evaluated_is_said(corpus: tuple[Utterance, ...], tmp_pa
 def test_progress_counts_epochs_of_folds_that_are_under_way(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     recipe = tiny_recipe(training={"epochs": 4})
     jobs = [
-        FoldJob(recipe, (), fold=None, labels=LABELS, protocol="", system="", folder=tmp_path / name, threads=1)  # type: ignore[arg-type]
+        FoldJob(recipe, (), fold=None, labels=LABELS, protocol="", system="", folder=tmp_path / name)  # type: ignore[arg-type]
         for name in "abc"
     ]
     write_progress(tmp_path / "a", 4)

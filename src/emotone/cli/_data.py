@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +34,7 @@ class Data:
         utterances: with labels from `labels`.
         labels: of the label set that occur, in its order.
         dropped: clips left out because their label is not in the label set, by label.
+        unselected: clips left out by the recipe's selection, by reason.
         problems: one line each: rows and files that can't be used.
 
     """
@@ -42,13 +43,14 @@ class Data:
     labels: tuple[str, ...]
     dropped: Mapping[str, int]
     problems: tuple[str, ...]
+    unselected: Mapping[str, int] = field(default_factory=dict)
 
 
-def load(corpora: tuple[str, ...], *, label_set_name: str) -> Data:
-    """Return the utterances of the given corpora, with the labels of a named label set."""
+def load(corpora: tuple[str, ...], *, label_set_name: str, selection: str = "") -> Data:
+    """Return the utterances of the given corpora, with the labels of a named label set, of a selection if named."""
     from emotone.corpora.labels import label_set
 
-    return _load(corpora, label_set(label_set_name))
+    return _load(corpora, label_set(label_set_name), selection=selection)
 
 
 def load_for_labels(corpora: tuple[str, ...], labels: tuple[str, ...]) -> Data:
@@ -65,6 +67,9 @@ def report(data: Data) -> None:
     if data.dropped:
         counts = ", ".join(f"{label} {count}" for label, count in sorted(data.dropped.items()))
         _say.note(f"left out, not in the label set: {counts}")
+    if data.unselected:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(data.unselected.items()))
+        _say.note(f"left out by the selection: {reasons}")
     for problem in data.problems:
         _say.error(f"left out: {problem}")
 
@@ -133,7 +138,7 @@ def progress(*, quiet: bool) -> Iterator[Display]:
         yield Display(bar)
 
 
-def _load(corpora: tuple[str, ...], label_set: LabelSet) -> Data:
+def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "") -> Data:
     from emotone.corpora.labels import apply_labels
     from emotone.corpora.resolve import resolve
     from emotone.errors import UsageError
@@ -145,7 +150,19 @@ def _load(corpora: tuple[str, ...], label_set: LabelSet) -> Data:
         )
     found = [utterance for scan in scans.values() for utterance in scan.utterances]
     problems = [str(problem) for scan in scans.values() for problem in scan.problems]
+    unselected: Mapping[str, int] = {}
+    if selection:
+        found, unselected = _selected(found, selection)
     utterances, dropped = apply_labels(found, label_set)
     present = {utterance.label for utterance in utterances}
     labels = tuple(label for label in label_set.labels if label in present)
-    return Data(tuple(utterances), labels, dropped, tuple(problems))
+    return Data(tuple(utterances), labels, dropped, tuple(problems), unselected)
+
+
+def _selected(utterances: list[Utterance], name: str) -> tuple[list[Utterance], Mapping[str, int]]:
+    """Return what a selection takes of its corpus, everything of the other corpora, and what was left out."""
+    from emotone.corpora.selections import SELECTIONS, select
+
+    corpus = SELECTIONS[name].corpus
+    kept, dropped = select([utterance for utterance in utterances if utterance.corpus == corpus], name)
+    return [*kept, *(utterance for utterance in utterances if utterance.corpus != corpus)], dropped

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from emotone.cli import _data, _say
+from emotone.errors import UsageError
 
 if TYPE_CHECKING:
     from emotone.cli._data import Data
     from emotone.evaluation.run import Evaluation
+    from emotone.systems.recipes import AnyRecipe
 
 
 @click.command(
@@ -20,13 +23,22 @@ Examples:
   emotone evaluate recipes/default-open.toml --corpus emodb=~/corpora/emodb
   emotone evaluate recipes/default.toml --corpus emodb=A --corpus ravdess=B --protocol speaker-folds-10 --workers 2
   emotone evaluate default --corpus calls=calls.csv
+  emotone evaluate is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
 
-Protocols: leave-one-speaker-out, leave-one-session-out, speaker-folds-K, and random-K, which tests speakers that
-were trained on: it says so, and runs speaker-folds-K beside it.
-A finished model is judged on everything it is given (protocol held-out)."""
+\b
+What can be evaluated: a file, a recipe that comes with emotone (emotone recipes list), or a finished model, which
+is judged on everything it is given (protocol held-out). A model's name wins over a recipe's.
+
+\b
+Protocols: leave-one-speaker-out, leave-one-session-out, speaker-folds-K; random-K, which tests speakers that were
+trained on: it says so, and runs speaker-folds-K beside it; published divisions of single corpora, and your own
+lists of speakers. NAME+speaker-scaled lets a baseline scale each speaker by its own clips. All: docs/protocols.md.
+
+Exit status: 0 all done; 1 some recordings were left out, and are listed; 2 wrong usage, or nothing could be done."""
 )
-@click.argument("what", metavar="RECIPE.toml|MODEL")
+@click.argument("what", metavar="RECIPE|MODEL")
 @_data.corpus_option
+@click.option("--labels", default=None, help="A label set instead of the recipe's, e.g. seven.")
 @click.option("--protocol", "protocol_name", default="leave-one-speaker-out", show_default=True, help="How to divide.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs go here."
@@ -39,6 +51,7 @@ def command(
     *,
     what: str,
     corpus: tuple[str, ...],
+    labels: str | None,
     protocol_name: str,
     out: Path,
     seeds: int,
@@ -46,13 +59,14 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Evaluate a recipe (trained anew in every fold) or a finished MODEL (a name or a folder)."""
-    if what.endswith(".toml"):
-        results, data = _evaluate_recipe(
-            Path(what), corpus, protocol_name=protocol_name, out=out, seeds=seeds, workers=workers, quiet=quiet
-        )
-    else:
+    """Evaluate a RECIPE (trained anew in every fold) or a finished MODEL (a name or a folder)."""
+    recipe = _recipe(what, labels=labels)
+    if recipe is None:
         results, data = _evaluate_model(what, corpus, out=out, quiet=quiet)
+    else:
+        results, data = _evaluate_recipe(
+            recipe, corpus, protocol_name=protocol_name, out=out, seeds=seeds, workers=workers, quiet=quiet
+        )
     if as_json:
         _say.print_json(_to_dict(results))
     else:
@@ -63,21 +77,36 @@ def command(
     return 1 if problems or data.problems else 0
 
 
+def _recipe(what: str, *, labels: str | None) -> AnyRecipe | None:
+    """Return the recipe that is meant, or None where it is a finished model."""
+    from emotone.systems import recipes, shipped
+
+    if not what.endswith(recipes.SUFFIX) and (what in shipped.shipped_names() or what not in recipes.shipped_names()):
+        if labels is not None:
+            raise UsageError(f"--labels is for recipes; the labels of the finished model {what} are its own")
+        return None
+    found = recipes.load_recipe(what)
+    return found if labels is None else replace(found, labels=labels)
+
+
 def _evaluate_recipe(
-    path: Path, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
+    recipe: AnyRecipe, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
 ) -> tuple[list[Evaluation], Data]:
     """Return the evaluation asked for, and that of its speaker-independent twin where it shares speakers."""
     from emotone.evaluation.run import evaluate_recipe
-    from emotone.protocols import protocol
-    from emotone.systems.recipe import read_recipe
+    from emotone.protocols import protocol, twin_for
 
-    recipe = read_recipe(path)
     asked = protocol(protocol_name)  # a misspelt name is said before the corpora are read
-    data = _data.load(corpus, label_set_name=recipe.labels)
+    data = _data.load(corpus, label_set_name=recipe.labels, selection=recipe.selection)
     _data.report(data)
-    names = [asked.name] if asked.twin is None else [asked.name, asked.twin]
-    if asked.twin is not None:
-        _say.note(f"{asked.name} tests speakers that were trained on; {asked.twin} is run beside it")
+    names = [protocol_name]  # not its short name, which does not hold the lists of files
+    if not asked.speaker_independent:
+        twin = twin_for(asked, data.utterances)
+        _say.note(
+            f"{asked.name} tests speakers that were trained on; "
+            + (f"{twin} is run beside it" if twin else "these recordings have no division that keeps speakers apart")
+        )
+        names += [twin] if twin else []
     results = []
     for name in names:
         with _data.progress(quiet=quiet) as bar:
@@ -91,6 +120,8 @@ def _evaluate_recipe(
                 workers=workers,
                 progress=bar.report,
             )
+        for note in result.notes:
+            _say.note(note)
         results.append(result)
     return results, data
 
@@ -125,6 +156,8 @@ def _print(results: list[Evaluation]) -> None:
     from emotone.evaluation.scores import scores_markdown
 
     click.echo(scores_markdown([score for result in results for score in result.scores]))
+    for line in _beside_twin(results):
+        click.echo(f"\n{line}")
     for result in results:
         if result.leakage is not None:
             click.echo(f"\nWhat training and test parts share ({result.protocol}):")
@@ -133,3 +166,18 @@ def _print(results: list[Evaluation]) -> None:
     click.echo()
     for result in results:
         click.echo(result.folder)
+
+
+def _beside_twin(results: list[Evaluation]) -> list[str]:
+    """Return one line a corpus that puts a score on known speakers beside that on new ones."""
+    if len(results) == 1:
+        return []
+    known, new = (
+        {score.corpus: score for score in result.scores if (score.setting, score.metric) == ("system", "uar")}
+        for result in results
+    )
+    return [
+        f"{corpus}: UAR {100 * known[corpus].value:.0f} random, {100 * new[corpus].value:.0f} for new speakers"
+        for corpus in known
+        if corpus in new
+    ]

@@ -1,4 +1,4 @@
-"""One fold from start to end: train, write a bundle, and judge the test part through it as users will."""
+"""One fold from start to end: a net is trained, written as a bundle and asked as users will; a baseline fitted."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING
 from emotone.audio.read import read
 from emotone.errors import AudioError, MissingExtraError, RunError
 from emotone.evaluation.table import PredictionRow, PredictionsTable
-from emotone.features.store import FeatureStore, Problem
+from emotone.features.store import Problem
 from emotone.files import atomic_write
 from emotone.inference.engine import Engine
 from emotone.systems.bundle import Bundle, load_bundle
+from emotone.systems.classical import ClassicalRecipe, fit_and_judge
 from emotone.systems.manifest import TrainingData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from emotone.protocols.base import Normalisation
     from emotone.systems.recipe import Recipe
-    from emotone.types import Fold, Utterance
+    from emotone.systems.recipes import AnyRecipe
+    from emotone.types import Array, Fold, Utterance
 
 PREDICTIONS, PROBLEMS, PROGRESS, BUNDLE = "predictions.parquet", "problems.json", "progress", "bundle"
+TUNING = "tuning.json"
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,21 @@ class FoldJob:
         protocol: name, for the table.
         system: signature of the run, for the table.
         folder: for checkpoint, bundle and predictions.
-        threads: of torch.
+        normalisation: whose statistics scale a baseline's values; nets bring their own scaling.
+        features: of every utterance where they are functionals, small enough to hand over; None where each fold
+            reads those that it needs from the store.
 
     """
 
-    recipe: Recipe
+    recipe: AnyRecipe
     utterances: tuple[Utterance, ...]
     fold: Fold
     labels: tuple[str, ...]
     protocol: str
     system: str
     folder: Path
-    threads: int
+    normalisation: Normalisation = "train"
+    features: Mapping[str, Array] | None = None
 
 
 def run_fold(job: FoldJob) -> tuple[Problem, ...]:
@@ -59,28 +66,70 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
 
     A fold that is finished is not run again; one that was cut off goes on from its checkpoint.
     """
+    finished = job.folder / PREDICTIONS
+    if finished.exists():
+        return read_problems(job.folder)
+    problems: tuple[Problem, ...] = ()
+    if isinstance(job.recipe, ClassicalRecipe):
+        table = _fit_baseline(job, job.recipe)
+    else:
+        table, problems = _train_net(job, job.recipe)
+    write_problems(job.folder, problems)
+    table.write(finished)
+    shutil.rmtree(job.folder / BUNDLE, ignore_errors=True)
+    for leftover in job.folder.glob("checkpoint*"):
+        leftover.unlink()
+    return problems
+
+
+def _fit_baseline(job: FoldJob, recipe: ClassicalRecipe) -> PredictionsTable:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # the same in every worker: sums are rounded by the number of threads
+        asked, probabilities, tuned = fit_and_judge(
+            recipe,
+            job.utterances,
+            job.features or {},
+            job.fold,
+            labels=job.labels,
+            normalisation=job.normalisation,
+        )
+    with atomic_write(job.folder / TUNING, text=True) as stream:
+        inner = [round(recall, 6) for recall in tuned.inner]
+        json.dump({"chosen": tuned.chosen, "temperature": tuned.temperature, "inner_uar": inner}, stream)
+    rows = [
+        _row(
+            utterance,
+            given.tolist(),
+            protocol=job.protocol,
+            fold=job.fold.name,
+            seed=recipe.seed,
+            system=job.system,
+        )
+        for utterance, given in zip(asked, probabilities, strict=True)
+    ]
+    return PredictionsTable.from_rows(rows, labels=job.labels)
+
+
+def _train_net(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
     import torch
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(job.threads)  # the same in every worker: sums are rounded by the number of threads
+    torch.set_num_threads(1)  # the same in every worker: sums are rounded by the number of threads
     try:
-        return _run_fold(job)
+        return _train_and_judge(job, recipe)
     finally:
         torch.set_num_threads(threads)
 
 
-def _run_fold(job: FoldJob) -> tuple[Problem, ...]:
+def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
     from emotone.systems.export import write_net
     from emotone.systems.fit import fit
 
-    finished = job.folder / PREDICTIONS
-    if finished.exists():
-        return read_problems(job.folder)
     learned = set(job.fold.train) | set(job.fold.dev)
-    store = FeatureStore(job.recipe.feature_name, job.recipe.feature)
-    extracted = store.extract([utterance for utterance in job.utterances if utterance.key in learned])
+    extracted = recipe.store.extract([utterance for utterance in job.utterances if utterance.key in learned])
     fitted = fit(
-        job.recipe,
+        recipe,
         job.utterances,
         extracted.features,
         job.fold,
@@ -89,24 +138,18 @@ def _run_fold(job: FoldJob) -> tuple[Problem, ...]:
         progress=lambda epoch: write_progress(job.folder, epoch.number),
     )
     corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
-    data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=job.recipe.name, signature=fitted.signature)
-    bundle = write_net(job.folder / BUNDLE, job.recipe, fitted.net, labels=job.labels, data=data)
+    data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=recipe.name, signature=fitted.signature)
+    bundle = write_net(job.folder / BUNDLE, recipe, fitted.net, labels=job.labels, data=data)
     tested = set(job.fold.test)
     table, problems = judge(
         bundle,
         [utterance for utterance in job.utterances if utterance.key in tested],
         protocol=job.protocol,
         fold=job.fold.name,
-        seed=job.recipe.seed,
+        seed=recipe.seed,
         system=job.system,
     )
-    problems = (*extracted.problems, *problems)
-    write_problems(job.folder, problems)
-    table.write(finished)
-    shutil.rmtree(job.folder / BUNDLE)
-    for leftover in job.folder.glob("checkpoint*"):
-        leftover.unlink()
-    return problems
+    return table, (*extracted.problems, *problems)
 
 
 def judge(
@@ -134,24 +177,29 @@ def judge(
         except (AudioError, MissingExtraError) as error:
             problems.append(Problem(utterance.key, error.code, str(error)))
         else:
-            rows.append(
-                PredictionRow(
-                    utterance=utterance.key,
-                    corpus=utterance.corpus,
-                    protocol=protocol,
-                    fold=fold,
-                    seed=seed,
-                    speaker=utterance.speaker,
-                    truth=utterance.label,
-                    probabilities=tuple(clip.probabilities.values()),
-                    system=system,
-                    start=utterance.start,
-                    end=utterance.end,
-                )
-            )
+            given = tuple(clip.probabilities.values())
+            rows.append(_row(utterance, given, protocol=protocol, fold=fold, seed=seed, system=system))
         if progress is not None:
             progress(1)
     return PredictionsTable.from_rows(rows, labels=model.labels), tuple(problems)
+
+
+def _row(
+    utterance: Utterance, probabilities: Sequence[float], *, protocol: str, fold: str, seed: int, system: str
+) -> PredictionRow:
+    return PredictionRow(
+        utterance=utterance.key,
+        corpus=utterance.corpus,
+        protocol=protocol,
+        fold=fold,
+        seed=seed,
+        speaker=utterance.speaker,
+        truth=utterance.label,
+        probabilities=probabilities,
+        system=system,
+        start=utterance.start,
+        end=utterance.end,
+    )
 
 
 def write_problems(folder: Path, problems: Sequence[Problem]) -> None:

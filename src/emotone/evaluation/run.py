@@ -13,6 +13,7 @@ from emotone.config import signature, to_mapping
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
 from emotone.evaluation.folds import (
+    TUNING,
     FoldJob,
     judge,
     read_fold,
@@ -23,17 +24,20 @@ from emotone.evaluation.folds import (
 )
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.table import PredictionsTable
-from emotone.features.store import FeatureStore, Problem
 from emotone.files import atomic_write
 from emotone.protocols import Leakage, audit, protocol
+from emotone.protocols.base import SPEAKER_SCALED
+from emotone.systems.classical import ClassicalRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from emotone.evaluation.scores import Score
+    from emotone.features.store import Extracted, Problem
+    from emotone.protocols import Protocol
     from emotone.systems.bundle import Bundle
-    from emotone.systems.recipe import Recipe
+    from emotone.systems.recipes import AnyRecipe
     from emotone.types import Utterance
 
 RUN, TABLE = "run.json", "predictions.parquet"
@@ -52,6 +56,7 @@ class Evaluation:
         scores: computed from the table only.
         leakage: what training and test parts share; None for a model that is given.
         problems: recordings that could not be used.
+        notes: what else users should know of the protocol on these recordings.
 
     """
 
@@ -61,6 +66,7 @@ class Evaluation:
     scores: tuple[Score, ...]
     leakage: Leakage | None
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Report:
 
 
 def evaluate_recipe(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     utterances: Sequence[Utterance],
     *,
     labels: tuple[str, ...],
@@ -104,15 +110,30 @@ def evaluate_recipe(
     if seeds < 1 or workers < 1:
         raise RunError(f"seeds and workers must be at least 1; given {seeds} and {workers}")
     division = protocol(protocol_name)
-    data = [(utterance.key, utterance.label) for utterance in utterances]
-    name = signature(recipe.signature, division.name, division.version, seeds, sorted(data), list(labels))
-    folder = out / f"{recipe.name}-{division.name}-{name}"
-    usable, problems = _usable(recipe, utterances, workers=workers, progress=progress)
+    if division.normalisation == "speaker" and not isinstance(recipe, ClassicalRecipe):
+        raise RunError(
+            f"{division.name} scales each speaker's values by that speaker's own statistics, and the net of "
+            f"{recipe.name} takes recordings as they are; choose {protocol_name.removesuffix(SPEAKER_SCALED)}"
+        )
+
+    def named(of: Sequence[Utterance]) -> str:
+        data = sorted((utterance.key, utterance.label) for utterance in of)
+        return signature(recipe.signature, *division.signature, seeds, data, list(labels))
+
+    def folder_of(name: str) -> Path:
+        return out / f"{recipe.name}-{division.name}-{name}"
+
+    if is_finished(folder_of(named(utterances))):
+        return _again(folder_of(named(utterances)), division)
+    extracted = _extracted(recipe, utterances, workers=workers, progress=progress)
+    usable = extracted.usable(utterances)
+    name = named(usable)  # a recording that failed and was mended makes another run
+    folder = folder_of(name)
     jobs: list[FoldJob] = []
     leakage = None
     for seed in range(recipe.seed, recipe.seed + seeds):
         folds = division.folds(usable, seed=seed)
-        leakage = leakage or audit(folds, usable)
+        leakage = leakage or audit(folds, usable, normalisation=division.normalisation)
         jobs += [
             FoldJob(
                 recipe=replace(recipe, seed=seed),
@@ -122,27 +143,51 @@ def evaluate_recipe(
                 protocol=division.name,
                 system=name,
                 folder=folder / "folds" / f"{seed}-{fold.name}",
-                threads=1,
+                normalisation=division.normalisation,
+                features=extracted.features if isinstance(recipe, ClassicalRecipe) else None,
             )
             for fold in folds
         ]
-    if (folder / TABLE).exists():
-        problems += read_problems(folder)
-    else:
-        problems += _run_jobs(jobs, workers=workers, progress=progress)
-        write_problems(folder, problems)
+    if not (folder / TABLE).exists():
+        problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress)]
+        write_problems(folder, list(dict.fromkeys(problems)))
+        _keep_tuning(jobs, folder)
         PredictionsTable.concat([read_fold(job) for job in jobs]).write(folder / TABLE)
-    problems = list(dict.fromkeys(problems))
     table = PredictionsTable.read(folder / TABLE)
     scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
     about = {
         "recipe": to_mapping(recipe.expanded()),
-        "protocol": {"name": division.name, "version": division.version, "folds": len(jobs) // seeds},
+        "protocol": {
+            "name": division.name,
+            "version": division.version,
+            "folds": len(jobs) // seeds,
+            "title": division.title,
+            "normalisation": division.normalisation,
+            "covering": division.covering,
+            "notes": list(division.notes(usable)),
+        },
         "seeds": seeds,
+        "tuning": _read_tuning(folder),
     }
-    _write_run(folder, about, scores=scores, leakage=leakage, problems=problems)
+    problems_kept = read_problems(folder)
+    _write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # all of it is in the table now
-    return Evaluation(folder, division.name, table, scores, leakage, tuple(problems))
+    return Evaluation(folder, division.name, table, scores, leakage, problems_kept, division.notes(usable))
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a folder holds a finished evaluation."""
+    return (folder / RUN).exists() and (folder / TABLE).exists()
+
+
+def _again(folder: Path, division: Protocol) -> Evaluation:
+    """Return a finished evaluation with its scores computed anew from its table; no recording is touched."""
+    about = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    table = PredictionsTable.read(folder / TABLE)
+    scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
+    notes = tuple(about["protocol"].get("notes", ()))
+    leakage = Leakage.from_dict(about["leakage"])
+    return Evaluation(folder, division.name, table, scores, leakage, read_problems(folder), notes)
 
 
 def evaluate_model(
@@ -189,10 +234,10 @@ def evaluate_model(
     return Evaluation(folder, "held-out", table, scores, None, tuple(problems))
 
 
-def _usable(
-    recipe: Recipe, utterances: Sequence[Utterance], *, workers: int, progress: Callable[[Report], None] | None
-) -> tuple[tuple[Utterance, ...], list[Problem]]:
-    """Return the utterances whose features can be computed, which the store keeps for the workers, and the others."""
+def _extracted(
+    recipe: AnyRecipe, utterances: Sequence[Utterance], *, workers: int, progress: Callable[[Report], None] | None
+) -> Extracted:
+    """Return the features that can be computed, which the store keeps for the workers too, and what failed."""
     done = 0
 
     def count(step: int) -> None:
@@ -201,9 +246,24 @@ def _usable(
         if progress is not None:
             progress(Report("features", done, len(utterances)))
 
-    store = FeatureStore(recipe.feature_name, recipe.feature)
-    extracted = store.extract(utterances, workers=workers, progress=count)
-    return extracted.usable(utterances), list(extracted.problems)
+    return recipe.store.extract(utterances, workers=workers, progress=count)
+
+
+def _keep_tuning(jobs: Sequence[FoldJob], folder: Path) -> None:
+    """Keep what the folds chose for themselves, by seed and fold, where they chose anything."""
+    chosen = {
+        job.folder.name: json.loads((job.folder / TUNING).read_text(encoding="utf-8"))
+        for job in jobs
+        if (job.folder / TUNING).exists()
+    }
+    if chosen:
+        with atomic_write(folder / TUNING, text=True) as stream:
+            stream.write(json.dumps(chosen, indent=1) + "\n")
+
+
+def _read_tuning(folder: Path) -> dict[str, Any] | None:
+    path = folder / TUNING
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _run_jobs(jobs: list[FoldJob], *, workers: int, progress: Callable[[Report], None] | None) -> list[Problem]:
@@ -227,7 +287,7 @@ def _run_jobs(jobs: list[FoldJob], *, workers: int, progress: Callable[[Report],
 
 def _folds_done(jobs: list[FoldJob], finished: int) -> float:
     """Return finished folds, with the share of the epochs of those that are under way."""
-    shares = [(read_progress(job.folder) or 0) / job.recipe.training.epochs for job in jobs]
+    shares = [(read_progress(job.folder) or 0) / job.recipe.steps for job in jobs]
     return finished + sum(shares)
 
 

@@ -12,7 +12,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
@@ -25,10 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from emotone.features.base import Feature
-    from emotone.types import Array, Utterance
+    from emotone.types import Array, Hertz, Utterance
 
 CHUNK = 16  # recordings per task of a worker: few enough for a lively progress display
+
+
+class Computation(Protocol):
+    """What the store asks of a front end: `emotone.features.base` and `emotone.features.functionals` both give it."""
+
+    version: ClassVar[int]
+
+    @property
+    def rate(self) -> Hertz:
+        """Hertz that the signal must have."""
+        ...
+
+    def compute(self, signal: Array) -> Array:
+        """Return the features of a signal [time]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Extracted:
-    """Features [time, dimension] by `Utterance.key`, and the recordings that failed."""
+    """Features by `Utterance.key`, [time, dimension] or functionals [values], and the recordings that failed."""
 
     features: dict[str, Array]
     problems: tuple[Problem, ...]
@@ -62,17 +76,17 @@ class FeatureStore:
 
     Attributes:
         name: registry name of the front end.
-        spec: its frozen settings.
+        spec: its frozen settings: a feature's or functionals'.
         folder: where entries lie; None for `features` in the cache folder.
 
     """
 
     name: str
-    spec: Feature
+    spec: Computation
     folder: Path | None = None
 
     def get(self, utterance: Utterance) -> Array:
-        """Return the features [time, dimension] float32 of an utterance.
+        """Return the features of an utterance, float32: [time, dimension], or [values] of functionals.
 
         Raises:
             AudioError: the recording can't be used.

@@ -9,6 +9,6 @@ Example:
 
 from emotone.protocols.base import Protocol
 from emotone.protocols.leakage import Leakage, audit
-from emotone.protocols.names import descriptions, protocol
+from emotone.protocols.names import descriptions, protocol, twin_for
 
-__all__ = ["Leakage", "Protocol", "audit", "descriptions", "protocol"]
+__all__ = ["Leakage", "Protocol", "audit", "descriptions", "protocol", "twin_for"]

@@ -176,7 +176,30 @@ class Leakage:
                 for record in self.absent
             },
             "left_out": list(self.left_out),
+            "given": self.given,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Leakage:
+        """Return what `to_dict` told; what older records lack is not known, or empty."""
+        shared = tuple(
+            Shared(kind, found["items"] is not None, tuple(found["items"] or ()), found["clips"])
+            for kind, found in values["shared"].items()
+        )
+        if "near-duplicates" not in values["shared"]:
+            shared = (*shared, Shared("near-duplicates", False, (), 0))
+        scaled = values.get("statistics", {"normalisation": "train", "speakers": (), "clips": 0})
+        absent = values.get("absent_labels", {})
+        return cls(
+            folds=values["folds"],
+            tested=values["tested"],
+            shared=shared,
+            single_emotion_speakers=tuple(values["single_emotion_speakers"]),
+            statistics=Statistics(scaled["normalisation"], tuple(scaled["speakers"]), scaled["clips"]),
+            absent=tuple(Absent(fold, tuple(of["untrained"]), tuple(of["untested"])) for fold, of in absent.items()),
+            given=values.get("given", values["tested"]),
+            left_out=tuple(values.get("left_out", ())),
+        )
 
 
 def audit(

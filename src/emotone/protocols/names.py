@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.errors import unknown_name
+from emotone.errors import RunError, unknown_name
 from emotone.protocols.base import FAMILIES, SPEAKER_SCALED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emotone.protocols.base import Protocol
+    from emotone.types import Utterance
 
 ANY_SCALED = f"NAME{SPEAKER_SCALED}"
 FROM_FILES = ("fixed:", "emobox:")  # the rest of these names is a path, which may hold anything
@@ -39,6 +42,23 @@ def protocol(name: str) -> Protocol:
         if found is not None:
             return found.speaker_scaled() if scaled else found
     raise unknown_name("protocol", name, [form for form in descriptions() if form != ANY_SCALED])
+
+
+def twin_for(division: Protocol, utterances: Sequence[Utterance]) -> str | None:
+    """Return the speaker-independent protocol to run beside one that is not; None where there is none to run.
+
+    That is the twin, or leave-one-speaker-out where there are fewer speakers than the twin has folds.
+    """
+    if division.twin is None:
+        return None
+    suffix = SPEAKER_SCALED if division.normalisation == "speaker" else ""
+    for name in (division.twin, f"leave-one-speaker-out{suffix}"):
+        try:
+            protocol(name).folds(utterances, seed=0)
+        except RunError:
+            continue
+        return name
+    return None
 
 
 def descriptions() -> dict[str, str]:

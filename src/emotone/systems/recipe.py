@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 from emotone.augment.base import AUGMENTATIONS, Augmentation
 from emotone.config import from_mapping, read_toml, signature, to_mapping
 from emotone.corpora.labels import label_set
-from emotone.errors import ConfigError
+from emotone.corpora.selections import SELECTIONS
+from emotone.errors import ConfigError, unknown_name
 from emotone.features.base import FEATURES, Feature
+from emotone.features.store import FeatureStore
 from emotone.nets.base import NETS, NetSpec
 from emotone.systems.manifest import Windows
 from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from emotone.features.store import Extracted
     from emotone.registry import Registry
+    from emotone.types import Utterance
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as bundles are named; it also names folders
 
@@ -38,6 +43,7 @@ class Recipe:
         windows: seconds that are judged at a time, and seconds between them.
         training: see `TrainingSettings`.
         augment: one table per augmentation, named after it, with its settings; applied in this order.
+        selection: name of a selection (see `emotone.corpora.selections`); "" takes every clip with a label.
         seed: of every draw.
         licence: SPDX identifier for the weights.
 
@@ -51,6 +57,7 @@ class Recipe:
     windows: Windows = field(default_factory=lambda: Windows(seconds=3.0, hop=1.0))
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    selection: str = ""
     seed: int = 1
     licence: str = "unstated"
 
@@ -61,13 +68,15 @@ class Recipe:
             raise ConfigError(f"windows need 0 < hop <= seconds; given {self.windows.hop} and {self.windows.seconds}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative; given {self.seed}")
+        if self.selection and self.selection not in SELECTIONS:
+            raise unknown_name("selection", self.selection, SELECTIONS)
         label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
         _ = self.feature, self.net_spec, self.augmentations
 
     @property
     def feature(self) -> Feature:
         """The front end with its settings."""
-        built: Feature = _member(FEATURES, self.front_end, where="front_end")
+        built: Feature = member(FEATURES, self.front_end, where="front_end")
         return built
 
     @property
@@ -76,17 +85,33 @@ class Recipe:
         return str(self.front_end["name"])
 
     @property
+    def store(self) -> FeatureStore:
+        """Where the features of recordings are kept."""
+        return FeatureStore(self.feature_name, self.feature)
+
+    def extract(
+        self, utterances: Sequence[Utterance], *, workers: int = 1, progress: Callable[[int], None] | None = None
+    ) -> Extracted:
+        """Return the features of utterances, from the store; see `FeatureStore.extract`."""
+        return self.store.extract(utterances, workers=workers, progress=progress)
+
+    @property
+    def steps(self) -> int:
+        """How many steps a training reports: its epochs."""
+        return self.training.epochs
+
+    @property
     def net_spec(self) -> NetSpec:
         """The net with its settings."""
-        built: NetSpec = _member(NETS, self.net, where="net")
+        built: NetSpec = member(NETS, self.net, where="net")
         return built
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
         """The augmentations with their settings, in order."""
         return tuple(
-            _member(AUGMENTATIONS, {"name": name, **settings}, where=f"augment.{name}")
-            for name, settings in self.augment.items()
+            member(AUGMENTATIONS, {"name": name, **given}, where=f"augment.{name}")
+            for name, given in self.augment.items()
         )
 
     @property
@@ -98,32 +123,41 @@ class Recipe:
         full = self.expanded()
         # A list, since the order of augmentations matters and a mapping's does not change a signature.
         augment = [[name, settings] for name, settings in full.augment.items()]
-        return signature(full.labels, full.front_end, full.net, full.windows, full.training, full.seed, augment)
+        what = [full.labels, full.front_end, full.net, full.windows, full.training, full.seed, augment]
+        # A selection joins only where there is one: runs from before there were any keep their names.
+        return signature(*what, full.selection) if full.selection else signature(*what)
 
     def expanded(self) -> Recipe:
         """Return the recipe with every setting written out, as runs keep it."""
         augmentations = zip(self.augment, self.augmentations, strict=True)
         return replace(
             self,
-            front_end={"name": self.feature_name, **_settings(self.feature)},
-            net={"name": self.net["name"], **_settings(self.net_spec)},
-            augment={name: _settings(augmentation) for name, augmentation in augmentations},
+            front_end={"name": self.feature_name, **settings(self.feature)},
+            net={"name": self.net["name"], **settings(self.net_spec)},
+            augment={name: settings(augmentation) for name, augmentation in augmentations},
         )
 
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a TOML file; a wrong key or value is said with its place and the nearest valid name."""
-    return from_mapping(Recipe, read_toml(path), where=str(path))
+    tables = read_toml(path)
+    if "classifier" in tables:
+        raise ConfigError(
+            f"{path} is a baseline: it has a classifier and no net. Judge it with emotone evaluate; only nets become "
+            "models"
+        )
+    return from_mapping(Recipe, tables, where=str(path))
 
 
-def _settings(spec: Any) -> dict[str, Any]:
-    """Return the settings of a front end, net or augmentation: frozen dataclasses all, which a Protocol can't say."""
+def settings(spec: Any) -> dict[str, Any]:
+    """Return the settings of a member of a registry: frozen dataclasses all, which a Protocol can't say."""
     return to_mapping(spec)
 
 
-def _member(registry: Registry[Any], table: Mapping[str, Any], *, where: str) -> Any:
-    settings = dict(table)
-    name = settings.pop("name", None)
+def member(registry: Registry[Any], table: Mapping[str, Any], *, where: str) -> Any:
+    """Return the member that a recipe's table names, with its settings; say what is wrong with the table otherwise."""
+    given = dict(table)
+    name = given.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(f"{where}: missing name; allowed: {', '.join(registry.names)}")
-    return from_mapping(registry.get(name), settings, where=where)
+    return from_mapping(registry.get(name), given, where=where)

@@ -1,0 +1,1 @@
+"""Classifiers of vectors: the baselines that every network has to beat."""

@@ -1,0 +1,175 @@
+"""A baseline: functionals of whole recordings and a classifier, as a recipe, fitted and asked within one fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.classical.base import CLASSIFIERS, Classifier
+from emotone.classical.scaling import standardised_by_group
+from emotone.config import signature
+from emotone.corpora.labels import label_set
+from emotone.corpora.selections import SELECTIONS
+from emotone.errors import ConfigError, RunError, unknown_name
+from emotone.features.functionals.base import FUNCTIONALS, AnyFunctionals, Known
+from emotone.features.store import Extracted, FeatureStore
+from emotone.systems.recipe import NAME, member, settings
+from emotone.training.tuning import Tuned, tune
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from emotone.protocols.base import Normalisation
+    from emotone.types import Array, Fold, Utterance
+
+
+@dataclass(frozen=True)
+class ClassicalRecipe:
+    """What to compute of every recording, and what to learn from it.
+
+    Attributes:
+        name: lower-case letters, digits, dots, hyphens and underscores.
+        description: one sentence.
+        labels: name of a label set (see `emotone.corpora.labels`).
+        functionals: table with `name` of functionals, and any of their settings.
+        classifier: table with `name` of a classifier, and any of its settings. Several values of one are candidates:
+            the best is chosen inside each fold's training part, on speakers that it was not fitted on.
+        selection: name of a selection (see `emotone.corpora.selections`); "" takes every clip with a label.
+        seed: of every draw.
+
+    """
+
+    name: str
+    labels: str
+    description: str = ""
+    functionals: Mapping[str, Any] = field(default_factory=lambda: {"name": "opensmile"})
+    classifier: Mapping[str, Any] = field(default_factory=lambda: {"name": "linear-svm"})
+    selection: str = ""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative; given {self.seed}")
+        if self.selection and self.selection not in SELECTIONS:
+            raise unknown_name("selection", self.selection, SELECTIONS)
+        label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
+        _ = self.functionals_spec, self.classifier_spec
+
+    @property
+    def functionals_spec(self) -> AnyFunctionals:
+        """The functionals with their settings."""
+        built: AnyFunctionals = member(FUNCTIONALS, self.functionals, where="functionals")
+        return built
+
+    @property
+    def classifier_spec(self) -> Classifier:
+        """The classifier with its settings."""
+        built: Classifier = member(CLASSIFIERS, self.classifier, where="classifier")
+        return built
+
+    @property
+    def store(self) -> FeatureStore:
+        """Where the functionals of recordings are kept; what is known without listening is not kept."""
+        name, spec = str(self.functionals["name"]), self.functionals_spec
+        if isinstance(spec, Known):
+            raise ConfigError(f"functionals: {name} is known without listening, and not stored")
+        return FeatureStore(name, spec)
+
+    def extract(
+        self, utterances: Sequence[Utterance], *, workers: int = 1, progress: Callable[[int], None] | None = None
+    ) -> Extracted:
+        """Return the functionals of utterances: from the store, or from the list where no listening is needed.
+
+        Args:
+            utterances: keys must be unique.
+            workers: processes that listen; 1 stays in this one.
+            progress: called with the number of utterances done since the last call.
+
+        """
+        spec = self.functionals_spec
+        if not isinstance(spec, Known):
+            return self.store.extract(utterances, workers=workers, progress=progress)
+        known = Extracted(spec.of(utterances), ())
+        if progress is not None:
+            progress(len(utterances))
+        return known
+
+    @property
+    def steps(self) -> int:
+        """How many steps a fold's training reports: there are none to see."""
+        return 1
+
+    @property
+    def signature(self) -> str:
+        """Hash of what changes the answers: everything but the name and the description."""
+        full = self.expanded()
+        versions = [self.functionals_spec.version, self.classifier_spec.version]
+        return signature(
+            "classical", full.labels, full.functionals, full.classifier, full.seed, versions, full.selection
+        )
+
+    def expanded(self) -> ClassicalRecipe:
+        """Return the recipe with every setting written out, as runs keep it."""
+        return replace(
+            self,
+            functionals={"name": self.functionals["name"], **settings(self.functionals_spec)},
+            classifier={"name": self.classifier["name"], **settings(self.classifier_spec)},
+        )
+
+
+def fit_and_judge(
+    recipe: ClassicalRecipe,
+    utterances: Sequence[Utterance],
+    vectors: Mapping[str, Array],
+    fold: Fold,
+    *,
+    labels: tuple[str, ...],
+    normalisation: Normalisation,
+) -> tuple[tuple[Utterance, ...], NDArray[np.float64], Tuned]:
+    """Return a fold's tested utterances, their probabilities [utterances, labels], and what was fitted for them.
+
+    Args:
+        recipe: what to learn.
+        utterances: of all parts, with labels from `labels`.
+        vectors: functionals [values] by `Utterance.key`; utterances without an entry are left out.
+        fold: it is learned from the training and the development part: settings are chosen in inner folds of both.
+        labels: in the order of the probabilities.
+        normalisation: "train" scales by the training part's statistics; "speaker" each speaker by its own, over all
+            of its clips in `utterances`, tested ones included.
+
+    Raises:
+        RunError: nothing to train on, a single label, or nothing to test.
+
+    """
+    known = [utterance for utterance in utterances if utterance.key in vectors]
+    learned, tested = set(fold.train) | set(fold.dev), set(fold.test)
+    training = np.array([utterance.key in learned for utterance in known], np.bool_)
+    testing = np.array([utterance.key in tested for utterance in known], np.bool_)
+    if not training.any() or not testing.any():
+        raise RunError(f"fold {fold.name} has no usable recording to {'test' if training.any() else 'learn from'}")
+    every = np.stack([vectors[utterance.key] for utterance in known]).astype(np.float64)
+    speakers = np.array([utterance.speaker_key for utterance in known])
+    if normalisation == "speaker":
+        every = standardised_by_group(every, speakers)
+    truth = np.array([labels.index(utterance.label) for utterance in known], np.int64)
+    try:
+        tuned = tune(
+            recipe.classifier_spec,
+            every[training],
+            truth[training],
+            speakers[training],
+            labels=len(labels),
+            seed=recipe.seed,
+            standardise=normalisation == "train",
+        )
+    except RunError as error:
+        raise RunError(f"fold {fold.name}: {error}") from error
+    asked = tuple(utterance for utterance, test in zip(known, testing, strict=True) if test)
+    return asked, tuned.probabilities(every[testing]), tuned
