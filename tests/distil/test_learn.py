@@ -17,6 +17,7 @@ from emotone.distil.learn import (
     measure,
     posteriors,
     rate,
+    settled,
     student_spec,
 )
 from emotone.errors import RunError
@@ -140,6 +141,21 @@ def test_bfloat16_keeps_weights_in_full_precision(world: World, tmp_path: Path) 
     net, history = learn(recipe, world.ready().lesson, signature="s", state=tmp_path / "state")
     assert {value.dtype for value in net.parameters()} == {torch.float32}
     assert np.isfinite(history[-1].divergence)
+
+
+def test_a_settled_net_says_what_it_says_in_training(world: World) -> None:
+    lesson, recipe = world.ready().lesson, world.recipe
+    torch.manual_seed(0)
+    net = student_spec(recipe, 7).build().train()
+    before = weights(net)
+    heard = torch.from_numpy(np.concatenate([batch(lesson, recipe, step)[0] for step in range(module.SETTLING)]))
+    calm = settled(net, lesson, recipe)
+    assert not calm.training
+    assert equal(weights(net), before)  # it is a copy
+    with torch.inference_mode():
+        learning, judging = net(heard[:, :, None])[HEAD], calm(heard[:, :, None])[HEAD]
+    # One batch of all has the variance of all; the mean of the batches' variances is a little smaller.
+    assert float((learning - judging).abs().mean()) < 0.1 * float(learning.std())
 
 
 def test_a_state_of_another_net_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 HEAD = "teacher"
 EVALUATED = 50  # stretches at a time while measuring
+SETTLING = 8  # batches from which means and variances are taken when a net's normalisation is settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ def learn(
     report: Callable[[Measurement], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> tuple[ManyHeads, tuple[Measurement, ...]]:
-    """Return the student in eval mode and the measurements on the way.
+    """Return the student in eval mode, its normalisation settled, and the measurements on the way.
 
     Equal arguments give equal weights on the same machine with the same number of threads, whether the training was
     interrupted or not: every batch draws from a generator seeded with (seed, step).
@@ -118,7 +120,7 @@ def learn(
                     report(measurement)
             if run.step % settings.checkpoint == 0 or last:
                 run.state().save(state)
-    return run.net.eval(), tuple(run.history)
+    return settled(run.net, lesson, recipe), tuple(run.history)
 
 
 class _Run:
@@ -162,7 +164,8 @@ class _Run:
     def measure(self) -> Measurement:
         """Measure on held-out sound, and begin to count anew."""
         total, count = self.losses
-        found = measure(self.net, self.lesson, self.recipe, step=self.step, loss=total / count if count else None)
+        net = settled(self.net, self.lesson, self.recipe)
+        found = measure(net, self.lesson, self.recipe, step=self.step, loss=total / count if count else None)
         self.history.append(
             Measurement(
                 found.step, found.loss, found.divergence, found.agreement, found.folders, round(self.seconds, 1)
@@ -220,6 +223,27 @@ def batch(lesson: Lesson, recipe: SourceRecipe, step: int) -> tuple[Array, NDArr
         shift, sign = int(rng.integers(-most, most + 1)), np.float32(rng.choice([-1.0, 1.0]))
         row[max(0, shift) : len(row) + min(0, shift)] = sign * signal[max(0, -shift) : len(row) - max(0, shift)]
     return heard, lesson.train_logits[chosen]
+
+
+def settled(net: ManyHeads, lesson: Lesson, recipe: SourceRecipe) -> ManyHeads:
+    """Return a copy in eval mode whose batch normalisation holds the plain mean over training sound.
+
+    Running means lag behind weights that move: at a rate of 1e-3 they doubled the divergence on held-out sound. What
+    they hold has no effect on learning, so the net itself is left as it is.
+    """
+    copy = deepcopy(net).train()
+    norms = [module for module in copy.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over what is heard
+    with torch.inference_mode():
+        for step in range(SETTLING):
+            heard, _ = batch(lesson, recipe, step)
+            copy(torch.from_numpy(heard)[:, :, None])
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return copy.eval()
 
 
 def measure(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from emotone.distil.learn import HEAD, batch, student_spec
+from emotone.distil.learn import settled, student_spec
 from emotone.errors import missing_extra
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4")
-SETTLING = 8  # batches that an untrained net hears before its normalisation is settled
 
 
 @dataclass(frozen=True)
@@ -112,18 +111,7 @@ def untrained_twin(recipe: SourceRecipe, lesson: Lesson, *, seed: int) -> ManyHe
     Without that its layers would stay far from where a ReLU tells anything, and the comparison would be too easy.
     """
     torch.manual_seed(seed)
-    net = student_spec(recipe, lesson.train_logits.shape[1]).build()
-    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm1d)]
-    for norm in norms:
-        norm.momentum = None  # the plain mean over what is heard
-    net.train()
-    with torch.inference_mode():
-        for step in range(SETTLING):
-            heard, _ = batch(lesson, recipe, step)
-            _ = net(torch.from_numpy(heard)[:, :, None])[HEAD]
-    for norm in norms:
-        norm.momentum = 0.1
-    return net.eval()
+    return settled(student_spec(recipe, lesson.train_logits.shape[1]).build(), lesson, recipe)
 
 
 def chance(labels: Sequence[str]) -> float:
