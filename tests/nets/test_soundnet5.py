@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.toy import one_thread
 
+from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
 from emotone.nets._waveform import Samples
 from emotone.nets.base import parameters, receptive_field
@@ -81,7 +82,7 @@ def test_a_source_hears_padded_batches_as_single_inputs() -> None:
 
 
 def test_a_step_of_conv4_sees_as_many_samples_as_declared() -> None:
-    spec = SoundNet5(level=None)
+    spec = SoundNet5(levelled=False)
     table = spec.layers(1, 2)
     declared = receptive_field(table[: [layer.name for layer in table].index("conv4") + 1])
     net = spec.build(1, 2).double().eval()
@@ -178,6 +179,11 @@ def test_a_window_gives_two_scores_and_their_mean_is_judged() -> None:
                 y, lengths = block(y, lengths)
     assert y.shape == (1, 2, 2)
     torch.testing.assert_close(expected, (y[:, :, 0] + y[:, :, 1]) / 2)
+
+
+def test_its_settings_survive_toml() -> None:
+    for spec in (SoundNet5(), SoundNet5(levelled=False, level=-26.0)):
+        assert from_mapping(SoundNet5, to_mapping(spec), where="net") == spec
 
 
 @pytest.mark.parametrize(

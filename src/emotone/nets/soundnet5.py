@@ -52,12 +52,14 @@ class SoundNet5:
     if the first is about root mean square, as the dBFS of level tools is, and the second about full scale, which is
     what SoundNet's own [-256, 256] is: gain to -20 dBFS, what then lies beyond full scale is clipped as a recording
     with that gain would be, times 256. It happens inside the net, over the samples of its input without padding:
-    training, the exported net, streams and files share it, and the level of a recording is of no effect.
+    training, the exported net, streams and files share it, and the level of a recording is of no effect. (In its test
+    the paper levels a whole recording before it is cut; a stream has no whole, so here windows are, as in training.)
 
     Attributes:
         filters: channels of the fourth convolution; 256 in SoundNet, 16 in the paper.
         dropout: share of the fourth convolution's outputs that are dropped in training.
-        level: root mean square of a window in decibels relative to full scale; None leaves the level as it is.
+        level: root mean square of a window in decibels relative to full scale.
+        levelled: whether windows are brought to `level`; without it they keep theirs.
         least: samples; shorter inputs are padded with zeros, as the paper pads what is below 1.2 s.
 
     Raises:
@@ -70,7 +72,8 @@ class SoundNet5:
 
     filters: int = 16
     dropout: float = 0.5
-    level: float | None = -20.0
+    level: float = -20.0
+    levelled: bool = True
     least: int = WINDOW
 
     def __post_init__(self) -> None:
@@ -104,7 +107,8 @@ class SoundNet5:
     def build(self, dimension: int, classes: int) -> LengthAware:  # noqa: ARG002 - any dimension is read as samples
         """Return the torch module (see `NetSpec.build`)."""
         parts, made = modules(), _parts()
-        blocks = _trunk((*OUTPUTS[:-1], self.filters), level=self.level, least=self.least)
+        level = self.level if self.levelled else None
+        blocks = _trunk((*OUTPUTS[:-1], self.filters), level=level, least=self.least)
         blocks["dropout"] = made.Dropout(self.dropout)
         blocks["conv5"] = made.Conv1dScores(self.filters, classes, kernel=2)
         blocks["pool"] = made.MeanOverTime()
@@ -142,7 +146,7 @@ class SoundNet5Source:
 
     Attributes:
         heads: what is learned, with names that differ.
-        level: as in `SoundNet5`; the original left it as it was.
+        level: as in `SoundNet5`; None, as in the original, leaves it as it is.
         least: samples; shorter inputs are padded. None: what the largest head needs.
 
     Raises:
