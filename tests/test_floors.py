@@ -221,6 +221,10 @@ def loaded_by(statement: str) -> set[str]:
         ("import emotone.cli.main", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
         ("import emotone.cli.predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
         ("from emotone import load, predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
+        (
+            "from emotone.transfer.sources.base import SOURCES; SOURCES.all()",
+            {"torch", "pandas", "scipy", "safetensors"},
+        ),
         ("import emotone.inference.engine", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
         ("import emotone.evaluation.scores", {"torch", "pandas", "scipy", "pyarrow", "sklearn"}),
     ],
