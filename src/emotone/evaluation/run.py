@@ -24,6 +24,7 @@ from emotone.evaluation.folds import (
 )
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.table import PredictionsTable
+from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.files import atomic_write
 from emotone.protocols import Leakage, audit, protocol
 from emotone.protocols.base import SPEAKER_SCALED
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from emotone.protocols import Protocol
     from emotone.systems.bundle import Bundle
     from emotone.systems.recipes import AnyRecipe
-    from emotone.types import Utterance
+    from emotone.types import Fold, Utterance
 
 RUN, TABLE = "run.json", "predictions.parquet"
 SCHEMA = "emotone.evaluation/1"
@@ -57,6 +58,7 @@ class Evaluation:
         leakage: what training and test parts share; None for a model that is given.
         problems: recordings that could not be used.
         notes: what else users should know of the protocol on these recordings.
+        asked: the protocol as it was asked for: `protocol` does not hold the path of lists that were read.
 
     """
 
@@ -67,6 +69,7 @@ class Evaluation:
     leakage: Leakage | None
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def evaluate_recipe(
         return out / f"{recipe.name}-{division.name}-{name}"
 
     if is_finished(folder_of(named(utterances))):
-        return _again(folder_of(named(utterances)), division)
+        return replace(_again(folder_of(named(utterances)), division), asked=protocol_name)
     extracted = _extracted(recipe, utterances, workers=workers, progress=progress)
     usable = extracted.usable(utterances)
     name = named(usable)  # a recording that failed and was mended makes another run
@@ -133,7 +136,7 @@ def evaluate_recipe(
     leakage = None
     for seed in range(recipe.seed, recipe.seed + seeds):
         folds = division.folds(usable, seed=seed)
-        leakage = leakage or audit(folds, usable, normalisation=division.normalisation)
+        leakage = leakage or _audited(folds, usable, division=division, workers=workers, progress=progress)
         jobs += [
             FoldJob(
                 recipe=replace(recipe, seed=seed),
@@ -172,7 +175,9 @@ def evaluate_recipe(
     problems_kept = read_problems(folder)
     _write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # all of it is in the table now
-    return Evaluation(folder, division.name, table, scores, leakage, problems_kept, division.notes(usable))
+    return Evaluation(
+        folder, division.name, table, scores, leakage, problems_kept, division.notes(usable), protocol_name
+    )
 
 
 def is_finished(folder: Path) -> bool:
@@ -207,16 +212,14 @@ def evaluate_model(
     if (folder / TABLE).exists():
         problems = read_problems(folder)
     else:
-        done = 0
-
-        def count(step: int) -> None:
-            nonlocal done
-            done += step
-            if progress is not None:
-                progress(Report("judging", done, len(utterances)))
-
         table, problems = judge(
-            bundle, utterances, protocol="held-out", fold="all", seed=0, system=bundle.sha256[:12], progress=count
+            bundle,
+            utterances,
+            protocol="held-out",
+            fold="all",
+            seed=0,
+            system=bundle.sha256[:12],
+            progress=_counter("judging", len(utterances), progress),
         )
         write_problems(folder, problems)
         table.write(folder / TABLE)
@@ -238,15 +241,39 @@ def _extracted(
     recipe: AnyRecipe, utterances: Sequence[Utterance], *, workers: int, progress: Callable[[Report], None] | None
 ) -> Extracted:
     """Return the features that can be computed, which the store keeps for the workers too, and what failed."""
+    return recipe.extract(utterances, workers=workers, progress=_counter("features", len(utterances), progress))
+
+
+def _audited(
+    folds: Sequence[Fold],
+    utterances: Sequence[Utterance],
+    *,
+    division: Protocol,
+    workers: int,
+    progress: Callable[[Report], None] | None,
+) -> Leakage:
+    """Return what the parts of the folds share, copies under other names included: every recording is listened to."""
+    heard = fingerprints(utterances, workers=workers, progress=_counter("audit", len(utterances), progress))
+    return audit(
+        folds,
+        utterances,
+        normalisation=division.normalisation,
+        fingerprints=heard,
+        near_duplicate=NEAR_DUPLICATE,
+    )
+
+
+def _counter(stage: str, total: int, progress: Callable[[Report], None] | None) -> Callable[[int], None]:
+    """Return a callback that adds to a stage."""
     done = 0
 
     def count(step: int) -> None:
         nonlocal done
         done += step
         if progress is not None:
-            progress(Report("features", done, len(utterances)))
+            progress(Report(stage, done, total))
 
-    return recipe.store.extract(utterances, workers=workers, progress=count)
+    return count
 
 
 def _keep_tuning(jobs: Sequence[FoldJob], folder: Path) -> None:
