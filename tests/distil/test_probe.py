@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from tests.distil.conftest import CLASSES
 
 from emotone.distil.learn import student_spec
-from emotone.distil.probe import LAYERS, chance, pooled_layers, probe, untrained_twin
+from emotone.distil.probe import LAYERS, chance, compare, pooled_layers, probe, untrained_twin
+from emotone.errors import RunError
 
 if TYPE_CHECKING:
     from tests.distil.conftest import World
@@ -60,3 +62,20 @@ def test_the_untrained_twin_is_settled_on_the_sound(world: World) -> None:
 
 def test_chance_is_the_most_frequent_label() -> None:
     assert chance(["a", "b", "a", "c"]) == 0.5
+
+
+def test_a_student_is_compared_with_its_untrained_twins(world: World) -> None:
+    ready = world.ready()
+    torch.manual_seed(0)
+    net = student_spec(world.recipe, CLASSES).build().eval()
+    found = compare(ready, net, folder="tones", label=r"/(\d)", seeds=(1,))
+    assert set(found.probes) == {"student", "untrained-1"}
+    assert [one.layers for one in found.probes["student"]] == [*((layer,) for layer in LAYERS), LAYERS]
+    assert (found.classes, found.chance, found.unheard) == (2, 0.5, ("c",))
+    assert set(found.probes["student"][0].folds) == {"a", "b", "c"}
+
+
+def test_a_path_without_a_label_is_said(world: World) -> None:
+    net = student_spec(world.recipe, CLASSES).build()
+    with pytest.raises(RunError, match=r"the label '/\(z\)' is not found in a/0.wav"):
+        compare(world.ready(), net, folder="tones", label="/(z)")

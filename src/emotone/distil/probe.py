@@ -5,6 +5,7 @@ Conventions: labels are ESC's, or any; folds are held out one after another; the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from emotone.distil.learn import settled, student_spec
-from emotone.errors import missing_extra
+from emotone.errors import RunError, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 
     from emotone.distil.learn import Lesson
     from emotone.distil.recipe import SourceRecipe
+    from emotone.distil.run import Ready
     from emotone.nets._waveform import ManyHeads
     from emotone.types import Array
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4")
+SEEN = (*((layer,) for layer in LAYERS), LAYERS)  # what a classifier sees: each layer alone, then all
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,26 @@ class Probe:
     folds: dict[str, float]
     accuracy: float
     clips: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A student beside twins that learned nothing.
+
+    Attributes:
+        folder: whose sounds.
+        classes: number of labels.
+        chance: accuracy of always saying the most frequent one.
+        unheard: folds that the student did not hear while it learned, not even without labels.
+        probes: by net, "student" or "untrained-SEED", one for each of `SEEN`.
+
+    """
+
+    folder: str
+    classes: int
+    chance: float
+    unheard: tuple[str, ...]
+    probes: dict[str, tuple[Probe, ...]]
 
 
 def pooled_layers(net: ManyHeads, signals: Sequence[Array]) -> dict[str, Array]:
@@ -112,6 +135,42 @@ def untrained_twin(recipe: SourceRecipe, lesson: Lesson, *, seed: int) -> ManyHe
     """
     torch.manual_seed(seed)
     return settled(student_spec(recipe, lesson.train_logits.shape[1]).build(), lesson, recipe)
+
+
+def compare(ready: Ready, net: ManyHeads, *, folder: str, label: str, seeds: Sequence[int] = (1, 2, 3)) -> Comparison:
+    """Return what the layers tell of a folder's sounds, after learning and before.
+
+    The folds are the folder's groups. The student may have heard those that were not held out, though never with
+    their labels: `Comparison.unheard` names the folds of which it heard nothing.
+
+    Args:
+        ready: the training's sound and stretches.
+        net: the student.
+        folder: one of the recipe's sounds.
+        label: pattern searched in a recording's path; its first group is what the classifier must say.
+        seeds: of the untrained twins.
+
+    Raises:
+        RunError: a path without a label.
+
+    """
+    recordings = [item for item in ready.sound.recordings if item.folder == folder]
+    matches = [re.search(label, item.path) for item in recordings]
+    for item, match in zip(recordings, matches, strict=True):
+        if match is None:
+            raise RunError(f"sound {folder}: the label '{label}' is not found in {item.path}")
+    labels = [match.group(1) for match in matches if match is not None]
+    folds = [item.group for item in recordings]
+    signals = [ready.sound.signal(item, 0, item.length) for item in recordings]
+    nets = {"student": net} | {
+        f"untrained-{seed}": untrained_twin(ready.recipe, ready.lesson, seed=seed) for seed in seeds
+    }
+    found: dict[str, tuple[Probe, ...]] = {}
+    for name, one in nets.items():
+        pooled = pooled_layers(one, signals)
+        found[name] = tuple(probe(pooled, labels, folds, layers=layers) for layers in SEEN)
+    unheard = tuple(group for name, group in sorted(ready.sound.held_out) if name == folder)
+    return Comparison(folder, len(set(labels)), chance(labels), unheard, found)
 
 
 def chance(labels: Sequence[str]) -> float:
