@@ -14,6 +14,7 @@ from emotone.errors import UsageError
 if TYPE_CHECKING:
     from emotone.cli._data import Data
     from emotone.evaluation.run import Evaluation
+    from emotone.evaluation.shortcuts import Shortcut
     from emotone.systems.recipes import AnyRecipe
 
 
@@ -45,6 +46,7 @@ Exit status: 0 all done; 1 some recordings were left out, and are listed; 2 wron
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings per fold.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Folds side by side.")
+@click.option("--shortcuts", is_flag=True, help="Also tell how far length, loudness, channel or the speaker alone get.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(
@@ -56,21 +58,31 @@ def command(
     out: Path,
     seeds: int,
     workers: int,
+    shortcuts: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Evaluate a RECIPE (trained anew in every fold) or a finished MODEL (a name or a folder)."""
     recipe = _recipe(what, labels=labels)
     if recipe is None:
+        if shortcuts:
+            raise UsageError(
+                f"--shortcuts is for recipes: {what} is a finished model, and nothing is divided into folds"
+            )
         results, data = _evaluate_model(what, corpus, out=out, quiet=quiet)
     else:
         results, data = _evaluate_recipe(
             recipe, corpus, protocol_name=protocol_name, out=out, seeds=seeds, workers=workers, quiet=quiet
         )
+    probes = _probe(recipe, results, data, workers=workers, quiet=quiet) if recipe and shortcuts else []
     if as_json:
-        _say.print_json(_to_dict(results))
+        _say.print_json(
+            {**_to_dict(results), **({"shortcuts": [found.to_dict() for found in probes]} if shortcuts else {})}
+        )
     else:
         _print(results)
+        if shortcuts:
+            click.echo(_shortcuts_text(results, probes))
     problems = {problem.key: problem for result in results for problem in result.problems}
     for problem in problems.values():
         _say.error(f"left out: {problem.message}")
@@ -181,3 +193,40 @@ def _beside_twin(results: list[Evaluation]) -> list[str]:
         for corpus in known
         if corpus in new
     ]
+
+
+def _probe(recipe: AnyRecipe, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[Shortcut]:
+    """Return what simple cues reach under the protocols of the results, and keep it with their runs."""
+    from emotone.evaluation.shortcuts import add_shortcuts, probe
+
+    found: list[Shortcut] = []
+    for result in results:
+        with _data.progress(quiet=quiet) as bar:
+            shortcuts = probe(
+                data.utterances,
+                labels=data.labels,
+                protocol_name=result.asked,
+                out=result.folder.parent,
+                seed=recipe.seed,
+                seeds=len(set(result.table.seed.tolist())),
+                workers=workers,
+                progress=bar.report,
+            )
+        add_shortcuts(result.folder, shortcuts)
+        found += shortcuts
+    return found
+
+
+def _shortcuts_text(results: list[Evaluation], shortcuts: list[Shortcut]) -> str:
+    from emotone.evaluation.shortcuts import shortcuts_markdown
+
+    texts = []
+    for result in results:
+        of = [found for found in shortcuts if found.protocol == result.protocol]
+        systems = {
+            score.corpus: score.value for score in result.scores if (score.setting, score.metric) == ("system", "uar")
+        }
+        texts.append(
+            f"\nHow far simple cues alone get ({result.protocol}):\n\n{shortcuts_markdown(of, systems=systems)}"
+        )
+    return "\n".join(texts)
