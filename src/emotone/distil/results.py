@@ -1,0 +1,62 @@
+"""What is kept of a source among the results: its run and what its layers tell, from which pages are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from emotone.distil.probe import Comparison, Probe
+from emotone.distil.run import CARD, RUN
+from emotone.errors import RunError
+from emotone.files import atomic_write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROBES = "probes.json"
+SCHEMA = "emotone.probes/1"
+
+
+def save_results(run_folder: Path, comparisons: tuple[Comparison, ...], folder: Path, *, signature: str) -> None:
+    """Write `run.json`, `CARD.md` and `probes.json` of a finished source into a folder, but not the weights.
+
+    Args:
+        run_folder: of the training.
+        comparisons: of its student.
+        folder: of results, named after the source.
+        signature: of the training.
+
+    """
+    for name in (RUN, CARD):
+        text = (run_folder / name).read_text(encoding="utf-8")
+        with atomic_write(folder / name, text=True) as stream:
+            stream.write(text)
+    found = {"schema": SCHEMA, "signature": signature, "comparisons": [asdict(one) for one in comparisons]}
+    with atomic_write(folder / PROBES, text=True) as stream:
+        stream.write(json.dumps(found, indent=1) + "\n")
+
+
+def load_probes(folder: Path) -> tuple[Comparison, ...]:
+    """Return the comparisons in a folder of results, or raise `RunError`."""
+    path = folder / PROBES
+    try:
+        text = json.loads(path.read_text(encoding="utf-8"))
+        if text["schema"] != SCHEMA:
+            raise RunError(f"{path} has schema {text['schema']!r}; this version reads {SCHEMA!r}")
+        return tuple(_comparison(item) for item in text["comparisons"])
+    except OSError as error:
+        raise RunError(f"{folder} holds no probes of a source (no {PROBES})") from error
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} can't be read as probes: {error!r}") from error
+
+
+def _comparison(item: dict[str, object]) -> Comparison:
+    probes = item["probes"]
+    unheard = item["unheard"]
+    if not isinstance(probes, dict) or not isinstance(unheard, list):
+        raise TypeError("probes are no mapping")
+    made = {
+        name: tuple(Probe(**{**one, "layers": tuple(one["layers"])}) for one in found) for name, found in probes.items()
+    }
+    return Comparison(**{**item, "probes": made, "unheard": tuple(unheard)})  # type: ignore[arg-type]
