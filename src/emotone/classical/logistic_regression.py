@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from emotone.classical.base import at_all_labels, check_candidates
 from emotone.errors import missing_extra
 
@@ -50,7 +52,12 @@ def _fitted(vectors: Vectors, truth: Truth, *, cost: float) -> Any:
 
 
 def _score(model: Any, vectors: Vectors, *, labels: int) -> Vectors:
-    return at_all_labels(model.predict_log_proba(vectors), seen=model.classes_, labels=labels)
+    margins = model.decision_function(vectors)
+    if margins.ndim == 1:  # two labels: the log odds of the second
+        margins = np.stack([np.zeros_like(margins), margins], axis=1)
+    # Not the logarithm of probabilities, which are rounded to 0 far from the training part.
+    logs = margins - np.logaddexp.reduce(margins, axis=1, keepdims=True)
+    return at_all_labels(logs, seen=model.classes_, labels=labels)
 
 
 CLASSIFIER = LogisticRegression

@@ -31,7 +31,7 @@ class Mlp:
 
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: all epochs, also where the loss stands still
 
     hidden: int = 128
     penalty: tuple[float, ...] = (0.1, 1.0, 10.0)
@@ -60,7 +60,9 @@ class Mlp:
             from sklearn.neural_network import MLPClassifier
         except ImportError as error:
             raise missing_extra("scikit-learn", "baselines", "the multilayer perceptron") from error
-        net = MLPClassifier((self.hidden,), alpha=penalty, max_iter=self.epochs, random_state=seed)
+        net = MLPClassifier(
+            (self.hidden,), alpha=penalty, max_iter=self.epochs, n_iter_no_change=self.epochs, random_state=seed
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is a setting
             return net.fit(vectors, truth)

@@ -18,8 +18,8 @@ def standardiser(training: Vectors) -> Scorer:
     A value that never changes is only shifted. The deviation is that of the population (divided by n).
     """
     mean = training.mean(axis=0)
-    deviation = training.std(axis=0)
-    scale = np.where(deviation > 0, deviation, 1.0)
+    changes = training.max(axis=0) > training.min(axis=0)  # the deviation of equal values can be rounded above 0
+    scale = np.where(changes, training.std(axis=0), 1.0)
 
     def standardise(vectors: Vectors) -> Vectors:
         scaled: Vectors = (vectors - mean) / scale
