@@ -30,6 +30,7 @@ FLOORS = (
     {"systems", "distil"},
     {"inference"},
     {"evaluation"},  # judges through inference, as users will
+    {"papers"},
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

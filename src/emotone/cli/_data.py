@@ -21,8 +21,8 @@ corpus_option = click.option(
     "--corpus",
     multiple=True,
     metavar="NAME=DIR",
-    help="A corpus and its folder, or any name and a table (NAME=FILE.csv). May be given several times. "
-    "Default: the folders in $EMOTONE_CORPORA.",
+    help="A corpus and its folder, or any name and a table (NAME=FILE.csv) or an audformat database (NAME=DIR). "
+    "May be given several times. Default: the folders in $EMOTONE_CORPORA.",
 )
 
 
@@ -58,6 +58,15 @@ def load_for_labels(corpora: tuple[str, ...], labels: tuple[str, ...]) -> Data:
     from emotone.corpora.labels import label_set_for
 
     return replace(_load(corpora, label_set_for(labels)), labels=labels)
+
+
+def scanned(corpora: tuple[str, ...]) -> tuple[dict[str, tuple[Utterance, ...]], dict[str, None]]:
+    """Return every given corpus's utterances with their canonical labels, by name, and what can't be used (as keys)."""
+    from emotone.corpora.resolve import resolve
+
+    scans = resolve(corpora)
+    problems = {str(problem): None for scan in scans.values() for problem in scan.problems}
+    return {name: tuple(scan.utterances) for name, scan in scans.items()}, problems
 
 
 def report(data: Data) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +97,7 @@ def _recipe(what: str, *, labels: str | None) -> AnyRecipe | None:
             raise UsageError(f"--labels is for recipes; the labels of the finished model {what} are its own")
         return None
     found = recipes.load_recipe(what)
-    return found if labels is None else replace(found, labels=labels)
+    return found if labels is None else recipes.relabelled(found, labels)
 
 
 def _evaluate_recipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -49,3 +50,8 @@ def load_recipe(what: str) -> AnyRecipe:
     if "classifier" not in tables and "functionals" not in tables:
         return read_recipe(path)
     return from_mapping(ClassicalRecipe, tables, where=str(path))
+
+
+def relabelled(recipe: AnyRecipe, labels: str) -> AnyRecipe:
+    """Return the recipe for another label set."""
+    return replace(recipe, labels=labels)

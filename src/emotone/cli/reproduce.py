@@ -1,0 +1,132 @@
+"""`emotone reproduce`: published tables made again on the corpora at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emotone.cli import _data, _say
+
+if TYPE_CHECKING:
+    from emotone.evaluation.run import Evaluation
+    from emotone.papers.base import Row
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  emotone reproduce
+  emotone reproduce baselines opensmile --corpus emodb=~/corpora/emodb --corpus savee=~/corpora/savee
+  emotone reproduce baselines opensmile --quick --json
+
+\b
+Status of a row:
+  reproduced    as near to the published number as the table asks for
+  differs       further away
+  other data    nothing is published for it
+  data absent   its corpus was not given: add --corpus NAME=DIR
+  not run       left out by --quick
+
+Every cell is an evaluation of its own in --out: finished ones are not computed again, cut off ones go on.
+
+Exit status: 0 all done, whatever the numbers; 1 some recordings were left out, and are listed; 2 wrong usage."""
+)
+@click.argument("key", required=False)
+@click.argument("table", required=False)
+@_data.corpus_option
+@click.option("--quick", is_flag=True, help="Only the cheapest cells; the same code.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs go here."
+)
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings per fold.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Folds side by side.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def command(
+    *,
+    key: str | None,
+    table: str | None,
+    corpus: tuple[str, ...],
+    quick: bool,
+    out: Path,
+    seeds: int,
+    workers: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Make TABLE of the publication KEY again; without them, list what there is."""
+    if key is None or table is None:
+        _list(key, as_json=as_json)
+        return 0
+    from emotone.papers.base import PAPERS
+    from emotone.papers.page import rows_markdown
+    from emotone.papers.reproduce import reproduce
+
+    paper = PAPERS.get(key)
+    asked = paper.table(table)
+    corpora, problems = _data.scanned(corpus)
+    missing = [name for name in asked.corpora() if name not in corpora]
+    if missing:
+        _say.note(f"not given, so not measured: {', '.join(missing)}")
+    audits: dict[str, list[str]] = {}
+
+    def finished(row: Row, evaluation: Evaluation | None) -> None:
+        if evaluation is None:
+            return
+        if not quiet:
+            _say.note(f"{row.cell.corpus}, {row.cell.setting}, {row.cell.column}: {_told(row)}")
+        problems.update(dict.fromkeys(problem.message for problem in evaluation.problems))
+        if evaluation.leakage is not None:
+            audits.setdefault(f"{row.cell.corpus}, {evaluation.protocol}", evaluation.leakage.lines())
+
+    with _data.progress(quiet=quiet) as bar:
+        rows = reproduce(
+            paper,
+            asked,
+            corpora,
+            out=out,
+            quick=quick,
+            seeds=seeds,
+            workers=workers,
+            progress=bar.report,
+            finished=finished,
+        )
+    if as_json:
+        _say.print_json({"paper": key, "table": table, "rows": [row.to_dict() for row in rows], "audit": audits})
+    else:
+        click.echo(rows_markdown(rows))
+        for where, lines in audits.items():
+            click.echo(f"\nWhat training and test parts share ({where}):")
+            for line in lines:
+                click.echo(f"  {line}")
+    for problem in problems:
+        _say.error(f"left out: {problem}")
+    return 1 if problems else 0
+
+
+def _told(row: Row) -> str:
+    published = "" if row.cell.published is None else f" (published {100 * row.cell.published:.1f})"
+    return f"{'-' if row.score is None else row.score.text}{published}: {row.status}"
+
+
+def _list(key: str | None, *, as_json: bool) -> None:
+    from emotone.papers.base import PAPERS
+
+    papers = [PAPERS.get(name) for name in (PAPERS.names if key is None else (key,))]
+    found = [
+        {"paper": paper.key, "table": table.name, "title": table.title, "corpora": list(table.corpora())}
+        for paper in papers
+        for table in paper.tables
+    ]
+    if as_json:
+        _say.print_json(found)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table("paper", "table", "what it is", "corpora")
+    for row in found:
+        shown.add_row(str(row["paper"]), str(row["table"]), str(row["title"]), ", ".join(row["corpora"]))
+    Console().print(shown)

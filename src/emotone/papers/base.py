@@ -1,0 +1,142 @@
+"""What a published table is: cells that each name what was measured, what was published, and how to measure it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from emotone.errors import unknown_name
+from emotone.registry import Registry
+
+if TYPE_CHECKING:
+    from emotone.evaluation.scores import Score
+
+Status: TypeAlias = Literal["reproduced", "differs", "other data", "data absent", "not run"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table.
+
+    Attributes:
+        setting: the row's words, e.g. "IS10".
+        column: the column's words, e.g. "each speaker scaled".
+        corpus: registry name of the tested corpus.
+        metric: of `emotone.evaluation.scores`, e.g. "uar-fold-mean".
+        published: in [0, 1]; None where nothing is.
+        recipe: name of a shipped recipe.
+        labels: label set.
+        protocol: name of the protocol.
+        quick: whether it is among the cells that `--quick` runs.
+
+    """
+
+    setting: str
+    column: str
+    corpus: str
+    metric: str
+    published: float | None
+    recipe: str
+    labels: str
+    protocol: str
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be made again.
+
+    Attributes:
+        name: as `emotone reproduce KEY NAME` calls it, e.g. "table2".
+        title: one sentence.
+        source: where the published numbers stand.
+        note: what is like the publication and what is not, for the page.
+        tolerance: largest distance from a published number that counts as reproduced, in [0, 1].
+        cells: in the order of the page.
+
+    """
+
+    name: str
+    title: str
+    source: str
+    note: str
+    tolerance: float
+    cells: tuple[Cell, ...]
+
+    def corpora(self) -> tuple[str, ...]:
+        """Return the corpora that the cells need, in their order."""
+        return tuple(dict.fromkeys(cell.corpus for cell in self.cells))
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A publication, or a collection of published numbers.
+
+    Attributes:
+        key: as `emotone reproduce KEY` calls it.
+        title: of the publication.
+        citation: whole.
+        tables: by name.
+
+    """
+
+    key: str
+    title: str
+    citation: str
+    tables: tuple[Table, ...]
+
+    def table(self, name: str) -> Table:
+        """Return the table called `name`, or raise `UnknownNameError` with the nearest one."""
+        by_name = {table.name: table for table in self.tables}
+        if name not in by_name:
+            raise unknown_name(f"table of {self.key}", name, by_name)
+        return by_name[name]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell beside what was measured.
+
+    Attributes:
+        cell: what was asked.
+        score: what was measured, or None.
+        status: "reproduced" within the table's tolerance of what was published, "differs" otherwise; "other data"
+            where the corpus at hand is another one, "data absent" where none was given, "not run" where `--quick`
+            left it out.
+        run: name of the run's folder; "" where there is none.
+
+    """
+
+    cell: Cell
+    score: Score | None
+    status: Status
+    run: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row that `emotone reproduce --json` promises."""
+        ours = None if self.score is None else self.score.to_dict()
+        return {
+            "setting": f"{self.cell.setting}, {self.cell.column}",
+            "corpus": self.cell.corpus,
+            "metric": self.cell.metric,
+            "published": self.cell.published,
+            "ours": None if ours is None else ours["ours"],
+            "protocol": self.cell.protocol,
+            "speaker_independent": None if self.score is None else self.score.speaker_independent,
+            "status": self.status,
+            "run": self.run,
+        }
+
+
+PAPERS: Registry[Paper] = Registry("paper", "emotone.papers", "PAPER", frozenset({"base", "reproduce", "page"}))
+
+
+def compared(score: Score, cell: Cell, *, tolerance: float) -> Status:
+    """Return whether a score lies within `tolerance` of what was published; with nothing published it is "other data".
+
+    Rounding of the published number is forgiven: both are compared to a tenth of a point.
+    """
+    if cell.published is None:
+        return "other data"
+    distance = abs(round(score.value, 3) - round(cell.published, 3))
+    return "reproduced" if distance <= tolerance + 1e-9 else "differs"

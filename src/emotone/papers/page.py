@@ -1,0 +1,92 @@
+"""A table that was made again, as Markdown: for terminals, and for pages from the runs that are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emotone.errors import RunError
+from emotone.evaluation.scores import scores_of
+from emotone.evaluation.summary import read_evaluation
+from emotone.papers.base import Row, compared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from emotone.papers.base import Cell, Table
+
+
+def rows_markdown(rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table, times 100, with intervals in brackets; no final newline."""
+    lines = [
+        "| corpus | setting | published | ours x 100 [95 %] | n | speakers | protocol | speaker-independent | status |",
+        "|" + " --- |" * 9,
+    ]
+    for row in rows:
+        cell, score = row.cell, row.score
+        cells = (
+            cell.corpus,
+            f"{cell.setting}, {cell.column}",
+            "-" if cell.published is None else f"{100 * cell.published:.1f}",
+            "-" if score is None else score.text,
+            "-" if score is None else score.n,
+            "-" if score is None else score.speakers or "not known",
+            cell.protocol,
+            "-" if score is None else {True: "yes", False: "NO", None: "not known"}[score.speaker_independent],
+            row.status,
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def grid_markdown(rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table with the table's own columns: ours with its interval / what was published.
+
+    Rows that differ from what was published are marked with an asterisk; no final newline.
+    """
+    columns = list(dict.fromkeys(row.cell.column for row in rows))
+    lines = [f"| corpus | setting | {' | '.join(columns)} |", "|" + " --- |" * (2 + len(columns))]
+    for corpus, setting in dict.fromkeys((row.cell.corpus, row.cell.setting) for row in rows):
+        of = {row.cell.column: row for row in rows if (row.cell.corpus, row.cell.setting) == (corpus, setting)}
+        lines.append(f"| {corpus} | {setting} | {' | '.join(_cell(of.get(column)) for column in columns)} |")
+    return "\n".join(lines)
+
+
+def kept_rows(table: Table, told: Sequence[dict[str, object]], *, results: Path) -> tuple[Row, ...]:
+    """Return a table's rows with scores computed anew from the predictions of the runs that `told` names.
+
+    Args:
+        table: the code's table.
+        told: rows as `emotone.papers.reproduce` kept them.
+        results: folder of runs.
+
+    Raises:
+        RunError: a run that is named is not there.
+
+    """
+    runs = {(row["setting"], row["corpus"], row["metric"]): str(row["run"]) for row in told}
+    return tuple(
+        _kept(cell, runs.get((f"{cell.setting}, {cell.column}", cell.corpus, cell.metric), ""), table, results)
+        for cell in table.cells
+    )
+
+
+def _kept(cell: Cell, run: str, table: Table, results: Path) -> Row:
+    if not run:
+        return Row(cell, None, "not run")
+    _, predictions = read_evaluation(results / run)
+    found = [
+        score
+        for score in scores_of(predictions)
+        if (score.corpus, score.setting, score.metric) == (cell.corpus, "system", cell.metric)
+    ]
+    if not found:
+        raise RunError(f"{results / run} has no {cell.metric} of {cell.corpus}")
+    return Row(cell, found[0], compared(found[0], cell, tolerance=table.tolerance), run)
+
+
+def _cell(row: Row | None) -> str:
+    if row is None or row.score is None:
+        return "-" if row is None else row.status
+    published = "" if row.cell.published is None else f" / {100 * row.cell.published:.1f}"
+    return f"{row.score.text}{published}{' *' if row.status == 'differs' else ''}"

@@ -1,0 +1,123 @@
+"""A published table made again, cell by cell; what is finished already is not computed again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from emotone.corpora.labels import apply_labels, label_set
+from emotone.evaluation.run import evaluate_recipe
+from emotone.files import atomic_write
+from emotone.papers.base import Row, compared
+from emotone.systems.recipes import load_recipe, relabelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from emotone.evaluation.run import Evaluation, Report
+    from emotone.papers.base import Cell, Paper, Table
+    from emotone.types import Utterance
+
+ROWS = "rows.json"
+SCHEMA = "emotone.reproduction/1"
+
+
+def reproduce(
+    paper: Paper,
+    table: Table,
+    corpora: Mapping[str, Sequence[Utterance]],
+    *,
+    out: Path,
+    quick: bool = False,
+    seeds: int = 1,
+    workers: int = 1,
+    progress: Callable[[Report], None] | None = None,
+    finished: Callable[[Row, Evaluation | None], None] | None = None,
+) -> tuple[Row, ...]:
+    """Return every cell beside what was measured, and keep which run each is from.
+
+    Args:
+        paper: whose table it is.
+        table: what to make again.
+        corpora: utterances with their canonical labels, by registry name.
+        out: folder of runs; the table's rows go to `KEY-TABLE/rows.json` there.
+        quick: run only the cells that are marked so.
+        seeds: trainings per fold.
+        workers: processes.
+        progress: hears how far a cell is.
+        finished: hears of every cell, as it is done.
+
+    """
+    rows = []
+    for cell in table.cells:
+        if cell.corpus not in corpora:
+            row, evaluation = Row(cell, None, "data absent"), None
+        elif quick and not cell.quick:
+            row, evaluation = Row(cell, None, "not run"), None
+        else:
+            evaluation = _evaluated(
+                cell, corpora[cell.corpus], out=out, seeds=seeds, workers=workers, progress=progress
+            )
+            row = _row(cell, evaluation, tolerance=table.tolerance)
+        rows.append(row)
+        if finished is not None:
+            finished(row, evaluation)
+    _keep(paper, table, rows, out=out)
+    return tuple(rows)
+
+
+def rows_path(paper: Paper, table: Table, *, out: Path) -> Path:
+    """Return the file that tells which run each row of a table is from."""
+    return out / f"{paper.key}-{table.name}" / ROWS
+
+
+def _evaluated(
+    cell: Cell,
+    utterances: Sequence[Utterance],
+    *,
+    out: Path,
+    seeds: int,
+    workers: int,
+    progress: Callable[[Report], None] | None,
+) -> Evaluation:
+    task = label_set(cell.labels)
+    labelled, _ = apply_labels(utterances, task)
+    present = {utterance.label for utterance in labelled}
+    return evaluate_recipe(
+        relabelled(load_recipe(cell.recipe), cell.labels),
+        labelled,
+        labels=tuple(label for label in task.labels if label in present),
+        protocol_name=cell.protocol,
+        out=out,
+        seeds=seeds,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def _row(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> Row:
+    score = next(
+        score
+        for score in evaluation.scores
+        if (score.corpus, score.setting, score.metric) == (cell.corpus, "system", cell.metric)
+    )
+    return Row(cell, score, compared(score, cell, tolerance=tolerance), evaluation.folder.name)
+
+
+def _keep(paper: Paper, table: Table, rows: Sequence[Row], *, out: Path) -> None:
+    """Keep the rows; a cell that was not run this time keeps the run that an earlier time has made."""
+    path = rows_path(paper, table, out=out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before: dict[tuple[Any, ...], dict[str, Any]] = {}
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        before = {(row["setting"], row["corpus"], row["metric"]): row for row in kept}
+    told = []
+    for row in rows:
+        values = row.to_dict()
+        earlier = before.get((values["setting"], values["corpus"], values["metric"]))
+        told.append(earlier if not row.run and earlier is not None else values)
+    with atomic_write(path, text=True) as stream:
+        text = {"schema": SCHEMA, "paper": paper.key, "table": table.name, "rows": told}
+        stream.write(json.dumps(text, indent=1) + "\n")
