@@ -51,7 +51,7 @@ def test_there_are_classifiers() -> None:
 
 def test_it_is_a_frozen_spec_with_a_version(classifier: Classifier) -> None:
     single: Any = classifier
-    assert isinstance(single, Classifier)
+    assert isinstance(classifier, Classifier)
     assert dataclasses.replace(single) == single
     assert hash(dataclasses.replace(single)) == hash(single)
     assert single.version >= 1
