@@ -23,6 +23,10 @@ from emotone.errors import AudioError, EmotoneError
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.summary import read_evaluation, summary_markdown
 from emotone.nets.base import NETS, parameters, receptive_field
+from emotone.papers.base import PAPERS, Row
+from emotone.papers.page import grid_markdown, kept_rows
+from emotone.papers.reproduce import ROWS, folder_of
+from emotone.protocols import Leakage
 from emotone.systems import shipped
 from emotone.systems.manifest import CARD
 
@@ -176,6 +180,53 @@ def evaluations() -> str:
     return _page(lines)
 
 
+def baselines() -> str:
+    """Return what openSMILE features reach, from the runs that `emotone reproduce baselines` made."""
+    paper = PAPERS.get("baselines")
+    lines = [
+        "# Baselines",
+        "",
+        "What is reached without any network: unweighted average recall (UAR) x 100, mean over folds, with a 95 %",
+        "bootstrap interval clustered by speaker. Where a number stands behind a slash, it is what was published;",
+        "an asterisk marks ours where it is further away than two points. Computed from the predictions under",
+        "`results/` each time this page is made.",
+    ]
+    for table in paper.tables:
+        folder = folder_of(paper, table, out=RESULTS)
+        told = json.loads((folder / ROWS).read_text(encoding="utf-8"))["rows"]
+        rows = kept_rows(table, told, results=folder)
+        lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", "", grid_markdown(rows)]
+        lines += ["", *_random_beside(rows), *_audits(rows, folder)]
+        lines += [f"Again: `emotone reproduce {paper.key} {table.name} --corpus NAME=DIR...`"]
+    return _page(lines)
+
+
+def _random_beside(rows: tuple[Row, ...]) -> list[str]:
+    """Return one line for each setting that was also divided at random: what that flatters by."""
+    found = {(row.cell.corpus, row.cell.setting, row.cell.protocol): row.score for row in rows}
+    lines = []
+    for (corpus, setting, division), score in found.items():
+        new = found.get((corpus, setting, "leave-one-speaker-out"))
+        if division.startswith("random") and score is not None and new is not None:
+            lines.append(
+                f"- {corpus} {setting}: {100 * score.value:.0f} random, {100 * new.value:.0f} for new speakers"
+            )
+    return ["What random folds flatter by:", "", *lines, ""] if lines else []
+
+
+def _audits(rows: tuple[Row, ...], folder: Path) -> list[str]:
+    """Return what training and test parts share, once for each corpus and protocol."""
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if row.run:
+            seen.setdefault((row.cell.corpus, row.cell.protocol), row.run)
+    lines = ["What training and test parts share:", ""]
+    for (corpus, division), run in seen.items():
+        about, _ = read_evaluation(folder / run)
+        lines.append(f"- {corpus}, `{division}`: {'; '.join(Leakage.from_dict(about['leakage']).lines())}")
+    return [*lines, ""]
+
+
 def activity() -> str:
     """Return what the speech activity detector hears in real recordings, from results/activity/scores.json."""
     scores = json.loads((RESULTS / "activity/scores.json").read_text(encoding="utf-8"))
@@ -312,6 +363,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "models.md": models,
     "nets.md": nets,
     "results/activity.md": activity,
+    "results/baselines.md": baselines,
     "results/evaluations.md": evaluations,
     "../README.md": readme,
 }

@@ -29,7 +29,7 @@ Status of a row:
   data absent   its corpus was not given: add --corpus NAME=DIR
   not run       left out by --quick
 
-Every cell is an evaluation of its own in --out: finished ones are not computed again, cut off ones go on.
+Every cell is an evaluation of its own below --out: finished ones are not computed again, cut off ones go on.
 
 Exit status: 0 all done, whatever the numbers; 1 some recordings were left out, and are listed; 2 wrong usage."""
 )

@@ -41,7 +41,7 @@ def reproduce(
         paper: whose table it is.
         table: what to make again.
         corpora: utterances with their canonical labels, by registry name.
-        out: folder of runs; the table's rows go to `KEY-TABLE/rows.json` there.
+        out: gets the folder `KEY-TABLE`, with a run for each cell and `rows.json`, which tells which is whose.
         quick: run only the cells that are marked so.
         seeds: trainings per fold.
         workers: processes.
@@ -49,6 +49,7 @@ def reproduce(
         finished: hears of every cell, as it is done.
 
     """
+    folder = folder_of(paper, table, out=out)
     rows = []
     for cell in table.cells:
         if cell.corpus not in corpora:
@@ -57,19 +58,19 @@ def reproduce(
             row, evaluation = Row(cell, None, "not run"), None
         else:
             evaluation = _evaluated(
-                cell, corpora[cell.corpus], out=out, seeds=seeds, workers=workers, progress=progress
+                cell, corpora[cell.corpus], out=folder, seeds=seeds, workers=workers, progress=progress
             )
             row = _row(cell, evaluation, tolerance=table.tolerance)
         rows.append(row)
         if finished is not None:
             finished(row, evaluation)
-    _keep(paper, table, rows, out=out)
+    _keep(paper, table, rows, folder=folder)
     return tuple(rows)
 
 
-def rows_path(paper: Paper, table: Table, *, out: Path) -> Path:
-    """Return the file that tells which run each row of a table is from."""
-    return out / f"{paper.key}-{table.name}" / ROWS
+def folder_of(paper: Paper, table: Table, *, out: Path) -> Path:
+    """Return the folder of a table's runs and rows."""
+    return out / f"{paper.key}-{table.name}"
 
 
 def _evaluated(
@@ -105,10 +106,9 @@ def _row(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> Row:
     return Row(cell, score, compared(score, cell, tolerance=tolerance), evaluation.folder.name)
 
 
-def _keep(paper: Paper, table: Table, rows: Sequence[Row], *, out: Path) -> None:
+def _keep(paper: Paper, table: Table, rows: Sequence[Row], *, folder: Path) -> None:
     """Keep the rows; a cell that was not run this time keeps the run that an earlier time has made."""
-    path = rows_path(paper, table, out=out)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = folder / ROWS
     before: dict[tuple[Any, ...], dict[str, Any]] = {}
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))["rows"]

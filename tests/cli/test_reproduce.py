@@ -1,0 +1,64 @@
+"""`emotone reproduce`: what there is, a table made again, and what is left out said."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.toy import write_emodb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Outcome
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_emodb(tmp_path_factory.mktemp("emodb"))
+
+
+def test_without_a_table_it_lists_what_there_is(emotone: Callable[..., Outcome]) -> None:
+    outcome = emotone("reproduce")
+    assert outcome.status == 0
+    assert "opensmile" in outcome.out
+    listed = json.loads(emotone("reproduce", "baselines", "--json").out)
+    assert {"paper": "baselines", "table": "opensmile"}.items() <= listed[0].items()
+
+
+@pytest.mark.parametrize(("words", "nearest"), [(("baseline",), "baselines"), (("baselines", "smile"), "opensmile")])
+def test_a_misspelt_name_is_said_with_the_nearest(
+    emotone: Callable[..., Outcome], words: tuple[str, ...], nearest: str
+) -> None:
+    outcome = emotone("reproduce", *words)
+    assert outcome.status == 2
+    assert nearest in outcome.err
+
+
+def test_a_table_is_made_again(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
+    arguments = ("reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={corpus}", "--out", tmp_path)
+    outcome = emotone(*arguments)
+    assert outcome.status == 0
+    assert "| emodb | always the most frequent label, scaled on the training speakers | - | 50.0" in outcome.out
+    assert "What training and test parts share (emodb, leave-one-speaker-out):\n  speakers: none shared" in outcome.out
+    assert "not given, so not measured: emovo, savee" in outcome.err
+    assert "emotone: emodb, always the most frequent label" in outcome.err
+    found = json.loads(emotone(*arguments, "--json", "--quiet").out)
+    assert (found["paper"], found["table"]) == ("baselines", "classifiers")
+    statuses = {row["status"] for row in found["rows"]}
+    assert statuses == {"other data", "not run", "data absent"}
+    assert found["audit"]["emodb, leave-one-speaker-out"][0] == "speakers: none shared"
+
+
+def test_recordings_that_fail_are_listed_and_the_exit_status_says_so(
+    emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path
+) -> None:
+    broken = write_emodb(tmp_path / "broken", sentences=("a01",))
+    next(broken.glob("wav/*.wav")).write_bytes(b"no sound")
+    outcome = emotone(
+        "reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={broken}", "--out", tmp_path / "out"
+    )
+    assert outcome.status == 1
+    assert outcome.err.count("left out:") == 1
