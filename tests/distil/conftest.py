@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from emotone.distil import targets
+from emotone.distil import learn, targets
 from emotone.distil.mobilenet import MobileNet
 from emotone.distil.recipe import LearningSettings, SoundFolder, SourceRecipe, StretchSettings
 from emotone.distil.run import Ready, prepare
@@ -18,6 +18,7 @@ from emotone.distil.teachers import TEACHERS
 from emotone.files import sha256_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CLASSES = 7
@@ -70,15 +71,30 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Pat
     return {"tones": root / "tones", "noises": root / "noises"}, root / "tiny.pt"
 
 
-@pytest.fixture
-def world(made: tuple[dict[str, Path], Path], monkeypatch: pytest.MonkeyPatch) -> World:
-    """Return the tiny world, its teacher registered."""
+@pytest.fixture(scope="session")
+def world(made: tuple[dict[str, Path], Path]) -> Iterator[World]:
+    """Yield the tiny world, its teacher registered and its batches small."""
     folders, teacher = made
     info = replace(TEACHERS["mn04"], width=0.1, classes=CLASSES, sha256=sha256_file(teacher))
-    monkeypatch.setitem(TEACHERS, "tiny", info)
-    monkeypatch.setattr(targets, "CHUNK", 8)  # stretches per file: whole files are judged, and 256 take a second
-    monkeypatch.setattr(targets, "BATCH", 4)
-    recipe = SourceRecipe(
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TEACHERS, "tiny", info)
+        patch.setattr(targets, "CHUNK", 8)  # stretches per file: whole files are judged, and 256 take a second
+        patch.setattr(targets, "BATCH", 4)
+        patch.setattr(learn, "SETTLING", 2)
+        yield World(folders, teacher, tiny_recipe())
+
+
+@pytest.fixture(scope="session")
+def ready(world: World, tmp_path_factory: pytest.TempPathFactory) -> Ready:
+    """Return the tiny world's sound, decoded and judged once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("distil-cache")))
+        return world.ready()
+
+
+def tiny_recipe() -> SourceRecipe:
+    """Return a recipe of four steps."""
+    return SourceRecipe(
         name="tiny-source",
         sound={
             "tones": SoundFolder(group=r"^(\w)/", licence="CC0-1.0", held_out=("c",), attribution="nobody"),
@@ -90,4 +106,3 @@ def world(made: tuple[dict[str, Path], Path], monkeypatch: pytest.MonkeyPatch) -
         learning=LearningSettings(steps=4, batch=4, report=2, checkpoint=1),
         seed=3,
     )
-    return World(folders, teacher, recipe)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.distil.conftest import World
 
+    from emotone.distil.run import Ready
     from emotone.distil.state import Measurement
 
 
@@ -63,7 +64,7 @@ def test_a_certain_target_has_a_finite_divergence() -> None:
     assert float(divergence(target, torch.zeros(1, 2))) == pytest.approx(np.log(2))
 
 
-def test_the_student_is_soundnet_with_one_head(world: World) -> None:
+def test_the_student_is_soundnet_with_one_head(world: World, ready: Ready) -> None:
     net = student_spec(world.recipe, 527).build()
     trunk = sum(one.numel() for name, one in net.named_parameters() if "heads" not in name)
     assert trunk == 462_240  # conv1 to conv4 of the original
@@ -71,16 +72,16 @@ def test_the_student_is_soundnet_with_one_head(world: World) -> None:
     assert sum(heads) == 2 * 256 * 527 + 527
 
 
-def test_batches_pass_over_every_stretch_in_turn(world: World) -> None:
-    lesson = world.ready().lesson
+def test_batches_pass_over_every_stretch_in_turn(world: World, ready: Ready) -> None:
+    lesson = ready.lesson
     numbered = replace(lesson, train_logits=np.arange(12, dtype=np.float16)[:, None])
     seen = np.concatenate([batch(numbered, world.recipe, step)[1][:, 0] for step in range(6)])
     assert sorted(seen[:12].tolist()) == sorted(seen[12:].tolist()) == list(range(12))
     assert seen[:12].tolist() != seen[12:].tolist()
 
 
-def test_the_student_hears_the_stretch_moved_and_upside_down_at_most(world: World) -> None:
-    lesson = world.ready().lesson
+def test_the_student_hears_the_stretch_moved_and_upside_down_at_most(world: World, ready: Ready) -> None:
+    lesson = ready.lesson
     numbered = replace(lesson, train_logits=np.arange(12, dtype=np.float16)[:, None])
     heard, numbers = batch(numbered, world.recipe, 1)
     shifts = []
@@ -96,18 +97,17 @@ def test_the_student_hears_the_stretch_moved_and_upside_down_at_most(world: Worl
     assert len(set(shifts)) > 1
 
 
-def test_it_learns_what_the_teacher_says(world: World, tmp_path: Path) -> None:
-    learning = replace(world.recipe.learning, steps=8, report=2, checkpoint=8, batch=8)
+def test_it_learns_what_the_teacher_says(world: World, ready: Ready, tmp_path: Path) -> None:
+    learning = replace(world.recipe.learning, steps=6, report=2, checkpoint=6)
     recipe = replace(world.recipe, learning=learning)
-    _, history = learn(recipe, world.ready(recipe).lesson, signature="s", state=tmp_path / "state")
+    _, history = learn(recipe, ready.lesson, signature="s", state=tmp_path / "state")
     losses = [one.loss for one in history if one.loss is not None]
-    assert len(losses) == 4
+    assert len(losses) == 3
     assert losses[-1] < 0.5 * losses[0]
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_an_interrupted_training_ends_with_equal_weights(world: World, tmp_path: Path, stop: int) -> None:
-    ready = world.ready()
+def test_an_interrupted_training_ends_with_equal_weights(world: World, ready: Ready, tmp_path: Path, stop: int) -> None:
     whole, history = learn(world.recipe, ready.lesson, signature="s", state=tmp_path / "whole")
 
     class Killed(Exception):  # noqa: N818 - no error
@@ -126,8 +126,7 @@ def test_an_interrupted_training_ends_with_equal_weights(world: World, tmp_path:
     assert tuple(reports) == resumed
 
 
-def test_a_finished_training_is_not_done_again(world: World, tmp_path: Path) -> None:
-    ready = world.ready()
+def test_a_finished_training_is_not_done_again(world: World, ready: Ready, tmp_path: Path) -> None:
     first, _ = learn(world.recipe, ready.lesson, signature="s", state=tmp_path / "state")
     again, _ = learn(
         world.recipe, ready.lesson, signature="s", state=tmp_path / "state", on_step=lambda *_: pytest.fail("a step")
@@ -135,16 +134,16 @@ def test_a_finished_training_is_not_done_again(world: World, tmp_path: Path) -> 
     assert equal(weights(first), weights(again))
 
 
-def test_bfloat16_keeps_weights_in_full_precision(world: World, tmp_path: Path) -> None:
+def test_bfloat16_keeps_weights_in_full_precision(world: World, ready: Ready, tmp_path: Path) -> None:
     learning = replace(world.recipe.learning, precision="bfloat16", steps=2)
     recipe = replace(world.recipe, learning=learning)
-    net, history = learn(recipe, world.ready().lesson, signature="s", state=tmp_path / "state")
+    net, history = learn(recipe, ready.lesson, signature="s", state=tmp_path / "state")
     assert {value.dtype for value in net.parameters()} == {torch.float32}
     assert np.isfinite(history[-1].divergence)
 
 
-def test_a_settled_net_says_what_it_says_in_training(world: World) -> None:
-    lesson, recipe = world.ready().lesson, world.recipe
+def test_a_settled_net_says_what_it_says_in_training(world: World, ready: Ready) -> None:
+    lesson, recipe = ready.lesson, world.recipe
     torch.manual_seed(0)
     net = student_spec(recipe, 7).build().train()
     before = weights(net)
@@ -158,23 +157,23 @@ def test_a_settled_net_says_what_it_says_in_training(world: World) -> None:
     assert float((learning - judging).abs().mean()) < 0.1 * float(learning.std())
 
 
-def test_a_state_of_another_net_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ready = world.ready()
+def test_a_state_of_another_net_is_refused(
+    world: World, ready: Ready, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     learn(world.recipe, ready.lesson, signature="s", state=tmp_path / "state")
     monkeypatch.setattr(module, "student_spec", lambda recipe, _: student_spec(recipe, 9))
     with pytest.raises(RunError, match="does not fit this student"):
         learn(world.recipe, ready.lesson, signature="s", state=tmp_path / "state")
 
 
-def test_a_loss_that_explodes_is_said(world: World, tmp_path: Path) -> None:
-    ready = world.ready()
+def test_a_loss_that_explodes_is_said(world: World, ready: Ready, tmp_path: Path) -> None:
     broken = replace(ready.lesson, train_logits=np.full((12, 7), np.nan, np.float16))
     with pytest.raises(RunError, match="not finite in step 1"):
         learn(world.recipe, broken, signature="s", state=tmp_path / "state")
 
 
-def test_a_perfect_student_agrees(world: World) -> None:
-    lesson = world.ready().lesson
+def test_a_perfect_student_agrees(world: World, ready: Ready) -> None:
+    lesson = ready.lesson
 
     class Parrot(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -186,8 +185,8 @@ def test_a_perfect_student_agrees(world: World) -> None:
     assert set(found.folders) <= {"tones", "noises"}
 
 
-def test_who_hears_nothing_says_the_mean(world: World) -> None:
-    lesson = world.ready().lesson
+def test_who_hears_nothing_says_the_mean(world: World, ready: Ready) -> None:
+    lesson = ready.lesson
     logits = np.log(np.array([[0.75, 0.25], [0.25, 0.75]], np.float16))
     made = replace(lesson, train_logits=logits, held_out_logits=logits[:1])
     nats, _ = know_nothing(made, world.recipe)

@@ -14,6 +14,8 @@ from emotone.errors import RunError
 if TYPE_CHECKING:
     from tests.distil.conftest import World
 
+    from emotone.distil.run import Ready
+
 
 def test_layers_are_pooled_over_time(world: World, rng: np.random.Generator) -> None:
     torch.manual_seed(0)
@@ -45,8 +47,8 @@ def test_the_probe_finds_what_is_there_and_nothing_else(rng: np.random.Generator
     assert probe({"b": silent}, labels, folds, layers=("b",)).accuracy < 0.75
 
 
-def test_the_untrained_twin_is_settled_on_the_sound(world: World) -> None:
-    lesson = world.ready().lesson
+def test_the_untrained_twin_is_settled_on_the_sound(world: World, ready: Ready) -> None:
+    lesson = ready.lesson
     net = untrained_twin(world.recipe, lesson, seed=1)
     assert not net.training
     norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm1d)]
@@ -64,8 +66,7 @@ def test_chance_is_the_most_frequent_label() -> None:
     assert chance(["a", "b", "a", "c"]) == 0.5
 
 
-def test_a_student_is_compared_with_its_untrained_twins(world: World) -> None:
-    ready = world.ready()
+def test_a_student_is_compared_with_its_untrained_twins(world: World, ready: Ready) -> None:
     torch.manual_seed(0)
     net = student_spec(world.recipe, CLASSES).build().eval()
     found = compare(ready, net, folder="tones", label=r"/(\d)", seeds=(1,))
@@ -75,7 +76,7 @@ def test_a_student_is_compared_with_its_untrained_twins(world: World) -> None:
     assert set(found.probes["student"][0].folds) == {"a", "b", "c"}
 
 
-def test_a_path_without_a_label_is_said(world: World) -> None:
+def test_a_path_without_a_label_is_said(world: World, ready: Ready) -> None:
     net = student_spec(world.recipe, CLASSES).build()
     with pytest.raises(RunError, match=r"the label '/\(z\)' is not found in a/0.wav"):
-        compare(world.ready(), net, folder="tones", label="/(z)")
+        compare(ready, net, folder="tones", label="/(z)")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,16 +14,22 @@ from emotone.errors import RunError, SourceError
 from emotone.transfer.weights import read_weights
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.distil.conftest import World
+
+    from emotone.distil.run import Ready
+
+
+@pytest.fixture(scope="module")
+def trained(ready: Ready, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / ready.name
+    train_source(ready, folder)
+    return folder
 
 
 @pytest.fixture
-def folder(world: World, tmp_path: Path) -> Path:
-    ready = world.ready()
-    train_source(ready, tmp_path / ready.name)
-    return tmp_path / ready.name
+def folder(trained: Path, tmp_path: Path) -> Path:
+    """Return a copy of the run, to be changed."""
+    return Path(shutil.copytree(trained, tmp_path / trained.name))
 
 
 def test_a_run_comes_back(world: World, folder: Path) -> None:
@@ -35,7 +43,7 @@ def test_a_run_comes_back(world: World, folder: Path) -> None:
     assert not (folder / STATE).exists()
 
 
-def test_a_transfer_can_read_the_weights(world: World, folder: Path) -> None:
+def test_a_transfer_can_read_the_weights(folder: Path) -> None:
     weights = read_weights(folder / WEIGHTS)
     assert (weights.source, weights.licence) == ("tiny-source", "CC0-1.0")
     assert weights.tensors["blocks.conv1.convolution.weight"].shape == (32, 1, 64)
@@ -47,8 +55,7 @@ def test_a_transfer_can_read_the_weights(world: World, folder: Path) -> None:
     )
 
 
-def test_a_training_that_was_cut_off_goes_on(world: World, folder: Path, tmp_path: Path) -> None:
-    ready = world.ready()
+def test_a_training_that_was_cut_off_goes_on(ready: Ready, folder: Path, tmp_path: Path) -> None:
 
     def cut(done: int, _: int) -> None:
         if done == 3:
@@ -62,9 +69,9 @@ def test_a_training_that_was_cut_off_goes_on(world: World, folder: Path, tmp_pat
     assert run.weights_sha256 == load_source_run(folder).weights_sha256
 
 
-def test_a_fresh_training_begins_anew(world: World, folder: Path) -> None:
+def test_a_fresh_training_begins_anew(ready: Ready, folder: Path) -> None:
     steps: list[int] = []
-    train_source(world.ready(), folder, fresh=True, on_step=lambda done, _: steps.append(done))
+    train_source(ready, folder, fresh=True, on_step=lambda done, _: steps.append(done))
     assert steps == [1, 2, 3, 4]
 
 
