@@ -27,6 +27,15 @@ def test_recordings_are_kept_sample_by_sample(world: World) -> None:
     assert np.array_equal(sound.signal(recording, 100, 50), sound.signal(recording, 0, recording.length)[100:150])
 
 
+def test_all_samples_are_in_the_file_in_order(world: World) -> None:
+    sound = load_sound(world.recipe, world.folders)
+    assert [item.first for item in sound.recordings] == np.cumsum([0, *(r.length for r in sound.recordings)])[
+        :-1
+    ].tolist()
+    assert sound.samples.shape == (sum(item.length for item in sound.recordings),)
+    assert sound.samples.dtype == np.int16
+
+
 def test_groups_are_held_out_by_name_or_share(world: World) -> None:
     sound = load_sound(world.recipe, world.folders)
     learned, held = sound.part(held_out=False), sound.part(held_out=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -135,28 +135,35 @@ def _decode(
     progress: Callable[[int, int], None] | None,
 ) -> None:
     """Write `samples.npy`, then `recordings.json`: where the second is, the first is whole."""
-    pieces: list[NDArray[np.int16]] = []
     recordings: list[Recording] = []
     problems: list[str] = []
     first = 0
-    for done, (name, path, group) in enumerate(found, start=1):
-        try:
-            signal, _ = read(folders[name] / path, rate=RATE)
-        except AudioError as error:
-            problems.append(str(error))
-            continue
-        pieces.append(np.round(np.clip(signal, -1, 1) * FULL).astype(np.int16))
-        recordings.append(Recording(name, str(path), group, first, len(signal)))
-        first += len(signal)
-        if progress is not None:
-            progress(done, len(found))
-    if not recordings:
-        raise RunError(f"none of {len(found)} recordings can be read, the first: {problems[0]}")
     with atomic_write(place / "samples.npy") as stream:
-        np.save(stream, np.concatenate(pieces), allow_pickle=False)
+        _write_header(stream, 0)
+        for done, (name, path, group) in enumerate(found, start=1):
+            try:
+                signal, _ = read(folders[name] / path, rate=RATE)
+            except AudioError as error:
+                problems.append(str(error))
+            else:
+                stream.write(np.round(np.clip(signal, -1, 1) * FULL).astype("<i2").tobytes())
+                recordings.append(Recording(name, str(path), group, first, len(signal)))
+                first += len(signal)
+            if progress is not None:
+                progress(done, len(found))
+        if not recordings:
+            raise RunError(f"none of {len(found)} recordings can be read, the first: {problems[0]}")
+        stream.seek(0)
+        _write_header(stream, first)
     text = {"recordings": [asdict(recording) for recording in recordings], "problems": problems}
     with atomic_write(place / "recordings.json", text=True) as stream:
         stream.write(json.dumps(text))
+
+
+def _write_header(stream: IO[bytes], samples: int) -> None:
+    """Write the start of a `.npy` file; NumPy leaves room in it for an axis that grows, so that its size stays."""
+    header = {"descr": "<i2", "fortran_order": False, "shape": (samples,)}
+    np.lib.format.write_array_header_1_0(stream, header)
 
 
 def _group(spec: SoundFolder, name: str, path: PurePosixPath | str) -> str:
