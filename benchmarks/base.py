@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
-HELPERS = frozenset({"base", "child", "machine", "report", "run", "speech", "opensmile_worker"})
+HELPERS = frozenset({"base", "child", "machine", "report", "run", "speech", "opensmile_worker", "extraction_worker"})
 
 
 @dataclass(frozen=True)

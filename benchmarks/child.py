@@ -45,11 +45,15 @@ def measure(command: Sequence[str]) -> Usage:
 
     """
     launcher = [sys.executable, "-I", "-S", __file__, *command]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(launcher, check=False, capture_output=True, text=True, env=environment)
+    done = subprocess.run(launcher, check=False, capture_output=True, text=True, env=environment())
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()}")
     return Usage(**json.loads(done.stdout))
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment with one thread for every matrix product, as all is measured with."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def emotone(*arguments: str) -> list[str]:

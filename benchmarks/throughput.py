@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import soundfile
 from benchmarks.base import Benchmark, Check, Outcome
-from benchmarks.child import emotone, measure
+from benchmarks.child import emotone, environment, measure
 from benchmarks.speech import clips, linked
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ def _emotone(setting: Setting, folder: Path, workers: int, repeat: int, *, expec
 
 def _opensmile(way: str, files: list[str], workers: int) -> float:
     command = [sys.executable, str(Path(__file__).with_name("opensmile_worker.py")), way, str(workers), *files]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
     return float(done.stdout)
 
 
