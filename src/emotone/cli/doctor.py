@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 NEEDED = ("click", "numpy", "onnxruntime", "platformdirs", "rich", "soundfile", "soxr", "tomli-w")
 EXTRAS = {
+    "audformat": ("reads and writes audformat databases", ("audformat",)),
+    "baselines": ("openSMILE features and classical classifiers", ("opensmile", "pyarrow", "scikit-learn", "scipy")),
     "media": ("reads m4a, mp4, avi, webm", ("av",)),
     "parquet": ("writes parquet", ("pyarrow",)),
+    "report": ("writes reports", ("jinja2", "matplotlib", "pyarrow", "scipy")),
     "train": ("trains and exports models", ("onnx", "onnxscript", "pyarrow", "safetensors", "scipy", "torch")),
 }
 SECONDS = 3  # of the clip that speed is measured with
