@@ -25,6 +25,7 @@ from emotone.evaluation import run
 from emotone.evaluation.folds import PREDICTIONS, FoldJob, write_progress
 from emotone.evaluation.run import RUN, TABLE, Evaluation, Report, evaluate_model, evaluate_recipe
 from emotone.evaluation.table import PredictionsTable
+from emotone.protocols import protocol
 from emotone.systems.bundle import load_bundle
 
 if TYPE_CHECKING:
@@ -101,7 +102,16 @@ def test_the_folder_is_named_by_its_signature_and_holds_the_run(alone: Evaluatio
     assert alone.folder.name == f"toy-speaker-folds-2-{signature}"
     text = json.loads((alone.folder / RUN).read_text())
     assert text["schema"] == "emotone.evaluation/1"
-    assert text["protocol"] == {"name": "speaker-folds-2", "version": 1, "folds": 2}
+    assert text["protocol"] == {
+        "name": "speaker-folds-2",
+        "version": 1,
+        "folds": 2,
+        "title": protocol("speaker-folds-2").title,
+        "normalisation": "train",
+        "covering": True,
+        "notes": [],
+    }
+    assert text["tuning"] is None  # a net chooses nothing of itself
     assert text["seeds"] == 1
     assert text["recipe"]["training"]["epochs"] == 8
     assert text["scores"] == [score.to_dict() for score in alone.scores]

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from emotone.audio.read import read
-from emotone.errors import AudioError, MissingExtraError, RunError
+from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.features.store import Problem
 from emotone.files import atomic_write
@@ -83,8 +83,10 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
 
 
 def _fit_baseline(job: FoldJob, recipe: ClassicalRecipe) -> PredictionsTable:
-    from threadpoolctl import threadpool_limits
-
+    try:
+        from threadpoolctl import threadpool_limits  # comes with scikit-learn
+    except ImportError as error:
+        raise missing_extra("scikit-learn", "baselines", f"the baseline {recipe.name}") from error
     with threadpool_limits(1):  # the same in every worker: sums are rounded by the number of threads
         asked, probabilities, tuned = fit_and_judge(
             recipe,

@@ -127,16 +127,20 @@ def evaluate_recipe(
         return out / f"{recipe.name}-{division.name}-{name}"
 
     if is_finished(folder_of(named(utterances))):
-        return replace(_again(folder_of(named(utterances)), division), asked=protocol_name)
+        return replace(_again(folder_of(named(utterances)), division, utterances), asked=protocol_name)
     extracted = _extracted(recipe, utterances, workers=workers, progress=progress)
     usable = extracted.usable(utterances)
     name = named(usable)  # a recording that failed and was mended makes another run
     folder = folder_of(name)
+    if is_finished(folder):  # with the same recordings missing, or from a list without them
+        again = _again(folder, division, utterances)
+        return replace(again, asked=protocol_name, problems=_together(again.problems, extracted.problems))
     jobs: list[FoldJob] = []
     leakage = None
     for seed in range(recipe.seed, recipe.seed + seeds):
         folds = division.folds(usable, seed=seed)
-        leakage = leakage or _audited(folds, usable, division=division, workers=workers, progress=progress)
+        learned = [_merged(fold) for fold in folds] if isinstance(recipe, ClassicalRecipe) else folds
+        leakage = leakage or _audited(learned, usable, division=division, workers=workers, progress=progress)
         jobs += [
             FoldJob(
                 recipe=replace(recipe, seed=seed),
@@ -172,7 +176,7 @@ def evaluate_recipe(
         "seeds": seeds,
         "tuning": _read_tuning(folder),
     }
-    problems_kept = read_problems(folder)
+    problems_kept = _together(_kept_problems(folder, utterances), extracted.problems)
     _write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # all of it is in the table now
     return Evaluation(
@@ -185,14 +189,26 @@ def is_finished(folder: Path) -> bool:
     return (folder / RUN).exists() and (folder / TABLE).exists()
 
 
-def _again(folder: Path, division: Protocol) -> Evaluation:
+def _again(folder: Path, division: Protocol, utterances: Sequence[Utterance]) -> Evaluation:
     """Return a finished evaluation with its scores computed anew from its table; no recording is touched."""
+    shutil.rmtree(folder / "folds", ignore_errors=True)  # it may have been cut off before its last step
     about = json.loads((folder / RUN).read_text(encoding="utf-8"))
     table = PredictionsTable.read(folder / TABLE)
     scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
     notes = tuple(about["protocol"].get("notes", ()))
     leakage = Leakage.from_dict(about["leakage"])
-    return Evaluation(folder, division.name, table, scores, leakage, read_problems(folder), notes)
+    return Evaluation(folder, division.name, table, scores, leakage, _kept_problems(folder, utterances), notes)
+
+
+def _kept_problems(folder: Path, utterances: Sequence[Utterance]) -> tuple[Problem, ...]:
+    """Return what failed when a run was made, as far as it is asked about now."""
+    asked = {utterance.key for utterance in utterances}
+    return tuple(problem for problem in read_problems(folder) if problem.key in asked)
+
+
+def _together(kept: Sequence[Problem], failed: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return what failed before and what fails now, each recording once."""
+    return tuple({problem.key: problem for problem in (*kept, *failed)}.values())
 
 
 def evaluate_model(
@@ -242,6 +258,11 @@ def _extracted(
 ) -> Extracted:
     """Return the features that can be computed, which the store keeps for the workers too, and what failed."""
     return recipe.extract(utterances, workers=workers, progress=_counter("features", len(utterances), progress))
+
+
+def _merged(fold: Fold) -> Fold:
+    """Return a fold whose development part is trained on, as baselines do: they choose in inner folds of both."""
+    return replace(fold, train=(*fold.train, *fold.dev), dev=())
 
 
 def _audited(
