@@ -18,6 +18,8 @@ from emotone.inference.frames import FrameStream
 from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from emotone.systems.bundle import Bundle
@@ -40,6 +42,7 @@ class Engine:
     Args:
         bundle: the model.
         batch: windows given to the net at once, at most 16. Windows wait until so many are ready; 1 waits for none.
+        decided: is called with the speech activity [frames] that each piece of sound decides, in order.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -48,11 +51,14 @@ class Engine:
 
     """
 
-    def __init__(self, bundle: Bundle, *, batch: int = BATCH) -> None:
+    def __init__(
+        self, bundle: Bundle, *, batch: int = BATCH, decided: Callable[[NDArray[np.bool_]], None] | None = None
+    ) -> None:
         if not 1 <= batch <= LARGEST_BATCH:
             raise ValueError(f"batch must be from 1 to {LARGEST_BATCH}; given {batch}")
         self._bundle = bundle
         self._batch = batch
+        self._decided = decided
         self._frames = FrameStream(bundle.feature)
         self._detector = ActivityDetector(rate=bundle.feature.rate)
         self._window = bundle.window_frames
@@ -63,6 +69,7 @@ class Engine:
         self._active: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._first_active = 0
         self._next = 0  # first row of the next window
+        self._judged = 0  # windows, those that were taken too
         self._starts: list[int] = []
         self._speech: list[NDArray[np.bool_]] = []
         self._probabilities: list[NDArray[np.float64]] = []
@@ -86,10 +93,20 @@ class Engine:
             while self._ready() >= self._batch:
                 self._judge([self._next + index * self._hop for index in range(self._batch)])
                 self._forget()
-        return len(self._starts)
+        return self._judged
+
+    def take(self) -> Segments:
+        """Return the windows judged since the last time, and forget them: hours of live sound leave nothing behind."""
+        manifest = self._bundle.manifest
+        starts = np.array(self._starts, np.int64) * self._bundle.feature.hop_seconds
+        ends = np.minimum(starts + manifest.windows.seconds, self.duration)
+        speech = np.concatenate([np.zeros(0, np.bool_), *self._speech])
+        probabilities = np.concatenate([np.zeros((0, len(manifest.labels))), *self._probabilities])
+        self._starts, self._speech, self._probabilities = [], [], []
+        return Segments(manifest.labels, manifest.thresholds, starts, ends, speech, probabilities)
 
     def finish(self, samples: Array | None = None) -> tuple[Clip, Segments]:
-        """Return the clip and all segments.
+        """Return the clip and all segments, or those that were not taken.
 
         Args:
             samples: the last ones [time], if any are left; short recordings cost less when they come here at once.
@@ -112,7 +129,7 @@ class Engine:
         self._take(rows, self._detector.finish(rest))
         self._take(self._frames.finish(), np.zeros(0, np.bool_))
         every = window_starts(self._frames.rows, window=self._window, hop=self._hop)
-        starts = every[len(self._starts) :].tolist()  # those judged so far are the first of them
+        starts = every[self._judged :].tolist()  # those judged so far are the first of them
         for first in range(0, len(starts), self._batch):
             self._judge(starts[first : first + self._batch])
         return self._collect()
@@ -120,13 +137,27 @@ class Engine:
     def _take(self, rows: Array, active: NDArray[np.bool_]) -> None:
         self._rows = np.concatenate([self._rows, rows]) if len(self._rows) else rows
         self._active = np.concatenate([self._active, active]) if len(self._active) else active
+        if self._decided is not None:
+            self._decided(active)
 
     def _ready(self) -> int:
-        """Return how many whole windows from `_next` on have all of their rows and activity."""
+        """Return how many whole windows from `_next` on have all of their rows, and activity enough to tell."""
         by_rows = self._first_row + len(self._rows) - self._window - self._next
         known = (self._first_active + len(self._active) - self._span) / ACTIVITY_RATE  # the last start that is known
         by_activity = int(known / self._bundle.feature.hop_seconds) - self._next
-        return max(0, 1 + min(by_rows, by_activity) // self._hop)
+        ready = max(0, 1 + min(by_rows, by_activity) // self._hop)
+        # Activity is decided late. Where enough speech is known already, what is still to come can't change that.
+        while ready * self._hop <= by_rows and self._surely_spoken(self._next + ready * self._hop):
+            ready += 1
+        return ready
+
+    def _surely_spoken(self, start: int) -> bool:
+        """Return whether the window at this row has all of its sound, and enough speech whatever follows."""
+        feature = self._bundle.feature
+        if start * feature.hop + round(self._bundle.manifest.windows.seconds * feature.rate) > self._frames.samples:
+            return False
+        first = self._activity_index(start) - self._first_active
+        return int(np.count_nonzero(self._active[first : first + self._span])) >= LEAST_SPEECH
 
     def _judge(self, starts: list[int]) -> None:
         """Judge the windows at these rows as one batch; those without speech never reach the net."""
@@ -138,6 +169,7 @@ class Engine:
             batch = np.stack([self._rows[start : start + self._window] for start in heard])
             probabilities[speech] = self._bundle.probabilities(batch)
         self._starts.extend(starts)
+        self._judged += len(starts)
         self._speech.append(speech)
         self._probabilities.append(probabilities)
         self._next = starts[-1] + self._hop
@@ -163,14 +195,8 @@ class Engine:
         self._first_active = index
 
     def _collect(self) -> tuple[Clip, Segments]:
-        manifest = self._bundle.manifest
-        duration = self.duration
-        starts = np.array(self._starts) * self._bundle.feature.hop_seconds
-        ends = np.minimum(starts + manifest.windows.seconds, duration)
-        speech = np.concatenate(self._speech)
-        probabilities = np.concatenate(self._probabilities)
-        spoken = bool(speech.any())
-        mean = probabilities[speech].mean(axis=0) if spoken else probabilities[0]
-        labels, thresholds = manifest.labels, manifest.thresholds
-        clip = decide(mean, labels=labels, thresholds=thresholds, speech=spoken)
-        return clip, Segments(labels, thresholds, starts, ends, speech, probabilities)
+        segments = self.take()
+        count = len(segments.labels)
+        spoken = bool(segments.speech.any())
+        mean = segments.probabilities[segments.speech].mean(axis=0) if spoken else np.full(count, 1.0 / count)
+        return decide(mean, labels=segments.labels, thresholds=segments.thresholds, speech=spoken), segments
