@@ -105,6 +105,10 @@ class Display:
 
         return add
 
+    def stage(self, stage: str, done: int, total: int) -> None:
+        """Show how far a stage is."""
+        self._update(stage, done, total)
+
     def batches(self, done: int, total: int) -> None:
         """Show how far an epoch is."""
         self._update("epoch", done, total)

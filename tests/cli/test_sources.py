@@ -1,0 +1,111 @@
+"""`emotone sources`: where networks are published, and bringing their files in, with every mistake on one line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emotone.transfer.sources.base import SOURCES
+from emotone.transfer.weights import read_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Outcome
+
+
+@pytest.fixture
+def ported(tmp_path: Path) -> Path:
+    """SoundNet's trunk as ports store it, filled with numbers."""
+    rng = np.random.default_rng(0)
+    keys = {
+        "convolution.weight": "weights",
+        "convolution.bias": "biases",
+        "norm.weight": "gamma",
+        "norm.bias": "beta",
+        "norm.running_mean": "mean",
+        "norm.running_var": "var",
+    }
+    arrays = {}
+    for name, shape in SOURCES.get("soundnet5").shapes.items():
+        _, layer, key = name.split(".", 2)
+        if key in keys:
+            values = rng.uniform(0.1, 1.0, shape).astype(np.float32)
+            arrays[f"{layer}/{keys[key]}"] = values.transpose(2, 1, 0)[:, None] if values.ndim == 3 else values
+    path = tmp_path / "soundnet.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def test_every_source_is_listed_and_shown(emotone: Callable[..., Outcome]) -> None:
+    listed = json.loads(emotone("sources", "list", "--json").out)
+    assert [source["name"] for source in listed] == list(SOURCES.names)
+    assert "soundnet5" in emotone("sources", "list").out
+    for source in listed:
+        outcome = emotone("sources", "show", source["name"])
+        assert outcome.status == 0
+        assert source["licence"] in outcome.out
+        assert all(tensor in outcome.out for tensor in source["tensors"])
+        assert json.loads(emotone("sources", "show", source["name"], "--json").out) == source
+
+
+def test_get_says_where_to_fetch_what(emotone: Callable[..., Outcome]) -> None:
+    outcome = emotone("sources", "get", "soundnet5")
+    assert outcome.status == 0
+    assert "soundnet5_final.t7" in outcome.out
+    assert "emotone sources convert soundnet5 FILE" in outcome.out
+
+
+def test_a_file_is_converted_and_read_back(emotone: Callable[..., Outcome], ported: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.safetensors"
+    outcome = emotone("sources", "convert", "soundnet5", ported, "--out", out)
+    assert (outcome.status, outcome.out.strip()) == (0, str(out))
+    weights = read_weights(out)
+    assert weights.source == "soundnet5"
+    told = json.loads(emotone("sources", "convert", "soundnet5", ported, "--out", out, "--json").out)
+    assert told["tensors"] == len(weights.tensors)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "soundnet"), "soundnet5"),
+        (("convert", "soundnet5", "gone.npz", "--out", "x.safetensors"), "gone.npz"),
+        (("convert", "soundnet5", "gone.npz", "--out", "x.npz"), "must end in .safetensors"),
+    ],
+)
+def test_mistakes_are_said(emotone: Callable[..., Outcome], arguments: tuple[str, ...], says: str) -> None:
+    outcome = emotone("sources", *arguments)
+    assert outcome.status == 2
+    assert says in outcome.err
+
+
+RECIPE = """\
+name = "toy-source"
+[sound.hum]
+group = '(\\d)'
+licence = "CC0-1.0"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((), "add --sound NAME=DIR"),
+        (("--sound", "hum"), "must be NAME=DIR"),
+        (("--sound", "hm=x"), "did you mean 'hum'"),
+        (("--sound", "hum=x"), "SHA-256"),
+    ],
+)
+def test_a_training_says_what_it_lacks(
+    emotone: Callable[..., Outcome], tmp_path: Path, given: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "toy.toml").write_text(RECIPE)
+    (tmp_path / "teacher.pt").write_bytes(b"no teacher")
+    outcome = emotone("sources", "train", tmp_path / "toy.toml", "--teacher", tmp_path / "teacher.pt", *given)
+    assert outcome.status == 2
+    assert says in outcome.err
