@@ -13,7 +13,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.config import from_mapping, read_toml, signature, to_mapping
+from emotone.config import LATER, from_mapping, read_toml, signature, to_mapping
 from emotone.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -137,6 +137,26 @@ def test_there_and_back_through_toml(spec: Recipe) -> None:
 def test_none_is_left_out_because_toml_has_no_null() -> None:
     assert "limit" not in to_mapping(Recipe("r", 1))
     assert to_mapping(Recipe("r", 1, nets=(Net(),)))["nets"] == [{"name": "cnn", "channels": [8, 16]}]
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A net that got a setting in a later version."""
+
+    name: str = "cnn"
+    channels: tuple[int, ...] = (8, 16)
+    pool: str = field(default="mean", metadata=LATER)
+
+
+def test_a_setting_that_joined_later_is_seen_only_where_it_is_set() -> None:
+    assert to_mapping(Grown()) == to_mapping(Net())
+    assert signature(Grown()) == signature(Net())
+    assert signature([Grown()]) == signature([Net()])
+    changed = Grown(pool="max")
+    assert to_mapping(changed) == {**to_mapping(Net()), "pool": "max"}
+    assert signature(changed) != signature(Net())
+    assert from_mapping(Grown, to_mapping(changed), where="x") == changed
+    assert from_mapping(Grown, to_mapping(Grown()), where="x") == Grown()
 
 
 def test_a_signature_names_content_not_order_or_container() -> None:

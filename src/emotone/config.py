@@ -1,4 +1,8 @@
-"""Frozen dataclasses to and from TOML: unknown keys are errors, `signature` names what changes a result."""
+"""Frozen dataclasses to and from TOML: unknown keys are errors, `signature` names what changes a result.
+
+A setting that joins a class later is a field with the metadata `LATER`: where it has its default, it is left out of
+files and of signatures. What was named before it was there keeps its name, and its default never changes.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,11 @@ else:
 
 Spec = TypeVar("Spec", bound="DataclassInstance")
 SIGNATURE_LENGTH = 12  # hex digits: 48 bits, ample for the runs of one project
+LATER: Mapping[str, bool] = types.MappingProxyType({"later": True})
+"""Metadata of a field whose setting a dataclass did not always have; its default is what was done before.
+
+Example: ``colour: str = field(default="none", metadata=LATER)``
+"""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -70,11 +79,15 @@ def from_mapping(cls: type[Spec], values: Mapping[str, Any], *, where: str) -> S
 
 
 def to_mapping(spec: DataclassInstance) -> dict[str, Any]:
-    """Return nested plain tables (TOML has no null: a field that is None is left out)."""
+    """Return nested plain tables, without fields of `LATER` that have their default.
+
+    TOML has no null: a field that is None is left out.
+    """
+    values = {field: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return {
-        field.name: _plain(getattr(spec, field.name))
-        for field in dataclasses.fields(spec)
-        if getattr(spec, field.name) is not None
+        field.name: _plain(value)
+        for field, value in values.items()
+        if value is not None and not (field.metadata.get("later") and value == field.default)
     }
 
 

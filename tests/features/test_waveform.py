@@ -1,4 +1,4 @@
-"""Raw samples: windows to the sample, streams bit for bit, and the grid of the anger paper."""
+"""Raw samples: windows to the sample, streams bit for bit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import ConfigError
-from emotone.features.waveform import Waveform, segment_starts
+from emotone.features.waveform import Waveform
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
 from emotone.inference.frames import FrameStream
@@ -75,30 +75,6 @@ def test_rows_are_a_copy() -> None:
     rows = Waveform().compute(signal)
     rows[0] = 0
     assert signal[0] == 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "starts"),
-    [
-        (0.0, []),
-        (0.99, []),
-        (1.0, [0.0]),
-        (1.2, [0.0]),
-        (1.59, [0.0]),
-        (1.6, [0.0, 0.6]),
-        (2.5, [0.0, 0.6, 1.2]),
-        (3.0, [0.0, 0.6, 1.2, 1.8]),
-    ],
-)
-def test_a_segment_of_the_paper_holds_a_second_of_sound(seconds: float, starts: list[float]) -> None:
-    found = segment_starts(round(seconds * 16000), window=19200, hop=9600, least=16000)
-    assert found.tolist() == [round(start * 16000) for start in starts]
-
-
-@pytest.mark.parametrize("given", [{"hop": 0}, {"least": 0}, {"least": 19201}])
-def test_segments_that_contradict_themselves_are_our_own_mistake(given: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"0 < least <= window are needed; given hop="):
-        segment_starts(48000, **{"window": 19200, "hop": 9600, "least": 16000, **given})
 
 
 def test_a_rate_below_1_is_refused() -> None:

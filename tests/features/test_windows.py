@@ -40,5 +40,48 @@ def test_it_agrees_with_the_slow_twin_and_leaves_no_frame_out(frames: int, windo
 
 @pytest.mark.parametrize(("window", "hop"), [(10, 0), (10, 11), (10, -1)])
 def test_a_hop_that_leaves_frames_out_is_refused(window: int, hop: int) -> None:
-    with pytest.raises(ValueError, match=f"0 < hop <= window is needed; given hop={hop}, window={window}"):
+    with pytest.raises(ValueError, match=rf"0 < hop <= window .*given hop={hop}, window={window}, least=0"):
         window_starts(100, window=window, hop=hop)
+
+
+def slow_with_least(frames: int, window: int, hop: int, least: int) -> list[int]:
+    starts, start = [], 0
+    while len(range(start, min(start + window, frames))) >= least:
+        starts.append(start)
+        start += hop
+    return starts
+
+
+@given(frames=st.integers(1, 400), window=st.integers(1, 60), hop=st.floats(0.01, 1.0), least=st.floats(0.01, 1.0))
+def test_windows_that_hold_enough_agree_with_the_slow_twin_and_stay_where_they_are(
+    frames: int, window: int, hop: float, least: float
+) -> None:
+    given_hop, given_least = max(1, int(hop * window)), max(1, int(least * window))
+    starts = window_starts(frames, window=window, hop=given_hop, least=given_least).tolist()
+    assert starts == slow_with_least(frames, window, given_hop, given_least)
+    longer = window_starts(frames + 37, window=window, hop=given_hop, least=given_least).tolist()
+    assert longer[: len(starts)] == starts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "starts"),
+    [
+        (0.1, []),
+        (0.99, []),
+        (1.0, [0.0]),
+        (1.2, [0.0]),
+        (1.59, [0.0]),
+        (1.6, [0.0, 0.6]),
+        (2.5, [0.0, 0.6, 1.2]),
+        (3.0, [0.0, 0.6, 1.2, 1.8]),
+    ],
+)
+def test_a_window_of_the_anger_paper_holds_a_second_of_sound(seconds: float, starts: list[float]) -> None:
+    found = window_starts(round(seconds * 16000), window=19200, hop=9600, least=16000)
+    assert found.tolist() == [round(start * 16000) for start in starts]
+
+
+@pytest.mark.parametrize("least", [-1, 19201])
+def test_a_least_that_no_window_can_hold_is_our_own_mistake(least: int) -> None:
+    with pytest.raises(ValueError, match=rf"least <= window are needed; .*least={least}"):
+        window_starts(48000, window=19200, hop=9600, least=least)

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from emotone.errors import TooShortError
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
+from emotone.inference.model import load
+from emotone.systems.manifest import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -152,3 +155,68 @@ def test_windows_of_known_lengths(model: Model, samples: int, starts: list[float
     _, segments = judged(model.bundle, [np.full(samples, 0.1, np.float32)])
     assert [one.start for one in segments] == starts
     assert segments[-1].end == last_end
+
+
+RAW = {"name": "waveform", "rate": RATE}
+ANGER = Windows(seconds=1.2, hop=0.6, least=1.0)
+
+
+@pytest.fixture
+def short_windows(model: Model, make_bundle: Callable[..., Path], tmp_path: Path) -> Bundle:
+    """A net that hears the mean of the samples, in windows of 1.2 s that hold 1 s at least."""
+    return load(make_bundle(tmp_path / "raw", front_end=RAW, windows=ANGER)).bundle
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    length=st.integers(RATE, 6 * RATE),
+    cuts=st.lists(st.integers(0, 6 * RATE), max_size=8),
+    batch=st.sampled_from([1, 2, 16]),
+    quiet_from=st.integers(0, 6 * RATE),
+)
+def test_windows_that_hold_enough_are_the_same_in_any_pieces(  # noqa: PLR0917
+    short_windows: Bundle, noise: NDArray[np.float32], length: int, cuts: list[int], batch: int, quiet_from: int
+) -> None:
+    signal = noise[:length].copy()
+    signal[quiet_from : quiet_from + 2 * RATE] = 0
+    clip, segments = judged(short_windows, np.split(signal, sorted(min(cut, length) for cut in cuts)), batch=batch)
+    _, whole = judged(short_windows, [signal])
+    starts = [start for start in range(0, length, 9600) if length - start >= RATE]
+    assert [one.start for one in segments] == [round(start / RATE, 3) for start in starts]
+    assert [one.end for one in segments] == [round(min(start + 19200, length) / RATE, 3) for start in starts]
+    np.testing.assert_allclose(segments.probabilities, whole.probabilities, atol=1e-6)
+    np.testing.assert_array_equal(segments.speech, whole.speech)
+    for start, one, given_ in zip(starts, segments, segments.probabilities, strict=True):
+        window = signal[None, start : start + 19200, None]  # the last one is as short as what is left
+        expected = short_windows.probabilities(window)[0] if one.speech else np.full(4, 0.25)
+        np.testing.assert_allclose(given_, expected, atol=1e-6)
+    assert clip.speech == bool(segments.speech.any())
+
+
+def test_what_is_judged_live_does_not_depend_on_what_comes_after(
+    short_windows: Bundle, noise: NDArray[np.float32]
+) -> None:
+    short = judged(short_windows, [noise[: 4 * RATE]])[1]
+    long = judged(short_windows, [noise])[1]
+    whole = int(np.sum(short.ends - short.starts > 1.2 - 1e-9))
+    assert whole == 5
+    np.testing.assert_array_equal(long.starts[:whole], short.starts[:whole])
+    np.testing.assert_allclose(long.probabilities[:whole], short.probabilities[:whole], atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [0, 1600, RATE - 1])
+def test_less_than_a_window_must_hold_is_too_short(
+    short_windows: Bundle, noise: NDArray[np.float32], samples: int
+) -> None:
+    with pytest.raises(TooShortError, match=rf"too short to judge: {samples / RATE:.3f} s; at least 1 s are needed"):
+        judged(short_windows, [noise[:samples]])
+    assert len(judged(short_windows, [noise[:RATE]])[1]) == 1
+
+
+def test_the_least_holds_for_rows_of_several_samples_too(
+    model: Model, make_bundle: Callable[..., Path], tmp_path: Path, noise: NDArray[np.float32]
+) -> None:
+    bundle = load(make_bundle(tmp_path / "mel", windows=ANGER)).bundle
+    _, segments = judged(bundle, [noise[: round(1.6 * RATE)]])
+    assert [(one.start, one.end) for one in segments] == [(0.0, 1.2), (0.6, 1.6)]
+    assert len(judged(bundle, [noise[:RATE]])[1]) == 1

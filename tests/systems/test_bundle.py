@@ -121,6 +121,7 @@ def test_what_is_no_bundle_is_said(tmp_path: Path) -> None:
         ('name = "tiny"', 'name = "../tiny"', "name '../tiny' must be lower-case"),
         ("seconds = 3.0", 'seconds = "3"', "a value of type float was expected"),
         ("seconds = 3.0", "seconds = 0.5", "windows need 0 < hop <= seconds"),
+        ("seconds = 3.0", "seconds = 3.0\nleast = 3.5", "windows need 0 <= least <= seconds; given 3.5 and 3.0"),
         ("temperature = 1.5", "temperature = 0.0", "temperature must be above 0"),
         ('"anger",', '"sadness",', "labels must be at least two different names"),
         ("[thresholds]", "[thresholds]\nangr = 0.5", "unknown label in thresholds 'angr'; did you mean 'anger'"),

@@ -1,4 +1,4 @@
-"""The signal itself, for nets that learn from raw samples; and the windows that the anger paper judges.
+"""The signal itself, for nets that learn from raw samples.
 
 Why a row is one sample. Windows lie on the grid of rows, and what is left over after the last row is not heard. Rows
 of n samples would put windows on every n-th sample only (0.6 s at 22,050 Hz is 13,230 samples, which no power of two
@@ -19,8 +19,6 @@ from emotone.errors import ConfigError
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from emotone.types import Array, Seconds
 
 
@@ -66,24 +64,6 @@ class Waveform:
         rows = np.zeros((self.frames(len(signal)), 1), np.float32)
         rows[: len(signal), 0] = signal
         return rows
-
-
-def segment_starts(samples: int, *, window: int, hop: int, least: int) -> NDArray[np.int64]:
-    """Return the first sample of each segment that holds `least` samples of a recording at least.
-
-    Segments lie at 0, hop, 2 hop ...; the last ones may end before they are full, and are padded with zeros. A
-    recording shorter than `least` has none: it is not judged. This is the grid of the anger paper's test (1.2 s
-    every 0.6 s with 1 s of sound at least). Prediction uses `emotone.features.windows`, whose last window is full and
-    ends with the recording.
-
-    Example:
-        >>> segment_starts(48000, window=19200, hop=9600, least=16000).tolist()
-        [0, 9600, 19200, 28800]
-
-    """
-    if not (hop > 0 and 0 < least <= window):
-        raise ValueError(f"0 < hop and 0 < least <= window are needed; given {hop=}, {least=}, {window=}")
-    return np.arange(0, max(0, samples - least + 1), hop, dtype=np.int64)
 
 
 FEATURE = Waveform

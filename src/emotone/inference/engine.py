@@ -1,8 +1,10 @@
 """The one engine: samples in, judged windows out. Files, arrays and live sound all go through it.
 
 Conventions: windows lie on the recording's grid of feature rows, as `emotone.features.windows` says: at 0, hop, 2 hop
-... while they fit, and one more aligned to the end where rows are left over. A window is judged once its rows and its
-speech activity are known, whatever the sizes of the blocks that came.
+... while they fit, and one more aligned to the end where rows are left over; or, where the bundle says how much sound a
+window holds at least, at multiples of the hop only, the last ones as short as what is left. A net is given the rows
+that are there; the zeros that it may need behind them are its own. A window is judged once its rows and its speech
+activity are known, whatever the sizes of the blocks that came.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ class Engine:
         self._detector = ActivityDetector(rate=bundle.feature.rate)
         self._window = bundle.window_frames
         self._hop = bundle.hop_frames
+        self._least = bundle.manifest.windows.least_frames(bundle.feature)
         self._span = round(bundle.manifest.windows.seconds * ACTIVITY_RATE)
         self._rows: Array = np.zeros((0, bundle.feature.dimension), np.float32)
         self._first_row = 0  # on the grid, of `_rows`
@@ -112,7 +115,7 @@ class Engine:
             samples: the last ones [time], if any are left; short recordings cost less when they come here at once.
 
         Raises:
-            TooShortError: less than 0.1 s was pushed.
+            TooShortError: less than 0.1 s was pushed, or less than the bundle's windows hold at least.
             BundleError: the net fails.
 
         """
@@ -122,16 +125,21 @@ class Engine:
             self.push(rest[: BLOCK_SECONDS * rate])
             rest = rest[BLOCK_SECONDS * rate :]
         rows = self._frames.push(rest)
-        if self._frames.samples < LEAST_SECONDS * rate:
+        least = self._bundle.manifest.windows.least
+        if self._frames.samples < LEAST_SECONDS * rate or self._frames.samples < round(least * rate):
             raise TooShortError(
-                f"too short to judge: {self._frames.samples / rate:.3f} s; at least {LEAST_SECONDS} s are needed"
+                f"too short to judge: {self._frames.samples / rate:.3f} s; "
+                f"at least {max(LEAST_SECONDS, least):g} s are needed"
             )
         self._take(rows, self._detector.finish(rest))
         self._take(self._frames.finish(), np.zeros(0, np.bool_))
-        every = window_starts(self._frames.rows, window=self._window, hop=self._hop)
+        every = window_starts(self._frames.rows, window=self._window, hop=self._hop, least=self._least)
         starts = every[self._judged :].tolist()  # those judged so far are the first of them
-        for first in range(0, len(starts), self._batch):
-            self._judge(starts[first : first + self._batch])
+        whole = sum(start + self._window <= self._frames.rows for start in starts)
+        for first in range(0, whole, self._batch):
+            self._judge(starts[first : min(first + self._batch, whole)])
+        for start in starts[whole:]:  # of different lengths: no batch holds two of them
+            self._judge([start])
         return self._collect()
 
     def _take(self, rows: Array, active: NDArray[np.bool_]) -> None:

@@ -45,7 +45,6 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
     )
     feature = recipe.feature
     front_end = f"{recipe.feature_name}, {feature.rate} Hz, {feature.dimension} values"
-    windows = f"{recipe.windows.seconds:g} s every {recipe.windows.hop:g} s"
     return f"""# {recipe.name} {version}
 
 {recipe.description}
@@ -56,7 +55,7 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 | licence of the weights | {recipe.licence} |
 | front end | {front_end} every {1000 * feature.hop_seconds:g} ms |
 | net | {recipe.net["name"]}, {count:,} parameters |
-| windows | {windows}; a clip is the mean over its windows with speech |
+| windows | {recipe.windows}; a clip is the mean over its windows with speech |
 | training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
 
 ## What it learned from

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from emotone.config import from_mapping, to_mapping
+from emotone.config import LATER, from_mapping, to_mapping
 from emotone.errors import BundleError, ConfigError, UsageError, unknown_name
 from emotone.features.base import FEATURES
 from emotone.types import Seconds  # noqa: TC001  (as above)
@@ -37,15 +37,42 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Windows:
-    """What the net hears at a time, and how often, in seconds."""
+    """What the net hears at a time, and how often, in seconds.
+
+    Attributes:
+        seconds: of a window.
+        hop: between the starts of two.
+        least: of sound that a window holds. Above 0, windows lie at multiples of the hop only, the last ones may end
+            with the recording, and a shorter recording is refused; 0 aligns one more window to the recording's end
+            (see `emotone.features.windows`).
+
+    Raises:
+        ConfigError: a number out of range.
+
+    """
 
     seconds: Seconds
     hop: Seconds
+    least: Seconds = field(default=0.0, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop <= self.seconds < math.inf:
+            raise ConfigError(f"windows need 0 < hop <= seconds; given {self.hop} and {self.seconds}")
+        if not 0 <= self.least <= self.seconds:
+            raise ConfigError(f"windows need 0 <= least <= seconds; given {self.least} and {self.seconds}")
+
+    def __str__(self) -> str:
+        held = f", each with at least {self.least:g} s of sound" if self.least else ""
+        return f"{self.seconds:g} s every {self.hop:g} s{held}"
 
     def frames(self, feature: Feature) -> tuple[int, int]:
         """Return rows of features in a whole window, and between the starts of two."""
         window = feature.frames(round(self.seconds * feature.rate))
         return window, max(1, round(self.hop / feature.hop_seconds))
+
+    def least_frames(self, feature: Feature) -> int:
+        """Return rows of features in the least that a window holds; 0 where there is no such rule."""
+        return feature.frames(round(self.least * feature.rate)) if self.least else 0
 
 
 @dataclass(frozen=True)
@@ -104,8 +131,6 @@ class BundleManifest:
             raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ConfigError(f"labels must be at least two different names; given {list(self.labels)}")
-        if not 0 < self.windows.hop <= self.windows.seconds < math.inf:
-            raise ConfigError(f"windows need 0 < hop <= seconds; given {self.windows.hop} and {self.windows.seconds}")
         if not 0 < self.calibration.temperature < math.inf:
             raise ConfigError(f"temperature must be above 0; given {self.calibration.temperature}")
         for label, threshold in self.thresholds.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
 from dataclasses import dataclass, field, replace
@@ -64,8 +63,6 @@ class Recipe:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
-        if not 0 < self.windows.hop <= self.windows.seconds < math.inf:
-            raise ConfigError(f"windows need 0 < hop <= seconds; given {self.windows.hop} and {self.windows.seconds}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative; given {self.seed}")
         if self.selection and self.selection not in SELECTIONS:
