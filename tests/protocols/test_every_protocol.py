@@ -42,6 +42,8 @@ NAMED = {
     "emodb-audeering": "emodb",
     "ravdess-audeering": "ravdess",
     "iemocap-sessions": "iemocap",
+    "train-on-ravdess": "ravdess and emodb",
+    "train-on-iemocap": "iemocap",
     "fixed:{lists}": "emodb",
     "emobox:{checkout}:emodb": "emodb",
     "emobox:{checkout}:ravdess": "ravdess",
@@ -67,6 +69,8 @@ GOLDEN = {
     "emodb-audeering": "9e4f697b7822",
     "ravdess-audeering": "eb11d9b923fb",
     "iemocap-sessions": "d3bc4e59efe0",
+    "train-on-ravdess": "ee8cb0f5a3d0",
+    "train-on-iemocap": "d3bc4e59efe0",
     "fixed:{lists}": "b84614438fd5",
     "emobox:{checkout}:emodb": "8d0b130cdaf5",
     "emobox:{checkout}:ravdess": "f74673c0cd48",
@@ -98,7 +102,16 @@ def iemocap(extra: int = 0) -> list[Utterance]:
     ]
 
 
-CORPUS: dict[str, Callable[[int], list[Utterance]]] = {"emodb": emodb, "ravdess": ravdess, "iemocap": iemocap}
+def both(extra: int = 0) -> list[Utterance]:
+    return [*ravdess(extra), *emodb(extra)]
+
+
+CORPUS: dict[str, Callable[[int], list[Utterance]]] = {
+    "emodb": emodb,
+    "ravdess": ravdess,
+    "iemocap": iemocap,
+    "ravdess and emodb": both,
+}
 
 
 def _utterance(corpus: str, name: str, *, speaker: str, label: str, session: str = "") -> Utterance:

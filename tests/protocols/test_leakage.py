@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from emotone.errors import RunError
-from emotone.protocols import audit, protocol
+from emotone.protocols import Leakage, audit, protocol
 from emotone.types import Fold, Utterance
+
+RESULTS = Path(__file__).resolve().parent.parent.parent / "results"
+FINISHED = sorted(path for path in RESULTS.rglob("run.json") if json.loads(path.read_bytes()).get("leakage"))
 
 
 def clip(
@@ -221,3 +224,61 @@ def test_the_keys_of_finished_runs_are_still_there() -> None:
     found = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")]).to_dict()
     assert {"folds", "tested", "clean", "shared", "single_emotion_speakers"} <= found.keys()
     assert list(found["shared"])[:5] == ["speakers", "sessions", "sentences", "files", "contents"]
+
+
+def found_everything() -> Leakage:
+    """Return an audit with something in every record."""
+    utterances = [
+        clip("a", speaker="s1", session="x", sentence="1"),
+        clip("b", speaker="s1", session="x", sentence="1"),
+        clip("c", speaker="s2", label="fear"),
+        clip("d", speaker="s3"),
+    ]
+    vectors = {"toy/a": np.array([1.0, 0.0]), "toy/b": np.array([1.0, 0.0]), "toy/c": np.array([0.0, 1.0])}
+    return audit(
+        Fold("f", train=("toy/a",), dev=(), test=("toy/b", "toy/c")),
+        utterances,
+        normalisation="speaker",
+        hashes={"toy/a": "same", "toy/b": "same"},
+        fingerprints=vectors,
+    )
+
+
+def test_an_audit_comes_back_from_json_as_it_was() -> None:
+    leakage = found_everything()
+    assert leakage.absent
+    assert leakage.left_out == ("toy/d",)
+    assert Leakage.from_dict(json.loads(json.dumps(leakage.to_dict()))) == leakage
+
+
+def test_what_is_not_known_comes_back_as_not_known() -> None:
+    leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")])
+    again = Leakage.from_dict(json.loads(json.dumps(leakage.to_dict())))
+    assert again == leakage
+    assert again.lines() == leakage.lines()
+
+
+def test_what_older_records_lack_is_not_known_or_empty() -> None:
+    told = found_everything().to_dict()
+    for key in ("statistics", "absent_labels", "left_out", "given"):
+        del told[key]
+    del told["shared"]["near-duplicates"]
+    old = Leakage.from_dict(told)
+    assert old["near-duplicates"].line(tested=2) == "near-duplicates: not known"
+    assert "statistics: of the training parts only" in old.lines()
+    assert (old.absent, old.left_out, old.given) == ((), (), 2)
+    assert old["speakers"] == found_everything()["speakers"]
+
+
+@pytest.mark.parametrize("path", FINISHED, ids=lambda path: path.parent.name)
+def test_audits_of_the_runs_in_results_are_read(path: Path) -> None:
+    told = json.loads(path.read_text(encoding="utf-8"))["leakage"]
+    again = Leakage.from_dict(told)
+    assert (again.folds, again.tested) == (told["folds"], told["tested"])
+    assert again.clean is told["clean"]
+    assert again.to_dict()["shared"] | told["shared"] == again.to_dict()["shared"]
+    assert again.lines()
+
+
+def test_there_are_runs_in_results() -> None:
+    assert FINISHED  # an empty glob would test nothing

@@ -188,3 +188,17 @@ def test_speakers_that_do_not_fit_are_said(lists: Path, text: str, corpora: str,
     utterances = [clip(speaker, corpus=corpus) for corpus in corpora for speaker in ("anna", "bobo")]
     with pytest.raises(ConfigError, match=words):
         protocol(f"fixed:{lists}").folds(utterances, seed=0)
+
+
+def test_other_corpora_are_tested_whole_and_never_learned_from() -> None:
+    at_home = [clip(f"{actor:02d}", corpus="ravdess") for actor in range(1, 25)]
+    others = [clip("03", corpus="emodb"), clip("f1", corpus="emovo")]
+    (fold,) = protocol("train-on-ravdess").folds([*others, *at_home], seed=0)
+    (home,) = protocol("ravdess-audeering").folds(at_home, seed=0)
+    assert (fold.train, fold.dev) == (home.train, home.dev)
+    assert set(fold.test) == {*home.test, *(each.key for each in others)}
+
+
+def test_a_home_is_needed() -> None:
+    with pytest.raises(RunError, match="train-on-ravdess trains on the corpus ravdess; given: emodb"):
+        protocol("train-on-ravdess").folds([clip("03", corpus="emodb"), clip("08", corpus="emodb")], seed=0)
