@@ -144,7 +144,10 @@ def test_wrong_usage_is_one_line_and_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("what", "message"),
-    [("defualt", "unknown model 'defualt'; did you mean 'default'?"), ("./nowhere", "nowhere is not a model's folder")],
+    [
+        ("defualt", "unknown recipe or model 'defualt'; did you mean 'default'?"),
+        ("./nowhere", "nowhere is not a model's folder"),
+    ],
 )
 def test_an_unknown_model_is_said(emotone: Callable[..., Any], shipped: Path, what: str, message: str) -> None:
     result = emotone("evaluate", what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,19 @@ from tests.toy import LABELS, emodb_utterances, one_thread, tiny_recipe, torch_b
 from emotone.audio.read import read
 from emotone.errors import RunError
 from emotone.evaluation import folds
-from emotone.evaluation.folds import PREDICTIONS, FoldJob, judge, read_fold, read_progress, run_fold, write_progress
+from emotone.evaluation.folds import (
+    PREDICTIONS,
+    TUNING,
+    FoldJob,
+    judge,
+    read_fold,
+    read_progress,
+    run_fold,
+    write_progress,
+)
 from emotone.inference.engine import Engine
 from emotone.systems.bundle import load_bundle
+from emotone.systems.classical import ClassicalRecipe
 from emotone.systems.fit import CHECKPOINT
 from emotone.types import Fold, Utterance
 
@@ -169,3 +180,35 @@ def test_a_clip_that_disappears_before_it_is_judged_is_a_problem_of_the_fold(
     (problem,) = run_fold(replace(job, utterances=utterances))
     assert (problem.key, problem.code) == (corpus[-1].key, "missing_file")
     assert len(read_fold(job)) == len(job.fold.test) - 1
+
+
+@pytest.fixture
+def baseline(job: FoldJob) -> FoldJob:
+    """The same fold of a baseline, which needs no recording."""
+    vectors = np.random.default_rng(4).normal(size=(len(job.utterances), 3)).astype(np.float32)
+    features = {item.key: vector for item, vector in zip(job.utterances, vectors, strict=True)}
+    recipe = ClassicalRecipe("toy", "emodb", functionals={"name": "duration"}, classifier={"name": "linear-svm"})
+    return replace(job, recipe=recipe, features=features)
+
+
+def test_a_baselines_fold_leaves_its_predictions_and_what_it_chose(baseline: FoldJob) -> None:
+    assert run_fold(baseline) == ()
+    assert {entry.name for entry in baseline.folder.iterdir()} == {PREDICTIONS, TUNING}
+    assert sorted(read_fold(baseline).utterance) == sorted(baseline.fold.test)
+    chosen = json.loads((baseline.folder / TUNING).read_text())
+    assert chosen["chosen"]["cost"] in {1e-4, 1e-3, 1e-2, 1e-1}
+    assert len(chosen["inner_uar"]) == 4
+
+
+def test_a_baselines_finished_fold_is_not_run_again(baseline: FoldJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_fold(baseline)
+    before = (baseline.folder / PREDICTIONS).stat().st_mtime_ns
+    monkeypatch.setattr(folds, "fit_and_judge", None)
+    assert run_fold(baseline) == ()
+    assert (baseline.folder / PREDICTIONS).stat().st_mtime_ns == before
+
+
+def test_a_baselines_fold_without_any_vector_is_said(baseline: FoldJob) -> None:
+    with pytest.raises(RunError, match="fold fold-1 has no usable recording to learn from"):
+        run_fold(replace(baseline, features=None))
+    assert not (baseline.folder / PREDICTIONS).exists()

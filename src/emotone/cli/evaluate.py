@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emotone.cli import _data, _say
-from emotone.errors import UsageError
+from emotone.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from emotone.cli._data import Data
@@ -92,7 +92,10 @@ def _recipe(what: str, *, labels: str | None) -> AnyRecipe | None:
     """Return the recipe that is meant, or None where it is a finished model."""
     from emotone.systems import recipes, shipped
 
-    if not what.endswith(recipes.SUFFIX) and (what in shipped.shipped_names() or what not in recipes.shipped_names()):
+    models, names = shipped.shipped_names(), recipes.shipped_names()
+    if not what.endswith(recipes.SUFFIX) and (what in models or what not in names):
+        if what not in models and Path(what).name == what and not Path(what).is_dir():
+            raise unknown_name("recipe or model", what, (*models, *names))
         if labels is not None:
             raise UsageError(f"--labels is for recipes; the labels of the finished model {what} are its own")
         return None

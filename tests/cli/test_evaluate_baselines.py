@@ -1,0 +1,156 @@
+"""`emotone evaluate` with recipes by name: no file to write, no torch, and known speakers beside new ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.toy import write_emodb
+
+from emotone.evaluation import run
+from emotone.evaluation.run import RUN, TABLE
+from emotone.features.store import FeatureStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BASELINE = """\
+name = "tilt"
+labels = "emodb"
+
+[functionals]
+name = "spectral-tilt"
+
+[classifier]
+name = "linear-svm"
+cost = [1.0]
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus") / "emodb"
+    return write_emodb(folder, speakers=("03", "08", "09"), sentences=("a01", "a02"))
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    (tmp_path / "tilt.toml").write_text(BASELINE, encoding="utf-8")
+    return tmp_path / "tilt.toml"
+
+
+@pytest.fixture
+def evaluate(emotone: Callable[..., Any], corpus: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Evaluate on the toy corpus: `evaluate("majority", "--json")`."""
+
+    def call(*arguments: object) -> Any:
+        return emotone("evaluate", *arguments, "--corpus", f"emodb={corpus}", "--out", tmp_path / "results")
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["majority", "chance"])
+def test_what_can_be_had_without_listening(evaluate: Callable[..., Any], name: str) -> None:
+    result = evaluate(name, "--json")
+    assert result.status == 0
+    told = json.loads(result.out)
+    (uar,) = (row for row in told["scores"] if row["metric"] == "uar" and row["setting"] == "system")
+    assert uar["ours"]["n"] == 12
+    if name == "majority":
+        assert uar["ours"]["value"] == 0.5
+    assert Path(told["run"]).name.startswith(f"{name}-leave-one-speaker-out-")
+    assert told["leakage"]["shared"]["speakers"]["items"] == []
+    assert (told["problems"], told["twin"]) == ([], None)
+
+
+def test_a_shipped_baseline_from_end_to_end(evaluate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("opensmile", reason="the extra 'baselines' is not installed")
+    result = evaluate("egemaps-linear-svm", "--json", "--quiet")
+    assert result.status == 0
+    told = json.loads(result.out)
+    (uar,) = (row for row in told["scores"] if row["metric"] == "uar" and row["setting"] == "system")
+    assert uar["ours"]["value"] > 0.9
+    assert uar["speaker_independent"] is True
+    folder = Path(told["run"])
+    kept = json.loads((folder / RUN).read_text())
+    assert kept["recipe"]["functionals"] == {"name": "opensmile", "feature_set": "eGeMAPSv02"}
+    assert kept["recipe"]["classifier"]["cost"] == [1e-4, 1e-3, 1e-2, 1e-1]
+    # Asked again, as text: nothing is listened to or learned.
+    monkeypatch.setattr(FeatureStore, "extract", None)
+    monkeypatch.setattr(run, "run_fold", None)
+    before = (folder / TABLE).stat().st_mtime_ns
+    again = evaluate("egemaps-linear-svm", "--workers", "2")
+    assert again.status == 0
+    assert again.out.rstrip().endswith(str(folder))
+    assert (folder / TABLE).stat().st_mtime_ns == before
+
+
+def test_random_5_puts_known_speakers_beside_new_ones(evaluate: Callable[..., Any], baseline: Path) -> None:
+    result = evaluate(baseline, "--protocol", "random-5")
+    assert result.status == 0
+    assert re.search(r"^emodb: UAR \d+ random, \d+ for new speakers$", result.out, re.MULTILINE)
+    # Three speakers can't be dealt into five folds.
+    assert "random-5 tests speakers that were trained on; leave-one-speaker-out is run beside it" in result.err
+    told = json.loads(evaluate(baseline, "--protocol", "random-5", "--json").out)
+    assert Path(told["twin"]).name.startswith("tilt-leave-one-speaker-out-")
+
+
+def test_random_5_beside_its_own_twin_where_there_are_enough_speakers(
+    emotone: Callable[..., Any], baseline: Path, tmp_path: Path
+) -> None:
+    speakers = ("03", "08", "09", "10", "11")
+    folder = write_emodb(tmp_path / "emodb", speakers=speakers, sentences=("a01", "a02"))
+    arguments = ("--corpus", f"emodb={folder}", "--protocol", "random-5", "--out", tmp_path / "results")
+    result = emotone("evaluate", baseline, *arguments)
+    assert result.status == 0
+    assert "speaker-folds-5 is run beside it" in result.err
+    assert re.search(r"^emodb: UAR \d+ random, \d+ for new speakers$", result.out, re.MULTILINE)
+    assert "speakers: 5 shared, by 20 of 20 test clips" in result.out
+
+
+def test_one_speaker_alone_has_no_twin(emotone: Callable[..., Any], baseline: Path, tmp_path: Path) -> None:
+    folder = write_emodb(tmp_path / "emodb", speakers=("03",), sentences=("a01", "a02", "a04", "a05"))
+    arguments = ("--corpus", f"emodb={folder}", "--protocol", "random-2", "--out", tmp_path / "results")
+    result = emotone("evaluate", baseline, *arguments)
+    assert result.status == 0
+    assert "these recordings have no division that keeps speakers apart" in result.err
+    assert "for new speakers" not in result.out
+
+
+def test_speaker_scaling_is_said(evaluate: Callable[..., Any], baseline: Path) -> None:
+    result = evaluate(baseline, "--protocol", "leave-one-speaker-out+speaker-scaled")
+    assert result.status == 0
+    assert "3 tested speakers are scaled with their own unlabelled clips, 12 of 12 test clips" in result.out
+
+
+def test_another_label_set_makes_another_run(evaluate: Callable[..., Any]) -> None:
+    own = json.loads(evaluate("majority", "--json").out)["run"]
+    seven = evaluate("majority", "--labels", "seven", "--json")
+    assert seven.status == 0
+    assert json.loads(seven.out)["run"] != own
+    kept = json.loads((Path(json.loads(seven.out)["run"]) / RUN).read_text())
+    assert kept["recipe"]["labels"] == "seven"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("is10-linear-svn",), "unknown recipe or model 'is10-linear-svn'; did you mean 'is10-linear-svm'?"),
+        (("majorty", "--labels", "seven"), "unknown recipe or model 'majorty'; did you mean 'majority'?"),
+        (("majority", "--labels", "sevn"), "unknown label set 'sevn'; did you mean 'seven'?"),
+        (("majority", "--protocol", "random-5+speaker-scale"), "unknown scaling '+speaker-scale'; did you mean"),
+        (("default", "--labels", "seven"), "--labels is for recipes; the labels of the finished model default"),
+        (("nowhere.toml",), "can't read nowhere.toml"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_leaves_nothing(
+    evaluate: Callable[..., Any], shipped: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = evaluate(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "results").exists()
