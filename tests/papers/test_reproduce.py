@@ -165,3 +165,13 @@ def test_tables_name_what_there_is(name: str) -> None:
             protocol(each.protocol)
             label_set(each.labels)
             assert each.published is None or 0 < each.published < 1
+
+
+def test_cells_that_share_a_home_are_one_run_over_what_is_given() -> None:
+    cells = tuple(cell(corpus=corpus, home="ravdess") for corpus in ("ravdess", "emodb", "savee"))
+    table = replace(TABLE, cells=(*cells, cell(corpus="emovo")))
+    assert table.corpora() == ("ravdess", "emodb", "savee", "emovo")
+    assert [each.needs for each in cells] == [("ravdess",), ("ravdess", "emodb"), ("ravdess", "savee")]
+    given = {"ravdess", "savee", "emovo"}
+    assert table.run_of(cells[0], given=given) == table.run_of(cells[2], given=given) == ("ravdess", "savee")
+    assert table.run_of(table.cells[3], given=given) == ("emovo",)

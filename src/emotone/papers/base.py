@@ -9,6 +9,8 @@ from emotone.errors import unknown_name
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from emotone.evaluation.scores import Score
 
 Status: TypeAlias = Literal["reproduced", "differs", "other data", "data absent", "not run"]
@@ -28,6 +30,8 @@ class Cell:
         labels: label set.
         protocol: name of the protocol.
         quick: whether it is among the cells that `--quick` runs.
+        home: the corpus that is trained on, where it is another one than the tested corpus; its cells of one recipe
+            and protocol are one run over all given corpora, trained once.
 
     """
 
@@ -40,6 +44,12 @@ class Cell:
     labels: str
     protocol: str
     quick: bool = False
+    home: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The corpora without which it can't be measured."""
+        return (self.corpus,) if self.home in {"", self.corpus} else (self.home, self.corpus)
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,19 @@ class Table:
 
     def corpora(self) -> tuple[str, ...]:
         """Return the corpora that the cells need, in their order."""
-        return tuple(dict.fromkeys(cell.corpus for cell in self.cells))
+        return tuple(dict.fromkeys(name for cell in self.cells for name in cell.needs))
+
+    def run_of(self, cell: Cell, *, given: Container[str]) -> tuple[str, ...]:
+        """Return the corpora of the run that a cell is measured in: its own, or all given ones that share a home."""
+        if not cell.home:
+            return (cell.corpus,)
+        alike = (
+            each
+            for each in self.cells
+            if (each.home, each.recipe, each.labels, each.protocol)
+            == (cell.home, cell.recipe, cell.labels, cell.protocol)
+        )
+        return tuple(dict.fromkeys(name for each in alike for name in each.needs if name in given))
 
 
 @dataclass(frozen=True)

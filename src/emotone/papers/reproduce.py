@@ -52,14 +52,13 @@ def reproduce(
     folder = folder_of(paper, table, out=out)
     rows = []
     for cell in table.cells:
-        if cell.corpus not in corpora:
+        if any(name not in corpora for name in cell.needs):
             row, evaluation = Row(cell, None, "data absent"), None
         elif quick and not cell.quick:
             row, evaluation = Row(cell, None, "not run"), None
         else:
-            evaluation = _evaluated(
-                cell, corpora[cell.corpus], out=folder, seeds=seeds, workers=workers, progress=progress
-            )
+            taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
+            evaluation = _evaluated(cell, taking_part, out=folder, seeds=seeds, workers=workers, progress=progress)
             row = _row(cell, evaluation, tolerance=table.tolerance)
         rows.append(row)
         if finished is not None:
