@@ -1,4 +1,7 @@
-"""Every augmentation: a drawn change of a copy, the same for the same draw, finite for the shortest input."""
+"""Every augmentation: a drawn change of a copy, the same for the same draw, finite for the shortest input.
+
+Rows of log-mel-like values do for all: augmentations of other front ends are given one column of them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from emotone.augment.base import AUGMENTATIONS, Augmentation, augment
+from emotone.augment.base import AUGMENTATIONS, Augmentation, augment, reach
+from emotone.features.base import FEATURES
 
 if TYPE_CHECKING:
     from emotone.types import Array
@@ -23,12 +27,19 @@ def augmentation(request: pytest.FixtureRequest) -> Augmentation:
 
 
 @pytest.fixture
-def features(rng: np.random.Generator) -> Array:
-    return log_mel_like(rng, (200, 64))
+def features(augmentation: Augmentation, rng: np.random.Generator) -> Array:
+    return rows_for(augmentation, rng, (200, 64))
 
 
-def log_mel_like(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+def rows_for(augmentation: Augmentation, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+    """Return rows of the dimension that the augmentation's front end has."""
+    if augmentation.front_ends == ("waveform",):
+        return rng.normal(0, 0.1, (shape[0], 1)).astype(np.float32)
     return rng.normal(-9, 3, shape).astype(np.float32)
+
+
+def drawn_for(augmentation: Augmentation, rng: np.random.Generator, features: Array) -> Any:
+    return augmentation.draw(rng, (features.shape[0], features.shape[1]))
 
 
 def equal(first: Any, second: Any) -> bool:
@@ -50,22 +61,32 @@ def test_it_is_a_frozen_spec_with_a_title(augmentation: Augmentation) -> None:
     assert augmentation.title
 
 
+def test_it_says_what_it_is_made_for(augmentation: Augmentation) -> None:
+    assert set(augmentation.front_ends) <= set(FEATURES.names)
+    assert augmentation.front_ends
+    assert augmentation.reach >= 1
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_shape_and_type_stay_and_values_are_finite(
     augmentation: Augmentation, rng: np.random.Generator, shape: tuple[int, int]
 ) -> None:
     for _ in range(DRAWS):
-        features = log_mel_like(rng, shape)
-        changed = augmentation.apply(features, augmentation.draw(rng, shape))
-        assert changed.shape == shape
+        features = rows_for(augmentation, rng, shape)
+        changed = augmentation.apply(features, drawn_for(augmentation, rng, features))
+        assert changed.shape[1] == features.shape[1]
+        assert len(changed) >= round(len(features) / augmentation.reach)
+        assert len(changed) == len(features) or augmentation.reach > 1
         assert changed.dtype == np.float32
         assert np.isfinite(changed).all()
 
 
 def test_digital_silence_stays_finite(augmentation: Augmentation, rng: np.random.Generator) -> None:
     silence = np.full((30, 64), np.log(1e-10), np.float32)
+    if augmentation.front_ends == ("waveform",):
+        silence = np.zeros((3000, 1), np.float32)
     for _ in range(DRAWS):
-        assert np.isfinite(augmentation.apply(silence, augmentation.draw(rng, (30, 64)))).all()
+        assert np.isfinite(augmentation.apply(silence, drawn_for(augmentation, rng, silence))).all()
 
 
 def test_the_argument_is_not_changed_nor_returned(
@@ -74,7 +95,7 @@ def test_the_argument_is_not_changed_nor_returned(
     before = features.copy()
     features.flags.writeable = False
     for _ in range(DRAWS):
-        changed = augmentation.apply(features, augmentation.draw(rng, (200, 64)))
+        changed = augmentation.apply(features, drawn_for(augmentation, rng, features))
         assert not np.shares_memory(changed, features)
     np.testing.assert_array_equal(features, before)
 
@@ -82,7 +103,7 @@ def test_the_argument_is_not_changed_nor_returned(
 def test_equal_parameters_give_equal_output(
     augmentation: Augmentation, rng: np.random.Generator, features: Array
 ) -> None:
-    drawn = augmentation.draw(rng, (200, 64))
+    drawn = drawn_for(augmentation, rng, features)
     np.testing.assert_array_equal(augmentation.apply(features, drawn), augmentation.apply(features, drawn))
 
 
@@ -96,7 +117,7 @@ def test_the_same_state_of_the_generator_gives_the_same_draw(augmentation: Augme
 def test_draws_differ_and_change_something(
     augmentation: Augmentation, rng: np.random.Generator, features: Array
 ) -> None:
-    draws = [augmentation.draw(rng, (200, 64)) for _ in range(DRAWS)]
+    draws = [drawn_for(augmentation, rng, features) for _ in range(DRAWS)]
     assert not all(equal(drawn, draws[0]) for drawn in draws)
     results = [augmentation.apply(features, drawn) for drawn in draws]
     assert sum(not np.array_equal(changed, features) for changed in results) > DRAWS // 3
@@ -109,11 +130,15 @@ def test_drawing_uses_no_global_randomness(augmentation: Augmentation) -> None:
     assert equal(first, augmentation.draw(np.random.default_rng(5), (200, 64)))
 
 
-def test_all_of_them_in_turn(rng: np.random.Generator, features: Array) -> None:
-    chain = tuple(AUGMENTATIONS.get(name)() for name in AUGMENTATIONS.names)
+@pytest.mark.parametrize("front_end", ["log-mel", "waveform"])
+def test_all_of_them_in_turn(rng: np.random.Generator, front_end: str) -> None:
+    every = [AUGMENTATIONS.get(name)() for name in AUGMENTATIONS.names]
+    chain = tuple(augmentation for augmentation in every if front_end in augmentation.front_ends)
+    features = rows_for(chain[0], rng, (200, 64))
     first = augment(features, chain, np.random.default_rng(3))
     expected, generator = features, np.random.default_rng(3)
     for augmentation in chain:
-        expected = augmentation.apply(expected, augmentation.draw(generator, (200, 64)))
+        expected = augmentation.apply(expected, drawn_for(augmentation, generator, expected))
     np.testing.assert_array_equal(first, expected)
     assert augment(features, (), rng) is features
+    assert reach(chain) == np.prod([augmentation.reach for augmentation in chain])

@@ -91,6 +91,7 @@ TRAINING = {
     "average": 0.1,
     "patience": 3,
 }
+LATER = {"schedule": "constant", "clip": 1.0, "sampling": "equal", "steps": 200, "choose": "auroc"}
 
 
 def test_the_signature_is_the_same_on_every_machine_and_in_every_version() -> None:
@@ -103,13 +104,20 @@ def test_words_do_not_change_the_signature(change: dict[str, Any]) -> None:
     assert replace(tiny_recipe(), **change).signature == PLAIN
 
 
-@pytest.mark.parametrize("setting", TRAINING)
+@pytest.mark.parametrize("setting", [*TRAINING, *LATER])
 def test_every_training_setting_changes_the_signature(setting: str) -> None:
-    assert tiny_recipe(training={setting: TRAINING[setting]}).signature != PLAIN
+    assert tiny_recipe(training={setting: (TRAINING | LATER)[setting]}).signature != PLAIN
 
 
 def test_no_training_setting_is_left_out_here() -> None:
-    assert set(TRAINING) == set(TrainingSettings.__dataclass_fields__)
+    assert {*TRAINING, *LATER} == set(TrainingSettings.__dataclass_fields__)
+
+
+def test_settings_that_joined_later_change_no_name_where_they_say_what_was_done_before() -> None:
+    given = {name: TrainingSettings.__dataclass_fields__[name].default for name in LATER}
+    assert tiny_recipe(training=given).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, least=0.0)).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, least=1.0)).signature != PLAIN
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.augment.equaliser import Equaliser
+from emotone.augment.tempo_pitch import TempoPitch
 from emotone.training.batches import (
     Batch,
+    Drawing,
     Examples,
     epoch_batches,
     pad,
     sampling_probabilities,
-    steps_per_epoch,
 )
 
 if TYPE_CHECKING:
@@ -63,16 +65,10 @@ def batches(
     batch: int = 4,
     crop: int = 8,
     augmentations: tuple[Augmentation, ...] = (),
+    **changes: Any,
 ) -> list[Batch]:
-    drawn = epoch_batches(
-        examples,
-        batch=batch,
-        crop=crop,
-        balance=0.5,
-        augmentations=augmentations,
-        rng=np.random.default_rng(seed),
-    )
-    return list(drawn)
+    drawing = Drawing(batch=batch, crop=crop, augmentations=augmentations, **{"balance": 0.5, **changes})
+    return list(epoch_batches(examples, drawing, rng=np.random.default_rng(seed)))
 
 
 def test_every_item_is_a_stretch_of_the_example_its_label_names() -> None:
@@ -95,7 +91,9 @@ def test_crops_come_from_everywhere() -> None:
 
 
 def test_an_epoch_has_about_as_many_examples_as_there_are_and_full_batches() -> None:
-    assert [steps_per_epoch(count, 4) for count in (1, 3, 8, 9, 11)] == [1, 1, 2, 2, 3]
+    drawing = Drawing(batch=4, crop=8, balance=0.5)
+    assert [drawing.steps_of(count) for count in (1, 3, 8, 9, 11)] == [1, 1, 2, 2, 3]
+    assert replace(drawing, steps=7).steps_of(11) == 7
     assert [len(batch.labels) for batch in batches(numbered(11), 0)] == [4, 4, 4]
     assert [len(batch.labels) for batch in batches(numbered(1), 0)] == [4]
 
@@ -137,3 +135,71 @@ def test_padding_to_the_longest_or_to_a_length() -> None:
     assert lengths.tolist() == [2, 4]
     assert stacked.sum(axis=(1, 2)).tolist() == [6, 12]
     assert pad(items, 9)[0].shape == (2, 9, 3)
+
+
+def labelled(*counts: int, corpora: int = 1) -> Examples:
+    """Return examples of 12 rows whose value is their number, `counts` of each label."""
+    labels = np.repeat(np.arange(len(counts)), counts).astype(np.int64)
+    features = tuple(np.full((12, 1), number, np.float32) for number in range(len(labels)))
+    return Examples(features, labels, np.arange(len(labels), dtype=np.int64) % corpora)
+
+
+@pytest.mark.parametrize("balance", [0.0, 1.0])
+def test_equal_shares_give_each_label_the_same_places(balance: float) -> None:
+    for batch in batches(labelled(3, 40), 0, batch=10, equal=True, balance=balance, steps=20):
+        assert np.bincount(batch.labels).tolist() == [5, 5]
+        np.testing.assert_array_equal(batch.inputs[:, 0, 0] < 3, batch.labels == 0)
+
+
+def test_what_is_left_over_of_a_batch_goes_by_lot() -> None:
+    counts = [
+        np.bincount(batch.labels, minlength=4) for batch in batches(labelled(5, 9, 20, 1), 0, equal=True, batch=10)
+    ]
+    counts += [
+        np.bincount(batch.labels) for batch in batches(labelled(5, 9, 20, 1), 1, equal=True, batch=10, steps=200)
+    ]
+    assert all(count.min() == 2 and count.max() == 3 for count in counts)
+    np.testing.assert_allclose(np.mean(counts, axis=0), 2.5, atol=0.15)
+
+
+def test_a_label_that_no_example_has_gets_no_place() -> None:
+    examples = labelled(4, 0, 4)
+    assert {label for batch in batches(examples, 0, equal=True, batch=6) for label in batch.labels.tolist()} == {0, 2}
+
+
+def test_within_a_label_every_example_is_as_likely_or_every_corpus() -> None:
+    examples = labelled(4, 40)
+    examples = replace(examples, corpora=np.array([0] * 4 + [0] * 38 + [1] * 2, np.int64))
+
+    def share(balance: float) -> float:
+        drawn = batches(examples, 0, equal=True, batch=10, steps=400, balance=balance)
+        numbers = np.concatenate([batch.inputs[batch.labels == 1, 0, 0] for batch in drawn])
+        return float(np.mean(numbers >= 42))
+
+    assert share(1.0) == pytest.approx(2 / 40, abs=0.02)
+    assert share(0.0) == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_epoch_may_have_a_number_of_batches_of_its_own() -> None:
+    assert len(batches(numbered(9), 0, steps=7)) == 7
+
+
+def test_crops_hold_at_least_so_much_and_may_end_with_the_example() -> None:
+    drawn = [batch for seed in range(20) for batch in batches(numbered(2, lengths=(12,)), seed, least=6)]
+    firsts = Counter(int(rows[0, 0]) % 100 for batch in drawn for rows in batch.inputs)
+    assert set(firsts) == set(range(7))
+    for batch in drawn:
+        for rows, length in zip(batch.inputs, batch.lengths, strict=True):
+            first = int(rows[0, 0]) % 100
+            assert length == min(8, 12 - first)
+            assert (rows[length:] == 0).all()
+    assert {length for batch in drawn for length in batch.lengths.tolist()} == {6, 7, 8}
+
+
+def test_what_plays_faster_is_given_more_so_that_crops_are_full() -> None:
+    rng = np.random.default_rng(0)
+    sound = Examples((rng.normal(size=(40000, 1)).astype(np.float32),), np.zeros(1, np.int64), np.zeros(1, np.int64))
+    (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(slowest=1.1),), steps=1)
+    assert batch.lengths.tolist() == [19200] * 4
+    (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(fastest=0.9),), steps=1)
+    assert batch.lengths.tolist() == [19200] * 4

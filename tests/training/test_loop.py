@@ -18,9 +18,10 @@ from tests.toy import TINY_NET, one_thread, separable
 from emotone.augment.spec_mask import SpecMask
 from emotone.errors import RunError
 from emotone.nets.log_mel_cnn import LogMelCnn
-from emotone.training.batches import Examples
+from emotone.training.batches import Drawing, Examples, epoch_batches
 from emotone.training.checkpoint import Checkpoint, Epoch
-from emotone.training.loop import Task, Trained, development_score, schedule, train, window_probabilities
+from emotone.training.development import development_score, window_probabilities
+from emotone.training.loop import Task, Trained, schedule, train
 from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -239,6 +240,50 @@ def test_every_batch_is_reported() -> None:
     heard: list[tuple[int, int]] = []
     run(replace(SETTINGS, epochs=2), on_batch=lambda done, total: heard.append((done, total)))
     assert heard == [(1, 3), (2, 3), (3, 3)] * 2
+
+
+def test_a_constant_rate_neither_falls_nor_depends_on_how_long_it_goes_on() -> None:
+    assert [schedule(step, 100, warmup=0.0, falls=False) for step in (0, 50, 100)] == [1.0, 1.0, 1.0]
+    assert schedule(4, 100, warmup=0.1, falls=False) == 0.5
+    settings = replace(SETTINGS, schedule="constant", average=0.0)
+    of = task(development=NOTHING)
+    long = run(replace(settings, epochs=3), of=of)[1]
+    assert timeless(run(replace(settings, epochs=2), of=of)[1].history) == timeless(long.history[:2])
+
+
+def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> None:
+    """Two steps of the loop are two steps of torch's Adam with its default parameters."""
+    spec = LogMelCnn(**{**TINY_NET, "dropout": 0.0})
+
+    settings = TrainingSettings(
+        epochs=1,
+        batch=10,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        warmup=0.0,
+        label_smoothing=0.0,
+        balance=1.0,
+        crop=0.4,
+        average=0.0,
+        schedule="constant",
+        clip=0.0,
+        sampling="equal",
+        steps=2,
+    )
+    of = task(development=NOTHING)
+    net, _ = train(lambda: spec.build(64, 2), of, settings)
+    torch.manual_seed(of.seed)
+    twin = spec.build(64, 2)
+    adam = torch.optim.Adam(twin.parameters(), lr=5e-3)
+    drawing = Drawing(batch=10, crop=40, balance=1.0, equal=True, steps=2)
+    batches = list(epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])))
+    for batch in batches:
+        assert np.bincount(batch.labels).tolist() == [5, 5]
+        logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+        adam.zero_grad()
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (55, 0.5), (100, 0.0)])

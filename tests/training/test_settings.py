@@ -24,6 +24,8 @@ from emotone.training.settings import TrainingSettings
         ("crop", 0.05, r"crop must lie between 0.1 and 600; given 0.05"),
         ("average", 1.0, r"average must lie between 0 and 0.99999; given 1"),
         ("patience", -1, r"patience must lie between 0 and 100000; given -1"),
+        ("clip", -1.0, r"clip must lie between 0 and 1e\+06; given -1"),
+        ("steps", -1, r"steps must lie between 0 and 1e\+06; given -1"),
     ],
 )
 def test_a_number_out_of_range_is_refused(name: str, value: float, message: str) -> None:

@@ -24,6 +24,8 @@ class Equaliser:
     """
 
     title: ClassVar[str] = "smooth random gain over bands"
+    front_ends: ClassVar[tuple[str, ...]] = ("log-mel",)
+    reach: ClassVar[float] = 1.0
 
     points: int = 5
     decibels: float = 4.0

@@ -34,6 +34,8 @@ class NoiseFloor:
     """
 
     title: ClassVar[str] = "steady noise at a random signal-to-noise ratio"
+    front_ends: ClassVar[tuple[str, ...]] = ("log-mel",)
+    reach: ClassVar[float] = 1.0
 
     snr_low: float = 5.0
     snr_high: float = 40.0

@@ -34,6 +34,8 @@ class SpecMask:
     """
 
     title: ClassVar[str] = "masks over time and bands"
+    front_ends: ClassVar[tuple[str, ...]] = ("log-mel",)
+    reach: ClassVar[float] = 1.0
 
     times: int = 2
     time_share: float = 0.15

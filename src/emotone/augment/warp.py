@@ -36,6 +36,8 @@ class Warp:
     """
 
     title: ClassVar[str] = "tempo and vocal tract length"
+    front_ends: ClassVar[tuple[str, ...]] = ("log-mel",)
+    reach: ClassVar[float] = 1.0
 
     tempo: float = 0.1
     bands: float = 3.0

@@ -14,9 +14,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emotone.errors import RunError
-from emotone.features.windows import window_starts
-from emotone.training.batches import Batch, Examples, epoch_batches, pad, steps_per_epoch
+from emotone.training.batches import Batch, Drawing, Examples, epoch_batches
 from emotone.training.checkpoint import Checkpoint, Epoch
+from emotone.training.development import development_score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from emotone.augment.base import Augmentation
     from emotone.nets.modules import LengthAware
     from emotone.training.settings import TrainingSettings
-    from emotone.types import Array
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class Task:
         hop: frames between those windows.
         signature: names what changes the result; guards the checkpoint.
         seed: of every draw.
+        least: frames that a window and a crop hold at least; 0 aligns the last window to the end instead.
 
     """
 
@@ -52,6 +52,7 @@ class Task:
     hop: int
     signature: str
     seed: int
+    least: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,15 @@ class _Run:
         self.net = net
         self.task = task
         self.settings = settings
-        self.augmentations = augmentations
+        self.drawing = Drawing(
+            batch=settings.batch,
+            crop=round(settings.crop / task.hop_seconds),
+            balance=settings.balance,
+            augmentations=augmentations,
+            equal=settings.sampling == "equal",
+            steps=settings.steps,
+            least=task.least,
+        )
         averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
         self.optimizer = torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate)
@@ -140,15 +149,8 @@ class _Run:
         number = len(self.history) + 1
         torch.manual_seed(_seed(self.task.seed, number))  # dropout
         rng = np.random.default_rng([self.task.seed, number])
-        steps = steps_per_epoch(len(self.task.train), self.settings.batch)
-        batches = epoch_batches(
-            self.task.train,
-            batch=self.settings.batch,
-            crop=round(self.settings.crop / self.task.hop_seconds),
-            balance=self.settings.balance,
-            augmentations=self.augmentations,
-            rng=rng,
-        )
+        steps = self.drawing.steps_of(len(self.task.train))
+        batches = epoch_batches(self.task.train, self.drawing, rng=rng)
         self.net.train()
         total = 0.0
         for done, batch in enumerate(batches, start=1):
@@ -158,7 +160,7 @@ class _Run:
         if not math.isfinite(total):
             raise RunError(f"the loss is not finite in epoch {number}: lower training.learning_rate")
         kept: Any = self.average.module if self.settings.average > 0 else self.net
-        score = development_score(kept, self.task)
+        score = development_score(kept, self.task, choose=self.settings.choose)
         epoch = Epoch(number, total / steps, score, time.monotonic() - started)
         scores = [past.score for past in self.history[: self.best] if past.score is not None]
         if score is None or not scores or score > max(scores):
@@ -169,12 +171,15 @@ class _Run:
 
     def _step(self, batch: Batch, step: int, steps: int) -> float:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * schedule(step, steps, warmup=self.settings.warmup)
+            falls = self.settings.schedule == "cosine"
+            share = schedule(step, steps, warmup=self.settings.warmup, falls=falls)
+            group["lr"] = self.settings.learning_rate * share
         logits = self.net(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
         loss = self.loss(logits, torch.from_numpy(batch.labels))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        if self.settings.clip > 0:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
         self.optimizer.step()
         if self.settings.average > 0:
             self.average.update_parameters(self.net)
@@ -202,8 +207,8 @@ class _Run:
         self.best = checkpoint.best
 
 
-def schedule(step: int, steps: int, *, warmup: float) -> float:
-    """Return the share of the peak learning rate at a step: linear up, then a half cosine down to 0.
+def schedule(step: int, steps: int, *, warmup: float, falls: bool = True) -> float:
+    """Return the share of the peak learning rate at a step: linear up, then a half cosine down to 0, or constant.
 
     Example:
         >>> [round(schedule(step, 10, warmup=0.2), 2) for step in (0, 1, 2, 6, 10)]
@@ -213,35 +218,9 @@ def schedule(step: int, steps: int, *, warmup: float) -> float:
     rising = warmup * steps
     if step < rising:
         return min(1.0, (step + 1) / rising)
+    if not falls:
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
-
-
-def development_score(net: nn.Module, task: Task) -> float | None:
-    """Return the unweighted average recall, averaged over corpora, of clips judged as in prediction; None if empty."""
-    examples = task.development
-    if len(examples) == 0:
-        return None
-    net.eval()
-    predicted = np.array(
-        [np.argmax(window_probabilities(net, item, task).mean(axis=0)) for item in examples.features], np.int64
-    )
-    scores = []
-    for corpus in np.unique(examples.corpora):
-        chosen = examples.corpora == corpus
-        labels = np.unique(examples.labels[chosen])
-        truth = examples.labels[chosen]
-        scores.append(np.mean([np.mean(predicted[chosen][truth == label] == label) for label in labels]))
-    return float(np.mean(scores))
-
-
-def window_probabilities(net: nn.Module, features: Array, task: Task) -> Array:
-    """Return the probabilities [windows, classes] of a recording's windows (see `emotone.features.windows`)."""
-    starts = window_starts(features.shape[0], window=task.window, hop=task.hop)
-    inputs, _ = pad([features[start : start + task.window] for start in starts])
-    with torch.inference_mode():
-        logits = net(torch.from_numpy(inputs), None)
-        probabilities: Array = torch.softmax(logits, dim=1).numpy()
-    return probabilities
 
 
 def _groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -1,0 +1,128 @@
+"""Another speaker, in the samples: faster or slower, higher or lower.
+
+Key idea: let the piece have n samples, to be played r times faster and p times higher. Resampling to n / p samples
+raises every frequency by p, and tempo with it. Putting pieces of that closer together or further apart, until there are
+n / r samples, changes tempo only. So both changes together cost one resampling and one change of time scale, by p / r.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from emotone.errors import ConfigError
+
+if TYPE_CHECKING:
+    from emotone.types import Array
+
+# In samples; the times are those at 16 kHz.
+SEGMENT = 800  # copied at a time: 50 ms, some periods of the lowest voice, and shorter than a syllable
+OVERLAP = 160  # faded from one segment into the next: 10 ms
+SEEK = 240  # places tried for a segment: 15 ms, a period of a voice of 67 Hz
+QUARTER_TONES = 24  # of an octave
+
+
+@dataclass(frozen=True)
+class Change:
+    """Drawn change: tempo (above 1 is faster), and pitch in quarter-tones (positive is up)."""
+
+    tempo: float
+    pitch: int
+
+    @property
+    def frequency(self) -> float:
+        """What every frequency is multiplied by."""
+        return float(2.0 ** (self.pitch / QUARTER_TONES))
+
+
+@dataclass(frozen=True)
+class TempoPitch:
+    """Plays the piece at another tempo and, apart from that, at another pitch; of n samples, n / tempo are left.
+
+    Tempo is changed by overlapping segments where the wave fits best, so that periods of the voice stay whole; the
+    level stays, and the vocal tract is scaled with the pitch.
+
+    Attributes:
+        slowest: least tempo.
+        fastest: greatest; drawn uniformly between.
+        quarter_tones: greatest shift of the pitch; whole quarter-tones from -quarter_tones to it, each equally likely.
+
+    Raises:
+        ConfigError: a number out of range.
+
+    References: ElShaer, Wisdom, Mishra, Transfer learning from sound representations for anger detection in speech,
+    2019 (time stretching by [0.9, 1.1] and "pitch scaling with number of quarter-steps chosen uniformly from [-5, 5]");
+    Verhelst and Roelands, An overlap-add technique based on waveform similarity, ICASSP 1993 (of which this is the form
+    with long segments and short overlaps).
+
+    """
+
+    title: ClassVar[str] = "tempo, and pitch in quarter-tones"
+    front_ends: ClassVar[tuple[str, ...]] = ("waveform",)
+
+    slowest: float = 0.9
+    fastest: float = 1.1
+    quarter_tones: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.slowest <= self.fastest <= 2:
+            raise ConfigError(
+                f"tempo-pitch needs 0.5 <= slowest <= fastest <= 2; given {self.slowest:g} and {self.fastest:g}"
+            )
+        if not 0 <= self.quarter_tones <= QUARTER_TONES:
+            raise ConfigError(f"tempo-pitch needs 0 <= quarter_tones <= 24; given {self.quarter_tones}")
+
+    @property
+    def reach(self) -> float:
+        """Rows that it needs, at most, for one that comes out."""
+        return max(1.0, self.fastest)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Change:  # noqa: ARG002 - one protocol
+        """Return tempo and pitch."""
+        return Change(
+            tempo=float(rng.uniform(self.slowest, self.fastest)),
+            pitch=int(rng.integers(-self.quarter_tones, self.quarter_tones, endpoint=True)),
+        )
+
+    def apply(self, features: Array, drawn: Change) -> Array:
+        """Return samples [time / tempo, 1]."""
+        import soxr  # as for resampling recordings: only where it is needed
+
+        signal = np.ascontiguousarray(features[:, 0])
+        wanted = max(1, round(len(signal) / drawn.tempo))
+        if drawn.pitch:
+            # Medium quality is that of 16 bits: enough to learn from.
+            signal = soxr.resample(signal, drawn.frequency, 1.0, quality="MQ")
+        return lasting(signal, wanted)[:, None]
+
+
+def lasting(signal: Array, samples: int) -> Array:
+    """Return the signal [time] with its pitch and so many samples.
+
+    Each segment goes on where the one before ends: among `SEEK` places around the time that it should come from, at the
+    one with the greatest correlation c = <tail, piece> / |piece| of its first `OVERLAP` samples with those that they
+    replace.
+    """
+    count = len(signal)
+    step = SEGMENT - OVERLAP
+    padded = np.concatenate([signal, np.zeros(SEGMENT + SEEK, np.float32)])
+    energy = np.concatenate([[0.0], np.cumsum(padded.astype(np.float64) ** 2)])
+    rise = np.linspace(0, 1, OVERLAP, endpoint=False, dtype=np.float32)
+    out = np.zeros(samples + SEGMENT, np.float32)
+    out[:SEGMENT] = padded[:SEGMENT]
+    for at in range(step, samples, step):
+        last = max(0, count - SEEK - min(SEGMENT, samples - at))  # no silence from behind the end
+        first = min(max(0, round(at * count / samples) - SEEK // 2), last)
+        tail = out[at : at + OVERLAP]
+        fits = np.correlate(padded[first : first + SEEK + OVERLAP], tail, "valid")
+        norms = np.sqrt(energy[first + OVERLAP : first + OVERLAP + len(fits)] - energy[first : first + len(fits)])
+        best = first + int(np.argmax(fits / (norms + 1e-9)))
+        segment = padded[best : best + SEGMENT]
+        out[at : at + OVERLAP] += rise * (segment[:OVERLAP] - tail)
+        out[at + OVERLAP : at + SEGMENT] = segment[OVERLAP:]
+    return out[:samples]
+
+
+AUGMENTATION = TempoPitch

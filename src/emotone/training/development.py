@@ -1,0 +1,105 @@
+"""Scores on the development part, from windows judged as in prediction: they choose the weights that are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from emotone.errors import RunError
+from emotone.features.windows import window_starts
+from emotone.metrics.detection import auroc
+from emotone.training.batches import pad
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from emotone.training.loop import Task
+    from emotone.types import Array
+
+AT_ONCE = 64  # windows
+
+
+def development_score(net: nn.Module, task: Task, *, choose: Literal["uar", "auroc"] = "uar") -> float | None:
+    """Return the score of a net, put in eval mode, on the development part, mean over its corpora; None if empty.
+
+    Args:
+        net: gives logits.
+        task: the data.
+        choose: "uar" for the unweighted average recall of clips, each the mean of its windows; "auroc" for the area
+            under the ROC of windows, of each label against the rest, mean over labels.
+
+    Raises:
+        RunError: the area is undefined: no corpus has two labels.
+
+    """
+    if len(task.development) == 0:
+        return None
+    net.eval()
+    return _recall_of_clips(net, task) if choose == "uar" else _area_of_windows(net, task)
+
+
+def _recall_of_clips(net: nn.Module, task: Task) -> float:
+    examples = task.development
+    predicted = np.array(
+        [np.argmax(window_probabilities(net, item, task).mean(axis=0)) for item in examples.features], np.int64
+    )
+    scores = []
+    for corpus in np.unique(examples.corpora):
+        chosen = examples.corpora == corpus
+        labels = np.unique(examples.labels[chosen])
+        truth = examples.labels[chosen]
+        scores.append(np.mean([np.mean(predicted[chosen][truth == label] == label) for label in labels]))
+    return float(np.mean(scores))
+
+
+def _area_of_windows(net: nn.Module, task: Task) -> float:
+    examples = task.development
+    windows = [_windows(item, task) for item in examples.features]
+    counts = [len(item) for item in windows]
+    every = [window for item in windows for window in item]
+    probabilities = np.concatenate(
+        [_probabilities(net, every[first : first + AT_ONCE]) for first in range(0, len(every), AT_ONCE)]
+    )
+    labels, corpora = np.repeat(examples.labels, counts), np.repeat(examples.corpora, counts)
+    scores = [
+        _area(labels[corpora == corpus], probabilities[corpora == corpus])
+        for corpus in np.unique(corpora)
+        if len(np.unique(labels[corpora == corpus])) > 1
+    ]
+    if not scores:
+        raise RunError(
+            "the AU-ROC of the development part is undefined: no corpus of it has two labels; "
+            'give more speakers, or set training.choose = "uar"'
+        )
+    return float(np.mean(scores))
+
+
+def _area(truth: NDArray[np.int64], probabilities: Array) -> float:
+    there = np.unique(truth)
+    if probabilities.shape[1] == 2:
+        there = there[:1]  # of two, each is the other's mirror
+    return float(np.mean([auroc(truth == label, probabilities[:, label]) for label in there]))
+
+
+def window_probabilities(net: nn.Module, features: Array, task: Task) -> Array:
+    """Return the probabilities [windows, classes] of a recording's windows (see `emotone.features.windows`)."""
+    return _probabilities(net, _windows(features, task))
+
+
+def _windows(features: Array, task: Task) -> list[Array]:
+    starts = window_starts(features.shape[0], window=task.window, hop=task.hop, least=task.least)
+    return [features[start : start + task.window] for start in starts]
+
+
+def _probabilities(net: nn.Module, windows: list[Array]) -> Array:
+    inputs, lengths = pad(windows)
+    whole = bool((lengths == lengths[0]).all())
+    with torch.inference_mode():
+        logits = net(torch.from_numpy(inputs), None if whole else torch.from_numpy(lengths))
+        probabilities: Array = torch.softmax(logits, dim=1).numpy()
+    return probabilities

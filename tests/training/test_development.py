@@ -1,0 +1,87 @@
+"""What chooses the weights: areas against counting pairs of windows, and where they are undefined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.toy import TINY_NET, one_thread, separable
+
+from emotone.errors import RunError
+from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.training.batches import Examples
+from emotone.training.development import development_score, window_probabilities
+from emotone.training.loop import Task
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NOTHING = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def task(development: Examples, **changes: Any) -> Task:
+    return replace(Task(NOTHING, development, hop_seconds=0.01, window=30, hop=15, signature="f00d", seed=3), **changes)
+
+
+def net(classes: int = 2) -> Any:
+    torch.manual_seed(0)
+    return LogMelCnn(**TINY_NET).build(64, classes).eval()
+
+
+def slow_area(truth: list[int], scores: list[float], label: int) -> float:
+    """Share of pairs of windows that are ranked right; ties count half."""
+    pairs = product(
+        [score for one, score in zip(truth, scores, strict=True) if one == label],
+        [score for one, score in zip(truth, scores, strict=True) if one != label],
+    )
+    return float(np.mean([1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs]))
+
+
+@pytest.mark.parametrize("least", [0, 25])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_area_agrees_with_counting_pairs_of_windows_in_each_corpus(least: int, classes: int) -> None:
+    of = task(separable(16, seed=5, corpora=2), least=least)
+    judge = net(classes)
+    areas = []
+    for corpus in range(2):
+        truth: list[int] = []
+        scores: list[list[float]] = []
+        for item, where, label in zip(
+            of.development.features, of.development.corpora, of.development.labels, strict=True
+        ):
+            if where == corpus:
+                given = window_probabilities(judge, item, of).tolist()
+                truth += [int(label)] * len(given)
+                scores += given
+        areas.append(np.mean([slow_area(truth, [row[label] for row in scores], label) for label in (0, 1)]))
+    assert development_score(judge, of, choose="auroc") == pytest.approx(float(np.mean(areas)), abs=1e-3)
+
+
+def test_a_corpus_with_a_single_label_does_not_count_and_nothing_else_is_undefined() -> None:
+    examples = separable(12)
+    mixed = replace(examples, corpora=np.where(np.arange(12) < 8, 0, 1 + examples.labels))
+    both = Examples(examples.features[:8], examples.labels[:8], np.zeros(8, np.int64))
+    assert development_score(net(), task(mixed), choose="auroc") == pytest.approx(
+        development_score(net(), task(both), choose="auroc")
+    )
+    lonely = Examples(examples.features[::2], examples.labels[::2], np.zeros(6, np.int64))
+    with pytest.raises(RunError, match=r"AU-ROC of the development part is undefined: no corpus of it has two labels"):
+        development_score(net(), task(lonely), choose="auroc")
+
+
+def test_nothing_has_no_score() -> None:
+    assert development_score(net(), task(NOTHING), choose="auroc") is None
+
+
+def test_short_last_windows_are_judged_as_if_alone() -> None:
+    rows = separable(1).features[0][:29].repeat(3, axis=0)  # 87 frames: windows at 0, 15, 30, 45, 60 (27 frames)
+    judge, of = net(), task(NOTHING, least=25)
+    probabilities = window_probabilities(judge, rows, of)
+    assert len(probabilities) == 5
+    with torch.inference_mode():
+        last = torch.softmax(judge(torch.from_numpy(rows[None, 60:]), None), dim=1).numpy()
+    np.testing.assert_allclose(probabilities[4:], last, atol=1e-6)
