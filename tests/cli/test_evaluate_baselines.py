@@ -154,3 +154,10 @@ def test_wrong_usage_is_one_line_and_leaves_nothing(
     assert message in result.err
     assert result.err.count("\n") == 1
     assert not (tmp_path / "results").exists()
+
+
+def test_a_finished_model_has_no_shortcuts(evaluate: Callable[..., Any], shipped: Path, tmp_path: Path) -> None:
+    result = evaluate("default", "--shortcuts")
+    assert (result.status, result.out) == (2, "")
+    assert "--shortcuts is for recipes: default is a finished model" in result.err
+    assert not (tmp_path / "results").exists()
