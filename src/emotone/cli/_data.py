@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from emotone.corpora.labels import LabelSet
+    from emotone.corpora.scan import Scan
     from emotone.evaluation.run import Report
     from emotone.types import Utterance
 
@@ -35,6 +36,7 @@ class Data:
         labels: of the label set that occur, in its order.
         dropped: clips left out because their label is not in the label set, by label.
         unselected: clips left out by the recipe's selection, by reason.
+        notes: one line each: corpora that are not whole, and recordings that are none of theirs.
         problems: one line each: rows and files that can't be used.
 
     """
@@ -44,6 +46,7 @@ class Data:
     dropped: Mapping[str, int]
     problems: tuple[str, ...]
     unselected: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def load(corpora: tuple[str, ...], *, label_set_name: str, selection: str = "") -> Data:
@@ -79,6 +82,8 @@ def report(data: Data) -> None:
     if data.unselected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(data.unselected.items()))
         _say.note(f"left out by the selection: {reasons}")
+    for note in data.notes:
+        _say.note(note)
     for problem in data.problems:
         _say.error(f"left out: {problem}")
 
@@ -169,7 +174,23 @@ def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "")
     utterances, dropped = apply_labels(found, label_set)
     present = {utterance.label for utterance in utterances}
     labels = tuple(label for label in label_set.labels if label in present)
-    return Data(tuple(utterances), labels, dropped, tuple(problems), unselected)
+    notes = tuple(note for scan in scans.values() for note in _notes(scan))
+    return Data(tuple(utterances), labels, dropped, tuple(problems), unselected, notes)
+
+
+def _notes(scan: Scan) -> Iterator[str]:
+    """Yield what is unlike the published corpus in a copy of it."""
+    from emotone.corpora.base import CORPORA
+
+    if scan.tabled or scan.name not in CORPORA.names:
+        return
+    published, check = CORPORA.get(scan.name).clips, f"emotone corpora check {scan.name} {scan.root} says which"
+    if published is not None and len(scan.utterances) < published:
+        yield f"{scan.name}: {len(scan.utterances)} of its {published} clips are there; {check}"
+    if scan.unrecognised:
+        count = len(scan.unrecognised)
+        what = "1 recording is no clip" if count == 1 else f"{count} recordings are no clips"
+        yield f"{scan.name}: {what} of this corpus by name, and left out (first: {scan.unrecognised[0].name}); {check}"
 
 
 def _selected(utterances: list[Utterance], name: str) -> tuple[list[Utterance], Mapping[str, int]]:
