@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.toy import write_emodb
 
 from emotone.cli import _data
@@ -13,6 +12,8 @@ from emotone.corpora.selections import SELECTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from emotone.types import Utterance
 
