@@ -161,3 +161,21 @@ def test_a_finished_model_has_no_shortcuts(evaluate: Callable[..., Any], shipped
     assert (result.status, result.out) == (2, "")
     assert "--shortcuts is for recipes: default is a finished model" in result.err
     assert not (tmp_path / "results").exists()
+
+
+@pytest.fixture
+def one_cue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe with its quickest cue only."""
+    monkeypatch.setattr("emotone.evaluation.shortcuts.SHORTCUTS", {"duration": "Knowing only the length"})
+
+
+@pytest.mark.usefixtures("one_cue")
+def test_simple_cues_are_told_beside_the_scores_and_kept(evaluate: Callable[..., Any]) -> None:
+    result = evaluate("majority", "--shortcuts")
+    assert result.status == 0
+    assert "How far simple cues alone get (leave-one-speaker-out):" in result.out
+    assert "| emodb | duration |" in result.out
+    told = json.loads(evaluate("majority", "--shortcuts", "--json").out)
+    assert [found["name"] for found in told["shortcuts"]] == ["duration"]
+    kept = json.loads((Path(told["run"]) / RUN).read_text(encoding="utf-8"))
+    assert [found["name"] for found in kept["shortcuts"]] == ["duration"]
