@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.metrics import base, intervals
+from emotone.metrics import _resampling, base, intervals
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.intervals import bootstrap, bootstrap_difference, paired_interval, speaker_interval
 
@@ -55,7 +55,7 @@ def test_blocks_do_not_change_the_draws(rng: np.random.Generator, monkeypatch: p
         )
 
     whole = interval()
-    monkeypatch.setattr(intervals, "BLOCK", 70)
+    monkeypatch.setattr(_resampling, "BLOCK", 70)
     assert interval() == whole
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emotone.errors import RunError, UsageError
 from emotone.metrics.detection import auroc
-from emotone.metrics.significance_auroc import delong, hanley_mcneil, mann_whitney
+from emotone.metrics.significance_auroc import delong, hanley_mcneil, mann_whitney, unpaired_z
 
 Numbers = NDArray[np.float64]
 
@@ -131,6 +131,30 @@ def test_perfect_areas_have_no_standard_error(second: list[float]) -> None:
     found = hanley_mcneil([False, True], [1.0, 2.0], second)
     assert (found.statistic, found.p) == (None, None)
     assert found.note.startswith("no p: areas of 0 or 1 have no standard error")
+
+
+def test_unpaired_is_hanley_and_mcneil_without_correlation(rng: np.random.Generator) -> None:
+    truth, first, second = two_systems(rng, positives=20, negatives=30)
+    found, paired = unpaired_z(truth, first, truth, second), hanley_mcneil(truth, first, second)
+    assert (found.statistic, found.p) == pytest.approx((paired.statistic, paired.p))
+    assert (found.n, found.name) == (100, "Mann-Whitney z, unpaired")
+
+
+def test_unpaired_takes_other_recordings_in_any_order(rng: np.random.Generator) -> None:
+    truth, first, second = two_systems(rng, positives=40, negatives=60)
+    part = rng.permutation(100)[:70]
+    found, again = (unpaired_z(truth, first, truth[order], second[order]) for order in (part, np.sort(part)))
+    areas = sklearn.metrics.roc_auc_score(truth, first), sklearn.metrics.roc_auc_score(truth[part], second[part])
+    assert (found.statistic, found.p) == pytest.approx((again.statistic, again.p))
+    assert found.note == f"AU-ROC {areas[0]:.4f} of 100 and {areas[1]:.4f} of 70"
+    assert found.statistic is not None
+    assert np.sign(found.statistic) == np.sign(areas[1] - areas[0])
+
+
+def test_unpaired_false_alarms_are_as_frequent_as_promised(rng: np.random.Generator) -> None:
+    truth = np.arange(80) < 30
+    runs = [unpaired_z(truth, truth + rng.normal(size=80), truth, truth + rng.normal(size=80)).p for _ in range(300)]
+    assert np.mean([p is not None and p < 0.05 for p in runs]) == pytest.approx(0.05, abs=0.035)
 
 
 @pytest.mark.parametrize("correlation", [-0.1, 1.0, float("nan")])

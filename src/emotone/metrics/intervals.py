@@ -11,45 +11,46 @@ drawn for both at once, so that what is hard for both cancels.
 
 What is here:
     speaker_interval, paired_interval       from label names
-    bootstrap, bootstrap_difference         from speakers' matrices, which `matrices_by_speaker` gives
+    bootstrap, bootstrap_difference         from speakers' matrices, which `matrices_by_speaker` gives, or whatever
+                                            else adds up over the speakers that `speaker_codes` gives
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.errors import RunError, UsageError
+from emotone.errors import RunError
 from emotone.metrics import base
+from emotone.metrics._resampling import (
+    LEVEL,
+    REPLICATES,
+    Interval,
+    check_resampling,
+    draws,
+    percentiles,
+    speaker_codes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     Labels = Sequence[str] | NDArray[np.str_]
 
-REPLICATES = 10_000  # the 2.5 % point of a percentile interval then rests on 250 draws
-LEVEL = 0.95
-BLOCK = 1 << 22  # numbers held at a time while resampling: 32 MiB of float64
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A score's interval, or why there is none.
-
-    Attributes:
-        low: lower end, or None.
-        high: upper end, or None.
-        reason: why `low` and `high` are None; empty otherwise.
-
-    """
-
-    low: float | None
-    high: float | None
-    reason: str = ""
+__all__ = [
+    "LEVEL",
+    "REPLICATES",
+    "Interval",
+    "bootstrap",
+    "bootstrap_difference",
+    "matrices_by_speaker",
+    "paired_interval",
+    "speaker_codes",
+    "speaker_interval",
+]
 
 
 def speaker_interval(
@@ -185,18 +186,13 @@ def matrices_by_speaker(
         RunError: the number of speakers' names differs from the number of entries.
 
     """
-    names = np.asarray(speakers, dtype=np.str_)
-    if len(names) != len(truth_codes):
-        raise RunError(f"{len(names)} speakers were given for {len(truth_codes)} entries; there must be one for each")
-    nameless = int(np.count_nonzero(names == ""))
-    if nameless:
-        return None, f"no interval: the speaker of {nameless} of {len(names)} clips is not known"
-    unique, codes = np.unique(names, return_inverse=True)
-    if len(unique) < 2:
-        return None, "no interval: there is one speaker only"
-    flat = (codes.reshape(-1) * size + truth_codes) * size + prediction_codes
-    counts = np.bincount(flat, weights=weights, minlength=len(unique) * size * size)
-    return counts.reshape(len(unique), size, size).astype(np.float64), ""
+    codes, reason = speaker_codes(speakers, entries=len(truth_codes))
+    if codes is None:
+        return None, reason
+    clusters = int(codes.max()) + 1
+    flat = (codes * size + truth_codes) * size + prediction_codes
+    counts = np.bincount(flat, weights=weights, minlength=clusters * size * size)
+    return counts.reshape(clusters, size, size).astype(np.float64), ""
 
 
 def bootstrap(
@@ -211,7 +207,7 @@ def bootstrap(
 
     Args:
         clusters: what each cluster adds to the sum, [clusters, ...], at least one cluster.
-        score: takes sums [block, ...] and returns scores [block].
+        score: takes sums [block, ...] and returns scores [block]; NaN where a draw has none.
         rng: draws how often each cluster comes, multinomially.
         replicates: number of draws.
         level: share of replicates inside, in (0, 1).
@@ -220,18 +216,13 @@ def bootstrap(
         UsageError: replicates below 1, or a level outside (0, 1).
 
     """
-    if replicates < 1:
-        raise UsageError(f"replicates is {replicates}; give 1 or more")
-    if not 0 < level < 1:
-        raise UsageError(f"level is {level}; give a share between 0 and 1, such as 0.95")
+    check_resampling(replicates=replicates, level=level)
     flat = clusters.reshape(len(clusters), -1)
     scores = [
         score((weights @ flat).reshape(len(weights), *clusters.shape[1:]))
-        for weights in _draws(len(clusters), rng=rng, replicates=replicates, width=max(flat.shape))
+        for weights in draws(len(clusters), rng=rng, replicates=replicates, width=max(flat.shape))
     ]
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return percentiles(np.concatenate(scores), level=level)
 
 
 def bootstrap_difference(
@@ -267,11 +258,3 @@ def bootstrap_difference(
 
     pairs = np.stack([first, second], axis=1)
     return bootstrap(pairs, difference, rng=rng, replicates=replicates, level=level)
-
-
-def _draws(clusters: int, *, rng: np.random.Generator, replicates: int, width: int) -> Iterator[NDArray[np.float64]]:
-    """Give weights [block, clusters], block by block, so that memory does not grow with the replicates."""
-    block = max(1, BLOCK // width)
-    for start in range(0, replicates, block):
-        size = min(block, replicates - start)
-        yield rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=size).astype(np.float64)

@@ -7,8 +7,9 @@ Conventions:
 
 What is here:
     delong          two systems on the same entries
-    hanley_mcneil   two systems, with a correlation that is assumed; the z-test of two Mann-Whitney statistics
+    hanley_mcneil   two systems on the same entries, with a correlation that is assumed
     mann_whitney    one system against chance
+    unpaired_z      two systems on entries that need not be the same: the z-test of two Mann-Whitney statistics
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from emotone.metrics._inputs import Flags, Numbers
 
-__all__ = ["Test", "delong", "hanley_mcneil", "mann_whitney"]
+__all__ = ["Test", "delong", "hanley_mcneil", "mann_whitney", "unpaired_z"]
 
 DECIMALS = 12  # of shares, whose steps are 1 / (2 n): what differs less is a rounding error
 
@@ -114,12 +115,45 @@ def hanley_mcneil(truth: Flags, first: Numbers, second: Numbers, *, correlation:
     other = flags_and_scores(truth, second)[1]
     areas = (_auroc(flags, one), _auroc(flags, other))
     note = f"AU-ROC {areas[0]:.4f} and {areas[1]:.4f}, r = {correlation:g}"
-    errors = [_hanley_mcneil_error(area, positives=int(flags.sum()), negatives=int((~flags).sum())) for area in areas]
-    variance = errors[0] ** 2 + errors[1] ** 2 - 2 * correlation * errors[0] * errors[1]
-    if variance <= 0:
-        return Test(None, None, len(flags), "Hanley-McNeil", f"no p: areas of 0 or 1 have no standard error; {note}")
-    z = float((areas[1] - areas[0]) / np.sqrt(variance))
-    return Test(z, two_sided(z), len(flags), "Hanley-McNeil", note)
+    errors = (_hanley_mcneil_error(areas[0], flags), _hanley_mcneil_error(areas[1], flags))
+    return _z_test(areas, errors, correlation=correlation, n=len(flags), name="Hanley-McNeil", note=note)
+
+
+def unpaired_z(first_truth: Flags, first: Numbers, second_truth: Flags, second: Numbers) -> Test:
+    """Return the z-test of two Mann-Whitney statistics (AU-ROCs), as if judged on different recordings.
+
+    It is `hanley_mcneil` with r = 0 over two sets of entries, which may be of different sizes, and which it takes as
+    independent of each other. The statistic is z. Papers have made it of two systems on the same recordings; p then
+    comes out too large where the systems agree, and too small where entries of one speaker are alike.
+
+    Args:
+        first_truth: whether each entry of the one system is positive, [n].
+        first: its scores [n].
+        second_truth: whether each entry of the other system is positive, [m].
+        second: its scores [m].
+
+    Raises:
+        RunError: nothing to compare, lengths that differ, a score that is NaN or infinite, or one class only.
+        MissingExtraError: SciPy is not installed.
+
+    Example:
+        >>> truth = [True, True, True, False, False, False]
+        >>> test = unpaired_z(truth, [0.9, 0.3, 0.4, 0.5, 0.2, 0.6], [True, False, False], [0.8, 0.9, 0.1])
+        >>> round(test.statistic, 4), test.n, test.note
+        (-0.1157, 9, 'AU-ROC 0.5556 of 6 and 0.5000 of 3')
+
+    Reference:
+        Hanley, McNeil: The meaning and use of the area under a receiver operating characteristic (ROC) curve.
+        Radiology 143(1), 1982, 29-36.
+
+    """
+    flags, one = flags_and_scores(first_truth, first)
+    other_flags, other = flags_and_scores(second_truth, second)
+    areas = (_auroc(flags, one), _auroc(other_flags, other))
+    errors = (_hanley_mcneil_error(areas[0], flags), _hanley_mcneil_error(areas[1], other_flags))
+    note = f"AU-ROC {areas[0]:.4f} of {len(flags)} and {areas[1]:.4f} of {len(other_flags)}"
+    n = len(flags) + len(other_flags)
+    return _z_test(areas, errors, correlation=0.0, n=n, name="Mann-Whitney z, unpaired", note=note)
 
 
 def mann_whitney(truth: Flags, scores: Numbers) -> Test:
@@ -168,7 +202,18 @@ def _placements(
     return above, below
 
 
-def _hanley_mcneil_error(area: float, *, positives: int, negatives: int) -> float:
+def _z_test(
+    areas: tuple[float, float], errors: tuple[float, float], *, correlation: float, n: int, name: str, note: str
+) -> Test:
+    variance = errors[0] ** 2 + errors[1] ** 2 - 2 * correlation * errors[0] * errors[1]
+    if variance <= 0:
+        return Test(None, None, n, name, f"no p: areas of 0 or 1 have no standard error; {note}")
+    z = float((areas[1] - areas[0]) / np.sqrt(variance))
+    return Test(z, two_sided(z), n, name, note)
+
+
+def _hanley_mcneil_error(area: float, flags: NDArray[np.bool_]) -> float:
+    positives, negatives = int(flags.sum()), int((~flags).sum())
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
     return float(np.sqrt(max(variance, 0.0) / (positives * negatives)))
