@@ -149,12 +149,13 @@ def check_finite(signal: Array, *, rate: Hertz, name: str, offset: int = 0) -> A
     )
 
 
-def validate_samples(samples: ArrayLike, rate: float) -> Waveform:
+def validate_samples(samples: ArrayLike, rate: float, *, offset: int = 0) -> Waveform:
     """Return samples given in Python as a waveform [channels, time], float32, full scale 1.
 
     Args:
         samples: [time] or [channels, time]; float, int16, int32 or uint8 (see `to_float32`).
         rate: hertz, 4 000 to 192 000.
+        offset: samples that came before, to say the time of one that is not finite.
 
     Raises:
         UsageError: a type or shape that is no waveform.
@@ -184,7 +185,7 @@ def validate_samples(samples: ArrayLike, rate: float) -> Waveform:
     check_channels(channels, name=name)
     floats = to_float32(waveform, name=name)
     for signal in floats:
-        check_finite(signal, rate=whole_rate, name=name)
+        check_finite(signal, rate=whole_rate, name=name, offset=offset)
     return floats
 
 

@@ -101,10 +101,11 @@ class Engine:
     def take(self) -> Segments:
         """Return the windows judged since the last time, and forget them: hours of live sound leave nothing behind."""
         manifest = self._bundle.manifest
-        starts = np.array(self._starts, np.int64) * self._bundle.feature.hop_seconds
+        starts = np.array(self._starts) * self._bundle.feature.hop_seconds
         ends = np.minimum(starts + manifest.windows.seconds, self.duration)
-        speech = np.concatenate([np.zeros(0, np.bool_), *self._speech])
-        probabilities = np.concatenate([np.zeros((0, len(manifest.labels))), *self._probabilities])
+        speech = np.concatenate(self._speech) if self._speech else np.zeros(0, np.bool_)
+        nothing = np.zeros((0, len(manifest.labels)))
+        probabilities = np.concatenate(self._probabilities) if self._probabilities else nothing
         self._starts, self._speech, self._probabilities = [], [], []
         return Segments(manifest.labels, manifest.thresholds, starts, ends, speech, probabilities)
 

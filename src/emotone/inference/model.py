@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from emotone.inference.session import Session
     from emotone.systems.bundle import Bundle
     from emotone.types import Array, Hertz
 
@@ -111,6 +112,29 @@ class Model:
             return Failure(shown, "missing_file", f"{shown}: can't be read: {error.strerror or error}")
         except MemoryError:
             return Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers")
+
+    def session(self, *, rate: Hertz, channel: Channel = "mix") -> Session:
+        """Return a session for live sound, pushed in pieces of any size; its numbers are those of `predict`.
+
+        Args:
+            rate: hertz of what will be pushed.
+            channel: counted from 0, or "mix" for the mean of all.
+
+        Raises:
+            RateError: a rate or channel outside what is allowed.
+            UsageError: `channel` is something else.
+            BundleError: the model itself can't be run; said before the first sound.
+
+        Example:
+            >>> with model.session(rate=48000) as session:  # doctest: +SKIP
+            ...     for event in session.push(chunk):
+            ...         print(event.to_dict())
+
+        """
+        from emotone.inference.session import Session
+
+        self.bundle.warm()
+        return Session(self.bundle, rate=rate, channel=channel)
 
     def _predict_file(self, path: Path, *, channel: Channel, name: str) -> Prediction:
         from emotone.audio.read import stream_with_rate
