@@ -72,6 +72,64 @@ def test_early_stopping_says_the_development_score(emotone: Callable[..., Any], 
     assert ", development UAR " in result.err
 
 
+RAW_TOML = """\
+name = "raw"
+labels = "anger-frustration"
+
+[front_end]
+name = "waveform"
+
+[net]
+name = "soundnet5"
+
+[windows]
+seconds = 1.2
+hop = 0.6
+least = 0.8
+
+[training]
+epochs = 2
+steps = 2
+batch = 4
+patience = 2
+choose = "auroc"
+sampling = "equal"
+crop = 1.2
+average = 0.0
+
+[augment.tempo-pitch]
+
+[augment.white-noise]
+"""
+
+
+def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path) -> None:
+    import torch
+
+    from emotone.nets.soundnet5 import SoundNet5
+    from emotone.transfer.weights import SourceWeights, write_weights
+
+    torch.manual_seed(1)
+    tensors = {name: values.numpy() for name, values in SoundNet5(filters=256).build(1, 9).state_dict().items()}
+    write_weights(tmp_path / "sound.safetensors", SourceWeights("sound", tensors, licence="CC0-1.0"))
+    recipe = tmp_path / "raw.toml"
+    recipe.write_text(RAW_TOML)
+    folder = write_emodb(tmp_path / "four", sentences=("a01", "a02"))
+    given = ("--corpus", f"emodb={folder}", "--out", tmp_path / "runs", "--source", tmp_path / "sound.safetensors")
+    result = emotone("train", recipe, *given, "--plan", "anger-2", "--threads", 1)
+    assert result.status == 1  # some buzzes are shorter than 0.8 s
+    assert "too short to learn from: 0.7" in result.err
+    assert ", development AU-ROC " in result.err
+    assert "from sound (CC0-1.0; sha256 " in result.err
+    assert "frozen (taken over, stays as it is): conv1, conv2; 14 tensors" in result.err
+    run = load_run(Path(result.out.strip()))
+    assert run.transfer is not None
+    assert len(run.transfer.names("tuned")) == 7
+    refused(emotone("train", recipe, *given), "transfer needs a plan, e.g. anger-2")
+    gone = (*given[:-1], tmp_path / "gone.t7")
+    refused(emotone("train", recipe, *gone, "--plan", "anger-2"), "gone.t7: can't be read: No such file")
+
+
 def test_a_table_with_what_can_not_be_used_is_trained_on_with_status_1(
     emotone: Callable[..., Any], recipe: Path, corpus: Path, tmp_path: Path
 ) -> None:

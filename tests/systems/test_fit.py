@@ -13,6 +13,7 @@ from tests.toy import LABELS, one_thread, separable, tiny_recipe
 
 from emotone.errors import RunError
 from emotone.systems.fit import CHECKPOINT, Fitted, fit, fit_signature
+from emotone.systems.manifest import Windows
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
@@ -77,6 +78,17 @@ def test_clips_without_features_are_left_out() -> None:
     absent = {key: rows for key, rows in FEATURES.items() if key != KEYS[0]}
     without = replace(FOLD, train=FOLD.train[1:])
     assert torch.equal(weights(fitted(PLAIN, features=absent)), weights(fitted(PLAIN, without)))
+
+
+def test_clips_that_hold_less_than_a_window_must_are_left_out() -> None:
+    windows = Windows(seconds=0.6, hop=0.3, least=0.5)
+    least = windows.least_frames(PLAIN.feature)
+    short = {key for key, rows in FEATURES.items() if len(rows) < least}
+    assert 0 < len(short) < 14
+    recipe = replace(PLAIN, windows=windows)
+    train, dev = (tuple(key for key in part if key not in short) for part in (FOLD.train, FOLD.dev))
+    without = replace(FOLD, train=train, dev=dev)
+    assert torch.equal(weights(fitted(recipe)), weights(fitted(recipe, without)))
 
 
 def test_a_single_label_can_not_be_learned() -> None:

@@ -65,6 +65,18 @@ def test_there_are_shipped_recipes_and_all_can_be_read() -> None:
         ('"toy"', '"My Toy"', r"name 'My Toy' must be lower-case letters, digits, '.', '-' or '_'"),
         ('"toy"', '"../toy"', r"name '../toy' must be lower-case letters"),
         ('name = "toy"\n', "", r"recipe.toml: missing name"),
+        (
+            "[augment.spec-mask]",
+            "[augment.white-noise]",
+            r"augment.white-noise works on rows of waveform; the front end is log-mel, .*: equaliser, noise-floor",
+        ),
+        (
+            "[net]",
+            "[front_end]\nname='waveform'\n[net]",
+            r"augment.spec-mask works on rows of log-mel; the front end is waveform, .*: tempo-pitch, white-noise",
+        ),
+        ("[net]", "[windows]\nseconds=1.0\nhop=1.0\nleast=1.1\n[net]", r"0 <= least <= seconds; given 1.1 and 1.0"),
+        ("[net]", "[transfer]\nplan='A1'\nsorce='x'\n[net]", r"transfer: unknown key 'sorce'; did you mean 'source'"),
     ],
 )
 def test_a_wrong_word_is_said_with_its_place(path: Path, old: str, new: str, message: str) -> None:

@@ -52,6 +52,7 @@ def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
         (lambda text: text.update(schema="emotone.run/9"), RunError, "has schema 'emotone.run/9'; this version reads"),
         (lambda text: text.pop("schema"), RunError, r"run.json can't be read as a training: KeyError\('schema'\)"),
         (lambda text: text.pop("labels"), RunError, r"can't be read as a training: KeyError\('labels'\)"),
+        (lambda text: text.update(transfer={"source": "x"}), RunError, r"as a training: KeyError\('entries'\)"),
         (lambda text: text.update(history=3), RunError, "can't be read as a training: TypeError"),
         (lambda text: text["recipe"].update(epochs=3), ConfigError, "run.json: unknown key 'epochs'"),
     ],

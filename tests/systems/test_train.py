@@ -13,6 +13,7 @@ from tests.toy import LABELS, one_thread, tiny_recipe
 
 from emotone.errors import RunError
 from emotone.systems.fit import CHECKPOINT
+from emotone.systems.manifest import Windows
 from emotone.systems.run import RUN, WEIGHTS, load_net, load_run
 from emotone.systems.train import prepare, train_run
 
@@ -62,6 +63,16 @@ def test_recordings_that_fail_are_listed_and_left_out(
         prepare(recipe, [gone], labels=LABELS)
     with pytest.raises(RunError, match=r"no recording can be used; the first: no utterance was given"):
         prepare(recipe, [], labels=LABELS)
+
+
+def test_recordings_that_fill_no_window_are_listed_and_left_out(recipe: Recipe, corpus: tuple[Utterance, ...]) -> None:
+    ready = prepare(replace(recipe, windows=Windows(seconds=1.2, hop=0.6, least=0.9)), corpus, labels=LABELS)
+    assert {problem.code for problem in ready.problems} == {"too_short"}
+    assert 0 < len(ready.problems) == len(corpus) - len(ready.utterances) < len(corpus)
+    assert "too short to learn from: 0.7" in ready.problems[0].message
+    assert "at least 0.9 s are needed" in ready.problems[0].message
+    with pytest.raises(RunError, match=r"no recording can be used; the first: .*too short to learn from"):
+        prepare(replace(recipe, windows=Windows(seconds=1.2, hop=0.6, least=1.2)), corpus, labels=LABELS)
 
 
 def test_a_finished_training_says_what_it_was(

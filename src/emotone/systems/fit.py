@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from emotone.nets.modules import LengthAware
     from emotone.systems.recipe import Recipe
     from emotone.training.checkpoint import Epoch
+    from emotone.transfer.apply import Transferred
+    from emotone.transfer.report import TransferReport
     from emotone.types import Array, Fold, Utterance
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -33,6 +35,7 @@ class Fitted:
         history: one entry per epoch.
         best: number of the epoch whose weights were kept.
         signature: of recipe and data.
+        transfer: what became of each tensor; None where nothing was taken over.
 
     """
 
@@ -41,6 +44,7 @@ class Fitted:
     history: tuple[Epoch, ...]
     best: int
     signature: str
+    transfer: TransferReport | None = None
 
 
 def fit(
@@ -60,7 +64,8 @@ def fit(
         recipe: what to train.
         utterances: with labels from `labels`; those outside the fold are ignored.
         features: [time, dimension] by `Utterance.key`; utterances without an entry are ignored
-            (their recordings failed, and were listed when features were extracted).
+            (their recordings failed, and were listed when features were extracted), and so are those with less sound
+            than the recipe's windows hold at least.
         fold: names the training and the development part. A recipe that does not stop early learns from both.
         labels: in the order of the logits.
         folder: for the checkpoint; None keeps none.
@@ -69,12 +74,19 @@ def fit(
 
     Raises:
         RunError: nothing to train on, a single label, or a checkpoint of another training.
+        SourceError: the weights to be taken over are not there, or don't fit the net.
 
     """
     from emotone.training.loop import Task, train
 
     corpora = sorted({utterance.corpus for utterance in utterances})
-    by_key = {utterance.key: utterance for utterance in utterances if utterance.key in features}
+    front_end = recipe.feature
+    least = recipe.windows.least_frames(front_end)
+    by_key = {
+        utterance.key: utterance
+        for utterance in utterances
+        if utterance.key in features and features[utterance.key].shape[0] >= least
+    }
 
     def examples(keys: tuple[str, ...]) -> Examples:
         chosen = [by_key[key] for key in keys if key in by_key]
@@ -91,7 +103,6 @@ def fit(
         raise RunError(
             f"fold {fold.name}: {len(training)} training clips with fewer than two labels can't be learned from"
         )
-    front_end = recipe.feature
     name = fit_signature(recipe, utterances, features, fold, labels=labels)
     window, hop = recipe.windows.frames(front_end)
     task = Task(
@@ -102,9 +113,17 @@ def fit(
         hop=hop,
         signature=name,
         seed=recipe.seed,
+        least=least,
     )
+    done: list[Transferred] = []
+
+    def build() -> LengthAware:
+        net = recipe.net_spec.build(front_end.dimension, len(labels))
+        done.extend(_take_over(recipe, net))
+        return net
+
     net, trained = train(
-        lambda: recipe.net_spec.build(front_end.dimension, len(labels)),
+        build,
         task,
         recipe.training,
         augmentations=recipe.augmentations,
@@ -112,7 +131,18 @@ def fit(
         progress=progress,
         on_batch=on_batch,
     )
-    return Fitted(net, labels, trained.history, trained.best, name)
+    for transferred in done:
+        transferred.freezer.check()
+    return Fitted(net, labels, trained.history, trained.best, name, done[0].report if done else None)
+
+
+def _take_over(recipe: Recipe, net: LengthAware) -> list[Transferred]:
+    """Load and freeze layers of a net that was just built, in place, where its recipe says so."""
+    from emotone.transfer.apply import transfer_into
+
+    if recipe.transfer is None or recipe.transfer_plan is None:
+        return []
+    return [transfer_into(net, recipe.transfer.weights(), recipe.transfer_plan)]
 
 
 def fit_signature(

@@ -16,6 +16,7 @@ from emotone.features.base import FEATURES, Feature
 from emotone.features.store import FeatureStore
 from emotone.nets.base import NETS, NetSpec
 from emotone.systems.manifest import Windows
+from emotone.systems.transfer import Transfer
 from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from emotone.features.store import Extracted
     from emotone.registry import Registry
+    from emotone.transfer.plan import Plan
     from emotone.types import Utterance
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as bundles are named; it also names folders
@@ -41,10 +43,12 @@ class Recipe:
         net: table with `name` of a net, and any of its settings.
         windows: seconds that are judged at a time, and seconds between them.
         training: see `TrainingSettings`.
-        augment: one table per augmentation, named after it, with its settings; applied in this order.
+        augment: one table per augmentation, named after it, with its settings; applied in this order. Each must be made
+            for the front end's rows.
         selection: name of a selection (see `emotone.corpora.selections`); "" takes every clip with a label.
         seed: of every draw.
         licence: SPDX identifier for the weights.
+        transfer: weights that the net takes over before it is trained; None draws all of them.
 
     """
 
@@ -59,6 +63,7 @@ class Recipe:
     selection: str = ""
     seed: int = 1
     licence: str = "unstated"
+    transfer: Transfer | None = None
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -68,7 +73,14 @@ class Recipe:
         if self.selection and self.selection not in SELECTIONS:
             raise unknown_name("selection", self.selection, SELECTIONS)
         label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
-        _ = self.feature, self.net_spec, self.augmentations
+        _ = self.feature, self.net_spec, self.transfer_plan
+        for name, augmentation in zip(self.augment, self.augmentations, strict=True):
+            if self.feature_name not in augmentation.front_ends:
+                fitting = [other for other, kind in AUGMENTATIONS.all().items() if self.feature_name in kind.front_ends]
+                raise ConfigError(
+                    f"augment.{name} works on rows of {', '.join(augmentation.front_ends)}; the front end is "
+                    f"{self.feature_name}, for which there are: {', '.join(fitting) or 'none'}"
+                )
 
     @property
     def feature(self) -> Feature:
@@ -104,6 +116,14 @@ class Recipe:
         return built
 
     @property
+    def transfer_plan(self) -> Plan | None:
+        """What the net takes over and what of it stays, as patterns of its layers; None where it takes over nothing."""
+        if self.transfer is None:
+            return None
+        labels = len(label_set(self.labels).labels)
+        return self.transfer.plan_for(self.net_spec.layers(self.feature.dimension, labels))
+
+    @property
     def augmentations(self) -> tuple[Augmentation, ...]:
         """The augmentations with their settings, in order."""
         return tuple(
@@ -115,17 +135,30 @@ class Recipe:
     def signature(self) -> str:
         """Hash of what changes the weights: everything but the name, the description and the licence.
 
-        Settings that were left out count with their defaults: a default that changes later changes the signature.
+        Settings that were left out count with their defaults: a default that changes later changes the signature. Of a
+        transfer, the layers and the SHA-256 of the weights count, not where those lie.
+
+        Raises:
+            UsageError: the weights to be taken over are not told, or not there.
+
         """
-        full = self.expanded()
+        full = self._written_out()
         # A list, since the order of augmentations matters and a mapping's does not change a signature.
         augment = [[name, settings] for name, settings in full.augment.items()]
         what = [full.labels, full.front_end, full.net, full.windows, full.training, full.seed, augment]
-        # A selection joins only where there is one: runs from before there were any keep their names.
-        return signature(*what, full.selection) if full.selection else signature(*what)
+        # A selection or a transfer joins only where there is one: runs from before there were any keep their names.
+        if full.selection:
+            what.append(full.selection)
+        if full.transfer is not None:
+            what.append({"transfer": self.transfer_plan, "sha256": full.transfer.digest})
+        return signature(*what)
 
     def expanded(self) -> Recipe:
         """Return the recipe with every setting written out, as runs keep it."""
+        transfer = self.transfer.expanded() if self.transfer is not None else None
+        return replace(self._written_out(), transfer=transfer)
+
+    def _written_out(self) -> Recipe:
         augmentations = zip(self.augment, self.augmentations, strict=True)
         return replace(
             self,
@@ -143,7 +176,29 @@ def read_recipe(path: Path) -> Recipe:
             f"{path} is a baseline: it has a classifier and no net. Judge it with emotone evaluate; only nets become "
             "models"
         )
-    return from_mapping(Recipe, tables, where=str(path))
+    recipe = from_mapping(Recipe, tables, where=str(path))
+    if recipe.transfer is not None and (path.parent / recipe.transfer.source).exists() and recipe.transfer.source:
+        return transferring(recipe, source=str(path.parent / recipe.transfer.source))
+    return recipe
+
+
+def transferring(recipe: Recipe, *, source: str = "", plan: str = "") -> Recipe:
+    """Return the recipe with weights from another source, or another plan for them; "" leaves what it says.
+
+    Raises:
+        ConfigError: the recipe says no plan, and none is given.
+
+    """
+    given: dict[str, Any] = {name: value for name, value in (("source", source), ("plan", plan)) if value}
+    if not given:
+        return recipe
+    if plan:
+        given |= {"load": (), "freeze": ()}
+    if source:
+        given["sha256"] = ""
+    if recipe.transfer is None:
+        return replace(recipe, transfer=Transfer(**given))
+    return replace(recipe, transfer=replace(recipe.transfer, **given))
 
 
 def settings(spec: Any) -> dict[str, Any]:

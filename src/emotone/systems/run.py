@@ -10,6 +10,7 @@ from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
 from emotone.files import atomic_write
 from emotone.systems.recipe import Recipe
+from emotone.transfer.report import Entry, TransferReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,7 @@ class TrainingRun:
         signature: of recipe and data.
         best: epoch whose weights were kept.
         history: one mapping per epoch: number, loss, score, seconds.
+        transfer: what became of each tensor of the net; None where nothing was taken over.
 
     """
 
@@ -43,6 +45,7 @@ class TrainingRun:
     signature: str
     best: int
     history: tuple[dict[str, Any], ...]
+    transfer: TransferReport | None = None
 
 
 def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
@@ -61,6 +64,8 @@ def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
         "best": run.best,
         "history": list(run.history),
     }
+    if run.transfer is not None:
+        text["transfer"] = run.transfer.to_dict()
     with atomic_write(folder / RUN, text=True) as stream:
         stream.write(json.dumps(text, indent=1) + "\n")
 
@@ -82,9 +87,15 @@ def load_run(folder: Path) -> TrainingRun:
             signature=text["signature"],
             best=int(text["best"]),
             history=tuple(text["history"]),
+            transfer=_report(text["transfer"]) if "transfer" in text else None,
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise RunError(f"{path} can't be read as a training: {error!r}") from error
+
+
+def _report(text: dict[str, Any]) -> TransferReport:
+    entries = tuple(Entry(**{**entry, "shape": tuple(entry["shape"])}) for entry in text["entries"])
+    return TransferReport(**{**text, "entries": entries, "left": tuple(text["left"])})
 
 
 def load_net(folder: Path, run: TrainingRun) -> LengthAware:

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emotone.features.store import FeatureStore, Problem
+from emotone.errors import TooShortError
+from emotone.features.store import Extracted, FeatureStore, Problem
 from emotone.protocols.base import dev_speakers
 from emotone.systems.fit import CHECKPOINT, fit, fit_signature
 from emotone.systems.run import RUN, WEIGHTS, TrainingRun, describe_history, save_run
@@ -64,7 +65,7 @@ def prepare(
 
     """
     store = FeatureStore(recipe.feature_name, recipe.feature)
-    extracted = store.extract(utterances, workers=workers, progress=progress)
+    extracted = _long_enough(store.extract(utterances, workers=workers, progress=progress), recipe)
     usable = extracted.usable(utterances)
     held: set[str] = set()
     if recipe.training.patience > 0:
@@ -76,6 +77,23 @@ def prepare(
         test=(),
     )
     return Ready(recipe, usable, labels, extracted.features, fold, extracted.problems)
+
+
+def _long_enough(extracted: Extracted, recipe: Recipe) -> Extracted:
+    """Return the features of recordings that fill a window as far as the recipe asks; list the others."""
+    least = recipe.windows.least_frames(recipe.feature)
+    short = {key: rows.shape[0] for key, rows in extracted.features.items() if rows.shape[0] < least}
+    problems = tuple(
+        Problem(
+            key,
+            TooShortError.code,
+            f"{key}: too short to learn from: {count * recipe.feature.hop_seconds:.3f} s; "
+            f"at least {recipe.windows.least:g} s are needed",
+        )
+        for key, count in short.items()
+    )
+    kept = {key: rows for key, rows in extracted.features.items() if key not in short}
+    return Extracted(kept, (*extracted.problems, *problems))
 
 
 def train_run(
@@ -109,6 +127,7 @@ def train_run(
         signature=fitted.signature,
         best=fitted.best,
         history=describe_history(fitted),
+        transfer=fitted.transfer,
     )
     save_run(folder, run, fitted)
     (folder / CHECKPOINT).unlink(missing_ok=True)

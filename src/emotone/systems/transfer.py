@@ -1,0 +1,141 @@
+"""The transfer of a recipe: which weights a net takes over before it is trained, and which of them stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emotone.errors import ConfigError, SourceError, UsageError, unknown_name
+from emotone.files import sha256_file
+from emotone.transfer.plan import Plan
+from emotone.transfer.plans import plan
+from emotone.transfer.sources.base import SOURCES
+from emotone.transfer.weights import SUFFIX, SourceWeights, read_weights
+
+if TYPE_CHECKING:
+    from emotone.nets.base import Layer
+    from emotone.transfer.plans import Stages
+
+SHIPPED = Path(__file__).resolve().parent.parent / "sources"
+IN_FOLDER = f"weights{SUFFIX}"  # what `emotone sources train` calls its weights
+FORMS = (SUFFIX, ".t7", ".npz")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Weights, and what is done with them: a named plan, or patterns of layers.
+
+    Attributes:
+        source: a file of weights (.safetensors as emotone writes it, .t7 or .npz as SoundNet is published and ported),
+            the folder of a source that was trained here, or the name of a source that comes with emotone. In a recipe's
+            file, relative paths start at its folder. "" has to be filled in before anything is trained.
+        plan: name of a plan (see `emotone.transfer.plans`).
+        load: instead of a plan, patterns of the layers that are taken over (see `emotone.transfer.select`).
+        freeze: with `load`, patterns of those among them that don't learn.
+        sha256: of the file; where it is given, no other file will do. Runs keep it.
+
+    Raises:
+        ConfigError: neither a plan nor layers, or both.
+
+    """
+
+    source: str = ""
+    plan: str = ""
+    load: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.plan) == bool(self.load):
+            raise ConfigError("transfer needs a plan, e.g. anger-2, or layers to load, and not both")
+        if self.plan and self.freeze:
+            raise ConfigError(
+                f"transfer: plan {self.plan} says what is frozen; leave freeze out, or load layers instead"
+            )
+
+    def plan_for(self, layers: tuple[Layer, ...]) -> Plan:
+        """Return the plan for a net with this layer table: each layer that has parameters is a stage."""
+        if self.load:
+            return Plan(self.load, self.freeze)
+        stages: Stages = tuple((layer.name,) for layer in layers if layer.parameters)
+        return plan(self.plan, stages)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights' file; that of the recipe where it says one.
+
+        Raises:
+            UsageError: no source was told.
+            SourceError: there is no such file.
+
+        """
+        return self.sha256 or _sha256(find(self.source))
+
+    def weights(self) -> SourceWeights:
+        """Return the weights.
+
+        Raises:
+            UsageError: no source was told.
+            SourceError: the file can't be read, or is not the one whose SHA-256 the recipe says.
+
+        """
+        path = find(self.source)
+        found = _sha256(path)
+        if self.sha256 not in {"", found}:
+            raise SourceError(f"{path} has SHA-256 {found}; the recipe asks for {self.sha256}")
+        return replace(_read(path), sha256=found)
+
+    def expanded(self) -> Transfer:
+        """Return it as runs keep it: with the file's SHA-256, and the weights' own name instead of where they lay."""
+        try:
+            weights = self.weights()
+        except (UsageError, SourceError):
+            if self.sha256:
+                return replace(self, source=Path(self.source).name)  # a finished run's: its weights may be gone
+            raise
+        return replace(self, source=weights.source, sha256=weights.sha256)
+
+
+def find(source: str) -> Path:
+    """Return the file that a transfer's source means.
+
+    Raises:
+        UsageError: nothing was told.
+        UnknownNameError: a name, and no source that comes with emotone has it.
+
+    """
+    if not source:
+        raise UsageError("the recipe takes over weights: say from where, with --source FILE or transfer.source")
+    path = Path(source)
+    if path.is_dir():
+        return path / IN_FOLDER
+    if path.exists() or path.suffix or path.name != source:
+        return path
+    here = shipped()
+    if source not in here:
+        raise unknown_name("source file, folder or shipped source", source, here)
+    return here[source]
+
+
+def shipped() -> dict[str, Path]:
+    """Return the weights that come with emotone, by name; a card of the same name lies beside each."""
+    return {found.stem: found for found in sorted(SHIPPED.glob(f"*{SUFFIX}"))}
+
+
+def _read(path: Path) -> SourceWeights:
+    """Return the weights in a file: of any source that emotone wrote, or as their owners publish them."""
+    suffix = path.suffix.lower()
+    if suffix == SUFFIX:
+        return read_weights(path)
+    for source in SOURCES.all().values():
+        if suffix in source.readers:
+            return source.read(path)
+    raise SourceError(f"{path} can't be transferred from: weights end in {', '.join(FORMS)}; given '{path.suffix}'")
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
