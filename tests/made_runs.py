@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +82,46 @@ class Made:
     def write(self, folder: Path) -> Path:
         """Write it as a finished evaluation; return `folder`."""
         return write_run(folder, self.table())
+
+
+def made_detector(
+    skill: float,
+    *,
+    draw: int = 0,
+    speakers: int = 12,
+    clips: int = 6,
+    windows: int = 3,
+    seeds: int = 1,
+    corpus: str = "toy",
+    hop: float = 0.6,
+) -> PredictionsTable:
+    """Return what a detector of anger says of clips, half of them angry, and of their windows of 1.2 s.
+
+    The larger `skill`, the further its scores of anger lie above the others.
+    """
+    rng = np.random.default_rng(draw)
+    rows: list[PredictionRow] = []
+    for seed, speaker, clip in np.ndindex(seeds, speakers, clips):
+        truth = ("anger", "other")[clip % 2]
+        logits = rng.normal(size=windows) + (skill if truth == "anger" else 0.0) + 0.3 * rng.normal()
+        chances = 1 / (1 + np.exp(-logits))
+        whole = PredictionRow(
+            utterance=f"{corpus}/s{speaker}-{clip:02d}",
+            corpus=corpus,
+            protocol="leave-one-speaker-out",
+            fold=f"{corpus}.s{speaker}",
+            seed=seed,
+            speaker=f"s{speaker}",
+            truth=truth,
+            probabilities=(float(chances.mean()), 1 - float(chances.mean())),
+            system="f00d",
+        )
+        rows.append(whole)
+        rows += [
+            replace(whole, probabilities=(p, 1 - p), segment=n, start=round(hop * n, 3), end=round(hop * n + 1.2, 3))
+            for n, p in enumerate(chances.tolist())
+        ]
+    return PredictionsTable.from_rows(rows, labels=("anger", "other"))
 
 
 def write_run(folder: Path, table: PredictionsTable, **about: Any) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.made_runs import LABELS, Made, write_run
+from tests.made_runs import LABELS, Made, made_detector, write_run
 
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.evaluation.comparison import Comparison, Difference, compare_runs
@@ -17,7 +17,9 @@ from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.classification import accuracy, unweighted_average_recall
 from emotone.metrics.detection import auroc
 from emotone.metrics.intervals import paired_interval
+from emotone.metrics.intervals_detection import Judged, auroc_difference_interval
 from emotone.metrics.significance import corrected_t, holm, mcnemar, paired_t, wilcoxon
+from emotone.metrics.significance_auroc import delong, unpaired_z
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,7 +168,79 @@ def test_two_labels_have_an_auroc_which_is_the_same_for_both(tmp_path: Path) -> 
         for column, label in enumerate(table.labels):
             assert value == pytest.approx(auroc(table.truth == label, table.probabilities[:, column]))
     (delong,) = found.tests
-    assert (delong.test.name, delong.test.n, found.low) == ("DeLong", 216, None)
+    assert (delong.test.name, delong.test.n) == ("DeLong", 216)
+    assert found.low is not None
+    assert found.low < found.value
+
+
+WEAK_DETECTOR, STRONG_DETECTOR = made_detector(0.5, draw=1), made_detector(1.5, draw=2)
+
+
+@pytest.mark.parametrize(("metric", "n"), [("au-roc", 72), ("window-au-roc", 216)])
+def test_detectors_are_compared_over_clips_and_windows(metric: str, n: int, tmp_path: Path) -> None:
+    found = find(compare(tmp_path, WEAK_DETECTOR, STRONG_DETECTOR, seed=3, replicates=100), metric)
+    parts = [
+        table.windows() if metric == "window-au-roc" else table.whole_utterances()
+        for table in (WEAK_DETECTOR, STRONG_DETECTOR)
+    ]
+    truth, (first, second) = parts[0].truth == "anger", (part.probabilities[:, 0] for part in parts)
+    assert (found.first_value, found.second_value) == pytest.approx((auroc(truth, first), auroc(truth, second)))
+    judged = [Judged(truth, scores, parts[0].speaker) for scores in (first, second)]
+    interval = auroc_difference_interval(*judged, rng=np.random.default_rng(3), replicates=100)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    tests = {test.test.name: test.test for test in found.tests}
+    assert tests["DeLong"].p == pytest.approx(delong(truth, first, second).p)
+    assert (found.n, found.speakers) == (n, 12)
+    if metric == "window-au-roc":
+        assert tests["Mann-Whitney z, unpaired"].p == pytest.approx(unpaired_z(truth, first, truth, second).p)
+        assert any("the paper of SoundNet for anger made" in note for note in found.notes)
+    else:
+        assert list(tests) == ["DeLong"]
+
+
+def test_windows_are_those_of_the_first_seed(tmp_path: Path) -> None:
+    many = made_detector(1.5, draw=2, seeds=2)
+    found = find(compare(tmp_path, WEAK_DETECTOR, many), "window-au-roc")
+    first = many.where((many.seed == 0) & (many.segment >= 0))
+    assert found.n == 216
+    assert found.second_value == pytest.approx(auroc(first.truth == "anger", first.probabilities[:, 0]))
+
+
+def test_other_windows_have_an_interval_and_no_paired_test(tmp_path: Path) -> None:
+    finer = made_detector(1.5, draw=2, windows=5, hop=0.3)
+    found = find(compare(tmp_path, WEAK_DETECTOR, finer), "window-au-roc")
+    assert [test.test.name for test in found.tests] == ["Mann-Whitney z, unpaired"]
+    assert [test.test.n for test in found.tests] == [216 + 360]
+    assert found.low is not None
+    assert "no DeLong over windows: the runs cut the utterances into different ones" in found.notes
+    assert "AU-ROC over 216 and 360 windows" in found.notes
+
+
+def test_windows_that_only_some_utterances_have_are_not_compared(tmp_path: Path) -> None:
+    baseline = STRONG_DETECTOR.whole_utterances()
+    comparison = compare(tmp_path / "one", WEAK_DETECTOR, baseline)
+    assert [found.metric for found in comparison.differences] == ["uar", "accuracy", "au-roc"]
+    note = "no AU-ROC of windows: the runs have judged windows of 72 of 72 and 0 of 72 utterances"
+    assert note in comparison.differences[0].notes
+    both_whole = compare(tmp_path / "none", WEAK_DETECTOR.whole_utterances(), baseline)
+    assert not any("windows" in note for found in both_whole.differences for note in found.notes)
+
+
+def test_one_class_has_no_auroc_and_it_is_said(tmp_path: Path) -> None:
+    angry = [table.where(table.truth == "anger") for table in (WEAK_DETECTOR, STRONG_DETECTOR)]
+    comparison = compare(tmp_path, *angry)
+    assert [found.metric for found in comparison.differences] == ["uar", "accuracy"]
+    assert "AU-ROC is undefined: every utterance is 'anger'" in comparison.differences[0].notes
+    assert "AU-ROC is undefined: every utterance is 'anger' (toy: R1, R2)" in comparison_markdown(comparison)
+
+
+def test_windows_are_shown(tmp_path: Path) -> None:
+    comparison = compare(tmp_path, WEAK_DETECTOR, STRONG_DETECTOR)
+    text = comparison_markdown(comparison)
+    assert "| AU-ROC of windows | R1, R2 |" in text
+    assert "| Mann-Whitney z, unpaired |" in text
+    assert "windows as independent, which those of one speaker are not" in text
+    assert json.loads(json.dumps(comparison.to_dict(), allow_nan=False)) == comparison.to_dict()
 
 
 def test_labels_may_stand_in_another_order_and_be_more(tmp_path: Path) -> None:
@@ -415,7 +489,7 @@ def test_as_markdown(tmp_path: Path) -> None:
 def test_as_markdown_without_intervals_tests_and_p(tmp_path: Path) -> None:
     one = compare(tmp_path / "one", *(replace(made, speakers=1) for made in (WEAK, STRONG)))
     text = comparison_markdown(replace(one, differences=tuple(replace(found, tests=()) for found in one.differences)))
-    assert "Paired tests" not in text
+    assert "Tests, two-sided" not in text
     assert "no interval: there is one speaker only (toy: R1, R2)" in text
     assert "[" not in text.split("Scores x 100:")[1].split("\n\n")[1].replace("[95 %]", "")
     same = comparison_markdown(compare(tmp_path / "same", WEAK, replace(WEAK, system="beef")))

@@ -144,6 +144,30 @@ def test_judging_is_what_the_engine_says(bundle: Bundle, corpus: tuple[Utterance
         np.testing.assert_array_equal(row, list(engine.finish()[0].probabilities.values()))
 
 
+def test_a_detector_leaves_its_windows_too(
+    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    detector = load_bundle(make_bundle(tmp_path / "detector", labels=("anger", "other")))
+    speech = np.concatenate([read(utterance.path, rate=16000)[0] for utterance in corpus])
+    soundfile.write(tmp_path / "long.wav", np.resize(speech, 9 * 16000), 16000)
+    heard = [replace(corpus[0], id=name, label="anger", path=tmp_path / "long.wav") for name in ("whole", "part")]
+    heard[1] = replace(heard[1], start=1.5, end=8.5)
+    table, _ = judge(detector, heard, protocol="p", fold="f", seed=0, system="s")
+    for utterance in heard:
+        signal, _ = read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)
+        clip, segments = Engine(detector).finish(signal)
+        rows = table.where(table.utterance == utterance.key)
+        windows = rows.windows()
+        assert rows.segment.tolist() == [-1, *range(len(segments))]
+        assert len(segments) > 1
+        assert rows.probabilities[0].tolist() == list(clip.probabilities.values())
+        assert windows.probabilities.tolist() == [list(found.probabilities.values()) for found in segments]
+        offset = utterance.start or 0.0  # times are those of the recording, as a whole utterance's are
+        assert windows.start == pytest.approx([offset + found.start for found in segments])
+        assert windows.end == pytest.approx([offset + found.end for found in segments])
+        assert set(rows.truth) == {"anger"}
+
+
 def test_a_folder_can_be_judged_too(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
     first, _ = judge(bundle, corpus[:2], protocol="p", fold="f", seed=0, system="s")
     second, _ = judge(bundle.directory, corpus[:2], protocol="p", fold="f", seed=0, system="s")

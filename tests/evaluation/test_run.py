@@ -72,7 +72,7 @@ def same(first: PredictionsTable, second: PredictionsTable, *, atol: float = 0.0
 
 
 def value(result: Evaluation, metric: str = "uar") -> float:
-    (found,) = (score.value for score in result.scores if score.metric == metric and score.setting == "system")
+    (found,) = (score.number for score in result.scores if score.metric == metric and score.setting == "system")
     return found
 
 

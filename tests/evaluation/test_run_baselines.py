@@ -64,7 +64,7 @@ def same(first: Evaluation, second: Evaluation) -> None:
 
 
 def uar(result: Evaluation) -> float:
-    (found,) = (score.value for score in result.scores if (score.setting, score.metric) == ("system", "uar"))
+    (found,) = (score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar"))
     return found
 
 

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.metrics
+from tests.made_runs import made_detector
 
 from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation.scores import Score, confusion_markdown, confusion_of, scores_markdown, scores_of
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
+from emotone.metrics.detection import equal_error_rate
+from emotone.metrics.intervals_detection import Judged, auroc_interval
 
 LABELS = ("fear", "joy", "sadness")
 
@@ -130,7 +134,7 @@ def test_intervals_hold_the_value_and_are_the_same_twice(rng: np.random.Generato
         score = find(scores, metric)
         assert score.low is not None
         assert score.high is not None
-        assert score.low < score.value < score.high
+        assert score.low < score.number < score.high
     assert scores_of(table, replicates=500) == scores
     assert scores_of(table, replicates=500, seed=1) != scores
 
@@ -159,6 +163,53 @@ def test_corpora_are_scored_apart() -> None:
 def test_segments_are_not_scored() -> None:
     segments = [replace(item, segment=0, probabilities=[0.1, 0.1, 0.8]) for item in FOUR]
     assert scores_of(table_of(*FOUR, *segments)) == scores_of(table_of(*FOUR))
+
+
+def test_a_detector_is_scored_over_clips_and_windows() -> None:
+    table = made_detector(1.0, seeds=2)
+    scores = scores_of(table, seed=4, replicates=100)
+    for metric, part in (("au-roc", table.whole_utterances()), ("window-au-roc", table.windows())):
+        truth, chances = part.truth == "anger", part.probabilities[:, 0]
+        found = find(scores, metric)
+        assert found.value == pytest.approx(sklearn.metrics.roc_auc_score(truth, chances))
+        interval = auroc_interval(Judged(truth, chances, part.speaker), rng=np.random.default_rng(4), replicates=100)
+        assert (found.low, found.high) == (interval.low, interval.high)
+        assert (found.n, found.speakers, found.seeds) == (72 if metric == "au-roc" else 216, 12, 2)
+        assert find(scores, metric, setting="chance").value == 0.5
+    whole = table.whole_utterances()
+    eer = find(scores, "eer")
+    assert eer.value == equal_error_rate(whole.truth == "anger", whole.probabilities[:, 0]).rate
+    assert eer.low is not None
+    assert eer.low < eer.number
+
+
+def test_only_a_detector_has_these_scores() -> None:
+    plain = {score.metric for score in scores_of(table_of(*FOUR), replicates=10)}
+    assert plain == {"uar", "accuracy", "macro-f1", "uar-fold-mean"}
+    whole = {score.metric for score in scores_of(made_detector(1.0).whole_utterances(), replicates=10)}
+    assert whole - plain == {"au-roc", "eer"}
+
+
+def test_windows_of_another_system_are_not_mixed_in() -> None:
+    table = made_detector(1.0)
+    changed = np.where(table.segment == 0, "other", table.system)
+    with pytest.raises(RunError, match="holds the systems f00d, other; score one at a time"):
+        scores_of(PredictionsTable(labels=table.labels, **{**table.columns(), "system": changed}))
+
+
+def test_one_class_leaves_auroc_undefined_and_says_so() -> None:
+    table = made_detector(1.0)
+    scores = scores_of(table.where(table.truth == "anger"), replicates=10)
+    for metric, what in (("au-roc", "clip"), ("window-au-roc", "window"), ("eer", "clip")):
+        found = find(scores, metric)
+        assert (found.value, found.low, found.high) == (None, None, None)
+        assert (found.text, found.note) == ("undefined", f"undefined: every {what} is 'anger'")
+        assert metric not in {score.metric for score in scores if score.setting == "chance"}
+        with pytest.raises(RunError, match=f"{metric} of toy has no value: undefined: every {what} is 'anger'"):
+            _ = found.number
+    rows = [score.to_dict() for score in scores]
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    assert "| toy | system | AU-ROC | undefined | 36 | 12 |" in scores_markdown(scores)
 
 
 @pytest.mark.parametrize(

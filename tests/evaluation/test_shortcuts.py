@@ -68,7 +68,7 @@ def identity(utterances: tuple[Utterance, ...], *, protocol_name: str, out: Path
     result = evaluate_recipe(
         shortcut_recipe("identity"), utterances, labels=LABELS, protocol_name=protocol_name, out=out
     )
-    (found,) = (score.value for score in result.scores if score.metric == "uar" and score.setting == "system")
+    (found,) = (score.number for score in result.scores if score.metric == "uar" and score.setting == "system")
     return found
 
 

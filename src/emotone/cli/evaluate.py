@@ -191,7 +191,7 @@ def _beside_twin(results: list[Evaluation]) -> list[str]:
         for result in results
     )
     return [
-        f"{corpus}: UAR {100 * known[corpus].value:.0f} random, {100 * new[corpus].value:.0f} for new speakers"
+        f"{corpus}: UAR {100 * known[corpus].number:.0f} random, {100 * new[corpus].number:.0f} for new speakers"
         for corpus in known
         if corpus in new
     ]
@@ -226,7 +226,7 @@ def _shortcuts_text(results: list[Evaluation], shortcuts: list[Shortcut]) -> str
     for result in results:
         of = [found for found in shortcuts if found.protocol == result.protocol]
         systems = {
-            score.corpus: score.value for score in result.scores if (score.setting, score.metric) == ("system", "uar")
+            score.corpus: score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar")
         }
         texts.append(
             f"\nHow far simple cues alone get ({result.protocol}):\n\n{shortcuts_markdown(of, systems=systems)}"

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.metrics import base
-from emotone.metrics.detection import auroc
 from emotone.metrics.intervals import Interval, bootstrap_difference, matrices_by_speaker
 from emotone.metrics.significance import corrected_t, mcnemar, paired_t, wilcoxon
-from emotone.metrics.significance_auroc import delong
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,18 +95,6 @@ def tests_of(pair: Pair, metric: base.MetricName, folds: Folds) -> list[Test]:
     if folds.test_to_train > 0:
         found.append(corrected_t(first, second, test_to_train=folds.test_to_train))
     return found
-
-
-def auroc_of(pair: Pair) -> tuple[float, float, Test] | None:
-    """Return both AU-ROCs and DeLong's test where there are two labels and both are true somewhere; else None.
-
-    It is the same number for either label, for their probabilities sum to 1.
-    """
-    if len(pair.labels) != 2 or len(np.unique(pair.truth)) < 2:
-        return None
-    truth = pair.truth == pair.labels[1]
-    first, second = (side.probabilities[side.first_row, 1] for side in _sides(pair))
-    return auroc(truth, first), auroc(truth, second), delong(truth, first, second)
 
 
 def several_answers(pair: Pair) -> bool:

@@ -28,6 +28,7 @@ class Run:
         name: how tables call it, e.g. "R1".
         folder: holds `run.json` and `predictions.parquet`.
         table: its whole-utterance rows, of one system and one protocol.
+        windows: its rows that are windows, which only a detector's table has.
         protocol: name.
         speaker_independent: whether no tested speaker was trained on; None where that is not known.
         problems: why utterances could not be judged, by key.
@@ -37,9 +38,37 @@ class Run:
     name: str
     folder: Path
     table: PredictionsTable
+    windows: PredictionsTable
     protocol: str
     speaker_independent: bool | None
     problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """One run's windows of the utterances of a pair, sorted by utterance and number; there may be none.
+
+    Attributes:
+        utterance: positions in the pair's utterances [windows].
+        segment: numbers [windows].
+        start: seconds [windows].
+        end: seconds [windows].
+        probabilities: [windows, labels], in the order of the pair's labels.
+
+    """
+
+    utterance: NDArray[np.intp]
+    segment: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    def same_as(self, other: Windows) -> bool:
+        """Return whether both are the same stretches of the same recordings, to the millisecond."""
+        return len(self.utterance) == len(other.utterance) and all(
+            np.allclose(getattr(self, name), getattr(other, name), rtol=0, atol=0.0005, equal_nan=True)
+            for name in ("utterance", "segment", "start", "end")
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +83,7 @@ class Side:
         weight: one over the rows of the same utterance [rows], so that every utterance counts once.
         first_row: of each utterance, the row with the lowest seed [utterances].
         left: for each cell, the number of the run's utterances, of all corpora, that it does not test.
+        windows: of the first answer to each utterance.
 
     """
 
@@ -64,6 +94,7 @@ class Side:
     weight: NDArray[np.float64]
     first_row: NDArray[np.intp]
     left: Mapping[str, int]
+    windows: Windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,16 +139,17 @@ def read_run(folder: Path, *, name: str) -> Run:
         raise ConfigError(f"{folder / RUN} is not valid JSON: {error}") from error
     if not isinstance(about, dict) or not isinstance(about.get("protocol"), dict):
         raise ConfigError(f"{folder / RUN} does not describe an evaluation: it has no protocol")
-    table = PredictionsTable.read(folder / TABLE).whole_utterances()
+    everything = PredictionsTable.read(folder / TABLE)
+    table = everything.whole_utterances()
     if len(table) == 0:
         raise RunError(f"{folder} has nothing to compare: its predictions table has no row for a whole utterance")
     for column in ("protocol", "system"):
-        values = np.unique(getattr(table, column))
+        values = np.unique(getattr(everything, column))
         if len(values) > 1:
             raise RunError(f"{folder} holds the {column}s {', '.join(values)}; compare one at a time")
     used = str(table.protocol[0])
     problems = {str(problem["key"]): str(problem["message"]) for problem in about.get("problems") or ()}
-    return Run(name, folder, table, used, _independent(used, about["protocol"]), problems)
+    return Run(name, folder, table, everything.windows(), used, _independent(used, about["protocol"]), problems)
 
 
 def pair_up(first: Run, second: Run, corpus: str, *, common: bool) -> Pair:
@@ -173,8 +205,6 @@ def _extra(run: Run, keys: NDArray[np.str_], other: Run) -> str:
 def _side(run: Run, table: PredictionsTable, shared: NDArray[np.str_], labels: tuple[str, ...]) -> Side:
     kept = table.where(np.isin(table.utterance, shared))
     utterance = np.searchsorted(shared, kept.utterance)
-    probabilities = np.zeros((len(kept), len(labels)))
-    probabilities[:, [labels.index(label) for label in kept.labels]] = kept.probabilities
     by_seed = np.argsort(kept.seed, kind="stable")
     first_row = by_seed[np.unique(utterance[by_seed], return_index=True)[1]]
     everything = len(np.unique(run.table.utterance))
@@ -182,12 +212,37 @@ def _side(run: Run, table: PredictionsTable, shared: NDArray[np.str_], labels: t
     return Side(
         utterance=utterance,
         prediction=kept.prediction,
-        probabilities=probabilities,
+        probabilities=_widened(kept, labels),
         cell=_cells(kept),
         weight=1 / np.bincount(utterance)[utterance],
         first_row=first_row,
         left={str(cell): everything - int(count) for cell, count in zip(cells, tested, strict=True)},
+        windows=_windows(run.windows, shared, kept.seed[first_row], labels),
     )
+
+
+def _windows(
+    table: PredictionsTable, shared: NDArray[np.str_], seeds: NDArray[np.int64], labels: tuple[str, ...]
+) -> Windows:
+    """Return the windows of the shared utterances that are of each one's first seed."""
+    kept = table.where(np.isin(table.utterance, shared))
+    utterance = np.searchsorted(shared, kept.utterance)
+    order = np.lexsort((kept.segment, utterance))
+    order = order[kept.seed[order] == seeds[utterance[order]]]
+    return Windows(
+        utterance=utterance[order],
+        segment=kept.segment[order],
+        start=kept.start[order],
+        end=kept.end[order],
+        probabilities=_widened(kept, labels)[order],
+    )
+
+
+def _widened(kept: PredictionsTable, labels: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return probabilities [rows, labels] with a column for every label of the pair."""
+    probabilities = np.zeros((len(kept), len(labels)))
+    probabilities[:, [labels.index(label) for label in kept.labels]] = kept.probabilities
+    return probabilities
 
 
 def _cells(table: PredictionsTable) -> NDArray[np.str_]:

@@ -6,6 +6,8 @@ evidence stand beside each other, for neither is enough alone:
     paired tests: over utterances (McNemar; DeLong where there are two labels), and over folds (paired t, corrected t,
     Wilcoxon), a fold being a set of utterances that both runs tested together; seeds that tested the same set are
     averaged, so they do not count as more folds.
+Of two detectors (one label against `other`) AU-ROC is compared over windows too, also by the unpaired z-test that the
+paper of SoundNet for anger made.
 Many comparisons find something by chance: p is adjusted by Holm's procedure over its family, which is one test of one
 metric, over all pairs of runs and all corpora. Choose the test before looking; for folds, corrected t.
 """
@@ -20,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import RunError, UsageError
-from emotone.evaluation._evidence import auroc_of, folds_of, interval_of, several_answers, tests_of, values_of
+from emotone.evaluation._areas import areas_of
+from emotone.evaluation._evidence import folds_of, interval_of, several_answers, tests_of, values_of
 from emotone.evaluation._pairing import pair_up, read_run
-from emotone.metrics.intervals import REPLICATES, Interval
+from emotone.metrics.intervals import REPLICATES
 from emotone.metrics.significance import holm
 
 if TYPE_CHECKING:
@@ -31,10 +34,10 @@ if TYPE_CHECKING:
 
     from emotone.evaluation._pairing import Pair, Run
     from emotone.metrics.base import MetricName
+    from emotone.metrics.intervals import Interval
     from emotone.metrics.significance import Test
 
 METRICS: tuple[MetricName, ...] = ("uar", "accuracy")
-AUROC = "au-roc"  # of either label, where there are two
 FEW_SPEAKERS = 20  # below this, intervals over speakers are too narrow: with 10, one in ten leaves out the truth
 
 
@@ -60,7 +63,8 @@ class Difference:
 
     Attributes:
         corpus: registry name.
-        metric: "uar", "accuracy", or "au-roc" where there are two labels (of the first answer to each utterance).
+        metric: "uar", "accuracy", or "au-roc" where there are two labels (of the first answer to each utterance), and
+            "window-au-roc" of detectors.
         first: name of the one run, e.g. "R1".
         second: name of the other.
         first_value: score of the one, in [0, 1].
@@ -68,7 +72,7 @@ class Difference:
         value: second minus first.
         low: lower end of the 95 % interval clustered by speaker, or None; `notes` say why.
         high: upper end, or None.
-        n: utterances.
+        n: utterances, or windows.
         speakers: different speakers; 0 where a speaker is not known.
         folds: sets of utterances that both runs tested together.
         tests: paired tests.
@@ -213,19 +217,21 @@ def _differences(pair: Pair, names: tuple[str, str], *, seed: int, replicates: i
     if several_answers(pair):
         notes.append("tests over utterances look at the first seed only")
     found: list[Difference] = []
-    rows: list[tuple[str, tuple[float, float], Interval, list[Test]]] = [
+    areas, undefined = areas_of(pair, seed=seed, replicates=replicates)
+    notes += undefined
+    rows: list[tuple[str, tuple[float, float], Interval, Sequence[Test], int, tuple[str, ...]]] = [
         (
             metric,
             values_of(pair, metric),
             interval_of(pair, metric, seed=seed, replicates=replicates),
             tests_of(pair, metric, folds),
+            len(pair.utterances),
+            (),
         )
         for metric in METRICS
     ]
-    areas = auroc_of(pair)
-    if areas is not None:
-        rows.append((AUROC, areas[:2], Interval(None, None), [areas[2]]))
-    for metric, (first_value, second_value), interval, tests in rows:
+    rows += [(area.metric, area.values, area.interval, area.tests, area.n, area.notes) for area in areas]
+    for metric, (first_value, second_value), interval, tests, n, special in rows:
         difference = Difference(
             corpus=pair.corpus,
             metric=metric,
@@ -236,11 +242,11 @@ def _differences(pair: Pair, names: tuple[str, str], *, seed: int, replicates: i
             value=second_value - first_value,
             low=interval.low,
             high=interval.high,
-            n=len(pair.utterances),
+            n=n,
             speakers=speakers,
             folds=len(folds),
             tests=tuple(Adjusted(test, None, 0) for test in tests),
-            notes=(*notes, *filter(None, [interval.reason])),
+            notes=(*notes, *special, *filter(None, [interval.reason])),
         )
         found.append(difference)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.evaluation.comparison import AUROC
 from emotone.evaluation.scores import TITLES
 
 if TYPE_CHECKING:
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
 
     from emotone.evaluation.comparison import Comparison, Difference
 
-METRIC_TITLES = {**TITLES, AUROC: "AU-ROC"}
 SMALLEST_P = 0.0001  # what is below is printed as such: nobody needs the zeros
 
 
@@ -27,7 +25,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     tests = _table(TEST_HEADER, rows_of_tests(comparison))
     parts = ["\n".join(runs), "\n".join(["Scores x 100:", "", *differences])]
     if len(tests) > 2:
-        parts.append("\n".join(["Paired tests, two-sided:", "", *tests]))
+        parts.append("\n".join(["Tests, two-sided:", "", *tests]))
     notes = [f"Note: {note}" for note in notes_of(comparison)]
     return "\n\n".join([*parts, "\n".join(notes)] if notes else parts)
 
@@ -37,7 +35,7 @@ def rows_of_differences(comparison: Comparison) -> list[tuple[str, ...]]:
     return [
         (
             difference.corpus,
-            METRIC_TITLES[difference.metric],
+            TITLES[difference.metric],
             _runs(difference),
             f"{100 * difference.first_value:.1f}",
             f"{100 * difference.second_value:.1f}",
@@ -54,7 +52,7 @@ def rows_of_tests(comparison: Comparison) -> list[tuple[str, ...]]:
     return [
         (
             difference.corpus,
-            METRIC_TITLES[difference.metric],
+            TITLES[difference.metric],
             _runs(difference),
             found.test.name,
             f"{found.test.n}",
@@ -74,7 +72,7 @@ def notes_of(comparison: Comparison) -> list[str]:
     for difference in comparison.differences:
         where = f"{difference.corpus}: {_runs(difference)}"
         silent = [
-            f"{METRIC_TITLES[difference.metric]}, {found.test.name}: {found.test.note}"
+            f"{TITLES[difference.metric]}, {found.test.name}: {found.test.note}"
             for found in difference.tests
             if found.test.p is None
         ]

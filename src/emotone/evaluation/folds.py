@@ -6,23 +6,26 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.audio.read import read
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
+from emotone.evaluation.detection import positive_of
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.features.store import Problem
 from emotone.files import atomic_write
 from emotone.inference.engine import Engine
+from emotone.inference.result import TIME_DIGITS
 from emotone.systems.bundle import Bundle, load_bundle
 from emotone.systems.classical import ClassicalRecipe, fit_and_judge
 from emotone.systems.manifest import TrainingData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from emotone.inference.result import Segment
     from emotone.protocols.base import Normalisation
     from emotone.systems.recipe import Recipe
     from emotone.systems.recipes import AnyRecipe
@@ -168,22 +171,44 @@ def judge(
 
     An utterance without speech gets equal probabilities, and so the first label: it counts as an answer,
     most often a wrong one, instead of being left out of the score.
+
+    Where the bundle detects one label, each utterance's row is followed by one for each of its windows, whose truth is
+    the utterance's and whose times are those of the recording; other tables hold whole utterances only.
     """
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    with_windows = positive_of(model.labels) is not None
     rows: list[PredictionRow] = []
     problems: list[Problem] = []
     for utterance in utterances:
         try:
             signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
-            clip, _ = Engine(model).finish(signal)
+            clip, segments = Engine(model).finish(signal)
         except (AudioError, MissingExtraError) as error:
             problems.append(Problem(utterance.key, error.code, str(error)))
         else:
             given = tuple(clip.probabilities.values())
-            rows.append(_row(utterance, given, protocol=protocol, fold=fold, seed=seed, system=system))
+            whole = _row(utterance, given, protocol=protocol, fold=fold, seed=seed, system=system)
+            rows.append(whole)
+            if with_windows:
+                rows += _window_rows(whole, segments)
         if progress is not None:
             progress(1)
     return PredictionsTable.from_rows(rows, labels=model.labels), tuple(problems)
+
+
+def _window_rows(whole: PredictionRow, segments: Iterable[Segment]) -> list[PredictionRow]:
+    """Return a row for each window of an utterance, given the utterance's own."""
+    offset = whole.start or 0.0
+    return [
+        replace(
+            whole,
+            probabilities=tuple(segment.probabilities.values()),
+            segment=number,
+            start=round(offset + segment.start, TIME_DIGITS),
+            end=round(offset + segment.end, TIME_DIGITS),
+        )
+        for number, segment in enumerate(segments)
+    ]
 
 
 def _row(

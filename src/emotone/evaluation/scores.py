@@ -2,7 +2,7 @@
 
 What is here:
     scores_of           UAR, accuracy and macro-F1 of every corpus, with intervals clustered by speaker, beside chance
-                        and the majority baseline
+                        and the majority baseline; of a detector also AU-ROC over clips and windows, and EER
     confusion_of        a corpus's confusion matrix
     scores_markdown, confusion_markdown     the same as Markdown, for pages and terminals
 """
@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from emotone.errors import RunError, UnknownNameError
+from emotone.evaluation._checks import WHOLE
+from emotone.evaluation._detection_scores import AUROC, EER, GUESSING, WINDOW_AUROC, Measured, detection_scores
+from emotone.evaluation.detection import positive_of
 from emotone.metrics import base
 from emotone.metrics.classification import confusion_matrix
 from emotone.metrics.intervals import REPLICATES, Interval, bootstrap, matrices_by_speaker
 from emotone.protocols import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,7 +33,15 @@ if TYPE_CHECKING:
 Setting: TypeAlias = Literal["system", "chance", "majority"]
 FOLD_MEAN = "uar-fold-mean"
 NO_INTERVAL = Interval(None, None)  # of the baselines, which are no estimates
-TITLES = {"uar": "UAR", "accuracy": "accuracy", "macro-f1": "macro-F1", FOLD_MEAN: "UAR, mean over folds"}
+TITLES = {
+    "uar": "UAR",
+    "accuracy": "accuracy",
+    "macro-f1": "macro-F1",
+    FOLD_MEAN: "UAR, mean over folds",
+    AUROC: "AU-ROC",
+    WINDOW_AUROC: "AU-ROC of windows",
+    EER: "EER (less is better)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +49,13 @@ class Score:
     """One number about one corpus, and what it rests on.
 
     Attributes:
-        metric: "uar", "accuracy", "macro-f1" (all pooled over folds and seeds) or "uar-fold-mean".
+        metric: "uar", "accuracy", "macro-f1" (all pooled over folds and seeds) or "uar-fold-mean"; of a detector also
+            "au-roc", "window-au-roc" and "eer".
         corpus: registry name.
-        value: in [0, 1].
+        value: in [0, 1], or None where it is undefined, as AU-ROC is where there is one class only; `note` says why.
         low: lower end of the 95 % interval clustered by speaker, or None; `note` says why.
         high: upper end, or None.
-        n: different utterances.
+        n: different utterances, or windows.
         speakers: different speakers; 0 where a speaker is not known.
         protocol: name.
         seeds: trainings that are pooled.
@@ -57,7 +69,7 @@ class Score:
 
     metric: str
     corpus: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     n: int
@@ -70,8 +82,22 @@ class Score:
     note: str = ""
 
     @property
+    def number(self) -> float:
+        """The value of a score that is always defined, as UAR, accuracy and macro-F1 are.
+
+        Raises:
+            RunError: it is undefined after all.
+
+        """
+        if self.value is None:
+            raise RunError(f"{self.metric} of {self.corpus} has no value: {self.note or 'undefined'}")
+        return self.value
+
+    @property
     def text(self) -> str:
-        """The value times 100, with its interval where there is one: "79.8 [74.6, 83.8]"."""
+        """The value times 100, with its interval where there is one: "79.8 [74.6, 83.8]"; or "undefined"."""
+        if self.value is None:
+            return "undefined"
         value = f"{100 * self.value:.1f}"
         if self.low is None or self.high is None:
             return value
@@ -107,9 +133,10 @@ def scores_of(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> list[Score]:
-    """Return the scores of every corpus in the table, in the order of corpora, from its whole-utterance rows.
+    """Return the scores of every corpus in the table, in the order of corpora.
 
-    Several seeds are pooled: each is one more answer about the same utterances, and `n` does not count them twice.
+    They are of its whole-utterance rows; only a detector's "window-au-roc" looks at windows. Several seeds are pooled:
+    each is one more answer about the same utterances, and `n` does not count them twice.
 
     Args:
         table: of one system under one protocol.
@@ -136,27 +163,24 @@ def scores_of(
     found: list[Score] = []
     for corpus in whole.corpora:
         part = whole.of_corpus(corpus)
-        intervals = _intervals(part, seed=seed, replicates=replicates)
-        for setting, values in (("system", _values(part)), *_baselines(part)):
-            for metric, value in values.items():
-                interval = intervals[metric] if setting == "system" else NO_INTERVAL
-                found.append(
-                    Score(
-                        metric=metric,
-                        corpus=corpus,
-                        value=value,
-                        low=interval.low,
-                        high=interval.high,
-                        n=len(np.unique(part.utterance)),
-                        speakers=0 if (part.speaker == "").any() else len(np.unique(part.speaker)),
-                        protocol=str(part.protocol[0]),
-                        seeds=len(np.unique(part.seed)),
-                        speaker_independent=speaker_independent,
-                        folds=len(np.unique(part.fold)),
-                        setting=setting,
-                        note=interval.reason,
-                    )
+        for setting, measured in _measured(part, table, seed=seed, replicates=replicates):
+            found.append(
+                Score(
+                    metric=measured.metric,
+                    corpus=corpus,
+                    value=measured.value,
+                    low=measured.interval.low,
+                    high=measured.interval.high,
+                    n=measured.n,
+                    speakers=0 if (part.speaker == "").any() else len(np.unique(part.speaker)),
+                    protocol=str(part.protocol[0]),
+                    seeds=len(np.unique(part.seed)),
+                    speaker_independent=speaker_independent,
+                    folds=len(np.unique(part.fold)),
+                    setting=setting,
+                    note=measured.interval.reason,
                 )
+            )
     return found
 
 
@@ -220,7 +244,7 @@ def _one_system(table: PredictionsTable) -> PredictionsTable:
     if len(whole) == 0:
         raise RunError("there is nothing to score: the predictions table has no row for a whole utterance")
     for name in ("protocol", "system"):
-        values = [str(value) for value in np.unique(getattr(whole, name))]
+        values = [str(value) for value in np.unique(getattr(table, name))]
         if len(values) > 1:
             raise RunError(f"the predictions table holds the {name}s {', '.join(values)}; score one at a time")
     return whole
@@ -231,6 +255,26 @@ def _independence(name: str) -> bool | None:
         return protocol(name).speaker_independent
     except UnknownNameError:  # a protocol of somebody else's: the table can't tell
         return None
+
+
+def _measured(
+    part: PredictionsTable, table: PredictionsTable, *, seed: int, replicates: int
+) -> Iterator[tuple[Setting, Measured]]:
+    """Give the scores of one corpus, whose whole utterances are `part`, setting by setting."""
+    n = len(np.unique(part.utterance))
+    intervals = _intervals(part, seed=seed, replicates=replicates)
+    for setting, values in (("system", _values(part)), *_baselines(part)):
+        for metric, value in values.items():
+            yield setting, Measured(metric, value, intervals[metric] if setting == "system" else NO_INTERVAL, n)
+    positive = positive_of(part.labels)
+    if positive is None:
+        return
+    windows = table.where((table.segment != WHOLE) & (table.corpus == part.corpus[0]))
+    detection = detection_scores(part, windows, positive=positive, seed=seed, replicates=replicates)
+    yield from (("system", found) for found in detection)
+    for found in detection:
+        if found.value is not None:
+            yield "chance", Measured(found.metric, GUESSING, NO_INTERVAL, found.n)
 
 
 def _values(part: PredictionsTable) -> dict[str, float]:

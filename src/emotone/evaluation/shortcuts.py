@@ -192,10 +192,10 @@ def probe(
             Shortcut(
                 name=name,
                 corpus=corpus,
-                uar=score.value,
+                uar=score.number,
                 low=score.low,
                 high=score.high,
-                chance=values[corpus, "chance"].value,
+                chance=values[corpus, "chance"].number,
                 protocol=result.protocol,
                 speaker_independent=protocol(protocol_name).speaker_independent,
                 folder=result.folder,

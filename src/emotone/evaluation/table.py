@@ -201,8 +201,12 @@ class PredictionsTable:
         return self.where(self.corpus == corpus)
 
     def whole_utterances(self) -> PredictionsTable:
-        """Return the rows that are whole utterances, which is what scores are computed from."""
+        """Return the rows that are whole utterances, which most scores are computed from."""
         return self.where(self.segment == WHOLE)
+
+    def windows(self) -> PredictionsTable:
+        """Return the rows that are windows, which only tables of detectors have."""
+        return self.where(self.segment != WHOLE)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return every column by name, `probabilities` as one of shape [rows, labels]."""

@@ -154,11 +154,12 @@ PAPERS: Registry[Paper] = Registry("paper", "emotone.papers", "PAPER", frozenset
 
 
 def compared(score: Score, cell: Cell, *, tolerance: float) -> Status:
-    """Return whether a score lies within `tolerance` of what was published; with nothing published it is "other data".
+    """Return whether a score lies within `tolerance` of what was published.
 
-    Rounding of the published number is forgiven: both are compared to a tenth of a point.
+    With nothing published it is "other data", and so it is where the recordings leave the score undefined: they are not
+    those of the publication. Rounding of the published number is forgiven: both are compared to a tenth of a point.
     """
-    if cell.published is None:
+    if cell.published is None or score.value is None:
         return "other data"
     distance = abs(round(score.value, 3) - round(cell.published, 3))
     return "reproduced" if distance <= tolerance + 1e-9 else "differs"

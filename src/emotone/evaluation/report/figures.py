@@ -91,9 +91,9 @@ def speakers_picture(speakers: Sequence[SpeakerScore], *, whole: Score, chance: 
     ranks, values = np.arange(len(speakers)), np.array([100 * found.uar for found in speakers])
     if whole.low is not None and whole.high is not None:
         axes.axhspan(100 * whole.low, 100 * whole.high, color=PALE, linewidth=0)
-    axes.axhline(100 * whole.value, color=MAIN, linewidth=1.2)
+    axes.axhline(100 * whole.number, color=MAIN, linewidth=1.2)
     if chance is not None:
-        axes.axhline(100 * chance.value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.axhline(100 * chance.number, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axes.plot(ranks, values, color=MAIN, marker="o", markersize=5 if named else 2.5, linestyle="none")
     _frame(axes)
     axes.set_xlim(-0.6, len(speakers) - 0.4)

@@ -128,9 +128,7 @@ def _comparison(together: Together) -> tuple[Block, ...]:
         )
         tests = tuple(rows_of_tests(comparison))
         if tests:
-            found.append(
-                Table(f"Paired tests of {names}, two-sided, adjusted by Holm's procedure.", TEST_HEADER, tests)
-            )
+            found.append(Table(f"Tests of {names}, two-sided, adjusted by Holm's procedure.", TEST_HEADER, tests))
         found += [Text(note, "note") for note in notes_of(comparison)]
     found += [
         Text(f"{' and '.join(apart.runs)} can't be compared: {apart.reason}.", "note") for apart in together.apart

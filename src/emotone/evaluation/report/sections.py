@@ -75,7 +75,7 @@ def _twin(report: RunReport, twin: Twin) -> Block:
         )
     others = {(score.corpus, score.metric, score.setting): score for score in twin.scores}
     rows = tuple(
-        (corpus.corpus, TITLES[metric], mine.text, other.text, per_cent(other.value - mine.value, sign="+"))
+        (corpus.corpus, TITLES[metric], mine.text, other.text, per_cent(other.number - mine.number, sign="+"))
         for corpus in report.corpora
         for metric in ("uar", "accuracy")
         if (mine := corpus.score(metric)) is not None

@@ -26,14 +26,14 @@ def headline(corpus: CorpusReport, *, independent: bool | None) -> str:
     uar, chance = corpus.uar, corpus.score("uar", "chance")
     if len(corpus.present) < 2 or chance is None:
         return (
-            f"All recordings of {corpus.title} are '{corpus.present[0]}', and it names {_of_100(uar.value)} of 100 "
+            f"All recordings of {corpus.title} are '{corpus.present[0]}', and it names {_of_100(uar.number)} of 100 "
             "right. That does not tell whether it can tell emotions apart."
         )
     emotions = "both emotions" if len(corpus.present) == 2 else f"all {len(corpus.present)} emotions"
-    figure = f"it names {_of_100(uar.value)} right, {WHO[independent]}"
+    figure = f"it names {_of_100(uar.number)} right, {WHO[independent]}"
     sentences = [
         f"Of 100 recordings of {corpus.title}, with {emotions} equally frequent, {figure}.",
-        f"Guessing would get {_of_100(chance.value)}.",
+        f"Guessing would get {_of_100(chance.number)}.",
     ]
     if uar.low is None or uar.high is None:
         sentences.append(f"How far that may be off for other speakers can't be said ({uar.note or 'no interval'}).")
@@ -44,9 +44,9 @@ def headline(corpus: CorpusReport, *, independent: bool | None) -> str:
         sentences.append(f"With other speakers of the same kind it would likely be {between} ({speakers}).")
     else:
         sentences.append(f"With other speakers that it knows as well it would likely be {between} ({speakers}).")
-    if uar.high < chance.value:
+    if uar.high < chance.number:
         sentences.append("That is worse than guessing.")
-    elif uar.low <= chance.value:
+    elif uar.low <= chance.number:
         sentences.append("That can't be told from guessing.")
     return " ".join(sentences)
 
