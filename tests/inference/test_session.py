@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -372,7 +373,7 @@ def size(thing: object, seen: set[int], shared: object) -> int:
     if isinstance(thing, np.ndarray):
         return thing.nbytes + size(thing.base, seen, shared)
     parts: list[object] = [getattr(thing, "__self__", None), *getattr(thing, "__dict__", {}).values()]
-    if isinstance(thing, list | tuple):
+    if isinstance(thing, list | tuple | deque):
         parts += thing
     return 1 + sum(size(part, seen, shared) for part in parts if part is not None)
 

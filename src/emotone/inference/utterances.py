@@ -12,6 +12,7 @@ those of the measurements, and one is judged in addition. Of an utterance's wind
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 SILENCE: Seconds = 0.5  # this long without speech ends an utterance
 SILENT_FRAMES = round(SILENCE * ACTIVITY_RATE)
-SPARE: Seconds = 1.0  # of sound kept beyond what is needed, so that it is seldom moved
 
 
 class Boundary(NamedTuple):
@@ -113,19 +113,18 @@ class Utterances:
         self._needed = self._window + round((SILENCE + ActivityDetector.lookahead) * rate)
         self._boundaries = Boundaries()
         self._active: list[NDArray[np.bool_]] = []
-        self._samples: Array = np.zeros(0, np.float32)
-        self._first = 0  # of `_samples`, counted from the session's start
+        self._pieces: deque[Array] = deque()  # of the last sound; put together only where an utterance ends
+        self._first = self._total = 0  # samples from the session's start to those of the pieces, and to their end
         self._pending: list[Segment] = []  # windows with speech that may yet turn out to lie in an utterance
         self._aligned: Seconds | None = None  # where the last window of the sum ends
         self._forget_windows()
 
     def hear(self, samples: Array) -> None:
-        """Take sound [time] at the front end's rate: a second at most, before its activity."""
-        extra = len(self._samples) - self._needed
-        if extra > SPARE * self._rate:
-            self._samples = self._samples[extra:]
-            self._first += extra
-        self._samples = np.concatenate([self._samples, samples])
+        """Take sound [time] at the front end's rate: before its activity."""
+        self._pieces.append(samples.copy())  # a view would keep all that was pushed with it alive
+        self._total += len(samples)
+        while self._total - self._first - len(self._pieces[0]) >= self._needed:
+            self._first += len(self._pieces.popleft())
 
     def decide(self, active: NDArray[np.bool_]) -> None:
         """Take decisions [frames] about speech, in order."""
@@ -155,7 +154,7 @@ class Utterances:
         return self.events(judged) + list(map(self._known, self._boundaries.finish()))
 
     def _known(self, boundary: Boundary) -> Known:
-        start, total = boundary.start / ACTIVITY_RATE, self._first + len(self._samples)
+        start, total = boundary.start / ACTIVITY_RATE, self._total
         moment = min(boundary.known / ACTIVITY_RATE, round(total / self._rate, TIME_DIGITS))
         if boundary.end is None:
             self._forget_windows()
@@ -197,10 +196,10 @@ class Utterances:
         Where the model's windows hold more sound at least, the silence after it is heard too, then what was before.
         """
         first = max(first, last - self._window)
-        after = min(self._first + len(self._samples) - last, SILENT_FRAMES * self._rate // ACTIVITY_RATE)
+        after = min(self._total - last, SILENT_FRAMES * self._rate // ACTIVITY_RATE)
         last += max(0, min(self._least - (last - first), after))
         first = max(0, min(first, last - self._least))
-        return self._samples[first - self._first : last - self._first]
+        return np.concatenate(self._pieces)[first - self._first : last - self._first]
 
     def _forget_windows(self) -> None:
         self._sum = np.zeros(len(self._bundle.labels))
