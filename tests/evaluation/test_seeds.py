@@ -10,6 +10,7 @@ from tests.made_runs import LABELS, Made
 
 from emotone.errors import RunError
 from emotone.evaluation.seeds import seeds_of
+from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 
 SLOW = {"uar": unweighted_average_recall, "accuracy": accuracy, "macro-f1": macro_f1}
@@ -40,3 +41,19 @@ def test_nothing_to_score_is_an_error() -> None:
     table = Made().table()
     with pytest.raises(RunError, match="holds 0 systems; look at one at a time"):
         seeds_of(table.where(np.zeros(len(table), dtype=np.bool_)))
+
+
+def test_detectors_have_areas_by_seed_over_clips_and_windows() -> None:
+    def row(clip: int, seed: int, segment: int | None, p: float) -> PredictionRow:
+        truth = "anger" if clip else "other"
+        return PredictionRow(
+            f"toy/{clip}", "toy", "held-out", "all", seed, "s1", truth, [p, 1 - p], "f00d", segment=segment
+        )
+
+    right = [row(clip, 0, segment, 0.2 + 0.6 * clip) for clip in (0, 1) for segment in (None, 0)]
+    wrong = [row(clip, 1, segment, 0.8 - 0.6 * clip) for clip in (0, 1) for segment in (None, 0)]
+    table = PredictionsTable.from_rows([*right, *wrong], labels=["anger", "other"])
+    areas = {spread.metric: spread.values for spread in seeds_of(table) if spread.metric.endswith("au-roc")}
+    assert areas == {"au-roc": {0: 1.0, 1: 0.0}, "window-au-roc": {0: 1.0, 1: 0.0}}
+    one_class = table.where(table.truth == "anger")
+    assert not [spread for spread in seeds_of(one_class) if spread.metric.endswith("au-roc")]

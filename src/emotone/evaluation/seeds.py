@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import RunError
+from emotone.evaluation._checks import WHOLE
+from emotone.evaluation._detection_scores import AUROC, WINDOW_AUROC
+from emotone.evaluation.detection import positive_of
 from emotone.metrics import base
 from emotone.metrics.classification import confusion_matrix
+from emotone.metrics.detection import auroc
 
 if TYPE_CHECKING:
     from emotone.evaluation.table import PredictionsTable
@@ -21,7 +25,8 @@ class SeedSpread:
 
     Attributes:
         corpus: registry name.
-        metric: "uar", "accuracy" or "macro-f1", pooled over the folds of a seed.
+        metric: "uar", "accuracy" or "macro-f1", pooled over the folds of a seed; of detectors also "au-roc" and
+            "window-au-roc".
         values: score by seed, in [0, 1].
         mean: over the seeds.
         deviation: sample standard deviation over the seeds (n - 1 in the denominator); None for a single seed.
@@ -52,7 +57,7 @@ def seeds_of(table: PredictionsTable) -> list[SeedSpread]:
     interval clustered by speaker is for.
 
     Args:
-        table: of one system; only rows of whole utterances are looked at.
+        table: of one system.
 
     Raises:
         RunError: no whole-utterance rows, or several systems.
@@ -78,6 +83,26 @@ def seeds_of(table: PredictionsTable) -> list[SeedSpread]:
             score = base.statistic(metric)
             values = {seed: float(score(matrix)) for seed, matrix in matrices.items()}
             found.append(_spread(corpus, metric, values))
+        found += _areas(table.of_corpus(corpus))
+    return found
+
+
+def _areas(part: PredictionsTable) -> list[SeedSpread]:
+    """Return the AU-ROC of a detector over clips and over windows; nothing where it is undefined."""
+    positive = positive_of(part.labels)
+    if positive is None:
+        return []
+    column = part.labels.index(positive)
+    found = []
+    for metric, rows in ((AUROC, part.segment == WHOLE), (WINDOW_AUROC, part.segment != WHOLE)):
+        of = part.where(rows)
+        if len(np.unique(of.truth)) == 2:
+            values = {
+                int(seed): float(auroc(one.truth == positive, one.probabilities[:, column]))
+                for seed in np.unique(of.seed)
+                for one in (of.where(of.seed == seed),)
+            }
+            found.append(_spread(str(of.corpus[0]), metric, values))
     return found
 
 
