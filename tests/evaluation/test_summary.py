@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.made_runs import Made
+from tests.made_runs import Made, made_detector, write_run
 
 from emotone.errors import RunError
 from emotone.evaluation.run import RUN
@@ -66,6 +66,17 @@ def test_other_clips_can_t_be_put_beside(folder: Path, tmp_path: Path) -> None:
     other = replace(MADE, clips=5).write(tmp_path / "two")
     with pytest.raises(RunError, match="not made on the same clips and folds"):
         summary_markdown(folder, beside=[other])
+
+
+def test_a_detector_shows_its_clips_and_windows_beside_a_baseline_without(tmp_path: Path) -> None:
+    table = made_detector(1.0)
+    runs = [write_run(tmp_path / name, part) for name, part in (("one", table), ("two", table.whole_utterances()))]
+    for run in runs:
+        describe(run, recipe={"name": run.name}, protocol={"name": "leave-one-speaker-out", "folds": 12})
+    text = summary_markdown(runs[0], beside=[runs[1]])
+    header = "| macro-F1 | AU-ROC | AU-ROC of windows | EER (less is better) | chance UAR |"
+    assert text.count(header) == 1
+    assert text.count("| macro-F1 | AU-ROC | EER (less is better) | chance UAR |") == 1
 
 
 def test_a_folder_without_an_evaluation_is_refused(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
+from emotone.evaluation._detection_scores import AUROC, EER, WINDOW_AUROC
 from emotone.evaluation.references import SOURCE, references_for
 from emotone.evaluation.run import RUN, TABLE
-from emotone.evaluation.scores import FOLD_MEAN, Score, confusion_markdown, confusion_of, scores_of
+from emotone.evaluation.scores import FOLD_MEAN, TITLES, Score, confusion_markdown, confusion_of, scores_of
 from emotone.evaluation.table import PredictionsTable
 from emotone.protocols import protocol
 
@@ -53,7 +54,11 @@ def read_evaluation(folder: Path) -> tuple[dict[str, Any], PredictionsTable]:
 
 def _beside(table: PredictionsTable, folder: Path) -> str:
     about, other = read_evaluation(folder)
-    if sorted(zip(table.utterance, table.fold, strict=True)) != sorted(zip(other.utterance, other.fold, strict=True)):
+    ours, theirs = (
+        sorted(zip(whole.utterance.tolist(), whole.fold.tolist(), strict=True))
+        for whole in (table.whole_utterances(), other.whole_utterances())
+    )
+    if ours != theirs:
         raise RunError(f"{folder} was not made on the same clips and folds; it can't be put beside")
     title = f"{about['recipe']['name']}, on the same clips and folds (`results/{folder.name}`):"
     return f"{title}\n\n{_score_table(scores_of(other))}"
@@ -91,16 +96,17 @@ def _without(name: str) -> str:
 
 
 def _score_table(scores: list[Score]) -> str:
-    rows = [
-        "| corpus | UAR | UAR, mean over folds | accuracy | macro-F1 | chance UAR | majority accuracy | n | speakers |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    # Only a detector has these, and that of windows only where it has judged them.
+    special = [metric for metric in (AUROC, WINDOW_AUROC, EER) if any(score.metric == metric for score in scores)]
+    titles = ["UAR", TITLES[FOLD_MEAN], "accuracy", "macro-F1", *(TITLES[metric] for metric in special)]
+    header = f"| corpus | {' | '.join(titles)} | chance UAR | majority accuracy | n | speakers |"
+    rows = [header, "|" + " --- |" * header.count("| ")]
     for corpus in dict.fromkeys(score.corpus for score in scores):
         of = {(score.setting, score.metric): score for score in scores if score.corpus == corpus}
         system = of["system", "uar"]
         cells = [
             _title(corpus),
-            *(_cell(of.get(("system", metric))) for metric in ("uar", FOLD_MEAN, "accuracy", "macro-f1")),
+            *(_cell(of.get(("system", metric))) for metric in ("uar", FOLD_MEAN, "accuracy", "macro-f1", *special)),
             _cell(of.get(("chance", "uar"))),
             _cell(of.get(("majority", "accuracy"))),
             str(system.n),

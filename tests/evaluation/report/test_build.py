@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.made_runs import Made, write_run
+from tests.made_runs import Made, made_detector, write_run
 
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.report.build import RATES, report_of, reports_of
+from emotone.evaluation.detection import RATES
+from emotone.evaluation.report.build import report_of, reports_of
+from emotone.evaluation.report.figures import roc_pictures
+from emotone.evaluation.report.overview import document_of
+from emotone.evaluation.report.render import render
+from emotone.evaluation.report.together import together_of
 from emotone.evaluation.scores import confusion_of, scores_of
 from emotone.evaluation.seeds import seeds_of
 from emotone.evaluation.speakers import speakers_of
@@ -71,6 +76,35 @@ def test_two_labels_are_a_detector_of_the_rarer(tmp_path: Path) -> None:
     flags, chances = table.truth == "calm", table.probabilities[:, 0]
     assert detector.eer == equal_error_rate(flags, chances)
     assert detector.points == {rate: threshold_at(flags, chances, false_positive_rate=rate) for rate in RATES}
+
+
+def test_a_detector_has_the_curve_of_its_windows(tmp_path: Path) -> None:
+    table = made_detector(1.0)
+    table = table.where((table.truth == "anger") | (np.char.endswith(table.utterance, "1")))  # anger is not the rarer
+    corpus = one_corpus(tmp_path / "run", table)
+    detector, windows = corpus.detector, table.windows()
+    assert detector is not None
+    assert detector.positive == "anger"
+    assert detector.windows is not None
+    expected = roc_curve(windows.truth == "anger", windows.probabilities[:, 0])
+    assert np.array_equal(detector.windows.true_positive_rate, expected.true_positive_rate)
+    assert len(roc_pictures(corpus)) == 2
+    whole = one_corpus(tmp_path / "whole", table.whole_utterances())
+    assert whole.detector is not None
+    assert whole.detector.windows is None
+    assert len(roc_pictures(whole)) == 1
+
+
+def test_detectors_of_several_runs_stand_in_one_picture(tmp_path: Path) -> None:
+    reports = reports_of([write_run(tmp_path / f"run-{n}", made_detector(n + 0.5, draw=n)) for n in range(2)])
+    together = together_of(reports)
+    page = render(document_of(reports, together, pictures=True), suffix=".html")
+    for what, metric in (("recordings", "au-roc"), ("windows", "window-au-roc")):
+        scores = [report.corpora[0].score(metric) for report in reports]
+        areas = ", ".join(f"R{n} {score.number:.3f}" for n, score in enumerate(scores, start=1) if score is not None)
+        assert f"ROC curves of anger in toy, {what}; the areas below them are {areas}, where guessing" in page
+    assert "AU-ROC of windows" in page
+    assert "the areas below them" not in render(document_of(reports, together, pictures=False), suffix=".md")
 
 
 @pytest.mark.parametrize(

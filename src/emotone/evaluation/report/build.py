@@ -8,6 +8,8 @@ import numpy as np
 
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError, UsageError
+from emotone.evaluation._checks import WHOLE
+from emotone.evaluation.detection import RATES, positive_of
 from emotone.evaluation.report.about import read_about
 from emotone.evaluation.report.numbers import Calibration, CorpusReport, Detector, RunReport
 from emotone.evaluation.report.twin import twin_of
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from emotone.evaluation.scores import Score
     from emotone.evaluation.seeds import SeedSpread
     from emotone.evaluation.speakers import SpeakerScore
-
-RATES = (0.01, 0.05, 0.10)  # false positive rates that a detector is set to
 
 
 def reports_of(folders: Sequence[Path]) -> tuple[RunReport, ...]:
@@ -55,20 +55,22 @@ def reports_of(folders: Sequence[Path]) -> tuple[RunReport, ...]:
 def report_of(folder: Path, *, name: str) -> RunReport:
     """Return the report of one run, without its twin; `reports_of` says what is raised."""
     about = read_about(folder)
-    table = PredictionsTable.read(folder / TABLE).whole_utterances()
+    everything = PredictionsTable.read(folder / TABLE)
+    table = everything.whole_utterances()
     if len(table) == 0:
         raise RunError(f"{folder} has nothing to report: its predictions table has no row for a whole utterance")
     for column in ("protocol", "system"):
-        values = np.unique(getattr(table, column))
+        values = np.unique(getattr(everything, column))
         if len(values) > 1:
             raise RunError(f"{folder} holds the {column}s {', '.join(values)}; report one at a time")
     used = str(table.protocol[0])
     independent = _independent(used, about)
-    scores = scores_of(table, speaker_independent=independent)
+    scores = scores_of(everything, speaker_independent=independent)
     speakers, seeds = speakers_of(table), seeds_of(table)
     corpora = tuple(
         _corpus(
             table.of_corpus(corpus),
+            everything.where((everything.segment != WHOLE) & (everything.corpus == corpus)),
             corpus,
             scores=tuple(score for score in scores if score.corpus == corpus),
             speakers=tuple(found for found in speakers if found.corpus == corpus),
@@ -91,6 +93,7 @@ def _independent(name: str, about: About) -> bool | None:
 
 def _corpus(
     part: PredictionsTable,
+    windows: PredictionsTable,
     corpus: str,
     *,
     scores: tuple[Score, ...],
@@ -109,7 +112,7 @@ def _corpus(
         confusion=confusion_of(part, corpus),
         auroc=areas,
         curves={label: roc_curve(truth == label, probabilities[:, labels.index(label)]) for label in areas},
-        detector=_detector(part, areas) if len(labels) == 2 and areas else None,
+        detector=_detector(part, windows, areas) if len(labels) == 2 and areas else None,
         calibration=Calibration(
             bins=reliability(truth, probabilities, labels=labels),
             ece=expected_calibration_error(truth, probabilities, labels=labels),
@@ -122,11 +125,15 @@ def _corpus(
     )
 
 
-def _detector(part: PredictionsTable, areas: Mapping[str, float]) -> Detector:
-    positive = min(areas, key=lambda label: int(np.count_nonzero(part.truth == label)))
+def _detector(part: PredictionsTable, windows: PredictionsTable, areas: Mapping[str, float]) -> Detector:
+    rarer = min(areas, key=lambda label: int(np.count_nonzero(part.truth == label)))
+    positive = positive_of(part.labels) or rarer
     flags, scores = part.truth == positive, part.probabilities[:, part.labels.index(positive)]
     points = {rate: threshold_at(flags, scores, false_positive_rate=rate) for rate in RATES}
-    return Detector(positive, equal_error_rate(flags, scores), points)
+    curve = None
+    if len(np.unique(windows.truth)) == 2:
+        curve = roc_curve(windows.truth == positive, windows.probabilities[:, part.labels.index(positive)])
+    return Detector(positive, equal_error_rate(flags, scores), points, curve)
 
 
 def _notes(part: PredictionsTable, present: tuple[str, ...]) -> tuple[str, ...]:

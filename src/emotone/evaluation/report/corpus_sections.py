@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emotone.evaluation._detection_scores import AUROC, EER, WINDOW_AUROC
 from emotone.evaluation.report.blocks import Block, Figure, Section, Table, Text
 from emotone.evaluation.report.figures import reliability_picture, roc_pictures, speakers_picture
 from emotone.evaluation.report.words import headline, per_cent
@@ -16,7 +17,7 @@ from emotone.metrics import base
 if TYPE_CHECKING:
     from emotone.evaluation.report.numbers import CorpusReport, Detector, RunReport
 
-METRICS = ("uar", FOLD_MEAN, "accuracy", "macro-f1")
+METRICS = ("uar", FOLD_MEAN, "accuracy", "macro-f1", AUROC, WINDOW_AUROC, EER)
 
 
 def corpus_section(report: RunReport, corpus: CorpusReport, *, pictures: bool) -> Section:
@@ -95,7 +96,7 @@ def _detection(corpus: CorpusReport, *, pictures: bool) -> tuple[Block, ...]:
                 "ROC curves: the share of an emotion's recordings that are found, at every share of the others that "
                 "are false alarms; in the corner the area below the curve (AU-ROC: 1 is perfect, 0.5 is guessing).",
                 "small",
-                tuple(corpus.auroc) if len(shown) > 1 else (),
+                _names(corpus) if len(shown) > 1 else (),
             )
         )
     counts = dict(zip(corpus.labels, corpus.confusion.sum(axis=1).tolist(), strict=True))
@@ -106,6 +107,13 @@ def _detection(corpus: CorpusReport, *, pictures: bool) -> tuple[Block, ...]:
     if corpus.detector is not None:
         found += _detector(corpus.detector)
     return tuple(found)
+
+
+def _names(corpus: CorpusReport) -> tuple[str, ...]:
+    """Return what stands above each ROC curve."""
+    if corpus.detector is None:
+        return tuple(corpus.auroc)
+    return f"{corpus.detector.positive}, recordings", f"{corpus.detector.positive}, windows"
 
 
 def _detector(detector: Detector) -> list[Block]:
@@ -124,7 +132,7 @@ def _detector(detector: Detector) -> list[Block]:
     )
     return [
         Table(
-            f"As a detector of {detector.positive}, the rarer of the two: it is said to be there where its probability "
+            f"As a detector of {detector.positive}: it is said to be there where its probability "
             "reaches the threshold.",
             ("wanted", "threshold", "false alarms x 100", "found x 100"),
             tuple(rows),

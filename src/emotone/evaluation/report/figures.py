@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from emotone.errors import missing_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from emotone.evaluation.report.numbers import CorpusReport
     from emotone.evaluation.scores import Score
@@ -30,6 +31,7 @@ POINTS = 120  # of a ROC curve: a pixel is wider than a hundredth
 NAMED = 30  # speakers that can be named below a plot
 LETTERS = 12  # of a name below a plot
 FOREIGN = "\u0530"  # letters below this are Latin, Greek or Cyrillic, which every Matplotlib can measure
+LINES = ((MAIN, "-"), (INK, "-"), (MAIN, (0, (5, 2))), (INK, (0, (1, 1.5))))  # of runs in one picture
 SMALL, MEDIUM, WIDE = (2.1, 2.1), (3.6, 3.3), (7.2, 3.0)  # inches
 
 
@@ -44,6 +46,36 @@ def roc_picture(label: str, curve: RocCurve, *, area: float) -> tuple[str, str]:
     axes.text(0.96, 0.08, f"{area:.3f}", ha="right", fontsize=11, color=INK)
     _unit_square(axes, x="false alarms", y="found", ticks=(0, 0.5, 1))
     words = f"ROC curve of {label} against all others; the area below it is {area:.3f}, where guessing has 0.5."
+    return words, _svg(figure)
+
+
+def roc_together(label: str, curves: Mapping[str, RocCurve]) -> tuple[str, str]:
+    """Return what the ROC curves of several runs are in words, and their SVG in one square.
+
+    Args:
+        label: what is looked for.
+        curves: by the name of the run; lines go round in `LINES`.
+
+    """
+    figure = _figure(MEDIUM)
+    axes = figure.add_axes((0.15, 0.14, 0.8, 0.82))
+    axes.plot([0, 1], [0, 1], color=GRID, linewidth=1, linestyle=(0, (4, 3)))
+    areas = []
+    for (name, curve), (colour, dashes) in zip(curves.items(), cycle(LINES), strict=False):
+        rows = _thinned(curve)
+        area = float(np.trapezoid(curve.true_positive_rate, curve.false_positive_rate))
+        areas.append(f"{name} {area:.3f}")
+        axes.plot(
+            curve.false_positive_rate[rows],
+            curve.true_positive_rate[rows],
+            color=colour,
+            linestyle=dashes,
+            linewidth=1.8,
+            label=areas[-1],
+        )
+    _unit_square(axes, x="false alarms", y="found", ticks=(0, 0.25, 0.5, 0.75, 1))
+    axes.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=INK)
+    words = f"ROC curves of {label}; the areas below them are {', '.join(areas)}, where guessing has 0.5."
     return words, _svg(figure)
 
 
@@ -116,8 +148,12 @@ def speakers_picture(speakers: Sequence[SpeakerScore], *, whole: Score, chance: 
 
 def roc_pictures(corpus: CorpusReport) -> tuple[tuple[str, str], ...]:
     """Return a small picture for each label that has a curve: the one that is looked for, where there are two."""
-    labels = [corpus.detector.positive] if corpus.detector is not None else list(corpus.curves)
-    return tuple(roc_picture(label, corpus.curves[label], area=corpus.auroc[label]) for label in labels)
+    detector, windows = corpus.detector, corpus.score("window-au-roc")
+    labels = [detector.positive] if detector is not None else list(corpus.curves)
+    found = [roc_picture(label, corpus.curves[label], area=corpus.auroc[label]) for label in labels]
+    if detector is not None and detector.windows is not None and windows is not None:
+        found.append(roc_picture(f"windows of {detector.positive}", detector.windows, area=windows.number))
+    return tuple(found)
 
 
 def _printed(name: str, number: int) -> str:

@@ -36,15 +36,17 @@ class Detector:
     """What two labels are as a detector of one of them.
 
     Attributes:
-        positive: the label that is looked for: the rarer one.
+        positive: the label that is looked for: the one that is not `other`, or else the rarer one.
         eer: equal error rate.
         points: by the false positive rate that is allowed.
+        windows: ROC curve of its windows, where the run has judged windows.
 
     """
 
     positive: str
     eer: EqualErrorRate
     points: Mapping[float, OperatingPoint]
+    windows: RocCurve | None = None
 
 
 @dataclass(frozen=True, eq=False)

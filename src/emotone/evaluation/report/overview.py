@@ -11,7 +11,8 @@ from emotone.evaluation.comparison_text import (
     rows_of_differences,
     rows_of_tests,
 )
-from emotone.evaluation.report.blocks import Block, Document, Section, Table, Text
+from emotone.evaluation.report.blocks import Block, Document, Figure, Section, Table, Text
+from emotone.evaluation.report.figures import roc_together
 from emotone.evaluation.report.sections import run_section
 from emotone.evaluation.report.words import INDEPENDENT, headline
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from emotone.evaluation.report.numbers import RunReport
     from emotone.evaluation.report.together import Together
+    from emotone.metrics.detection import RocCurve
 
 HEADLINES = 4  # more than these are not taken in at a glance, and stand in their own sections only
 READING = (
@@ -38,6 +40,7 @@ READING = (
         "nobody who is tested was trained on; where it says NO, the scores do not hold for new speakers",
     ),
     ("AU-ROC", "how often a recording of the emotion gets a higher probability of it than one of another emotion"),
+    ("AU-ROC of windows", "the same over windows of a recording, each of which counts as what the recording is"),
     ("EER", "the rate at which misses and false alarms are equally frequent"),
     ("ECE", "how far the probability of the answers and the share that is right are apart, on average"),
     ("p (Holm)", "how likely a difference this large is by chance, made larger for the number of tests"),
@@ -60,7 +63,9 @@ def document_of(reports: Sequence[RunReport], together: Together, *, pictures: b
     """
     sections = [Section("At a glance", "glance", _glance(reports))]
     if len(reports) > 1:
-        sections.append(Section("How far the runs are apart", "comparison", _comparison(together)))
+        sections.append(
+            Section("How far the runs are apart", "comparison", _apart(reports, together, pictures=pictures))
+        )
     sections += [run_section(report, pictures=pictures) for report in reports]
     reading = Table("The words of this report.", ("word", "meaning"), READING)
     sections.append(Section("How to read this", "reading", (reading,)))
@@ -111,6 +116,29 @@ def _glance(reports: Sequence[RunReport]) -> tuple[Block, ...]:
         "speaker-independent",
     )
     return (*found, Table("Main scores x 100, with 95 % intervals clustered by speaker.", header, rows))
+
+
+def _apart(reports: Sequence[RunReport], together: Together, *, pictures: bool) -> tuple[Block, ...]:
+    """Return the comparison, and before it the detectors' ROC curves together, where several have judged a corpus."""
+    curves: dict[tuple[str, str, str], dict[str, RocCurve]] = {}
+    for report in reports if pictures else ():
+        for corpus in report.corpora:
+            detector = corpus.detector
+            if detector is not None:
+                of = curves.setdefault((corpus.title, detector.positive, "recordings"), {})
+                of[report.name] = corpus.curves[detector.positive]
+                if detector.windows is not None:
+                    of = curves.setdefault((corpus.title, detector.positive, "windows"), {})
+                    of[report.name] = detector.windows
+    figures = (
+        Figure(
+            (roc_together(f"{positive} in {title}, {what}", of),),
+            f"ROC curves of {positive} in {title}, over {what}, with the area below each.",
+        )
+        for (title, positive, what), of in curves.items()
+        if len(of) > 1
+    )
+    return (*figures, *_comparison(together))
 
 
 def _comparison(together: Together) -> tuple[Block, ...]:

@@ -62,7 +62,7 @@ def _table(folder: Path, wanted: str, about: About) -> PredictionsTable | None:
         other = read_about(folder)
         if other.protocol.get("name") != wanted or not _same_system(about, other):
             return None
-        return PredictionsTable.read(folder / TABLE).whole_utterances()
+        return PredictionsTable.read(folder / TABLE)
     except (RunError, ConfigError):  # somebody else's folder, or a run that was cut off
         return None
 
@@ -77,4 +77,5 @@ def _same(first: PredictionsTable, second: PredictionsTable) -> bool:
 
 
 def _judged(table: PredictionsTable) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
-    return np.unique(np.stack([table.utterance, table.truth], axis=1), axis=0)
+    whole = table.whole_utterances()
+    return np.unique(np.stack([whole.utterance, whole.truth], axis=1), axis=0)
