@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 Examples:
   emotone train recipes/default-open.toml --corpus emodb=~/corpora/emodb
   emotone train mine.toml --corpus calls=calls.csv --out runs
-  emotone train recipes/anger-soundnet.toml --corpus emodb=~/corpora/emodb --source soundnet5.safetensors
+  emotone train anger-soundnet --corpus emodb=~/corpora/emodb
+  emotone train anger-soundnet --corpus emodb=~/corpora/emodb --source soundnet5.safetensors --plan anger-3
   emotone models export runs/mine-0123456789ab --out mine
 
 A training that was cut off goes on from its last epoch; asked twice, it is done once."""
 )
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe")
 @_data.corpus_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume/--fresh", default=True, show_default=True, help="Go on from the last epoch, or start anew.")
@@ -36,7 +37,7 @@ A training that was cut off goes on from its last epoch; asked twice, it is done
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(
     *,
-    recipe: Path,
+    recipe: str,
     corpus: tuple[str, ...],
     out: Path,
     resume: bool,
@@ -46,16 +47,17 @@ def command(
     workers: int,
     quiet: bool,
 ) -> int:
-    """Train RECIPE (a TOML file) on all clips of the given corpora."""
-    from emotone.systems.recipe import read_recipe, transferring
+    """Train RECIPE (a TOML file, or one of `emotone recipes list`) on all clips of the given corpora."""
+    from emotone.systems.recipe import transferring
+    from emotone.systems.recipes import load_net_recipe
     from emotone.systems.run import RUN, load_run
     from emotone.systems.train import prepare, train_run
 
-    asked = transferring(read_recipe(recipe), source=source, plan=plan)
+    asked = transferring(load_net_recipe(recipe), source=source, plan=plan)
     if asked.transfer is not None:
         asked.transfer.weights()  # said before the corpora are read
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.choose]
-    data = _data.load(corpus, label_set_name=asked.labels)
+    data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
     _data.report(data)
     if threads is not None:
         import torch

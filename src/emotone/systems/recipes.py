@@ -45,11 +45,20 @@ def load_recipe(what: str) -> AnyRecipe:
         UnknownNameError: no such name.
 
     """
-    path = Path(what) if what.endswith(SUFFIX) else shipped_path(what)
+    path = _path(what)
     tables = read_toml(path)
     if "classifier" not in tables and "functionals" not in tables:
         return read_recipe(path)
     return from_mapping(ClassicalRecipe, tables, where=str(path))
+
+
+def load_net_recipe(what: str) -> Recipe:
+    """Return the recipe of a net, in a file or by name; raise `ConfigError` for a baseline, which makes no model."""
+    return read_recipe(_path(what))
+
+
+def _path(what: str) -> Path:
+    return Path(what) if what.endswith(SUFFIX) else shipped_path(what)
 
 
 def relabelled(recipe: AnyRecipe, labels: str) -> AnyRecipe:
