@@ -85,6 +85,14 @@ def test_what_is_finished_is_not_computed_again(
     assert reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path) == first
 
 
+def test_what_is_kept_is_told_and_nothing_is_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    nothing = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, kept=True)
+    assert [row.status for row in nothing] == ["not run", "not run", "data absent", "not run"]
+    reproduce(PAPER, replace(TABLE, cells=CELLS[:1]), {"emodb": utterances}, out=tmp_path)
+    kept = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, kept=True)
+    assert [row.status for row in kept] == ["reproduced", "not run", "data absent", "not run"]
+
+
 def test_a_quick_time_keeps_the_runs_of_an_earlier_one(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
@@ -159,7 +167,7 @@ def test_tables_name_what_there_is(name: str) -> None:
     assert paper.key == name
     for table in paper.tables:
         assert len({(each.setting, each.column, each.corpus, each.metric) for each in table.cells}) == len(table.cells)
-        assert any(each.quick for each in table.cells)
+        assert any(each.quick for each in table.cells) or any(each.home for each in table.cells)
         for each in table.cells:
             load_recipe(each.recipe)
             protocol(each.protocol)

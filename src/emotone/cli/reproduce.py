@@ -27,7 +27,7 @@ Status of a row:
   differs       further away
   other data    nothing is published for it
   data absent   its corpus was not given: add --corpus NAME=DIR
-  not run       left out by --quick
+  not run       left out by --quick or --kept
 
 Every cell is an evaluation of its own below --out: finished ones are not computed again, cut off ones go on.
 
@@ -37,6 +37,7 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out, 
 @click.argument("table", required=False)
 @_data.corpus_option
 @click.option("--quick", is_flag=True, help="Only the cheapest cells; the same code.")
+@click.option("--kept", is_flag=True, help="Run nothing: tell what is finished in --out.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs go here."
 )
@@ -50,6 +51,7 @@ def command(
     table: str | None,
     corpus: tuple[str, ...],
     quick: bool,
+    kept: bool,
     out: Path,
     seeds: int,
     workers: int,
@@ -88,6 +90,7 @@ def command(
             corpora,
             out=out,
             quick=quick,
+            kept=kept,
             seeds=seeds,
             workers=workers,
             progress=bar.report,

@@ -118,20 +118,15 @@ def evaluate_recipe(
             f"{division.name} scales each speaker's values by that speaker's own statistics, and the net of "
             f"{recipe.name} takes recordings as they are; choose {protocol_name.removesuffix(SPEAKER_SCALED)}"
         )
-
-    def named(of: Sequence[Utterance]) -> str:
-        data = sorted((utterance.key, utterance.label) for utterance in of)
-        return signature(recipe.signature, *division.signature, seeds, data, list(labels))
-
-    def folder_of(name: str) -> Path:
-        return out / f"{recipe.name}-{division.name}-{name}"
-
-    if is_finished(folder_of(named(utterances))):
-        return replace(_again(folder_of(named(utterances)), division, utterances), asked=protocol_name)
+    name = run_signature(recipe, utterances, division, labels=labels, seeds=seeds)
+    folder = out / f"{recipe.name}-{division.name}-{name}"
+    if is_finished(folder):
+        return replace(_again(folder, division, utterances), asked=protocol_name)
     extracted = _extracted(recipe, utterances, workers=workers, progress=progress)
     usable = extracted.usable(utterances)
-    name = named(usable)  # a recording that failed and was mended makes another run
-    folder = folder_of(name)
+    # A recording that failed and was mended makes another run.
+    name = run_signature(recipe, usable, division, labels=labels, seeds=seeds)
+    folder = out / f"{recipe.name}-{division.name}-{name}"
     if is_finished(folder):  # with the same recordings missing, or from a list without them
         again = _again(folder, division, utterances)
         return replace(again, asked=protocol_name, problems=_together(again.problems, extracted.problems))
@@ -182,6 +177,14 @@ def evaluate_recipe(
     return Evaluation(
         folder, division.name, table, scores, leakage, problems_kept, division.notes(usable), protocol_name
     )
+
+
+def run_signature(
+    recipe: AnyRecipe, utterances: Sequence[Utterance], division: Protocol, *, labels: tuple[str, ...], seeds: int
+) -> str:
+    """Return the hash of what changes the result of an evaluation; its folder is `RECIPE-PROTOCOL-HASH`."""
+    data = sorted((utterance.key, utterance.label) for utterance in utterances)
+    return signature(recipe.signature, *division.signature, seeds, data, list(labels))
 
 
 def is_finished(folder: Path) -> bool:

@@ -60,8 +60,8 @@ PAPER = Paper(
     key="anger-soundnet",
     title="Transfer Learning from Sound Representations for Anger Detection in Speech",
     citation=(
-        "M. Ezzeldin A. ElShaer, S. Wisdom, T. Mishra: Transfer Learning from Sound Representations for Anger Detection "
-        "in Speech. arXiv:1902.02120, 2019"
+        "M. Ezzeldin A. ElShaer, S. Wisdom, T. Mishra: Transfer Learning from Sound Representations for Anger "
+        "Detection in Speech. arXiv:1902.02120, 2019"
     ),
     tables=(TABLE2,),
 )

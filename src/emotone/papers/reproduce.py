@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.labels import apply_labels, label_set
-from emotone.evaluation.run import evaluate_recipe
+from emotone.evaluation.run import evaluate_recipe, is_finished, run_signature
 from emotone.files import atomic_write
 from emotone.papers.base import Row, compared
+from emotone.protocols import protocol
 from emotone.systems.recipes import load_recipe, relabelled
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from emotone.evaluation.run import Evaluation, Report
     from emotone.papers.base import Cell, Paper, Table
+    from emotone.systems.recipes import AnyRecipe
     from emotone.types import Utterance
 
 ROWS = "rows.json"
@@ -30,6 +33,7 @@ def reproduce(
     *,
     out: Path,
     quick: bool = False,
+    kept: bool = False,
     seeds: int = 1,
     workers: int = 1,
     progress: Callable[[Report], None] | None = None,
@@ -43,6 +47,7 @@ def reproduce(
         corpora: utterances with their canonical labels, by registry name.
         out: gets the folder `KEY-TABLE`, with a run for each cell and `rows.json`, which tells which is whose.
         quick: run only the cells that are marked so.
+        kept: run nothing, and tell what is finished.
         seeds: trainings per fold.
         workers: processes.
         progress: hears how far a cell is.
@@ -58,8 +63,12 @@ def reproduce(
             row, evaluation = Row(cell, None, "not run"), None
         else:
             taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
-            evaluation = _evaluated(cell, taking_part, out=folder, seeds=seeds, workers=workers, progress=progress)
-            row = _row(cell, evaluation, tolerance=table.tolerance)
+            asked = _Asked.of(cell, taking_part, out=folder, seeds=seeds)
+            if kept and not is_finished(asked.folder):
+                row, evaluation = Row(cell, None, "not run"), None
+            else:
+                evaluation = asked.evaluate(workers=workers, progress=progress)
+                row = _row(cell, evaluation, tolerance=table.tolerance)
         rows.append(row)
         if finished is not None:
             finished(row, evaluation)
@@ -72,28 +81,53 @@ def folder_of(paper: Paper, table: Table, *, out: Path) -> Path:
     return out / f"{paper.key}-{table.name}"
 
 
-def _evaluated(
-    cell: Cell,
-    utterances: Sequence[Utterance],
-    *,
-    out: Path,
-    seeds: int,
-    workers: int,
-    progress: Callable[[Report], None] | None,
-) -> Evaluation:
-    task = label_set(cell.labels)
-    labelled, _ = apply_labels(utterances, task)
-    present = {utterance.label for utterance in labelled}
-    return evaluate_recipe(
-        relabelled(load_recipe(cell.recipe), cell.labels),
-        labelled,
-        labels=tuple(label for label in task.labels if label in present),
-        protocol_name=cell.protocol,
-        out=out,
-        seeds=seeds,
-        workers=workers,
-        progress=progress,
-    )
+@dataclass(frozen=True)
+class _Asked:
+    """The evaluation that a cell is measured in.
+
+    Attributes:
+        recipe: with the cell's labels.
+        utterances: with labels of the cell's label set.
+        labels: those that occur, in the label set's order.
+        protocol: name.
+        out: folder of runs.
+        seeds: trainings per fold.
+
+    """
+
+    recipe: AnyRecipe
+    utterances: tuple[Utterance, ...]
+    labels: tuple[str, ...]
+    protocol: str
+    out: Path
+    seeds: int
+
+    @classmethod
+    def of(cls, cell: Cell, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
+        task = label_set(cell.labels)
+        labelled, _ = apply_labels(utterances, task)
+        present = {utterance.label for utterance in labelled}
+        labels = tuple(label for label in task.labels if label in present)
+        recipe = relabelled(load_recipe(cell.recipe), cell.labels)
+        return cls(recipe, tuple(labelled), labels, cell.protocol, out, seeds)
+
+    @property
+    def folder(self) -> Path:
+        division = protocol(self.protocol)
+        name = run_signature(self.recipe, self.utterances, division, labels=self.labels, seeds=self.seeds)
+        return self.out / f"{self.recipe.name}-{division.name}-{name}"
+
+    def evaluate(self, *, workers: int, progress: Callable[[Report], None] | None) -> Evaluation:
+        return evaluate_recipe(
+            self.recipe,
+            self.utterances,
+            labels=self.labels,
+            protocol_name=self.protocol,
+            out=self.out,
+            seeds=self.seeds,
+            workers=workers,
+            progress=progress,
+        )
 
 
 def _row(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> Row:
