@@ -12,6 +12,7 @@ from emotone.corpora.emodb import CORPUS
 from emotone.nets.base import parameters
 from emotone.systems.card import LIMITS, PLEDGE, model_card
 from emotone.systems.run import TrainingRun, load_run
+from emotone.transfer.report import Entry, State, TransferReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,20 @@ def card() -> str:
 )
 def test_it_tells_what_the_model_is(card: str, line: str) -> None:
     assert line in card
+
+
+def test_it_tells_whose_weights_it_started_from(card: str) -> None:
+    assert "started from" not in card
+    states: tuple[tuple[str, State], ...] = (
+        ("conv1", "frozen"),
+        ("conv2", "frozen"),
+        ("conv3", "tuned"),
+        ("conv4", "fresh"),
+    )
+    entries = tuple(Entry(f"blocks.{name}.weight", "parameter", (1,), state) for name, state in states)
+    report = TransferReport("general-sound", "0" * 64, "CC0-1.0", entries, ())
+    started = f"| started from | general-sound (CC0-1.0, SHA-256 {'0' * 64}); frozen: conv1, conv2; tuned: conv3 |"
+    assert f"{started}\n| training |" in model_card(replace(RUN, transfer=report), version="1", evaluation="")
 
 
 def test_the_number_of_parameters_is_the_layer_table_s(card: str) -> None:

@@ -17,8 +17,11 @@ from emotone.errors import ConfigError, EmotoneError, RunError, SourceError, Unk
 from emotone.files import sha256_file
 from emotone.nets.log_mel_cnn import LogMelCnn
 from emotone.systems import transfer as module
+from emotone.systems.export import write_net
 from emotone.systems.fit import CHECKPOINT, Fitted, fit
+from emotone.systems.manifest import TrainingData
 from emotone.systems.recipe import Recipe, read_recipe, transferring
+from emotone.systems.recipes import shipped_path
 from emotone.systems.run import RUN, TrainingRun, load_net, load_run, save_run
 from emotone.systems.transfer import Transfer, find
 from emotone.transfer.freeze import Freezer
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
 EXAMPLES = separable(24)
 UTTERANCES = tuple(
     Utterance(f"{number:02d}", "toy", Path(f"{number}.wav"), 0.0, None, f"s{number % 4}", "x", LABELS[label])
@@ -77,6 +79,16 @@ def test_what_is_frozen_comes_out_as_it_went_in_and_the_rest_has_moved(source: P
     for name in frozen:
         np.testing.assert_array_equal(state[name], given[name])
     assert not np.array_equal(state["blocks.conv3.convolution.weight"], given["blocks.conv3.convolution.weight"])
+
+
+def test_a_net_with_frozen_layers_is_exported_as_it_is(source: Path, tmp_path: Path) -> None:
+    recipe, result = taking(source), fitted(taking(source))
+    data = TrainingData(("toy",), "none", recipe.name, result.signature)
+    bundle = write_net(tmp_path / "bundle", recipe, result.net, labels=LABELS, data=data)
+    rows = EXAMPLES.features[0][None]
+    with torch.inference_mode():
+        expected = torch.softmax(result.net(torch.from_numpy(rows), None), dim=1).numpy()
+    np.testing.assert_allclose(bundle.probabilities(rows), expected, atol=1e-5)
 
 
 class Stop(Exception):  # noqa: N818 - it is no error
@@ -209,7 +221,7 @@ def test_a_transfer_is_a_plan_or_layers(given: dict[str, Any], message: str) -> 
 
 
 def test_plans_fit_nets_of_so_many_stages() -> None:
-    recipe = read_recipe(RECIPES / "anger-soundnet.toml")
+    recipe = read_recipe(shipped_path("anger-soundnet"))
     assert recipe.transfer_plan == Plan(("conv1", "conv2", "conv3"), ("conv1", "conv2"))
     with pytest.raises(ConfigError, match=r"plan anger-2 is for nets of 5 stages; given \d+: "):
         tiny_recipe(transfer=Transfer(plan="anger-2"))
@@ -218,7 +230,7 @@ def test_plans_fit_nets_of_so_many_stages() -> None:
 
 
 def test_another_source_or_plan_for_a_recipe(source: Path) -> None:
-    scratch = read_recipe(RECIPES / "anger-soundnet-scratch.toml")
+    scratch = read_recipe(shipped_path("anger-soundnet-scratch"))
     assert transferring(scratch) is scratch
     taken = transferring(scratch, source=str(source), plan="anger-3")
     assert taken.transfer == Transfer(str(source), plan="anger-3")
@@ -230,16 +242,16 @@ def test_another_source_or_plan_for_a_recipe(source: Path) -> None:
 
 
 def test_in_a_file_a_source_starts_at_its_folder(source: Path, tmp_path: Path) -> None:
-    text = (RECIPES / "anger-soundnet.toml").read_text()
+    text = shipped_path("anger-soundnet").read_text()
     path = tmp_path / "mine.toml"
-    path.write_text(text.replace('plan = "anger-2"', 'plan = "anger-2"\nsource = "source.safetensors"'))
-    assert read_recipe(path).transfer == Transfer(str(source), plan="anger-2")
-    path.write_text(text.replace('plan = "anger-2"', 'plan = "anger-2"\nsource = "soundnet5-open"'))
+    path.write_text(text)
     assert read_recipe(path).transfer == Transfer("soundnet5-open", plan="anger-2")
+    path.write_text(text.replace('"soundnet5-open"', '"source.safetensors"'))
+    assert read_recipe(path).transfer == Transfer(str(source), plan="anger-2")
 
 
 def test_the_papers_recipes_differ_in_the_transfer_only() -> None:
-    transfer, scratch = (read_recipe(RECIPES / f"anger-soundnet{end}.toml") for end in ("", "-scratch"))
+    transfer, scratch = (read_recipe(shipped_path(f"anger-soundnet{end}")) for end in ("", "-scratch"))
     assert transfer.transfer is not None
     assert replace(transfer, transfer=None).signature == scratch.signature
     assert (scratch.training.batch, scratch.training.steps, scratch.training.learning_rate) == (10, 200, 5e-3)

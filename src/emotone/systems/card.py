@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
 from emotone.nets.base import parameters
+from emotone.transfer.select import layer_of
 
 if TYPE_CHECKING:
     from emotone.systems.run import TrainingRun
+    from emotone.transfer.report import State, TransferReport
 
 PLEDGE = """## What a label is, and is not
 
@@ -56,7 +58,7 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 | front end | {front_end} every {1000 * feature.hop_seconds:g} ms |
 | net | {recipe.net["name"]}, {count:,} parameters |
 | windows | {recipe.windows}; a clip is the mean over its windows with speech |
-| training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
+{_taken_over(run)}| training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
 
 ## What it learned from
 
@@ -72,6 +74,21 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 
 {PLEDGE}
 """
+
+
+def _taken_over(run: TrainingRun) -> str:
+    """Return the row that says whose weights the net started from, or nothing."""
+    report = run.transfer
+    if report is None:
+        return ""
+    states: tuple[State, ...] = ("frozen", "tuned")
+    layers = {state: _layers(report, state) for state in states}
+    said = "; ".join(f"{state}: {names}" for state, names in layers.items() if names)
+    return f"| started from | {report.source} ({report.licence}, SHA-256 {report.sha256}); {said} |\n"
+
+
+def _layers(report: TransferReport, state: State) -> str:
+    return ", ".join(dict.fromkeys(layer_of(name) for name in report.names(state)))
 
 
 def _corpus_line(name: str, run: TrainingRun) -> str:
