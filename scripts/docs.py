@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,15 @@ from emotone.audio.activity import WEIGHTS
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.selections import Selection, selections_of
+from emotone.distil.results import results_card
 from emotone.errors import AudioError, EmotoneError
+from emotone.evaluation.comparison import compare_runs
+from emotone.evaluation.comparison_text import comparison_markdown
 from emotone.evaluation.scores import scores_of
+from emotone.evaluation.seeds import seeds_of
 from emotone.evaluation.summary import read_evaluation, summary_markdown
 from emotone.nets.base import NETS, parameters, receptive_field
-from emotone.papers.base import PAPERS, Row
+from emotone.papers.base import PAPERS, Paper, Row
 from emotone.papers.page import grid_markdown, kept_rows
 from emotone.papers.reproduce import ROWS, folder_of
 from emotone.protocols import Leakage
@@ -182,7 +187,6 @@ def evaluations() -> str:
 
 def baselines() -> str:
     """Return what openSMILE features reach, from the runs that `emotone reproduce baselines` made."""
-    paper = PAPERS.get("baselines")
     lines = [
         "# Baselines",
         "",
@@ -190,7 +194,58 @@ def baselines() -> str:
         "bootstrap interval clustered by speaker. Where a number stands behind a slash, it is what was published;",
         "an asterisk marks ours where it is further away than two points. Computed from the predictions under",
         "`results/` each time this page is made.",
+        *_tables(PAPERS.get("baselines")),
     ]
+    return _page(lines)
+
+
+def anger_soundnet() -> str:
+    """Return the anger paper's table beside ours, and whether transfer is better than learning from scratch."""
+    paper = PAPERS.get("anger-soundnet")
+    folder = folder_of(paper, paper.tables[0], out=RESULTS)
+    lines = [
+        "# Anger detection: scratch against transfer",
+        "",
+        "What is as published and what is not: [../papers/anger-soundnet.md](../papers/anger-soundnet.md). Area under",
+        "the ROC (AU-ROC) x 100 per window of 1.2 s, pooled over seeds, with a 95 % bootstrap interval clustered by",
+        "speaker; guessing gives 50. Computed from the predictions under `results/` each time this page is made.",
+        *_tables(paper),
+        "",
+        "## From one training to the next",
+        "",
+        *_seeds(folder),
+        "",
+        "## Is transfer better than scratch?",
+        "",
+        "R1 is learned from scratch, R2 with transfer and two layers frozen, of each the first seed. The z-test over",
+        "windows is the paper's: it takes windows as independent, which those of one speaker are not, so its p is far",
+        "too small; the interval of the difference over speakers is the careful answer.",
+        "",
+        *_scratch_and_transfer(folder),
+    ]
+    return _page(lines)
+
+
+def _seeds(folder: Path) -> list[str]:
+    rows = []
+    for run in sorted(path.parent for path in folder.glob("*/predictions.parquet")):
+        about, predictions = read_evaluation(run)
+        for spread in seeds_of(predictions):
+            if spread.metric == "window-au-roc":
+                values = ", ".join(f"{100 * value:.1f}" for value in spread.values.values())
+                deviation = "-" if spread.deviation is None else f"{100 * spread.deviation:.1f}"
+                rows.append((_system(about), spread.corpus, f"{100 * spread.mean:.1f}", deviation, values))
+    return _table(("recipe", "corpus", "mean", "deviation", "by seed"), rows)
+
+
+def _scratch_and_transfer(folder: Path) -> list[str]:
+    names = ("anger-soundnet-scratch", "anger-soundnet")
+    runs = [run for name in names for run in sorted(folder.glob(f"{name}-train-on-*"))]
+    return [comparison_markdown(compare_runs(runs))] if len(runs) == 2 else ["Not both of them were run."]
+
+
+def _tables(paper: Paper) -> list[str]:
+    lines: list[str] = []
     for table in paper.tables:
         folder = folder_of(paper, table, out=RESULTS)
         told = json.loads((folder / ROWS).read_text(encoding="utf-8"))["rows"]
@@ -198,7 +253,7 @@ def baselines() -> str:
         lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", "", grid_markdown(rows)]
         lines += ["", *_random_beside(rows), *_audits(rows, folder)]
         lines += [f"Again: `emotone reproduce {paper.key} {table.name} --corpus NAME=DIR...`"]
-    return _page(lines)
+    return lines
 
 
 def _random_beside(rows: tuple[Row, ...]) -> list[str]:
@@ -209,7 +264,7 @@ def _random_beside(rows: tuple[Row, ...]) -> list[str]:
         new = found.get((corpus, setting, "leave-one-speaker-out"))
         if division.startswith("random") and score is not None and new is not None:
             lines.append(
-                f"- {corpus} {setting}: {100 * score.value:.0f} random, {100 * new.value:.0f} for new speakers"
+                f"- {corpus} {setting}: {100 * score.number:.0f} random, {100 * new.number:.0f} for new speakers"
             )
     return ["What random folds flatter by:", "", *lines, ""] if lines else []
 
@@ -225,6 +280,21 @@ def _audits(rows: tuple[Row, ...], folder: Path) -> list[str]:
         about, _ = read_evaluation(folder / run)
         lines.append(f"- {corpus}, `{division}`: {'; '.join(Leakage.from_dict(about['leakage']).lines())}")
     return [*lines, ""]
+
+
+def sources() -> str:
+    """Return the cards of the sources that were learned here, from their runs and probes under results/sources."""
+    lines = [
+        "# Sources",
+        "",
+        "Networks that were learned with `emotone sources train`, to transfer from ([sources.md](../sources.md) says",
+        "how). Every number below is of a run, or of what a classifier finds in its layers, as kept under",
+        "`results/sources/` by `scripts/probe_source.py`. A source that comes with emotone has this text as its card.",
+    ]
+    for folder in sorted(path.parent for path in (RESULTS / "sources").glob("*/run.json")):
+        card = results_card(folder).rstrip()
+        lines += ["", *(f"#{line}" if line.startswith("#") else line for line in card.splitlines())]
+    return _page(lines)
 
 
 def activity() -> str:
@@ -363,8 +433,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "models.md": models,
     "nets.md": nets,
     "results/activity.md": activity,
+    "results/anger-soundnet.md": anger_soundnet,
     "results/baselines.md": baselines,
     "results/evaluations.md": evaluations,
+    "results/sources.md": sources,
+    "../src/emotone/sources/soundnet5-open.md": partial(results_card, RESULTS / "sources/soundnet5-open"),
     "../README.md": readme,
 }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from emotone.files import sha256_file
+from emotone.systems.transfer import shipped
 from emotone.transfer.sources.base import SOURCES
 from emotone.transfer.weights import read_weights
 
@@ -30,7 +32,7 @@ def ported(tmp_path: Path) -> Path:
         "norm.running_mean": "mean",
         "norm.running_var": "var",
     }
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, shape in SOURCES.get("soundnet5").shapes.items():
         _, layer, key = name.split(".", 2)
         if key in keys:
@@ -43,14 +45,26 @@ def ported(tmp_path: Path) -> Path:
 
 def test_every_source_is_listed_and_shown(emotone: Callable[..., Outcome]) -> None:
     listed = json.loads(emotone("sources", "list", "--json").out)
-    assert [source["name"] for source in listed] == list(SOURCES.names)
+    assert {source["name"] for source in listed if not source["shipped"]} == set(SOURCES.names)
     assert "soundnet5" in emotone("sources", "list").out
-    for source in listed:
+    for source in (each for each in listed if not each["shipped"]):
         outcome = emotone("sources", "show", source["name"])
         assert outcome.status == 0
         assert source["licence"] in outcome.out
         assert all(tensor in outcome.out for tensor in source["tensors"])
         assert json.loads(emotone("sources", "show", source["name"], "--json").out) == source
+
+
+def test_what_comes_with_emotone_has_a_card(emotone: Callable[..., Outcome]) -> None:
+    listed = json.loads(emotone("sources", "list", "--json").out)
+    (source,) = (each for each in listed if each["name"] == "soundnet5-open")
+    assert source["card"].startswith("# soundnet5-open")
+    outcome = emotone("sources", "show", "soundnet5-open")
+    assert outcome.out == source["card"]
+    assert json.loads(emotone("sources", "show", "soundnet5-open", "--json").out) == source
+    path = shipped()["soundnet5-open"]
+    assert sha256_file(path) in outcome.out  # the card is of these weights
+    assert read_weights(path).tensors["blocks.conv1.convolution.weight"].shape == (32, 1, 64)
 
 
 def test_get_says_where_to_fetch_what(emotone: Callable[..., Outcome]) -> None:

@@ -80,7 +80,7 @@ def _protocol(about: dict[str, Any], folder: Path) -> str:
             f"In every fold the system was trained anew{_without(division['name'])}.",
         ]
     lines += [
-        about.get("how", "It was judged through the same engine as `emotone predict`."),
+        about.get("how", _how(about)),
         "All scores are times 100, with 95 % bootstrap intervals clustered by speaker.",
     ]
     leakage = about.get("leakage")
@@ -89,6 +89,12 @@ def _protocol(about: dict[str, Any], folder: Path) -> str:
         lines.append(f"Shared by training and test parts: {', '.join(shared) if shared else 'nothing'}.")
     lines.append(f"Predictions: `results/{folder.name}`.")
     return "\n".join(lines)
+
+
+def _how(about: dict[str, Any]) -> str:
+    if "classifier" in about.get("recipe", {}):
+        return "A classifier judged functionals of whole recordings; its settings and scaling are the training part's."
+    return "It was judged through the same engine as `emotone predict`."
 
 
 def _without(name: str) -> str:

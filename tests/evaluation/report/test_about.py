@@ -115,3 +115,8 @@ def test_folders_that_are_no_evaluation(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps([1]), encoding="utf-8")
     with pytest.raises(ConfigError, match="does not describe an evaluation"):
         read_about(folder)
+
+
+def test_a_baseline_is_judged_by_its_classifier() -> None:
+    about = About({"recipe": {"name": "svm", "classifier": {"name": "linear-svm"}}})
+    assert about.how() == "by the classifier, from functionals of whole recordings"

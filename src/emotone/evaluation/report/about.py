@@ -110,6 +110,8 @@ class About:
     def how(self) -> str:
         """Return how recordings were judged."""
         usual = "by the engine that emotone predict uses" if self.recipe or self.model else ""
+        if "classifier" in self.recipe:
+            usual = "by the classifier, from functionals of whole recordings"
         return str(self.told.get("how") or usual or NOT_RECORDED)
 
     def normalisation(self) -> str:

@@ -97,7 +97,7 @@ def _facts(report: RunReport) -> Table:
     rows = (
         ("what", about.what()),
         ("labels", ", ".join(table.labels)),
-        ("features", _part(about, "front_end", "features")),
+        ("features", _part(about, "front_end", "functionals", "features")),
         ("net or classifier", _part(about, "net", "classifier")),
         ("how it was judged", about.how()),
         ("protocol", report.protocol + (f", version {version}" if version is not None else "")),
