@@ -13,7 +13,8 @@ import torch
 from emotone.distil import learn, targets
 from emotone.distil.mobilenet import MobileNet
 from emotone.distil.recipe import LearningSettings, SoundFolder, SourceRecipe, StretchSettings
-from emotone.distil.run import Ready, prepare
+from emotone.distil.run import Ready, SoundUsed, SourceRun, prepare
+from emotone.distil.state import Measurement
 from emotone.distil.teachers import TEACHERS
 from emotone.files import sha256_file
 
@@ -92,7 +93,7 @@ def ready(world: World, tmp_path_factory: pytest.TempPathFactory) -> Ready:
         return world.ready()
 
 
-def tiny_recipe() -> SourceRecipe:
+def tiny_recipe(*, teacher: str = "tiny") -> SourceRecipe:
     """Return a recipe of four steps."""
     return SourceRecipe(
         name="tiny-source",
@@ -100,9 +101,23 @@ def tiny_recipe() -> SourceRecipe:
             "tones": SoundFolder(group=r"^(\w)/", licence="CC0-1.0", held_out=("c",), attribution="nobody"),
             "noises": SoundFolder(group=r"-(\w)\.", licence="CC0-1.0", share=2.0, held_out_share=0.3),
         },
-        teacher="tiny",
+        teacher=teacher,
         licence="CC0-1.0",
         stretches=StretchSettings(seconds=1.0, train=12, held_out=6, shift=0.1),
         learning=LearningSettings(steps=4, batch=4, report=2, checkpoint=1),
         seed=3,
+    )
+
+
+def made_run() -> SourceRun:
+    """Return a finished run of plain numbers; on tones its student agrees as often as any constant answer."""
+    used = SoundUsed(4, 90.0, 2, 5.0, 1)
+    return SourceRun(
+        recipe=tiny_recipe(teacher="mn04"),
+        teacher_sha256="f" * 64,
+        sound={"noises": used, "tones": used},
+        signature="0123456789ab",
+        ignorant=Measurement(0, None, 1.8, 0.5, {"noises": (2.5, 0.1), "tones": (1.1, 1.0)}, 0.0),
+        history=(Measurement(4, 0.4, 0.5, 0.8, {"noises": (0.9, 0.6), "tones": (0.1, 1.0)}, 1.0),),
+        weights_sha256="a" * 64,
     )

@@ -189,8 +189,25 @@ def test_who_hears_nothing_says_the_mean(world: World, ready: Ready) -> None:
     lesson = ready.lesson
     logits = np.log(np.array([[0.75, 0.25], [0.25, 0.75]], np.float16))
     made = replace(lesson, train_logits=logits, held_out_logits=logits[:1])
-    nats, _ = know_nothing(made, world.recipe)
-    assert nats == pytest.approx(0.75 * np.log(1.5) + 0.25 * np.log(0.5), abs=1e-3)
+    found = know_nothing(made, world.recipe)
+    assert (found.step, found.loss) == (0, None)
+    assert found.divergence == pytest.approx(0.75 * np.log(1.5) + 0.25 * np.log(0.5), abs=1e-3)
+
+
+def test_who_hears_nothing_is_told_by_folder(world: World, ready: Ready) -> None:
+    lesson = ready.lesson
+    mean = posteriors(torch.from_numpy(lesson.train_logits), temperature=1.0).mean(dim=0)
+    target = posteriors(torch.from_numpy(lesson.held_out_logits), temperature=1.0)
+    slow: dict[str, list[tuple[float, bool]]] = {}
+    for index, one in enumerate(target):
+        nats = sum(float(p) * np.log(float(p) / float(q)) for p, q in zip(one, mean, strict=True) if p > 0)
+        slow.setdefault(lesson.held_out.folder(index), []).append((nats, bool(one.argmax() == mean.argmax())))
+    found = know_nothing(lesson, world.recipe)
+    assert set(found.folders) == set(slow) == {"tones", "noises"}
+    for name, pair in found.folders.items():
+        assert pair == pytest.approx(np.mean(slow[name], axis=0), abs=1e-4)
+    every = [each for pairs in slow.values() for each in pairs]
+    assert (found.divergence, found.agreement) == pytest.approx(np.mean(every, axis=0), abs=1e-4)
 
 
 def test_without_a_cooldown_the_rate_stays() -> None:

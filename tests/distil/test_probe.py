@@ -8,7 +8,7 @@ import torch
 from tests.distil.conftest import CLASSES
 
 from emotone.distil.learn import student_spec
-from emotone.distil.probe import LAYERS, chance, compare, pooled_layers, probe, untrained_twin
+from emotone.distil.probe import LAYERS, chance, compare, compare_on, pooled_layers, probe, untrained_twin
 from emotone.errors import RunError
 
 if TYPE_CHECKING:
@@ -74,6 +74,15 @@ def test_a_student_is_compared_with_its_untrained_twins(world: World, ready: Rea
     assert [one.layers for one in found.probes["student"]] == [*((layer,) for layer in LAYERS), LAYERS]
     assert (found.classes, found.chance, found.unheard) == (2, 0.5, ("c",))
     assert set(found.probes["student"][0].folds) == {"a", "b", "c"}
+
+
+def test_sounds_from_elsewhere_are_all_unheard(world: World, ready: Ready, rng: np.random.Generator) -> None:
+    net = student_spec(world.recipe, CLASSES).build().eval()
+    signals = [rng.normal(0, 0.1, 16000).astype(np.float32) for _ in range(6)]
+    labels, speakers = ["anger", "neutral"] * 3, ["m", "m", "f", "f", "d", "d"]
+    found = compare_on(ready, net, signals, labels=labels, folds=speakers, folder="calls", seeds=(1, 2))
+    assert (found.folder, found.classes, found.unheard) == ("calls", 2, ("d", "f", "m"))
+    assert list(found.probes) == ["student", "untrained-1", "untrained-2"]
 
 
 def test_a_path_without_a_label_is_said(world: World, ready: Ready) -> None:

@@ -40,6 +40,7 @@ def test_a_run_comes_back(world: World, folder: Path) -> None:
     used = run.sound["tones"]
     assert (used.recordings, used.held_out_recordings, used.held_out_groups) == (4, 2, 1)
     assert used.minutes == pytest.approx(4 / 60, abs=0.01)
+    assert run.ignorant.folders.keys() == run.history[-1].folders.keys()
     assert not (folder / STATE).exists()
 
 
@@ -110,7 +111,11 @@ def test_a_folder_without_a_run_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"schema": "emotone.source/9"}, "no source of this version"), ({"sound": 3}, "can't be read as a source")],
+    [
+        ({"schema": "emotone.source/9"}, "no source of this version"),
+        ({"sound": 3}, "can't be read as a source"),
+        ({"ignorant": [1.7, 0.5]}, "can't be read as a source"),  # as version 1 had it
+    ],
 )
 def test_a_run_that_is_none_is_said(folder: Path, change: dict[str, object], message: str) -> None:
     text = json.loads((folder / RUN).read_text()) | change

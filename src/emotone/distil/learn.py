@@ -262,22 +262,34 @@ def measure(
             target = posteriors(teacher, temperature=recipe.learning.temperature)
             divergences[start : start + len(indices)] = divergence(target, logits).numpy()
             agreements[start : start + len(indices)] = (logits.argmax(dim=1) == target.argmax(dim=1)).numpy()
-    folders = np.array([lesson.held_out.folder(index) for index in range(count)])
+    return _told(divergences, agreements, lesson, step=step, loss=loss)
+
+
+def know_nothing(lesson: Lesson, recipe: SourceRecipe) -> Measurement:
+    """Return how well the best answer that hears nothing does, the mean of the training posteriors, as step 0."""
+    temperature = recipe.learning.temperature
+    mean = posteriors(torch.from_numpy(lesson.train_logits), temperature=temperature).mean(dim=0)
+    target = posteriors(torch.from_numpy(lesson.held_out_logits), temperature=temperature)
+    logits = mean.log().expand(len(target), -1)
+    agreements = (target.argmax(dim=1) == mean.argmax()).numpy().astype(np.float64)
+    return _told(divergence(target, logits).numpy().astype(np.float64), agreements, lesson, step=0, loss=None)
+
+
+def _told(
+    divergences: NDArray[np.float64],
+    agreements: NDArray[np.float64],
+    lesson: Lesson,
+    *,
+    step: int,
+    loss: float | None,
+) -> Measurement:
+    """Return the means of two numbers per held-out stretch, over all and by folder."""
+    folders = np.array([lesson.held_out.folder(index) for index in range(len(divergences))])
     by_folder = {
         str(name): (float(divergences[folders == name].mean()), float(agreements[folders == name].mean()))
         for name in np.unique(folders)
     }
     return Measurement(step, loss, float(divergences.mean()), float(agreements.mean()), by_folder, 0.0)
-
-
-def know_nothing(lesson: Lesson, recipe: SourceRecipe) -> tuple[float, float]:
-    """Return divergence and agreement of the best answer that hears nothing: the mean of the training posteriors."""
-    temperature = recipe.learning.temperature
-    mean = posteriors(torch.from_numpy(lesson.train_logits), temperature=temperature).mean(dim=0)
-    target = posteriors(torch.from_numpy(lesson.held_out_logits), temperature=temperature)
-    logits = mean.log().expand(len(target), -1)
-    agreement = (target.argmax(dim=1) == mean.argmax()).float().mean()
-    return float(divergence(target, logits).mean()), float(agreement)
 
 
 def _at(seed: int, count: int, position: int) -> int:

@@ -162,6 +162,34 @@ def compare(ready: Ready, net: ManyHeads, *, folder: str, label: str, seeds: Seq
     labels = [match.group(1) for match in matches if match is not None]
     folds = [item.group for item in recordings]
     signals = [ready.sound.signal(item, 0, item.length) for item in recordings]
+    unheard = tuple(group for name, group in sorted(ready.sound.held_out) if name == folder)
+    return compare_on(ready, net, signals, labels=labels, folds=folds, folder=folder, unheard=unheard, seeds=seeds)
+
+
+def compare_on(
+    ready: Ready,
+    net: ManyHeads,
+    signals: Sequence[Array],
+    *,
+    labels: Sequence[str],
+    folds: Sequence[str],
+    folder: str,
+    unheard: tuple[str, ...] | None = None,
+    seeds: Sequence[int] = (1, 2, 3),
+) -> Comparison:
+    """Return what the layers tell of any signals, after learning and before.
+
+    Args:
+        ready: the training's sound and stretches, on which the twins are settled.
+        net: the student.
+        signals: [time] at 16 kHz.
+        labels: of the signals.
+        folds: of the signals.
+        folder: what they are called.
+        unheard: folds that the student did not hear; None for all.
+        seeds: of the untrained twins.
+
+    """
     nets = {"student": net} | {
         f"untrained-{seed}": untrained_twin(ready.recipe, ready.lesson, seed=seed) for seed in seeds
     }
@@ -169,8 +197,8 @@ def compare(ready: Ready, net: ManyHeads, *, folder: str, label: str, seeds: Seq
     for name, one in nets.items():
         pooled = pooled_layers(one, signals)
         found[name] = tuple(probe(pooled, labels, folds, layers=layers) for layers in SEEN)
-    unheard = tuple(group for name, group in sorted(ready.sound.held_out) if name == folder)
-    return Comparison(folder, len(set(labels)), chance(labels), unheard, found)
+    silent = tuple(sorted(set(folds))) if unheard is None else unheard
+    return Comparison(folder, len(set(labels)), chance(labels), silent, found)
 
 
 def chance(labels: Sequence[str]) -> float:

@@ -1,4 +1,4 @@
-"""What is kept of a source among the results: its run and what its layers tell, from which pages are made."""
+"""What is kept of a source among the results: its run, what its layers tell, and notes; its card is made from them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from emotone.distil.card import source_card
 from emotone.distil.probe import Comparison, Probe
-from emotone.distil.run import CARD, RUN
+from emotone.distil.run import RUN, load_source_run
 from emotone.errors import RunError
 from emotone.files import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROBES = "probes.json"
+PROBES, NOTES = "probes.json", "NOTES.md"
 SCHEMA = "emotone.probes/1"
 
 
 def save_results(run_folder: Path, comparisons: tuple[Comparison, ...], folder: Path, *, signature: str) -> None:
-    """Write `run.json`, `CARD.md` and `probes.json` of a finished source into a folder, but not the weights.
+    """Write `run.json` and `probes.json` of a finished source into a folder, but not the weights.
 
     Args:
         run_folder: of the training.
@@ -28,23 +29,41 @@ def save_results(run_folder: Path, comparisons: tuple[Comparison, ...], folder: 
         signature: of the training.
 
     """
-    for name in (RUN, CARD):
-        text = (run_folder / name).read_text(encoding="utf-8")
-        with atomic_write(folder / name, text=True) as stream:
-            stream.write(text)
+    text = (run_folder / RUN).read_text(encoding="utf-8")
+    with atomic_write(folder / RUN, text=True) as stream:
+        stream.write(text)
     found = {"schema": SCHEMA, "signature": signature, "comparisons": [asdict(one) for one in comparisons]}
     with atomic_write(folder / PROBES, text=True) as stream:
         stream.write(json.dumps(found, indent=1) + "\n")
 
 
+def results_card(folder: Path) -> str:
+    """Return the card of a source as its results tell it; `NOTES.md` there, if any, ends it.
+
+    Raises:
+        RunError: no results of a source, or the probes are of another training.
+
+    """
+    run, (probed, comparisons) = load_source_run(folder), _read_probes(folder)
+    if probed != run.signature:
+        raise RunError(f"{folder / PROBES} is of the training {probed}, {RUN} beside it of {run.signature}")
+    notes = folder / NOTES
+    return source_card(run, comparisons, notes=notes.read_text(encoding="utf-8") if notes.exists() else "")
+
+
 def load_probes(folder: Path) -> tuple[Comparison, ...]:
     """Return the comparisons in a folder of results, or raise `RunError`."""
+    return _read_probes(folder)[1]
+
+
+def _read_probes(folder: Path) -> tuple[str, tuple[Comparison, ...]]:
+    """Return the signature of the training, and the comparisons."""
     path = folder / PROBES
     try:
         text = json.loads(path.read_text(encoding="utf-8"))
         if text["schema"] != SCHEMA:
             raise RunError(f"{path} has schema {text['schema']!r}; this version reads {SCHEMA!r}")
-        return tuple(_comparison(item) for item in text["comparisons"])
+        return str(text["signature"]), tuple(_comparison(item) for item in text["comparisons"])
     except OSError as error:
         raise RunError(f"{folder} holds no probes of a source (no {PROBES})") from error
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from emotone.nets._waveform import ManyHeads
 
 RUN, WEIGHTS, CARD, STATE = "run.json", "weights.safetensors", "CARD.md", "state.safetensors"
-SCHEMA = "emotone.source/1"
+SCHEMA = "emotone.source/2"  # 2: what is reached without hearing anything, by folder
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SourceRun:
         teacher_sha256: of the teacher's file.
         sound: what was used, by folder.
         signature: of recipe, sound and teacher.
-        ignorant: divergence and agreement on held-out sound of the best answer that hears nothing.
+        ignorant: what the best answer that hears nothing reaches on held-out sound.
         history: measurements on the way, the last one of the weights.
         weights_sha256: of the weights' file.
 
@@ -71,7 +71,7 @@ class SourceRun:
     teacher_sha256: str
     sound: dict[str, SoundUsed]
     signature: str
-    ignorant: tuple[float, float]
+    ignorant: Measurement
     history: tuple[Measurement, ...]
     weights_sha256: str
 
@@ -168,13 +168,18 @@ def train_source(
         history=history,
         weights_sha256=sha256_file(folder / WEIGHTS),
     )
-    with atomic_write(folder / CARD, text=True) as stream:
-        stream.write(source_card(run))
-    text = {"schema": SCHEMA, **asdict(run), "recipe": to_mapping(recipe)}
-    with atomic_write(folder / RUN, text=True) as stream:
-        stream.write(json.dumps(text, indent=1) + "\n")
+    save_run(run, folder)
     (folder / STATE).unlink(missing_ok=True)
     return run
+
+
+def save_run(run: SourceRun, folder: Path) -> None:
+    """Write what `load_source_run` reads, and the card, beside the weights."""
+    with atomic_write(folder / CARD, text=True) as stream:
+        stream.write(source_card(run))
+    text = {"schema": SCHEMA, **asdict(run), "recipe": to_mapping(run.recipe)}
+    with atomic_write(folder / RUN, text=True) as stream:
+        stream.write(json.dumps(text, indent=1) + "\n")
 
 
 def save_weights(net: ManyHeads, path: Path, *, name: str, licence: str) -> None:
@@ -193,8 +198,8 @@ def load_source_run(folder: Path) -> SourceRun:
         sound = {name: SoundUsed(**used) for name, used in dict(text.pop("sound")).items()}
         history = tuple(measurement(item) for item in text.pop("history"))
         recipe = from_mapping(SourceRecipe, text.pop("recipe"), where=str(path))
-        low, high = text.pop("ignorant")
-        return SourceRun(recipe=recipe, sound=sound, history=history, ignorant=(low, high), **text)
+        ignorant = measurement(text.pop("ignorant"))
+        return SourceRun(recipe=recipe, sound=sound, history=history, ignorant=ignorant, **text)
     except OSError as error:
         raise RunError(f"{folder} holds no finished source (no {RUN})") from error
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
