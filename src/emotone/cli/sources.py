@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from emotone.transfer.sources.base import Source
 
 
+CARD = ".md"
+
+
 @click.group()
 def command() -> None:
     """List source networks, bring their weights into emotone's form, or learn a source from unlabelled sound."""
@@ -22,19 +25,23 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_sources(*, as_json: bool) -> None:
-    """List every source with its licence and the net that it fills."""
+    """List every source: those that come with emotone, and those that others publish."""
+    from emotone.systems.transfer import shipped
     from emotone.transfer.sources.base import SOURCES
 
-    found = [_summary(source) for source in SOURCES.all().values()]
+    here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped().items()}
+    published = [_summary(source) for source in SOURCES.all().values()]
     if as_json:
-        _say.print_json(found)
+        _say.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("source", "for the net", "licence", "what it is")
-    for source in found:
-        table.add_row(source["name"], source["net"], source["licence"], source["title"])
+    table = Table("source", "where", "what it is")
+    for name, card in here.items():
+        table.add_row(name, "comes with emotone", card.splitlines()[2])
+    for source in published:
+        table.add_row(source["name"], f"published, {source['licence']}", source["title"])
     Console().print(table)
 
 
@@ -42,9 +49,17 @@ def list_sources(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show one source: its files, their hashes, its layers and tensors."""
+    """Show one source: the card of one that comes with emotone; files, hashes and tensors of a published one."""
+    from emotone.systems.transfer import shipped
     from emotone.transfer.sources.base import SOURCES
 
+    if name in shipped():
+        card = shipped()[name].with_suffix(CARD).read_text(encoding="utf-8")
+        if as_json:
+            _say.print_json({"name": name, "shipped": True, "card": card})
+        else:
+            click.echo(card, nl=False)
+        return
     source = SOURCES.get(name)
     if as_json:
         _say.print_json(_summary(source))
@@ -177,6 +192,7 @@ def _where(source: Source) -> list[str]:
 def _summary(source: Source) -> dict[str, Any]:
     return {
         "name": source.name,
+        "shipped": False,
         "title": source.title,
         "net": source.net,
         "layers": list(source.layers),
