@@ -270,16 +270,14 @@ def _random_beside(rows: tuple[Row, ...]) -> list[str]:
 
 
 def _audits(rows: tuple[Row, ...], folder: Path) -> list[str]:
-    """Return what training and test parts share, once for each corpus and protocol."""
+    """Return what training and test parts share, once for each set of tested corpora and protocol."""
     seen: dict[tuple[str, str], str] = {}
-    for row in rows:
-        if row.run:
-            seen.setdefault((row.cell.corpus, row.cell.protocol), row.run)
-    lines = ["What training and test parts share:", ""]
-    for (corpus, division), run in seen.items():
-        about, _ = read_evaluation(folder / run)
-        lines.append(f"- {corpus}, `{division}`: {'; '.join(Leakage.from_dict(about['leakage']).lines())}")
-    return [*lines, ""]
+    for run in dict.fromkeys(row.run for row in rows if row.run):
+        about, predictions = read_evaluation(folder / run)
+        where = ", ".join(predictions.corpora), about["protocol"]["name"]
+        seen.setdefault(where, "; ".join(Leakage.from_dict(about["leakage"]).lines()))
+    lines = (f"- {corpora}, `{division}`: {shared}" for (corpora, division), shared in seen.items())
+    return ["What training and test parts share:", "", *lines, ""]
 
 
 def sources() -> str:

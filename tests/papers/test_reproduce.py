@@ -146,7 +146,7 @@ def test_markdown_shows_both_numbers_and_marks_what_differs() -> None:
     grid = grid_markdown(rows).splitlines()
     assert grid[0] == "| corpus | setting | random | strict |"
     assert grid[2] == "| emodb | guessing | 80.0 [70.0, 90.0] / 90.0 * | - |"
-    assert grid[3] == "| savee | guessing | - | data absent |"
+    assert grid[3] == "| savee | guessing | - | data absent / 14.3 |"
     assert grid[4] == "| emodb | guessing twice | - | 80.0 [70.0, 90.0] |"
 
 

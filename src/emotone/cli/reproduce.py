@@ -81,7 +81,8 @@ def command(
             _say.note(f"{row.cell.corpus}, {row.cell.setting}, {row.cell.column}: {_told(row)}")
         problems.update(dict.fromkeys(problem.message for problem in evaluation.problems))
         if evaluation.leakage is not None:
-            audits.setdefault(f"{row.cell.corpus}, {evaluation.protocol}", evaluation.leakage.lines())
+            tested = ", ".join(evaluation.table.corpora)
+            audits.setdefault(f"{tested}, {evaluation.protocol}", evaluation.leakage.lines())
 
     with _data.progress(quiet=quiet) as bar:
         rows = reproduce(

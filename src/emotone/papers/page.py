@@ -86,7 +86,8 @@ def _kept(cell: Cell, run: str, table: Table, results: Path) -> Row:
 
 
 def _cell(row: Row | None) -> str:
-    if row is None or row.score is None:
-        return "-" if row is None else row.status
+    if row is None:
+        return "-"
+    ours = row.status if row.score is None else row.score.text
     published = "" if row.cell.published is None else f" / {100 * row.cell.published:.1f}"
-    return f"{row.score.text}{published}{' *' if row.status == 'differs' else ''}"
+    return f"{ours}{published}{' *' if row.status == 'differs' else ''}"
