@@ -241,7 +241,9 @@ def _seeds(folder: Path) -> list[str]:
 def _scratch_and_transfer(folder: Path) -> list[str]:
     names = ("anger-soundnet-scratch", "anger-soundnet")
     runs = [run for name in names for run in sorted(folder.glob(f"{name}-train-on-*"))]
-    return [comparison_markdown(compare_runs(runs))] if len(runs) == 2 else ["Not both of them were run."]
+    if len(runs) != 2:
+        return ["Not both of them were run."]
+    return [comparison_markdown(compare_runs(runs)).replace(f"{RESULTS.resolve()}/", "")]
 
 
 def _tables(paper: Paper) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tests.audio.conftest import tone
 
 from emotone.audio.formats import sniff
+from emotone.audio.media import MediaDecoder
 from emotone.audio.read import probe, read, stream
 from emotone.errors import AudioError, MissingExtraError, NotAudioError, TruncatedError
 
@@ -200,3 +202,15 @@ def test_signatures(head: bytes, name: str) -> None:
 )
 def test_no_signature(head: bytes) -> None:
     assert sniff(head) is None
+
+
+@pytest.mark.parametrize("context", [None, SimpleNamespace(sample_rate=0)])
+def test_a_track_that_nothing_here_decodes_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: object
+) -> None:
+    """A file brings this about only by chance, in an FFmpeg that lacks a decoder."""
+    path = make(tmp_path / "a.mp4", "aac", "fltp")
+    opened = SimpleNamespace(streams=SimpleNamespace(audio=[SimpleNamespace(codec_context=context)]))
+    monkeypatch.setattr(av, "open", lambda *_, **__: opened)
+    with pytest.raises(NotAudioError, match="FFmpeg has no decoder for its sound track"):
+        MediaDecoder(path, purpose="decoding")
