@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.soundnet_ports import ported
 
 from emotone.files import sha256_file
 from emotone.systems.transfer import shipped
@@ -21,26 +22,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def ported(tmp_path: Path) -> Path:
+def port(tmp_path: Path) -> Path:
     """SoundNet's trunk as ports store it, filled with numbers."""
     rng = np.random.default_rng(0)
-    keys = {
-        "convolution.weight": "weights",
-        "convolution.bias": "biases",
-        "norm.weight": "gamma",
-        "norm.bias": "beta",
-        "norm.running_mean": "mean",
-        "norm.running_var": "var",
-    }
-    arrays: dict[str, Any] = {}
-    for name, shape in SOURCES.get("soundnet5").shapes.items():
-        _, layer, key = name.split(".", 2)
-        if key in keys:
-            values = rng.uniform(0.1, 1.0, shape).astype(np.float32)
-            arrays[f"{layer}/{keys[key]}"] = values.transpose(2, 1, 0)[:, None] if values.ndim == 3 else values
-    path = tmp_path / "soundnet.npz"
-    np.savez(path, **arrays)
-    return path
+    shapes = SOURCES.get("soundnet5").shapes
+    tensors = {name: rng.uniform(0.1, 1.0, shape).astype(np.float32) for name, shape in shapes.items() if shape}
+    np.savez(tmp_path / "soundnet.npz", **ported(tensors))
+    return tmp_path / "soundnet.npz"
 
 
 def test_every_source_is_listed_and_shown(emotone: Callable[..., Outcome]) -> None:
@@ -74,13 +62,13 @@ def test_get_says_where_to_fetch_what(emotone: Callable[..., Outcome]) -> None:
     assert "emotone sources convert soundnet5 FILE" in outcome.out
 
 
-def test_a_file_is_converted_and_read_back(emotone: Callable[..., Outcome], ported: Path, tmp_path: Path) -> None:
+def test_a_file_is_converted_and_read_back(emotone: Callable[..., Outcome], port: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
-    outcome = emotone("sources", "convert", "soundnet5", ported, "--out", out)
+    outcome = emotone("sources", "convert", "soundnet5", port, "--out", out)
     assert (outcome.status, outcome.out.strip()) == (0, str(out))
     weights = read_weights(out)
     assert weights.source == "soundnet5"
-    told = json.loads(emotone("sources", "convert", "soundnet5", ported, "--out", out, "--json").out)
+    told = json.loads(emotone("sources", "convert", "soundnet5", port, "--out", out, "--json").out)
     assert told["tensors"] == len(weights.tensors)
 
 

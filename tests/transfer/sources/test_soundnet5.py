@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from tests.soundnet_ports import ported
 from tests.toy import one_thread
 from tests.transfer.torch7_writer import Obj, View, torch7
 
@@ -81,25 +82,6 @@ def published(tensors: dict[str, NDArray[Any]], *, heads: bool = True) -> Obj:
         modules.append(Obj("nn.ConcatTable", {"modules": dict(enumerate(both, start=1))}))
         modules.append(Obj("nn.FlattenTable", {"output": {}}))
     return Obj("nn.Sequential", {"modules": dict(enumerate(modules, start=1)), "train": False})
-
-
-def ported(tensors: dict[str, NDArray[Any]], *, heads: bool = True) -> dict[str, Any]:
-    """The same as ports to TensorFlow name it: `layer/key`, kernels [k, 1, in, out]."""
-    keys = {
-        "convolution.weight": "weights",
-        "convolution.bias": "biases",
-        "norm.weight": "gamma",
-        "norm.bias": "beta",
-        "norm.running_mean": "mean",
-        "norm.running_var": "var",
-    }
-    arrays: dict[str, Any] = {}
-    for name, values in tensors.items():
-        layer, _, key = name.removeprefix("blocks.").replace("heads.heads.", "").partition(".")
-        layer = {"objects": "conv5", "scenes": "conv5_2"}.get(layer, layer)
-        if key in keys and (heads or not layer.startswith("conv5")):
-            arrays[f"{layer}/{keys[key]}"] = values.T[:, None] if values.ndim == 3 else values
-    return arrays
 
 
 def module_of(net: Obj, place: int) -> Obj:
