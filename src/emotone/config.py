@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import sys
 import types
 import typing
@@ -35,6 +36,23 @@ LATER: Mapping[str, bool] = types.MappingProxyType({"later": True})
 
 Example: ``colour: str = field(default="none", metadata=LATER)``
 """
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # of what names folders and files
+
+
+def check_name(name: str) -> None:
+    """Raise `ConfigError` for a name of a recipe or bundle that could not name a folder everywhere."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"name '{name}' must be lower-case letters, digits, '.', '-' or '_'")
+
+
+def check_ranges(spec: DataclassInstance, *, where: str, **ranges: tuple[float, float]) -> None:
+    """Raise `ConfigError` for the first setting that lies outside its range (lowest, highest), both allowed."""
+    for name, (low, high) in ranges.items():
+        value = getattr(spec, name)
+        if not low <= value <= high:
+            raise ConfigError(f"{where}: {name} must lie between {low:g} and {high:g}; given {value:g}")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class Display:
 
     def report(self, report: Report) -> None:
         """Show how far a stage is."""
-        self._update(report.stage, report.done, report.total)
+        self.stage(report.stage, report.done, report.total)
 
     def counter(self, stage: str, total: int) -> Callable[[int], None]:
         """Return a callback that adds to a stage."""
@@ -106,17 +106,13 @@ class Display:
         def add(count: int) -> None:
             nonlocal done
             done += count
-            self._update(stage, done, total)
+            self.stage(stage, done, total)
 
         return add
 
-    def stage(self, stage: str, done: int, total: int) -> None:
-        """Show how far a stage is."""
-        self._update(stage, done, total)
-
     def batches(self, done: int, total: int) -> None:
         """Show how far an epoch is."""
-        self._update("epoch", done, total)
+        self.stage("epoch", done, total)
 
     def say(self, text: str) -> None:
         """Print a line above the bar, or by itself."""
@@ -125,7 +121,8 @@ class Display:
         else:
             _say.note(text)
 
-    def _update(self, stage: str, done: float, total: float) -> None:
+    def stage(self, stage: str, done: float, total: float) -> None:
+        """Show how far a stage is."""
         if self._bar is None:
             return
         if stage not in self._tasks:

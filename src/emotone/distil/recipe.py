@@ -7,15 +7,13 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from emotone.config import from_mapping, read_toml, signature
+from emotone.config import check_name, check_ranges, from_mapping, read_toml, signature
 from emotone.distil.teachers import TEACHERS
 from emotone.errors import ConfigError, unknown_name
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # it names files
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,17 @@ class StretchSettings:
     shift: Seconds = 0.25
 
     def __post_init__(self) -> None:
-        _within("stretches", self, seconds=(0.5, 60.0), train=(2, 10**8), held_out=(1, 10**7))
-        _within("stretches", self, mixed=(0.0, 1.0), gain=(0.0, 60.0), speed=(1.0, 2.0), shift=(0.0, self.seconds / 2))
+        check_ranges(
+            self,
+            where="stretches",
+            seconds=(0.5, 60.0),
+            train=(2, 10**8),
+            held_out=(1, 10**7),
+            mixed=(0.0, 1.0),
+            gain=(0.0, 60.0),
+            speed=(1.0, 2.0),
+            shift=(0.0, self.seconds / 2),
+        )
 
 
 @dataclass(frozen=True)
@@ -119,9 +126,18 @@ class LearningSettings:
     checkpoint: int = 50
 
     def __post_init__(self) -> None:
-        _within("learning", self, steps=(1, 10**8), batch=(2, 65_536), report=(1, 10**8), checkpoint=(1, 10**8))
-        _within("learning", self, learning_rate=(1e-9, 10.0), beta1=(0.0, 0.9999), cooldown=(0.0, 1.0))
-        _within("learning", self, temperature=(0.1, 100.0))
+        check_ranges(
+            self,
+            where="learning",
+            steps=(1, 10**8),
+            batch=(2, 65_536),
+            report=(1, 10**8),
+            checkpoint=(1, 10**8),
+            learning_rate=(1e-9, 10.0),
+            beta1=(0.0, 0.9999),
+            cooldown=(0.0, 1.0),
+            temperature=(0.1, 100.0),
+        )
 
 
 @dataclass(frozen=True)
@@ -155,8 +171,7 @@ class SourceRecipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
+        check_name(self.name)
         if not self.sound:
             raise ConfigError("a source needs at least one [sound.NAME] table")
         if self.teacher not in TEACHERS:
@@ -177,10 +192,3 @@ class SourceRecipe:
 def read_source_recipe(path: Path) -> SourceRecipe:
     """Return the recipe in a TOML file; a wrong key or value is said with its place and the nearest valid name."""
     return from_mapping(SourceRecipe, read_toml(path), where=str(path))
-
-
-def _within(where: str, settings: object, **ranges: tuple[float, float]) -> None:
-    for name, (low, high) in ranges.items():
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            raise ConfigError(f"{where}: {name} must lie between {low:g} and {high:g}; given {value:g}")

@@ -76,3 +76,32 @@ def _refuse(table: PredictionsTable, wrong: NDArray[np.bool_], what: str) -> Non
     if wrong.any():
         first = table.utterance[int(np.argmax(wrong))]
         raise RunError(f"{first} {what} ({int(wrong.sum())} of {len(table)} rows of the predictions table)")
+
+
+def check_single(table: PredictionsTable, *, holder: str, verb: str) -> None:
+    """Raise `RunError` for a table of several protocols or systems.
+
+    Args:
+        table: any rows.
+        holder: of the table, as messages call it.
+        verb: what is done with one at a time.
+
+    """
+    for name in ("protocol", "system"):
+        values = np.unique(getattr(table, name))
+        if len(values) > 1:
+            raise RunError(f"{holder} holds the {name}s {', '.join(values)}; {verb} one at a time")
+
+
+def whole_of_one(table: PredictionsTable, *, holder: str, verb: str) -> PredictionsTable:
+    """Return the whole-utterance rows of a run's table, of which there is one at least, of one system and protocol.
+
+    Raises:
+        RunError: no such row, or several protocols or systems.
+
+    """
+    whole = table.whole_utterances()
+    if len(whole) == 0:
+        raise RunError(f"{holder} has nothing to {verb}: its predictions table has no row for a whole utterance")
+    check_single(table, holder=holder, verb=verb)
+    return whole

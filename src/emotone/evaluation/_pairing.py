@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import ConfigError, RunError, UnknownNameError
+from emotone.evaluation._checks import whole_of_one
 from emotone.evaluation.run import RUN, TABLE
 from emotone.evaluation.table import PredictionsTable
 from emotone.protocols import protocol
@@ -140,13 +141,7 @@ def read_run(folder: Path, *, name: str) -> Run:
     if not isinstance(about, dict) or not isinstance(about.get("protocol"), dict):
         raise ConfigError(f"{folder / RUN} does not describe an evaluation: it has no protocol")
     everything = PredictionsTable.read(folder / TABLE)
-    table = everything.whole_utterances()
-    if len(table) == 0:
-        raise RunError(f"{folder} has nothing to compare: its predictions table has no row for a whole utterance")
-    for column in ("protocol", "system"):
-        values = np.unique(getattr(everything, column))
-        if len(values) > 1:
-            raise RunError(f"{folder} holds the {column}s {', '.join(values)}; compare one at a time")
+    table = whole_of_one(everything, holder=str(folder), verb="compare")
     used = str(table.protocol[0])
     problems = {str(problem["key"]): str(problem["message"]) for problem in about.get("problems") or ()}
     return Run(name, folder, table, everything.windows(), used, _independent(used, about["protocol"]), problems)

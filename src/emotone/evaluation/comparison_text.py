@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.evaluation.scores import TITLES
+from emotone.evaluation.scores import TITLES, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,10 +88,7 @@ def _runs(difference: Difference) -> str:
 
 
 def _interval(difference: Difference) -> str:
-    value = f"{100 * difference.value:+.1f}"
-    if difference.low is None or difference.high is None:
-        return value
-    return f"{value} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+    return with_interval(difference.value, difference.low, difference.high, sign="+")
 
 
 def _p(p: float | None) -> str:

@@ -132,7 +132,7 @@ def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tu
     from emotone.systems.fit import fit
 
     learned = set(job.fold.train) | set(job.fold.dev)
-    extracted = recipe.store.extract([utterance for utterance in job.utterances if utterance.key in learned])
+    extracted = recipe.extract([utterance for utterance in job.utterances if utterance.key in learned])
     fitted = fit(
         recipe,
         job.utterances,

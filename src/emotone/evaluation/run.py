@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.evaluation.scores import Score
-    from emotone.features.store import Extracted, Problem
+    from emotone.features.store import Problem
     from emotone.protocols import Protocol
     from emotone.systems.bundle import Bundle
     from emotone.systems.recipes import AnyRecipe
@@ -118,38 +118,35 @@ def evaluate_recipe(
             f"{division.name} scales each speaker's values by that speaker's own statistics, and the net of "
             f"{recipe.name} takes recordings as they are; choose {protocol_name.removesuffix(SPEAKER_SCALED)}"
         )
-    name = run_signature(recipe, utterances, division, labels=labels, seeds=seeds)
-    folder = out / f"{recipe.name}-{division.name}-{name}"
+    folder = run_folder(out, recipe, utterances, division, labels=labels, seeds=seeds)
     if is_finished(folder):
         return replace(_again(folder, division, utterances), asked=protocol_name)
-    extracted = _extracted(recipe, utterances, workers=workers, progress=progress)
+    extracted = recipe.extract(utterances, workers=workers, progress=_counter("features", len(utterances), progress))
     usable = extracted.usable(utterances)
     # A recording that failed and was mended makes another run.
-    name = run_signature(recipe, usable, division, labels=labels, seeds=seeds)
-    folder = out / f"{recipe.name}-{division.name}-{name}"
+    folder = run_folder(out, recipe, usable, division, labels=labels, seeds=seeds)
     if is_finished(folder):  # with the same recordings missing, or from a list without them
         again = _again(folder, division, utterances)
         return replace(again, asked=protocol_name, problems=_together(again.problems, extracted.problems))
-    jobs: list[FoldJob] = []
-    leakage = None
-    for seed in range(recipe.seed, recipe.seed + seeds):
-        folds = division.folds(usable, seed=seed)
-        learned = [_merged(fold) for fold in folds] if isinstance(recipe, ClassicalRecipe) else folds
-        leakage = leakage or _audited(learned, usable, division=division, workers=workers, progress=progress)
-        jobs += [
-            FoldJob(
-                recipe=replace(recipe, seed=seed),
-                utterances=usable,
-                fold=fold,
-                labels=labels,
-                protocol=division.name,
-                system=name,
-                folder=folder / "folds" / f"{seed}-{fold.name}",
-                normalisation=division.normalisation,
-                features=extracted.features if isinstance(recipe, ClassicalRecipe) else None,
-            )
-            for fold in folds
-        ]
+    system = run_signature(recipe, usable, division, labels=labels, seeds=seeds)
+    jobs = [
+        FoldJob(
+            recipe=replace(recipe, seed=seed),
+            utterances=usable,
+            fold=fold,
+            labels=labels,
+            protocol=division.name,
+            system=system,
+            folder=folder / "folds" / f"{seed}-{fold.name}",
+            normalisation=division.normalisation,
+            features=extracted.features if isinstance(recipe, ClassicalRecipe) else None,
+        )
+        for seed in range(recipe.seed, recipe.seed + seeds)
+        for fold in division.folds(usable, seed=seed)
+    ]
+    first = [job.fold for job in jobs if job.recipe.seed == recipe.seed]  # the other seeds' share as much
+    learned = [_merged(fold) for fold in first] if isinstance(recipe, ClassicalRecipe) else first
+    leakage = _audited(learned, usable, division=division, workers=workers, progress=progress)
     if not (folder / TABLE).exists():
         problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress)]
         write_problems(folder, list(dict.fromkeys(problems)))
@@ -185,6 +182,20 @@ def run_signature(
     """Return the hash of what changes the result of an evaluation; its folder is `RECIPE-PROTOCOL-HASH`."""
     data = sorted((utterance.key, utterance.label) for utterance in utterances)
     return signature(recipe.signature, *division.signature, seeds, data, list(labels))
+
+
+def run_folder(
+    out: Path,
+    recipe: AnyRecipe,
+    utterances: Sequence[Utterance],
+    division: Protocol,
+    *,
+    labels: tuple[str, ...],
+    seeds: int,
+) -> Path:
+    """Return the folder of an evaluation in the folder of runs."""
+    name = run_signature(recipe, utterances, division, labels=labels, seeds=seeds)
+    return out / f"{recipe.name}-{division.name}-{name}"
 
 
 def is_finished(folder: Path) -> bool:
@@ -254,13 +265,6 @@ def evaluate_model(
     about["protocol"] = {"name": "held-out", "trained_on": sorted(seen)}
     _write_run(folder, about, scores=scores, leakage=None, problems=problems)
     return Evaluation(folder, "held-out", table, scores, None, tuple(problems))
-
-
-def _extracted(
-    recipe: AnyRecipe, utterances: Sequence[Utterance], *, workers: int, progress: Callable[[Report], None] | None
-) -> Extracted:
-    """Return the features that can be computed, which the store keeps for the workers too, and what failed."""
-    return recipe.extract(utterances, workers=workers, progress=_counter("features", len(utterances), progress))
 
 
 def _merged(fold: Fold) -> Fold:

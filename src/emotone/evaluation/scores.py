@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from emotone.errors import RunError, UnknownNameError
-from emotone.evaluation._checks import WHOLE
+from emotone.evaluation._checks import WHOLE, check_single
 from emotone.evaluation._detection_scores import AUROC, EER, GUESSING, WINDOW_AUROC, Measured, detection_scores
 from emotone.evaluation.detection import positive_of
 from emotone.metrics import base
@@ -98,10 +98,7 @@ class Score:
         """The value times 100, with its interval where there is one: "79.8 [74.6, 83.8]"; or "undefined"."""
         if self.value is None:
             return "undefined"
-        value = f"{100 * self.value:.1f}"
-        if self.low is None or self.high is None:
-            return value
-        return f"{value} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+        return with_interval(self.value, self.low, self.high)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row that `emotone evaluate --json` and `emotone reproduce --json` share; nothing is published."""
@@ -124,6 +121,14 @@ class Score:
             "folds": self.folds,
             "note": self.note,
         }
+
+
+def with_interval(value: float, low: float | None, high: float | None, *, sign: str = "") -> str:
+    """Return a value times 100, with its interval where there is one; `sign` is that of a format, e.g. "+"."""
+    text = f"{100 * value:{sign}.1f}"
+    if low is None or high is None:
+        return text
+    return f"{text} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
 
 
 def scores_of(
@@ -243,10 +248,7 @@ def _one_system(table: PredictionsTable) -> PredictionsTable:
     whole = table.whole_utterances()
     if len(whole) == 0:
         raise RunError("there is nothing to score: the predictions table has no row for a whole utterance")
-    for name in ("protocol", "system"):
-        values = [str(value) for value in np.unique(getattr(table, name))]
-        if len(values) > 1:
-            raise RunError(f"the predictions table holds the {name}s {', '.join(values)}; score one at a time")
+    check_single(table, holder="the predictions table", verb="score")
     return whole
 
 

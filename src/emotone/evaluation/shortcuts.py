@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
 from emotone.evaluation.run import RUN, Report, evaluate_recipe
+from emotone.evaluation.scores import with_interval
 from emotone.files import atomic_write
 from emotone.protocols import protocol
 from emotone.systems.classical import ClassicalRecipe
@@ -79,10 +80,7 @@ class Shortcut:
     @property
     def text(self) -> str:
         """The UAR times 100, with its interval where there is one: "35.4 [31.1, 38.6]"."""
-        value = f"{100 * self.uar:.1f}"
-        return (
-            value if self.low is None or self.high is None else f"{value} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
-        )
+        return with_interval(self.uar, self.low, self.high)
 
     @property
     def above_chance(self) -> bool:

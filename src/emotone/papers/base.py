@@ -9,7 +9,7 @@ from emotone.errors import unknown_name
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from emotone.evaluation.scores import Score
 
@@ -151,6 +151,12 @@ class Row:
 
 
 PAPERS: Registry[Paper] = Registry("paper", "emotone.papers", "PAPER", frozenset({"base", "reproduce", "page"}))
+
+
+def score_of(cell: Cell, scores: Iterable[Score]) -> Score | None:
+    """Return the system's score that a cell asks for, or None where it is not among them."""
+    wanted = (cell.corpus, "system", cell.metric)
+    return next((score for score in scores if (score.corpus, score.setting, score.metric) == wanted), None)
 
 
 def compared(score: Score, cell: Cell, *, tolerance: float) -> Status:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from emotone.errors import RunError
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.summary import read_evaluation
-from emotone.papers.base import Row, compared
+from emotone.papers.base import Row, compared, score_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.papers.base import Cell, Table
+    from emotone.papers.base import Table
 
 
 def rows_markdown(rows: Sequence[Row]) -> str:
@@ -65,24 +65,18 @@ def kept_rows(table: Table, told: Sequence[dict[str, object]], *, results: Path)
 
     """
     runs = {(row["setting"], row["corpus"], row["metric"]): str(row["run"]) for row in told}
-    return tuple(
-        _kept(cell, runs.get((f"{cell.setting}, {cell.column}", cell.corpus, cell.metric), ""), table, results)
-        for cell in table.cells
-    )
-
-
-def _kept(cell: Cell, run: str, table: Table, results: Path) -> Row:
-    if not run:
-        return Row(cell, None, "not run")
-    _, predictions = read_evaluation(results / run)
-    found = [
-        score
-        for score in scores_of(predictions)
-        if (score.corpus, score.setting, score.metric) == (cell.corpus, "system", cell.metric)
-    ]
-    if not found:
-        raise RunError(f"{results / run} has no {cell.metric} of {cell.corpus}")
-    return Row(cell, found[0], compared(found[0], cell, tolerance=table.tolerance), run)
+    scores = {run: scores_of(read_evaluation(results / run)[1]) for run in set(runs.values()) if run}
+    rows = []
+    for cell in table.cells:
+        run = runs.get((f"{cell.setting}, {cell.column}", cell.corpus, cell.metric), "")
+        if not run:
+            rows.append(Row(cell, None, "not run"))
+            continue
+        score = score_of(cell, scores[run])
+        if score is None:
+            raise RunError(f"{results / run} has no {cell.metric} of {cell.corpus}")
+        rows.append(Row(cell, score, compared(score, cell, tolerance=table.tolerance), run))
+    return tuple(rows)
 
 
 def _cell(row: Row | None) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.labels import apply_labels, label_set
-from emotone.evaluation.run import evaluate_recipe, is_finished, run_signature
+from emotone.errors import RunError
+from emotone.evaluation.run import evaluate_recipe, is_finished, run_folder
 from emotone.files import atomic_write
-from emotone.papers.base import Row, compared
+from emotone.papers.base import Row, compared, score_of
 from emotone.protocols import protocol
 from emotone.systems.recipes import load_recipe, relabelled
 
@@ -56,6 +57,7 @@ def reproduce(
     """
     folder = folder_of(paper, table, out=out)
     rows = []
+    known: dict[Path, Evaluation] = {}  # several cells may be of one run, whose intervals take seconds
     for cell in table.cells:
         if any(name not in corpora for name in cell.needs):
             row, evaluation = Row(cell, None, "data absent"), None
@@ -64,10 +66,13 @@ def reproduce(
         else:
             taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
             asked = _Asked.of(cell, taking_part, out=folder, seeds=seeds)
-            if kept and not is_finished(asked.folder):
+            place = asked.folder
+            if kept and not is_finished(place):
                 row, evaluation = Row(cell, None, "not run"), None
             else:
-                evaluation = asked.evaluate(workers=workers, progress=progress)
+                if place not in known:
+                    known[place] = asked.evaluate(workers=workers, progress=progress)
+                evaluation = known[place]
                 row = _row(cell, evaluation, tolerance=table.tolerance)
         rows.append(row)
         if finished is not None:
@@ -114,8 +119,7 @@ class _Asked:
     @property
     def folder(self) -> Path:
         division = protocol(self.protocol)
-        name = run_signature(self.recipe, self.utterances, division, labels=self.labels, seeds=self.seeds)
-        return self.out / f"{self.recipe.name}-{division.name}-{name}"
+        return run_folder(self.out, self.recipe, self.utterances, division, labels=self.labels, seeds=self.seeds)
 
     def evaluate(self, *, workers: int, progress: Callable[[Report], None] | None) -> Evaluation:
         return evaluate_recipe(
@@ -131,11 +135,9 @@ class _Asked:
 
 
 def _row(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> Row:
-    score = next(
-        score
-        for score in evaluation.scores
-        if (score.corpus, score.setting, score.metric) == (cell.corpus, "system", cell.metric)
-    )
+    score = score_of(cell, evaluation.scores)
+    if score is None:  # none of its recordings could be judged
+        raise RunError(f"{evaluation.folder} has no {cell.metric} of {cell.corpus}")
     return Row(cell, score, compared(score, cell, tolerance=tolerance), evaluation.folder.name)
 
 

@@ -11,12 +11,10 @@ import numpy as np
 from emotone.classical.base import CLASSIFIERS, Classifier
 from emotone.classical.scaling import standardised_by_group
 from emotone.config import signature
-from emotone.corpora.labels import label_set
-from emotone.corpora.selections import SELECTIONS
-from emotone.errors import ConfigError, RunError, unknown_name
+from emotone.errors import ConfigError, RunError
 from emotone.features.functionals.base import FUNCTIONALS, AnyFunctionals, Known
 from emotone.features.store import Extracted, FeatureStore
-from emotone.systems.recipe import NAME, member, settings
+from emotone.systems.recipe import check_task, member, settings
 from emotone.training.tuning import Tuned, tune
 
 if TYPE_CHECKING:
@@ -53,13 +51,7 @@ class ClassicalRecipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
-        if self.seed < 0:
-            raise ConfigError(f"seed must not be negative; given {self.seed}")
-        if self.selection and self.selection not in SELECTIONS:
-            raise unknown_name("selection", self.selection, SELECTIONS)
-        label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
+        check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         _ = self.functionals_spec, self.classifier_spec
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from emotone.config import LATER, from_mapping, to_mapping
+from emotone.config import LATER, check_name, from_mapping, to_mapping
 from emotone.errors import BundleError, ConfigError, UsageError, unknown_name
 from emotone.features.base import FEATURES
 from emotone.types import Seconds  # noqa: TC001  (as above)
@@ -30,7 +30,6 @@ MANIFEST, MODEL, CARD, LICENCE, TEST_VECTOR = "bundle.toml", "model.onnx", "CARD
 REQUIRED = (MODEL, CARD, LICENCE, TEST_VECTOR)
 SEAL = b"# sha256 of the lines above: "
 MEND = "copy the whole folder again from where it came, or export it again"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -127,8 +126,7 @@ class BundleManifest:
 
     def __post_init__(self) -> None:
         _check_schema(self.schema)
-        if not _NAME.fullmatch(self.name):
-            raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
+        check_name(self.name)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ConfigError(f"labels must be at least two different names; given {list(self.labels)}")
         if not 0 < self.calibration.temperature < math.inf:

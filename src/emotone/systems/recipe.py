@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.augment.base import AUGMENTATIONS, Augmentation
-from emotone.config import from_mapping, read_toml, signature, to_mapping
+from emotone.config import check_name, from_mapping, read_toml, signature, to_mapping
 from emotone.corpora.labels import label_set
 from emotone.corpora.selections import SELECTIONS
 from emotone.errors import ConfigError, unknown_name
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from emotone.registry import Registry
     from emotone.transfer.plan import Plan
     from emotone.types import Utterance
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as bundles are named; it also names folders
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,7 @@ class Recipe:
     transfer: Transfer | None = None
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise ConfigError(f"name '{self.name}' must be lower-case letters, digits, '.', '-' or '_'")
-        if self.seed < 0:
-            raise ConfigError(f"seed must not be negative; given {self.seed}")
-        if self.selection and self.selection not in SELECTIONS:
-            raise unknown_name("selection", self.selection, SELECTIONS)
-        label_set(self.labels)  # each is built once now, so that a wrong recipe fails before any work
+        check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         _ = self.feature, self.net_spec, self.transfer_plan
         for name, augmentation in zip(self.augment, self.augmentations, strict=True):
             if self.feature_name not in augmentation.front_ends:
@@ -199,6 +190,16 @@ def transferring(recipe: Recipe, *, source: str = "", plan: str = "") -> Recipe:
     if recipe.transfer is None:
         return replace(recipe, transfer=Transfer(**given))
     return replace(recipe, transfer=replace(recipe.transfer, **given))
+
+
+def check_task(name: str, *, seed: int, selection: str, labels: str) -> None:
+    """Raise for what any kind of recipe says of its task and can't be, so that a wrong one fails before any work."""
+    check_name(name)
+    if seed < 0:
+        raise ConfigError(f"seed must not be negative; given {seed}")
+    if selection and selection not in SELECTIONS:
+        raise unknown_name("selection", selection, SELECTIONS)
+    label_set(labels)
 
 
 def settings(spec: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emotone.errors import TooShortError
-from emotone.features.store import Extracted, FeatureStore, Problem
+from emotone.features.store import Extracted, Problem
 from emotone.protocols.base import dev_speakers
 from emotone.systems.fit import CHECKPOINT, fit, fit_signature
 from emotone.systems.run import RUN, WEIGHTS, TrainingRun, describe_history, save_run
@@ -64,8 +64,7 @@ def prepare(
         RunError: no recording can be used.
 
     """
-    store = FeatureStore(recipe.feature_name, recipe.feature)
-    extracted = _long_enough(store.extract(utterances, workers=workers, progress=progress), recipe)
+    extracted = _long_enough(recipe.extract(utterances, workers=workers, progress=progress), recipe)
     usable = extracted.usable(utterances)
     held: set[str] = set()
     if recipe.training.patience > 0:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from emotone.config import LATER
-from emotone.errors import ConfigError
+from emotone.config import LATER, check_ranges
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
 
@@ -63,20 +62,19 @@ class TrainingSettings:
     choose: Literal["uar", "auroc"] = field(default="uar", metadata=LATER)
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("epochs", 1, 100_000),
-            ("batch", 2, 65_536),
-            ("learning_rate", 1e-9, 10.0),
-            ("weight_decay", 0.0, 10.0),
-            ("warmup", 0.0, 0.9),
-            ("label_smoothing", 0.0, 0.9),
-            ("balance", 0.0, 1.0),
-            ("crop", 0.1, 600.0),
-            ("average", 0.0, 0.99999),
-            ("patience", 0, 100_000),
-            ("clip", 0.0, 1e6),
-            ("steps", 0, 1_000_000),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"training: {name} must lie between {low:g} and {high:g}; given {value:g}")
+        check_ranges(
+            self,
+            where="training",
+            epochs=(1, 100_000),
+            batch=(2, 65_536),
+            learning_rate=(1e-9, 10.0),
+            weight_decay=(0.0, 10.0),
+            warmup=(0.0, 0.9),
+            label_smoothing=(0.0, 0.9),
+            balance=(0.0, 1.0),
+            crop=(0.1, 600.0),
+            average=(0.0, 0.99999),
+            patience=(0, 100_000),
+            clip=(0.0, 1e6),
+            steps=(0, 1_000_000),
+        )

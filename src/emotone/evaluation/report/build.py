@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.corpora.base import CORPORA
-from emotone.errors import RunError, UsageError
-from emotone.evaluation._checks import WHOLE
+from emotone.errors import UsageError
+from emotone.evaluation._checks import WHOLE, whole_of_one
 from emotone.evaluation.detection import RATES, positive_of
 from emotone.evaluation.report.about import read_about
 from emotone.evaluation.report.numbers import Calibration, CorpusReport, Detector, RunReport
@@ -56,13 +56,7 @@ def report_of(folder: Path, *, name: str) -> RunReport:
     """Return the report of one run, without its twin; `reports_of` says what is raised."""
     about = read_about(folder)
     everything = PredictionsTable.read(folder / TABLE)
-    table = everything.whole_utterances()
-    if len(table) == 0:
-        raise RunError(f"{folder} has nothing to report: its predictions table has no row for a whole utterance")
-    for column in ("protocol", "system"):
-        values = np.unique(getattr(everything, column))
-        if len(values) > 1:
-            raise RunError(f"{folder} holds the {column}s {', '.join(values)}; report one at a time")
+    table = whole_of_one(everything, holder=str(folder), verb="report")
     used = str(table.protocol[0])
     independent = _independent(used, about)
     scores = scores_of(everything, speaker_independent=independent)
