@@ -32,7 +32,7 @@ bench: .venv/.dev  ## measure speed and memory against their bounds; writes docs
 	$(BIN)/python benchmarks/run.py
 
 docs: .venv/.dev  ## write the generated pages of docs/ again
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python -m scripts.docs
 
 format: .venv/.dev  ## put code into its format
 	$(BIN)/ruff check --fix $(CODE)

@@ -39,7 +39,7 @@ def name(page: Path) -> str:
 
 
 def test_generated_pages_are_current() -> None:
-    command = [sys.executable, "scripts/docs.py", "--check"]
+    command = [sys.executable, "-m", "scripts.docs", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

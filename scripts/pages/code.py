@@ -1,0 +1,194 @@
+"""Pages that are made from the code alone: commands, corpora, models, nets and errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from scripts.pages.markdown import page, table
+
+from emotone.cli.main import cli
+from emotone.corpora.base import CORPORA, Corpus
+from emotone.corpora.selections import Selection, selections_of
+from emotone.errors import AudioError, EmotoneError
+from emotone.nets.base import NETS, parameters, receptive_field
+from emotone.systems import shipped
+from emotone.systems.manifest import CARD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WIDTH = 100  # characters per line of help pages
+BANDS, CLASSES = 64, 7  # the size that layer tables are printed for
+
+
+def commands() -> str:
+    """Return every help page."""
+    lines = [
+        "# Commands",
+        "",
+        "Results go to standard output, everything else to standard error. Exit status: 0 all done; 1 some inputs",
+        "failed; 2 wrong usage, or nothing could be done.",
+    ]
+    for name, text in _help_pages(cli, "emotone", None):
+        lines += ["", f"## {name}", "", "```text", text, "```"]
+    return page(lines)
+
+
+def corpora() -> str:
+    """Return what is known about every corpus."""
+    known = CORPORA.all()
+    lines = [
+        "# Corpora",
+        "",
+        "None of them comes with emotone: get it where its owners publish it, and keep its licence.",
+        "`emotone corpora check NAME DIR` says whether your copy is whole. Anything else is a table: see",
+        "[own-data.md](own-data.md).",
+        "",
+        "A *selection* is the clips that a publication took, where that is more than a set of labels.",
+        "",
+        *table(
+            ("name", "clips", "speakers", "languages", "licence", "may weights be shipped?"),
+            (
+                (
+                    f"[{name}](#{name})",
+                    f"{corpus.clips or 'not known'}",
+                    f"{corpus.speaker_count or 'not known'}",
+                    ", ".join(corpus.languages),
+                    corpus.licence.name,
+                    "yes" if corpus.licence.weights_shippable else "no",
+                )
+                for name, corpus in known.items()
+            ),
+        ),
+    ]
+    for name, corpus in known.items():
+        lines += ["", f"## {name}", "", *_corpus(corpus)]
+    return page(lines)
+
+
+def models() -> str:
+    """Return the cards of the shipped models."""
+    lines = [
+        "# Models",
+        "",
+        "The models that come with emotone, each a folder as [bundle.md](bundle.md) describes. Their cards follow,",
+        "word for word; `emotone models show NAME` prints the same.",
+    ]
+    bundles = {name: shipped.load(name) for name in shipped.shipped_names()}
+    if bundles:
+        lines += [
+            "",
+            *table(
+                ("name", "version", "labels", "trained on", "licence of the weights"),
+                (
+                    (
+                        name,
+                        bundle.manifest.version,
+                        ", ".join(bundle.labels),
+                        ", ".join(bundle.manifest.training.corpora),
+                        bundle.manifest.licence,
+                    )
+                    for name, bundle in bundles.items()
+                ),
+            ),
+        ]
+    for bundle in bundles.values():
+        card = (bundle.directory / CARD).read_text(encoding="utf-8")
+        lines += ["", *(f"#{line}" if line.startswith("#") else line for line in card.rstrip().splitlines())]
+    return page(lines)
+
+
+def nets() -> str:
+    """Return the layer table of every net."""
+    lines = [
+        "# Nets",
+        "",
+        f"Layer tables for {BANDS} values per frame and {CLASSES} labels; T is the number of frames.",
+        "`emotone nets show NAME` prints them for other sizes.",
+    ]
+    for name in NETS.names:
+        spec = NETS.get(name)()
+        layers = spec.layers(BANDS, CLASSES)
+        rows = ((layer.name, layer.kind, layer.output, f"{layer.parameters:,}") for layer in layers)
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            f"{spec.title[0].upper()}{spec.title[1:]}. From: {spec.paper}.",
+            f"{parameters(layers):,} parameters; a step sees {receptive_field(layers)} frames.",
+            "",
+            *table(("layer", "what it does", "output", "parameters"), rows),
+        ]
+    return page(lines)
+
+
+def errors() -> str:
+    """Return every error with its code."""
+    rows = ((f"`{error.code}`", f"`{error.__name__}`", _effect(error), _summary(error)) for error in _leaves())
+    lines = [
+        "# Errors",
+        "",
+        "Everything that emotone raises on purpose is an `emotone.EmotoneError`. Its message is one line: what was",
+        "given, what is allowed, and how to mend it. Its `code` is a short word for scripts; failed recordings carry",
+        'it in `{"error": {"code", "message"}}`. A traceback from the command is a mistake of ours: please report it.',
+        "",
+        *table(("code", "class", "what it stops", "when"), rows),
+        "",
+        "Two more codes stand only in results: `worker_died`, where a process was ended from outside while it worked",
+        "on a recording, and `memory`, where there was too little of it. A recording that needs an extra to be decoded",
+        "fails alone, with `missing_extra`.",
+    ]
+    return page(lines)
+
+
+def _help_pages(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    settings = {} if parent else cli.context_settings
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, **settings
+    )
+    yield context.command_path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from _help_pages(found, child, context)
+
+
+def _corpus(corpus: Corpus) -> list[str]:
+    counts = ", ".join(label if count is None else f"{label} {count}" for label, count in corpus.counts.items())
+    return [
+        f"{corpus.title}.",
+        "",
+        f"- **Clips**: {corpus.clips or 'not known'}: {counts}",
+        f"- **Speakers**: {corpus.speaker_count or 'not known'}; languages: {', '.join(corpus.languages)}",
+        f"- **Licence**: {corpus.licence.name}. {corpus.licence.note}",
+        f"- **Access**: {corpus.access}",
+        f"- **Layout**: {corpus.layout}",
+        f"- **Parser**: {corpus.evidence}",
+        f"- **Cite**: {corpus.citation}",
+        *(_selection(selection) for selection in selections_of(corpus.name)),
+    ]
+
+
+def _selection(selection: Selection) -> str:
+    counts = ", ".join(f"{label} {count}" for label, count in selection.published.items())
+    about = f"{selection.description}: {counts} in the publication. {selection.note} From: {selection.citation}"
+    return f"- **Selection** `{selection.name}`: {about}"
+
+
+def _leaves() -> Iterator[type[EmotoneError]]:
+    """Yield every error below the root, each kind before its own kinds."""
+    waiting = EmotoneError.__subclasses__()
+    while waiting:
+        error = waiting.pop(0)
+        yield error
+        waiting = error.__subclasses__() + waiting
+
+
+def _effect(error: type[EmotoneError]) -> str:
+    return "one recording" if issubclass(error, AudioError) else "the command (status 2)"
+
+
+def _summary(error: type[EmotoneError]) -> str:
+    return (error.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,29 @@
+"""What the generated pages share: where things lie, tables, and the note that a page is not to be edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RESULTS = ROOT / "results"
+NOTE = "<!-- Written by `make docs`; do not edit. -->"
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table."""
+    return [f"| {' | '.join(cells)} |" for cells in (header, ("---",) * len(header), *rows)]
+
+
+def page(lines: Iterable[str]) -> str:
+    """Return a page: the note, the lines, no space at their ends."""
+    text = "\n".join([NOTE, "", *lines])
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def system_of(about: dict[str, Any]) -> str:
+    """Return the name of what was evaluated: a recipe trained anew in every fold, or a finished model."""
+    return str((about.get("recipe") or about["model"])["name"])
