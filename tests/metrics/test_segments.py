@@ -1,0 +1,188 @@
+"""From segments to clips: against counting by hand, and what must hold for all systems."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from emotone.errors import RunError, UnknownNameError
+from emotone.metrics.segments import (
+    FLOOR,
+    absolute_clip_accuracy,
+    average_logits_clip_accuracy,
+    best_clip_accuracy,
+    judge_clips,
+    segment_accuracy,
+    standard_clip_accuracy,
+)
+
+LABELS = ("anger", "happiness", "neutral", "sadness")
+FUNCTIONS = {
+    "SA": segment_accuracy,
+    "ACA": absolute_clip_accuracy,
+    "SCA": standard_clip_accuracy,
+    "ALCA": average_logits_clip_accuracy,
+    "BCA": best_clip_accuracy,
+}
+
+# A clip is its truth and its segments' logits; few different ones, so that most clips have ties.
+clips_of: st.SearchStrategy[Any] = st.lists(
+    st.tuples(st.integers(0, 3), st.lists(st.tuples(*[st.integers(-2, 2)] * 4), min_size=1, max_size=6).map(np.array)),
+    min_size=1,
+    max_size=6,
+)
+
+
+def softmax(logits: Any, *, temperature: float = 1.0) -> Any:
+    powers = np.exp(np.asarray(logits, np.float64) / temperature)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def entries(clips: Any, **how: Any) -> tuple[list[str], list[str], Any]:
+    """Return the columns that the metrics take, a row for each segment."""
+    names = [f"clip-{number}" for number, (_, logits) in enumerate(clips) for _ in logits]
+    truth = [LABELS[label] for label, logits in clips for _ in logits]
+    return names, truth, np.concatenate([softmax(logits, **how) for _, logits in clips])
+
+
+def scores(clips: list[str], truth: list[str], probabilities: Any) -> dict[str, float]:
+    return {name: score(clips, truth, probabilities, labels=LABELS) for name, score in FUNCTIONS.items()}
+
+
+def slow(clips: Any) -> dict[str, float]:
+    """Count as the paper says it, clip by clip."""
+    right: dict[str, list[bool]] = {name: [] for name in FUNCTIONS}
+    for truth, logits in clips:
+        predicted = [max(range(4), key=list(one).__getitem__) for one in logits]
+        counts = Counter(predicted)
+        most = {label for label, count in counts.items() if count == max(counts.values())}
+        sums = [sum(int(one[label]) for one in logits) for label in range(4)]
+        right["SA"] += [label == truth for label in predicted]
+        right["ACA"].append(all(label == truth for label in predicted))
+        right["SCA"].append(len(most) == 1 and truth in most)
+        right["ALCA"].append(sums.index(max(sums)) == truth)
+        right["BCA"].append(truth in most)
+    return {name: sum(of) / len(of) for name, of in right.items()}
+
+
+@settings(max_examples=100, deadline=None)
+@given(clips_of)
+def test_slow_twins(clips: Any) -> None:
+    found, counted = scores(*entries(clips)), slow(clips)
+    for name in ("SA", "ACA", "SCA", "BCA"):
+        assert found[name] == pytest.approx(counted[name])
+
+
+@settings(max_examples=100, deadline=None)
+@given(clips_of, st.floats(0.3, 4.0))
+def test_mean_logits_and_mean_log_probabilities_choose_alike(clips: Any, temperature: float) -> None:
+    # Whole numbers that are equal in sum are equal in exact arithmetic only, so clips with two best labels are left to
+    # the tests of ties.
+    best = [np.sort(logits.sum(axis=0)) for _, logits in clips]
+    assume(all(sums[-1] > sums[-2] for sums in best))
+    found = scores(*entries(clips, temperature=temperature))
+    assert found["ALCA"] == pytest.approx(slow(clips)["ALCA"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(clips_of)
+def test_absolute_is_at_most_standard_which_is_at_most_best(clips: Any) -> None:
+    found = scores(*entries(clips))
+    assert found["ACA"] <= found["SCA"] <= found["BCA"]
+    assert found["ACA"] <= found["SA"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(clips_of)
+def test_of_one_segment_all_are_one_number(clips: Any) -> None:
+    assert len(set(scores(*entries([(truth, logits[:1]) for truth, logits in clips])).values())) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(clips_of, st.randoms(use_true_random=False))
+def test_the_order_of_segments_changes_nothing(clips: Any, random: Any) -> None:
+    names, truth, probabilities = entries(clips)
+    order = list(range(len(names)))
+    random.shuffle(order)
+    shuffled = ([names[n] for n in order], [truth[n] for n in order], probabilities[order])
+    assert scores(*shuffled) == scores(names, truth, probabilities)
+
+
+@settings(max_examples=60, deadline=None)
+@given(clips_of)
+def test_a_clip_that_comes_twice_under_two_names_changes_nothing(clips: Any) -> None:
+    names, truth, probabilities = entries(clips)
+    twice = ([*names, *(f"{name} again" for name in names)], truth * 2, np.concatenate([probabilities] * 2))
+    assert scores(*twice) == pytest.approx(scores(names, truth, probabilities))
+
+
+def test_what_each_of_them_asks_for() -> None:
+    clips = [
+        (0, [(2, 0, 0, 0), (2, 0, 0, 0), (2, 0, 0, 0)]),  # right in every sense
+        (0, [(2, 0, 0, 0), (2, 0, 0, 0), (0, 1, 0, 0)]),  # one segment wrong: not absolute
+        (0, [(2, 0, 0, 0), (0, 1, 0, 0)]),  # a tie: best, not standard; the mean knows which is surer
+        (0, [(0, 2, 0, 0), (1, 0, 0, 0)]),  # a tie that the mean decides wrongly
+        (0, [(9, 0, 0, 0), (0, 1, 0, 0), (0, 1, 0, 0)]),  # outvoted, and right by its mean
+        (0, [(0, 2, 0, 0)]),  # wrong
+    ]
+    found = judge_clips(*entries(clips), labels=LABELS)
+    assert found.absolute.tolist() == [True, False, False, False, False, False]
+    assert found.standard.tolist() == [True, True, False, False, False, False]
+    assert found.average_logits.tolist() == [True, True, True, False, True, False]
+    assert found.best.tolist() == [True, True, True, True, False, False]
+    assert found.right.tolist() == [*[True] * 5, False, True, False, False, True, True, False, False, False]
+    assert found.segments.tolist() == [3, 3, 2, 2, 3, 1]
+    assert found.entry.tolist() == [0, 3, 6, 8, 10, 13]
+    assert found.clips.tolist() == [f"clip-{number}" for number in range(6)]
+    assert found.average.tolist() == [0, 0, 0, 1, 0, 1]
+    assert found.truth.tolist() == [0] * 6
+
+
+def test_of_labels_that_tie_the_first_is_predicted() -> None:
+    # Three segments whose logits change places: their means are equal, in whatever order they are added.
+    clips = [(label, [(1, 2, 3, 0), (3, 1, 2, 0), (2, 3, 1, 0)]) for label in range(4)]
+    found = judge_clips(*entries(clips), labels=LABELS)
+    assert found.average.tolist() == [0, 0, 0, 0]
+    assert found.best.tolist() == [True, True, True, False]
+    assert not found.standard.any()
+    even = judge_clips(["a"], ["anger"], [[0.25] * 4], labels=LABELS)
+    assert (even.right.tolist(), even.standard.tolist()) == ([True], [True])
+
+
+def test_certainty_in_one_segment_does_not_outvote_all_others() -> None:
+    # Rounded to eight digits, the truth is impossible in the first segment; log 0 would be minus infinity.
+    rows = [[0.0, 1.0, 0.0, 0.0], *[[1.0 - 3e-8, 1e-8, 1e-8, 1e-8]] * 3]
+    assert average_logits_clip_accuracy(["a"] * 4, ["anger"] * 4, rows, labels=LABELS) == 1.0
+    assert np.log(FLOOR) == pytest.approx(-19.1, abs=0.05)
+
+
+def test_segments_of_clips_may_be_mixed() -> None:
+    rows = softmax([(2, 0, 0, 0), (0, 2, 0, 0), (0, 2, 0, 0), (2, 0, 0, 0)])
+    names, truth = ["b", "a", "b", "a"], ["anger", "happiness", "anger", "happiness"]
+    assert scores(names, truth, rows) == {"SA": 0.5, "ACA": 0.0, "SCA": 0.0, "ALCA": 0.5, "BCA": 1.0}
+
+
+@pytest.mark.parametrize("score", FUNCTIONS.values(), ids=FUNCTIONS)
+@pytest.mark.parametrize(
+    ("clips", "truth", "rows", "words"),
+    [
+        ([], [], np.zeros((0, 4)), "nothing to score"),
+        (["a"], ["anger", "anger"], [[0.25] * 4] * 2, "1 clips were given for 2 segments"),
+        (["a"], ["anger"], [[0.5, 0.5]], r"probabilities have the shape \(1, 2\)"),
+        (["a"], ["anger"], [[0.5, 0.6, 0.0, 0.0]], "1 of 1 rows are no probabilities"),
+        (["a", "a"], ["anger", "sadness"], [[0.25] * 4] * 2, "a has segments of 'anger' and of 'sadness'"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(score: Any, clips: Any, truth: Any, rows: Any, words: str) -> None:
+    with pytest.raises(RunError, match=words):
+        score(clips, truth, rows, labels=LABELS)
+
+
+def test_an_unknown_label_is_said() -> None:
+    with pytest.raises(UnknownNameError, match="unknown label in truth 'angr'; did you mean 'anger'"):
+        segment_accuracy(["a"], ["angr"], [[0.25] * 4], labels=LABELS)
