@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.errors import ConfigError, RunError, UnknownNameError
+from emotone.errors import ConfigError, RunError
 from emotone.evaluation._checks import whole_of_one
+from emotone.evaluation.independence import of_run
 from emotone.evaluation.run import RUN, TABLE
 from emotone.evaluation.table import PredictionsTable
-from emotone.protocols import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +144,7 @@ def read_run(folder: Path, *, name: str) -> Run:
     table = whole_of_one(everything, holder=str(folder), verb="compare")
     used = str(table.protocol[0])
     problems = {str(problem["key"]): str(problem["message"]) for problem in about.get("problems") or ()}
-    return Run(name, folder, table, everything.windows(), used, _independent(used, about["protocol"]), problems)
+    return Run(name, folder, table, everything.windows(), used, of_run(used, about), problems)
 
 
 def pair_up(first: Run, second: Run, corpus: str, *, common: bool) -> Pair:
@@ -180,15 +180,6 @@ def pair_up(first: Run, second: Run, corpus: str, *, common: bool) -> Pair:
     speaker = _agreed("speaker", (first, second), tables, sides, shared)
     notes += _other_labels(first, second)
     return Pair(corpus, labels, shared, truth, speaker, sides[0], sides[1], tuple(notes))
-
-
-def _independent(name: str, about: Mapping[str, Any]) -> bool | None:
-    if "trained_on" in about:  # a finished model, which may have seen these corpora
-        return not about["trained_on"]
-    try:
-        return protocol(name).speaker_independent
-    except UnknownNameError:  # a protocol of somebody else's
-        return None
 
 
 def _extra(run: Run, keys: NDArray[np.str_], other: Run) -> str:

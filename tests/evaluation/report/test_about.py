@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_nothing_recorded() -> None:
     about = About({})
     assert (about.system, about.what(), about.how(), about.normalisation()) == (NOT_RECORDED,) * 4
-    assert (about.problems(), about.leakage(), about.recorded_independence) == (None, None, None)
+    assert (about.problems(), about.leakage()) == (None, None)
     assert (about.shortcuts(), about.trained_on, about.recipe_toml()) == ((), (), "")
     command = about.command(("toy",), protocol="random-5", seeds=1)
     assert command == "emotone evaluate RECIPE.toml --corpus toy=DIR --protocol random-5"
@@ -33,7 +33,6 @@ def test_values_of_another_kind_stop_nothing(key: str, value: Any) -> None:
     told = (about.system, about.what(), about.how(), about.normalisation(), about.problems(), about.leakage())
     assert all(found is None or isinstance(found, str | tuple) for found in told)
     assert about.shortcuts() == ()
-    assert about.recorded_independence is None
     assert about.command(("toy",), protocol="p", seeds=2).endswith(" --protocol p --seeds 2")
 
 
@@ -98,11 +97,6 @@ def test_problems_and_normalisation() -> None:
     assert about.problems() == (("a/1", "too short"), (NOT_RECORDED, NOT_RECORDED), ("odd", NOT_RECORDED))
     assert about.normalisation() == "yes"
     assert About({"normalisation": {"by": "speaker", "of": ["a", "b"]}}).normalisation() == "by: speaker; of: a, b"
-
-
-@pytest.mark.parametrize(("rows", "said"), [([True, True], True), ([True, False], None), (["x"], None), ([], None)])
-def test_what_the_run_said_about_speakers(rows: list[Any], said: bool | None) -> None:
-    assert About({"scores": [{"speaker_independent": row} for row in rows]}).recorded_independence is said
 
 
 def test_folders_that_are_no_evaluation(tmp_path: Path) -> None:

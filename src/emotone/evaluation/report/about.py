@@ -75,15 +75,6 @@ class About:
         return tuple(map(str, given)) if isinstance(given, list) else ()
 
     @property
-    def recorded_independence(self) -> bool | None:
-        """What the run itself said about speakers when it was made."""
-        rows = self.told.get("scores")
-        said = (
-            [row.get("speaker_independent") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        )
-        return said[0] if said and isinstance(said[0], bool) and said.count(said[0]) == len(said) else None
-
-    @property
     def clean(self) -> bool | None:
         """What the leakage audit came to; None where that is not recorded."""
         value = self._mapping("leakage").get("clean")
