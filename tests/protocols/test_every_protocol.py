@@ -47,8 +47,14 @@ NAMED = {
     "fixed:{lists}": "emodb",
     "emobox:{checkout}:emodb": "emodb",
     "emobox:{checkout}:ravdess": "ravdess",
+    "onto-emodb-random-5": "ravdess and emodb",
+    "onto-ravdess-speaker-folds-5": "ravdess and emodb",
+    "onto-emodb-fixed:{lists}": "ravdess and emodb",
 }
 FORMS = {
+    "onto-emodb-random-5": "onto-CORPUS-PROTOCOL",
+    "onto-ravdess-speaker-folds-5": "onto-CORPUS-PROTOCOL",
+    "onto-emodb-fixed:{lists}": "onto-CORPUS-PROTOCOL",
     "fixed:{lists}": "fixed:FILE.toml",
     "emobox:{checkout}:emodb": "emobox:DIR:CORPUS",
     "emobox:{checkout}:ravdess": "emobox:DIR:CORPUS",
@@ -74,6 +80,9 @@ GOLDEN = {
     "fixed:{lists}": "b84614438fd5",
     "emobox:{checkout}:emodb": "8d0b130cdaf5",
     "emobox:{checkout}:ravdess": "f74673c0cd48",
+    "onto-emodb-random-5": "e37af0eb904d",
+    "onto-ravdess-speaker-folds-5": "9f66aac2745c",
+    "onto-emodb-fixed:{lists}": "327bb0895422",
 }
 EMODB_LETTERS = "WLEAFTN"
 
@@ -270,7 +279,7 @@ def test_shares_that_leave_nothing_to_do_are_refused(name: str) -> None:
 
 def test_every_line_is_short_enough_for_help() -> None:
     assert all(line and len(line) <= 110 and not line.endswith(".") for line in descriptions().values())
-    assert set(FAMILIES.names) == {"emobox", "fixed", "folds", "published", "sessions", "shares"}
+    assert set(FAMILIES.names) == {"emobox", "fixed", "folds", "onto", "published", "sessions", "shares"}
 
 
 def test_the_page_names_every_form() -> None:

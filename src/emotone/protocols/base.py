@@ -110,6 +110,11 @@ class Protocol(ABC):
         return None
 
     @property
+    def smallest(self) -> str:
+        """The speaker-independent protocol, without a suffix, that asks for the fewest speakers: two."""
+        return "leave-one-speaker-out"
+
+    @property
     def signature(self) -> tuple[str | int, ...]:
         """What to hash into the name of a run: name and version, and the content of lists that were read."""
         return (self.name, self.version, self.content) if self.content else (self.name, self.version)

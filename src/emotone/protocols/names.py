@@ -34,7 +34,7 @@ def protocol(name: str) -> Protocol:
     """
     plain = name.removesuffix(SPEAKER_SCALED)
     scaled = plain != name
-    if "+" in plain and not plain.startswith(FROM_FILES):
+    if "+" in plain and not any(form in plain for form in FROM_FILES):
         suffix = name[name.index("+") :]
         raise unknown_name("scaling", suffix, [SPEAKER_SCALED])
     for family in FAMILIES.all().values():
@@ -47,12 +47,12 @@ def protocol(name: str) -> Protocol:
 def twin_for(division: Protocol, utterances: Sequence[Utterance]) -> str | None:
     """Return the speaker-independent protocol to run beside one that is not; None where there is none to run.
 
-    That is the twin, or leave-one-speaker-out where there are fewer speakers than the twin has folds.
+    That is the twin, or a fold per speaker where there are fewer speakers than the twin has folds.
     """
     if division.twin is None:
         return None
     suffix = SPEAKER_SCALED if division.normalisation == "speaker" else ""
-    for name in (division.twin, f"leave-one-speaker-out{suffix}"):
+    for name in (division.twin, f"{division.smallest}{suffix}"):
         try:
             protocol(name).folds(utterances, seed=0)
         except RunError:

@@ -1,0 +1,105 @@
+"""One corpus divided, all others to learn from: whose folds they are, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emotone.errors import RunError, UnknownNameError, UsageError
+from emotone.protocols import audit, protocol, twin_for
+from emotone.types import Utterance
+
+LABELS = ("anger", "fear", "happiness", "neutral")
+
+
+def clips(corpus: str, *, speakers: int, each: int = 8) -> list[Utterance]:
+    return [
+        Utterance(f"s{speaker}-{clip}", corpus, Path(f"{clip}.wav"), 0.0, None, f"s{speaker}", "x", LABELS[clip % 4])
+        for speaker in range(speakers)
+        for clip in range(each)
+    ]
+
+
+TARGET, OTHERS = clips("savee", speakers=4), [*clips("emodb", speakers=3), *clips("crema-d", speakers=2)]
+
+
+@pytest.mark.parametrize("inner", ["random-4", "speaker-folds-2", "leave-one-speaker-out", "random-8-1-1"])
+def test_the_folds_are_those_of_the_target_alone_and_the_others_are_trained_on(inner: str) -> None:
+    alone = protocol(inner).folds(TARGET, seed=3)
+    folds = protocol(f"onto-savee-{inner}").folds([*OTHERS, *TARGET], seed=3)
+    others = {utterance.key for utterance in OTHERS}
+    assert [(fold.name, fold.dev, fold.test) for fold in folds] == [(fold.name, fold.dev, fold.test) for fold in alone]
+    assert [set(fold.train) for fold in folds] == [set(fold.train) | others for fold in alone]
+
+
+@pytest.mark.parametrize(
+    ("name", "corpus", "inner"),
+    [
+        ("onto-crema-d-random-5", "crema-d", "random-5"),
+        ("onto-emodb-emodb-audeering", "emodb", "emodb-audeering"),
+        ("onto-my-calls-speakers-8-1-1", "my-calls", "speakers-8-1-1"),
+        ("onto-savee-leave-one-speaker-out", "savee", "leave-one-speaker-out"),
+    ],
+)
+def test_corpora_and_protocols_may_have_hyphens(name: str, corpus: str, inner: str) -> None:
+    division = protocol(name)
+    assert division.name == name
+    with pytest.raises(RunError, match=rf"tests the corpus {corpus} and trains on others too; given: x\..*{inner}"):
+        division.folds(clips("x", speakers=2), seed=0)
+
+
+def test_the_twin_keeps_the_targets_speakers_apart() -> None:
+    assert protocol("onto-savee-random-5").twin == "onto-savee-speaker-folds-5"
+    assert protocol("onto-savee-random-5+speaker-scaled").twin == "onto-savee-speaker-folds-5+speaker-scaled"
+    assert protocol("onto-savee-speaker-folds-5").twin is None
+
+
+def test_with_fewer_speakers_than_folds_the_twin_has_a_fold_per_speaker_of_the_target() -> None:
+    both = [*OTHERS, *TARGET]
+    assert twin_for(protocol("onto-savee-random-4"), both) == "onto-savee-speaker-folds-4"
+    assert twin_for(protocol("onto-savee-random-5"), both) == "onto-savee-leave-one-speaker-out"
+    scaled = "onto-savee-leave-one-speaker-out+speaker-scaled"
+    assert twin_for(protocol("onto-savee-random-5+speaker-scaled"), both) == scaled
+    assert twin_for(protocol("random-5"), TARGET) == "leave-one-speaker-out"
+
+
+def test_what_is_trained_on_and_never_tested_is_said() -> None:
+    said = "trained on and never tested: crema-d 16, emodb 24"
+    assert protocol("onto-savee-random-5").notes([*OTHERS, *TARGET]) == (said,)
+
+
+def test_without_others_there_is_nothing_to_come_from() -> None:
+    with pytest.raises(RunError, match=r"given: savee\. Give both, or choose random-5"):
+        protocol("onto-savee-random-5").folds(TARGET, seed=0)
+
+
+def test_the_audit_hears_the_others_too() -> None:
+    division = protocol("onto-savee-leave-one-speaker-out")
+    found = audit(division.folds([*OTHERS, *TARGET], seed=0), [*OTHERS, *TARGET])
+    assert found["speakers"].items == ()
+    assert found.left_out == ()
+    lacking = [replace(each, label="surprise") if each.corpus == "savee" else each for each in [*OTHERS, *TARGET]]
+    assert audit(division.folds(lacking, seed=0), lacking)["speakers"].items == ()
+
+
+def test_a_split_of_another_corpus_is_refused() -> None:
+    with pytest.raises(RunError, match="ravdess-audeering divides the corpus ravdess and no other; given: savee"):
+        protocol("onto-savee-ravdess-audeering").folds([*OTHERS, *TARGET], seed=0)
+
+
+@pytest.mark.parametrize("name", ["onto", "onto-emodb", "onto-random-5", "onto--random-5", "onto-emodb-onto-savee-x"])
+def test_what_names_no_corpus_or_no_protocol_is_no_name(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown protocol '{name}'"):
+        protocol(name)
+
+
+def test_what_the_inner_protocol_refuses_is_refused() -> None:
+    with pytest.raises(UsageError, match="asks for 1 folds"):
+        protocol("onto-emodb-random-1")
+
+
+def test_another_version_of_the_inner_protocol_is_another_run() -> None:
+    division = protocol("onto-emodb-random-5")
+    assert division.signature == ("onto-emodb-random-5", 1, 1)
