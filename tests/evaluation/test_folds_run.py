@@ -28,6 +28,7 @@ from emotone.inference.engine import Engine
 from emotone.systems.bundle import load_bundle
 from emotone.systems.classical import ClassicalRecipe
 from emotone.systems.fit import CHECKPOINT
+from emotone.systems.manifest import Windows
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
@@ -166,6 +167,19 @@ def test_a_detector_leaves_its_windows_too(
         assert windows.start == pytest.approx([offset + found.start for found in segments])
         assert windows.end == pytest.approx([offset + found.end for found in segments])
         assert set(rows.truth) == {"anger"}
+
+
+@pytest.mark.parametrize(("least", "segments"), [(0.0, [-1]), (0.01, [-1, 0, 1, 2])])
+def test_windows_that_say_what_they_hold_leave_rows_too(
+    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path, least: float, segments: list[int]
+) -> None:
+    windows = Windows(seconds=1.0, hop=0.5, least=least, speech_only=False)
+    bundle = load_bundle(make_bundle(tmp_path / "segments", windows=windows))
+    soundfile.write(tmp_path / "long.wav", np.resize(read(corpus[0].path, rate=16000)[0], 20100), 16000)
+    heard = replace(corpus[0], label="anger", path=tmp_path / "long.wav")
+    table, _ = judge(bundle, [heard], protocol="p", fold="f", seed=0, system="s")
+    assert table.segment.tolist() == segments
+    assert table.windows().start.tolist() == [0.0, 0.5, 1.0][: len(segments) - 1]
 
 
 def test_a_folder_can_be_judged_too(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.inference.conftest import PaddedLogMel
 
 from emotone.errors import TooShortError
+from emotone.features.log_mel import LogMel
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
@@ -220,3 +224,69 @@ def test_the_least_holds_for_rows_of_several_samples_too(
     _, segments = judged(bundle, [noise[: round(1.6 * RATE)]])
     assert [(one.start, one.end) for one in segments] == [(0.0, 1.2), (0.6, 1.6)]
     assert len(judged(bundle, [noise[:RATE]])[1]) == 1
+
+
+SEGMENTS = Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)
+
+
+@pytest.fixture
+def every_window(model: Model, make_bundle: Callable[..., Path], tmp_path: Path) -> Bundle:
+    """A net that hears every window of 1 s that begins in the recording, spoken or not, the last ones padded."""
+    return replace(load(make_bundle(tmp_path / "every", windows=SEGMENTS)).bundle, feature=PaddedLogMel())
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    length=st.integers(RATE // 10, 5 * RATE),
+    cuts=st.lists(st.integers(0, 5 * RATE), max_size=8),
+    batch=st.sampled_from([1, 2, 16]),
+)
+def test_padded_windows_are_the_same_in_any_pieces(
+    every_window: Bundle, noise: NDArray[np.float32], length: int, cuts: list[int], batch: int
+) -> None:
+    signal = noise[:length].copy()
+    signal[length // 2 :] = 0  # what nobody speaks in is judged too
+    clip, segments = judged(every_window, np.split(signal, sorted(min(cut, length) for cut in cuts)), batch=batch)
+    rows = every_window.feature.compute(signal)
+    starts = range(0, length, RATE // 2)
+    assert [one.start for one in segments] == [start / RATE for start in starts]
+    assert [one.end for one in segments] == [round(min(start + RATE, length) / RATE, 3) for start in starts]
+    expected = [every_window.probabilities(rows[None, row // 160 : row // 160 + 100])[0] for row in starts]
+    np.testing.assert_allclose(segments.probabilities, expected, atol=1e-5)
+    assert segments.speech.all()
+    np.testing.assert_allclose(list(clip.probabilities.values()), np.mean(expected, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("samples", [1600, 7999, 8000, 8001, 16000, 16001, 23999, 24000, 24001, 40160])
+def test_every_multiple_of_the_hop_inside_the_recording_begins_a_window(every_window: Bundle, samples: int) -> None:
+    _, segments = judged(every_window, [np.full(samples, 0.1, np.float32)])
+    assert len(segments) == math.ceil(samples / 8000)
+    assert [one.start for one in segments] == [0.5 * number for number in range(len(segments))]
+
+
+@pytest.mark.parametrize("feature", [LogMel(), PaddedLogMel()])
+@pytest.mark.parametrize("samples", [0, 1, 1600, 8000, 8160, 16000, 40160])
+def test_training_finds_the_windows_of_prediction(feature: LogMel, samples: int) -> None:
+    window, hop = SEGMENTS.frames(feature)
+    starts = window_starts(feature.frames(samples), window=window, hop=hop, least=SEGMENTS.least_frames(feature))
+    last = feature.frames(samples) - 1
+    assert starts.tolist() == list(range(0, last + 1, 50))
+
+
+def test_silence_is_judged_where_the_windows_say_so(every_window: Bundle) -> None:
+    silence = np.zeros(2 * RATE, np.float32)
+    clip, segments = judged(every_window, [silence])
+    rows = every_window.feature.compute(silence)
+    np.testing.assert_allclose(segments.probabilities[0], every_window.probabilities(rows[None, :100])[0], atol=1e-5)
+    assert (clip.speech, clip.label) == (True, segments[0].label)
+    assert clip.label is not None
+    spoken_only = replace(
+        every_window, manifest=replace(every_window.manifest, windows=replace(SEGMENTS, speech_only=True))
+    )
+    assert judged(spoken_only, [silence])[0].label is None
+
+
+def test_where_all_is_judged_no_window_waits_for_its_activity(every_window: Bundle) -> None:
+    engine = Engine(every_window, batch=1)
+    counts = [engine.push(np.zeros(RATE // 2, np.float32)) for _ in range(5)]
+    assert counts == [0, 0, 1, 2, 3]  # the last row of a window hears 15 ms of what follows

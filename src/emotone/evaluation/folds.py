@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Fold, Utterance
 
 PREDICTIONS, PROBLEMS, PROGRESS, BUNDLE = "predictions.parquet", "problems.json", "progress", "bundle"
-TUNING = "tuning.json"
+TUNING, VALIDATION = "tuning.json", "validation.parquet"
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,23 @@ def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tu
     corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
     data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=recipe.name, signature=fitted.signature)
     bundle = write_net(job.folder / BUNDLE, recipe, fitted.net, labels=job.labels, data=data)
-    tested = set(job.fold.test)
-    table, problems = judge(
+    if recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
+        own, _ = _judge_part(bundle, job, job.fold.dev)  # thresholds are chosen on it
+        own.write(job.folder / VALIDATION)
+    table, problems = _judge_part(bundle, job, job.fold.test)
+    return table, (*extracted.problems, *problems)
+
+
+def _judge_part(bundle: Bundle, job: FoldJob, keys: Sequence[str]) -> tuple[PredictionsTable, tuple[Problem, ...]]:
+    asked = set(keys)
+    return judge(
         bundle,
-        [utterance for utterance in job.utterances if utterance.key in tested],
+        [utterance for utterance in job.utterances if utterance.key in asked],
         protocol=job.protocol,
         fold=job.fold.name,
-        seed=recipe.seed,
+        seed=job.recipe.seed,
         system=job.system,
     )
-    return table, (*extracted.problems, *problems)
 
 
 def judge(
@@ -172,11 +179,12 @@ def judge(
     An utterance without speech gets equal probabilities, and so the first label: it counts as an answer,
     most often a wrong one, instead of being left out of the score.
 
-    Where the bundle detects one label, each utterance's row is followed by one for each of its windows, whose truth is
-    the utterance's and whose times are those of the recording; other tables hold whole utterances only.
+    Where the bundle detects one label, or its windows say how much sound they hold at least, each utterance's row is
+    followed by one for each of its windows, whose truth is the utterance's and whose times are those of the recording;
+    other tables hold whole utterances only.
     """
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    with_windows = positive_of(model.labels) is not None
+    with_windows = positive_of(model.labels) is not None or model.manifest.windows.least > 0
     rows: list[PredictionRow] = []
     problems: list[Problem] = []
     for utterance in utterances:

@@ -16,6 +16,10 @@ class Feature(Protocol):
 
     Rows depend on no other row: computing a signal in pieces that overlap by `window - hop` samples gives the
     rows of the whole, within the rounding of float32. Streaming, batches and caches rest on that.
+
+    A recording ends with the last row whose window of samples is whole. A front end with `pads_end = True` (a class
+    variable; absent, it is False) has a row wherever a hop begins instead, `max(1, ceil(samples / hop))` of them:
+    what its last rows see behind the signal's end are zeros, in `compute` and when the sound comes in pieces.
     """
 
     version: ClassVar[int]
@@ -53,6 +57,11 @@ class Feature(Protocol):
     def compute(self, signal: Array) -> Array:
         """Return rows [time, dimension] float32 of a signal [time] at `rate`."""
         ...
+
+
+def pads_end(feature: Feature) -> bool:
+    """Return whether the last rows of a front end hear zeros behind the signal's end."""
+    return bool(getattr(feature, "pads_end", False))
 
 
 FEATURES: Registry[type[Feature]] = Registry(

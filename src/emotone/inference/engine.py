@@ -4,7 +4,8 @@ Conventions: windows lie on the recording's grid of feature rows, as `emotone.fe
 ... while they fit, and one more aligned to the end where rows are left over; or, where the bundle says how much sound a
 window holds at least, at multiples of the hop only, the last ones as short as what is left. A net is given the rows
 that are there; the zeros that it may need behind them are its own. A window is judged once its rows and its speech
-activity are known, whatever the sizes of the blocks that came.
+activity are known, whatever the sizes of the blocks that came. Where the bundle judges windows without speech too,
+all count as spoken, and none waits for its activity.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Engine:
         self._detector = ActivityDetector(rate=bundle.feature.rate)
         self._window = bundle.window_frames
         self._hop = bundle.hop_frames
+        self._speech_only = bundle.manifest.windows.speech_only
         self._least = bundle.manifest.windows.least_frames(bundle.feature)
         self._span = round(bundle.manifest.windows.seconds * ACTIVITY_RATE)
         self._rows: Array = np.zeros((0, bundle.feature.dimension), np.float32)
@@ -152,6 +154,8 @@ class Engine:
     def _ready(self) -> int:
         """Return how many whole windows from `_next` on have all of their rows, and activity enough to tell."""
         by_rows = self._first_row + len(self._rows) - self._window - self._next
+        if not self._speech_only:
+            return max(0, 1 + by_rows // self._hop)
         known = (self._first_active + len(self._active) - self._span) / ACTIVITY_RATE  # the last start that is known
         by_activity = int(known / self._bundle.feature.hop_seconds) - self._next
         ready = max(0, 1 + min(by_rows, by_activity) // self._hop)
@@ -184,6 +188,8 @@ class Engine:
         self._next = starts[-1] + self._hop
 
     def _has_speech(self, start: int) -> bool:
+        if not self._speech_only:
+            return True
         first = self._activity_index(start)
         active = self._active[first - self._first_active : first - self._first_active + self._span]
         heard = int(np.count_nonzero(active))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emotone.features.base import pads_end
+
 if TYPE_CHECKING:
     from emotone.features.base import Feature
     from emotone.types import Array
@@ -15,7 +17,8 @@ class FrameStream:
     """Rows of features as soon as their samples are there.
 
     Key idea: row i sees the samples [i * hop, i * hop + window). So what must be kept between blocks are the samples
-    from the start of the first row that is not complete yet: fewer than `window` of them.
+    from the start of the first row that is not complete yet: fewer than `window` of them. Where a front end pads the
+    end, its rows behind the last complete one wait for `finish`: until then, more sound may come.
 
     Example:
         >>> import numpy as np
@@ -40,14 +43,16 @@ class FrameStream:
         if len(signal) < feature.window:
             self._kept = signal
             return np.zeros((0, feature.dimension), np.float32)
-        rows = feature.frames(len(signal))
+        rows = 1 + (len(signal) - feature.window) // feature.hop
         self._kept = signal[rows * feature.hop :].copy()  # a view would keep the whole block alive
         self.rows += rows
-        return feature.compute(signal)
+        return feature.compute(signal[: (rows - 1) * feature.hop + feature.window])[:rows]
 
     def finish(self) -> Array:
-        """Return the row of a recording shorter than a window, or no row: a part of a window is none."""
-        if self.rows:
-            return np.zeros((0, self._feature.dimension), np.float32)
-        self.rows = 1
-        return self._feature.compute(self._kept)
+        """Return the row of a recording shorter than a window, or the padded ones; else a part of a window is none."""
+        feature = self._feature
+        if self.rows and not (pads_end(feature) and len(self._kept)):
+            return np.zeros((0, feature.dimension), np.float32)
+        rows = feature.compute(self._kept)
+        self.rows += len(rows)
+        return rows

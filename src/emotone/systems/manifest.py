@@ -44,6 +44,8 @@ class Windows:
         least: of sound that a window holds. Above 0, windows lie at multiples of the hop only, the last ones may end
             with the recording, and a shorter recording is refused; 0 aligns one more window to the recording's end
             (see `emotone.features.windows`).
+        speech_only: whether windows without speech are left out: they get equal probabilities and do not count in the
+            clip. False: the net judges them like all others, and they count.
 
     Raises:
         ConfigError: a number out of range.
@@ -53,6 +55,7 @@ class Windows:
     seconds: Seconds
     hop: Seconds
     least: Seconds = field(default=0.0, metadata=LATER)
+    speech_only: bool = field(default=True, metadata=LATER)
 
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.seconds < math.inf:
@@ -62,7 +65,8 @@ class Windows:
 
     def __str__(self) -> str:
         held = f", each with at least {self.least:g} s of sound" if self.least else ""
-        return f"{self.seconds:g} s every {self.hop:g} s{held}"
+        silent = "" if self.speech_only else ", those without speech too"
+        return f"{self.seconds:g} s every {self.hop:g} s{held}{silent}"
 
     def frames(self, feature: Feature) -> tuple[int, int]:
         """Return rows of features in a whole window, and between the starts of two."""
