@@ -14,6 +14,8 @@ from tests.toy import LABELS, one_thread, separable, tiny_recipe
 from emotone.errors import RunError
 from emotone.systems.fit import CHECKPOINT, Fitted, fit, fit_signature
 from emotone.systems.manifest import Windows
+from emotone.systems.transfer import Transfer
+from emotone.transfer.weights import SourceWeights, write_weights
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
@@ -144,3 +146,15 @@ def test_the_signature_does_not_depend_on_order_nor_on_where_recordings_lie() ->
 )
 def test_the_signature_changes_with_the_data(change: dict[str, Any]) -> None:
     assert signature(**change) != signature()
+
+
+def test_a_plan_that_leaves_nothing_to_learn_gives_the_net_as_it_was_loaded(tmp_path: Path) -> None:
+    source = fitted(PLAIN)
+    named = {name: values.numpy() for name, values in source.net.state_dict().items()}
+    write_weights(tmp_path / "source.safetensors", SourceWeights("source", named))
+    whole = Transfer(source=str(tmp_path / "source.safetensors"), load=("*",), freeze=("*",))
+    result = fitted(replace(PLAIN, seed=5, transfer=whole), folder=tmp_path / "run")
+    assert torch.equal(weights(result), weights(source))
+    assert (result.history, result.best, result.net.training) == ((), 0, False)
+    assert result.transfer is not None
+    assert result.transfer.names("tuned", "fresh") == ()

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from emotone.augment.equaliser import Equaliser
 from emotone.augment.tempo_pitch import TempoPitch
+from emotone.features.windows import window_starts
 from emotone.training.batches import (
     Batch,
     Drawing,
     Examples,
+    cut_windows,
     epoch_batches,
     pad,
     sampling_probabilities,
@@ -146,17 +148,18 @@ def labelled(*counts: int, corpora: int = 1) -> Examples:
 
 @pytest.mark.parametrize("balance", [0.0, 1.0])
 def test_equal_shares_give_each_label_the_same_places(balance: float) -> None:
-    for batch in batches(labelled(3, 40), 0, batch=10, equal=True, balance=balance, steps=20):
+    for batch in batches(labelled(3, 40), 0, batch=10, sampling="equal", balance=balance, steps=20):
         assert np.bincount(batch.labels).tolist() == [5, 5]
         np.testing.assert_array_equal(batch.inputs[:, 0, 0] < 3, batch.labels == 0)
 
 
 def test_what_is_left_over_of_a_batch_goes_by_lot() -> None:
     counts = [
-        np.bincount(batch.labels, minlength=4) for batch in batches(labelled(5, 9, 20, 1), 0, equal=True, batch=10)
+        np.bincount(batch.labels, minlength=4)
+        for batch in batches(labelled(5, 9, 20, 1), 0, sampling="equal", batch=10)
     ]
     counts += [
-        np.bincount(batch.labels) for batch in batches(labelled(5, 9, 20, 1), 1, equal=True, batch=10, steps=200)
+        np.bincount(batch.labels) for batch in batches(labelled(5, 9, 20, 1), 1, sampling="equal", batch=10, steps=200)
     ]
     assert all(count.min() == 2 and count.max() == 3 for count in counts)
     np.testing.assert_allclose(np.mean(counts, axis=0), 2.5, atol=0.15)
@@ -164,7 +167,10 @@ def test_what_is_left_over_of_a_batch_goes_by_lot() -> None:
 
 def test_a_label_that_no_example_has_gets_no_place() -> None:
     examples = labelled(4, 0, 4)
-    assert {label for batch in batches(examples, 0, equal=True, batch=6) for label in batch.labels.tolist()} == {0, 2}
+    assert {label for batch in batches(examples, 0, sampling="equal", batch=6) for label in batch.labels.tolist()} == {
+        0,
+        2,
+    }
 
 
 def test_within_a_label_every_example_is_as_likely_or_every_corpus() -> None:
@@ -172,7 +178,7 @@ def test_within_a_label_every_example_is_as_likely_or_every_corpus() -> None:
     examples = replace(examples, corpora=np.array([0] * 4 + [0] * 38 + [1] * 2, np.int64))
 
     def share(balance: float) -> float:
-        drawn = batches(examples, 0, equal=True, batch=10, steps=400, balance=balance)
+        drawn = batches(examples, 0, sampling="equal", batch=10, steps=400, balance=balance)
         numbers = np.concatenate([batch.inputs[batch.labels == 1, 0, 0] for batch in drawn])
         return float(np.mean(numbers >= 42))
 
@@ -203,3 +209,58 @@ def test_what_plays_faster_is_given_more_so_that_crops_are_full() -> None:
     assert batch.lengths.tolist() == [19200] * 4
     (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(fastest=0.9),), steps=1)
     assert batch.lengths.tolist() == [19200] * 4
+
+
+@given(count=st.integers(2, 40), size=st.integers(2, 9), seed=st.integers(0, 9))
+def test_shuffled_examples_come_once_per_epoch_in_an_order_of_their_own(count: int, size: int, seed: int) -> None:
+    drawn = batches(labelled(count), seed, batch=size, sampling="shuffled")
+    numbers = [batch.inputs[:, 0, 0].astype(int).tolist() for batch in drawn]
+    assert len(drawn) == Drawing(batch=size, crop=8, balance=0.5, sampling="shuffled").steps_of(count)
+    assert all(len(given) == size for given in numbers[:-1])
+    seen = [number for given in numbers for number in given]
+    assert len(set(seen)) == len(seen) == (count - 1 if count % size == 1 else count)
+    again = batches(labelled(count), seed, batch=size, sampling="shuffled")
+    assert [batch.inputs[:, 0, 0].astype(int).tolist() for batch in again] == numbers
+
+
+def test_a_shuffled_epoch_has_another_order_than_the_next() -> None:
+    orders = {tuple(batches(labelled(9), seed, batch=9, sampling="shuffled")[0].inputs[:, 0, 0]) for seed in range(5)}
+    assert len(orders) == 5
+
+
+def test_a_single_example_is_a_batch_where_there_is_no_other() -> None:
+    assert [len(batch.labels) for batch in batches(labelled(1), 0, sampling="shuffled")] == [1]
+
+
+def test_examples_are_seen_from_their_start() -> None:
+    examples = numbered(9)
+    for batch in batches(examples, 0, crops="start", least=2):
+        for rows, length, label in zip(batch.inputs, batch.lengths, batch.labels, strict=True):
+            assert length == min(8, len(examples.features[label]))
+            np.testing.assert_array_equal(rows[:length], examples.features[label][:length])
+            assert (rows[length:] == 0).all()
+
+
+@pytest.mark.parametrize("least", [0, 3])
+def test_windows_become_examples_with_the_label_of_their_recording(least: int) -> None:
+    examples = replace(numbered(3), corpora=np.array([4, 5, 6], np.int64))
+    cut = cut_windows(examples, window=8, hop=5, least=least, wide=8)
+    slow = [
+        (rows[start : start + 8], label, corpus)
+        for rows, label, corpus in zip(examples.features, examples.labels, examples.corpora, strict=True)
+        for start in window_starts(len(rows), window=8, hop=5, least=least)
+    ]
+    assert len(cut) == len(slow) == {0: 6, 3: 7}[least]
+    assert cut.labels.tolist() == [label for _, label, _ in slow]
+    assert cut.corpora.tolist() == [corpus for _, _, corpus in slow]
+    for rows, (expected, _, _) in zip(cut.features, slow, strict=True):
+        np.testing.assert_array_equal(rows, expected)
+        assert any(np.shares_memory(rows, whole) for whole in examples.features)
+
+
+def test_windows_are_seen_whole_and_given_more_where_what_follows_makes_them_shorter() -> None:
+    examples = numbered(1, lengths=(20,))
+    (batch,) = batches(cut_windows(examples, window=8, hop=6, least=0, wide=8), 0, batch=3, crops="grid", balance=1.0)
+    assert {int(rows[0, 0]) % 100 for rows in batch.inputs} <= {0, 6, 12}
+    assert batch.lengths.tolist() == [8] * 3
+    assert [len(rows) for rows in cut_windows(examples, window=8, hop=6, least=0, wide=10).features] == [10, 10, 8]

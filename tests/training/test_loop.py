@@ -17,6 +17,7 @@ from tests.toy import TINY_NET, one_thread, separable
 
 from emotone.augment.spec_mask import SpecMask
 from emotone.errors import RunError
+from emotone.features.windows import window_starts
 from emotone.nets.log_mel_cnn import LogMelCnn
 from emotone.training.batches import Drawing, Examples, epoch_batches
 from emotone.training.checkpoint import Checkpoint, Epoch
@@ -275,7 +276,7 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> No
     torch.manual_seed(of.seed)
     twin = spec.build(64, 2)
     adam = torch.optim.Adam(twin.parameters(), lr=5e-3)
-    drawing = Drawing(batch=10, crop=40, balance=1.0, equal=True, steps=2)
+    drawing = Drawing(batch=10, crop=40, balance=1.0, sampling="equal", steps=2)
     batches = list(epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])))
     for batch in batches:
         assert np.bincount(batch.labels).tolist() == [5, 5]
@@ -284,6 +285,116 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> No
         torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]
         adam.step()
     torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-6, rtol=1e-6)
+
+
+class KerasAdadelta:
+    """Zeiler's algorithm in NumPy, with the default values that Keras gives it."""
+
+    def __init__(self) -> None:
+        self.gradients: Any = 0.0
+        self.changes: Any = 0.0
+
+    def __call__(self, gradient: Any) -> Any:
+        """Return what is added to the parameter."""
+        self.gradients = 0.95 * self.gradients + 0.05 * gradient**2
+        change = -np.sqrt(self.changes + 1e-7) / np.sqrt(self.gradients + 1e-7) * gradient
+        self.changes = 0.95 * self.changes + 0.05 * change**2
+        return change
+
+
+KERAS = TrainingSettings(
+    epochs=2,
+    batch=7,
+    learning_rate=1.0,
+    weight_decay=0.0,
+    warmup=0.0,
+    label_smoothing=0.0,
+    average=0.0,
+    crop=0.4,
+    schedule="constant",
+    clip=0.0,
+    sampling="shuffled",
+    optimizer="adadelta",
+    crops="start",
+)
+
+
+def test_adadelta_is_that_of_keras() -> None:
+    """An epoch of the loop moves weights as the algorithm does that is written out above."""
+    spec = LogMelCnn(**{**TINY_NET, "dropout": 0.0})
+    of = task(development=NOTHING)
+    net, _ = train(lambda: spec.build(64, 2), of, replace(KERAS, epochs=1))
+    torch.manual_seed(of.seed)
+    twin = spec.build(64, 2)
+    rules = {name: KerasAdadelta() for name, _ in twin.named_parameters()}
+    drawing = Drawing(batch=7, crop=40, balance=0.5, sampling="shuffled", crops="start")
+    for batch in epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])):
+        logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+        twin.zero_grad()
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for name, parameter in twin.named_parameters():
+                assert parameter.grad is not None
+                parameter.add_(torch.from_numpy(rules[name](parameter.grad.numpy())))
+    torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(KERAS, epochs=4, crops="grid"),
+        replace(SETTINGS, crops="start"),
+        replace(SETTINGS, crops="grid"),
+        replace(KERAS, epochs=4, average=0.8),
+    ],
+    ids=["keras on windows", "starts", "windows", "keras on starts"],
+)
+def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
+    settings: TrainingSettings, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+
+    def stop_after_two(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(settings, checkpoint=checkpoint, progress=stop_after_two)
+    net, trained = run(settings, checkpoint=checkpoint)
+    whole, expected = run(settings)
+    assert same_weights(net, whole)
+    assert timeless(trained.history) == timeless(expected.history)
+
+
+def test_an_epoch_on_the_grid_has_every_window_of_every_recording_once() -> None:
+    of = task(window=30, hop=10)
+    windows = sum(len(window_starts(len(rows), window=30, hop=10)) for rows in of.train.features)
+    heard: list[tuple[int, int]] = []
+    run(replace(KERAS, epochs=1, crops="grid"), of=of, on_batch=lambda *batch: heard.append(batch))
+    full, left = divmod(windows, 7)
+    assert left != 1
+    assert heard[-1] == (full + 1, full + 1)
+
+
+def test_on_the_grid_windows_say_how_much_is_seen() -> None:
+    settings = replace(SETTINGS, epochs=1, crops="grid")
+    assert same_weights(run(settings)[0], run(replace(settings, crop=9.0))[0])
+    assert not same_weights(run(settings)[0], run(settings, of=task(window=50))[0])
+
+
+def test_a_net_in_which_nothing_learns_comes_back_as_it_was_built(tmp_path: Path) -> None:
+    def frozen() -> LengthAware:
+        return build().requires_grad_(requires_grad=False)
+
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    heard: list[Epoch] = []
+    net, trained = train(frozen, task(), SETTINGS, checkpoint=checkpoint, progress=heard.append)
+    assert heard == []
+    torch.manual_seed(task().seed)
+    assert same_weights(net, frozen())
+    assert not net.training
+    assert trained == Trained((), 0)
+    assert not checkpoint.exists()
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (55, 0.5), (100, 0.0)])

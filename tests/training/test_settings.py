@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
 from emotone.training.settings import TrainingSettings
 
@@ -31,6 +32,27 @@ from emotone.training.settings import TrainingSettings
 def test_a_number_out_of_range_is_refused(name: str, value: float, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         TrainingSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_adadelta_has_no_weight_decay() -> None:
+    assert TrainingSettings(optimizer="adadelta", weight_decay=0.0, learning_rate=1.0).optimizer == "adadelta"
+    with pytest.raises(ConfigError, match=r"training: adadelta has no weight decay; set weight_decay = 0, given 0.02"):
+        TrainingSettings(optimizer="adadelta")
+
+
+def test_shuffled_examples_make_as_many_batches_as_they_fill() -> None:
+    with pytest.raises(
+        ConfigError, match=r"shuffled examples make as many batches as they fill; set steps = 0, given 9"
+    ):
+        TrainingSettings(sampling="shuffled", steps=9)
+
+
+def test_settings_that_came_later_are_not_in_files_of_before() -> None:
+    later = {"schedule", "clip", "sampling", "steps", "choose", "optimizer", "crops"}
+    assert not later & set(to_mapping(TrainingSettings()))
+    changed = TrainingSettings(optimizer="adadelta", weight_decay=0.0, crops="grid", sampling="shuffled")
+    assert to_mapping(changed).keys() & later == {"optimizer", "crops", "sampling"}
+    assert from_mapping(TrainingSettings, to_mapping(changed), where="here") == changed
 
 
 def test_the_defaults_are_in_range() -> None:

@@ -86,7 +86,10 @@ def command(
     run = load_run(folder)
     for line in run.transfer.lines() if run.transfer is not None else ():
         _say.note(line)
-    _say.note(f"kept the weights of epoch {run.best} of {len(run.history)}")
+    kept = (
+        f"kept the weights of epoch {run.best} of {len(run.history)}" if run.history else "there was nothing to learn"
+    )
+    _say.note(kept)
     click.echo(folder)
     failed = bool(ready.problems or data.problems)
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Balanced batches of random crops, each epoch a function of the seed and its number alone."""
+"""Batches of crops, balanced or of every example once, each epoch a function of the seed and its number alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.augment.base import Augmentation, augment, reach
+from emotone.features.windows import window_starts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from emotone.training.settings import Crops, Sampling
     from emotone.types import Array
 
 
@@ -75,13 +77,15 @@ class Drawing:
     """How batches are drawn.
 
     Attributes:
-        batch: examples per batch; the last batch is as full as the others (batch norm needs it).
-        crop: frames seen of each example, from a random place.
+        batch: examples per batch; the last batch is as full as the others (batch norm needs it), unless examples are
+            shuffled.
+        crop: frames seen of each example.
         balance: see `sampling_probabilities`.
         augmentations: applied to each crop in turn.
-        equal: whether each label gets the same number of places in a batch.
+        sampling: see `TrainingSettings`, here and below.
         steps: batches of an epoch; 0 draws as many examples as there are.
-        least: frames of the example that a crop holds at least; 0 keeps crops within the example.
+        least: frames of the example that a random crop holds at least; 0 keeps crops within the example.
+        crops: "grid" asks for windows as examples (see `cut_windows`); they are seen from their start too.
 
     """
 
@@ -89,17 +93,50 @@ class Drawing:
     crop: int
     balance: float
     augmentations: tuple[Augmentation, ...] = ()
-    equal: bool = False
+    sampling: Sampling = "chance"
     steps: int = 0
     least: int = 0
+    crops: Crops = "random"
+
+    @property
+    def wide(self) -> int:
+        """Frames taken of each example: what makes a crop shorter is given more, so that as much is left."""
+        return math.ceil(self.crop * reach(self.augmentations))
 
     def steps_of(self, examples: int) -> int:
         """Return the number of batches in an epoch, at least one."""
+        if self.sampling == "shuffled":
+            full, left = divmod(examples, self.batch)
+            return max(1, full + (left > 1))
         return self.steps or max(1, round(examples / self.batch))
 
 
+def cut_windows(examples: Examples, *, window: int, hop: int, least: int, wide: int) -> Examples:
+    """Return each window of each example as an example of its own; nothing is copied.
+
+    Args:
+        examples: recordings, each with one window at least.
+        window: frames of a window; this and the next two as in `emotone.features.windows`.
+        hop: frames between windows.
+        least: frames that a window holds at least.
+        wide: frames that are given from a window's start on, where the recording has them.
+
+    """
+    starts = [window_starts(rows.shape[0], window=window, hop=hop, least=least) for rows in examples.features]
+    counts = [len(given) for given in starts]
+    return Examples(
+        tuple(
+            rows[first : first + wide]
+            for rows, given in zip(examples.features, starts, strict=True)
+            for first in given.tolist()
+        ),
+        np.repeat(examples.labels, counts),
+        np.repeat(examples.corpora, counts),
+    )
+
+
 def epoch_batches(examples: Examples, drawing: Drawing, *, rng: np.random.Generator) -> Iterator[Batch]:
-    """Yield the batches of one epoch, drawn with replacement.
+    """Yield the batches of one epoch; examples are drawn with replacement, unless they are shuffled.
 
     Args:
         examples: to draw from.
@@ -107,21 +144,27 @@ def epoch_batches(examples: Examples, drawing: Drawing, *, rng: np.random.Genera
         rng: every draw of the epoch comes from it.
 
     """
-    chances = sampling_probabilities(examples.labels, examples.corpora, balance=drawing.balance)
-    steps = drawing.steps_of(len(examples))
-    choices = (
-        _equal_shares(examples.labels, chances, (steps, drawing.batch), rng)
-        if drawing.equal
-        else rng.choice(len(examples), (steps, drawing.batch), p=chances)
-    )
-    # What makes a crop shorter is given more, so that as much is left.
-    wide = math.ceil(drawing.crop * reach(drawing.augmentations))
+    wide = drawing.wide
     held = drawing.least or wide
-    for chosen in choices:
-        crops = [_random_crop(examples.features[index], wide, held, rng) for index in chosen]
-        changed = [augment(item, drawing.augmentations, rng)[: drawing.crop] for item in crops]
+    for chosen in _choices(examples, drawing, rng):
+        crops = [examples.features[index] for index in chosen]
+        if drawing.crops == "random":
+            crops = [_random_crop(rows, wide, held, rng) for rows in crops]
+        changed = [augment(rows[:wide], drawing.augmentations, rng)[: drawing.crop] for rows in crops]
         inputs, lengths = pad(changed, drawing.crop)
         yield Batch(inputs, lengths, examples.labels[chosen])
+
+
+def _choices(examples: Examples, drawing: Drawing, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
+    """Return the examples of each batch of an epoch."""
+    steps, batch = drawing.steps_of(len(examples)), drawing.batch
+    if drawing.sampling == "shuffled":
+        order = rng.permutation(len(examples))
+        return [order[first : first + batch] for first in range(0, steps * batch, batch)]
+    chances = sampling_probabilities(examples.labels, examples.corpora, balance=drawing.balance)
+    if drawing.sampling == "equal":
+        return _equal_shares(examples.labels, chances, (steps, batch), rng)
+    return rng.choice(len(examples), (steps, batch), p=chances)
 
 
 def _equal_shares(

@@ -14,9 +14,10 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emotone.errors import RunError
-from emotone.training.batches import Batch, Drawing, Examples, epoch_batches
+from emotone.training.batches import Batch, Drawing, Examples, cut_windows, epoch_batches
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score
+from emotone.training.settings import EPSILON, RHO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ class Task:
         hop: frames between those windows.
         signature: names what changes the result; guards the checkpoint.
         seed: of every draw.
-        least: frames that a window and a crop hold at least; 0 aligns the last window to the end instead.
+        least: frames that a window and a random crop hold at least; 0 aligns the last window to the end instead.
 
     """
 
@@ -57,7 +58,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Trained:
-    """The kept weights (loaded into the net), the history, and the epoch they are from."""
+    """The kept weights (loaded into the net), the history, and the epoch they are from: 0 where none was needed."""
 
     history: tuple[Epoch, ...]
     best: int
@@ -76,7 +77,8 @@ def train(
     """Return a trained net in eval mode and what happened.
 
     Equal arguments give bit-equal weights on the same machine with the same number of threads, whether the
-    training was interrupted or not: every epoch draws from generators seeded with (seed, epoch).
+    training was interrupted or not: every epoch draws from generators seeded with (seed, epoch). A net without a
+    parameter that learns comes back as it was built, after no epoch.
 
     Args:
         build: makes the net with fresh weights from torch's generator.
@@ -95,7 +97,10 @@ def train(
         raise RunError("there is nothing to train on: the training part is empty")
     with _deterministic():
         torch.manual_seed(task.seed)
-        run = _Run(build(), task, settings, augmentations)
+        net = build()
+        if not any(parameter.requires_grad for parameter in net.parameters()):
+            return net.eval(), Trained((), 0)
+        run = _Run(net, task, settings, augmentations)
         if checkpoint is not None and checkpoint.exists():
             try:
                 run.restore(Checkpoint.load(checkpoint, signature=task.signature))
@@ -122,18 +127,25 @@ class _Run:
         self.net = net
         self.task = task
         self.settings = settings
+        on_grid = settings.crops == "grid"
         self.drawing = Drawing(
             batch=settings.batch,
-            crop=round(settings.crop / task.hop_seconds),
+            crop=task.window if on_grid else round(settings.crop / task.hop_seconds),
             balance=settings.balance,
             augmentations=augmentations,
-            equal=settings.sampling == "equal",
+            sampling=settings.sampling,
             steps=settings.steps,
             least=task.least,
+            crops=settings.crops,
         )
+        self.examples = task.train
+        if on_grid:
+            self.examples = cut_windows(
+                task.train, window=task.window, hop=task.hop, least=task.least, wide=self.drawing.wide
+            )
         averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
-        self.optimizer = torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate)
+        self.optimizer = _optimizer(net, settings)
         self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
         self.history: list[Epoch] = []
         self.best = 0
@@ -149,8 +161,8 @@ class _Run:
         number = len(self.history) + 1
         torch.manual_seed(_seed(self.task.seed, number))  # dropout
         rng = np.random.default_rng([self.task.seed, number])
-        steps = self.drawing.steps_of(len(self.task.train))
-        batches = epoch_batches(self.task.train, self.drawing, rng=rng)
+        steps = self.drawing.steps_of(len(self.examples))
+        batches = epoch_batches(self.examples, self.drawing, rng=rng)
         self.net.train()
         total = 0.0
         for done, batch in enumerate(batches, start=1):
@@ -221,6 +233,12 @@ def schedule(step: int, steps: int, *, warmup: float, falls: bool = True) -> flo
     if not falls:
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
+
+
+def _optimizer(net: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    if settings.optimizer == "adadelta":
+        return torch.optim.Adadelta(net.parameters(), lr=settings.learning_rate, rho=RHO, eps=EPSILON)
+    return torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate)
 
 
 def _groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
