@@ -11,7 +11,8 @@ import torch
 from tests.net_inputs import BANDS, CLASSES, INPUTS, TINY, Input
 from tests.toy import one_thread
 
-from emotone.nets.base import NETS, NetSpec, parameters, receptive_field
+from emotone.nets.base import GROUPS, NETS, NetSpec, parameters, receptive_field
+from emotone.transfer.select import layer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CASES = [(name, settings) for name in NETS.names for settings in ({}, TINY.get(name)) if settings is not None]
+# Published networks to be taken over, which hear how loud a recording was made: a level of their own would be no copy.
+HEAR_THE_LEVEL = {"yamnet"}
 # Parameters that cancel out: a constant added to the attention's scores of all steps is undone by the softmax.
 WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}
 
@@ -118,14 +121,27 @@ def test_the_layer_table_is_true(spec: NetSpec, bands: int, classes: int) -> Non
     assert layers[-1].output == str(classes)
 
 
+def test_its_groups_hold_every_layer_with_tensors_once(spec: NetSpec, net: LengthAware) -> None:
+    """Named plans of transfer rest on them: a layer in no group would never be taken over, or be frozen."""
+    assert len(spec.groups) == GROUPS
+    assert all(spec.groups)
+    named = [layer for group in spec.groups for layer in group]
+    assert named == list(dict.fromkeys(layer_of(name) for name in net.state_dict()))
+
+
 def test_the_receptive_field_is_between_a_syllable_and_a_sentence(spec: NetSpec, heard: Input) -> None:
     assert 0.1 <= heard.row * receptive_field(spec.layers(BANDS, CLASSES)) <= 5.0
 
 
-def test_how_loud_a_recording_was_made_does_not_matter(net: LengthAware, heard: Input) -> None:
+def test_how_loud_a_recording_was_made_does_not_matter(
+    case: tuple[str, NetSpec], net: LengthAware, heard: Input
+) -> None:
     x, lengths = padded([heard.draw(1, length)[0] for length in heard.lengths], extra=0, filling=0.0)
     with torch.inference_mode():
         for louder in (-6.0, 0.5, 6.0):
+            if case[0] in HEAR_THE_LEVEL:
+                assert not torch.allclose(net(heard.louder(x, louder), lengths), net(x, lengths), atol=1e-4)
+                continue
             torch.testing.assert_close(net(heard.louder(x, louder), lengths), net(x, lengths), atol=1e-4, rtol=1e-4)
 
 

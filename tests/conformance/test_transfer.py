@@ -1,4 +1,4 @@
-"""Every net: after three steps what is frozen is bit-identical, and all the rest has moved, buffers included."""
+"""Every net under every plan: after three steps what is frozen is bit-identical, the rest has moved, buffers too."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.toy import one_thread
 from emotone.nets.base import NETS
 from emotone.transfer.apply import transfer_into
 from emotone.transfer.plan import Plan
+from emotone.transfer.plans import ROWS, plan, speaks_of_groups
 from emotone.transfer.select import layer_of
 from emotone.transfer.weights import SourceWeights
 
@@ -47,16 +48,29 @@ def test_frozen_tensors_stay_and_the_rest_moves(name: str, share: float) -> None
     """The first layers that hold tensors are frozen, as many as `share` says; all but the last are loaded."""
     source, net, heard = built(name, seed=1), built(name, seed=2), INPUTS.get(name, Input())
     three_steps(source, heard)
-    state = source.state_dict()
-    layers = list(dict.fromkeys(layer_of(tensor) for tensor in state))
+    layers = list(dict.fromkeys(layer_of(tensor) for tensor in source.state_dict()))
     frozen = tuple(layers[: round(share * len(layers))])
     loaded = tuple(layers) if share == 1.0 else tuple(layers[:-1])
+    check_three_steps(source, net, Plan(load=loaded, freeze=frozen), heard)
+
+
+@pytest.mark.parametrize("name", NETS.names)
+@pytest.mark.parametrize("row", [name for name in ROWS if speaks_of_groups(name)])
+def test_every_plan_of_groups_does_what_it_says_to_every_net(name: str, row: str) -> None:
+    source, net, heard = built(name, seed=1), built(name, seed=2), INPUTS.get(name, Input())
+    three_steps(source, heard)
+    check_three_steps(source, net, plan(row, NETS.get(name).groups), heard)
+
+
+def check_three_steps(source: LengthAware, net: LengthAware, asked: Plan, heard: Input) -> None:
+    state = source.state_dict()
     weights = SourceWeights("source", {tensor: values.numpy().copy() for tensor, values in state.items()})
-    transferred = transfer_into(net, weights, Plan(load=loaded, freeze=frozen))
+    transferred = transfer_into(net, weights, asked)
     before: dict[str, Any] = copy.deepcopy(net.state_dict())
     three_steps(net, heard)
     transferred.freezer.check()
     moved = {tensor for tensor, values in net.state_dict().items() if not torch.equal(values, before[tensor])}
     assert moved == set(transferred.report.names("tuned", "fresh"))
     assert all(torch.equal(before[tensor], state[tensor]) for tensor in transferred.report.names("frozen", "tuned"))
-    assert {layer_of(tensor) for tensor in transferred.report.names("frozen")} == set(frozen)
+    assert {layer_of(tensor) for tensor in transferred.report.names("frozen")} == set(asked.freeze)
+    assert {layer_of(tensor) for tensor in transferred.report.names("frozen", "tuned")} == set(asked.load)

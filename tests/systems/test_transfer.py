@@ -225,6 +225,9 @@ def test_plans_fit_nets_of_so_many_stages() -> None:
     assert recipe.transfer_plan == Plan(("conv1", "conv2", "conv3"), ("conv1", "conv2"))
     with pytest.raises(ConfigError, match=r"plan anger-2 is for nets of 5 stages; given \d+: "):
         tiny_recipe(transfer=Transfer(plan="anger-2"))
+    grouped = tiny_recipe(transfer=Transfer(plan="A7")).transfer_plan
+    convolutions = tuple(f"conv{number}" for number in range(1, 6))
+    assert grouped == Plan(convolutions, convolutions)
     with pytest.raises(UnknownNameError, match=r"unknown plan 'anger2'; did you mean 'anger-2'\?"):
         transferring(recipe, plan="anger2")
 

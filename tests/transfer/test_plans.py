@@ -7,7 +7,7 @@ import pytest
 from emotone.errors import ConfigError, UnknownNameError
 from emotone.nets.soundnet5 import SoundNet5
 from emotone.transfer.plan import Plan
-from emotone.transfer.plans import ROWS, plan
+from emotone.transfer.plans import ROWS, plan, speaks_of_groups
 
 FOUR = (("conv1",), ("conv2",), ("lstm",), ("dense1", "output"))
 FIVE = tuple((f"conv{number}",) for number in range(1, 6))
@@ -44,6 +44,12 @@ def test_every_row_freezes_only_what_it_loads_and_says_so(name: str) -> None:
     load, freeze = (row.stages if count is None else count for count in (row.load, row.freeze))
     assert 0 <= freeze <= load <= row.stages
     assert row.says
+
+
+def test_plans_speak_of_groups_or_of_layers() -> None:
+    assert {name for name in ROWS if speaks_of_groups(name)} == {f"A{number}" for number in range(1, 9)}
+    with pytest.raises(UnknownNameError, match="unknown plan 'auto'"):
+        speaks_of_groups("auto")
 
 
 def test_an_unknown_plan_gets_a_suggestion() -> None:

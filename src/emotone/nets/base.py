@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from emotone.nets.modules import LengthAware
 
 
+GROUPS = 4  # of layers, in every net
+
+
 @dataclass(frozen=True)
 class Layer:
     """One named row of a layer table.
@@ -58,11 +61,15 @@ class NetSpec(Protocol):
     Attributes:
         title: one line for lists.
         paper: where it is from: a citation, or "emotone" for the house's own.
+        groups: its layers that hold tensors, each once and from the input on, in `GROUPS` groups: what stands for a
+            first convolution, for further ones, for what follows time, and for what decides. Named plans of transfer
+            speak of these (see `emotone.transfer.plans`), so that they fit every net.
 
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
+    groups: ClassVar[tuple[tuple[str, ...], ...]]
 
     def layers(self, dimension: int, classes: int) -> tuple[Layer, ...]:
         """Return the layer table for an input of `dimension` values per frame."""

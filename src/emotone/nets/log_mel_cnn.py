@@ -35,6 +35,12 @@ class LogMelCnn:
 
     title: ClassVar[str] = "convolutions on log-mel bands, attentive statistics over time"
     paper: ClassVar[str] = "emotone"
+    groups: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("conv1",),
+        ("conv2", "conv3", "conv4", "conv5"),
+        ("mix", "pool"),
+        ("classifier",),
+    )
 
     channels: tuple[int, ...] = (16, 32, 48, 64, 96)
     embedding: int = 128

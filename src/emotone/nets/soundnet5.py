@@ -69,6 +69,7 @@ class SoundNet5:
 
     title: ClassVar[str] = "five convolutions on raw samples, SoundNet's first layers: made to be taken over"
     paper: ClassVar[str] = "Transfer learning from sound representations for anger detection in speech, 2019"
+    groups: ClassVar[tuple[tuple[str, ...], ...]] = (("conv1",), ("conv2", "conv3"), ("conv4",), ("conv5",))
 
     filters: int = 16
     dropout: float = 0.5

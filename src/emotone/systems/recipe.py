@@ -112,7 +112,7 @@ class Recipe:
         if self.transfer is None:
             return None
         labels = len(label_set(self.labels).labels)
-        return self.transfer.plan_for(self.net_spec.layers(self.feature.dimension, labels))
+        return self.transfer.plan_for(self.net_spec, self.net_spec.layers(self.feature.dimension, labels))
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:

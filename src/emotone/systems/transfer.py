@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from emotone.errors import ConfigError, SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.transfer.plan import Plan
-from emotone.transfer.plans import plan
+from emotone.transfer.plans import plan, speaks_of_groups
 from emotone.transfer.sources.base import SOURCES
 from emotone.transfer.weights import SUFFIX, SourceWeights, read_weights
 
 if TYPE_CHECKING:
-    from emotone.nets.base import Layer
+    from emotone.nets.base import Layer, NetSpec
     from emotone.transfer.plans import Stages
 
 SHIPPED = Path(__file__).resolve().parent.parent / "sources"
@@ -54,10 +54,15 @@ class Transfer:
                 f"transfer: plan {self.plan} says what is frozen; leave freeze out, or load layers instead"
             )
 
-    def plan_for(self, layers: tuple[Layer, ...]) -> Plan:
-        """Return the plan for a net with this layer table: each layer that has parameters is a stage."""
+    def plan_for(self, net: NetSpec, layers: tuple[Layer, ...]) -> Plan:
+        """Return the plan for a net with this layer table.
+
+        The stages are the net's groups, or its layers that have parameters, whichever the plan speaks of.
+        """
         if self.load:
             return Plan(self.load, self.freeze)
+        if speaks_of_groups(self.plan):
+            return plan(self.plan, net.groups)
         stages: Stages = tuple((layer.name,) for layer in layers if layer.parameters)
         return plan(self.plan, stages)
 

@@ -1,7 +1,8 @@
 """Named plans: which part of a net is taken over, which part of that is frozen.
 
 A plan speaks of a net's stages from the input on, e.g. (`conv1`,), (`conv2`,), (`lstm`,), (`dense*`,): groups of layer
-patterns. One row of the table fits every net that says its stages; a row added here is checked with all of them.
+patterns. The rows of four stages speak of the groups that every net says (`NetSpec.groups`), and so fit every net; the
+others take each layer with parameters as a stage. A row added here is checked with all nets.
 
 References: Marczewski, Veloso, Ziviani, Learning transferable features for speech emotion recognition, 2017 (A1 to A8,
 "Transference approaches"); ElShaer, Wisdom, Mishra, Transfer learning from sound representations for anger detection
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from emotone.errors import ConfigError, unknown_name
+from emotone.nets.base import GROUPS
 from emotone.transfer.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,15 +45,15 @@ class Row:
 
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
-        # Four stages: first convolution, second convolution, recurrent, fully connected.
-        "A1": Row("all taken over and frozen: the net is used as it is", None, None, 4),
-        "A2": Row("all taken over, all learn on", None, 0, 4),
-        "A3": Row("all taken over, the first convolution frozen", None, 1, 4),
-        "A4": Row("all taken over, both convolutions frozen", None, 2, 4),
-        "A5": Row("all taken over, convolutions and recurrent layer frozen", None, 3, 4),
-        "A6": Row("the first convolution taken over and frozen, the rest drawn anew", 1, 1, 4),
-        "A7": Row("both convolutions taken over and frozen, the rest drawn anew", 2, 2, 4),
-        "A8": Row("convolutions and recurrent layer taken over and frozen, the rest drawn anew", 3, 3, 4),
+        # Four stages: first convolution, second convolution, recurrent, fully connected; a net's groups.
+        "A1": Row("all taken over and frozen: the net is used as it is", None, None, GROUPS),
+        "A2": Row("all taken over, all learn on", None, 0, GROUPS),
+        "A3": Row("all taken over, the first convolution frozen", None, 1, GROUPS),
+        "A4": Row("all taken over, both convolutions frozen", None, 2, GROUPS),
+        "A5": Row("all taken over, convolutions and recurrent layer frozen", None, 3, GROUPS),
+        "A6": Row("the first convolution taken over and frozen, the rest drawn anew", 1, 1, GROUPS),
+        "A7": Row("both convolutions taken over and frozen, the rest drawn anew", 2, 2, GROUPS),
+        "A8": Row("convolutions and recurrent layer taken over and frozen, the rest drawn anew", 3, 3, GROUPS),
         # Five stages: the convolutions of SoundNet. The paper's best froze two.
         "anger-0": Row("the first three convolutions taken over, all learn", 3, 0, 5),
         "anger-1": Row("the first three convolutions taken over, the first frozen", 3, 1, 5),
@@ -77,12 +79,26 @@ def plan(name: str, stages: Stages) -> Plan:
         Plan(load=('conv1',), freeze=('conv1',))
 
     """
-    if name not in ROWS:
-        raise unknown_name("plan", name, ROWS)
-    row = ROWS[name]
+    row = _row(name)
     if len(stages) != row.stages:
         raise ConfigError(f"plan {name} is for nets of {row.stages} stages; given {len(stages)}: {list(stages)}")
     return Plan(load=_first(row.load, stages), freeze=_first(row.freeze, stages))
+
+
+def speaks_of_groups(name: str) -> bool:
+    """Return whether a named plan's stages are a net's groups, and not its single layers.
+
+    Raises:
+        UnknownNameError: there is no such plan.
+
+    """
+    return _row(name).stages == GROUPS
+
+
+def _row(name: str) -> Row:
+    if name not in ROWS:
+        raise unknown_name("plan", name, ROWS)
+    return ROWS[name]
 
 
 def _first(count: int | None, stages: Stages) -> tuple[str, ...]:
