@@ -124,6 +124,39 @@ def made_detector(
     return PredictionsTable.from_rows(rows, labels=("anger", "other"))
 
 
+def made_segments(
+    skill: float = 1.0, *, draw: int = 0, speakers: int = 6, clips: int = 6, seeds: int = 1, corpus: str = "toy"
+) -> PredictionsTable:
+    """Return what a system says of clips of one to five segments of 1 s, and of the segments, every 0.5 s.
+
+    The larger `skill`, the further the logits of the truth lie above the others. A clip's probabilities are the mean of
+    its segments', so its label may be another one than that of the mean logits.
+    """
+    rng = np.random.default_rng(draw)
+    rows: list[PredictionRow] = []
+    for seed, speaker, clip in np.ndindex(seeds, speakers, clips):
+        truth = clip % len(LABELS)
+        logits = rng.normal(size=(1 + clip % 5, len(LABELS))) + skill * (np.arange(len(LABELS)) == truth)
+        chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        whole = PredictionRow(
+            utterance=f"{corpus}/s{speaker}-{clip:02d}",
+            corpus=corpus,
+            protocol="leave-one-speaker-out",
+            fold=f"{corpus}.s{speaker}",
+            seed=seed,
+            speaker=f"s{speaker}",
+            truth=LABELS[truth],
+            probabilities=chances.mean(axis=0).tolist(),
+            system="f00d",
+        )
+        rows.append(whole)
+        rows += [
+            replace(whole, probabilities=chance, segment=n, start=0.5 * n, end=0.5 * n + 1)
+            for n, chance in enumerate(chances.tolist())
+        ]
+    return PredictionsTable.from_rows(rows, labels=LABELS)
+
+
 def write_run(folder: Path, table: PredictionsTable, **about: Any) -> Path:
     """Write a table as a finished evaluation, described by `about` beside its protocol; return `folder`."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -127,7 +127,7 @@ def test_the_walk_sees_the_imports() -> None:
     seen = {(found.module, found.target) for found in imports()}
     assert ("metrics.intervals", "metrics.base") in seen
     assert ("protocols.folds", "types") in seen  # for types only
-    assert ("evaluation.scores", "protocols.__init__") in seen
+    assert ("evaluation.independence", "protocols.__init__") in seen
     assert {"corpora", "features", "nets"} <= set(registries())
     assert len(imports()) > 100
 

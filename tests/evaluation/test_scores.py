@@ -13,6 +13,7 @@ from tests.made_runs import made_detector
 
 from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation.scores import Score, confusion_markdown, confusion_of, scores_markdown, scores_of
+from emotone.evaluation.segments import SEGMENT_TITLES
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.detection import equal_error_rate
@@ -160,9 +161,11 @@ def test_corpora_are_scored_apart() -> None:
     assert scores_of(table_of(*FOUR)) == [score for score in scores if score.corpus == "toy"]
 
 
-def test_segments_are_not_scored() -> None:
+def test_segments_leave_the_scores_of_clips_as_they_are() -> None:
     segments = [replace(item, segment=0, probabilities=[0.1, 0.1, 0.8]) for item in FOUR]
-    assert scores_of(table_of(*FOUR, *segments)) == scores_of(table_of(*FOUR))
+    scores = scores_of(table_of(*FOUR, *segments))
+    assert [score for score in scores if score.metric not in SEGMENT_TITLES] == scores_of(table_of(*FOUR))
+    assert {score.metric for score in scores} >= set(SEGMENT_TITLES)
 
 
 def test_a_detector_is_scored_over_clips_and_windows() -> None:

@@ -6,10 +6,11 @@ import statistics
 
 import numpy as np
 import pytest
-from tests.made_runs import LABELS, Made
+from tests.made_runs import LABELS, Made, made_segments
 
 from emotone.errors import RunError
 from emotone.evaluation.seeds import seeds_of
+from emotone.evaluation.segments import SEGMENT_TITLES, segment_values
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 
@@ -30,6 +31,17 @@ def test_every_seed_is_scored_by_itself() -> None:
         assert spread.values == pytest.approx(dict(enumerate(values)))
         assert spread.mean == pytest.approx(statistics.mean(values))
         assert spread.deviation == pytest.approx(statistics.stdev(values))
+
+
+def test_segments_are_scored_seed_by_seed() -> None:
+    table = made_segments(seeds=3)
+    found = [spread for spread in seeds_of(table) if spread.metric not in SLOW]
+    assert [spread.metric for spread in found] == list(SEGMENT_TITLES)
+    for seed in range(3):
+        alone = segment_values(table.where(table.seed == seed).windows())
+        assert {spread.metric: spread.values[seed] for spread in found} == alone
+    pooled = segment_values(table.windows())  # every seed judges the same clips
+    assert {spread.metric: spread.mean for spread in found} == pytest.approx(pooled)
 
 
 def test_one_seed_has_no_deviation() -> None:

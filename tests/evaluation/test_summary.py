@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.made_runs import Made, made_detector, write_run
+from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError
 from emotone.evaluation.run import RUN
@@ -38,6 +38,12 @@ def test_scores_references_and_confusions_are_in_it(folder: Path) -> None:
     assert "7 classes, here 3" in text
     assert "### Berlin Database of Emotional Speech (Emo-DB): what is taken for what" in text
     assert f"Predictions: `results/{folder.name}`." in text
+
+
+def test_accuracies_of_segments_have_columns_where_there_are_segments(folder: Path, tmp_path: Path) -> None:
+    text = summary_markdown(write_run(tmp_path / "segments", made_segments(), recipe={"name": "toy"}))
+    assert "| SA (segments) | ACA (all segments of a clip) | SCA (most segments of a clip) |" in text
+    assert "SA (segments)" not in summary_markdown(folder)
 
 
 def test_a_division_that_shares_speakers_says_so(folder: Path) -> None:

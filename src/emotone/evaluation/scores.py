@@ -2,7 +2,8 @@
 
 What is here:
     scores_of           UAR, accuracy and macro-F1 of every corpus, with intervals clustered by speaker, beside chance
-                        and the majority baseline; of a detector also AU-ROC over clips and windows, and EER
+                        and the majority baseline; of a detector also AU-ROC over clips and windows, and EER; of a
+                        system that judges clips in segments also its accuracies by segment and by clip
     confusion_of        a corpus's confusion matrix
     scores_markdown, confusion_markdown     the same as Markdown, for pages and terminals
 """
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from emotone.errors import RunError, UnknownNameError
+from emotone.errors import RunError
 from emotone.evaluation._checks import WHOLE, check_single
 from emotone.evaluation._detection_scores import AUROC, EER, GUESSING, WINDOW_AUROC, Measured, detection_scores
 from emotone.evaluation.detection import positive_of
+from emotone.evaluation.independence import by_protocol
+from emotone.evaluation.segments import SEGMENT_TITLES, has_segments, segment_scores
 from emotone.metrics import base
 from emotone.metrics.classification import confusion_matrix
 from emotone.metrics.intervals import REPLICATES, Interval, bootstrap, matrices_by_speaker
-from emotone.protocols import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,6 +43,7 @@ TITLES = {
     AUROC: "AU-ROC",
     WINDOW_AUROC: "AU-ROC of windows",
     EER: "EER (less is better)",
+    **SEGMENT_TITLES,
 }
 
 
@@ -50,7 +53,7 @@ class Score:
 
     Attributes:
         metric: "uar", "accuracy", "macro-f1" (all pooled over folds and seeds) or "uar-fold-mean"; of a detector also
-            "au-roc", "window-au-roc" and "eer".
+            "au-roc", "window-au-roc" and "eer"; of segments those of `emotone.evaluation.segments`.
         corpus: registry name.
         value: in [0, 1], or None where it is undefined, as AU-ROC is where there is one class only; `note` says why.
         low: lower end of the 95 % interval clustered by speaker, or None; `note` says why.
@@ -140,8 +143,9 @@ def scores_of(
 ) -> list[Score]:
     """Return the scores of every corpus in the table, in the order of corpora.
 
-    They are of its whole-utterance rows; only a detector's "window-au-roc" looks at windows. Several seeds are pooled:
-    each is one more answer about the same utterances, and `n` does not count them twice.
+    They are of its whole-utterance rows; only a detector's "window-au-roc" and the accuracies of segments look at
+    windows. Several seeds are pooled: each is one more answer about the same utterances, and `n` does not count them
+    twice.
 
     Args:
         table: of one system under one protocol.
@@ -164,7 +168,7 @@ def scores_of(
     """
     whole = _one_system(table)
     if speaker_independent is None:
-        speaker_independent = _independence(str(whole.protocol[0]))
+        speaker_independent = by_protocol(str(whole.protocol[0]))
     found: list[Score] = []
     for corpus in whole.corpora:
         part = whole.of_corpus(corpus)
@@ -252,13 +256,6 @@ def _one_system(table: PredictionsTable) -> PredictionsTable:
     return whole
 
 
-def _independence(name: str) -> bool | None:
-    try:
-        return protocol(name).speaker_independent
-    except UnknownNameError:  # a protocol of somebody else's: the table can't tell
-        return None
-
-
 def _measured(
     part: PredictionsTable, table: PredictionsTable, *, seed: int, replicates: int
 ) -> Iterator[tuple[Setting, Measured]]:
@@ -268,10 +265,15 @@ def _measured(
     for setting, values in (("system", _values(part)), *_baselines(part)):
         for metric, value in values.items():
             yield setting, Measured(metric, value, intervals[metric] if setting == "system" else NO_INTERVAL, n)
+    windows = table.where((table.segment != WHOLE) & (table.corpus == part.corpus[0]))
+    if has_segments(windows):
+        measured, always = segment_scores(windows, part, seed=seed, replicates=replicates)
+        yield from (("system", found) for found in measured)
+        for found in measured:
+            yield "majority", Measured(found.metric, always[found.metric], NO_INTERVAL, found.n)
     positive = positive_of(part.labels)
     if positive is None:
         return
-    windows = table.where((table.segment != WHOLE) & (table.corpus == part.corpus[0]))
     detection = detection_scores(part, windows, positive=positive, seed=seed, replicates=replicates)
     yield from (("system", found) for found in detection)
     for found in detection:

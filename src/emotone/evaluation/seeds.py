@@ -11,6 +11,7 @@ from emotone.errors import RunError
 from emotone.evaluation._checks import WHOLE
 from emotone.evaluation._detection_scores import AUROC, WINDOW_AUROC
 from emotone.evaluation.detection import positive_of
+from emotone.evaluation.segments import has_segments, segment_values
 from emotone.metrics import base
 from emotone.metrics.classification import confusion_matrix
 from emotone.metrics.detection import auroc
@@ -26,7 +27,7 @@ class SeedSpread:
     Attributes:
         corpus: registry name.
         metric: "uar", "accuracy" or "macro-f1", pooled over the folds of a seed; of detectors also "au-roc" and
-            "window-au-roc".
+            "window-au-roc", and of segments those of `emotone.evaluation.segments`.
         values: score by seed, in [0, 1].
         mean: over the seeds.
         deviation: sample standard deviation over the seeds (n - 1 in the denominator); None for a single seed.
@@ -83,7 +84,7 @@ def seeds_of(table: PredictionsTable) -> list[SeedSpread]:
             score = base.statistic(metric)
             values = {seed: float(score(matrix)) for seed, matrix in matrices.items()}
             found.append(_spread(corpus, metric, values))
-        found += _areas(table.of_corpus(corpus))
+        found += [*_areas(table.of_corpus(corpus)), *_segments(table.of_corpus(corpus))]
     return found
 
 
@@ -104,6 +105,18 @@ def _areas(part: PredictionsTable) -> list[SeedSpread]:
             }
             found.append(_spread(str(of.corpus[0]), metric, values))
     return found
+
+
+def _segments(part: PredictionsTable) -> list[SeedSpread]:
+    """Return the accuracies of segments, and of clips by their segments; nothing where there are none."""
+    if not has_segments(part):
+        return []
+    windows = part.windows()
+    by_seed = {int(seed): segment_values(windows.where(windows.seed == seed)) for seed in np.unique(windows.seed)}
+    return [
+        _spread(str(part.corpus[0]), metric, {seed: values[metric] for seed, values in by_seed.items()})
+        for metric in next(iter(by_seed.values()))
+    ]
 
 
 def _matrix(part: PredictionsTable) -> base.Matrices:

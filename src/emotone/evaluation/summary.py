@@ -13,6 +13,7 @@ from emotone.evaluation._detection_scores import AUROC, EER, WINDOW_AUROC
 from emotone.evaluation.references import SOURCE, references_for
 from emotone.evaluation.run import RUN, TABLE
 from emotone.evaluation.scores import FOLD_MEAN, TITLES, Score, confusion_markdown, confusion_of, scores_of
+from emotone.evaluation.segments import SEGMENT_TITLES
 from emotone.evaluation.table import PredictionsTable
 from emotone.protocols import protocol
 
@@ -102,8 +103,12 @@ def _without(name: str) -> str:
 
 
 def _score_table(scores: list[Score]) -> str:
-    # Only a detector has these, and that of windows only where it has judged them.
-    special = [metric for metric in (AUROC, WINDOW_AUROC, EER) if any(score.metric == metric for score in scores)]
+    # Only detectors have the first, and those of windows and segments only systems that have judged such.
+    special = [
+        metric
+        for metric in (AUROC, WINDOW_AUROC, EER, *SEGMENT_TITLES)
+        if any(score.metric == metric for score in scores)
+    ]
     titles = ["UAR", TITLES[FOLD_MEAN], "accuracy", "macro-F1", *(TITLES[metric] for metric in special)]
     header = f"| corpus | {' | '.join(titles)} | chance UAR | majority accuracy | n | speakers |"
     rows = [header, "|" + " --- |" * header.count("| ")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.made_runs import Made, made_detector, write_run
+from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError, UsageError
 from emotone.evaluation.detection import RATES
@@ -18,6 +18,7 @@ from emotone.evaluation.report.render import render
 from emotone.evaluation.report.together import together_of
 from emotone.evaluation.scores import confusion_of, scores_of
 from emotone.evaluation.seeds import seeds_of
+from emotone.evaluation.segments import SEGMENT_TITLES, clip_confusion_of
 from emotone.evaluation.speakers import speakers_of
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
@@ -93,6 +94,23 @@ def test_a_detector_has_the_curve_of_its_windows(tmp_path: Path) -> None:
     assert whole.detector is not None
     assert whole.detector.windows is None
     assert len(roc_pictures(whole)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".md", ".html", ".tex"])
+def test_segments_are_reported_with_the_confusion_of_their_mean_logits(tmp_path: Path, suffix: str) -> None:
+    table = made_segments(seeds=2, draw=2)
+    (report,) = reports_of([write_run(tmp_path / "run", table)])
+    (corpus,) = report.corpora
+    assert corpus.clip_confusion is not None
+    assert np.array_equal(corpus.clip_confusion, clip_confusion_of(table, "toy"))
+    assert {spread.metric for spread in corpus.seeds} >= set(SEGMENT_TITLES)
+    text = render(document_of([report], together_of([report]), pictures=suffix == ".html"), suffix=suffix)
+    for title in SEGMENT_TITLES.values():
+        assert text.count(title) >= 2  # the score, and its mean and deviation over seeds
+    words = "What is taken for what by the mean logits"
+    assert words in text
+    plain = reports_of([write_run(tmp_path / "plain", table.whole_utterances())])
+    assert words not in render(document_of(plain, together_of(plain), pictures=False), suffix=".md")
 
 
 def test_detectors_of_several_runs_stand_in_one_picture(tmp_path: Path) -> None:

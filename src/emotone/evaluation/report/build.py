@@ -10,23 +10,23 @@ from emotone.corpora.base import CORPORA
 from emotone.errors import UsageError
 from emotone.evaluation._checks import WHOLE, whole_of_one
 from emotone.evaluation.detection import RATES, positive_of
+from emotone.evaluation.independence import of_run
 from emotone.evaluation.report.about import read_about
 from emotone.evaluation.report.numbers import Calibration, CorpusReport, Detector, RunReport
 from emotone.evaluation.report.twin import twin_of
 from emotone.evaluation.run import TABLE
 from emotone.evaluation.scores import confusion_of, scores_of
 from emotone.evaluation.seeds import seeds_of
+from emotone.evaluation.segments import clip_confusion_of, has_segments
 from emotone.evaluation.speakers import speakers_of
 from emotone.evaluation.table import PredictionsTable
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
 from emotone.metrics.detection import auroc_by_label, equal_error_rate, roc_curve, threshold_at
-from emotone.protocols import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from emotone.evaluation.report.about import About
     from emotone.evaluation.scores import Score
     from emotone.evaluation.seeds import SeedSpread
     from emotone.evaluation.speakers import SpeakerScore
@@ -58,9 +58,9 @@ def report_of(folder: Path, *, name: str) -> RunReport:
     everything = PredictionsTable.read(folder / TABLE)
     table = whole_of_one(everything, holder=str(folder), verb="report")
     used = str(table.protocol[0])
-    independent = _independent(used, about)
+    independent = of_run(used, about.told)
     scores = scores_of(everything, speaker_independent=independent)
-    speakers, seeds = speakers_of(table), seeds_of(table)
+    speakers, seeds = speakers_of(table), seeds_of(everything)
     corpora = tuple(
         _corpus(
             table.of_corpus(corpus),
@@ -73,16 +73,6 @@ def report_of(folder: Path, *, name: str) -> RunReport:
         for corpus in table.corpora
     )
     return RunReport(name, folder, about, used, independent, table, corpora)
-
-
-def _independent(name: str, about: About) -> bool | None:
-    """Return whether no tested speaker was trained on; None where neither protocol nor run tells."""
-    if about.trained_on:
-        return False
-    try:
-        return protocol(name).speaker_independent
-    except UsageError:  # held-out, a protocol of somebody else's, or one that was read from files
-        return about.recorded_independence
 
 
 def _corpus(
@@ -116,6 +106,7 @@ def _corpus(
         speakers=tuple(found for found in speakers if found.speaker),
         seeds=seeds,
         notes=_notes(part, present),
+        clip_confusion=clip_confusion_of(windows, corpus) if has_segments(windows) else None,
     )
 
 

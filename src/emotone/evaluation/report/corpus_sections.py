@@ -12,19 +12,23 @@ from emotone.evaluation.report.blocks import Block, Figure, Section, Table, Text
 from emotone.evaluation.report.figures import reliability_picture, roc_pictures, speakers_picture
 from emotone.evaluation.report.words import headline, per_cent
 from emotone.evaluation.scores import FOLD_MEAN, TITLES
+from emotone.evaluation.segments import SEGMENT_TITLES
 from emotone.metrics import base
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from emotone.evaluation.report.numbers import CorpusReport, Detector, RunReport
 
-METRICS = ("uar", FOLD_MEAN, "accuracy", "macro-f1", AUROC, WINDOW_AUROC, EER)
+METRICS = ("uar", FOLD_MEAN, "accuracy", "macro-f1", AUROC, WINDOW_AUROC, EER, *SEGMENT_TITLES)
 
 
 def corpus_section(report: RunReport, corpus: CorpusReport, *, pictures: bool) -> Section:
     """Return everything about one corpus of a run; `pictures` draws what formats without them have in tables only."""
     anchor = f"{report.name}-{1 + report.corpora.index(corpus)}".lower()
     parts = (
-        ("What is taken for what", _confusion(report, corpus)),
+        ("What is taken for what", _confusion(corpus)),
+        ("What is taken for what by the mean logits of a clip's segments", _clip_confusion(corpus)),
         ("Each emotion against all others", _detection(corpus, pictures=pictures)),
         ("Whether its probabilities can be believed", _calibration(corpus, pictures=pictures)),
         ("Speakers, the worst first", _speakers(report, corpus, pictures=pictures)),
@@ -58,8 +62,18 @@ def _scores(corpus: CorpusReport) -> Table:
     )
 
 
-def _confusion(report: RunReport, corpus: CorpusReport) -> tuple[Block, ...]:
-    labels, matrix = report.table.labels, corpus.confusion
+def _confusion(corpus: CorpusReport) -> tuple[Block, ...]:
+    return (_matrix(corpus, corpus.confusion),)
+
+
+def _clip_confusion(corpus: CorpusReport) -> tuple[Block, ...]:
+    if corpus.clip_confusion is None:
+        return ()
+    return (Text("These decisions are the ones that ALCA counts.", "note"), _matrix(corpus, corpus.clip_confusion))
+
+
+def _matrix(corpus: CorpusReport, matrix: NDArray[np.int64]) -> Table:
+    labels = corpus.labels
     used = [index for index in range(len(labels)) if matrix[index].any() or matrix[:, index].any()]
     recalls = base.recalls(matrix.astype(np.float64))
     totals = matrix.sum(axis=1)
@@ -74,14 +88,13 @@ def _confusion(report: RunReport, corpus: CorpusReport) -> tuple[Block, ...]:
         rows.append((labels[row], *counts, str(totals[row]), per_cent(recall)))
         shares.append((None, *of_row, None, None))
     pooled = " All seeds are counted together." if corpus.uar.seeds > 1 else ""
-    table = Table(
+    return Table(
         "Rows are what was meant, columns what was answered: recordings, and their share of the row. The stronger a "
         f"cell's colour, the larger its share; the diagonal is right.{pooled}",
         ("meant \\ answered", *(labels[column] for column in used), "all", "recall x 100"),
         tuple(rows),
         tuple(shares),
     )
-    return (table,)
 
 
 def _detection(corpus: CorpusReport, *, pictures: bool) -> tuple[Block, ...]:

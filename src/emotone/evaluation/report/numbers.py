@@ -67,6 +67,7 @@ class CorpusReport:
         speakers: the worst first; empty where no speaker is known.
         seeds: mean and deviation over seeds.
         notes: what can't be said about this corpus, and why.
+        clip_confusion: counts [labels, labels] by the mean logits of each clip's segments; None without segments.
 
     """
 
@@ -83,6 +84,7 @@ class CorpusReport:
     speakers: tuple[SpeakerScore, ...]
     seeds: tuple[SeedSpread, ...]
     notes: tuple[str, ...]
+    clip_confusion: NDArray[np.int64] | None = None
 
     def score(self, metric: str, setting: str = "system") -> Score | None:
         """Return one score, or None where there is none of that name."""
