@@ -36,6 +36,21 @@ def test_two_classes_take_the_parameters_of_the_paper(filters: int, count: int) 
     assert sum(value.numel() for value in spec.build(1, 2).parameters()) == count
 
 
+def test_the_first_layers_may_be_those_of_the_net_with_eight() -> None:
+    spec = SoundNet5(channels=(16, 32, 64))
+    net = spec.build(1, 2)
+    assert parameters(spec.layers(1, 2)) == sum(value.numel() for value in net.parameters())
+    shapes = {name: tuple(value.shape) for name, value in net.named_parameters() if "convolution.weight" in name}
+    assert list(shapes.values())[:3] == [(16, 1, 64), (32, 16, 32), (64, 32, 16)]
+    assert "channels" not in to_mapping(SoundNet5())  # older runs keep their names
+
+
+@pytest.mark.parametrize("channels", [(16, 32), (16, 32, 0), (1, 2, 3, 4)])
+def test_three_channels_come_before_the_filters(channels: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="three channels of at least 1; given"):
+        SoundNet5(channels=channels)
+
+
 def test_the_source_takes_the_parameters_of_the_original() -> None:
     spec = SoundNet5Source()
     net = spec.build()

@@ -1,0 +1,91 @@
+"""The first two layers of the eight-layer SoundNet, from arrays by layer: complete also where the rest was pruned.
+
+They have the kernels, strides and pools of the five-layer net's first two, and half of its channels: what they fill is
+`soundnet5` with `channels = [16, 32]` and any number in its third layer, at 22,050 Hz.
+
+The key map, ours from theirs: `blocks.convN.convolution.weight`, `.bias` is `convN.weight`, `.bias`; and
+`blocks.convN.norm.weight`, `.bias`, `.running_mean`, `.running_var` is `bnN.` with the same names, as PyTorch has them.
+Arrays of later layers may be there, and are left: a pruned net has other shapes in them.
+
+Reference: A. Singh, P. Rajan, A. Bhavsar, SVD-based redundancy removal in 1-D CNNs for acoustic scene classification,
+Pattern Recognition Letters 131, 2020 (the pruned net: its first two layers are SoundNet's own).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import SourceError
+from emotone.nets.soundnet5 import KERNELS
+from emotone.transfer.sources.base import Published, Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CHANNELS = (16, 32)
+TRUNK = tuple(f"conv{number}" for number in range(1, len(CHANNELS) + 1))
+_KEY = re.compile(r"(?P<part>conv|bn)(?P<layer>\d+)\.(?P<name>\w+)")
+_PARTS = {"conv": "convolution", "bn": "norm"}
+CONVERT = (
+    "store the arrays of conv1, bn1, conv2 and bn2 as an .npz with numpy.savez, under the names of a PyTorch state, "
+    "e.g. 'conv1.weight' [16, 1, 64] and 'bn1.running_var' [16]"
+)
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 1
+    for layer, outputs, kernel in zip(TRUNK, CHANNELS, KERNELS, strict=False):
+        shapes[f"blocks.{layer}.convolution.weight"] = (outputs, inputs, kernel)
+        shapes[f"blocks.{layer}.convolution.bias"] = (outputs,)
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"blocks.{layer}.norm.{name}"] = (outputs,)
+        shapes[f"blocks.{layer}.norm.num_batches_tracked"] = ()
+        inputs = outputs
+    return shapes
+
+
+def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of the first two layers; those of later ones are left."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            given = {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise SourceError(f"{path} is no archive of plain arrays ({error}); {CONVERT}") from error
+    tensors: dict[str, NDArray[Any]] = {}
+    for key, values in given.items():
+        found = _KEY.match(key)
+        if found is None:
+            tensors[key] = values  # not expected: the check names it
+        elif int(found["layer"]) <= len(TRUNK):
+            tensors[f"blocks.conv{found['layer']}.{_PARTS[found['part']]}.{found['name']}"] = values
+    counts = {f"blocks.{layer}.norm.num_batches_tracked": np.array(0, np.int64) for layer in TRUNK}
+    return counts | tensors
+
+
+SOURCE = Source(
+    name="soundnet8",
+    title="SoundNet with eight layers, its first two; also from nets that were pruned behind them",
+    citation=(
+        "Yusuf Aytar, Carl Vondrick, Antonio Torralba: SoundNet: Learning sound representations from unlabeled video, "
+        "NIPS 2016"
+    ),
+    licence="LicenseRef-unstated",
+    licence_note="SoundNet's repository is MIT; of the pruned weights nothing is stated: for experiments only",
+    published=(
+        Published(
+            "p-Snet_weights.hdf5",
+            "https://github.com/Arshdeep-Singh-Boparai/Pruned_SoundNet",
+        ),
+    ),
+    rate=22050,
+    net="soundnet5",
+    layers=TRUNK,
+    shapes=_shapes(),
+    readers={".npz": _from_npz},
+)
