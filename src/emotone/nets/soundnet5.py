@@ -15,10 +15,11 @@ representations for anger detection in speech, arXiv:1902.02120, 2019 (conv5, 16
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from emotone.config import LATER
 from emotone.errors import ConfigError
 from emotone.nets.base import Layer, modules
 
@@ -57,6 +58,8 @@ class SoundNet5:
 
     Attributes:
         filters: channels of the fourth convolution; 256 in SoundNet, 16 in the paper.
+        channels: of the three convolutions before it. With 16 and 32, the first two are those of the SoundNet with
+            eight layers, whose weights fit them.
         dropout: share of the fourth convolution's outputs that are dropped in training.
         level: root mean square of a window in decibels relative to full scale.
         levelled: whether windows are brought to `level`; without it they keep theirs.
@@ -76,10 +79,13 @@ class SoundNet5:
     level: float = -20.0
     levelled: bool = True
     least: int = WINDOW
+    channels: tuple[int, ...] = field(default=OUTPUTS[:-1], metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.filters < 1:
             raise ConfigError(f"soundnet5 needs at least 1 filter; given {self.filters}")
+        if len(self.channels) != len(OUTPUTS) - 1 or min(self.channels) < 1:
+            raise ConfigError(f"soundnet5 needs three channels of at least 1; given {list(self.channels)}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"soundnet5 needs 0 <= dropout < 1; given {self.dropout}")
         _check_level(self.level)
@@ -91,7 +97,7 @@ class SoundNet5:
     def layers(self, dimension: int, classes: int) -> tuple[Layer, ...]:
         """Return the layer table (T: rows of the input, of `dimension` samples each)."""
         rest = _steps(dimension, STEP)
-        table = _trunk_layers(dimension, (*OUTPUTS[:-1], self.filters))
+        table = _trunk_layers(dimension, (*self.channels, self.filters))
         table += [
             Layer("dropout", f"dropout {self.dropout:g}", f"{self.filters} x {rest}", 0),
             Layer(
@@ -109,7 +115,7 @@ class SoundNet5:
         """Return the torch module (see `NetSpec.build`)."""
         parts, made = modules(), _parts()
         level = self.level if self.levelled else None
-        blocks = _trunk((*OUTPUTS[:-1], self.filters), level=level, least=self.least)
+        blocks = _trunk((*self.channels, self.filters), level=level, least=self.least)
         blocks["dropout"] = made.Dropout(self.dropout)
         blocks["conv5"] = made.Conv1dScores(self.filters, classes, kernel=2)
         blocks["pool"] = made.MeanOverTime()
