@@ -77,8 +77,8 @@ def test_export_hands_over(
 ) -> None:
     given = []
 
-    def export_run(run: Path, out: Path, *, version: str, evaluation: str) -> Path:
-        given.append((run, out, version, evaluation))
+    def export_run(run: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float]) -> Path:
+        given.append((run, out, version, evaluation, thresholds))
         return shutil.copytree(tiny_bundle, out)
 
     exporter = ModuleType("emotone.systems.export")
@@ -90,6 +90,6 @@ def test_export_hands_over(
     as_json = json.loads(emotone("models", "export", "runs/x", "--out", tmp_path / "two", "--json").out)
     assert as_json["directory"] == str(tmp_path / "two")
     assert [(str(run), out.name, *rest) for run, out, *rest in given] == [
-        ("runs/x", "one", "1.0.0", ""),
-        ("runs/x", "two", "1.0.0", ""),
+        ("runs/x", "one", "1.0.0", "", {}),
+        ("runs/x", "two", "1.0.0", "", {}),
     ]

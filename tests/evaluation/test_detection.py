@@ -13,10 +13,9 @@ from emotone.errors import RunError, UsageError
 from emotone.evaluation.detection import (
     RATES,
     AppliedThreshold,
+    chosen_threshold,
     operating_points,
     operating_points_markdown,
-    positive_of,
-    stored_threshold,
 )
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.detection import threshold_at
@@ -179,13 +178,30 @@ def test_the_last_window_may_lie_closer() -> None:
     assert found.hours == pytest.approx(4 * 0.5 / 3600)
 
 
-def test_the_stored_threshold_is_the_one_that_is_applied() -> None:
+def test_the_chosen_threshold_is_the_one_that_is_applied() -> None:
     windows = VALIDATION.windows()
     expected = threshold_at(windows.truth == "anger", windows.probabilities[:, 0], false_positive_rate=0.05)
-    assert stored_threshold(VALIDATION, false_positive_rate=0.05) == expected.threshold
-    assert stored_threshold(CHOSEN, false_positive_rate=0.0, per="clip") == pytest.approx(0.8)
+    (found,) = chosen_threshold(VALIDATION, false_positive_rate=0.05, replicates=50)
+    assert (found.threshold, found.wanted, found.corpus) == (expected.threshold, 0.05, "before")
+    assert found.false_positive_rate.value == found.chosen_rate == expected.false_positive_rate
+    assert found.recall.value == expected.true_positive_rate
+    calm = windows.truth == "other"
+    alarms = int((windows.probabilities[calm, 0] >= expected.threshold).sum())
+    assert found.alarms_per_hour.value == pytest.approx(alarms / (calm.sum() * 0.6 / 3600))
+    (clips,) = chosen_threshold(CHOSEN, false_positive_rate=0.0, per="clip", replicates=20)
+    assert clips.threshold == pytest.approx(0.8)
     with pytest.raises(RunError, match="no threshold keeps false alarms to 0 %: the highest probabilities are not of"):
-        stored_threshold(table_of(clip("v1", "other", 0.9), clip("v2", "anger", 0.8)), false_positive_rate=0.0)
+        chosen_threshold(table_of(clip("v1", "other", 0.9), clip("v2", "anger", 0.8)), false_positive_rate=0.0)
+
+
+def test_one_threshold_is_chosen_over_all_corpora() -> None:
+    both = PredictionsTable.concat([made_detector(2.0, draw=n, corpus=name) for n, name in enumerate(("one", "two"))])
+    found = chosen_threshold(both, false_positive_rate=0.1, replicates=20)
+    assert [point.corpus for point in found] == ["one", "two"]
+    assert len({point.threshold for point in found}) == len({point.chosen_rate for point in found}) == 1
+    rates = [point.false_positive_rate.value or 0.0 for point in found]
+    assert np.mean(rates) == pytest.approx(found[0].chosen_rate)  # as many windows without anger in each
+    assert found[0].chosen_rate <= 0.1
 
 
 def test_refusals() -> None:
@@ -207,19 +223,6 @@ def test_refusals() -> None:
         operating_points(CHOSEN, TESTED, rates=[2])
     with pytest.raises(RunError, match="undefined with one class"):
         operating_points(CHOSEN.where(CHOSEN.truth == "other"), TESTED)
-
-
-@pytest.mark.parametrize(
-    ("labels", "positive"),
-    [
-        (("anger", "other"), "anger"),
-        (("other", "anger-frustration"), "anger-frustration"),
-        (("anger", "joy"), None),
-        (("other",), None),
-    ],
-)
-def test_what_is_looked_for(labels: tuple[str, ...], positive: str | None) -> None:
-    assert positive_of(labels) == positive
 
 
 def test_as_markdown() -> None:

@@ -12,6 +12,7 @@ from emotone.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from emotone.cli._data import Data
+    from emotone.evaluation.operating import OperatingPoints
     from emotone.evaluation.run import Evaluation
     from emotone.evaluation.shortcuts import Shortcut
     from emotone.systems.recipes import AnyRecipe
@@ -24,6 +25,7 @@ Examples:
   emotone evaluate recipes/default.toml --corpus emodb=A --corpus ravdess=B --protocol speaker-folds-10 --workers 2
   emotone evaluate default --corpus calls=calls.csv
   emotone evaluate is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
+  emotone evaluate anger --corpus savee=~/corpora/savee --validation results/anger-held-out-1a2b
 
 \b
 What can be evaluated: a file, a recipe that comes with emotone (emotone recipes list), or a finished model, which
@@ -45,6 +47,13 @@ Exit status: 0 all done; 1 some recordings were left out, and are listed; 2 wron
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings per fold.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Folds side by side.")
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="For a detector: a folder that `emotone evaluate` made of it on other recordings. Thresholds are chosen "
+    "there, at 1, 5 and 10 % false alarms, and what they give here is told. Default: the development part, if any.",
+)
 @click.option("--shortcuts", is_flag=True, help="Also tell how far length, loudness, channel or the speaker alone get.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -57,6 +66,7 @@ def command(
     out: Path,
     seeds: int,
     workers: int,
+    validation: Path | None,
     shortcuts: bool,
     as_json: bool,
     quiet: bool,
@@ -74,12 +84,12 @@ def command(
             recipe, corpus, protocol_name=protocol_name, out=out, seeds=seeds, workers=workers, quiet=quiet
         )
     probes = _probe(recipe, results, data, workers=workers, quiet=quiet) if recipe and shortcuts else []
+    points = _operating_points(results[0].folder, validation=validation)
     if as_json:
-        _say.print_json(
-            {**_to_dict(results), **({"shortcuts": [found.to_dict() for found in probes]} if shortcuts else {})}
-        )
+        told = {**_to_dict(results), **({"shortcuts": [found.to_dict() for found in probes]} if shortcuts else {})}
+        _say.print_json({**told, **({} if points is None else {"operating_points": points.to_dict()})})
     else:
-        _print(results)
+        _print(results, points)
         if shortcuts:
             click.echo(_shortcuts_text(results, probes))
     problems = {problem.key: problem for result in results for problem in result.problems}
@@ -166,10 +176,22 @@ def _to_dict(results: list[Evaluation]) -> dict[str, Any]:
     }
 
 
-def _print(results: list[Evaluation]) -> None:
+def _operating_points(folder: Path, *, validation: Path | None) -> OperatingPoints | None:
+    """Return what thresholds chosen elsewhere give in a run, and keep it with the run, where there are any."""
+    from emotone.evaluation.operating import add_operating_points, operating_points_of
+
+    found = operating_points_of(folder, validation=validation)
+    if found is not None:
+        add_operating_points(folder, found)
+    return found
+
+
+def _print(results: list[Evaluation], points: OperatingPoints | None) -> None:
     from emotone.evaluation.scores import scores_markdown
 
     click.echo(scores_markdown([score for result in results for score in result.scores]))
+    if points is not None:
+        click.echo(f"\n{points.lines()}")
     for line in _beside_twin(results):
         click.echo(f"\n{line}")
     for result in results:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from emotone.cli import _say
-from emotone.errors import BundleError
+from emotone.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
+    from emotone.evaluation.operating import StoredThreshold
     from emotone.systems.bundle import Bundle
 
 SOME_FAILED = 1
@@ -22,7 +23,8 @@ Examples:
   emotone models list
   emotone models show default
   emotone models check ./my-model
-  emotone models export runs/my-run --out my-model"""
+  emotone models export runs/my-run --out my-model
+  emotone models export runs/anger --out anger --false-positive-rate 0.05 --validation results/anger-folds-1a2b"""
 )
 def command() -> None:
     """List, show, check and export models."""
@@ -83,6 +85,7 @@ def show(model: str, *, as_json: bool) -> None:
         ("licence", manifest.licence),
         ("front end", f"{manifest.front_end['name']}: {front_end}"),
         ("windows", f"{manifest.windows.seconds:g} s every {manifest.windows.hop:g} s"),
+        *(("threshold", f"{label} from {value:.4g} on") for label, value in manifest.thresholds.items()),
         ("trained on", ", ".join(manifest.training.corpora)),
         ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),
         ("size", f"{_size(bundle) / 1e6:.1f} MB"),
@@ -120,40 +123,94 @@ def check(model: str, *, as_json: bool) -> None:
 @click.option(
     "--evaluation",
     type=click.Path(path_type=Path),
+    multiple=True,
     metavar="DIR",
-    help="A folder that `emotone evaluate` made: its scores go into the card.",
+    help="A folder that `emotone evaluate` made: its scores go into the card. May be given several times.",
 )
 @click.option(
     "--beside",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="With --evaluation: the evaluation of another system on the same folds, to show next to it.",
+    help="With --evaluation: the evaluation of another system on the folds of the first, to show next to it.",
+)
+@click.option(
+    "--false-positive-rate",
+    type=click.FloatRange(0, 1),
+    metavar="RATE",
+    help="For a detector, with --validation: store the lowest threshold that keeps false alarms to this share.",
+)
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="With --false-positive-rate: a folder that `emotone evaluate` made of the same recipe, on speakers that were "
+    "not learned from. The threshold is chosen there.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["window", "clip"]),
+    default="window",
+    show_default=True,
+    help="With --false-positive-rate: what keeps to the rate, windows or whole recordings.",
 )
 @click.option("--note", default="", metavar="TEXT", help="What else readers of the card must know about the scores.")
 @click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def export(
-    run: Path, *, out: Path, evaluation: Path | None, beside: tuple[Path, ...], note: str, version: str, as_json: bool
+    run: Path,
+    *,
+    out: Path,
+    evaluation: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    false_positive_rate: float | None,
+    validation: Path | None,
+    per: Literal["window", "clip"],
+    note: str,
+    version: str,
+    as_json: bool,
 ) -> None:
     """Make a bundle of a training run (needs the extra `train`)."""
     from emotone.systems.bundle import load_bundle
     from emotone.systems.export import export_run
 
-    scores = ""
-    if evaluation is not None:
-        from emotone.evaluation.summary import summary_markdown
-
-        scores = summary_markdown(evaluation, beside=beside)
+    stored = _threshold(run, rate=false_positive_rate, validation=validation, per=per)
+    scores = _scores(evaluation, beside=beside)
+    if stored is not None:
+        scores = f"{scores}\n### The threshold\n\n{stored.markdown()}"
     if note:
         scores = f"{scores}\n{note}\n"
-    bundle = load_bundle(export_run(run, out, version=version, evaluation=scores))
+    thresholds = {} if stored is None else stored.thresholds
+    bundle = load_bundle(export_run(run, out, version=version, evaluation=scores, thresholds=thresholds))
     if as_json:
-        _say.print_json({**_summary(bundle), "directory": str(bundle.directory)})
-    else:
-        click.echo(
-            f"{bundle.directory}: {bundle.manifest.name} {bundle.manifest.version}, {_size(bundle) / 1e6:.1f} MB"
-        )
+        told = {} if stored is None else {"thresholds": thresholds, "threshold": stored.to_dict()}
+        _say.print_json({**_summary(bundle), "directory": str(bundle.directory), **told})
+        return
+    click.echo(f"{bundle.directory}: {bundle.manifest.name} {bundle.manifest.version}, {_size(bundle) / 1e6:.1f} MB")
+    if stored is not None:
+        click.echo(f"\n{stored.markdown().rstrip()}")
+
+
+def _threshold(
+    run: Path, *, rate: float | None, validation: Path | None, per: Literal["window", "clip"]
+) -> StoredThreshold | None:
+    if rate is None and validation is None:
+        return None
+    if rate is None or validation is None:
+        raise UsageError("--false-positive-rate and --validation go together: the rate, and where it is kept to")
+    from emotone.evaluation.operating import stored_threshold
+    from emotone.systems.run import load_run
+
+    training = load_run(run)
+    return stored_threshold(validation, training.recipe, labels=training.labels, rate=rate, per=per)
+
+
+def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
+    """Return what a card tells of evaluations, those of other systems beside the first."""
+    from emotone.evaluation.summary import summary_markdown
+
+    first = (summary_markdown(folder, beside=beside if not n else ()) for n, folder in enumerate(evaluation))
+    return "\n".join(first)
 
 
 def _summary(bundle: Bundle) -> dict[str, Any]:

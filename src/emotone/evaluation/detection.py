@@ -8,9 +8,8 @@ Conventions:
     twice, and alarms per hour are those of speech that goes on and on.
 
 What is here:
-    positive_of             the label that a system looks for, if it is a detector
     operating_points        thresholds for wanted false positive rates, chosen on one table and applied to another
-    stored_threshold        the value for a bundle's `thresholds`
+    chosen_threshold        the one for a bundle's `thresholds`
     operating_points_markdown
 """
 
@@ -25,6 +24,7 @@ import numpy as np
 from emotone.errors import RunError, UsageError
 from emotone.metrics.detection import threshold_at
 from emotone.metrics.intervals import REPLICATES, Interval, bootstrap, speaker_codes
+from emotone.systems.detector import OTHER, positive_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,17 @@ if TYPE_CHECKING:
     from emotone.evaluation.table import PredictionsTable
     from emotone.types import Seconds
 
+__all__ = [
+    "RATES",
+    "AppliedThreshold",
+    "Estimate",
+    "chosen_threshold",
+    "operating_points",
+    "operating_points_markdown",
+    "positive_of",
+]
+
 Per: TypeAlias = Literal["window", "clip"]
-OTHER = "other"  # what label sets call everything that is not looked for
 RATES = (0.01, 0.05, 0.10)  # false positive rates that a detector is set to
 HOUR = 3600.0  # seconds
 
@@ -102,19 +111,6 @@ class AppliedThreshold:
         return asdict(self)
 
 
-def positive_of(labels: Sequence[str]) -> str | None:
-    """Return the label that a system with these labels looks for, or None where it is no detector.
-
-    Example:
-        >>> positive_of(("anger", "other")), positive_of(("anger", "joy")), positive_of(("anger", "joy", "other"))
-        ('anger', None, None)
-
-    """
-    if len(labels) != 2 or OTHER not in labels:
-        return None
-    return next(label for label in labels if label != OTHER)
-
-
 def operating_points(
     validation: PredictionsTable,
     test: PredictionsTable,
@@ -169,16 +165,24 @@ def operating_points(
     )
 
 
-def stored_threshold(validation: PredictionsTable, *, false_positive_rate: float, per: Per = "window") -> float:
-    """Return the value to store in a bundle's `thresholds` for the label that it looks for.
+def chosen_threshold(
+    validation: PredictionsTable,
+    *,
+    false_positive_rate: float,
+    per: Per = "window",
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> tuple[AppliedThreshold, ...]:
+    """Return the threshold for a bundle's `thresholds` with what it gives on each corpus where it was chosen.
 
-    A prediction names the most probable label, if that reaches its threshold: with two labels a value below 0.5
-    therefore withholds nothing, and alarms are those of 0.5.
+    It is one threshold, never None. What it gives there flatters it; `operating_points` says what it gives elsewhere.
 
     Args:
-        validation: predictions of the bundle about recordings that it was not trained on and is not tested on.
-        false_positive_rate: the most that is allowed, in [0, 1].
+        validation: predictions about speakers that the judging nets had not learned from.
+        false_positive_rate: the most that is allowed over all corpora together, in [0, 1].
         per: whether windows or whole clips keep to that rate.
+        seed: of the intervals' draws.
+        replicates: of the intervals.
 
     Raises:
         UsageError: a rate outside [0, 1].
@@ -192,7 +196,20 @@ def stored_threshold(validation: PredictionsTable, *, false_positive_rate: float
     if math.isinf(point.threshold):
         share = f"{100 * false_positive_rate:g} %"
         raise RunError(f"no threshold keeps false alarms to {share}: the highest probabilities are not of {positive}")
-    return point.threshold
+    return tuple(
+        _applied(
+            part.of_corpus(corpus),
+            positive,
+            threshold=point.threshold,
+            wanted=false_positive_rate,
+            chosen_rate=point.false_positive_rate,
+            per=per,
+            merge=False,
+            seed=seed,
+            replicates=replicates,
+        )
+        for corpus in part.corpora
+    )
 
 
 def operating_points_markdown(points: Sequence[AppliedThreshold]) -> str:

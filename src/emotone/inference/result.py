@@ -6,10 +6,11 @@ order of the labels, rounded to `DIGITS`, so that each object sums to 1 within 1
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
+
+from emotone.systems.detector import decided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class Segments(Sequence[Segment]):
 
     Attributes:
         labels: in the order of the columns.
-        thresholds: per label, the probability below which a decision is withheld.
+        thresholds: per label, the probability that a decision for it needs.
         starts: seconds [segments].
         ends: seconds [segments].
         speech: [segments].
@@ -212,15 +213,12 @@ class Failure:
 def decide(
     probabilities: NDArray[np.float64], *, labels: tuple[str, ...], thresholds: Mapping[str, float], speech: bool
 ) -> Clip:
-    """Return the decision for probabilities [labels]: the most probable label, unless nobody speaks.
+    """Return the decision for probabilities [labels]: as `emotone.systems.detector.decided` says, unless nobody speaks.
 
-    Where the most probable label stays below its threshold, the label is None and `speech` is True.
+    Where thresholds withhold it, the label is None and `speech` is True.
     """
-    rounded = [round(value, DIGITS) for value in probabilities.tolist()]
-    label: str | None = labels[max(range(len(labels)), key=rounded.__getitem__)]
-    if not speech or (label is not None and max(rounded) < thresholds.get(label, -math.inf)):
-        label = None
-    return Clip(label=label, probabilities=dict(zip(labels, rounded, strict=True)), speech=speech)
+    by_label = {label: round(value, DIGITS) for label, value in zip(labels, probabilities.tolist(), strict=True)}
+    return Clip(label=decided(by_label, thresholds) if speech else None, probabilities=by_label, speech=speech)
 
 
 def model_info(bundle: Bundle) -> ModelInfo:

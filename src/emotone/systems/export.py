@@ -12,6 +12,7 @@ from emotone.systems.manifest import SCHEMA, BundleManifest, Calibration, Traini
 from emotone.systems.run import load_net, load_run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from emotone.nets.modules import LengthAware
@@ -26,7 +27,14 @@ LICENCES = {
 TEST_SECONDS = 2.5
 
 
-def export_run(run: Path, out: Path, *, version: str = "1.0.0", evaluation: str = "") -> Path:
+def export_run(
+    run: Path,
+    out: Path,
+    *,
+    version: str = "1.0.0",
+    evaluation: str = "",
+    thresholds: Mapping[str, float] | None = None,
+) -> Path:
     """Write the bundle of a finished training and return its folder.
 
     Args:
@@ -34,9 +42,11 @@ def export_run(run: Path, out: Path, *, version: str = "1.0.0", evaluation: str 
         out: the bundle's folder; a bundle that lies there is replaced.
         version: of the model.
         evaluation: Markdown for the card: how the model was tested, and what came out.
+        thresholds: per label, the probability that a decision for it needs; None stores none.
 
     Raises:
         RunError: no finished training there.
+        ConfigError: a threshold of no label, or outside [0, 1].
         OutputError: the folder can't be written.
 
     """
@@ -49,7 +59,16 @@ def export_run(run: Path, out: Path, *, version: str = "1.0.0", evaluation: str 
         signature=training.signature,
     )
     card = model_card(training, version=version, evaluation=evaluation)
-    write_net(out, training.recipe, net, labels=training.labels, version=version, data=data, card=card)
+    write_net(
+        out,
+        training.recipe,
+        net,
+        labels=training.labels,
+        version=version,
+        data=data,
+        card=card,
+        thresholds=thresholds,
+    )
     return out
 
 
@@ -62,6 +81,7 @@ def write_net(
     data: TrainingData,
     version: str = "1.0.0",
     card: str = "",
+    thresholds: Mapping[str, float] | None = None,
 ) -> Bundle:
     """Write a trained net as a bundle and return it loaded, its test vector checked against torch's own result."""
     import torch
@@ -85,6 +105,7 @@ def write_net(
         windows=recipe.windows,
         calibration=Calibration(),
         training=data,
+        thresholds=thresholds or {},
     )
     return write_bundle(
         out,
