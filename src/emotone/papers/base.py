@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from emotone.evaluation.scores import Score
 
+Changes: TypeAlias = tuple[tuple[str, Any], ...]
+"""Settings of a recipe and their values; dots lead into tables, as in `net.hidden`."""
+
 Status: TypeAlias = Literal["reproduced", "differs", "other data", "data absent", "not run"]
 
 
@@ -32,6 +35,7 @@ class Cell:
         quick: whether it is among the cells that `--quick` runs.
         home: the corpus that is trained on, where it is another one than the tested corpus; its cells of one recipe
             and protocol are one run over all given corpora, trained once.
+        changes: settings in which it differs from the shipped recipe, e.g. `(("net.hidden", 100),)`.
 
     """
 
@@ -45,6 +49,7 @@ class Cell:
     protocol: str
     quick: bool = False
     home: str = ""
+    changes: Changes = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -84,8 +89,8 @@ class Table:
         alike = (
             each
             for each in self.cells
-            if (each.home, each.recipe, each.labels, each.protocol)
-            == (cell.home, cell.recipe, cell.labels, cell.protocol)
+            if (each.home, each.recipe, each.changes, each.labels, each.protocol)
+            == (cell.home, cell.recipe, cell.changes, cell.labels, cell.protocol)
         )
         return tuple(dict.fromkeys(name for each in alike for name in each.needs if name in given))
 
@@ -150,7 +155,9 @@ class Row:
         }
 
 
-PAPERS: Registry[Paper] = Registry("paper", "emotone.papers", "PAPER", frozenset({"base", "reproduce", "page"}))
+PAPERS: Registry[Paper] = Registry(
+    "paper", "emotone.papers", "PAPER", frozenset({"base", "changes", "reproduce", "page"})
+)
 
 
 def score_of(cell: Cell, scores: Iterable[Score]) -> Score | None:

@@ -11,6 +11,7 @@ from emotone.errors import RunError
 from emotone.evaluation.run import evaluate_recipe, is_finished, run_folder
 from emotone.files import atomic_write
 from emotone.papers.base import Row, compared, score_of
+from emotone.papers.changes import changed
 from emotone.protocols import protocol
 from emotone.systems.recipes import load_recipe, relabelled
 
@@ -91,7 +92,7 @@ class _Asked:
     """The evaluation that a cell is measured in.
 
     Attributes:
-        recipe: with the cell's labels.
+        recipe: with the cell's changes and labels.
         utterances: with labels of the cell's label set.
         labels: those that occur, in the label set's order.
         protocol: name.
@@ -113,7 +114,7 @@ class _Asked:
         labelled, _ = apply_labels(utterances, task)
         present = {utterance.label for utterance in labelled}
         labels = tuple(label for label in task.labels if label in present)
-        recipe = relabelled(load_recipe(cell.recipe), cell.labels)
+        recipe = relabelled(changed(load_recipe(cell.recipe), cell.changes), cell.labels)
         return cls(recipe, tuple(labelled), labels, cell.protocol, out, seeds)
 
     @property
