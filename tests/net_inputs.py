@@ -52,12 +52,19 @@ class Samples(Input):
         return x * float(np.exp(by / 2))
 
 
+PATCHES = Input((1, 40, 95, 96, 130), ((1, 1), (1, 95), (3, 96), (2, 97), (1, 298)))  # nets of 96 rows
+
 INPUTS: dict[str, Input] = {
-    "soundnet5": Samples((1, 118, 120, 305, 700), ((1, 1), (1, 119), (3, 301), (2, 450)), BANDS / 16000)
+    # 54,000 samples are 844 rows: what lies behind them is not heard.
+    "multidomain": Samples((1, 118, 305, 843, 900), ((1, 1), (3, 301), (2, 844), (1, 1000)), BANDS / 16000),
+    "yamnet": PATCHES,
+    "soundnet5": Samples((1, 118, 120, 305, 700), ((1, 1), (1, 119), (3, 301), (2, 450)), BANDS / 16000),
 }
 # A small setting of each net, so that its arithmetic is seen in other shapes too, with its switches the other way.
 # A net without one is tested as it is.
 TINY: dict[str, dict[str, Any]] = {
     "log-mel-cnn": TINY_NET,
+    "multidomain": {"lstm": False, "channels": 5, "units": 4, "hidden": 6, "dropout": 0.1},
     "soundnet5": {"filters": 5, "dropout": 0.1, "least": 7646},
+    "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.golden.make_log_mel import CASES
+from tests.golden.make_vggish_log_mel import OFFSETS
 
 from emotone.features.base import FEATURES, Feature, pads_end
+from emotone.features.vggish_log_mel import VggishLogMel
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
@@ -40,7 +42,7 @@ SIGNALS = tuple(signals(16000))
 
 
 def test_there_are_front_ends() -> None:
-    assert {"log-mel", "waveform"} <= set(FEATURES.names)
+    assert {"log-mel", "vggish-log-mel", "waveform"} <= set(FEATURES.names)
 
 
 def test_it_is_a_frozen_spec(feature: Any) -> None:
@@ -130,6 +132,14 @@ def test_log_mel_gives_its_golden_values(case: str) -> None:
     spec = FEATURES.get("log-mel")(**dataclasses.asdict(CASES[case]))
     # Single precision at 120 dB below the loudest band, in natural logarithm.
     np.testing.assert_allclose(spec.compute(signal), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("case", "offset"), OFFSETS.items())
+def test_vggish_log_mel_gives_its_golden_values(case: str, offset: float) -> None:
+    with np.load(GOLDEN / "vggish_log_mel.npz", allow_pickle=False) as golden:
+        signal, expected = golden["signal"], golden[case]
+    spec: Feature = VggishLogMel(offset=offset)
+    np.testing.assert_allclose(spec.compute(signal), expected, atol=5e-5)
 
 
 def test_the_waveform_gives_its_golden_values() -> None:

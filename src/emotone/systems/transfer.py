@@ -10,7 +10,7 @@ from emotone.errors import ConfigError, SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.transfer.plan import Plan
 from emotone.transfer.plans import plan, speaks_of_groups
-from emotone.transfer.sources.base import SOURCES
+from emotone.transfer.sources.base import read_any
 from emotone.transfer.weights import SUFFIX, SourceWeights, read_weights
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).resolve().parent.parent / "sources"
 IN_FOLDER = f"weights{SUFFIX}"  # what `emotone sources train` calls its weights
-FORMS = (SUFFIX, ".t7", ".npz")
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Transfer:
     """Weights, and what is done with them: a named plan, or patterns of layers.
 
     Attributes:
-        source: a file of weights (.safetensors as emotone writes it, .t7 or .npz as SoundNet is published and ported),
-            the folder of a source that was trained here, or the name of a source that comes with emotone. In a recipe's
+        source: a file of weights (.safetensors as emotone writes it, or a network's as published or ported), the folder
+            of a source that was trained here, or the name of a source that comes with emotone. In a recipe's
             file, relative paths start at its folder. "" has to be filled in before anything is trained.
         plan: name of a plan (see `emotone.transfer.plans`).
         load: instead of a plan, patterns of the layers that are taken over (see `emotone.transfer.select`).
@@ -130,13 +129,9 @@ def shipped() -> dict[str, Path]:
 
 def _read(path: Path) -> SourceWeights:
     """Return the weights in a file: of any source that emotone wrote, or as their owners publish them."""
-    suffix = path.suffix.lower()
-    if suffix == SUFFIX:
+    if path.suffix.lower() == SUFFIX:
         return read_weights(path)
-    for source in SOURCES.all().values():
-        if suffix in source.readers:
-            return source.read(path)
-    raise SourceError(f"{path} can't be transferred from: weights end in {', '.join(FORMS)}; given '{path.suffix}'")
+    return read_any(path)
 
 
 def _sha256(path: Path) -> str:

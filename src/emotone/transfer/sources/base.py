@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from emotone.types import Hertz
 
+REFUSED = {".npy"}  # files of several arrays are pickles there: readers only say what to do instead
 SHOWN = 6  # mistakes of one kind that a message lists
 
 
@@ -152,3 +153,28 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 SOURCES: Registry[Source] = Registry("source", "emotone.transfer.sources", "SOURCE", frozenset({"base"}))
+
+
+def read_any(path: Path) -> SourceWeights:
+    """Return the weights in a file as any source publishes it: the first that finds all of its tensors in it.
+
+    Raises:
+        SourceError: no source's files end so, or the file holds none of those that do; what each of them lacks is said.
+
+    """
+    suffix = path.suffix.lower()
+    readable = [source for source in SOURCES.all().values() if suffix in source.readers]
+    if not readable:
+        others = {suffix for source in SOURCES.all().values() for suffix in source.readers} - REFUSED
+        allowed = ", ".join((SUFFIX, *sorted(others)))
+        raise SourceError(f"{path} can't be transferred from: weights end in {allowed}; given '{path.suffix}'")
+    refused: list[SourceError] = []
+    for source in readable:
+        try:
+            return source.read(path)
+        except SourceError as error:
+            refused.append(error)
+    if len(refused) == 1 or not path.is_file():
+        raise refused[0]
+    reasons = "; ".join(f"as {source.name}: {error}" for source, error in zip(readable, refused, strict=True))
+    raise SourceError(f"{path} holds the weights of no known source. {reasons}")

@@ -16,17 +16,15 @@ has no effect here, is 0.
 
 from __future__ import annotations
 
-import io
 import math
 import re
-import zipfile
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.errors import SourceError
 from emotone.nets.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
+from emotone.transfer.npz import read_npz
 from emotone.transfer.sources.base import Published, Source
 from emotone.transfer.torch7 import Module, read_torch7
 
@@ -164,11 +162,7 @@ def _check_geometry(module: Module, layer: str, path: Path) -> None:
 
 def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of an archive of arrays called `layer/key`."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise SourceError(f"{path} is no archive of plain arrays ({error}); {CONVERT}") from error
+    arrays = read_npz(path, advice=CONVERT)
     tensors: dict[str, NDArray[Any]] = {}
     for key, values in arrays.items():
         found = _PORTED_KEY.fullmatch(key)
@@ -182,11 +176,6 @@ def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
         kernels = values[:, 0].transpose(2, 1, 0) if ported else values
         tensors[f"blocks.{layer}.{tensor}"] = np.ascontiguousarray(kernels)
     return tensors | _counts(tensors)
-
-
-def _array(data: bytes) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    return array
 
 
 def _refuse_npy(path: Path) -> dict[str, NDArray[Any]]:

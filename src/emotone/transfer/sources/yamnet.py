@@ -1,0 +1,98 @@
+"""YAMNet's convolutions with their batch normalisations folded in, as copies for prediction hold them.
+
+The key map, ours from theirs: an `.npz` of arrays numbered in the order in which sound passes them, in the layout of
+TensorFlow Lite. Convolutions are [out, height, width, in] there and those of single channels [1, height, width,
+channels]; ours are [out, in, height, width] and [channels, 1, height, width]; height is time in both.
+
+| ours (`blocks.` left out) | theirs |
+| --- | --- |
+| `layer1.full.convolution.weight`, `.bias` | `00_conv_w`, `00_b` |
+| `layerN.depthwise.convolution.weight`, `.bias` | `(2N-3)_dw_w`, `_b`: 01, 03 ... |
+| `layerN.pointwise.convolution.weight`, `.bias` | `(2N-2)_conv_w`, `_b`: 02, 04 ... |
+| `embedding`: the same with N = 14 | `25_dw_w`, `25_b`, `26_conv_w`, `26_b` |
+| `classifier.output.weight`, `.bias`: scores of the 521 classes | `27_fc_w`, `27_b` |
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.nets.yamnet import FIRST, SEPARABLE
+from emotone.transfer.npz import read_npz
+from emotone.transfer.sources.base import Published, Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CLASSES = 521  # of AudioSet that YAMNet judges
+LAST = len(SEPARABLE) + 1  # number of the layer that is the embedding
+_KEY = re.compile(r"(?P<number>[0-9]{2})_(?P<kind>conv_w|dw_w|fc_w|b)")
+_AXES = {"conv_w": (0, 3, 1, 2), "dw_w": (3, 0, 1, 2), "fc_w": (0, 1)}  # of theirs, in our order
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {
+        "blocks.layer1.full.convolution.weight": (FIRST, 1, 3, 3),
+        "blocks.layer1.full.convolution.bias": (FIRST,),
+    }
+    inputs = FIRST
+    for number, (outputs, _) in enumerate(SEPARABLE, start=2):
+        for part, shape in (("depthwise", (inputs, 1, 3, 3)), ("pointwise", (outputs, inputs, 1, 1))):
+            shapes[f"{_layer(number)}.{part}.convolution.weight"] = shape
+            shapes[f"{_layer(number)}.{part}.convolution.bias"] = shape[:1]
+        inputs = outputs
+    return shapes
+
+
+def _layer(number: int) -> str:
+    return "blocks.embedding" if number == LAST else f"blocks.layer{number}"
+
+
+def _place(number: int) -> str:
+    """Return where the `number`-th pair of weights and biases belongs."""
+    if number == 0:
+        return "blocks.layer1.full.convolution"
+    if number == 2 * LAST - 1:
+        return "blocks.classifier.output"
+    return f"{_layer((number + 3) // 2)}.{'depthwise' if number % 2 else 'pointwise'}.convolution"
+
+
+def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
+    tensors: dict[str, NDArray[Any]] = {}
+    for key, values in read_npz(path).items():
+        found = _KEY.fullmatch(key)
+        if found is None:
+            tensors[key] = values  # not expected: the check names it
+            continue
+        axes = _AXES.get(found["kind"], ())
+        turned = values.transpose(axes) if len(axes) == values.ndim else values
+        tensor = "bias" if found["kind"] == "b" else "weight"
+        tensors[f"{_place(int(found['number']))}.{tensor}"] = np.ascontiguousarray(turned, np.float32)
+    return tensors
+
+
+SOURCE = Source(
+    name="yamnet",
+    title="YAMNet, learned from the sounds of AudioSet: 521 kinds of them",
+    citation="Manoj Plakal, Dan Ellis: YAMNet, TensorFlow Model Garden, research/audioset/yamnet, 2019",
+    licence="Apache-2.0",
+    licence_note="the repository's licence",
+    published=(
+        Published("yamnet.h5", "https://storage.googleapis.com/audioset/yamnet.h5"),
+        Published("yamnet.tflite", "https://www.kaggle.com/models/google/yamnet/tfLite/classification-tflite"),
+    ),
+    rate=16000,
+    net="yamnet",
+    layers=(*(f"layer{number}" for number in range(1, LAST)), "embedding"),
+    shapes=_shapes(),
+    optional={
+        "blocks.classifier.output.weight": (CLASSES, SEPARABLE[-1][0]),
+        "blocks.classifier.output.bias": (CLASSES,),
+    },
+    readers={".npz": _from_npz},
+)
