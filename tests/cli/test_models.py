@@ -9,6 +9,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.made_runs import made_detector, write_run
+from tests.toy import tiny_recipe
+
+from emotone.config import to_mapping
+from emotone.evaluation.detection import chosen_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,3 +98,71 @@ def test_export_hands_over(
         ("runs/x", "one", "1.0.0", "", {}),
         ("runs/x", "two", "1.0.0", "", {}),
     ]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """What `emotone train` leaves, without weights."""
+    recipe = tiny_recipe(labels="anger")
+    (tmp_path / "run").mkdir()
+    told = {"schema": "emotone.run/1", "labels": ["anger", "other"], "corpora": {}, "speakers": {}, "signature": "f00d"}
+    told |= {"recipe": to_mapping(recipe.expanded()), "best": 1, "history": []}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(told))
+    about = {"recipe": told["recipe"], "scores": scores_told()}
+    write_run(tmp_path / "before", made_detector(2.0), **about)
+    return tmp_path / "run"
+
+
+def scores_told() -> list[dict[str, Any]]:
+    return [{"setting": "system", "metric": "uar", "corpus": "toy", "speaker_independent": True}]
+
+
+def test_a_threshold_is_stored_and_told(
+    emotone: Callable[..., Any], run: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def export_run(_: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float]) -> Path:
+        given.append((version, evaluation, thresholds))
+        return shutil.copytree(tiny_bundle, out)
+
+    monkeypatch.setattr("emotone.systems.export.export_run", export_run)
+    asked = ("models", "export", run, "--false-positive-rate", "0.05", "--validation", tmp_path / "before")
+    result = emotone(*asked, "--out", tmp_path / "one")
+    assert result.status == 0
+    (stored,) = chosen_threshold(made_detector(2.0), false_positive_rate=0.05)
+    (_, card, thresholds) = given[0]
+    assert thresholds == {"anger": stored.threshold}
+    assert card.startswith("\n### The threshold\n\nIt says `anger` where the probability of it reaches ")
+    assert "keeps false alarms to 5 % of the windows of `before`" in card
+    assert "It says `anger` where" in result.out
+    told = json.loads(emotone(*asked, "--per", "clip", "--out", tmp_path / "two", "--json").out)
+    assert told["threshold"]["there"][0]["per"] == "clip"
+    assert told["thresholds"] == {"anger": told["threshold"]["there"][0]["threshold"]}
+
+
+@pytest.mark.parametrize("option", [("--false-positive-rate", "0.05"), ("--validation", "before")])
+def test_a_rate_and_where_it_is_kept_to_go_together(
+    emotone: Callable[..., Any], run: Path, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    result = emotone("models", "export", run, "--out", tmp_path / "one", *option)
+    assert (result.status, result.out) == (2, "")
+    assert "--false-positive-rate and --validation go together: the rate, and where it is kept to" in result.err
+
+
+def test_several_evaluations_go_into_a_card(
+    emotone: Callable[..., Any], run: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards: list[str] = []
+
+    def export_run(_: Path, out: Path, *, evaluation: str, **rest: Any) -> Path:
+        assert set(rest) == {"version", "thresholds"}
+        cards.append(evaluation)
+        return shutil.copytree(tiny_bundle, out)
+
+    monkeypatch.setattr("emotone.systems.export.export_run", export_run)
+    about = json.loads((tmp_path / "before" / "run.json").read_text())
+    other = write_run(tmp_path / "other", made_detector(1.0, corpus="elsewhere"), **about)
+    both = ("--evaluation", tmp_path / "before", "--evaluation", other)
+    assert emotone("models", "export", run, "--out", tmp_path / "one", *both).status == 0
+    assert cards[0].index("`results/before`") < cards[0].index("`results/other`")

@@ -19,6 +19,7 @@ from emotone.evaluation.operating import (
     add_operating_points,
     operating_points_of,
     stored_threshold,
+    told_points,
 )
 from emotone.metrics.detection import threshold_at
 from emotone.systems.recipes import load_recipe
@@ -82,6 +83,18 @@ def test_they_are_kept_with_the_run(tmp_path: Path) -> None:
     assert told["operating_points"] == json.loads(json.dumps(found.to_dict()))
     assert [point["wanted"] for point in told["operating_points"]["points"]] == list(RATES)
     assert told["recipe"]["name"] == "toy"
+
+
+def test_kept_points_read_back(tmp_path: Path) -> None:
+    before, after = write_run(tmp_path / "b", BEFORE, **about()), write_run(tmp_path / "a", AFTER, **about())
+    found = operating_points_of(after, validation=before)
+    assert found is not None
+    add_operating_points(after, found)
+    told = json.loads((after / "run.json").read_text(encoding="utf-8"))
+    assert told_points(told) == found
+    assert told_points({}) is told_points({"operating_points": "none"}) is None
+    with pytest.raises(RunError, match=r"operating_points can't be read: KeyError\('points'\); run"):
+        told_points({"operating_points": {"validation": "b"}})
 
 
 def test_a_model_is_known_by_its_name(tmp_path: Path) -> None:

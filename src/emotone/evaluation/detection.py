@@ -38,7 +38,9 @@ __all__ = [
     "RATES",
     "AppliedThreshold",
     "Estimate",
+    "Per",
     "chosen_threshold",
+    "estimated",
     "operating_points",
     "operating_points_markdown",
     "positive_of",
@@ -223,8 +225,8 @@ def operating_points_markdown(points: Sequence[AppliedThreshold]) -> str:
             point.per,
             f"{100 * point.wanted:g}",
             "none" if point.threshold is None else f"{point.threshold:.4g}",
-            *(_text(found, 100) for found in (point.false_positive_rate, point.recall, point.precision)),
-            _text(point.alarms_per_hour, 1),
+            *(estimated(found, 100) for found in (point.false_positive_rate, point.recall, point.precision)),
+            estimated(point.alarms_per_hour, 1),
             str(point.n),
             str(point.speakers or "not known"),
         )
@@ -371,7 +373,8 @@ def _firsts(part: PredictionsTable, alarms: NDArray[np.bool_]) -> NDArray[np.boo
     return first
 
 
-def _text(found: Estimate, scale: float) -> str:
+def estimated(found: Estimate, scale: float) -> str:
+    """Return an estimate times `scale` with its interval, as pages print it."""
     if found.value is None:
         return "undefined"
     value = f"{scale * found.value:.1f}"

@@ -12,6 +12,7 @@ from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
 from emotone.evaluation.detection import (
     AppliedThreshold,
+    Estimate,
     chosen_threshold,
     operating_points,
     operating_points_markdown,
@@ -26,6 +27,7 @@ from emotone.systems.classical import ClassicalRecipe
 from emotone.systems.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from emotone.evaluation.detection import Per
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 OWN = "its own development part"
 POINTS = "operating_points"  # key in `run.json`
+ESTIMATES = ("false_positive_rate", "recall", "precision", "alarms_per_hour")
 NAMES = ("name", "description", "licence", "seed")  # of a recipe: they make no other system
 
 
@@ -128,6 +131,27 @@ def add_operating_points(folder: Path, found: OperatingPoints) -> None:
     told[POINTS] = found.to_dict()
     with atomic_write(path, text=True) as stream:
         stream.write(json.dumps(told, indent=1) + "\n")
+
+
+def told_points(told: Mapping[str, Any]) -> OperatingPoints | None:
+    """Return the operating points that a run's description tells, or None where it has none.
+
+    Raises:
+        RunError: they can't be read.
+
+    """
+    given = told.get(POINTS)
+    if not isinstance(given, dict):
+        return None
+    try:
+        return OperatingPoints(str(given["validation"]), tuple(_point(point) for point in given["points"]))
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{RUN}: {POINTS} can't be read: {error!r}; run `emotone evaluate` again") from error
+
+
+def _point(given: dict[str, Any]) -> AppliedThreshold:
+    estimates = {key: Estimate(**given[key]) for key in ESTIMATES}
+    return AppliedThreshold(**{**given, **estimates})
 
 
 def stored_threshold(

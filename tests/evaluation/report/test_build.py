@@ -10,7 +10,8 @@ import pytest
 from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.detection import RATES
+from emotone.evaluation.detection import RATES, estimated, operating_points
+from emotone.evaluation.operating import OperatingPoints, add_operating_points
 from emotone.evaluation.report.build import report_of, reports_of
 from emotone.evaluation.report.figures import roc_pictures
 from emotone.evaluation.report.overview import document_of
@@ -173,3 +174,32 @@ def test_refusals(tmp_path: Path) -> None:
     parts = PredictionsTable.from_rows([segment], labels=Made().labels)
     with pytest.raises(RunError, match="no row for a whole utterance"):
         report_of(write_run(tmp_path / "parts", parts), name="R1")
+
+
+@pytest.mark.parametrize("suffix", [".md", ".html", ".tex"])
+def test_thresholds_that_were_chosen_elsewhere_stand_beside_the_curve(tmp_path: Path, suffix: str) -> None:
+    before, run = made_detector(2.0, draw=1, corpus="before"), write_run(tmp_path / "run", made_detector(1.0))
+    points = OperatingPoints("before", operating_points(before, made_detector(1.0)))
+    plain = reports_of([run])
+    add_operating_points(run, points)
+    (report,) = reports_of([run])
+    assert (plain[0].operating, report.operating) == (None, points)
+    assert report.to_dict()["operating_points"] == points.to_dict()
+    text = render(document_of([report], together_of([report]), pictures=suffix == ".html"), suffix=suffix)
+    without = render(document_of(plain, together_of(plain), pictures=suffix == ".html"), suffix=suffix)
+    assert "Thresholds chosen on before, and what they give here, per window, with 95" in text
+    assert "Thresholds chosen on before" not in without
+    found = points.points[1]
+    assert f"{found.threshold:.4g}" in text
+    assert estimated(found.alarms_per_hour, 1).split(" ")[0] in text
+    marked = len(roc_pictures(report.corpora[0], points=points.points)[1][1])
+    assert marked > len(roc_pictures(report.corpora[0])[1][1])  # the curve of windows has them
+    assert roc_pictures(report.corpora[0], points=points.points)[0] == roc_pictures(report.corpora[0])[0]
+
+
+def test_a_threshold_that_nothing_reaches_is_said(tmp_path: Path) -> None:
+    (point, *_) = operating_points(made_detector(2.0, draw=1, corpus="before"), made_detector(1.0))
+    run = write_run(tmp_path / "run", made_detector(1.0))
+    add_operating_points(run, OperatingPoints("before", (replace(point, threshold=None),)))
+    reports = reports_of([run])
+    assert "none is high enough" in render(document_of(reports, together_of(reports), pictures=False), suffix=".md")

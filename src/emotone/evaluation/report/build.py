@@ -11,6 +11,7 @@ from emotone.errors import UsageError
 from emotone.evaluation._checks import WHOLE, whole_of_one
 from emotone.evaluation.detection import RATES, positive_of
 from emotone.evaluation.independence import of_run
+from emotone.evaluation.operating import told_points
 from emotone.evaluation.report.about import read_about
 from emotone.evaluation.report.numbers import Calibration, CorpusReport, Detector, RunReport
 from emotone.evaluation.report.twin import twin_of
@@ -72,7 +73,7 @@ def report_of(folder: Path, *, name: str) -> RunReport:
         )
         for corpus in table.corpora
     )
-    return RunReport(name, folder, about, used, independent, table, corpora)
+    return RunReport(name, folder, about, used, independent, table, corpora, operating=told_points(about.told))
 
 
 def _corpus(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.evaluation._detection_scores import AUROC, EER, WINDOW_AUROC
+from emotone.evaluation.detection import estimated
 from emotone.evaluation.report.blocks import Block, Figure, Section, Table, Text
 from emotone.evaluation.report.figures import reliability_picture, roc_pictures, speakers_picture
 from emotone.evaluation.report.words import headline, per_cent
@@ -29,7 +30,7 @@ def corpus_section(report: RunReport, corpus: CorpusReport, *, pictures: bool) -
     parts = (
         ("What is taken for what", _confusion(corpus)),
         ("What is taken for what by the mean logits of a clip's segments", _clip_confusion(corpus)),
-        ("Each emotion against all others", _detection(corpus, pictures=pictures)),
+        ("Each emotion against all others", _detection(report, corpus, pictures=pictures)),
         ("Whether its probabilities can be believed", _calibration(corpus, pictures=pictures)),
         ("Speakers, the worst first", _speakers(report, corpus, pictures=pictures)),
         ("From one training to the next", _seeds(corpus)),
@@ -97,12 +98,12 @@ def _matrix(corpus: CorpusReport, matrix: NDArray[np.int64]) -> Table:
     )
 
 
-def _detection(corpus: CorpusReport, *, pictures: bool) -> tuple[Block, ...]:
+def _detection(report: RunReport, corpus: CorpusReport, *, pictures: bool) -> tuple[Block, ...]:
     if not corpus.auroc:
         return (Text("Undefined: there is one emotion only.", "note"),)
     found: list[Block] = []
     if pictures:
-        shown = roc_pictures(corpus)
+        shown = roc_pictures(corpus, points=report.points_of(corpus.corpus))
         found.append(
             Figure(
                 shown,
@@ -119,7 +120,34 @@ def _detection(corpus: CorpusReport, *, pictures: bool) -> tuple[Block, ...]:
     )
     if corpus.detector is not None:
         found += _detector(corpus.detector)
+        found += _operating(report, corpus)
     return tuple(found)
+
+
+def _operating(report: RunReport, corpus: CorpusReport) -> list[Block]:
+    """Return what thresholds give here that were chosen elsewhere, where the run keeps it."""
+    points = report.points_of(corpus.corpus)
+    if report.operating is None or not points:
+        return []
+    rows = tuple(
+        (
+            f"false alarms at most {100 * point.wanted:g} %",
+            "none is high enough" if point.threshold is None else f"{point.threshold:.4g}",
+            *(estimated(found, 100) for found in (point.false_positive_rate, point.recall, point.precision)),
+            estimated(point.alarms_per_hour, 1),
+        )
+        for point in points
+    )
+    first = points[0]
+    return [
+        Table(
+            f"Thresholds chosen on {report.operating.validation}, and what they give here, per {first.per}, with 95 % "
+            f"intervals clustered by speaker: {first.n} {first.per}s, {first.speakers or 'unknown'} speakers. An hour "
+            f"is one of speech without {first.positive}.",
+            ("wanted there", "threshold", "false alarms x 100", "found x 100", "precision x 100", "false alarms/hour"),
+            rows,
+        )
+    ]
 
 
 def _names(corpus: CorpusReport) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from emotone.errors import missing_extra
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from emotone.evaluation.detection import AppliedThreshold, Per
     from emotone.evaluation.report.numbers import CorpusReport
     from emotone.evaluation.scores import Score
     from emotone.evaluation.speakers import SpeakerScore
@@ -35,14 +36,26 @@ LINES = ((MAIN, "-"), (INK, "-"), (MAIN, (0, (5, 2))), (INK, (0, (1, 1.5))))  # 
 SMALL, MEDIUM, WIDE = (2.1, 2.1), (3.6, 3.3), (7.2, 3.0)  # inches
 
 
-def roc_picture(label: str, curve: RocCurve, *, area: float) -> tuple[str, str]:
-    """Return what a ROC curve is in words, and its SVG."""
+def roc_picture(
+    label: str, curve: RocCurve, *, area: float, marks: Sequence[tuple[float, float]] = ()
+) -> tuple[str, str]:
+    """Return what a ROC curve is in words, and its SVG.
+
+    Args:
+        label: what is looked for.
+        curve: of it.
+        area: below the curve.
+        marks: false and true positive rates to mark: those of thresholds that were chosen elsewhere.
+
+    """
     figure = _figure(SMALL)
     axes = figure.add_axes((0.2, 0.19, 0.75, 0.75))
     rows = _thinned(curve)
     axes.plot([0, 1], [0, 1], color=GRID, linewidth=1, linestyle=(0, (4, 3)))
     axes.fill_between(curve.false_positive_rate[rows], curve.true_positive_rate[rows], color=PALE, linewidth=0)
     axes.plot(curve.false_positive_rate[rows], curve.true_positive_rate[rows], color=MAIN, linewidth=1.8)
+    if marks:
+        axes.plot(*zip(*marks, strict=True), color=INK, marker="o", markersize=3.5, linestyle="none", clip_on=False)
     axes.text(0.96, 0.08, f"{area:.3f}", ha="right", fontsize=11, color=INK)
     _unit_square(axes, x="false alarms", y="found", ticks=(0, 0.5, 1))
     words = f"ROC curve of {label} against all others; the area below it is {area:.3f}, where guessing has 0.5."
@@ -146,14 +159,24 @@ def speakers_picture(speakers: Sequence[SpeakerScore], *, whole: Score, chance: 
     return words, _svg(figure)
 
 
-def roc_pictures(corpus: CorpusReport) -> tuple[tuple[str, str], ...]:
-    """Return a small picture for each label that has a curve: the one that is looked for, where there are two."""
+def roc_pictures(corpus: CorpusReport, *, points: Sequence[AppliedThreshold] = ()) -> tuple[tuple[str, str], ...]:
+    """Return a small picture for each label that has a curve: the one that is looked for, where there are two.
+
+    Points of windows or of clips are marked on the curve of theirs.
+    """
     detector, windows = corpus.detector, corpus.score("window-au-roc")
     labels = [detector.positive] if detector is not None else list(corpus.curves)
-    found = [roc_picture(label, corpus.curves[label], area=corpus.auroc[label]) for label in labels]
+    clips = _marks(points, per="clip")
+    found = [roc_picture(label, corpus.curves[label], area=corpus.auroc[label], marks=clips) for label in labels]
     if detector is not None and detector.windows is not None and windows is not None:
-        found.append(roc_picture(f"windows of {detector.positive}", detector.windows, area=windows.number))
+        marks = _marks(points, per="window")
+        found.append(roc_picture(f"windows of {detector.positive}", detector.windows, area=windows.number, marks=marks))
     return tuple(found)
+
+
+def _marks(points: Sequence[AppliedThreshold], *, per: Per) -> list[tuple[float, float]]:
+    rates = ((point.false_positive_rate.value, point.recall.value) for point in points if point.per == per)
+    return [(false, true) for false, true in rates if false is not None and true is not None]
 
 
 def _printed(name: str, number: int) -> str:

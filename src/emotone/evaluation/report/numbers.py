@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from emotone.evaluation.detection import AppliedThreshold
+    from emotone.evaluation.operating import OperatingPoints
     from emotone.evaluation.report.about import About
     from emotone.evaluation.scores import Score
     from emotone.evaluation.seeds import SeedSpread
@@ -125,6 +127,7 @@ class RunReport:
         table: whole-utterance rows, of one system and one protocol.
         corpora: in the order of their names.
         twin: where speakers were not kept apart by the protocol.
+        operating: what a detector's thresholds give that were chosen on other recordings, where the run keeps it.
 
     """
 
@@ -136,6 +139,11 @@ class RunReport:
     table: PredictionsTable
     corpora: tuple[CorpusReport, ...]
     twin: Twin | None = None
+    operating: OperatingPoints | None = None
+
+    def points_of(self, corpus: str) -> tuple[AppliedThreshold, ...]:
+        """Return what thresholds chosen on other recordings give on a corpus."""
+        return tuple(point for point in (self.operating.points if self.operating else ()) if point.corpus == corpus)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `emotone report --json` prints of a run: where it lies, and its main score of every corpus."""
@@ -146,4 +154,5 @@ class RunReport:
             "speaker_independent": self.speaker_independent,
             "scores": [corpus.uar.to_dict() for corpus in self.corpora],
             "twin": str(self.twin.folder) if self.twin is not None and self.twin.folder is not None else None,
+            "operating_points": self.operating.to_dict() if self.operating is not None else None,
         }
