@@ -15,9 +15,10 @@ import numpy as np
 
 from emotone.errors import ConfigError
 from emotone.features._mel import band_rows, mel_triangles
+from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
-    from emotone.types import Array, Hertz, Seconds
+    from emotone.types import Array, Seconds
 
 FFT = 512  # the power of two above a window
 LOW, HIGH = 125.0, 7500.0  # hertz: edges of the first and the last band
