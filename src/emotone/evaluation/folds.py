@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from emotone.audio.read import read
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
+from emotone.evaluation.absent import without_labels
 from emotone.evaluation.detection import positive_of
 from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.features.store import Problem
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
     from emotone.inference.result import Segment
     from emotone.protocols.base import Normalisation
+    from emotone.systems.fit import Fitted
     from emotone.systems.recipe import Recipe
     from emotone.systems.recipes import AnyRecipe
+    from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Fold, Utterance
 
 PREDICTIONS, PROBLEMS, PROGRESS, BUNDLE = "predictions.parquet", "problems.json", "progress", "bundle"
-TUNING, VALIDATION = "tuning.json", "validation.parquet"
+TUNING, VALIDATION, STAGES = "tuning.json", "validation.parquet", "stages.json"
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,31 @@ def _train_net(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Pr
 
 def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
     from emotone.systems.export import write_net
-    from emotone.systems.fit import fit
 
+    fitted, failed, absent = _trained(job, recipe)
+    corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
+    data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=recipe.name, signature=fitted.signature)
+    bundle = write_net(job.folder / BUNDLE, recipe, fitted.net, labels=job.labels, data=data)
+    if recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
+        own, _ = _judge_part(bundle, job, job.fold.dev)  # thresholds are chosen on it
+        own.write(job.folder / VALIDATION)
+    table, problems = _judge_part(bundle, job, job.fold.test)
+    return without_labels(table, absent), (*failed, *problems)
+
+
+def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], tuple[str, ...]]:
+    """Return the fold's net, the recordings that could not be learned from, and labels that its target never has."""
+    from emotone.systems.fit import fit
+    from emotone.systems.pretraining import fit_in_stages
+
+    def heard(epoch: Epoch) -> None:
+        write_progress(job.folder, epoch.number)
+
+    if recipe.pretraining is not None:
+        staged = fit_in_stages(recipe, job.utterances, job.fold, labels=job.labels, folder=job.folder, progress=heard)
+        with atomic_write(job.folder / STAGES, text=True) as stream:
+            json.dump(staged.about, stream)
+        return staged.fitted, staged.problems, staged.absent
     learned = set(job.fold.train) | set(job.fold.dev)
     extracted = recipe.extract([utterance for utterance in job.utterances if utterance.key in learned])
     fitted = fit(
@@ -140,16 +166,9 @@ def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tu
         job.fold,
         labels=job.labels,
         folder=job.folder,
-        progress=lambda epoch: write_progress(job.folder, epoch.number),
+        progress=heard,
     )
-    corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
-    data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=recipe.name, signature=fitted.signature)
-    bundle = write_net(job.folder / BUNDLE, recipe, fitted.net, labels=job.labels, data=data)
-    if recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
-        own, _ = _judge_part(bundle, job, job.fold.dev)  # thresholds are chosen on it
-        own.write(job.folder / VALIDATION)
-    table, problems = _judge_part(bundle, job, job.fold.test)
-    return table, (*extracted.problems, *problems)
+    return fitted, extracted.problems, ()
 
 
 def _judge_part(bundle: Bundle, job: FoldJob, keys: Sequence[str]) -> tuple[PredictionsTable, tuple[Problem, ...]]:

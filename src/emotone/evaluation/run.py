@@ -13,7 +13,9 @@ from emotone.config import signature, to_mapping
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
 from emotone.evaluation.folds import (
+    STAGES,
     TUNING,
+    VALIDATION,
     FoldJob,
     judge,
     read_fold,
@@ -150,7 +152,8 @@ def evaluate_recipe(
     if not (folder / TABLE).exists():
         problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress)]
         write_problems(folder, list(dict.fromkeys(problems)))
-        _keep_tuning(jobs, folder)
+        _keep_choices(jobs, folder)
+        _keep_validation(jobs, folder)
         PredictionsTable.concat([read_fold(job) for job in jobs]).write(folder / TABLE)
     table = PredictionsTable.read(folder / TABLE)
     scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
@@ -304,16 +307,26 @@ def _counter(stage: str, total: int, progress: Callable[[Report], None] | None) 
     return count
 
 
-def _keep_tuning(jobs: Sequence[FoldJob], folder: Path) -> None:
-    """Keep what the folds chose for themselves, by seed and fold, where they chose anything."""
-    chosen = {
-        job.folder.name: json.loads((job.folder / TUNING).read_text(encoding="utf-8"))
-        for job in jobs
-        if (job.folder / TUNING).exists()
-    }
-    if chosen:
-        with atomic_write(folder / TUNING, text=True) as stream:
-            stream.write(json.dumps(chosen, indent=1) + "\n")
+def _keep_choices(jobs: Sequence[FoldJob], folder: Path) -> None:
+    """Keep what the folds chose for themselves and what they took over, by seed and fold, where there is any."""
+    for name in (TUNING, STAGES):
+        told = {
+            job.folder.name: json.loads((job.folder / name).read_text(encoding="utf-8"))
+            for job in jobs
+            if (job.folder / name).exists()
+        }
+        if told:
+            with atomic_write(folder / name, text=True) as stream:
+                stream.write(json.dumps(told, indent=1) + "\n")
+
+
+def _keep_validation(jobs: Sequence[FoldJob], folder: Path) -> None:
+    """Keep what detectors say of development parts that no fold tests, and no two have: thresholds are chosen there."""
+    found = [job.folder / VALIDATION for job in jobs if (job.folder / VALIDATION).exists()]
+    tested = {key for job in jobs for key in job.fold.test}
+    known = [(job.recipe.seed, key) for job in jobs for key in job.fold.dev]
+    if found and len(known) == len(set(known)) and not any(key in tested for _, key in known):
+        PredictionsTable.concat([PredictionsTable.read(path) for path in found]).write(folder / VALIDATION)
 
 
 def _read_tuning(folder: Path) -> dict[str, Any] | None:

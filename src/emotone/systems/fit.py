@@ -79,6 +79,11 @@ def fit(
     """
     from emotone.training.loop import Task, train
 
+    if recipe.pretraining is not None:
+        raise RunError(
+            f"recipe {recipe.name} is pre-trained on other corpora than its target, and only a fold names one; use "
+            "emotone evaluate with a protocol such as onto-emodb-random-5"
+        )
     corpora = sorted({utterance.corpus for utterance in utterances})
     front_end = recipe.feature
     least = recipe.windows.least_frames(front_end)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.augment.base import AUGMENTATIONS, Augmentation
-from emotone.config import check_name, from_mapping, read_toml, signature, to_mapping
+from emotone.config import LATER, check_name, from_mapping, read_toml, signature, to_mapping
 from emotone.corpora.labels import label_set
 from emotone.corpora.selections import SELECTIONS
 from emotone.errors import ConfigError, unknown_name
@@ -15,6 +15,7 @@ from emotone.features.base import FEATURES, Feature
 from emotone.features.store import FeatureStore
 from emotone.nets.base import NETS, NetSpec
 from emotone.systems.manifest import Windows
+from emotone.systems.pretraining import Pretraining, check_pretraining
 from emotone.systems.transfer import Transfer
 from emotone.training.settings import TrainingSettings
 
@@ -46,6 +47,8 @@ class Recipe:
         seed: of every draw.
         licence: SPDX identifier for the weights.
         transfer: weights that the net takes over before it is trained; None draws all of them.
+        pretraining: what is learned first, on other corpora; its weights are then taken over by the plan of `transfer`,
+            which says no source. None learns once.
 
     """
 
@@ -61,9 +64,11 @@ class Recipe:
     seed: int = 1
     licence: str = "unstated"
     transfer: Transfer | None = None
+    pretraining: Pretraining | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
+        check_pretraining(self.pretraining, self.transfer)
         _ = self.feature, self.net_spec, self.transfer_plan
         for name, augmentation in zip(self.augment, self.augmentations, strict=True):
             if self.feature_name not in augmentation.front_ends:
@@ -97,8 +102,9 @@ class Recipe:
 
     @property
     def steps(self) -> int:
-        """How many steps a training reports: its epochs."""
-        return self.training.epochs
+        """How many steps a training reports: its epochs, those of a pre-training too."""
+        before = self.pretraining.training.epochs if self.pretraining is not None else 0
+        return before + self.training.epochs
 
     @property
     def net_spec(self) -> NetSpec:
@@ -140,14 +146,17 @@ class Recipe:
         # A selection or a transfer joins only where there is one: runs from before there were any keep their names.
         if full.selection:
             what.append(full.selection)
-        if full.transfer is not None:
+        if full.pretraining is not None:
+            what.append({"transfer": self.transfer_plan, "pretraining": full.pretraining})
+        elif full.transfer is not None:
             what.append({"transfer": self.transfer_plan, "sha256": full.transfer.digest})
         return signature(*what)
 
     def expanded(self) -> Recipe:
         """Return the recipe with every setting written out, as runs keep it."""
-        transfer = self.transfer.expanded() if self.transfer is not None else None
-        return replace(self._written_out(), transfer=transfer)
+        if self.transfer is None or self.pretraining is not None:
+            return self._written_out()
+        return replace(self._written_out(), transfer=self.transfer.expanded())
 
     def _written_out(self) -> Recipe:
         augmentations = zip(self.augment, self.augmentations, strict=True)

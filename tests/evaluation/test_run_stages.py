@@ -1,0 +1,85 @@
+"""A recipe in two stages under a protocol onto one corpus: what is tested, what is kept, what it is compared with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.toy import emodb_utterances, one_thread, tiny_recipe, torch_bundles, write_emodb
+
+from emotone.evaluation import run
+from emotone.evaluation.comparison import compare_runs
+from emotone.evaluation.folds import STAGES
+from emotone.evaluation.run import Evaluation, Report, evaluate_recipe
+from emotone.systems.pretraining import Pretraining
+from emotone.systems.transfer import Transfer
+from emotone.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.types import Utterance
+
+__all__ = ["one_thread", "torch_bundles"]
+pytestmark = pytest.mark.usefixtures("one_thread", "torch_bundles")
+
+LABELS = ("anger", "fear", "sadness")
+ONCE = tiny_recipe(training={"epochs": 2})
+TWICE = replace(
+    ONCE,
+    transfer=Transfer(load=("conv[123]",), freeze=("conv1",)),
+    pretraining=Pretraining(training=TrainingSettings(epochs=1, batch=4, crop=0.5)),
+)
+
+
+@pytest.fixture
+def corpora(tmp_path: Path) -> tuple[Utterance, ...]:
+    target = emodb_utterances(write_emodb(tmp_path / "target" / "emodb", sentences=("a01", "a02")))
+    other = emodb_utterances(write_emodb(tmp_path / "other" / "emodb", sentences=("a04", "a05")))
+    afraid = [replace(each, label="fear") if each.id[2:5] == "a05" else each for each in other]
+    return (*target, *(replace(each, corpus="savee") for each in afraid))
+
+
+def evaluate(utterances: tuple[Utterance, ...], out: Path, heard: list[Report] | None = None) -> Evaluation:
+    hear = None if heard is None else heard.append
+    return evaluate_recipe(
+        TWICE, utterances, labels=LABELS, protocol_name="onto-emodb-random-2", out=out, progress=hear
+    )
+
+
+def test_the_target_is_tested_whole_and_its_folds_can_be_compared(
+    corpora: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluate(corpora, tmp_path / "results")
+    target = tuple(each for each in corpora if each.corpus == "emodb")
+    assert sorted(found.table.utterance) == sorted(each.key for each in target)
+    assert found.notes == ("trained on and never tested: savee 16",)
+    column = found.table.probabilities[:, LABELS.index("fear")]
+    assert np.array_equal(column, np.zeros_like(column))
+    kept = json.loads((found.folder / STAGES).read_text())
+    assert sorted(kept) == ["1-fold-1", "1-fold-2"]
+    first, second = kept.values()
+    assert first["pretraining"]["signature"] == second["pretraining"]["signature"]
+    assert first["pretraining"]["corpora"] == {"savee": 16}
+    assert first["absent"] == ["fear"]
+    assert {name.split(".")[1] for name in first["tensors"]["frozen"]} == {"conv1"}
+    monkeypatch.setattr(run, "run_fold", None)
+    assert evaluate(corpora, tmp_path / "results").scores == found.scores
+    monkeypatch.undo()
+
+    alone = evaluate_recipe(
+        ONCE, target, labels=("anger", "sadness"), protocol_name="random-2", out=tmp_path / "results"
+    )
+    (uar,) = (each for each in compare_runs([alone.folder, found.folder]).differences if each.metric == "uar")
+    assert uar.folds == 2
+    assert {each.test.name for each in uar.tests} >= {"paired t", "corrected t"}
+
+
+def test_progress_counts_the_epochs_of_both_trainings(corpora: tuple[Utterance, ...], tmp_path: Path) -> None:
+    heard: list[Report] = []
+    evaluate(corpora, tmp_path, heard)
+    assert TWICE.steps == 3
+    assert [report.done for report in heard if report.stage == "folds"] == [0, 1]
