@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CASES = [(name, settings) for name in NETS.names for settings in ({}, TINY.get(name)) if settings is not None]
 # Published networks to be taken over, which hear how loud a recording was made: a level of their own would be no copy.
-HEAR_THE_LEVEL = {"yamnet"}
+HEAR_THE_LEVEL = {"segment-mlp", "vggish", "yamnet"}
 # Parameters that cancel out: a constant added to the attention's scores of all steps is undone by the softmax.
 WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}
 

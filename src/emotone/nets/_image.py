@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def drawn_for_relu(layer: nn.Conv2d | nn.Linear) -> None:
+    """Draw weights so that signals keep their size through many layers with ReLU and no normalisation; in place.
+
+    Reference: He, Zhang, Ren, Sun, Delving deep into rectifiers, ICCV 2015.
+    """
+    nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
 class Patch(nn.Module):
     """The first rows of each item as an image of one size: [batch, time, bands] -> [batch, 1, rows, bands].
 
@@ -48,6 +58,7 @@ class Conv2dBlock(nn.Module):
         super().__init__()
         self.pool = pool
         self.convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        drawn_for_relu(self.convolution)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the block's output."""
@@ -61,8 +72,6 @@ class SameConvolution(nn.Module):
     Key idea: an output of ceil(n / s) steps needs (ceil(n / s) - 1) s + k inputs; the zeros that lack go around the
     image, the odd one behind it. With a stride of 2 and an even n that is one zero, behind: not what torch's padding
     of k // 2 on both sides gives.
-
-    Weights are drawn for ReLU (He): many of these lie one behind the other, with no normalisation between them.
     """
 
     def __init__(
@@ -72,8 +81,7 @@ class SameConvolution(nn.Module):
         time, bands = (max(0, (-(-steps // stride) - 1) * stride + kernel - steps) for steps in size)
         self.padding = (bands // 2, bands - bands // 2, time // 2, time - time // 2)  # the last axis first
         self.convolution = nn.Conv2d(inputs, outputs, kernel, stride, groups=inputs if alone else 1)
-        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
-        nn.init.zeros_(self.convolution.bias)  # type: ignore[arg-type] # there is one
+        drawn_for_relu(self.convolution)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [batch, outputs, ceil(time / stride), ceil(bands / stride)]."""
@@ -125,6 +133,7 @@ class Dense(nn.Module):
         super().__init__()
         self.flatten = Flatten()
         self.linear = nn.Linear(inputs, outputs)
+        drawn_for_relu(self.linear)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the values."""

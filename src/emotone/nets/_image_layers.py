@@ -60,3 +60,8 @@ def classifier_layer(inputs: int, *, hidden: int, classes: int) -> Layer:
         return Layer("classifier", "dropout, linear", f"{classes}", (inputs + 1) * classes)
     count = (inputs + 1) * hidden + (hidden + 1) * classes
     return Layer("classifier", f"dropout, linear {hidden}, ReLU, dropout, linear", f"{classes}", count)
+
+
+def widened(channels: int, width: float) -> int:
+    """Return a number of channels times the width of a net, at least 1."""
+    return max(1, round(channels * width))

@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from emotone.nets._image_layers import ROWS, check, classifier_layer, parts, patch_layer
+from emotone.nets._image_layers import ROWS, check, classifier_layer, parts, patch_layer, widened
 from emotone.nets.base import Layer, modules
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ SEPARABLE = (  # channels and stride of each separable convolution
     *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
     *((512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1)),
 )
+
+EMBEDDING = SEPARABLE[-1][0]  # values
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Yamnet:
                 table.append(Layer(step.name, f"{kind}, mean", f"{step.outputs}", count))
             else:
                 table.append(Layer(step.name, kind, f"{step.outputs} x {image}", count))
-        table.append(classifier_layer(table_width(self.width, SEPARABLE[-1][0]), hidden=self.hidden, classes=classes))
+        table.append(classifier_layer(widened(EMBEDDING, self.width), hidden=self.hidden, classes=classes))
         return tuple(table)
 
     def build(self, dimension: int, classes: int) -> LengthAware:
@@ -95,7 +97,7 @@ class Yamnet:
                     step.inputs, step.outputs, stride=step.stride, size=step.size, pooled=step.name == "embedding"
                 )
         blocks["classifier"] = made.EmbeddingClassifier(
-            table_width(self.width, SEPARABLE[-1][0]), hidden=self.hidden, classes=classes, dropout=self.dropout
+            widened(EMBEDDING, self.width), hidden=self.hidden, classes=classes, dropout=self.dropout
         )
         net: LengthAware = modules().LengthAware(blocks)
         return net
@@ -116,16 +118,11 @@ class _Step:
         return (-(-self.size[0] // self.stride), -(-self.size[1] // self.stride))
 
 
-def table_width(width: float, channels: int) -> int:
-    """Return a number of channels at a width, at least 1."""
-    return max(1, round(width * channels))
-
-
 def _steps(dimension: int, width: float) -> Iterator[_Step]:
     inputs, size = 1, (ROWS, dimension)
     for number, (channels, stride) in enumerate(((FIRST, 2), *SEPARABLE), start=1):
         name = "embedding" if number == len(SEPARABLE) + 1 else f"layer{number}"
-        step = _Step(name, inputs, table_width(width, channels), stride, size)
+        step = _Step(name, inputs, widened(channels, width), stride, size)
         yield step
         inputs, size = step.outputs, step.becomes
 
