@@ -140,6 +140,8 @@ class ActivityDetector:
 
     def _step(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
         measured = self._measure(np.asarray(samples, np.float32), last=last)
+        if not (measured.shape[1] or last):
+            return np.zeros(0, np.bool_)  # most pieces of live sound are shorter than a group
         behaviour = self._behaviour.push(measured, last=last)
         return smooth(self._smoothing.push(judge(behaviour)[np.newaxis], last=last)[0])
 
@@ -196,7 +198,8 @@ def measure(samples: Array, *, groups: int) -> Array:
     samples = samples[: LEFT + frames * HOP + RIGHT]
     outer, inner = samples[0:-3:2] + samples[3::2], samples[1:-2:2] + samples[2:-1:2]
     halved = outer * np.float32(0.125) + inner * np.float32(0.375)
-    framed = np.lib.stride_tricks.sliding_window_view(halved, WINDOW)[HOP // 4 :: HOP // 2][:frames]
+    size = halved.itemsize  # overlapping frames without a copy; `sliding_window_view` takes longer than all of them
+    framed: Array = np.ndarray((frames, WINDOW), np.float32, halved, HOP // 4 * size, (HOP // 2 * size, size))
     spectrum = np.fft.rfft(framed * window)
     power = spectrum.real**2 + spectrum.imag**2
     grouped = power.reshape(groups, GROUP, -1)
@@ -235,44 +238,55 @@ def judge(measured: Array) -> NDArray[np.bool_]:
     """Return decisions [n] from measurements with CONTEXT more frames after the n, and CONTEXT + 1 before."""
     if measured.shape[1] <= 2 * CONTEXT + 1:
         return np.zeros(0, np.bool_)
-    *weights, shares = WEIGHTS[1:]
-    score = np.full(measured.shape[1] - 2 * CONTEXT - 1, WEIGHTS.bias, np.float32)
+    parts = _weights() * behaviour(measured)
+    parts[0] += np.float32(WEIGHTS.bias)
     # Added one by one: a product with a vector would round differently for pieces of different lengths.
-    for weight, number in zip((*weights, *shares), behaviour(measured), strict=True):
-        score += np.float32(weight) * number
+    score = np.add.accumulate(parts, axis=0)[-1]
     decided: NDArray[np.bool_] = (score > 0) & (measured[2, CONTEXT + 1 : -CONTEXT] > FLOOR)
     return decided
 
 
-def behaviour(measured: Array) -> list[Array]:
-    """Return the numbers [n] that the weights are for, in their order, from measurements as `judge` takes them."""
+@functools.cache
+def _weights() -> Array:
+    """Return the weights [18, 1], without the bias."""
+    *weights, shares = WEIGHTS[1:]
+    return np.array([*weights, *shares], np.float32)[:, np.newaxis]
+
+
+def behaviour(measured: Array) -> Array:
+    """Return the numbers [18, n] that the weights are for, in their order, from measurements as `judge` takes them."""
     rows, before, here = measured[:, 1:], measured[:, :-1], slice(CONTEXT, -CONTEXT)
     there, level, energy, periodic, period, tone = rows[:6]
-    steady = (np.abs(period - before[4]) <= STEADY) * there * before[0]
+    numbers = np.empty((24, rows.shape[1]), np.float32)  # all that is summed around, in one array: calls cost most
+    numbers[0] = there
+    numbers[1] = (np.abs(period - before[4]) <= STEADY) * there * before[0]
+    numbers[2] = tone
+    numbers[3] = energy
+    numbers[4:10] = rows[6:]
+    numbers[10] = level
+    numbers[11] = periodic
     # What is 40 dB below the frame counts as 40 dB below: deeper, an unheard edge would look like a great change.
-    shares = (np.log10(rows[7:] + energy * np.float32(1e-4) + np.float32(TINY / 10)) - level) * there
-    varying = np.stack([level, periodic, *shares])
-    sums = _around(np.stack([there, steady, tone, energy, *rows[6:]]))
-    _, steady_mean, tone_mean, energy_mean = sums[:4] / sums[0]
-    means = _around(varying) / sums[0]
-    spreads = np.sqrt(np.maximum(_around(np.square(varying)) / sums[0] - np.square(means), 0))
-    share_spread = (spreads[2] + spreads[3] + spreads[4] + spreads[5] + spreads[6]) / np.float32(len(shares))
-    total = np.log10(energy_mean + np.float32(TINY))
-    return [
-        periodic[here],
-        means[1],
-        np.square(means[1]),
-        spreads[1],
-        means[1] * share_spread,
-        steady_mean,
-        tone_mean,
-        level[here] - means[0],
-        spreads[0],
-        np.square(spreads[0]),
-        share_spread,
-        np.square(share_spread),
-        *(np.log10(sums[4:] / sums[0] + np.float32(TINY / 10)) - total),
-    ]
+    numbers[12:17] = (np.log10(rows[7:] + energy * np.float32(1e-4) + np.float32(TINY / 10)) - level) * there
+    np.square(numbers[10:17], out=numbers[17:])
+    sums = _around(numbers)
+    sums /= sums[0].copy()
+    means = sums[10:17]
+    spreads = np.sqrt(np.maximum(sums[17:] - np.square(means), 0))
+    share_spread = (spreads[2] + spreads[3] + spreads[4] + spreads[5] + spreads[6]) / np.float32(5)
+    out = np.empty((18, sums.shape[1]), np.float32)
+    out[0] = periodic[here]
+    out[1] = means[1]
+    out[2] = np.square(means[1])
+    out[3] = spreads[1]
+    out[4] = means[1] * share_spread
+    out[5:7] = sums[1:3]
+    out[7] = level[here] - means[0]
+    out[8] = spreads[0]
+    out[9] = np.square(spreads[0])
+    out[10] = share_spread
+    out[11] = np.square(share_spread)
+    out[12:] = np.log10(sums[4:10] + np.float32(TINY / 10)) - np.log10(sums[3] + np.float32(TINY))
+    return out
 
 
 def _around(rows: Array) -> Array:
@@ -300,7 +314,8 @@ def smooth(speech: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _any(values: NDArray[np.bool_], before: int, after: int) -> NDArray[np.bool_]:
     """Return whether any of the values from `before` to `after` is true, where all of them are there."""
     width = before + after + 1
-    counts = np.concatenate([[0], np.cumsum(values)])
+    counts = np.zeros(len(values) + 1, np.intp)
+    np.cumsum(values, out=counts[1:])
     return counts[width:] > counts[:-width]
 
 
