@@ -15,6 +15,7 @@ from emotone.errors import RunError
 from emotone.systems.fit import CHECKPOINT, Fitted, fit, fit_signature
 from emotone.systems.manifest import Windows
 from emotone.systems.transfer import Transfer
+from emotone.training.prefix import Prefix
 from emotone.transfer.weights import SourceWeights, write_weights
 from emotone.types import Fold, Utterance
 
@@ -158,3 +159,30 @@ def test_a_plan_that_leaves_nothing_to_learn_gives_the_net_as_it_was_loaded(tmp_
     assert (result.history, result.best, result.net.training) == ((), 0, False)
     assert result.transfer is not None
     assert result.transfer.names("tuned", "fresh") == ()
+
+
+def test_another_seed_or_head_finds_what_frozen_layers_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = {name: values.numpy() for name, values in fitted(PLAIN).net.state_dict().items()}
+    write_weights(tmp_path / "source.safetensors", SourceWeights("source", source))
+    trunk = ("conv?", "mix", "pool")
+    recipe = replace(
+        PLAIN,
+        augment={},
+        training=replace(PLAIN.training, crops="grid", sampling="shuffled"),
+        windows=Windows(seconds=0.3, hop=0.15),
+        transfer=Transfer(source=str(tmp_path / "source.safetensors"), load=trunk, freeze=trunk),
+    )
+    heard: list[int] = []
+    run = Prefix.run
+
+    def listening(self: Prefix, cuts: Any, width: int) -> Any:
+        heard.append(len(cuts))
+        return run(self, cuts, width)
+
+    monkeypatch.setattr(Prefix, "run", listening)
+    first = fitted(recipe)
+    assert len(heard) == 1
+    other = fitted(replace(recipe, seed=2))
+    fitted(replace(recipe, net={**recipe.net, "hidden": 5}))
+    assert len(heard) == 1
+    assert not torch.equal(weights(first), weights(other))

@@ -25,6 +25,8 @@ from emotone.training.batches import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from emotone.augment.base import Augmentation
 
 
@@ -73,12 +75,17 @@ def batches(
     return list(epoch_batches(examples, drawing, rng=np.random.default_rng(seed)))
 
 
+def lengths_of(batch: Batch) -> NDArray[np.int64]:
+    assert batch.lengths is not None
+    return batch.lengths
+
+
 def test_every_item_is_a_stretch_of_the_example_its_label_names() -> None:
     examples = numbered(9)
     for batch in batches(examples, 0):
         assert batch.inputs.shape == (4, 8, 2)
         assert batch.inputs.dtype == np.float32
-        for rows, length, label in zip(batch.inputs, batch.lengths, batch.labels, strict=True):
+        for rows, length, label in zip(batch.inputs, lengths_of(batch), batch.labels, strict=True):
             whole = examples.features[label]
             assert length == min(8, len(whole))
             first = int(rows[0, 0]) - 100 * (label + 1)
@@ -117,7 +124,7 @@ def test_augmentations_change_the_crop_not_the_padding_nor_the_example() -> None
         assert not np.array_equal(plain.inputs, changed.inputs)
         break  # later batches draw other examples, since augmentations draw too
     for batch in batches(examples, 0, augmentations=(Equaliser(),)):
-        for rows, length in zip(batch.inputs, batch.lengths, strict=True):
+        for rows, length in zip(batch.inputs, lengths_of(batch), strict=True):
             assert (rows[length:] == 0).all()
     for item, kept in zip(examples.features, before, strict=True):
         np.testing.assert_array_equal(item, kept)
@@ -195,20 +202,20 @@ def test_crops_hold_at_least_so_much_and_may_end_with_the_example() -> None:
     firsts = Counter(int(rows[0, 0]) % 100 for batch in drawn for rows in batch.inputs)
     assert set(firsts) == set(range(7))
     for batch in drawn:
-        for rows, length in zip(batch.inputs, batch.lengths, strict=True):
+        for rows, length in zip(batch.inputs, lengths_of(batch), strict=True):
             first = int(rows[0, 0]) % 100
             assert length == min(8, 12 - first)
             assert (rows[length:] == 0).all()
-    assert {length for batch in drawn for length in batch.lengths.tolist()} == {6, 7, 8}
+    assert {length for batch in drawn for length in lengths_of(batch).tolist()} == {6, 7, 8}
 
 
 def test_what_plays_faster_is_given_more_so_that_crops_are_full() -> None:
     rng = np.random.default_rng(0)
     sound = Examples((rng.normal(size=(40000, 1)).astype(np.float32),), np.zeros(1, np.int64), np.zeros(1, np.int64))
     (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(slowest=1.1),), steps=1)
-    assert batch.lengths.tolist() == [19200] * 4
+    assert lengths_of(batch).tolist() == [19200] * 4
     (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(fastest=0.9),), steps=1)
-    assert batch.lengths.tolist() == [19200] * 4
+    assert lengths_of(batch).tolist() == [19200] * 4
 
 
 @given(count=st.integers(2, 40), size=st.integers(2, 9), seed=st.integers(0, 9))
@@ -235,7 +242,7 @@ def test_a_single_example_is_a_batch_where_there_is_no_other() -> None:
 def test_examples_are_seen_from_their_start() -> None:
     examples = numbered(9)
     for batch in batches(examples, 0, crops="start", least=2):
-        for rows, length, label in zip(batch.inputs, batch.lengths, batch.labels, strict=True):
+        for rows, length, label in zip(batch.inputs, lengths_of(batch), batch.labels, strict=True):
             assert length == min(8, len(examples.features[label]))
             np.testing.assert_array_equal(rows[:length], examples.features[label][:length])
             assert (rows[length:] == 0).all()
@@ -262,5 +269,5 @@ def test_windows_are_seen_whole_and_given_more_where_what_follows_makes_them_sho
     examples = numbered(1, lengths=(20,))
     (batch,) = batches(cut_windows(examples, window=8, hop=6, least=0, wide=8), 0, batch=3, crops="grid", balance=1.0)
     assert {int(rows[0, 0]) % 100 for rows in batch.inputs} <= {0, 6, 12}
-    assert batch.lengths.tolist() == [8] * 3
+    assert lengths_of(batch).tolist() == [8] * 3
     assert [len(rows) for rows in cut_windows(examples, window=8, hop=6, least=0, wide=10).features] == [10, 10, 8]

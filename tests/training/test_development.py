@@ -44,15 +44,14 @@ def slow_area(truth: list[int], scores: list[float], label: int) -> float:
 @pytest.mark.parametrize("least", [0, 25])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_area_agrees_with_counting_pairs_of_windows_in_each_corpus(least: int, classes: int) -> None:
-    of = task(separable(16, seed=5, corpora=2), least=least)
+    examples = separable(16, seed=5, corpora=2)
+    of = task(examples, least=least)
     judge = net(classes)
     areas = []
     for corpus in range(2):
         truth: list[int] = []
         scores: list[list[float]] = []
-        for item, where, label in zip(
-            of.development.features, of.development.corpora, of.development.labels, strict=True
-        ):
+        for item, where, label in zip(examples.features, examples.corpora, examples.labels, strict=True):
             if where == corpus:
                 given = window_probabilities(judge, item, of).tolist()
                 truth += [int(label)] * len(given)

@@ -367,8 +367,9 @@ def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
 
 
 def test_an_epoch_on_the_grid_has_every_window_of_every_recording_once() -> None:
-    of = task(window=30, hop=10)
-    windows = sum(len(window_starts(len(rows), window=30, hop=10)) for rows in of.train.features)
+    recordings = separable(24)
+    of = task(train=recordings, window=30, hop=10)
+    windows = sum(len(window_starts(len(rows), window=30, hop=10)) for rows in recordings.features)
     heard: list[tuple[int, int]] = []
     run(replace(KERAS, epochs=1, crops="grid"), of=of, on_batch=lambda *batch: heard.append(batch))
     full, left = divmod(windows, 7)

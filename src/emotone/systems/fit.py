@@ -9,6 +9,8 @@ import numpy as np
 
 from emotone.config import signature
 from emotone.errors import RunError
+from emotone.systems.start import take_over
+from emotone.files import cache_dir
 from emotone.training.batches import Examples
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Fold, Utterance
 
 CHECKPOINT = "checkpoint.safetensors"
+OUTPUTS = "outputs"  # of frozen layers, in the cache folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ def fit(
 
     def build() -> LengthAware:
         net = recipe.net_spec.build(front_end.dimension, len(labels))
-        done.extend(_take_over(recipe, net))
+        done.extend(take_over(recipe, net, labels=labels))
         return net
 
     net, trained = train(
@@ -135,19 +138,11 @@ def fit(
         checkpoint=folder / CHECKPOINT if folder is not None else None,
         progress=progress,
         on_batch=on_batch,
+        kept=cache_dir() / OUTPUTS,
     )
     for transferred in done:
         transferred.freezer.check()
     return Fitted(net, labels, trained.history, trained.best, name, done[0].report if done else None)
-
-
-def _take_over(recipe: Recipe, net: LengthAware) -> list[Transferred]:
-    """Load and freeze layers of a net that was just built, in place, where its recipe says so."""
-    from emotone.transfer.apply import transfer_into
-
-    if recipe.transfer is None or recipe.transfer_plan is None:
-        return []
-    return [transfer_into(net, recipe.transfer.weights(), recipe.transfer_plan)]
 
 
 def fit_signature(

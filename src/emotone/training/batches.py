@@ -40,11 +40,39 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class Outputs:
+    """What the frozen blocks of a net made of labelled windows: inputs of its other blocks.
+
+    Attributes:
+        values: [windows, ...].
+        lengths: [windows] valid steps in time; None where no time is left.
+        labels: [windows] index of the label.
+        corpora: [windows] index of the corpus.
+        counts: [recordings] windows of each, which stand one after another.
+
+    """
+
+    values: Array
+    lengths: NDArray[np.int64] | None
+    labels: NDArray[np.int64]
+    corpora: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def batch(self, chosen: NDArray[np.int64] | slice) -> Batch:
+        """Return some of them."""
+        lengths = None if self.lengths is None else self.lengths[chosen]
+        return Batch(self.values[chosen], lengths, self.labels[chosen])
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Inputs [batch, time, dimension] with their valid lengths [batch], and labels [batch]."""
+    """Inputs [batch, time, dimension], or outputs of frozen blocks, with valid lengths [batch], and labels [batch]."""
 
     inputs: Array
-    lengths: NDArray[np.int64]
+    lengths: NDArray[np.int64] | None
     labels: NDArray[np.int64]
 
 
@@ -135,11 +163,11 @@ def cut_windows(examples: Examples, *, window: int, hop: int, least: int, wide: 
     )
 
 
-def epoch_batches(examples: Examples, drawing: Drawing, *, rng: np.random.Generator) -> Iterator[Batch]:
+def epoch_batches(examples: Examples | Outputs, drawing: Drawing, *, rng: np.random.Generator) -> Iterator[Batch]:
     """Yield the batches of one epoch; examples are drawn with replacement, unless they are shuffled.
 
     Args:
-        examples: to draw from.
+        examples: to draw from; outputs of windows are taken as they are.
         drawing: how.
         rng: every draw of the epoch comes from it.
 
@@ -147,6 +175,9 @@ def epoch_batches(examples: Examples, drawing: Drawing, *, rng: np.random.Genera
     wide = drawing.wide
     held = drawing.least or wide
     for chosen in _choices(examples, drawing, rng):
+        if isinstance(examples, Outputs):
+            yield examples.batch(chosen)
+            continue
         crops = [examples.features[index] for index in chosen]
         if drawing.crops == "random":
             crops = [_random_crop(rows, wide, held, rng) for rows in crops]
@@ -155,7 +186,7 @@ def epoch_batches(examples: Examples, drawing: Drawing, *, rng: np.random.Genera
         yield Batch(inputs, lengths, examples.labels[chosen])
 
 
-def _choices(examples: Examples, drawing: Drawing, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
+def _choices(examples: Examples | Outputs, drawing: Drawing, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
     """Return the examples of each batch of an epoch."""
     steps, batch = drawing.steps_of(len(examples)), drawing.batch
     if drawing.sampling == "shuffled":

@@ -10,7 +10,7 @@ import torch
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.metrics.detection import auroc
-from emotone.training.batches import pad
+from emotone.training.batches import Outputs, pad
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -45,27 +45,35 @@ def development_score(net: nn.Module, task: Task, *, choose: Literal["uar", "aur
 
 def _recall_of_clips(net: nn.Module, task: Task) -> float:
     examples = task.development
-    predicted = np.array(
-        [np.argmax(window_probabilities(net, item, task).mean(axis=0)) for item in examples.features], np.int64
-    )
+    if isinstance(examples, Outputs):
+        firsts = np.cumsum(examples.counts) - examples.counts
+        of_clips = np.split(_of_outputs(net, examples), firsts[1:])
+        every_label, corpora = examples.labels[firsts], examples.corpora[firsts]
+    else:
+        of_clips = [window_probabilities(net, item, task) for item in examples.features]
+        every_label, corpora = examples.labels, examples.corpora
+    predicted = np.array([np.argmax(item.mean(axis=0)) for item in of_clips], np.int64)
     scores = []
-    for corpus in np.unique(examples.corpora):
-        chosen = examples.corpora == corpus
-        labels = np.unique(examples.labels[chosen])
-        truth = examples.labels[chosen]
+    for corpus in np.unique(corpora):
+        chosen = corpora == corpus
+        labels = np.unique(every_label[chosen])
+        truth = every_label[chosen]
         scores.append(np.mean([np.mean(predicted[chosen][truth == label] == label) for label in labels]))
     return float(np.mean(scores))
 
 
 def _area_of_windows(net: nn.Module, task: Task) -> float:
     examples = task.development
-    windows = [_windows(item, task) for item in examples.features]
-    counts = [len(item) for item in windows]
-    every = [window for item in windows for window in item]
-    probabilities = np.concatenate(
-        [_probabilities(net, every[first : first + AT_ONCE]) for first in range(0, len(every), AT_ONCE)]
-    )
-    labels, corpora = np.repeat(examples.labels, counts), np.repeat(examples.corpora, counts)
+    if isinstance(examples, Outputs):
+        probabilities, labels, corpora = _of_outputs(net, examples), examples.labels, examples.corpora
+    else:
+        windows = [_windows(item, task) for item in examples.features]
+        counts = [len(item) for item in windows]
+        every = [window for item in windows for window in item]
+        probabilities = np.concatenate(
+            [_probabilities(net, every[first : first + AT_ONCE]) for first in range(0, len(every), AT_ONCE)]
+        )
+        labels, corpora = np.repeat(examples.labels, counts), np.repeat(examples.corpora, counts)
     scores = [
         _area(labels[corpora == corpus], probabilities[corpora == corpus])
         for corpus in np.unique(corpora)
@@ -102,4 +110,16 @@ def _probabilities(net: nn.Module, windows: list[Array]) -> Array:
     with torch.inference_mode():
         logits = net(torch.from_numpy(inputs), None if whole else torch.from_numpy(lengths))
         probabilities: Array = torch.softmax(logits, dim=1).numpy()
+    return probabilities
+
+
+def _of_outputs(net: nn.Module, outputs: Outputs) -> Array:
+    """Return the probabilities [windows, classes] of windows whose first blocks were computed before."""
+    made = []
+    with torch.inference_mode():
+        for first in range(0, len(outputs), AT_ONCE):
+            batch = outputs.batch(slice(first, first + AT_ONCE))
+            lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
+            made.append(torch.softmax(net(torch.from_numpy(batch.inputs), lengths), dim=1).numpy())
+    probabilities: Array = np.concatenate(made)
     return probabilities

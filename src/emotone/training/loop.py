@@ -14,9 +14,10 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emotone.errors import RunError
-from emotone.training.batches import Batch, Drawing, Examples, cut_windows, epoch_batches
+from emotone.training.batches import Batch, Drawing, Examples, Outputs, cut_windows, epoch_batches
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score
+from emotone.training.outputs import compute_ahead
 from emotone.training.settings import EPSILON, RHO
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Task:
     """One training: the data, and what belongs to it.
 
     Attributes:
-        train: examples to learn from.
-        development: examples that choose the epoch; may be empty.
+        train: examples to learn from, or what the frozen blocks of the net made of them.
+        development: examples that choose the epoch; may be empty. As `train`.
         hop_seconds: seconds per frame of the features.
         window: frames judged at a time when the development part is scored.
         hop: frames between those windows.
@@ -46,8 +47,8 @@ class Task:
 
     """
 
-    train: Examples
-    development: Examples
+    train: Examples | Outputs
+    development: Examples | Outputs
     hop_seconds: float
     window: int
     hop: int
@@ -73,12 +74,16 @@ def train(
     checkpoint: Path | None = None,
     progress: Callable[[Epoch], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
+    kept: Path | None = None,
 ) -> tuple[LengthAware, Trained]:
     """Return a trained net in eval mode and what happened.
 
     Equal arguments give bit-equal weights on the same machine with the same number of threads, whether the
     training was interrupted or not: every epoch draws from generators seeded with (seed, epoch). A net without a
     parameter that learns comes back as it was built, after no epoch.
+
+    Where crops are the same in every epoch, the frozen blocks that a net begins with are computed once (see
+    `emotone.training.outputs`): it saves their time, and changes weights by no more than rounding does.
 
     Args:
         build: makes the net with fresh weights from torch's generator.
@@ -88,6 +93,7 @@ def train(
         checkpoint: where the state is kept after each epoch; an existing one is gone on from.
         progress: called after each epoch, also once for each that a checkpoint brings.
         on_batch: called with (done, total) batches of the current epoch.
+        kept: folder for what frozen blocks make of recordings, so that other trainings find it; None keeps nothing.
 
     Raises:
         RunError: no examples, an unusable checkpoint, or a loss that is no longer finite.
@@ -100,7 +106,13 @@ def train(
         net = build()
         if not any(parameter.requires_grad for parameter in net.parameters()):
             return net.eval(), Trained((), 0)
-        run = _Run(net, task, settings, augmentations)
+        drawing = _drawing(task, settings, augmentations)
+        ahead = None
+        if settings.crops != "random" and not augmentations:
+            crop = drawing.crop if settings.crops == "start" else None
+            ahead = compute_ahead(net.train(), task, crop=crop, folder=kept)
+        learning, task = ahead or (net, task)
+        run = _Run(learning, task, settings, drawing)
         if checkpoint is not None and checkpoint.exists():
             try:
                 run.restore(Checkpoint.load(checkpoint, signature=task.signature))
@@ -115,33 +127,34 @@ def train(
             if progress is not None:
                 progress(epoch)
         run.net.load_state_dict(run.best_weights)
-    return run.net.eval(), Trained(tuple(run.history), run.best)
+    return net.eval(), Trained(tuple(run.history), run.best)
+
+
+def _drawing(task: Task, settings: TrainingSettings, augmentations: tuple[Augmentation, ...]) -> Drawing:
+    return Drawing(
+        batch=settings.batch,
+        crop=task.window if settings.crops == "grid" else round(settings.crop / task.hop_seconds),
+        balance=settings.balance,
+        augmentations=augmentations,
+        sampling=settings.sampling,
+        steps=settings.steps,
+        least=task.least,
+        crops=settings.crops,
+    )
 
 
 class _Run:
     """The state of one training between epochs."""
 
-    def __init__(
-        self, net: LengthAware, task: Task, settings: TrainingSettings, augmentations: tuple[Augmentation, ...]
-    ) -> None:
+    def __init__(self, net: LengthAware, task: Task, settings: TrainingSettings, drawing: Drawing) -> None:
         self.net = net
         self.task = task
         self.settings = settings
-        on_grid = settings.crops == "grid"
-        self.drawing = Drawing(
-            batch=settings.batch,
-            crop=task.window if on_grid else round(settings.crop / task.hop_seconds),
-            balance=settings.balance,
-            augmentations=augmentations,
-            sampling=settings.sampling,
-            steps=settings.steps,
-            least=task.least,
-            crops=settings.crops,
-        )
+        self.drawing = drawing
         self.examples = task.train
-        if on_grid:
+        if settings.crops == "grid" and isinstance(task.train, Examples):
             self.examples = cut_windows(
-                task.train, window=task.window, hop=task.hop, least=task.least, wide=self.drawing.wide
+                task.train, window=task.window, hop=task.hop, least=task.least, wide=drawing.wide
             )
         averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
@@ -186,7 +199,8 @@ class _Run:
             falls = self.settings.schedule == "cosine"
             share = schedule(step, steps, warmup=self.settings.warmup, falls=falls)
             group["lr"] = self.settings.learning_rate * share
-        logits = self.net(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+        lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
+        logits = self.net(torch.from_numpy(batch.inputs), lengths)
         loss = self.loss(logits, torch.from_numpy(batch.labels))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from emotone.classical.adaptation import adapted
+from emotone.classical.base import Adapting
 from emotone.classical.scaling import standardiser
 from emotone.errors import RunError, missing_extra
 from emotone.metrics.base import uar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from emotone.classical.adaptation import Adaptation
     from emotone.classical.base import Classifier, Scorer, Truth, Vectors
+
+    Learned = tuple[Sequence[Scorer], Scorer]  # a scorer per candidate, and how the vectors that they take are scaled
+    Rows = NDArray[np.intp]
 
 INNER_FOLDS = 5
 TEMPERATURES = (1e-2, 1e2)  # between which the softmax's temperature is sought
@@ -76,26 +82,140 @@ def tune(
     """
     if len(np.unique(truth)) < 2:
         raise RunError(f"{len(truth)} training clips with fewer than two labels can't be learned from")
+
+    def learn(classifier: Classifier, rows: Rows | slice) -> Learned:
+        scale = standardiser(vectors[rows]) if standardise else _as_it_is
+        return classifier.fit(scale(vectors[rows]), truth[rows], labels=labels, seed=seed), scale
+
+    return _best(classifier, vectors, truth, learn, _inner_folds(truth, groups, seed=seed), labels=labels)
+
+
+@dataclass(frozen=True)
+class Onto:
+    """What is known of a training part's corpora where one of them is the target.
+
+    Attributes:
+        corpora: of the training part's clips.
+        target: the corpus that will be asked about.
+        how: in which way the others are brought to it.
+
+    """
+
+    corpora: NDArray[np.str_]
+    target: str
+    how: Adaptation
+
+
+def tune_onto(
+    onto: Onto,
+    classifier: Classifier,
+    vectors: Vectors,
+    truth: Truth,
+    groups: NDArray[Any],
+    *,
+    labels: int,
+    seed: int,
+    standardise: bool,
+) -> Tuned:
+    """Return the classifier with the settings that did best on speakers of the target that it was not fitted on.
+
+    As `tune`, with other inner folds: only the target's clips are divided and judged, and all clips of the other
+    corpora are learned from in each of them. A label that the target's training clips lack is not answered.
+
+    Args:
+        onto: which clips are the target's.
+        classifier: with its candidates; one that is not `Adapting` learns from all clips alike.
+        vectors: of the training part, as they are.
+        truth: of the training part.
+        groups: speakers of the training part; where the target has a single one, its clips are divided instead.
+        labels: how many there are in all.
+        seed: of every draw.
+        standardise: whether to scale by statistics of the training part; otherwise vectors are taken as they are.
+
+    Raises:
+        RunError: the target's training clips, or those of the other corpora, are none or have a single label.
+
+    """
+    of_target = onto.corpora == onto.target
+    for rows, whose, use in ((of_target, onto.target, "adapted to"), (~of_target, "other corpora", "adapted from")):
+        if len(np.unique(truth[rows])) < 2:
+            raise RunError(f"{rows.sum()} training clips of {whose} with fewer than two labels can't be {use}")
+    sources = _Sources(labels=labels, seed=seed)
+
+    def learn(classifier: Classifier, rows: Rows | slice) -> Learned:
+        moved, scale = adapted(
+            vectors[rows], onto.corpora[rows], target=onto.target, how=onto.how, standardise=standardise
+        )
+        known, here = truth[rows], of_target[rows]
+        if isinstance(classifier, Adapting):
+            learned = sources.learned(classifier, moved[~here], known[~here])
+            scorers = classifier.adapt(learned, moved[here], known[here], labels=labels)
+        else:
+            scorers = classifier.fit(moved, known, labels=labels, seed=seed)
+        return [_only_seen(scorer, np.unique(known[here])) for scorer in scorers], scale
+
+    target, others = np.flatnonzero(of_target), np.flatnonzero(~of_target)
+    folds = (
+        (np.sort(np.concatenate([others, target[train]])), target[test])
+        for train, test in _inner_folds(truth[target], groups[target], seed=seed)
+    )
+    return _best(classifier, vectors, truth, learn, folds, labels=labels)
+
+
+class _Sources:
+    """What an adapting classifier learned from the other corpora: done again only where their vectors were moved."""
+
+    def __init__(self, *, labels: int, seed: int) -> None:
+        self._labels, self._seed = labels, seed
+        self._kept: tuple[Classifier, Vectors, Sequence[Any]] | None = None
+
+    def learned(self, classifier: Adapting, vectors: Vectors, truth: Truth) -> Sequence[Any]:
+        """Return it: all clips of the other corpora are given each time, so that their truth is the same."""
+        if self._kept is None or self._kept[0] != classifier or not np.array_equal(self._kept[1], vectors):
+            learned = classifier.learn_sources(vectors, truth, labels=self._labels, seed=self._seed)
+            self._kept = classifier, vectors, learned
+        return self._kept[2]
+
+
+def _best(
+    classifier: Classifier,
+    vectors: Vectors,
+    truth: Truth,
+    learn: Callable[[Classifier, Rows | slice], Learned],
+    folds: Iterator[tuple[Rows, Rows]],
+    *,
+    labels: int,
+) -> Tuned:
+    """Return the candidate that did best in the inner folds, learned again from everything."""
     candidates = classifier.candidates
     held = np.full((len(candidates), len(truth), labels), -np.inf)
     judged = np.zeros(len(truth), np.bool_)
-    for train, test in _inner_folds(truth, groups, seed=seed):
-        scale = standardiser(vectors[train]) if standardise else _as_it_is
-        scorers = classifier.fit(scale(vectors[train]), truth[train], labels=labels, seed=seed)
+    for train, test in folds:
+        scorers, scale = learn(classifier, train)
         for index, scorer in enumerate(scorers):
             held[index, test] = scorer(scale(vectors[test]))
         judged[test] = True
     inner = tuple(_recall(scores[judged], truth[judged], labels=labels) for scores in held) if judged.any() else ()
     best = int(np.argmax(inner)) if inner else 0
-    scale = standardiser(vectors) if standardise else _as_it_is
-    chosen = _only(classifier, candidates[best])
-    fitted = chosen.fit(scale(vectors), truth, labels=labels, seed=seed)[0]
+    (fitted,), scale = learn(_only(classifier, candidates[best]), slice(None))
     return Tuned(
         scorer=lambda others: fitted(scale(others)),
         temperature=_temperature(held[best][judged], truth[judged]),
         chosen=candidates[best],
         inner=inner,
     )
+
+
+def _only_seen(scorer: Scorer, seen: Truth) -> Scorer:
+    """Return a scorer that does not answer other labels than `seen`."""
+
+    def score(vectors: Vectors) -> Vectors:
+        scores = scorer(vectors)
+        kept = np.full_like(scores, -np.inf)
+        kept[:, seen] = scores[:, seen]
+        return kept
+
+    return score
 
 
 def _only(classifier: Classifier, candidate: dict[str, float]) -> Classifier:
@@ -115,9 +235,7 @@ def _as_it_is(vectors: Vectors) -> Vectors:
     return vectors
 
 
-def _inner_folds(
-    truth: Truth, groups: NDArray[Any], *, seed: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _inner_folds(truth: Truth, groups: NDArray[Any], *, seed: int) -> Iterator[tuple[Rows, Rows]]:
     """Yield train and test rows; folds whose training rows have a single label are left out."""
     try:
         from sklearn.model_selection import GroupKFold, KFold
