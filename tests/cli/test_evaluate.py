@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import LABELS, RECIPE_TOML, one_thread, torch_bundles, write_emodb
 
+from emotone.evaluation.folds import VALIDATION
 from emotone.evaluation.run import RUN, TABLE
+from emotone.evaluation.table import PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,44 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(tmp_path: Path) -> Path:
     (tmp_path / "toy.toml").write_text(RECIPE_TOML.replace("epochs = 8", "epochs = 1"))
     return tmp_path / "toy.toml"
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("segment-yamnet", "say from where, with --source FILE or transfer.source"),
+        ("majority", "--source and --plan are for nets; majority is a baseline"),
+        ("default", "--source and --plan are for recipes; default is a finished model"),
+    ],
+)
+def test_weights_are_for_recipes_of_nets(emotone: Callable[..., Any], what: str, words: str) -> None:
+    given = () if what == "segment-yamnet" else ("--source", "weights.npz")
+    result = emotone("evaluate", what, *given, "--corpus", "emodb=nowhere")
+    assert result.status == 2
+    assert words in result.err
+
+
+def test_weights_are_taken_over_in_every_fold(emotone: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
+    import torch
+
+    from emotone.nets.yamnet import Yamnet
+    from emotone.transfer.weights import SourceWeights, write_weights
+
+    tensors = {name: values.numpy() for name, values in Yamnet(width=0.02).build(64, 9).state_dict().items()}
+    write_weights(tmp_path / "narrow.safetensors", SourceWeights("narrow", tensors, licence="CC0-1.0"))
+    recipe = tmp_path / "narrow.toml"
+    recipe.write_text(
+        'name = "narrow"\nlabels = "emodb"\n[front_end]\nname = "vggish-log-mel"\n[net]\nname = "yamnet"\n'
+        "width = 0.02\n[windows]\nseconds = 0.5\nhop = 0.25\nleast = 0.01\n[training]\nepochs = 1\nbatch = 4\n"
+    )
+    given = ("--corpus", f"emodb={corpus}", "--out", tmp_path / "out", "--source", tmp_path / "narrow.safetensors")
+    result = emotone("evaluate", recipe, *given, "--plan", "A8", "--json")
+    assert result.status == 0
+    told = json.loads(result.out)
+    assert {"segment-accuracy", "average-logits-clip-accuracy"} <= {row["metric"] for row in told["scores"]}
+    about = json.loads((Path(told["run"]) / RUN).read_text())
+    assert (about["recipe"]["transfer"]["source"], about["recipe"]["transfer"]["plan"]) == ("narrow", "A8")
+    assert torch.get_num_threads() == 1
 
 
 def test_a_recipe_as_json_and_again_as_text(
@@ -162,3 +202,73 @@ def test_too_few_speakers_for_the_protocol(
     result = emotone("evaluate", recipe, "--corpus", f"emodb={corpus}", *options)
     assert result.status == 2
     assert "speaker-folds-5 needs at least 5 speakers; emodb has 2" in result.err
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    """A recipe of a detector whose weights are chosen on a development part."""
+    text = RECIPE_TOML.replace("epochs = 8", "epochs = 1\npatience = 1")
+    text = text.replace('labels = "emodb"', 'labels = "anger"')
+    (tmp_path / "detector.toml").write_text(text)
+    return tmp_path / "detector.toml"
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("four") / "emodb"
+    return write_emodb(folder, speakers=("03", "08", "09", "10"), sentences=("a01", "a02"))
+
+
+def test_a_detector_tells_what_thresholds_of_its_development_part_give(
+    emotone: Callable[..., Any], detector: Path, four: Path, tmp_path: Path
+) -> None:
+    lists = tmp_path / "lists.toml"
+    lists.write_text('train = ["03", "08"]\ndev = ["09"]\ntest = ["10"]\n')
+    asked = ("evaluate", detector, "--corpus", f"emodb={four}", "--out", tmp_path / "out", "--protocol")
+    result = emotone(*asked, f"fixed:{lists}", "--json")
+    assert result.status == 0
+    told = json.loads(result.out)
+    folder = Path(told["run"])
+    assert sorted(entry.name for entry in folder.iterdir()) == [TABLE, RUN, VALIDATION]
+    own = PredictionsTable.read(folder / VALIDATION)
+    assert set(own.speaker.tolist()) == {"09"}
+    assert len(own.whole_utterances()) == 4
+    points = told["operating_points"]
+    assert points["validation"] == "its own development part"
+    assert [point["wanted"] for point in points["points"]] == [0.01, 0.05, 0.1]
+    assert json.loads((folder / RUN).read_text())["operating_points"] == points
+    text = emotone(*asked, f"fixed:{lists}")
+    assert "Thresholds chosen on its own development part, and what they give here (rates x 100):" in text.out
+    assert emotone("report", folder, "--out", tmp_path / "report.md").status == 0
+    assert "Thresholds chosen on its own development part" in (tmp_path / "report.md").read_text()
+
+
+def test_thresholds_are_not_chosen_on_what_another_fold_tests(
+    emotone: Callable[..., Any], detector: Path, four: Path, tmp_path: Path
+) -> None:
+    result = emotone("evaluate", detector, "--corpus", f"emodb={four}", "--out", tmp_path / "out", "--json")
+    assert result.status == 0
+    assert "operating_points" not in json.loads(result.out)
+
+
+def test_thresholds_of_another_run(
+    emotone: Callable[..., Any], four: Path, corpus: Path, make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    model = make_bundle(tmp_path / "model", labels=("anger", "other"))
+    (tmp_path / "calls.csv").write_text(
+        "file,label,speaker\n"
+        + "".join(
+            f"{path},{'anger' if 'W' in path.stem else 'sadness'},c{path.stem[:2]}\n"
+            for path in sorted((corpus / "wav").iterdir())
+        )
+    )
+    out = ("--out", tmp_path / "out", "--json")
+    before = json.loads(emotone("evaluate", model, "--corpus", f"emodb={four}", *out).out)
+    assert "operating_points" not in before
+    asked = ("evaluate", model, "--corpus", f"calls={tmp_path / 'calls.csv'}", *out, "--validation", before["run"])
+    points = json.loads(emotone(*asked).out)["operating_points"]
+    assert points["validation"] == Path(before["run"]).name
+    assert {point["corpus"] for point in points["points"]} == {"calls"}
+    again = emotone("evaluate", model, "--corpus", f"emodb={four}", *out, "--validation", before["run"])
+    assert (again.status, again.out) == (2, "")
+    assert "16 utterances are in both tables" in again.err
