@@ -9,8 +9,8 @@ import numpy as np
 
 from emotone.config import signature
 from emotone.errors import RunError
-from emotone.systems.start import take_over
 from emotone.files import cache_dir
+from emotone.systems.start import take_over
 from emotone.training.batches import Examples
 
 if TYPE_CHECKING:

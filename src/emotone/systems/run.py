@@ -70,6 +70,15 @@ def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
         stream.write(json.dumps(text, indent=1) + "\n")
 
 
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds a finished training, or the model of one with its weights."""
+    try:
+        text = json.loads((folder / RUN).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(text, dict) and text.get("schema") == SCHEMA and (folder / WEIGHTS).exists()
+
+
 def load_run(folder: Path) -> TrainingRun:
     """Return the finished training in a folder, or raise `RunError`."""
     path = folder / RUN
@@ -95,7 +104,8 @@ def load_run(folder: Path) -> TrainingRun:
 
 def _report(text: dict[str, Any]) -> TransferReport:
     entries = tuple(Entry(**{**entry, "shape": tuple(entry["shape"])}) for entry in text["entries"])
-    return TransferReport(**{**text, "entries": entries, "left": tuple(text["left"])})
+    lines = {"left": tuple(text["left"]), "notes": tuple(text.get("notes", ()))}
+    return TransferReport(**{**text, "entries": entries, **lines})
 
 
 def load_net(folder: Path, run: TrainingRun) -> LengthAware:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from emotone.errors import ConfigError, SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
+from emotone.systems.bundle import load_bundle
+from emotone.systems.manifest import MANIFEST
 from emotone.transfer.plan import Plan
 from emotone.transfer.plans import plan, speaks_of_groups
 from emotone.transfer.sources.base import read_any
-from emotone.transfer.weights import SUFFIX, SourceWeights, read_weights
+from emotone.transfer.weights import SUFFIX, SourceWeights, read_tensors, read_weights
 
 if TYPE_CHECKING:
     from emotone.nets.base import Layer, NetSpec
+    from emotone.systems.run import TrainingRun
     from emotone.transfer.plans import Stages
 
 SHIPPED = Path(__file__).resolve().parent.parent / "sources"
@@ -27,8 +30,9 @@ class Transfer:
 
     Attributes:
         source: a file of weights (.safetensors as emotone writes it, or a network's as published or ported), the folder
-            of a source that was trained here, or the name of a source that comes with emotone. In a recipe's
-            file, relative paths start at its folder. "" has to be filled in before anything is trained.
+            of a training, of a model that holds its weights, or of a source that was trained here, or the name of a
+            source that comes with emotone. In a recipe's file, relative paths start at its folder. "" has to be filled
+            in before anything is trained.
         plan: name of a plan (see `emotone.transfer.plans`).
         load: instead of a plan, patterns of the layers that are taken over (see `emotone.transfer.select`).
         freeze: with `load`, patterns of those among them that don't learn.
@@ -113,6 +117,11 @@ def find(source: str) -> Path:
         raise UsageError("the recipe takes over weights: say from where, with --source FILE or transfer.source")
     path = Path(source)
     if path.is_dir():
+        if (path / MANIFEST).exists() and not (path / IN_FOLDER).exists():
+            raise SourceError(
+                f"{path} is a model for prediction only, without the weights that could be trained on; export it again "
+                "from its training (emotone models export RUN --out DIR), or give the training's folder"
+            )
         return path / IN_FOLDER
     if path.exists() or path.suffix or path.name != source:
         return path
@@ -129,9 +138,28 @@ def shipped() -> dict[str, Path]:
 
 def _read(path: Path) -> SourceWeights:
     """Return the weights in a file: of any source that emotone wrote, or as their owners publish them."""
-    if path.suffix.lower() == SUFFIX:
+    if path.suffix.lower() != SUFFIX:
+        return read_any(path)
+    run = training_of(path)
+    if run is None:
         return read_weights(path)
-    return read_any(path)
+    return SourceWeights(run.recipe.name, read_tensors(path), licence=run.recipe.licence, labels=run.labels)
+
+
+def training_of(path: Path) -> TrainingRun | None:
+    """Return the training that a file of weights is from, where it lies in its folder, or in that of its model.
+
+    Raises:
+        BundleError: the model's folder is not as it was written.
+
+    """
+    from emotone.systems.run import is_run, load_run
+
+    if path.name != IN_FOLDER or not is_run(path.parent):
+        return None
+    if (path.parent / MANIFEST).exists():
+        load_bundle(path.parent)  # checks every byte
+    return load_run(path.parent)
 
 
 def _sha256(path: Path) -> str:

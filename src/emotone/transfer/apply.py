@@ -10,12 +10,14 @@ import torch
 
 from emotone.errors import ConfigError, SourceError
 from emotone.transfer.freeze import Freezer
+from emotone.transfer.head import answering
 from emotone.transfer.report import Entry, State, TransferReport
 from emotone.transfer.select import select
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from emotone.transfer.head import Head
     from emotone.transfer.plan import Plan
     from emotone.transfer.weights import SourceWeights
 
@@ -28,7 +30,7 @@ class Transferred:
     freezer: Freezer
 
 
-def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan) -> Transferred:
+def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan, *, head: Head | None = None) -> Transferred:
     """Load and freeze layers of a net, in place, as a plan says.
 
     Everything is checked before anything is changed: each tensor of a loaded layer, buffers included, must be in the
@@ -39,10 +41,12 @@ def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan) -> Transfe
         net: with layers that the plan's patterns name.
         weights: tensors by the net's names; those that the plan does not ask for are listed as left.
         plan: what to load and to freeze.
+        head: what of the net gives its scores, where the source may have scores for other labels or none at all; see
+            `emotone.transfer.head`. None takes every tensor as it is.
 
     Raises:
         UnknownNameError: a pattern names no layer of the net.
-        ConfigError: the plan freezes what it does not load.
+        ConfigError: the plan freezes what it does not load, or scores that the source does not have.
         SourceError: the source lacks a tensor, or has another shape or kind of it.
 
     """
@@ -52,6 +56,11 @@ def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan) -> Transfe
     alone = [name for name in freeze if name not in set(load)]
     if alone:
         raise ConfigError(f"a plan can freeze only what it loads; frozen but not loaded: {', '.join(alone)}")
+    notes: tuple[str, ...] = ()
+    if head is not None:
+        answers = answering(weights, head, load=load, freeze=freeze)
+        weights, notes = answers.weights, answers.notes
+        load = tuple(name for name in load if name not in answers.anew)
     new = _checked(tensors, weights, load)
     with torch.no_grad():
         for name, values in new.items():
@@ -67,7 +76,7 @@ def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan) -> Transfe
         for name, tensor in tensors.items()
     )
     left = tuple(name for name in weights.tensors if name not in loaded)
-    report = TransferReport(weights.source, weights.sha256, weights.licence, entries, left)
+    report = TransferReport(weights.source, weights.sha256, weights.licence, entries, left, notes)
     return Transferred(report, Freezer(net, freeze))
 
 

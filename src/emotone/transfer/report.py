@@ -44,6 +44,7 @@ class TransferReport:
         licence: of the weights: it reaches what is trained from them.
         entries: in the order of the net.
         left: tensors of the source that were not taken.
+        notes: what else must be known, a line each: what became of scores for other labels.
 
     """
 
@@ -52,6 +53,7 @@ class TransferReport:
     licence: str
     entries: tuple[Entry, ...]
     left: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def names(self, *states: State) -> tuple[str, ...]:
         """Return the names of the tensors in any of these states."""
@@ -62,7 +64,7 @@ class TransferReport:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Return the report as text, one line per state and one for what was left."""
+        """Return the report as text, one line per state, one for what was left, and the notes."""
         lines = [f"from {self.source} ({self.licence}; sha256 {self.sha256 or 'unknown'})"]
         for state, meaning in STATES.items():
             entries = [entry for entry in self.entries if entry.state == state]
@@ -73,4 +75,4 @@ class TransferReport:
         if self.left:
             layers = ", ".join(dict.fromkeys(layer_of(name) for name in self.left))
             lines.append(f"left behind in the source: {layers}; {len(self.left)} tensors")
-        return lines
+        return [*lines, *self.notes]

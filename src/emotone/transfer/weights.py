@@ -31,6 +31,7 @@ class SourceWeights:
         tensors: values by the name of the tensor of a net that they fit, e.g. `blocks.conv1.norm.running_mean`.
         sha256: of the file that they were read from; "" for weights that were never on disk.
         licence: SPDX identifier, or `LicenseRef-...`.
+        labels: of its scores, in their order, where it is a whole model; () where that is not known.
 
     """
 
@@ -38,6 +39,7 @@ class SourceWeights:
     tensors: Mapping[str, NDArray[Any]] = field(repr=False)
     sha256: str = ""
     licence: str = "unstated"
+    labels: tuple[str, ...] = ()
 
 
 def write_weights(path: Path, weights: SourceWeights) -> None:
@@ -71,6 +73,21 @@ def read_weights(path: Path) -> SourceWeights:
         raise SourceError(
             f"{path} holds no weights that emotone wrote ({error}); convert the published file"
         ) from error
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of any safetensors file, by name.
+
+    Raises:
+        SourceError: the file is damaged, or not there.
+
+    """
+    module = _safetensors("reading weights")
+    try:
+        with module.safe_open(path, framework="np") as stored:
+            return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
+    except (module.SafetensorError, OSError) as error:
+        raise SourceError(f"{path} can't be read as weights: {error}") from error
 
 
 def _safetensors(purpose: str) -> ModuleType:
