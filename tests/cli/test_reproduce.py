@@ -52,6 +52,22 @@ def test_a_table_is_made_again(emotone: Callable[..., Outcome], corpus: Path, tm
     assert found["audit"]["emodb, leave-one-speaker-out"][0] == "speakers: none shared"
 
 
+def test_weights_that_are_not_given_are_said(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
+    arguments = ("reproduce", "segment-vggish", "table3", "--quick", "--corpus", f"emodb={corpus}", "--out", tmp_path)
+    outcome = emotone(*arguments, "--json")
+    assert outcome.status == 0
+    assert "weights not given, so not measured: --source vggish=FILE, --source yamnet=FILE" in outcome.err
+    assert {row["status"] for row in json.loads(outcome.out)["rows"]} == {"data absent"}
+    for given, words in (
+        ("yamnet", "--source needs NET=FILE, such as yamnet=yamnet.npz; given 'yamnet'"),
+        ("yamnt=a.npz", "unknown net of table3 that takes over weights 'yamnt'; did you mean 'yamnet'?"),
+        (f"yamnet={tmp_path / 'a.npz'}", "a.npz: can't be read"),
+    ):
+        refused = emotone(*arguments, "--source", given)
+        assert refused.status == 2
+        assert words in refused.err
+
+
 def test_recordings_that_fail_are_listed_and_the_exit_status_says_so(
     emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from emotone.errors import ConfigError, UnknownNameError
 from emotone.features.functionals.base import Known
 from emotone.systems.classical import ClassicalRecipe
 from emotone.systems.recipe import Recipe
-from emotone.systems.recipes import load_recipe, shipped_names, shipped_path, shipped_recipes
+from emotone.systems.recipes import AnyRecipe, load_recipe, shipped_names, shipped_path, shipped_recipes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,16 @@ def test_a_shipped_recipe_is_named_as_its_file_and_described(name: str) -> None:
         assert recipe.classifier == {"name": classifier}
 
 
+def with_weights(recipe: AnyRecipe) -> AnyRecipe:
+    """Return a recipe that leaves open from where it takes over weights with the hash of some."""
+    if not isinstance(recipe, Recipe) or recipe.transfer is None or recipe.transfer.source or recipe.pretraining:
+        return recipe
+    return replace(recipe, transfer=replace(recipe.transfer, sha256="0" * 64))
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_a_shipped_recipe_written_out_reads_back_to_the_same_signature(name: str, tmp_path: Path) -> None:
-    recipe = load_recipe(name)
+    recipe = with_weights(load_recipe(name))
     path = tmp_path / "mine.toml"
     path.write_text(tomli_w.dumps(to_mapping(recipe.expanded())), encoding="utf-8")
     assert load_recipe(str(path)) == recipe.expanded()
@@ -49,7 +57,7 @@ def test_a_shipped_recipe_written_out_reads_back_to_the_same_signature(name: str
 
 
 def test_recipes_that_say_the_same_are_one_recipe() -> None:
-    signatures = [recipe.signature for recipe in shipped_recipes()]
+    signatures = [with_weights(recipe).signature for recipe in shipped_recipes()]
     assert len(set(signatures)) == len(signatures)
 
 

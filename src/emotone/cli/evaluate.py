@@ -26,6 +26,7 @@ Examples:
   emotone evaluate default --corpus calls=calls.csv
   emotone evaluate is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
   emotone evaluate anger --corpus savee=~/corpora/savee --validation results/anger-held-out-1a2b
+  emotone evaluate segment-yamnet --source yamnet.npz --corpus emodb=~/corpora/emodb --protocol random-8-1-1
 
 \b
 What can be evaluated: a file, a recipe that comes with emotone (emotone recipes list), or a finished model, which
@@ -45,6 +46,8 @@ Exit status: 0 all done; 1 some recordings were left out, and are listed; 2 wron
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs go here."
 )
+@click.option("--source", default="", metavar="FILE", help="Weights to take over: a file, a run's folder, or a name.")
+@click.option("--plan", default="", metavar="NAME", help="What is taken over and frozen, e.g. anger-2.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings per fold.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Folds side by side.")
 @click.option(
@@ -64,6 +67,8 @@ def command(
     labels: str | None,
     protocol_name: str,
     out: Path,
+    source: str,
+    plan: str,
     seeds: int,
     workers: int,
     validation: Path | None,
@@ -72,7 +77,7 @@ def command(
     quiet: bool,
 ) -> int:
     """Evaluate a RECIPE (trained anew in every fold) or a finished MODEL (a name or a folder)."""
-    recipe = _recipe(what, labels=labels)
+    recipe = _recipe(what, labels=labels, source=source, plan=plan)
     if recipe is None:
         if shortcuts:
             raise UsageError(
@@ -98,9 +103,10 @@ def command(
     return 1 if problems or data.problems else 0
 
 
-def _recipe(what: str, *, labels: str | None) -> AnyRecipe | None:
+def _recipe(what: str, *, labels: str | None, source: str, plan: str) -> AnyRecipe | None:
     """Return the recipe that is meant, or None where it is a finished model."""
     from emotone.systems import recipes, shipped
+    from emotone.systems.recipe import Recipe, transferring
 
     models, names = shipped.shipped_names(), recipes.shipped_names()
     if not what.endswith(recipes.SUFFIX) and (what in models or what not in names):
@@ -108,8 +114,16 @@ def _recipe(what: str, *, labels: str | None) -> AnyRecipe | None:
             raise unknown_name("recipe or model", what, (*models, *names))
         if labels is not None:
             raise UsageError(f"--labels is for recipes; the labels of the finished model {what} are its own")
+        if source or plan:
+            raise UsageError(f"--source and --plan are for recipes; {what} is a finished model")
         return None
     found = recipes.load_recipe(what)
+    if isinstance(found, Recipe):
+        found = transferring(found, source=source, plan=plan)
+        if found.transfer is not None and found.pretraining is None:
+            found.transfer.weights()  # said before the corpora are read
+    elif source or plan:
+        raise UsageError(f"--source and --plan are for nets; {what} is a baseline, which takes over nothing")
     return found if labels is None else recipes.relabelled(found, labels)
 
 

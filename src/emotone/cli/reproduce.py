@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import _data, _say
+from emotone.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from emotone.evaluation.run import Evaluation
-    from emotone.papers.base import Row
+    from emotone.papers.base import Row, Table
 
 
 @click.command(
@@ -20,13 +21,14 @@ Examples:
   emotone reproduce
   emotone reproduce baselines opensmile --corpus emodb=~/corpora/emodb --corpus savee=~/corpora/savee
   emotone reproduce baselines opensmile --quick --json
+  emotone reproduce segment-vggish table3 --corpus emodb=~/corpora/emodb --source yamnet=yamnet.npz --seeds 6
 
 \b
 Status of a row:
   reproduced    as near to the published number as the table asks for
   differs       further away
   other data    nothing is published for it
-  data absent   its corpus was not given: add --corpus NAME=DIR
+  data absent   its corpus or weights were not given: add --corpus NAME=DIR, or --source NET=FILE
   not run       left out by --quick or --kept
 
 Every cell is an evaluation of its own below --out: finished ones are not computed again, cut off ones go on.
@@ -36,6 +38,12 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out, 
 @click.argument("key", required=False)
 @click.argument("table", required=False)
 @_data.corpus_option
+@click.option(
+    "--source",
+    multiple=True,
+    metavar="NET=FILE",
+    help="Weights that a net takes over, where recipes leave open from where. May be given several times.",
+)
 @click.option("--quick", is_flag=True, help="Only the cheapest cells; the same code.")
 @click.option("--kept", is_flag=True, help="Run nothing: tell what is finished in --out.")
 @click.option(
@@ -50,6 +58,7 @@ def command(
     key: str | None,
     table: str | None,
     corpus: tuple[str, ...],
+    source: tuple[str, ...],
     quick: bool,
     kept: bool,
     out: Path,
@@ -68,6 +77,7 @@ def command(
 
     paper = PAPERS.get(key)
     asked = paper.table(table)
+    sources = _sources(source, asked)
     corpora, problems = _data.scanned(corpus)
     missing = [name for name in asked.corpora() if name not in corpora]
     if missing:
@@ -89,6 +99,7 @@ def command(
             paper,
             asked,
             corpora,
+            sources=sources,
             out=out,
             quick=quick,
             kept=kept,
@@ -108,6 +119,25 @@ def command(
     for problem in problems:
         _say.error(f"left out: {problem}")
     return 1 if problems else 0
+
+
+def _sources(given: tuple[str, ...], table: Table) -> dict[str, str]:
+    """Return the weights that were given, by net, and say which are needed and lacking."""
+    from emotone.papers.reproduce import needed_sources
+
+    needed = needed_sources(table)
+    sources: dict[str, str] = {}
+    for text in given:
+        net, mark, file = text.partition("=")
+        if not (net and mark and file):
+            raise UsageError(f"--source needs NET=FILE, such as yamnet=yamnet.npz; given '{text}'")
+        if net not in needed:
+            raise unknown_name(f"net of {table.name} that takes over weights", net, needed)
+        sources[net] = file
+    missing = [net for net in needed if net not in sources]
+    if missing:
+        _say.note(f"weights not given, so not measured: {', '.join(f'--source {net}=FILE' for net in missing)}")
+    return sources
 
 
 def _told(row: Row) -> str:

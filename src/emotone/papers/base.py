@@ -36,6 +36,8 @@ class Cell:
         home: the corpus that is trained on, where it is another one than the tested corpus; its cells of one recipe
             and protocol are one run over all given corpora, trained once.
         changes: settings in which it differs from the shipped recipe, e.g. `(("net.hidden", 100),)`.
+        beside: further corpora of its run, without which it can't be measured.
+        pool: further corpora of its run, as far as they are given; where there are any, one of them must be.
 
     """
 
@@ -50,11 +52,19 @@ class Cell:
     quick: bool = False
     home: str = ""
     changes: Changes = ()
+    beside: tuple[str, ...] = ()
+    pool: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The corpora without which it can't be measured."""
-        return (self.corpus,) if self.home in {"", self.corpus} else (self.home, self.corpus)
+        return tuple(dict.fromkeys(name for name in (self.home, self.corpus, *self.beside) if name))
+
+    def can_be_run(self, given: Container[str]) -> bool:
+        """Return whether the corpora that are given are enough to measure it."""
+        return all(name in given for name in self.needs) and (
+            not self.pool or any(name in given for name in self.pool)
+        )
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Table:
         note: what is like the publication and what is not, for the page.
         tolerance: largest distance from a published number that counts as reproduced, in [0, 1].
         cells: in the order of the page.
+        runs: name of a folder of runs that several tables of the paper share; "" where this one has its own.
 
     """
 
@@ -77,15 +88,16 @@ class Table:
     note: str
     tolerance: float
     cells: tuple[Cell, ...]
+    runs: str = ""
 
     def corpora(self) -> tuple[str, ...]:
-        """Return the corpora that the cells need, in their order."""
-        return tuple(dict.fromkeys(name for cell in self.cells for name in cell.needs))
+        """Return the corpora that the cells need or can use, in their order."""
+        return tuple(dict.fromkeys(name for cell in self.cells for name in (*cell.needs, *cell.pool)))
 
     def run_of(self, cell: Cell, *, given: Container[str]) -> tuple[str, ...]:
         """Return the corpora of the run that a cell is measured in: its own, or all given ones that share a home."""
         if not cell.home:
-            return (cell.corpus,)
+            return (*cell.needs, *(name for name in cell.pool if name in given))
         alike = (
             each
             for each in self.cells
@@ -128,8 +140,8 @@ class Row:
         cell: what was asked.
         score: what was measured, or None.
         status: "reproduced" within the table's tolerance of what was published, "differs" otherwise; "other data"
-            where the corpus at hand is another one, "data absent" where none was given, "not run" where `--quick`
-            left it out.
+            where the corpus at hand is another one, "data absent" where none was given, or no weights to take over,
+            "not run" where `--quick` left it out.
         run: name of the run's folder; "" where there is none.
 
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.labels import apply_labels, label_set
@@ -13,7 +13,9 @@ from emotone.files import atomic_write
 from emotone.papers.base import Row, compared, score_of
 from emotone.papers.changes import changed
 from emotone.protocols import protocol
+from emotone.systems.recipe import Recipe
 from emotone.systems.recipes import load_recipe, relabelled
+from emotone.systems.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +36,7 @@ def reproduce(
     corpora: Mapping[str, Sequence[Utterance]],
     *,
     out: Path,
+    sources: Mapping[str, str] | None = None,
     quick: bool = False,
     kept: bool = False,
     seeds: int = 1,
@@ -47,7 +50,10 @@ def reproduce(
         paper: whose table it is.
         table: what to make again.
         corpora: utterances with their canonical labels, by registry name.
-        out: gets the folder `KEY-TABLE`, with a run for each cell and `rows.json`, which tells which is whose.
+        sources: weights to take over, by the name of the net that takes them, for recipes that leave open from where.
+            A cell whose weights are not given is "data absent".
+        out: gets the folder `KEY-TABLE`, with a run for each cell and `rows.json`, which tells which is whose; tables
+            that share their runs keep those in a folder of their own.
         quick: run only the cells that are marked so.
         kept: run nothing, and tell what is finished.
         seeds: trainings per fold.
@@ -58,15 +64,18 @@ def reproduce(
     """
     folder = folder_of(paper, table, out=out)
     rows = []
+    # Hashed once: cells are many, and weights can be large.
+    weights = {net: _pinned(source) for net, source in (sources or {}).items()}
     known: dict[Path, Evaluation] = {}  # several cells may be of one run, whose intervals take seconds
     for cell in table.cells:
-        if any(name not in corpora for name in cell.needs):
+        recipe = _recipe_of(cell, weights)
+        if not cell.can_be_run(corpora) or lacking_source(recipe):
             row, evaluation = Row(cell, None, "data absent"), None
         elif quick and not cell.quick:
             row, evaluation = Row(cell, None, "not run"), None
         else:
             taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
-            asked = _Asked.of(cell, taking_part, out=folder, seeds=seeds)
+            asked = _Asked.of(cell, recipe, taking_part, out=runs_of(paper, table, out=out), seeds=seeds)
             place = asked.folder
             if kept and not is_finished(place):
                 row, evaluation = Row(cell, None, "not run"), None
@@ -82,9 +91,43 @@ def reproduce(
     return tuple(rows)
 
 
+def _pinned(source: str) -> Transfer:
+    given = Transfer(source, load=("*",))
+    return replace(given, sha256=given.digest)
+
+
+def _recipe_of(cell: Cell, weights: Mapping[str, Transfer]) -> AnyRecipe:
+    """Return a cell's recipe with its changes and labels, and with the weights that are given for its net."""
+    recipe = relabelled(changed(load_recipe(cell.recipe), cell.changes), cell.labels)
+    net = lacking_source(recipe)
+    if isinstance(recipe, Recipe) and recipe.transfer is not None and net in weights:
+        given = weights[net]
+        return replace(recipe, transfer=replace(recipe.transfer, source=given.source, sha256=given.sha256))
+    return recipe
+
+
+def lacking_source(recipe: AnyRecipe) -> str:
+    """Return the net of a recipe that takes over weights and leaves open from where; "" for all others."""
+    if not isinstance(recipe, Recipe) or recipe.transfer is None or recipe.transfer.source:
+        return ""
+    # What is pre-trained takes over its own weights.
+    return "" if recipe.pretraining is not None else str(recipe.net["name"])
+
+
+def needed_sources(table: Table) -> tuple[str, ...]:
+    """Return the nets whose weights a table's recipes leave open, in the order of the cells."""
+    found = (lacking_source(_recipe_of(cell, {})) for cell in table.cells)
+    return tuple(dict.fromkeys(net for net in found if net))
+
+
 def folder_of(paper: Paper, table: Table, *, out: Path) -> Path:
-    """Return the folder of a table's runs and rows."""
+    """Return the folder of a table's rows, and of its runs where it does not share them."""
     return out / f"{paper.key}-{table.name}"
+
+
+def runs_of(paper: Paper, table: Table, *, out: Path) -> Path:
+    """Return the folder of a table's runs."""
+    return out / f"{paper.key}-{table.runs or table.name}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +135,7 @@ class _Asked:
     """The evaluation that a cell is measured in.
 
     Attributes:
-        recipe: with the cell's changes and labels.
+        recipe: with the cell's changes, labels and weights.
         utterances: with labels of the cell's label set.
         labels: those that occur, in the label set's order.
         protocol: name.
@@ -109,12 +152,11 @@ class _Asked:
     seeds: int
 
     @classmethod
-    def of(cls, cell: Cell, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
+    def of(cls, cell: Cell, recipe: AnyRecipe, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
         task = label_set(cell.labels)
         labelled, _ = apply_labels(utterances, task)
         present = {utterance.label for utterance in labelled}
         labels = tuple(label for label in task.labels if label in present)
-        recipe = relabelled(changed(load_recipe(cell.recipe), cell.changes), cell.labels)
         return cls(recipe, tuple(labelled), labels, cell.protocol, out, seeds)
 
     @property
