@@ -14,7 +14,7 @@ from tests.toy import LABELS, one_thread, tiny_recipe
 from emotone.errors import OutputError, RunError
 from emotone.systems.bundle import load_bundle
 from emotone.systems.export import LICENCES, example_signal, export_run, licence_text
-from emotone.systems.run import load_net, load_run
+from emotone.systems.run import RUN, WEIGHTS, load_net, load_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,13 @@ def test_exported_again_it_is_the_same_to_the_byte(exported: Path, trained: Path
     export_run(trained, again, version="2.1.0", evaluation="UAR: tested.")
     for entry in exported.iterdir():
         assert (again / entry.name).read_bytes() == entry.read_bytes(), entry.name
+
+
+def test_its_weights_are_those_of_the_training(exported: Path, trained: Path) -> None:
+    """ONNX melts normalisations into what they follow, so that its tensors can't be trained on."""
+    for name in (RUN, WEIGHTS):
+        assert (exported / name).read_bytes() == (trained / name).read_bytes()
+        assert name in load_bundle(exported).manifest.files
 
 
 def test_the_card_and_the_licence_are_in_it(exported: Path) -> None:

@@ -21,6 +21,8 @@ from emotone.systems import manifest as layout
 from emotone.systems.manifest import MANIFEST, MEND, BundleManifest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from emotone.features.base import Feature
@@ -171,6 +173,7 @@ def write_bundle(
     licence: str,
     signal: Array,
     probabilities: NDArray[np.floating[Any]],
+    beside: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write a bundle and return it loaded; the folder is either whole and self-consistent, or as it was before.
 
@@ -184,6 +187,7 @@ def write_bundle(
         licence: text of `LICENSE`.
         signal: the test vector's signal [time] at the front end's rate, heard as one window.
         probabilities: what it must give [labels], computed by whatever trained the model.
+        beside: further files by name, for those who train on; prediction needs none of them.
 
     Raises:
         OutputError: the folder holds something else, or can't be written.
@@ -197,6 +201,7 @@ def write_bundle(
         layout.CARD: card.encode(),
         layout.LICENCE: licence.encode(),
         layout.TEST_VECTOR: _test_vector_bytes(signal, probabilities),
+        **(beside or {}),
     }
     files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     contents[MANIFEST] = layout.manifest_bytes(dataclasses.replace(manifest, files=files))

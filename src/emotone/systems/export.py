@@ -9,7 +9,7 @@ import numpy as np
 from emotone.systems.bundle import Bundle, write_bundle
 from emotone.systems.card import model_card
 from emotone.systems.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
-from emotone.systems.run import load_net, load_run
+from emotone.systems.run import RUN, WEIGHTS, load_net, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,8 @@ def export_run(
     thresholds: Mapping[str, float] | None = None,
 ) -> Path:
     """Write the bundle of a finished training and return its folder.
+
+    The training's description and weights lie in it too, so that others can train on from it.
 
     Args:
         run: folder that `emotone train` made.
@@ -68,6 +70,7 @@ def export_run(
         data=data,
         card=card,
         thresholds=thresholds,
+        beside={name: (run / name).read_bytes() for name in (RUN, WEIGHTS)},
     )
     return out
 
@@ -82,8 +85,12 @@ def write_net(
     version: str = "1.0.0",
     card: str = "",
     thresholds: Mapping[str, float] | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Bundle:
-    """Write a trained net as a bundle and return it loaded, its test vector checked against torch's own result."""
+    """Write a trained net as a bundle and return it loaded, its test vector checked against torch's own result.
+
+    What lies `beside` it, by name, is for those who train on: weights by the names of the net, and what they are of.
+    """
     import torch
 
     from emotone.config import to_mapping
@@ -115,6 +122,7 @@ def write_net(
         licence=licence_text(recipe),
         signal=signal,
         probabilities=probabilities,
+        beside=beside,
     )
 
 
