@@ -62,9 +62,7 @@ class Cell:
 
     def can_be_run(self, given: Container[str]) -> bool:
         """Return whether the corpora that are given are enough to measure it."""
-        return all(name in given for name in self.needs) and (
-            not self.pool or any(name in given for name in self.pool)
-        )
+        return all(name in given for name in self.needs) and (not self.pool or any(name in given for name in self.pool))
 
 
 @dataclass(frozen=True)
