@@ -142,6 +142,12 @@ def test_vggish_log_mel_gives_its_golden_values(case: str, offset: float) -> Non
     np.testing.assert_allclose(spec.compute(signal), expected, atol=5e-5)
 
 
+def test_mn_log_mel_gives_its_golden_values() -> None:
+    with np.load(GOLDEN / "mn_log_mel.npz", allow_pickle=False) as golden:
+        signal, expected = golden["signal"], golden["default"]
+    np.testing.assert_allclose(FEATURES.get("mn-log-mel")().compute(signal), expected, atol=1e-4)
+
+
 def test_the_waveform_gives_its_golden_values() -> None:
     with np.load(GOLDEN / "waveform.npz", allow_pickle=False) as golden:
         signal, expected = golden["signal"], golden["default"]

@@ -1,4 +1,4 @@
-"""What the specs of nets on patches share, without torch: the patch, the classifier, and how both are checked."""
+"""What the specs of nets on spectrograms share, without torch: patch, classifier, and how both are checked."""
 
 from __future__ import annotations
 
@@ -29,10 +29,20 @@ def check(net: str, *, width: float, offset: float, hidden: int, dropout: float)
         ConfigError: one is out of range.
 
     """
-    if not (width > 0 and math.isfinite(width)):
-        raise ConfigError(f"{net} needs width > 0; given {width}")
     if not offset > 0:
         raise ConfigError(f"{net} needs offset > 0, the front end's; given {offset}")
+    check_common(net, width=width, hidden=hidden, dropout=dropout)
+
+
+def check_common(net: str, *, width: float, hidden: int, dropout: float) -> None:
+    """Check the settings of every net to be taken over.
+
+    Raises:
+        ConfigError: one is out of range.
+
+    """
+    if not (width > 0 and math.isfinite(width)):
+        raise ConfigError(f"{net} needs width > 0; given {width}")
     if hidden < 0:
         raise ConfigError(f"{net} needs hidden >= 0, where 0 is no hidden layer; given {hidden}")
     check_dropout(net, dropout)
