@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -31,7 +31,7 @@ class PaddedLogMel(LogMel):
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         needed = (self.frames(len(signal)) - 1) * self.hop + self.window
-        return LogMel().compute(np.pad(signal, (0, needed - len(signal))))
+        return LogMel(**asdict(self)).compute(np.pad(signal, (0, needed - len(signal))))
 
 
 class LoudDetector:

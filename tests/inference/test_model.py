@@ -222,7 +222,9 @@ def test_long_recordings_are_joined_into_pieces_of_work(model: Model, noise: NDA
     from emotone.inference.model import _joined
 
     pieces = [noise[at : at + 7000] for at in range(0, len(noise), 7000)]
-    joined = list(_joined(pieces, least=50_000))
+    joined = list(_joined(pieces, size=50_000))
     np.testing.assert_array_equal(np.concatenate(joined), noise)
-    assert all(len(piece) >= 50_000 for piece in joined[:-1])
-    assert list(_joined([], least=1)) == []
+    assert max(map(len, joined)) == 50_000
+    assert len(joined) <= 2 * len(noise) / 50_000 + 1
+    assert [len(piece) for piece in _joined([noise], size=100_000)] == [100_000, len(noise) - 100_000]
+    assert list(_joined([], size=1)) == []

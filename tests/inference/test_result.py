@@ -69,7 +69,7 @@ def test_a_prediction_reads_back(model: Model, noise: NDArray[np.float32]) -> No
     values = json.loads(json.dumps(prediction.to_dict(), allow_nan=False))
     again = from_dict(values)
     assert again.to_dict() == prediction.to_dict()
-    assert list(values) == ["schema", "file", "duration", "rate", "model", "labels", "clip", "segments"]
+    assert list(values) == ["schema", "file", "duration", "rate", "model", "labels", "clip", "segments", "utterances"]
     assert list(values["segments"][0]) == ["start", "end", "label", "probabilities", "speech"]
     assert values["model"]["sha256"] == model.bundle.sha256
     assert prediction.clip.probabilities["anger"] == values["clip"]["probabilities"]["anger"]

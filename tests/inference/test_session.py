@@ -151,6 +151,16 @@ def test_utterances_are_those_of_the_whole_recordings_activity(
     given = [list(event.clip.probabilities.values()) for event in ends]
     np.testing.assert_allclose(given, [numbers for *_, numbers in expected], rtol=0, atol=1e-5)
     assert [event.time for event in events if isinstance(event, UtteranceStart)] == [event.start for event in ends]
+    offline = any_model.predict(signal, rate=rate).utterances
+    live = [part for event in ends for part in event.parts]
+    shown = [[(one.start, one.end, one.label, one.changed) for one in parts] for parts in (live, offline)]
+    assert shown[0] == shown[1]
+    numbers = [[list(one.probabilities.values()) for one in parts] for parts in (live, offline)]
+    np.testing.assert_allclose(numbers[0], numbers[1], rtol=0, atol=1e-5)
+    for event in ends:
+        assert (event.parts[0].start, event.parts[-1].end) == (event.start, event.time)
+        assert [part.end for part in event.parts[:-1]] == [part.start for part in event.parts[1:]]
+        assert len(event.parts) > 1 or event.parts[0].probabilities == event.clip.probabilities
     for event in ends:
         assert event.clip.speech
         assert event.clip.label == max(event.clip.probabilities, key=event.clip.probabilities.__getitem__)
@@ -221,8 +231,10 @@ def test_events_as_json(tiny_bundle: Path, speech: Speech) -> None:
     keys = {
         "measurement": ["type", *model.predict(signal, rate=16000).segments[0].to_dict()],
         "utterance.start": ["type", "time"],
-        "utterance.end": ["type", "time", "start", "clip"],
+        "utterance.end": ["type", "time", "start", "clip", "parts"],
     }
+    (first, *_) = (event for event in events if isinstance(event, UtteranceEnd))
+    assert list(first.parts[0].to_dict()) == ["start", "end", "label", "probabilities", "changed"]
     assert {one["type"] for one in shown} == set(keys)
     assert all(list(one) == keys[one["type"]] for one in shown)
     assert all(one["type"] == event.type for one, event in zip(shown, events, strict=True))

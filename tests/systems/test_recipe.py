@@ -132,6 +132,8 @@ def test_settings_that_joined_later_change_no_name_where_they_say_what_was_done_
     assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, least=1.0)).signature != PLAIN
     assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, speech_only=True)).signature == PLAIN
     assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, speech_only=False)).signature != PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, combine="mean-probability")).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, combine="vote")).signature != PLAIN
 
 
 @pytest.mark.parametrize(

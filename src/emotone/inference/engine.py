@@ -17,8 +17,10 @@ import numpy as np
 from emotone.audio.activity import ActivityDetector
 from emotone.errors import TooShortError
 from emotone.features.windows import window_starts
+from emotone.inference.combine import combined
 from emotone.inference.frames import FrameStream
 from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
+from emotone.inference.rolling import Rolling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +48,7 @@ class Engine:
         bundle: the model.
         batch: windows given to the net at once, at most 16. Windows wait until so many are ready; 1 waits for none.
         decided: is called with the speech activity [frames] that each piece of sound decides, in order.
+        judged: is called with the windows that were judged, in order.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -55,13 +58,19 @@ class Engine:
     """
 
     def __init__(
-        self, bundle: Bundle, *, batch: int = BATCH, decided: Callable[[NDArray[np.bool_]], None] | None = None
+        self,
+        bundle: Bundle,
+        *,
+        batch: int = BATCH,
+        decided: Callable[[NDArray[np.bool_]], None] | None = None,
+        judged: Callable[[Segments], None] | None = None,
     ) -> None:
         if not 1 <= batch <= LARGEST_BATCH:
             raise ValueError(f"batch must be from 1 to {LARGEST_BATCH}; given {batch}")
         self._bundle = bundle
         self._batch = batch
         self._decided = decided
+        self._on_judged = judged
         self._frames = FrameStream(bundle.feature)
         self._detector = ActivityDetector(rate=bundle.feature.rate)
         self._window = bundle.window_frames
@@ -69,15 +78,13 @@ class Engine:
         self._speech_only = bundle.manifest.windows.speech_only
         self._least = bundle.manifest.windows.least_frames(bundle.feature)
         self._span = round(bundle.manifest.windows.seconds * ACTIVITY_RATE)
-        self._rows: Array = np.zeros((0, bundle.feature.dimension), np.float32)
+        self._rows = Rolling(np.zeros((0, bundle.feature.dimension), np.float32))
         self._first_row = 0  # on the grid, of `_rows`
-        self._active: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._active = Rolling(np.zeros(0, np.bool_))
         self._first_active = 0
         self._next = 0  # first row of the next window
         self._judged = 0  # windows, those that were taken too
-        self._starts: list[int] = []
-        self._speech: list[NDArray[np.bool_]] = []
-        self._probabilities: list[NDArray[np.float64]] = []
+        self._segments: list[Segments] = []
 
     @property
     def duration(self) -> Seconds:
@@ -102,14 +109,10 @@ class Engine:
 
     def take(self) -> Segments:
         """Return the windows judged since the last time, and forget them: hours of live sound leave nothing behind."""
-        manifest = self._bundle.manifest
-        starts = np.array(self._starts) * self._bundle.feature.hop_seconds
-        ends = np.minimum(starts + manifest.windows.seconds, self.duration)
-        speech = np.concatenate(self._speech) if self._speech else np.zeros(0, np.bool_)
-        nothing = np.zeros((0, len(manifest.labels)))
-        probabilities = np.concatenate(self._probabilities) if self._probabilities else nothing
-        self._starts, self._speech, self._probabilities = [], [], []
-        return Segments(manifest.labels, manifest.thresholds, starts, ends, speech, probabilities)
+        found, self._segments = self._segments, []
+        return Segments.joined(
+            found or [self._as_segments([], np.zeros(0, np.bool_), np.zeros((0, len(self._bundle.labels))))]
+        )
 
     def finish(self, samples: Array | None = None) -> tuple[Clip, Segments]:
         """Return the clip and all segments, or those that were not taken.
@@ -146,8 +149,8 @@ class Engine:
         return self._collect()
 
     def _take(self, rows: Array, active: NDArray[np.bool_]) -> None:
-        self._rows = np.concatenate([self._rows, rows]) if len(self._rows) else rows
-        self._active = np.concatenate([self._active, active]) if len(self._active) else active
+        self._rows.push(rows)
+        self._active.push(active)
         if self._decided is not None:
             self._decided(active)
 
@@ -155,7 +158,9 @@ class Engine:
         """Return how many whole windows from `_next` on have all of their rows, and activity enough to tell."""
         by_rows = self._first_row + len(self._rows) - self._window - self._next
         if not self._speech_only:
-            return max(0, 1 + by_rows // self._hop)
+            feature = self._bundle.feature
+            unheard = round(self._bundle.manifest.windows.seconds * feature.rate) - self._frames.samples
+            return max(0, 1 + min(by_rows, -unheard // feature.hop - self._next) // self._hop)
         known = (self._first_active + len(self._active) - self._span) / ACTIVITY_RATE  # the last start that is known
         by_activity = int(known / self._bundle.feature.hop_seconds) - self._next
         ready = max(0, 1 + min(by_rows, by_activity) // self._hop)
@@ -181,11 +186,18 @@ class Engine:
         if heard:
             batch = np.stack([self._rows[start : start + self._window] for start in heard])
             probabilities[speech] = self._bundle.probabilities(batch)
-        self._starts.extend(starts)
         self._judged += len(starts)
-        self._speech.append(speech)
-        self._probabilities.append(probabilities)
+        self._segments.append(self._as_segments(starts, speech, probabilities))
+        if self._on_judged is not None:
+            self._on_judged(self._segments[-1])
         self._next = starts[-1] + self._hop
+
+    def _as_segments(self, rows: list[int], speech: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> Segments:
+        """Return the windows that start at these rows; all but a recording's last ones have all of their sound."""
+        manifest = self._bundle.manifest
+        starts = np.array(rows, np.float64) * self._bundle.feature.hop_seconds
+        ends = np.minimum(starts + manifest.windows.seconds, self.duration)
+        return Segments(manifest.labels, manifest.thresholds, starts, ends, speech, probabilities)
 
     def _has_speech(self, start: int) -> bool:
         if not self._speech_only:
@@ -203,15 +215,16 @@ class Engine:
     def _forget(self) -> None:
         """Drop what no later window needs; the last window, aligned to the end, starts after `_next - hop`."""
         row = max(self._first_row, self._next - self._hop)
-        self._rows = self._rows[row - self._first_row :].copy()
+        self._rows.drop(row - self._first_row)
         self._first_row = row
         index = max(self._first_active, self._activity_index(row))
-        self._active = self._active[index - self._first_active :].copy()
+        self._active.drop(min(index - self._first_active, len(self._active)))
         self._first_active = index
 
     def _collect(self) -> tuple[Clip, Segments]:
         segments = self.take()
         count = len(segments.labels)
         spoken = bool(segments.speech.any())
-        mean = segments.probabilities[segments.speech].mean(axis=0) if spoken else np.full(count, 1.0 / count)
-        return decide(mean, labels=segments.labels, thresholds=segments.thresholds, speech=spoken), segments
+        way = self._bundle.manifest.windows.combine
+        whole = combined(segments.probabilities[segments.speech], way) if spoken else np.full(count, 1.0 / count)
+        return decide(whole, labels=segments.labels, thresholds=segments.thresholds, speech=spoken), segments

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from emotone.inference.result import Segment
 
 if TYPE_CHECKING:
-    from emotone.inference.result import Clip
+    from emotone.inference.result import Clip, Spoken
     from emotone.types import Seconds
 
 
@@ -53,6 +53,7 @@ class UtteranceEnd:
         time: seconds, where the silence begins that ended it; known once the silence has been long enough.
         start: seconds, the `time` of its start.
         clip: what the utterance as a whole sounds like.
+        parts: the utterance with one emotion each: itself, or its parts where the emotion changes in it.
 
     """
 
@@ -61,10 +62,17 @@ class UtteranceEnd:
     time: Seconds
     start: Seconds
     clip: Clip
+    parts: tuple[Spoken, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {"type": self.type, "time": self.time, "start": self.start, "clip": self.clip.to_dict()}
+        return {
+            "type": self.type,
+            "time": self.time,
+            "start": self.start,
+            "clip": self.clip.to_dict(),
+            "parts": [part.to_dict() for part in self.parts],
+        }
 
 
 Event: TypeAlias = Measurement | UtteranceStart | UtteranceEnd

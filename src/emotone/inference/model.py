@@ -11,7 +11,9 @@ import numpy as np
 
 from emotone.errors import EmotoneError, UsageError
 from emotone.inference.engine import BLOCK_SECONDS, Engine
+from emotone.inference.events import UtteranceEnd
 from emotone.inference.result import Failure, Prediction, model_info
+from emotone.inference.utterances import Utterances
 from emotone.systems import shipped
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from emotone.inference.result import Spoken
     from emotone.inference.session import Session
+    from emotone.inference.utterances import Known
     from emotone.systems.bundle import Bundle
     from emotone.types import Array, Hertz
 
@@ -152,16 +156,21 @@ class Model:
         return self._judge(resampled([signal], rate=rate, to=self.bundle.feature.rate), rate=int(rate), name=name)
 
     def _judge(self, blocks: Iterable[Array], *, rate: Hertz, name: str | None) -> Prediction:
-        engine = Engine(self.bundle)
-        last: Array | None = None
-        for block in _joined(blocks, least=BLOCK_SECONDS * self.bundle.feature.rate):
-            if last is not None:
-                engine.push(last)
+        following = Utterances(self.bundle)
+        engine = Engine(self.bundle, decided=following.decide, judged=following.judge)
+        spoken: list[Spoken] = []
+        last = np.zeros(0, np.float32)
+        for block in _joined(blocks, size=BLOCK_SECONDS * self.bundle.feature.rate):
+            following.hear(last)
+            engine.push(last)
+            spoken += _parts(following.events())
             last = block
+        following.hear(last)
         try:
             clip, segments = engine.finish(last)
         except EmotoneError as error:
             raise type(error)(f"{name or 'samples'}: {error}") from error
+        spoken += _parts(following.finish())
         return Prediction(
             file=name,
             duration=engine.duration,
@@ -170,6 +179,7 @@ class Model:
             labels=self.labels,
             clip=clip,
             segments=segments,
+            utterances=tuple(spoken),
         )
 
 
@@ -212,18 +222,28 @@ def predict_many(
     return load(model).predict_many(paths, workers=workers, channel=channel)
 
 
-def _joined(blocks: Iterable[Array], *, least: int) -> Iterator[Array]:
-    """Yield the blocks put together until they hold `least` samples: most recordings then are one piece of work."""
+def _parts(known: Iterable[Known]) -> Iterator[Spoken]:
+    """Yield the utterances that ended, one emotion each."""
+    return (part for one in known if isinstance(one.event, UtteranceEnd) for part in one.event.parts)
+
+
+def _joined(blocks: Iterable[Array], *, size: int) -> Iterator[Array]:
+    """Yield pieces of at most `size` samples, few of them shorter: most recordings then are one piece of work."""
     waiting: list[Array] = []
     held = 0
     for block in blocks:
         waiting.append(block)
         held += len(block)
-        if held >= least:
-            yield np.concatenate(waiting)
+        if held >= size:
+            yield from _cut(waiting, size=size)
             waiting, held = [], 0
     if waiting:
-        yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+        yield from _cut(waiting, size=size)
+
+
+def _cut(blocks: list[Array], *, size: int) -> Iterator[Array]:
+    joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return (joined[at : at + size] for at in range(0, len(joined), size))
 
 
 def _renamed(message: str, path: str | Path, shown: str) -> str:

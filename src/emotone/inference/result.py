@@ -69,7 +69,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The whole recording: the mean of the probabilities of its segments with speech. Attributes as of a `Segment`."""
+    """The whole recording: its segments with speech together, commonly their mean. Attributes as of a `Segment`."""
 
     label: str | None
     probabilities: Mapping[str, float]
@@ -78,6 +78,36 @@ class Clip:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
         return {"label": self.label, "probabilities": dict(self.probabilities), "speech": self.speech}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance with one emotion: speech between two silences, or a part of it where the emotion changes in it.
+
+    Attributes:
+        start: seconds.
+        end: seconds.
+        label: the emotion, or None where the model's thresholds withhold a decision.
+        probabilities: of every label, in their order.
+        changed: whether the emotion is another one than that of the last utterance before that has a label.
+
+    """
+
+    start: Seconds
+    end: Seconds
+    label: str | None
+    probabilities: Mapping[str, float]
+    changed: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "label": self.label,
+            "probabilities": dict(self.probabilities),
+            "changed": self.changed,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +155,20 @@ class Segments(Sequence[Segment]):
     def __iter__(self) -> Iterator[Segment]:
         return (self[index] for index in range(len(self)))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Segments]) -> Segments:
+        """Return the segments of parts of one recording, at least one, in their order."""
+        import numpy as np
+
+        if len(parts) == 1:
+            return parts[0]
+        columns = ("starts", "ends", "speech", "probabilities")
+        return cls(
+            parts[0].labels,
+            parts[0].thresholds,
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in columns),
+        )
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -138,6 +182,7 @@ class Prediction:
         labels: emotion names in the order of the probabilities.
         clip: the whole recording.
         segments: a lazy sequence.
+        utterances: speech in order, one emotion each; none where nobody speaks.
 
     Example:
         >>> import emotone
@@ -154,9 +199,10 @@ class Prediction:
     labels: tuple[str, ...]
     clip: Clip
     segments: Sequence[Segment]
+    utterances: Sequence[Spoken] = ()
 
     def head(self) -> dict[str, Any]:
-        """Return the JSON object without its segments."""
+        """Return the JSON object without its segments and utterances."""
         return {
             "schema": SCHEMA,
             "file": self.file,
@@ -174,7 +220,11 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object `emotone.prediction/1`."""
-        return {**self.head(), "segments": [segment.to_dict() for segment in self.segments]}
+        return {
+            **self.head(),
+            "segments": [segment.to_dict() for segment in self.segments],
+            "utterances": [utterance.to_dict() for utterance in self.utterances],
+        }
 
     def save(self, path: str | Path) -> None:
         """Write the prediction in the format that the suffix names: .json, .jsonl, .csv, .parquet, .txt.
@@ -239,4 +289,5 @@ def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:
         labels=tuple(values["labels"]),
         clip=Clip(**values["clip"]),
         segments=[Segment(**segment) for segment in values["segments"]],
+        utterances=[Spoken(**utterance) for utterance in values.get("utterances", ())],
     )

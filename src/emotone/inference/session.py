@@ -75,7 +75,7 @@ class Session:
         self._step = bundle.feature.rate // STEPS_PER_SECOND
         self._waiting: Array = np.zeros(0, np.float32)  # less than a step
         self._utterances = Utterances(bundle)
-        self._engine = Engine(bundle, batch=1, decided=self._utterances.decide)
+        self._engine = Engine(bundle, batch=1, decided=self._utterances.decide, judged=self._utterances.judge)
         self._judged = 0
         self._closed = False
         self._ended = False
@@ -127,7 +127,7 @@ class Session:
             except TooShortError as error:
                 self._ended = True
                 raise TooShortError(f"session: {error}") from error
-            events += _in_order(segments, self._utterances.finish(segments))
+            events += _in_order(segments, self._utterances.finish())
             self._ended = True
         return tuple(events)
 
@@ -175,7 +175,7 @@ class Session:
             segments: Iterable[Segment] = ()
             if judged > self._judged:
                 self._judged, segments = judged, list(self._engine.take())
-            yield from _in_order(segments, self._utterances.events(segments))
+            yield from _in_order(segments, self._utterances.events())
         self._waiting = waiting[whole:].copy()  # a view would keep the whole piece alive
 
 

@@ -1,33 +1,41 @@
-"""Utterances in live sound: where they begin and end, and what each sounds like as a whole.
+"""Utterances: where they begin and end, and what each sounds like; one way for live sound and whole recordings.
 
 Boundaries. Speech activity is that of files: one decision per 10 ms by `emotone.audio.activity`. An utterance begins
 with the first active frame and ends with the last one before 0.5 s without any: pauses within a sentence are mostly
 shorter, and those between people's turns mostly last less than a second.
 
-Clip. An utterance is judged as a recording of its own would be: the mean over the windows that lie wholly inside it,
-and over one more that is aligned to its end; an utterance shorter than a window is one window, as long as the
-utterance. So what was said before it does not count, and a short one is not lost between two windows. The windows are
-those of the measurements, and one is judged in addition. Of an utterance's windows only a running sum is kept.
+Clip. An utterance is judged as a recording of its own would be: by the windows that lie wholly inside it, and by one
+more that is aligned to its end; an utterance shorter than a window is one window, as long as the utterance. So what
+was said before it does not count, and a short one is not lost between two windows. The windows are those of the
+measurements, and one is judged in addition. Kept are a few seconds of sound, about a minute of an utterance's
+windows, and sums.
+
+Parts. Where the emotion changes within an utterance (`emotone.inference.changes`), it is divided halfway between the
+centres of the windows on both sides of the change. Neighbours that end up with the same label are one part.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from emotone.audio.activity import ActivityDetector
+from emotone.inference.changes import Division
+from emotone.inference.combine import Together
 from emotone.inference.engine import ACTIVITY_RATE
 from emotone.inference.events import UtteranceEnd, UtteranceStart
-from emotone.inference.result import TIME_DIGITS, decide
+from emotone.inference.result import TIME_DIGITS, Spoken, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from emotone.inference.result import Clip, Segment
+    from emotone.inference.changes import Part
+    from emotone.inference.result import Clip, Segments
     from emotone.systems.bundle import Bundle
     from emotone.types import Array, Seconds
 
@@ -96,8 +104,35 @@ class Known(NamedTuple):
     event: UtteranceStart | UtteranceEnd
 
 
+class Window(NamedTuple):
+    """A window that counts in an utterance; seconds, and probabilities [labels]."""
+
+    start: Seconds
+    end: Seconds
+    probabilities: NDArray[np.float64]
+
+
+class Found(NamedTuple):
+    """A boundary whose event waits until all windows before it are judged.
+
+    Attributes:
+        moment: as of `Known`.
+        start: seconds.
+        end: seconds; None where an utterance only begins.
+        sound: what the window aligned to its end hears, and no longer than that.
+
+    """
+
+    moment: Seconds
+    start: Seconds
+    end: Seconds | None
+    sound: Array
+
+
 class Utterances:
-    """Follows the utterances of one session. Keeps the last few seconds of sound, and sums.
+    """Follows the utterances of one session or recording. Keeps the last few seconds of sound.
+
+    Sound comes first (`hear`), then what an engine makes of it (`decide`, `judge`: its callbacks), then `events`.
 
     Args:
         bundle: the model.
@@ -106,89 +141,131 @@ class Utterances:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
+        self._windows = bundle.manifest.windows
         rate = bundle.feature.rate
         self._rate = rate
-        self._window = round(bundle.manifest.windows.seconds * rate)
-        self._least = round(bundle.manifest.windows.least * rate)
+        self._window = round(self._windows.seconds * rate)
+        self._least = round(self._windows.least * rate)
         self._needed = self._window + round((SILENCE + ActivityDetector.lookahead) * rate)
         self._boundaries = Boundaries()
         self._active: list[NDArray[np.bool_]] = []
         self._pieces: deque[Array] = deque()  # of the last sound; put together only where an utterance ends
-        self._first = self._total = 0  # samples from the session's start to those of the pieces, and to their end
-        self._pending: list[Segment] = []  # windows with speech that may yet turn out to lie in an utterance
-        self._aligned: Seconds | None = None  # where the last window of the sum ends
-        self._forget_windows()
+        self._first = self._total = 0  # samples from the start of the sound to those of the pieces, and to their end
+        self._judged: deque[Window] = deque()  # with speech, that lie or may yet lie in an utterance
+        self._next_end = self._windows.seconds  # of the first window that is not judged yet
+        self._found: deque[Found] = deque()
+        self._label: str | None = None  # of the last part that has one
+        self._begin()
 
     def hear(self, samples: Array) -> None:
         """Take sound [time] at the front end's rate: before its activity."""
         self._pieces.append(samples.copy())  # a view would keep all that was pushed with it alive
         self._total += len(samples)
-        while self._total - self._first - len(self._pieces[0]) >= self._needed:
-            self._first += len(self._pieces.popleft())
 
     def decide(self, active: NDArray[np.bool_]) -> None:
         """Take decisions [frames] about speech, in order."""
         if len(active):
             self._active.append(active)
 
-    def events(self, judged: Iterable[Segment]) -> list[Known]:
-        """Return what is known now, in order.
+    def judge(self, segments: Segments) -> None:
+        """Take windows that were judged, in order."""
+        for index in np.flatnonzero(segments.speech).tolist():
+            # To the millisecond, as measurements and the ends of utterances are told.
+            start, end = (round(float(times[index]), TIME_DIGITS) for times in (segments.starts, segments.ends))
+            self._judged.append(Window(start, end, segments.probabilities[index]))
+        hop = self._bundle.hop_frames * self._bundle.feature.hop_seconds
+        self._next_end = round(float(segments.starts[-1]) + hop + self._windows.seconds, TIME_DIGITS)
 
-        Args:
-            judged: the measurements made since the last time.
+    def events(self) -> list[Known]:
+        """Return what is known now, in order.
 
         Raises:
             BundleError: the net fails.
 
         """
-        self._pending += [segment for segment in judged if segment.speech]
-        found: list[Known] = []
         for active in self._active:
-            found += map(self._known, self._boundaries.push(active))
-            self._settle()
+            self._found += map(self._bounded, self._boundaries.push(active))
         self._active = []
-        return found
+        known = list(self._ready(everything=False))
+        if not self._found:
+            start, decided = self._boundaries.start, self._boundaries.frames
+            self._settle((decided if start is None else start) / ACTIVITY_RATE, self._boundaries.last / ACTIVITY_RATE)
+        while self._pieces and self._total - self._first - len(self._pieces[0]) >= self._needed:
+            self._first += len(self._pieces.popleft())
+        return known
 
-    def finish(self, judged: Iterable[Segment]) -> list[Known]:
-        """Return the last ones; arguments and errors as of `events`."""
-        return self.events(judged) + list(map(self._known, self._boundaries.finish()))
+    def finish(self) -> list[Known]:
+        """Return the last ones; errors as of `events`."""
+        known = self.events()
+        self._found += map(self._bounded, self._boundaries.finish())
+        return known + list(self._ready(everything=True))
 
-    def _known(self, boundary: Boundary) -> Known:
+    def _bounded(self, boundary: Boundary) -> Found:
         start, total = boundary.start / ACTIVITY_RATE, self._total
         moment = min(boundary.known / ACTIVITY_RATE, round(total / self._rate, TIME_DIGITS))
         if boundary.end is None:
-            self._forget_windows()
-            return Known(moment, UtteranceStart(start))
+            return Found(moment, start, None, np.zeros(0, np.float32))
         last = min(boundary.end * self._rate // ACTIVITY_RATE, total)  # a recording may end within a frame
-        end = round(last / self._rate, TIME_DIGITS)
-        return Known(moment, UtteranceEnd(end, start, self._clip(start, end, last)))
+        return Found(
+            moment, start, round(last / self._rate, TIME_DIGITS), self._stretch(round(start * self._rate), last)
+        )
 
-    def _settle(self) -> None:
-        """Add what lies in the utterance that goes on to its sum, and forget windows that can't lie in any."""
-        start, known = self._boundaries.start, self._boundaries.frames / ACTIVITY_RATE
-        if start is not None:
-            known = start / ACTIVITY_RATE
-            self._add(known, self._boundaries.last / ACTIVITY_RATE)
-        self._pending = [one for one in self._pending if one.start >= known]
+    def _ready(self, *, everything: bool) -> Iterator[Known]:
+        while self._found and (everything or self._found[0].end is None or self._found[0].end < self._next_end):
+            one = self._found.popleft()
+            if one.end is None:
+                self._begin()
+                yield Known(one.moment, UtteranceStart(one.start))
+            else:
+                yield Known(one.moment, self._ended(one.start, one.end, one.sound))
 
-    def _add(self, start: Seconds, end: Seconds) -> None:
-        """Move the windows that lie in [start, end] from the pending ones to the sum."""
-        inside = [one for one in self._pending if start <= one.start and one.end <= end]
-        for one in inside:
-            self._sum += np.array(list(one.probabilities.values()))
-            self._count += 1
-            self._aligned = one.end
-            self._pending.remove(one)
-
-    def _clip(self, start: Seconds, end: Seconds, last: int) -> Clip:
-        """Return the clip of the utterance [start, end), which ends before the sample `last`."""
-        self._add(start, end)
-        if self._aligned != end:
-            rows = self._bundle.feature.compute(self._stretch(round(start * self._rate), last))
-            self._sum += self._bundle.probabilities(rows[np.newaxis])[0]
-            self._count += 1
+    def _begin(self) -> None:
         manifest = self._bundle.manifest
-        return decide(self._sum / self._count, labels=manifest.labels, thresholds=manifest.thresholds, speech=True)
+        self._whole = Together(manifest.windows.combine, labels=len(manifest.labels))
+        self._division = Division(manifest.windows, labels=len(manifest.labels))
+        self._aligned: Seconds | None = None  # where the last window of the utterance ends
+
+    def _settle(self, start: Seconds, end: Seconds) -> None:
+        """Add the windows that lie in [start, end] to the utterance, and forget earlier ones: they lie in none."""
+        while self._judged and (self._judged[0].start < start or self._judged[0].end <= end):
+            one = self._judged.popleft()
+            if one.start >= start:
+                self._add(one)
+
+    def _add(self, window: Window) -> None:
+        self._whole.add(window.probabilities[np.newaxis])
+        self._division.add((window.start + window.end) / 2, window.probabilities)
+        self._aligned = window.end
+
+    def _ended(self, start: Seconds, end: Seconds, sound: Array) -> UtteranceEnd:
+        """Return what the utterance [start, end) sounds like."""
+        self._settle(start, end)
+        if self._aligned != end:
+            rows = self._bundle.feature.compute(sound)
+            probabilities = self._bundle.probabilities(rows[np.newaxis])[0]
+            self._add(Window(max(start, end - self._windows.seconds), end, probabilities))
+        parts = self._parts(start, end, self._division.finish())
+        return UtteranceEnd(end, start, self._clip(self._whole), tuple(parts))
+
+    def _parts(self, start: Seconds, end: Seconds, parts: list[Part]) -> Iterator[Spoken]:
+        """Yield the parts of an utterance, one label each, which follow each other without gap or overlap."""
+        merged = parts[:1]
+        for part in parts[1:]:
+            if self._clip(merged[-1].together).label == self._clip(part.together).label:
+                merged[-1].together.join(part.together)
+                merged[-1].last = part.last
+            else:
+                merged.append(part)
+        cuts = [round((one.last + other.first) / 2, TIME_DIGITS) for one, other in pairwise(merged)]
+        for first, last, part in zip([start, *cuts], [*cuts, end], merged, strict=True):
+            clip = self._clip(part.together)
+            changed = clip.label is not None and self._label not in {None, clip.label}
+            self._label = clip.label or self._label
+            yield Spoken(first, last, clip.label, clip.probabilities, changed)
+
+    def _clip(self, together: Together) -> Clip:
+        manifest = self._bundle.manifest
+        return decide(together.probabilities(), labels=manifest.labels, thresholds=manifest.thresholds, speech=True)
 
     def _stretch(self, first: int, last: int) -> Array:
         """Return the last window of an utterance that lies in samples [first, last).
@@ -200,8 +277,3 @@ class Utterances:
         last += max(0, min(self._least - (last - first), after))
         first = max(0, min(first, last - self._least))
         return np.concatenate(self._pieces)[first - self._first : last - self._first]
-
-    def _forget_windows(self) -> None:
-        self._sum = np.zeros(len(self._bundle.labels))
-        self._count = 0
-        self._aligned = None

@@ -57,7 +57,7 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 | licence of the weights | {recipe.licence} |
 | front end | {front_end} every {1000 * feature.hop_seconds:g} ms |
 | net | {recipe.net["name"]}, {count:,} parameters |
-| windows | {recipe.windows}; a clip is the mean over its windows with speech |
+| windows | {recipe.windows}; a clip is {recipe.windows.clip} |
 {_taken_over(run)}| training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
 
 ## What it learned from

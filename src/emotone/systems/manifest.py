@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping  # noqa: TC003  (read at run time to check types)
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import tomli_w
 
@@ -30,6 +30,14 @@ MANIFEST, MODEL, CARD, LICENCE, TEST_VECTOR = "bundle.toml", "model.onnx", "CARD
 REQUIRED = (MODEL, CARD, LICENCE, TEST_VECTOR)
 SEAL = b"# sha256 of the lines above: "
 MEND = "copy the whole folder again from where it came, or export it again"
+Combine: TypeAlias = Literal["mean-probability", "mean-logit", "vote", "max-probability"]
+COMBINED: Mapping[str, str] = {
+    "mean-probability": "the mean over",
+    "mean-logit": "the softmax of the mean of the logits over",
+    "vote": "the vote of",
+    "max-probability": "what is most probable in any of",
+}
+"""What each way to combine windows does, as cards say it; `emotone.inference.combine` does it."""
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -46,9 +54,10 @@ class Windows:
             (see `emotone.features.windows`).
         speech_only: whether windows without speech are left out: they get equal probabilities and do not count in the
             clip. False: the net judges them like all others, and they count.
+        combine: how windows become a clip or an utterance (see `emotone.inference.combine`).
 
     Raises:
-        ConfigError: a number out of range.
+        ConfigError: a number out of range, or no such way to combine.
 
     """
 
@@ -56,17 +65,25 @@ class Windows:
     hop: Seconds
     least: Seconds = field(default=0.0, metadata=LATER)
     speech_only: bool = field(default=True, metadata=LATER)
+    combine: Combine = field(default="mean-probability", metadata=LATER)
 
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.seconds < math.inf:
             raise ConfigError(f"windows need 0 < hop <= seconds; given {self.hop} and {self.seconds}")
         if not 0 <= self.least <= self.seconds:
             raise ConfigError(f"windows need 0 <= least <= seconds; given {self.least} and {self.seconds}")
+        if self.combine not in get_args(Combine):
+            raise ConfigError(f"windows: {unknown_name('way to combine', self.combine, get_args(Combine))}")
 
     def __str__(self) -> str:
         held = f", each with at least {self.least:g} s of sound" if self.least else ""
         silent = "" if self.speech_only else ", those without speech too"
         return f"{self.seconds:g} s every {self.hop:g} s{held}{silent}"
+
+    @property
+    def clip(self) -> str:
+        """How windows become a clip, in words."""
+        return f"{COMBINED[self.combine]} its windows{' with speech' if self.speech_only else ''}"
 
     def frames(self, feature: Feature) -> tuple[int, int]:
         """Return rows of features in a whole window, and between the starts of two."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emotone.inference.result import Clip, Failure, ModelInfo, Prediction, Segment
+from emotone.inference.result import Clip, Failure, ModelInfo, Prediction, Segment, Spoken
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -28,6 +28,11 @@ def prediction() -> Prediction:
             Segment(1.0, 4.0, "neutral", probabilities(0.12345678, 0.87654321, 0.00000001), speech=True),
             Segment(2.0, 5.0, None, probabilities(0.4, 0.3, 0.3), speech=True),
             Segment(3.25, 6.25, None, probabilities(0.33333333, 0.33333333, 0.33333333), speech=False),
+        ],
+        utterances=[
+            Spoken(0.1, 2.48, "anger", probabilities(0.8, 0.15, 0.05), changed=False),
+            Spoken(2.48, 3.5, "neutral", probabilities(0.12345678, 0.87654321, 0.00000001), changed=True),
+            Spoken(4.02, 4.5, None, probabilities(0.4, 0.3, 0.3), changed=False),
         ],
     )
 

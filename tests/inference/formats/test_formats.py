@@ -16,7 +16,7 @@ import pytest
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
 from emotone.inference.formats import text_stream
 from emotone.inference.formats.base import FORMATS, Page
-from emotone.inference.formats.text import clock, merge
+from emotone.inference.formats.text import clock
 from emotone.inference.result import Clip, Failure, Prediction, Segment, from_dict
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_json_reads_back(prediction: Prediction, failure: Failure) -> None:
 def test_a_recording_without_segments_is_still_json(name: str, prediction: Prediction) -> None:
     import dataclasses
 
-    empty = dataclasses.replace(prediction, segments=[])
+    empty = dataclasses.replace(prediction, segments=[], utterances=[])
     assert json.loads(written(name, [empty], single=True)) == empty.to_dict()
 
 
@@ -105,7 +105,7 @@ def test_text_without_colour_has_no_escape_sequences_and_with_colour_the_same_wo
 @pytest.mark.parametrize("width", [20, 60, 80, 200])
 def test_text_keeps_its_lines_whole(prediction: Prediction, width: int) -> None:
     lines = written("text", [prediction], width=width).splitlines()
-    assert len(lines) == 1 + 4 + 1 + 3
+    assert len(lines) == 1 + 3 + 1 + 3
     assert all(len(line) <= max(width, 62) for line in lines[1:])
 
 
@@ -124,35 +124,17 @@ def test_silence_is_one_word_and_no_bars(prediction: Prediction) -> None:
 
     silent = Segment(0.0, 3.0, None, prediction.segments[-1].probabilities, speech=False)
     clip = Clip(None, silent.probabilities, speech=False)
-    text = written("text", [dataclasses.replace(prediction, clip=clip, segments=[silent])])
+    text = written("text", [dataclasses.replace(prediction, clip=clip, segments=[silent], utterances=[])])
     assert "the whole clip: no speech" in text
     assert "%" not in text
 
 
-def segment(index: int, label: str | None, probability: float = 0.5) -> Segment:
-    rest = (1 - probability) / 2
-    values = {name: probability if name == (label or "anger") else rest for name in LABELS}
-    return Segment(float(index), index + 3.0, label, values, speech=label is not None)
-
-
-def test_runs_follow_each_other_without_gap() -> None:
-    labels = ["anger", "anger", "neutral", None, None, "anger"]
-    segments = [segment(index, label, 0.5 + index / 100) for index, label in enumerate(labels)]
-    runs = list(merge(segments))
-    assert [(run.label, run.count) for run in runs] == [("anger", 2), ("neutral", 1), ("no speech", 2), ("anger", 1)]
-    # Centres lie at 1.5, 2.5, 3.5 ... so changes lie halfway between.
-    assert [(run.start, run.end) for run in runs] == [(0.0, 3.0), (3.0, 4.0), (4.0, 6.0), (6.0, 8.0)]
-    assert runs[0].total == pytest.approx(0.5 + 0.51)
-    assert list(merge([])) == []
-
-
-def test_a_long_recording_is_merged_and_a_short_one_is_not(prediction: Prediction) -> None:
-    import dataclasses
-
-    for count, lines in ((20, 20), (21, 1)):
-        segments = [segment(index, "anger") for index in range(count)]
-        text = written("text", [dataclasses.replace(prediction, duration=count + 2.0, segments=segments)])
-        assert len([line for line in text.splitlines() if line.startswith("     0:")]) == lines
+def test_every_utterance_has_a_line_and_a_change_is_marked(prediction: Prediction) -> None:
+    lines = written("text", [prediction], width=200).splitlines()[1:4]
+    assert [line.split()[:2] for line in lines] == [["0:00.1", "0:02.5"], ["0:02.5", "0:03.5"], ["0:04.0", "0:04.5"]]
+    assert [line.endswith("  changed") for line in lines] == [False, True, False]
+    assert [line.index("█") for line in lines] == sorted(line.index("█") for line in lines)
+    assert "undecided" in lines[2]
 
 
 @pytest.mark.parametrize(

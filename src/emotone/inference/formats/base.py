@@ -14,7 +14,9 @@ from emotone.inference.result import Failure, Prediction
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from emotone.inference.result import Segment, Spoken
 
 Result: TypeAlias = Prediction | Failure
 Cell: TypeAlias = str | int | float | bool | None
@@ -72,17 +74,20 @@ FORMATS: Registry[Format] = Registry("format", "emotone.inference.formats", "FOR
 
 
 def json_pieces(result: Result, *, line: bool) -> Iterator[str]:
-    """Yield the text of a result's JSON object: all on one line, or a segment a line."""
+    """Yield the text of a result's JSON object: all on one line, or a segment or utterance a line."""
     if isinstance(result, Failure):
         yield _dumps(result.to_dict(), line=line)
         return
-    opening, between, closing = (' "segments": [', ", ", "]}") if line else ('\n  "segments": [', ",\n    ", "\n  ]\n}")
     head = _dumps(result.head(), line=line)
-    yield head[: head.rindex("}")].rstrip() + "," + opening
-    for index, segment in enumerate(result.segments):
-        lead = between if index else between.lstrip(", ")
-        yield lead + _dumps(segment.to_dict(), line=True)
-    yield closing
+    yield head[: head.rindex("}")].rstrip()
+    between = ", " if line else ",\n    "
+    lists: dict[str, Sequence[Segment | Spoken]] = {"segments": result.segments, "utterances": result.utterances}
+    for name, parts in lists.items():
+        yield f', "{name}": [' if line else f',\n  "{name}": ['
+        for index, part in enumerate(parts):
+            yield (between if index else between.lstrip(", ")) + _dumps(part.to_dict(), line=True)
+        yield "]" if line else "\n  ]"
+    yield "}" if line else "\n}"
 
 
 def columns(labels: tuple[str, ...]) -> list[str]:

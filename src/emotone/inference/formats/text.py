@@ -1,12 +1,10 @@
-"""Text for people: a timeline with a bar per segment, then the clip's probabilities as bars.
+"""Text for people: a timeline with a bar per utterance, then the clip's probabilities as bars.
 
-Colour is an addition: every line says its label and probability in words. A long recording's segments are merged into
-runs of one label. A run ends halfway between the centres of the windows on both sides of the change.
+Colour is an addition: every line says its label and probability in words, and whether the emotion changed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
@@ -17,15 +15,12 @@ from emotone.inference.printable import printable
 from emotone.inference.result import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from emotone.inference.formats.base import Page, Result
-    from emotone.inference.result import Prediction, Segment
+    from emotone.inference.result import Prediction, Spoken
     from emotone.types import Seconds
 
-MOST_SEGMENTS = 20  # lines; with more, a timeline is merged into runs
 NARROWEST_BAR, WIDEST_BAR = 10, 48
-NO_SPEECH, UNDECIDED = "no speech", "undecided"
+NO_SPEECH, UNDECIDED, CHANGED = "no speech", "undecided", "changed"
 COLOURS = {
     "anger": "#d73027",
     "boredom": "#a6761d",
@@ -41,17 +36,6 @@ COLOURS = {
     "surprise": "#fd8d3c",
     NO_SPEECH: "bright_black",
 }
-
-
-@dataclass
-class Run:
-    """Neighbouring segments with one label; `total` is the sum of that label's probabilities."""
-
-    start: Seconds
-    end: Seconds
-    label: str
-    total: float
-    count: int
 
 
 class TextPage:
@@ -72,7 +56,7 @@ class TextPage:
         self._full, self._dot = _blocks(getattr(stream, "encoding", None))
         self._label_width = max(map(len, (*page.labels, NO_SPEECH)))
         self._written = 0
-        self._bar = max(NARROWEST_BAR, min(WIDEST_BAR, page.width - self._label_width - 32))
+        self._bar = max(NARROWEST_BAR, min(WIDEST_BAR, page.width - self._label_width - 40))
 
     def write(self, result: Result) -> None:
         """Write a recording's block, with an empty line before all but the first."""
@@ -95,9 +79,8 @@ class TextPage:
             f"  {clock(prediction.duration)} at {prediction.rate} Hz, model {model.name} {model.version}", "dim"
         )
         self._print(title)
-        merged = len(prediction.segments) > MOST_SEGMENTS
-        for run in merge(prediction.segments) if merged else _single(prediction.segments):
-            self._write_run(run, prediction.duration)
+        for utterance in prediction.utterances:
+            self._write_utterance(utterance, prediction.duration)
         clip = prediction.clip
         label = clip.label or (UNDECIDED if clip.speech else NO_SPEECH)
         verdict = Text("  the whole clip: ").append(label, style=f"bold {_colour(label)}")
@@ -106,15 +89,16 @@ class TextPage:
             for name, probability in sorted(clip.probabilities.items(), key=lambda item: -item[1]):
                 self._write_probability(name, probability)
 
-    def _write_run(self, run: Run, duration: Seconds) -> None:
-        first = min(int(run.start / duration * self._bar), self._bar - 1)
-        last = max(first + 1, round(run.end / duration * self._bar))
-        mark = self._dot if run.label == NO_SPEECH else self._full
-        line = Text(f"  {clock(run.start):>9} {clock(run.end):>9}  ")
-        line.append(" " * first).append(mark * (last - first), style=_colour(run.label))
-        line.append(" " * (self._bar - last) + "  ")
-        line.append(f"{run.label:<{self._label_width}}", style=_colour(run.label))
-        self._print(line.append("" if run.label == NO_SPEECH else f" {percent(run.total / run.count)}"))
+    def _write_utterance(self, part: Spoken, duration: Seconds) -> None:
+        label = part.label or UNDECIDED
+        first = min(int(part.start / duration * self._bar), self._bar - 1)
+        last = max(first + 1, round(part.end / duration * self._bar))
+        line = Text(f"  {clock(part.start):>9} {clock(part.end):>9}  ")
+        line.append(self._dot * first, style="bright_black").append(self._full * (last - first), style=_colour(label))
+        line.append(self._dot * (self._bar - last), style="bright_black").append("  ")
+        line.append(f"{label:<{self._label_width}}", style=_colour(label))
+        line.append(f" {percent(max(part.probabilities.values()))}")
+        self._print(line.append(f"  {CHANGED}" if part.changed else "", style="bold"))
 
     def _write_probability(self, label: str, probability: float) -> None:
         filled = round(probability * self._bar)
@@ -125,26 +109,6 @@ class TextPage:
     def _print(self, line: Text) -> None:
         line.rstrip()
         self._console.print(line)
-
-
-def merge(segments: Iterable[Segment]) -> Iterator[Run]:
-    """Yield the runs of one label, which follow each other without gap or overlap."""
-    current: Run | None = None
-    centre = 0.0
-    for one in _single(segments):
-        here = (one.start + one.end) / 2
-        if current is not None and current.label == one.label:
-            current.total += one.total
-            current.count += 1
-            current.end = one.end
-        else:
-            if current is not None:
-                current.end = one.start = (centre + here) / 2
-                yield current
-            current = one
-        centre = here
-    if current is not None:
-        yield current
 
 
 def clock(seconds: Seconds) -> str:
@@ -164,13 +128,6 @@ def clock(seconds: Seconds) -> str:
 def percent(probability: float) -> str:
     """Return whole per cent, four characters and the sign: ' 81 %'."""
     return f"{100 * probability:3.0f} %"
-
-
-def _single(segments: Iterable[Segment]) -> Iterator[Run]:
-    for part in segments:
-        label = part.label or (UNDECIDED if part.speech else NO_SPEECH)
-        probability = part.probabilities[part.label] if part.label else max(part.probabilities.values())
-        yield Run(part.start, part.end, label, probability, 1)
 
 
 def _colour(label: str) -> str:
