@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from emotone.errors import RunError
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.summary import read_evaluation
+from emotone.metrics.intervals import REPLICATES
 from emotone.papers.base import Row, compared, score_of
 
 if TYPE_CHECKING:
@@ -52,20 +53,25 @@ def grid_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def kept_rows(table: Table, told: Sequence[dict[str, object]], *, results: Path) -> tuple[Row, ...]:
+def kept_rows(
+    table: Table, told: Sequence[dict[str, object]], *, results: Path, replicates: int = REPLICATES
+) -> tuple[Row, ...]:
     """Return a table's rows with scores computed anew from the predictions of the runs that `told` names.
 
     Args:
         table: the code's table.
         told: rows as `emotone.papers.reproduce` kept them.
         results: folder of runs.
+        replicates: of the intervals, which take most of the time.
 
     Raises:
         RunError: a run that is named is not there.
 
     """
     runs = {(row["setting"], row["corpus"], row["metric"]): str(row["run"]) for row in told}
-    scores = {run: scores_of(read_evaluation(results / run)[1]) for run in set(runs.values()) if run}
+    scores = {
+        run: scores_of(read_evaluation(results / run)[1], replicates=replicates) for run in set(runs.values()) if run
+    }
     rows = []
     for cell in table.cells:
         run = runs.get((f"{cell.setting}, {cell.column}", cell.corpus, cell.metric), "")

@@ -270,7 +270,7 @@ def _adapted() -> Iterator[Cell]:
             )
 
 
-_ALIKE = (
+ALIKE = (
     "Unweighted average recall of six emotions, mean over five folds, as published; random folds test speakers that "
     "were trained on, and each stands beside folds that keep speakers apart. The paper's own corpora are used only "
     "where all six are given; the same is done with corpora that are free to get. Labels that a target does not have "
@@ -283,7 +283,7 @@ def _table(name: str, title: str, note: str, cells: Iterator[Cell]) -> Table:
         name=name,
         title=title,
         source=f"Table {name[-1]} of the paper",
-        note=f"{note} {_ALIKE}".strip(),
+        note=note,
         tolerance=0.02,
         cells=tuple(cells),
         runs="runs",
