@@ -46,7 +46,7 @@ def scorers(classifier: Classifier, truth: list[int], *, seed: int = 1) -> list[
 
 
 def test_there_are_classifiers() -> None:
-    assert set(CLASSIFIERS.names) >= {"linear-svm", "logistic-regression", "mlp", "prior", "rbf-svm"}
+    assert set(CLASSIFIERS.names) >= {"adaptive-svm", "linear-svm", "logistic-regression", "mlp", "prior", "rbf-svm"}
 
 
 def test_it_is_a_frozen_spec_with_a_version(classifier: Classifier) -> None:
@@ -161,7 +161,12 @@ def test_a_missing_scikit_learn_is_said_with_its_extra(name: str, monkeypatch: p
         ({"name": "mlp", "penalty": [1.0, 1.0]}, "penalty must be one or more rising numbers above 0"),
         ({"name": "mlp", "epochs": 0}, "hidden and epochs must be at least 1; given 128 and 0"),
         ({"name": "prior", "strategy": "chanc"}, "unknown value 'chanc'; did you mean 'chance'"),
-        ({}, "classifier: missing name; allowed: linear-svm"),
+        (
+            {"name": "adaptive-svm", "source_cost": []},
+            r"source_cost must be one or more rising numbers above 0; given \[\]",
+        ),
+        ({"name": "adaptive-svm", "cost": [1.0, 0.1]}, r"^cost must be one or more rising numbers above 0; given \["),
+        ({}, "classifier: missing name; allowed: adaptive-svm, linear-svm"),
     ],
 )
 def test_wrong_settings_are_said(table: dict[str, Any], message: str) -> None:

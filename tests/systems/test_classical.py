@@ -167,6 +167,112 @@ def test_a_fold_with_a_single_label_is_said() -> None:
         judged(recipe(), utterances, heard(utterances))
 
 
+# With other corpora.
+
+ONTO = {"adaptation": "corpora", "classifier": {"name": "adaptive-svm", "source_cost": [0.1], "cost": [0.1, 10.0]}}
+ADAPTING: tuple[dict[str, Any], ...] = (
+    ONTO,
+    {**ONTO, "adaptation": "coral"},
+    {**ONTO, "adaptation": "none"},
+    {"adaptation": "corpora"},
+    {"adaptation": "coral"},
+)
+
+
+def two_corpora() -> tuple[Utterance, ...]:
+    """Return the clips of a corpus that is tested and those of another one, whose labels are called otherwise."""
+    turned = dict(zip(LABELS, (*LABELS[1:], LABELS[0]), strict=True))
+    return (*clips(), *(replace(item, corpus="other", label=turned[item.label]) for item in clips(speakers=3)))
+
+
+def onto(utterances: tuple[Utterance, ...]) -> Fold:
+    """Return a fold that tests a speaker of one corpus; the rest and the whole other corpus is learned from."""
+    given = fold(tuple(item for item in utterances if item.corpus == "toy"))
+    return replace(given, train=(*given.train, *(item.key for item in utterances if item.corpus == "other")))
+
+
+def heard_in_both(utterances: tuple[Utterance, ...]) -> dict[str, Array]:
+    """Return vectors that tell the label by the same words in both corpora; the other one's have another scale."""
+    vectors = heard(utterances)
+    return {key: 30 * vector - 900 if key.startswith("other") else vector for key, vector in vectors.items()}
+
+
+def test_what_another_corpus_calls_otherwise_is_adapted() -> None:
+    utterances = two_corpora()
+    asked, probabilities, tuned = judged(recipe(**ONTO), utterances, heard_in_both(utterances), fold=onto(utterances))
+    assert {item.corpus for item in asked} == {"toy"}
+    assert [LABELS[best] for best in probabilities.argmax(axis=1)] == [item.label for item in asked]
+    assert tuned.chosen["source_cost"] == 0.1
+
+
+@pytest.mark.parametrize("changes", ADAPTING, ids=str)
+def test_the_tested_clips_take_no_part_in_adaptation(changes: dict[str, Any]) -> None:
+    utterances, given = two_corpora(), recipe(**changes)
+    vectors = heard_in_both(utterances)
+    tested = set(onto(utterances).test)
+    rng = np.random.default_rng(9)
+    wild = {key: rng.normal(0, 1e6, 5).astype("f4") if key in tested else vector for key, vector in vectors.items()}
+    others = tuple(replace(item, label="fear") if item.key in tested else item for item in utterances)
+    _, _, one = judged(given, utterances, vectors, fold=onto(utterances))
+    _, _, two = judged(given, others, wild, fold=onto(utterances))
+    assert (one.chosen, one.temperature, one.inner) == (two.chosen, two.temperature, two.inner)
+    probes = rng.normal(2.0, 3.0, (20, 5))
+    np.testing.assert_array_equal(one.scorer(probes), two.scorer(probes))  # bit by bit
+
+
+@pytest.mark.parametrize("how", ["corpora", "coral"])
+def test_another_corpus_on_another_scale_is_the_same_corpus(how: str) -> None:
+    utterances = two_corpora()
+    plain, scaled = (
+        judged(recipe(adaptation=how), utterances, vectors, fold=onto(utterances))[1]
+        for vectors in (heard(utterances), heard_in_both(utterances))
+    )
+    np.testing.assert_allclose(plain, scaled, atol=1e-3)
+
+
+def test_speakers_that_are_scaled_by_themselves_are_not_scaled_by_corpus() -> None:
+    utterances = two_corpora()
+    vectors = heard_in_both(utterances)
+    given = [recipe(**{**ONTO, "adaptation": how}) for how in ("none", "corpora", "coral")]
+    probes = np.random.default_rng(1).normal(size=(9, 5))
+    none, corpora, coral = (
+        judged(each, utterances, vectors, fold=onto(utterances), normalisation="speaker")[2].scorer(probes)
+        for each in given
+    )
+    np.testing.assert_array_equal(none, corpora)
+    assert not np.allclose(none, coral)
+
+
+@pytest.mark.parametrize("changes", [ONTO, {"adaptation": "coral"}], ids=str)
+@pytest.mark.parametrize(
+    ("learned", "tested", "said"),
+    [
+        ({"toy"}, {"toy"}, "learns from toy and tests toy"),
+        ({"other"}, {"toy"}, "learns from other and tests toy"),
+        ({"toy", "other"}, {"toy", "other"}, "learns from other, toy and tests other, toy"),
+    ],
+)
+def test_corpora_between_which_nothing_can_be_adapted_are_said(
+    changes: dict[str, Any], learned: set[str], tested: set[str], said: str
+) -> None:
+    utterances = two_corpora()
+    heard_of = {item.key for item in utterances if item.corpus in learned and item.speaker != "s0"}
+    asked = {item.key for item in utterances if item.corpus in tested and item.speaker == "s0"}
+    given = Fold("fold-1", train=tuple(sorted(heard_of)), dev=(), test=tuple(sorted(asked)))
+    message = f"fold fold-1 {said}; toy adapts .* a protocol such as onto-{min(tested)}-speaker-folds-5"
+    with pytest.raises(RunError, match=message):
+        judged(recipe(**changes), utterances, heard(utterances), fold=given)
+
+
+def test_a_target_of_one_label_is_said_with_its_fold() -> None:
+    utterances = tuple(
+        item for item in two_corpora() if item.corpus == "other" or item.speaker == "s5" or item.label == "fear"
+    )
+    message = "fold fold-1: 10 training clips of toy with fewer than two labels can't be adapted to"
+    with pytest.raises(RunError, match=message):
+        judged(recipe(**ONTO), utterances, heard(utterances), fold=onto(utterances))
+
+
 # The recipe.
 
 
@@ -177,6 +283,11 @@ def test_a_recipe_written_out_is_the_same_recipe() -> None:
     assert full.expanded() == full
     assert to_mapping(full)["classifier"] == {"name": "mlp", "hidden": 16, "penalty": [0.1, 1.0, 10.0], "epochs": 60}
     assert full.functionals == {"name": "opensmile", "feature_set": "IS10"}
+
+
+def test_recipes_from_before_adaptation_are_written_as_they_were() -> None:
+    assert "adaptation" not in to_mapping(recipe().expanded())
+    assert to_mapping(recipe(adaptation="coral").expanded())["adaptation"] == "coral"
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"description": "something else"}])
@@ -193,6 +304,7 @@ def test_names_do_not_change_the_signature(change: dict[str, Any]) -> None:
         {"classifier": {"name": "logistic-regression", "cost": [1.0]}},
         {"selection": "iemocap-two-raters"},
         {"seed": 2},
+        {"adaptation": "corpora"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -223,6 +335,7 @@ def test_another_version_of_what_computes_changes_the_signature(of: str, monkeyp
             ConfigError,
             "feature_set: unknown value 'IS11'",
         ),
+        ({"adaptation": "corall"}, ConfigError, "adaptation: unknown value 'corall'; did you mean 'coral'"),
         ({"classifier": {"name": "svm"}}, UnknownNameError, "unknown classifier 'svm'; did you mean"),
     ],
 )

@@ -50,8 +50,37 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
+class Adapting(Classifier, Protocol):
+    """A classifier that learns from other corpora first, and from the target's clips what is different there."""
+
+    def learn_sources(self, vectors: Vectors, truth: Truth, *, labels: int, seed: int) -> Sequence[Any]:
+        """Return what `adapt` takes: all that does not depend on the target's clips.
+
+        Args:
+            vectors: of the other corpora's clips.
+            truth: of them, with at least two different labels.
+            labels: how many there are in all.
+            seed: of every draw.
+
+        """
+        ...
+
+    def adapt(self, sources: Sequence[Any], vectors: Vectors, truth: Truth, *, labels: int) -> Sequence[Scorer]:
+        """Return one scorer per candidate, in their order.
+
+        Args:
+            sources: from `learn_sources`.
+            vectors: of the target's training clips; there may be none.
+            truth: of them.
+            labels: how many there are in all.
+
+        """
+        ...
+
+
 CLASSIFIERS: Registry[type[Classifier]] = Registry(
-    "classifier", "emotone.classical", "CLASSIFIER", frozenset({"base", "kernels", "scaling"})
+    "classifier", "emotone.classical", "CLASSIFIER", frozenset({"adaptation", "base", "kernels", "scaling"})
 )
 
 

@@ -38,7 +38,7 @@ def fit_svm(gram: Vectors, truth: Truth, *, cost: float, labels: int, kernel: Ca
         Scores are scikit-learn's one-against-rest form of the pairwise decisions: votes, ties broken by the margins.
 
     """
-    svm = _svc()(kernel="precomputed", C=cost, class_weight="balanced", cache_size=CACHE_MB).fit(gram, truth)
+    svm = svc()(kernel="precomputed", C=cost, class_weight="balanced", cache_size=CACHE_MB).fit(gram, truth)
 
     def score(vectors: Vectors) -> Vectors:
         scores = svm.decision_function(kernel(vectors))
@@ -49,7 +49,8 @@ def fit_svm(gram: Vectors, truth: Truth, *, cost: float, labels: int, kernel: Ca
     return score
 
 
-def _svc() -> Any:
+def svc() -> Any:
+    """Return scikit-learn's machine, or raise `MissingExtraError`."""
     try:
         from sklearn.svm import SVC
     except ImportError as error:

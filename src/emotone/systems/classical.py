@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from emotone.classical.base import CLASSIFIERS, Classifier
+from emotone.classical.adaptation import Adaptation
+from emotone.classical.base import CLASSIFIERS, Adapting, Classifier
 from emotone.classical.scaling import standardised_by_group
-from emotone.config import signature
-from emotone.errors import ConfigError, RunError
+from emotone.config import LATER, signature
+from emotone.errors import ConfigError, RunError, unknown_name
 from emotone.features.functionals.base import FUNCTIONALS, AnyFunctionals, Known
 from emotone.features.store import Extracted, FeatureStore
 from emotone.systems.recipe import check_task, member, settings
-from emotone.training.tuning import Tuned, tune
+from emotone.training.tuning import Onto, Tuned, tune, tune_onto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +41,8 @@ class ClassicalRecipe:
             the best is chosen inside each fold's training part, on speakers that it was not fitted on.
         selection: name of a selection (see `emotone.corpora.selections`); "" takes every clip with a label.
         seed: of every draw.
+        adaptation: how other corpora's values are brought to those of the corpus that is tested (see
+            `emotone.classical.adaptation`); "none" learns from all clips alike.
 
     """
 
@@ -49,9 +53,12 @@ class ClassicalRecipe:
     classifier: Mapping[str, Any] = field(default_factory=lambda: {"name": "linear-svm"})
     selection: str = ""
     seed: int = 1
+    adaptation: Adaptation = field(default="none", metadata=LATER)
 
     def __post_init__(self) -> None:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
+        if self.adaptation not in get_args(Adaptation):
+            raise ConfigError(f"adaptation: {unknown_name('value', self.adaptation, get_args(Adaptation))}")
         _ = self.functionals_spec, self.classifier_spec
 
     @property
@@ -65,6 +72,11 @@ class ClassicalRecipe:
         """The classifier with its settings."""
         built: Classifier = member(CLASSIFIERS, self.classifier, where="classifier")
         return built
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it asks which clips are of the corpus that is tested, and which of others."""
+        return self.adaptation != "none" or isinstance(self.classifier_spec, Adapting)
 
     @property
     def store(self) -> FeatureStore:
@@ -103,8 +115,9 @@ class ClassicalRecipe:
         """Hash of what changes the answers: everything but the name and the description."""
         full = self.expanded()
         versions = [self.functionals_spec.version, self.classifier_spec.version]
+        later = () if full.adaptation == "none" else (full.adaptation,)
         return signature(
-            "classical", full.labels, full.functionals, full.classifier, full.seed, versions, full.selection
+            "classical", full.labels, full.functionals, full.classifier, full.seed, versions, full.selection, *later
         )
 
     def expanded(self) -> ClassicalRecipe:
@@ -137,7 +150,8 @@ def fit_and_judge(
             of its clips in `utterances`, tested ones included.
 
     Raises:
-        RunError: nothing to train on, a single label, or nothing to test.
+        RunError: nothing to train on, a single label, or nothing to test; or a recipe that adapts, and not one tested
+            corpus with training clips of it and of others.
 
     """
     known = [utterance for utterance in utterances if utterance.key in vectors]
@@ -151,9 +165,12 @@ def fit_and_judge(
     if normalisation == "speaker":
         every = standardised_by_group(every, speakers)
     truth = np.array([labels.index(utterance.label) for utterance in known], np.int64)
+    onto = _onto(recipe, known, training, testing, fold=fold.name) if recipe.adapts else None
+    learning = (
+        partial(tune, recipe.classifier_spec) if onto is None else partial(tune_onto, onto, recipe.classifier_spec)
+    )
     try:
-        tuned = tune(
-            recipe.classifier_spec,
+        tuned = learning(
             every[training],
             truth[training],
             speakers[training],
@@ -165,3 +182,23 @@ def fit_and_judge(
         raise RunError(f"fold {fold.name}: {error}") from error
     asked = tuple(utterance for utterance, test in zip(known, testing, strict=True) if test)
     return asked, tuned.probabilities(every[testing]), tuned
+
+
+def _onto(
+    recipe: ClassicalRecipe,
+    utterances: Sequence[Utterance],
+    training: NDArray[np.bool_],
+    testing: NDArray[np.bool_],
+    *,
+    fold: str,
+) -> Onto:
+    """Return which corpus is the target: that of the tested clips; raise `RunError` unless it is one beside others."""
+    corpora = np.array([utterance.corpus for utterance in utterances])
+    targets, learned = sorted(set(corpora[testing].tolist())), sorted(set(corpora[training].tolist()))
+    if len(targets) != 1 or targets[0] not in learned or learned == targets:
+        raise RunError(
+            f"fold {fold} learns from {', '.join(learned)} and tests {', '.join(targets)}; {recipe.name} adapts what "
+            "other corpora teach to the training clips of the one that is tested: give at least two corpora, and a "
+            f"protocol such as onto-{targets[0]}-speaker-folds-5"
+        )
+    return Onto(corpora[training], targets[0], recipe.adaptation)

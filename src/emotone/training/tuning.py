@@ -83,9 +83,10 @@ def tune(
     if len(np.unique(truth)) < 2:
         raise RunError(f"{len(truth)} training clips with fewer than two labels can't be learned from")
 
-    def learn(classifier: Classifier, rows: Rows | slice) -> Learned:
+    def learn(rows: Rows | slice, chosen: int | None) -> Learned:
         scale = standardiser(vectors[rows]) if standardise else _as_it_is
-        return classifier.fit(scale(vectors[rows]), truth[rows], labels=labels, seed=seed), scale
+        asked = classifier if chosen is None else _only(classifier, chosen)
+        return asked.fit(scale(vectors[rows]), truth[rows], labels=labels, seed=seed), scale
 
     return _best(classifier, vectors, truth, learn, _inner_folds(truth, groups, seed=seed), labels=labels)
 
@@ -142,16 +143,19 @@ def tune_onto(
             raise RunError(f"{rows.sum()} training clips of {whose} with fewer than two labels can't be {use}")
     sources = _Sources(labels=labels, seed=seed)
 
-    def learn(classifier: Classifier, rows: Rows | slice) -> Learned:
+    def learn(rows: Rows | slice, chosen: int | None) -> Learned:
         moved, scale = adapted(
             vectors[rows], onto.corpora[rows], target=onto.target, how=onto.how, standardise=standardise
         )
         known, here = truth[rows], of_target[rows]
         if isinstance(classifier, Adapting):
             learned = sources.learned(classifier, moved[~here], known[~here])
-            scorers = classifier.adapt(learned, moved[here], known[here], labels=labels)
+            # All candidates, as most of the work was learning from the sources, which was done for all.
+            every = classifier.adapt(learned, moved[here], known[here], labels=labels)
+            scorers = every if chosen is None else every[chosen : chosen + 1]
         else:
-            scorers = classifier.fit(moved, known, labels=labels, seed=seed)
+            asked = classifier if chosen is None else _only(classifier, chosen)
+            scorers = asked.fit(moved, known, labels=labels, seed=seed)
         return [_only_seen(scorer, np.unique(known[here])) for scorer in scorers], scale
 
     target, others = np.flatnonzero(of_target), np.flatnonzero(~of_target)
@@ -167,37 +171,40 @@ class _Sources:
 
     def __init__(self, *, labels: int, seed: int) -> None:
         self._labels, self._seed = labels, seed
-        self._kept: tuple[Classifier, Vectors, Sequence[Any]] | None = None
+        self._kept: tuple[Vectors, Sequence[Any]] | None = None
 
     def learned(self, classifier: Adapting, vectors: Vectors, truth: Truth) -> Sequence[Any]:
         """Return it: all clips of the other corpora are given each time, so that their truth is the same."""
-        if self._kept is None or self._kept[0] != classifier or not np.array_equal(self._kept[1], vectors):
+        if self._kept is None or not np.array_equal(self._kept[0], vectors):
             learned = classifier.learn_sources(vectors, truth, labels=self._labels, seed=self._seed)
-            self._kept = classifier, vectors, learned
-        return self._kept[2]
+            self._kept = vectors, learned
+        return self._kept[1]
 
 
 def _best(
     classifier: Classifier,
     vectors: Vectors,
     truth: Truth,
-    learn: Callable[[Classifier, Rows | slice], Learned],
+    learn: Callable[[Rows | slice, int | None], Learned],
     folds: Iterator[tuple[Rows, Rows]],
     *,
     labels: int,
 ) -> Tuned:
-    """Return the candidate that did best in the inner folds, learned again from everything."""
+    """Return the candidate that did best in the inner folds, learned again from everything.
+
+    `learn` takes rows of the training part, and which candidate to learn, None for all of them.
+    """
     candidates = classifier.candidates
     held = np.full((len(candidates), len(truth), labels), -np.inf)
     judged = np.zeros(len(truth), np.bool_)
     for train, test in folds:
-        scorers, scale = learn(classifier, train)
+        scorers, scale = learn(train, None)
         for index, scorer in enumerate(scorers):
             held[index, test] = scorer(scale(vectors[test]))
         judged[test] = True
     inner = tuple(_recall(scores[judged], truth[judged], labels=labels) for scores in held) if judged.any() else ()
     best = int(np.argmax(inner)) if inner else 0
-    (fitted,), scale = learn(_only(classifier, candidates[best]), slice(None))
+    (fitted,), scale = learn(slice(None), best)
     return Tuned(
         scorer=lambda others: fitted(scale(others)),
         temperature=_temperature(held[best][judged], truth[judged]),
@@ -218,10 +225,11 @@ def _only_seen(scorer: Scorer, seen: Truth) -> Scorer:
     return score
 
 
-def _only(classifier: Classifier, candidate: dict[str, float]) -> Classifier:
+def _only(classifier: Classifier, candidate: int) -> Classifier:
     """Return the classifier with a single candidate: its settings are frozen dataclasses' tuples of values."""
     single: Any = classifier  # a Protocol can't say that it is a dataclass
-    return cast("Classifier", replace(single, **{name: (value,) for name, value in candidate.items()}))
+    chosen = classifier.candidates[candidate]
+    return cast("Classifier", replace(single, **{name: (value,) for name, value in chosen.items()}))
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
