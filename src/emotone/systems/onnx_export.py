@@ -6,6 +6,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING
 
+from emotone.systems.onnx_rewrite import lay_flat
 from emotone.systems.runtime import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -54,5 +55,6 @@ def onnx_bytes(net: LengthAware, dimension: int) -> bytes:
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del value.metadata_props[:]
     del model.metadata_props[:], model.graph.metadata_props[:]
+    lay_flat(model.graph)
     serialised: bytes = model.SerializeToString(deterministic=True)
     return serialised
