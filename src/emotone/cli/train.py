@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from emotone.cli import _data, _say
+from emotone.errors import UsageError
 
 if TYPE_CHECKING:
+    from emotone.systems.choose import Choice
+    from emotone.systems.recipe import Recipe
+    from emotone.systems.train import Ready
     from emotone.training.checkpoint import Epoch
 
 
@@ -19,17 +24,34 @@ Examples:
   emotone train recipes/default-open.toml --corpus emodb=~/corpora/emodb
   emotone train mine.toml --corpus calls=calls.csv --out runs
   emotone train anger-soundnet --corpus emodb=~/corpora/emodb
-  emotone train anger-soundnet --corpus emodb=~/corpora/emodb --source soundnet5.safetensors --plan anger-3
+  emotone train anger-soundnet --corpus emodb=~/corpora/emodb --from soundnet5.safetensors --transfer anger-3
+  emotone train --from runs/mine-0123456789ab --transfer A3 --corpus calls=calls.csv
+  emotone train --from models/mine --transfer auto --corpus calls=calls.csv
   emotone models export runs/mine-0123456789ab --out mine
 
 A training that was cut off goes on from its last epoch; asked twice, it is done once."""
 )
-@click.argument("recipe")
+@click.argument("recipe", default="")
 @_data.corpus_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume/--fresh", default=True, show_default=True, help="Go on from the last epoch, or start anew.")
-@click.option("--source", default="", metavar="FILE", help="Weights to take over: a file, a run's folder, or a name.")
-@click.option("--plan", default="", metavar="NAME", help="What is taken over and frozen, e.g. anger-2.")
+@click.option(
+    "--from",
+    "--source",
+    "source",
+    default="",
+    metavar="RUN|MODEL|FILE",
+    help="What to start from: the folder of a training or of a model, or a source's weights: a file or a name.",
+)
+@click.option(
+    "--transfer",
+    "--plan",
+    "plan",
+    default="",
+    metavar="PLAN",
+    help="What of it is taken over and what learns: A1 to A8, anger-0 to anger-3; auto tries A1 to A8, and none.",
+)
+@click.option("--labels", default="", help="A label set instead of the recipe's, e.g. seven.")
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that compute features."
@@ -43,22 +65,24 @@ def command(
     resume: bool,
     source: str,
     plan: str,
+    labels: str,
     threads: int | None,
     workers: int,
     quiet: bool,
 ) -> int:
-    """Train RECIPE (a TOML file, or one of `emotone recipes list`) on all clips of the given corpora."""
-    from emotone.systems.recipe import transferring
-    from emotone.systems.recipes import load_net_recipe
+    """Train RECIPE (a TOML file, or one of `emotone recipes list`) on all clips of the given corpora.
+
+    With --from a training or its model, RECIPE may be left out: front end, net and settings are then those that it had.
+    """
+    from emotone.systems.choose import AUTO, by_plan, write_choice
     from emotone.systems.run import RUN, load_run
     from emotone.systems.train import prepare, train_run
 
-    asked = transferring(load_net_recipe(recipe), source=source, plan=plan)
-    if asked.transfer is not None:
-        asked.transfer.weights()  # said before the corpora are read
+    asked = _asked(recipe, source=source, plan=plan, labels=labels)
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.choose]
     data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
     _data.report(data)
+    _warn(data, own_labels=bool(recipe or labels))
     if threads is not None:
         import torch
 
@@ -71,9 +95,12 @@ def command(
             workers=workers,
             progress=bar.counter("features", len(data.utterances)),
         )
-        folder = out / ready.name
         for problem in ready.problems:
             _say.error(f"left out: {problem.message}")
+        choice = _choice(ready, out, bar) if plan == AUTO else None
+        if choice is not None:
+            ready = replace(ready, recipe=by_plan(ready.recipe, choice.plan))
+        folder = out / ready.name
         if (folder / RUN).exists() and resume:
             _say.note(f"this training is finished already (same recipe, same data): {folder}")
         else:
@@ -83,6 +110,8 @@ def command(
                 bar.say(f"epoch {epoch.number}: loss {epoch.loss:.3f}{score}, {epoch.seconds:.1f} s")
 
             train_run(ready, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
+    if choice is not None:
+        write_choice(folder, choice)
     run = load_run(folder)
     for line in run.transfer.lines() if run.transfer is not None else ():
         _say.note(line)
@@ -93,3 +122,49 @@ def command(
     click.echo(folder)
     failed = bool(ready.problems or data.problems)
     return 1 if failed else 0
+
+
+def _asked(recipe: str, *, source: str, plan: str, labels: str) -> Recipe:
+    """Return what to train; what it can't start from is said before the corpora are read."""
+    from emotone.systems.choose import AUTO
+    from emotone.systems.recipe import transferring
+    from emotone.systems.recipes import load_net_recipe
+    from emotone.systems.start import check_start, recipe_of
+
+    named = "A2" if plan == AUTO else plan  # auto tries all of them, whichever stands here
+    if recipe:
+        asked = transferring(load_net_recipe(recipe), source=source, plan=named)
+        asked = replace(asked, labels=labels) if labels else asked
+    elif not source:
+        raise UsageError("say what to train: a RECIPE (see emotone recipes list), or --from a training or its model")
+    elif not plan:
+        raise UsageError(
+            f"--from {source} says what to start from; say with --transfer what of it learns: A2 all, A3 to A5 less "
+            "and less, A6 to A8 with the rest drawn anew, or auto"
+        )
+    else:
+        asked = recipe_of(source, plan=named, labels=labels)
+    if asked.transfer is not None:
+        asked.transfer.weights()
+        check_start(asked)
+    return asked
+
+
+def _warn(data: _data.Data, *, own_labels: bool) -> None:
+    """Say what a training on these clips can't give."""
+    if data.dropped and not own_labels:
+        _say.note("clips that the start has no label for are left out; --labels every would learn them too")
+    if len({utterance.speaker_key for utterance in data.utterances}) == 1:
+        _say.note("all clips are of one speaker: nothing will tell how well others are judged")
+
+
+def _choice(ready: Ready, out: Path, bar: _data.Display) -> Choice:
+    """Return which plan is best on these corpora, from a training of before where there is one, and say why."""
+    from emotone.systems.choose import INNER_FOLDS, PLANS, choice_signature, choose, find_choice
+
+    choice = find_choice(out, choice_signature(ready))
+    if choice is None:
+        choice = choose(ready, progress=bar.counter("plans", INNER_FOLDS * len(PLANS)))
+    for line in choice.lines():
+        _say.note(line)
+    return choice

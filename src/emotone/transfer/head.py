@@ -76,10 +76,12 @@ def answering(weights: SourceWeights, head: Head, *, load: Sequence[str], freeze
     missing = [label for label in head.labels if label not in weights.labels]
     if not missing:
         rows = [weights.labels.index(label) for label in head.labels]
-        tensors = {
-            **weights.tensors,
-            **{name: weights.tensors[name][rows] for name in scores if name in weights.tensors},
+        of_labels = {
+            name: weights.tensors[name][rows]
+            for name in scores
+            if name in weights.tensors and weights.tensors[name].shape[0] == len(weights.labels)
         }
+        tensors = {**weights.tensors, **of_labels}
         note = f"of the scores of {weights.source} ({theirs}), those of {ours} were taken over"
         return Answers(replace(weights, tensors=tensors), notes=(note,))
     layers = ", ".join(dict.fromkeys(map(layer_of, scores)))
