@@ -94,6 +94,27 @@ def test_the_run_tells_what_each_fold_chose(alone: Evaluation) -> None:
     assert told["protocol"]["normalisation"] == "train"
 
 
+@pytest.mark.parametrize("adaptation", ["corpora", "coral"])
+def test_onto_one_corpus_others_are_learned_from(
+    corpus: tuple[Utterance, ...], adaptation: Any, tmp_path: Path
+) -> None:
+    other = tuple(replace(item, corpus="other") for item in corpus)
+    adaptive = {"name": "adaptive-svm", "source_cost": [0.1], "cost": [0.1, 1.0]}
+    given = recipe(adaptation=adaptation, classifier=adaptive)
+    result = evaluate((*corpus, *other), out=tmp_path, recipe=given, protocol_name="onto-emodb-leave-one-speaker-out")
+    assert sorted(result.table.utterance) == sorted(item.key for item in corpus)
+    assert uar(result) == 1.0
+    told = json.loads((result.folder / RUN).read_text())
+    assert told["recipe"]["adaptation"] == adaptation
+    assert all(set(fold["chosen"]) == {"source_cost", "cost"} for fold in told["tuning"].values())
+
+
+def test_a_recipe_that_adapts_says_which_protocols_it_is_for(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+    given = recipe(classifier={"name": "adaptive-svm"})
+    with pytest.raises(RunError, match=r"learns from emodb and tests emodb; .* such as onto-emodb-speaker-folds-5"):
+        evaluate(corpus, out=tmp_path, recipe=given)
+
+
 def test_two_workers_give_what_one_gives(alone: Evaluation, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     same(evaluate(corpus, out=tmp_path, workers=2), alone)
 
