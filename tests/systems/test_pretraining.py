@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,7 @@ from emotone.systems.pretraining import (
 from emotone.systems.recipe import Recipe
 from emotone.systems.transfer import Transfer
 from emotone.training.settings import TrainingSettings
+from emotone.transfer.weights import SourceWeights, write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,6 +206,40 @@ def test_frozen_tensors_are_the_pretrained_ones_and_the_rest_has_moved(
     assert result.about["pretraining"] == told
     assert (told["corpora"], told["epochs"], told["signature"]) == ({"other": 16, "third": 8}, 2, folder.name)
     assert not (folder / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize(("plan", "epochs"), [("A1", 0), ("A3", 2), ("A8", 2)])
+def test_the_papers_plans_take_the_first_trainings_weights(
+    plan: str, epochs: int, recordings: tuple[Utterance, ...], fold: Fold
+) -> None:
+    result = staged(staged_recipe(transfer=Transfer(plan=plan)), recordings, fold)
+    (folder,) = (cache_dir() / FOLDER).iterdir()
+    before, after = load_file(folder / WEIGHTS), weights(result)
+    same = {name for name in before if np.array_equal(before[name], after[name])}
+    frozen = set(result.about["tensors"]["frozen"])
+    assert frozen <= same
+    assert (same == set(before)) is (plan == "A1")
+    assert len(result.fitted.history) == epochs
+
+
+def test_who_needs_the_same_first_training_waits_for_it(
+    recordings: tuple[Utterance, ...], fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def train(recipe: Recipe, part: Any, folder: Path, **options: Any) -> None:
+        done.append(folder.name)
+        time.sleep(0.3)  # long enough for the other to come to the lock
+        (folder / ABOUT).write_text("{}")
+        write_weights(folder / WEIGHTS, SourceWeights("made", {}))
+
+    monkeypatch.setattr(pretraining, "_train", train)
+    recipe = staged_recipe()
+    part, _ = divide(recipe, recordings, fold)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: pretrain(recipe, part, labels=LABELS), range(2)))
+    assert len(done) == 1
+    assert both[0] == both[1]
 
 
 def test_labels_that_the_targets_training_part_lacks_are_told(recordings: tuple[Utterance, ...], fold: Fold) -> None:
