@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,131 @@ def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path
     refused(emotone("train", recipe, *given), "transfer needs a plan, e.g. anger-2")
     gone = (*given[:-1], tmp_path / "gone.t7")
     refused(emotone("train", recipe, *gone, "--plan", "anger-2"), "gone.t7: can't be read: No such file")
+
+
+def write_table(path: Path, corpus: Path, **labels: str) -> Path:
+    """Write a table of a corpus of buzzes under other labels; what has none is left out."""
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "speaker", "label"])
+        for utterance in emodb_utterances(corpus):
+            if utterance.label in labels:
+                writer.writerow([utterance.path, utterance.speaker, labels[utterance.label]])
+    return path
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """The folder of a training on the corpus."""
+    from tests.toy import private_cache, tiny_recipe
+
+    from emotone.systems.train import prepare, train_run
+
+    folder = tmp_path_factory.mktemp("before")
+    with private_cache(folder / "cache"):
+        ready = prepare(tiny_recipe(training={"epochs": 2}), emodb_utterances(corpus), labels=LABELS)
+        train_run(ready, folder / ready.name)
+    return folder / ready.name
+
+
+@pytest.fixture
+def meant(before: Path, recipe: Path, tmp_path: Path) -> dict[str, Path]:
+    """What words of a command stand for: a training, a recipe of it, and one of another front end."""
+    other = tmp_path / "other.toml"
+    other.write_text(recipe.read_text() + "\n[front_end]\nname = 'log-mel'\nbands = 40\n")
+    return {"BEFORE": before, "RECIPE": recipe, "OTHER": other}
+
+
+def test_a_training_goes_on_from_another_on_ones_own_clips(
+    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
+) -> None:
+    table = write_table(tmp_path / "calls.csv", corpus, anger="anger", sadness="neutral")
+    given = ("--corpus", f"calls={table}", "--out", tmp_path / "runs", "--threads", 1)
+    result = emotone("train", "--from", before, "--transfer", "A4", *given)
+    assert result.status == 0
+    assert "from toy (CC0-1.0; sha256 " in result.err
+    assert "frozen (taken over, stays as it is): conv1, conv2, conv3, conv4, conv5; " in result.err
+    assert "toy knows anger, sadness, and not neutral: the scores, in classifier, are drawn anew" in result.err
+    run = load_run(Path(result.out.strip()))
+    assert (run.labels, run.corpora) == (("anger", "neutral"), {"calls": 8})
+    assert run.transfer is not None
+    assert run.transfer.notes
+    wanted = (
+        "toy can't be used as it is for anger, neutral: it does not know neutral, only anger, sadness; let the layers"
+    )
+    refused_at_last(emotone("train", "--from", before, "--transfer", "A1", *given), wanted)
+
+
+def refused_at_last(result: Any, message: str) -> None:
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err.splitlines()[-1]
+
+
+def test_auto_says_how_every_plan_did_and_keeps_it(
+    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
+) -> None:
+    given = ("--from", before, "--transfer", "auto", "--corpus", f"emodb={corpus}", "--out", tmp_path / "runs")
+    result = emotone("train", *given, "--threads", 1)
+    assert result.status == 0
+    plans = [line for line in result.err.splitlines() if "inner UAR " in line and ": plan " in line]
+    assert len(plans) == 9
+    assert "tried on 8 clips of 2 speakers by speaker-folds-2, where differences below about " in result.err
+    folder = Path(result.out.strip())
+    kept = json.loads((folder / "choice.json").read_text())
+    assert f"chosen: {kept['plan']}: " in result.err
+    assert [each["plan"] for each in kept["candidates"]][::8] == ["A1", "none"]
+    assert (load_run(folder).recipe.transfer is None) == (kept["plan"] == "none")
+    again = emotone("train", *given, "--threads", 1)
+    assert again.out == result.out
+    assert "this training is finished already" in again.err
+    assert [line for line in again.err.splitlines() if ": plan " in line] == plans
+
+
+def test_one_speaker_and_two_clips_of_each_emotion_can_be_learned(
+    emotone: Callable[..., Any], before: Path, tmp_path: Path
+) -> None:
+    mine = write_emodb(tmp_path / "mine", speakers=("11",), sentences=("a01", "a02"))
+    given = ("--corpus", f"emodb={mine}", "--out", tmp_path / "runs", "--threads", 1)
+    result = emotone("train", "--from", before, "--transfer", "A5", *given)
+    assert result.status == 0
+    assert "all clips are of one speaker: nothing will tell how well others are judged" in result.err
+    refused_at_last(
+        emotone("train", "--from", before, "--transfer", "auto", *given), "give clips of others too, or name a plan"
+    )
+
+
+def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
+    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
+) -> None:
+    table = write_table(tmp_path / "calls.csv", corpus, anger="surprise", sadness="sadness")
+    given = ("--from", before, "--transfer", "A2", "--corpus", f"calls={table}", "--out", tmp_path / "runs")
+    result = emotone("train", *given, "--threads", 1)
+    assert "left out, not in the label set: surprise 4" in result.err
+    assert "clips that the start has no label for are left out; --labels every would learn them too" in result.err
+    result = emotone("train", *given, "--labels", "every", "--threads", 1)
+    assert result.status == 0
+    assert load_run(Path(result.out.strip())).labels == ("sadness", "surprise")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "say what to train: a RECIPE (see emotone recipes list), or --from a training or its model"),
+        (("--from", "BEFORE"), "say with --transfer what of it learns: A2 all, A3 to A5 less and less"),
+        (("--from", "BEFORE", "--transfer", "A9"), "unknown plan 'A9'; did you mean "),
+        (("--from", "BEFORE", "--transfer", "anger-2"), "plan anger-2 is for nets of 5 stages; given 8"),
+        (("--from", "soundnet5-open", "--transfer", "A2"), "holds layers and no training"),
+        (("--from", "nowhere", "--transfer", "A2"), "unknown source file, folder or shipped source 'nowhere'"),
+        (("RECIPE", "--transfer", "auto"), "say from where, with --source FILE or transfer.source"),
+        (("OTHER", "--from", "BEFORE", "--transfer", "A2"), "hears log-mel at 16000 Hz"),
+    ],
+)
+def test_a_start_that_can_not_be_is_one_line_before_the_corpora_are_read(
+    emotone: Callable[..., Any], meant: dict[str, Path], tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    arguments = [meant.get(option, option) for option in options]
+    refused(emotone("train", *arguments, "--corpus", "emodb=never-read", "--out", tmp_path / "runs"), message)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_table_with_what_can_not_be_used_is_trained_on_with_status_1(

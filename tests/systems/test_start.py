@@ -152,7 +152,7 @@ def test_layers_alone_do_not_say_what_to_train(tmp_path: Path) -> None:
 def test_a_model_for_prediction_only_says_where_weights_are(exported: Path, tmp_path: Path) -> None:
     old = shutil.copytree(exported, tmp_path / "old")
     (old / WEIGHTS).unlink()
-    with pytest.raises(SourceError, match=r"old is a model for prediction only, .* export it again from its training"):
+    with pytest.raises(SourceError, match=r"old is a model for prediction only, .*; give its training's folder, or"):
         recipe_of(str(old), plan="A2")
 
 

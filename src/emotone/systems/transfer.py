@@ -10,6 +10,8 @@ from emotone.errors import ConfigError, SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.systems.bundle import load_bundle
 from emotone.systems.manifest import MANIFEST
+from emotone.systems.shipped import SHIPPED as MODELS
+from emotone.systems.shipped import shipped_names
 from emotone.transfer.plan import Plan
 from emotone.transfer.plans import plan, speaks_of_groups
 from emotone.transfer.sources.base import read_any
@@ -31,8 +33,8 @@ class Transfer:
     Attributes:
         source: a file of weights (.safetensors as emotone writes it, or a network's as published or ported), the folder
             of a training, of a model that holds its weights, or of a source that was trained here, or the name of a
-            source that comes with emotone. In a recipe's file, relative paths start at its folder. "" has to be filled
-            in before anything is trained.
+            source or model that comes with emotone. In a recipe's file, relative paths start at its folder. "" has to
+            be filled in before anything is trained.
         plan: name of a plan (see `emotone.transfer.plans`).
         load: instead of a plan, patterns of the layers that are taken over (see `emotone.transfer.select`).
         freeze: with `load`, patterns of those among them that don't learn.
@@ -119,13 +121,15 @@ def find(source: str) -> Path:
     if path.is_dir():
         if (path / MANIFEST).exists() and not (path / IN_FOLDER).exists():
             raise SourceError(
-                f"{path} is a model for prediction only, without the weights that could be trained on; export it again "
-                "from its training (emotone models export RUN --out DIR), or give the training's folder"
+                f"{path} is a model for prediction only, without the weights that could be trained on; give its "
+                "training's folder, or export it again from there: emotone models export RUN --out DIR"
             )
         return path / IN_FOLDER
     if path.exists() or path.suffix or path.name != source:
         return path
     here = shipped()
+    if source in shipped_names():
+        return find(str(MODELS / source))
     if source not in here:
         raise unknown_name("source file, folder or shipped source", source, here)
     return here[source]
