@@ -28,12 +28,13 @@ METHOD = (
     "be waited for and the processor time of the work in that push. Cost: processor time of all work "
     "over the number of windows. Windows with less than 0.2 s of speech wait until the "
     "detector is sure; the others do not. `soundnet5` is the net of the anger paper with random weights, on windows "
-    "of 1.2 s every 0.6 s."
+    "of 1.2 s every 0.6 s. Its cost is the least of three sessions: what else the machine does only adds to it."
 )
 CHUNK = 50  # pieces per second
 SECONDS, QUICK_SECONDS = 120, 30
 HUMAN_MS = 700.0  # what people need of a voice to name its emotion
-MOST_COST_MS = 5.0  # of one core, a window of 1.2 s
+MOST_COST_MS = 5.0  # of one core, everything that a window of 1.2 s costs
+SESSIONS = 3  # of which the cheapest counts
 RATES: tuple[Hertz, ...] = (8_000, 16_000, 48_000)
 
 
@@ -85,9 +86,13 @@ def run(setting: Setting) -> Outcome:
                 waited = float(np.percentile(every, 99))
                 checks.append(Check(f"{name}: delay of any window, p99", waited, "<", HUMAN_MS, "ms"))
                 if name == "soundnet5":
-                    cost = float(np.median(heard.work))
-                    checks.append(
-                        Check(f"{name}: the push that judges a window, median", cost, "<=", MOST_COST_MS, "ms")
+                    again = [_listen(model, sentence(seconds), rate).cost for _ in range(SESSIONS - 1)]
+                    least = min(heard.cost, *again)
+                    checks.append(Check(f"{name}: all that a window costs", least, "<=", MOST_COST_MS, "ms"))
+                    print(
+                        f"{name}: a window's measurement comes {spoken:.1f} ms after its last sample; people need "
+                        f"{HUMAN_MS:.0f} ms of a voice, and the window itself is {1000 * window:.0f} ms",
+                        flush=True,
                     )
     rows.append(("people, to name an emotion from a voice", "", f"{HUMAN_MS:.0f}", "", "", ""))
     header = (

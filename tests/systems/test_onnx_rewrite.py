@@ -35,8 +35,7 @@ def model(kernel: int, *, shared: bool = False, kernels: int = 2, **attributes: 
 
 def run(one: ModelProto, x: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
     session = onnxruntime.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"])
-    (result,) = session.run(None, {"x0": x})
-    return np.asarray(result)
+    return np.asarray(session.run(["x2"], {"x0": x})[0])
 
 
 @settings(deadline=None, max_examples=30)
@@ -54,6 +53,43 @@ def test_the_same_comes_out(kernel: int, stride: int, dilation: int, pads: tuple
     assert lay_flat(made.graph) == 2
     checker.check_model(made, full_check=True)
     np.testing.assert_allclose(run(made, x), expected, rtol=1e-4, atol=1e-4)
+
+
+def chain(*kinds: str) -> ModelProto:
+    """Return a convolution, what follows it, and another one, whose input is told too."""
+    made = model(4, kernel_shape=[4], strides=[2], pads=[1, 2])
+    follow = {
+        "Relu": {},
+        "MaxPool": {"kernel_shape": [3], "strides": [3], "pads": [1, 0]},
+        "Neg": {},
+    }
+    first, second = made.graph.node
+    between = []
+    name = first.output[0]
+    for number, kind in enumerate(kinds):
+        between.append(helper.make_node(kind, [name], [f"between{number}"], **follow[kind]))
+        name = f"between{number}"
+    second.input[0] = name
+    told = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, "some"])
+    graph = helper.make_graph(
+        [first, *between, second], "graph", made.graph.input, [*made.graph.output, told], made.graph.initializer
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [("Relu",), ("Relu", "MaxPool"), ("MaxPool", "Relu"), ("Neg",), ("Relu", "Neg", "Relu"), ("Neg", "MaxPool")],
+)
+def test_what_follows_is_laid_flat_too_where_it_can(kinds: tuple[str, ...]) -> None:
+    made = chain(*kinds)
+    x = np.random.default_rng(1).normal(size=(2, 3, 85)).astype(np.float32)
+    expected = run(made, x)
+    assert lay_flat(made.graph) == 2
+    checker.check_model(made, full_check=True)
+    np.testing.assert_allclose(run(made, x), expected, rtol=1e-4, atol=1e-4)
+    between = sum(node.op_type == "Unsqueeze" for node in made.graph.node)
+    assert between == (2 if "Neg" in kinds else 1)
 
 
 @pytest.mark.parametrize("made", [model(1), model(3, shared=True)])
