@@ -17,6 +17,7 @@ from emotone.distil.run import Ready, SoundUsed, SourceRun, prepare
 from emotone.distil.state import Measurement
 from emotone.distil.teachers import TEACHERS
 from emotone.files import sha256_file
+from emotone.transfer.sources.mn04 import published_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def opinionated_teacher() -> MobileNet:
     with torch.inference_mode():
         for _ in range(3):
             net(torch.cat([tones, noises]))
-        net.get_parameter("classifier.5.weight").mul_(30)
+        net.get_parameter("net.blocks.classifier.output.weight").mul_(30)
     return net
 
 
@@ -68,7 +69,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Pat
             soundfile.write(root / f"tones/{group}/{number}.wav", 0.3 * np.sin(2 * np.pi * hertz * time), 16000)
     for group in "abc":
         soundfile.write(root / f"noises/noise-{group}.flac", 0.05 * rng.normal(size=32000), 16000)
-    torch.save(opinionated_teacher().state_dict(), root / "tiny.pt")
+    state = opinionated_teacher().net.state_dict()
+    torch.save({theirs: state[ours] for theirs, ours in published_names(0.1).items()}, root / "tiny.pt")
     return {"tones": root / "tones", "noises": root / "noises"}, root / "tiny.pt"
 
 

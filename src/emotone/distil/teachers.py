@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, missing_extra, unknown_name
 from emotone.files import sha256_file
+from emotone.transfer.sources.mn04 import CLASSES, SOURCE, WIDTH, renamed
+from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,15 +48,15 @@ class TeacherInfo:
 TEACHERS = {
     "mn04": TeacherInfo(
         title="AudioSet tagger of the MobileNetV3 family, width 0.4, mAP 43.2",
-        url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
-        sha256="899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
-        licence="MIT",
+        url=SOURCE.published[0].url,
+        sha256=SOURCE.published[0].sha256,
+        licence=SOURCE.licence,
         citation="F. Schmid, K. Koutini, G. Widmer, Efficient large-scale audio tagging via transformer-to-CNN "
         "knowledge distillation, ICASSP 2023",
-        rate=32000,
-        classes=527,
+        rate=SOURCE.rate,
+        classes=CLASSES,
         vocabulary="AudioSet",
-        width=0.4,
+        width=WIDTH,
     ),
 }
 
@@ -95,5 +97,6 @@ def load_teacher(name: str, path: Path) -> MobileNet:
             raise
         raise missing_extra("torch", "train", "a teacher") from error
     net = MobileNet(width=info.width, classes=info.classes)
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))  # tensors only, of a file we know
+    tensors = renamed(read_torch(path), width=info.width)
+    net.net.load_state_dict({tensor: torch.from_numpy(values) for tensor, values in tensors.items()})
     return net.eval()

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.features._mel import band_rows, mel_triangles
+from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
-    from emotone.types import Array, Hertz, Seconds
+    from emotone.types import Array, Seconds
 
 TAPER = 800  # samples of a window: 25 ms
 FFT = 1024  # the power of two above
@@ -66,14 +67,14 @@ class MnLogMel:
 
 def rows_of(emphasised: Array) -> Array:
     """Return the rows of a signal that is emphasised already, at least 800 samples."""
-    taper, triangles = _tables()
+    taper, triangles = tables()
     rows = band_rows(emphasised, hop=MnLogMel.hop, taper=taper, triangles=triangles, power=True)
     result: Array = np.log(rows + np.float32(OFFSET))
     return result
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[Array, Array]:
+def tables() -> tuple[Array, Array]:
     """Return the window [800] and the bands [513, 128], float32."""
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(TAPER) / (TAPER - 1))
     triangles = mel_triangles(rate=MnLogMel.rate, fft=FFT, bands=MnLogMel.dimension, low=LOW, high=HIGH)
