@@ -14,6 +14,7 @@ from tests.toy import tiny_recipe
 
 from emotone.config import to_mapping
 from emotone.evaluation.detection import chosen_threshold
+from emotone.evaluation.operating import add_operating_points, operating_points_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,8 +106,8 @@ def run(tmp_path: Path) -> Path:
     """What `emotone train` leaves, without weights."""
     recipe = tiny_recipe(labels="anger")
     (tmp_path / "run").mkdir()
-    told = {"schema": "emotone.run/1", "labels": ["anger", "other"], "corpora": {}, "speakers": {}, "signature": "f00d"}
-    told |= {"recipe": to_mapping(recipe.expanded()), "best": 1, "history": []}
+    told: dict[str, Any] = {"schema": "emotone.run/1", "labels": ["anger", "other"], "signature": "f00d"}
+    told |= {"corpora": {}, "speakers": {}, "recipe": to_mapping(recipe.expanded()), "best": 1, "history": []}
     (tmp_path / "run" / "run.json").write_text(json.dumps(told))
     about = {"recipe": told["recipe"], "scores": scores_told()}
     write_run(tmp_path / "before", made_detector(2.0), **about)
@@ -163,6 +164,9 @@ def test_several_evaluations_go_into_a_card(
     monkeypatch.setattr("emotone.systems.export.export_run", export_run)
     about = json.loads((tmp_path / "before" / "run.json").read_text())
     other = write_run(tmp_path / "other", made_detector(1.0, corpus="elsewhere"), **about)
+    before = operating_points_of(other, validation=tmp_path / "before")
+    assert before is not None
+    add_operating_points(other, before)
     both = ("--evaluation", tmp_path / "before", "--evaluation", other)
     assert emotone("models", "export", run, "--out", tmp_path / "one", *both).status == 0
-    assert cards[0].index("`results/before`") < cards[0].index("`results/other`")
+    assert cards[0].index("`results/before`") < cards[0].index("`results/other`") < cards[0].index(before.lines())

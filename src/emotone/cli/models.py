@@ -206,11 +206,17 @@ def _threshold(
 
 
 def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
-    """Return what a card tells of evaluations, those of other systems beside the first."""
-    from emotone.evaluation.summary import summary_markdown
+    """Return what a card tells of evaluations, those of other systems beside the first, with their thresholds."""
+    from emotone.evaluation.operating import told_points
+    from emotone.evaluation.summary import read_evaluation, summary_markdown
 
-    first = (summary_markdown(folder, beside=beside if not n else ()) for n, folder in enumerate(evaluation))
-    return "\n".join(first)
+    found = []
+    for number, folder in enumerate(evaluation):
+        found.append(summary_markdown(folder, beside=() if number else beside))
+        points = told_points(read_evaluation(folder)[0])
+        if points is not None:
+            found.append(f"{points.lines()}\n")
+    return "\n".join(found)
 
 
 def _summary(bundle: Bundle) -> dict[str, Any]:
