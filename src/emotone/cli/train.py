@@ -127,6 +127,7 @@ def command(
 def _asked(recipe: str, *, source: str, plan: str, labels: str) -> Recipe:
     """Return what to train; what it can't start from is said before the corpora are read."""
     from emotone.systems.choose import AUTO
+    from emotone.systems.pretraining import check_alone
     from emotone.systems.recipe import transferring
     from emotone.systems.recipes import load_net_recipe
     from emotone.systems.start import check_start, recipe_of
@@ -144,6 +145,7 @@ def _asked(recipe: str, *, source: str, plan: str, labels: str) -> Recipe:
         )
     else:
         asked = recipe_of(source, plan=named, labels=labels)
+    check_alone(asked)
     if asked.transfer is not None:
         asked.transfer.weights()
         check_start(asked)

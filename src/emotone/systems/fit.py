@@ -10,6 +10,7 @@ import numpy as np
 from emotone.config import signature
 from emotone.errors import RunError
 from emotone.files import cache_dir
+from emotone.systems.pretraining import check_alone
 from emotone.systems.start import take_over
 from emotone.training.batches import Examples
 
@@ -82,11 +83,7 @@ def fit(
     """
     from emotone.training.loop import Task, train
 
-    if recipe.pretraining is not None:
-        raise RunError(
-            f"recipe {recipe.name} is pre-trained on other corpora than its target, and only a fold names one; use "
-            "emotone evaluate with a protocol such as onto-emodb-random-5"
-        )
+    check_alone(recipe)
     corpora = sorted({utterance.corpus for utterance in utterances})
     front_end = recipe.feature
     least = recipe.windows.least_frames(front_end)

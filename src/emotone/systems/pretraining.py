@@ -105,6 +105,16 @@ def check_pretraining(pretraining: Pretraining | None, transfer: Transfer | None
         raise ConfigError("with pretraining, transfer takes over its weights: leave transfer.source and sha256 out")
 
 
+def check_alone(recipe: Recipe) -> None:
+    """Raise `RunError` for a recipe in two stages where there is no fold to say which corpus is the target."""
+    if recipe.pretraining is not None:
+        raise RunError(
+            f"recipe {recipe.name} is pre-trained on other corpora than its target, and only a protocol such as "
+            "onto-emodb-random-5 names one: use emotone evaluate. For a model, train on the other corpora first, and "
+            "then on the target with --from and --transfer"
+        )
+
+
 def divide(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> tuple[Part, Part]:
     """Return what the first and what the second training of a fold learns from.
 
