@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from emotone.systems.manifest import Windows
     from emotone.types import Seconds
 
-COST = 2.0  # of a change, in nats: e^2 = 7 times more probable with it than without
+COST = 1.0  # of a change, in nats: the windows are e = 2.7 times more probable with it than without
 LEAST_SECONDS: Seconds = 1.5  # between two changes
 MOST_HELD = 64  # windows; of longer utterances the first half of them is decided
 

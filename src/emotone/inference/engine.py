@@ -10,7 +10,7 @@ all count as spoken, and none waits for its activity.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -23,8 +23,6 @@ from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
 from emotone.inference.rolling import Rolling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from emotone.systems.bundle import Bundle
@@ -41,14 +39,29 @@ LEAST_SPEECH = 20  # frames of activity that make a window one with speech: 0.2 
 SHORT = 60  # frames: recordings below 0.6 s need a third of activity instead
 
 
+class Listener(Protocol):
+    """Is told what an engine hears and finds, in the order of the sound."""
+
+    def hear(self, samples: Array, rows: Array) -> None:
+        """Take sound [time] and the rows of features [rows, dimension] that it completes: before its activity."""
+        ...
+
+    def decide(self, active: NDArray[np.bool_]) -> None:
+        """Take decisions [frames] about speech."""
+        ...
+
+    def judge(self, segments: Segments) -> None:
+        """Take windows that were judged."""
+        ...
+
+
 class Engine:
     """Judges one recording, pushed in blocks of any size. For the next recording, make the next engine.
 
     Args:
         bundle: the model.
         batch: windows given to the net at once, at most 16. Windows wait until so many are ready; 1 waits for none.
-        decided: is called with the speech activity [frames] that each piece of sound decides, in order.
-        judged: is called with the windows that were judged, in order.
+        listener: is told what is heard and found.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -57,20 +70,12 @@ class Engine:
 
     """
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        *,
-        batch: int = BATCH,
-        decided: Callable[[NDArray[np.bool_]], None] | None = None,
-        judged: Callable[[Segments], None] | None = None,
-    ) -> None:
+    def __init__(self, bundle: Bundle, *, batch: int = BATCH, listener: Listener | None = None) -> None:
         if not 1 <= batch <= LARGEST_BATCH:
             raise ValueError(f"batch must be from 1 to {LARGEST_BATCH}; given {batch}")
         self._bundle = bundle
         self._batch = batch
-        self._decided = decided
-        self._on_judged = judged
+        self._listener = listener
         self._frames = FrameStream(bundle.feature)
         self._detector = ActivityDetector(rate=bundle.feature.rate)
         self._window = bundle.window_frames
@@ -101,7 +106,7 @@ class Engine:
         block = BLOCK_SECONDS * self._bundle.feature.rate
         for start in range(0, len(samples), block):
             part = samples[start : start + block]
-            self._take(self._frames.push(part), self._detector.push(part))
+            self._take(part, self._frames.push(part), self._detector.push(part))
             while self._ready() >= self._batch:
                 self._judge([self._next + index * self._hop for index in range(self._batch)])
                 self._forget()
@@ -137,8 +142,8 @@ class Engine:
                 f"too short to judge: {self._frames.samples / rate:.3f} s; "
                 f"at least {max(LEAST_SECONDS, least):g} s are needed"
             )
-        self._take(rows, self._detector.finish(rest))
-        self._take(self._frames.finish(), np.zeros(0, np.bool_))
+        self._take(rest, rows, self._detector.finish(rest))
+        self._take(np.zeros(0, np.float32), self._frames.finish(), np.zeros(0, np.bool_))
         every = window_starts(self._frames.rows, window=self._window, hop=self._hop, least=self._least)
         starts = every[self._judged :].tolist()  # those judged so far are the first of them
         whole = sum(start + self._window <= self._frames.rows for start in starts)
@@ -148,11 +153,12 @@ class Engine:
             self._judge([start])
         return self._collect()
 
-    def _take(self, rows: Array, active: NDArray[np.bool_]) -> None:
+    def _take(self, samples: Array, rows: Array, active: NDArray[np.bool_]) -> None:
         self._rows.push(rows)
         self._active.push(active)
-        if self._decided is not None:
-            self._decided(active)
+        if self._listener is not None:
+            self._listener.hear(samples, rows)
+            self._listener.decide(active)
 
     def _ready(self) -> int:
         """Return how many whole windows from `_next` on have all of their rows, and activity enough to tell."""
@@ -188,8 +194,8 @@ class Engine:
             probabilities[speech] = self._bundle.probabilities(batch)
         self._judged += len(starts)
         self._segments.append(self._as_segments(starts, speech, probabilities))
-        if self._on_judged is not None:
-            self._on_judged(self._segments[-1])
+        if self._listener is not None:
+            self._listener.judge(self._segments[-1])
         self._next = starts[-1] + self._hop
 
     def _as_segments(self, rows: list[int], speech: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> Segments:

@@ -157,15 +157,13 @@ class Model:
 
     def _judge(self, blocks: Iterable[Array], *, rate: Hertz, name: str | None) -> Prediction:
         following = Utterances(self.bundle)
-        engine = Engine(self.bundle, decided=following.decide, judged=following.judge)
+        engine = Engine(self.bundle, listener=following)
         spoken: list[Spoken] = []
         last = np.zeros(0, np.float32)
         for block in _joined(blocks, size=BLOCK_SECONDS * self.bundle.feature.rate):
-            following.hear(last)
             engine.push(last)
             spoken += _parts(following.events())
             last = block
-        following.hear(last)
         try:
             clip, segments = engine.finish(last)
         except EmotoneError as error:

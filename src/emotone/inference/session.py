@@ -75,7 +75,7 @@ class Session:
         self._step = bundle.feature.rate // STEPS_PER_SECOND
         self._waiting: Array = np.zeros(0, np.float32)  # less than a step
         self._utterances = Utterances(bundle)
-        self._engine = Engine(bundle, batch=1, decided=self._utterances.decide, judged=self._utterances.judge)
+        self._engine = Engine(bundle, batch=1, listener=self._utterances)
         self._judged = 0
         self._closed = False
         self._ended = False
@@ -121,7 +121,6 @@ class Session:
             return ()
         with self._work():
             events = list(self._advance(self._resampler.finish()))
-            self._utterances.hear(self._waiting)
             try:
                 _, segments = self._engine.finish(self._waiting)
             except TooShortError as error:
@@ -170,7 +169,6 @@ class Session:
         whole = len(waiting) // self._step * self._step
         for at in range(0, whole, self._step):
             step = waiting[at : at + self._step]
-            self._utterances.hear(step)
             judged = self._engine.push(step)
             segments: Iterable[Segment] = ()
             if judged > self._judged:

@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from emotone.audio.activity import ActivityDetector
+from emotone.features.base import pads_end
 from emotone.inference.changes import Division
 from emotone.inference.combine import Together
 from emotone.inference.engine import ACTIVITY_RATE
 from emotone.inference.events import UtteranceEnd, UtteranceStart
 from emotone.inference.result import TIME_DIGITS, Spoken, decide
+from emotone.inference.rolling import Rolling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,20 +121,20 @@ class Found(NamedTuple):
         moment: as of `Known`.
         start: seconds.
         end: seconds; None where an utterance only begins.
-        sound: what the window aligned to its end hears, and no longer than that.
+        rows: of features of the window that is aligned to its end [time, dimension]; none where it only begins.
 
     """
 
     moment: Seconds
     start: Seconds
     end: Seconds | None
-    sound: Array
+    rows: Array
 
 
 class Utterances:
     """Follows the utterances of one session or recording. Keeps the last few seconds of sound.
 
-    Sound comes first (`hear`), then what an engine makes of it (`decide`, `judge`: its callbacks), then `events`.
+    An engine tells it what it hears and finds (`hear`, `decide`, `judge`); `events` is asked after each push.
 
     Args:
         bundle: the model.
@@ -149,18 +151,24 @@ class Utterances:
         self._needed = self._window + round((SILENCE + ActivityDetector.lookahead) * rate)
         self._boundaries = Boundaries()
         self._active: list[NDArray[np.bool_]] = []
-        self._pieces: deque[Array] = deque()  # of the last sound; put together only where an utterance ends
-        self._first = self._total = 0  # samples from the start of the sound to those of the pieces, and to their end
+        self._sound = Rolling(np.zeros(0, np.float32))  # the last of it
+        self._total = 0  # samples
+        self._rows = Rolling(np.zeros((0, bundle.feature.dimension), np.float32))
+        self._first_row = 0  # on the grid of the whole sound, of `_rows`
+        # Rows of single samples are the sound; and those that hear zeros behind an end depend on where it ends.
+        self._reuses_rows = bundle.feature.window > bundle.feature.hop and not pads_end(bundle.feature)
         self._judged: deque[Window] = deque()  # with speech, that lie or may yet lie in an utterance
         self._next_end = self._windows.seconds  # of the first window that is not judged yet
         self._found: deque[Found] = deque()
         self._label: str | None = None  # of the last part that has one
         self._begin()
 
-    def hear(self, samples: Array) -> None:
-        """Take sound [time] at the front end's rate: before its activity."""
-        self._pieces.append(samples.copy())  # a view would keep all that was pushed with it alive
+    def hear(self, samples: Array, rows: Array) -> None:
+        """Take sound [time] at the front end's rate and the rows that it completes: before its activity."""
+        self._sound.push(samples)
         self._total += len(samples)
+        if self._reuses_rows:
+            self._rows.push(rows)
 
     def decide(self, active: NDArray[np.bool_]) -> None:
         """Take decisions [frames] about speech, in order."""
@@ -190,8 +198,10 @@ class Utterances:
         if not self._found:
             start, decided = self._boundaries.start, self._boundaries.frames
             self._settle((decided if start is None else start) / ACTIVITY_RATE, self._boundaries.last / ACTIVITY_RATE)
-        while self._pieces and self._total - self._first - len(self._pieces[0]) >= self._needed:
-            self._first += len(self._pieces.popleft())
+        self._sound.drop(max(0, len(self._sound) - self._needed))
+        old = max(0, len(self._rows) - self._needed // self._bundle.feature.hop - 1)
+        self._rows.drop(old)
+        self._first_row += old
         return known
 
     def finish(self) -> list[Known]:
@@ -204,10 +214,10 @@ class Utterances:
         start, total = boundary.start / ACTIVITY_RATE, self._total
         moment = min(boundary.known / ACTIVITY_RATE, round(total / self._rate, TIME_DIGITS))
         if boundary.end is None:
-            return Found(moment, start, None, np.zeros(0, np.float32))
+            return Found(moment, start, None, np.zeros((0, 0), np.float32))
         last = min(boundary.end * self._rate // ACTIVITY_RATE, total)  # a recording may end within a frame
         return Found(
-            moment, start, round(last / self._rate, TIME_DIGITS), self._stretch(round(start * self._rate), last)
+            moment, start, round(last / self._rate, TIME_DIGITS), self._last_window(round(start * self._rate), last)
         )
 
     def _ready(self, *, everything: bool) -> Iterator[Known]:
@@ -217,7 +227,7 @@ class Utterances:
                 self._begin()
                 yield Known(one.moment, UtteranceStart(one.start))
             else:
-                yield Known(one.moment, self._ended(one.start, one.end, one.sound))
+                yield Known(one.moment, self._ended(one.start, one.end, one.rows))
 
     def _begin(self) -> None:
         manifest = self._bundle.manifest
@@ -237,11 +247,10 @@ class Utterances:
         self._division.add((window.start + window.end) / 2, window.probabilities)
         self._aligned = window.end
 
-    def _ended(self, start: Seconds, end: Seconds, sound: Array) -> UtteranceEnd:
+    def _ended(self, start: Seconds, end: Seconds, rows: Array) -> UtteranceEnd:
         """Return what the utterance [start, end) sounds like."""
         self._settle(start, end)
         if self._aligned != end:
-            rows = self._bundle.feature.compute(sound)
             probabilities = self._bundle.probabilities(rows[np.newaxis])[0]
             self._add(Window(max(start, end - self._windows.seconds), end, probabilities))
         parts = self._parts(start, end, self._division.finish())
@@ -267,8 +276,8 @@ class Utterances:
         manifest = self._bundle.manifest
         return decide(together.probabilities(), labels=manifest.labels, thresholds=manifest.thresholds, speech=True)
 
-    def _stretch(self, first: int, last: int) -> Array:
-        """Return the last window of an utterance that lies in samples [first, last).
+    def _last_window(self, first: int, last: int) -> Array:
+        """Return the rows of the last window of an utterance that lies in samples [first, last).
 
         Where the model's windows hold more sound at least, the silence after it is heard too, then what was before.
         """
@@ -276,4 +285,9 @@ class Utterances:
         after = min(self._total - last, SILENT_FRAMES * self._rate // ACTIVITY_RATE)
         last += max(0, min(self._least - (last - first), after))
         first = max(0, min(first, last - self._least))
-        return np.concatenate(self._pieces)[first - self._first : last - self._first]
+        feature = self._bundle.feature
+        if self._reuses_rows and first % feature.hop == 0 and last - first >= feature.window:
+            row = first // feature.hop - self._first_row
+            return self._rows[row : row + feature.frames(last - first)].copy()
+        gone = self._total - len(self._sound)
+        return feature.compute(self._sound[first - gone : last - gone])
