@@ -160,15 +160,15 @@ def test_dropout_goes_with_its_block() -> None:
 
 
 def test_a_clip_is_judged_in_a_moment() -> None:
-    """One core; the best of five, since other work on the machine only ever adds time."""
+    """One core; the best of many, since other work on the machine only ever adds time."""
     built, x = MultiDomain().build(1, 6).eval(), torch.randn(1, SAMPLES, 1)
     taken = []
     with torch.inference_mode():
-        for _ in range(6):
+        for _ in range(20):
             began = time.perf_counter()
             built(x)
             taken.append(time.perf_counter() - began)
-    assert min(taken[1:]) < 0.1
+    assert min(taken) < 0.1
 
 
 def test_its_settings_survive_toml() -> None:
