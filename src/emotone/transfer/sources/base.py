@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from emotone.types import Hertz
 
-REFUSED = {".npy"}  # files of several arrays are pickles there: readers only say what to do instead
+REFUSED = {".npy", ".ckpt"}  # whose readers only say what to do instead
 SHOWN = 6  # mistakes of one kind that a message lists
 
 
