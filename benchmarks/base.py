@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
-HELPERS = frozenset({"base", "child", "machine", "report", "run", "speech", "opensmile_worker", "extraction_worker"})
+HELPERS = frozenset(
+    {"base", "child", "machine", "report", "run", "speech", "opensmile_worker", "extraction_worker", "training_worker"}
+)
 
 
 @dataclass(frozen=True)
