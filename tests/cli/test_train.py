@@ -126,7 +126,7 @@ def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path
     run = load_run(Path(result.out.strip()))
     assert run.transfer is not None
     assert len(run.transfer.names("tuned")) == 7
-    refused(emotone("train", recipe, *given), "transfer needs a plan, e.g. anger-2")
+    refused(emotone("train", recipe, *given), "sound.safetensors says what to start from; say with --transfer what")
     gone = (*given[:-1], tmp_path / "gone.t7")
     refused(emotone("train", recipe, *gone, "--plan", "anger-2"), "gone.t7: can't be read: No such file")
 
@@ -244,6 +244,7 @@ def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
         (("--from", "BEFORE", "--transfer", "anger-2"), "plan anger-2 is for nets of 5 stages; given 8"),
         (("--from", "soundnet5-open", "--transfer", "A2"), "holds layers and no training"),
         (("--from", "nowhere", "--transfer", "A2"), "unknown source file, folder or shipped source 'nowhere'"),
+        (("RECIPE", "--from", "BEFORE"), "say with --transfer what of it learns"),
         (("RECIPE", "--transfer", "auto"), "say from where, with --source FILE or transfer.source"),
         (("OTHER", "--from", "BEFORE", "--transfer", "A2"), "hears log-mel at 16000 Hz"),
     ],

@@ -71,12 +71,19 @@ def test_the_best_on_new_speakers_is_chosen_and_chosen_again(ready: Ready) -> No
         len(each.folds) == INNER_FOLDS and all(0 <= one <= 1 for one in each.folds) for each in choice.candidates
     )
     assert choose(ready) == choice
+    assert choice.heard == ("emodb",)
+    assert choice.lines()[-1].startswith(
+        "the start learned from emodb too: where it knows the speakers, plans that keep"
+    )
 
 
 def test_what_can_not_be_used_as_it_is_is_not_tried(ready: Ready) -> None:
     names = {"anger": "anger", "sadness": "neutral"}
     relabelled = tuple(replace(each, label=names[each.label]) for each in ready.utterances)
-    choice = choose(replace(ready, utterances=relabelled, labels=("anger", "neutral")))
+    relabelled = tuple(replace(each, corpus="calls") for each in relabelled)
+    features = {each.key: ready.features[f"emodb/{each.id}"] for each in relabelled}
+    choice = choose(replace(ready, utterances=relabelled, features=features, labels=("anger", "neutral")))
+    assert choice.heard == ()
     first = choice.candidates[0]
     assert (first.plan, first.uar) == ("A1", None)
     assert "does not know neutral" in first.refused
@@ -153,5 +160,7 @@ def test_a_choice_is_found_again_by_what_it_depends_on(tmp_path: Path) -> None:
     (tmp_path / "b" / CHOICE).write_text(json.dumps({"signature": "f00d"}))
     write_choice(tmp_path / "c", MADE)
     assert find_choice(tmp_path, "f00d") == MADE
+    write_choice(tmp_path / "c", replace(MADE, heard=("emodb",)))
+    assert find_choice(tmp_path, "f00d") == replace(MADE, heard=("emodb",))
     assert find_choice(tmp_path, "beef") is None
     assert find_choice(tmp_path / "gone", "f00d") is None

@@ -133,18 +133,19 @@ def _asked(recipe: str, *, source: str, plan: str, labels: str) -> Recipe:
     from emotone.systems.start import check_start, recipe_of
 
     named = "A2" if plan == AUTO else plan  # auto tries all of them, whichever stands here
-    if recipe:
-        asked = transferring(load_net_recipe(recipe), source=source, plan=named)
-        asked = replace(asked, labels=labels) if labels else asked
-    elif not source:
+    given = load_net_recipe(recipe) if recipe else None
+    if given is None and not source:
         raise UsageError("say what to train: a RECIPE (see emotone recipes list), or --from a training or its model")
-    elif not plan:
+    if source and not plan and (given is None or given.transfer is None):
         raise UsageError(
             f"--from {source} says what to start from; say with --transfer what of it learns: A2 all, A3 to A5 less "
             "and less, A6 to A8 with the rest drawn anew, or auto"
         )
-    else:
+    if given is None:
         asked = recipe_of(source, plan=named, labels=labels)
+    else:
+        asked = transferring(given, source=source, plan=named)
+        asked = replace(asked, labels=labels) if labels else asked
     check_alone(asked)
     if asked.transfer is not None:
         asked.transfer.weights()

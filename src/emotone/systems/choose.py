@@ -21,6 +21,7 @@ from emotone.errors import ConfigError, RunError, UsageError
 from emotone.files import atomic_write
 from emotone.protocols import protocol
 from emotone.systems.fit import fit
+from emotone.systems.transfer import find, training_of
 from emotone.training.batches import Examples
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Choice:
         speakers: of them.
         candidates: in the order of `PLANS`.
         signature: of what the choice depends on.
+        heard: corpora among these that the start learned from, so that it may know the speakers that it was tried on.
 
     """
 
@@ -77,6 +79,7 @@ class Choice:
     speakers: int
     candidates: tuple[Candidate, ...]
     signature: str
+    heard: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the choice as text: every plan with its recall, and why the winner won."""
@@ -97,6 +100,11 @@ class Choice:
         tried = f"tried on {self.clips} clips of {self.speakers} speakers by {self.protocol}"
         chance = 1.96 * math.sqrt(2 * best * (1 - best) / self.clips)
         lines.append(f"chosen: {self.plan}: {why}; {tried}, where differences below about {chance:.2f} may be chance")
+        if self.heard:
+            lines.append(
+                f"the start learned from {', '.join(self.heard)} too: where it knows the speakers, plans that keep more "
+                "of it look better than they are"
+            )
         return lines
 
 
@@ -124,7 +132,17 @@ def choose(ready: Ready, *, progress: Callable[[int], None] | None = None) -> Ch
     folds = division.folds(ready.utterances, seed=ready.recipe.seed)
     candidates = tuple(_tried(ready, plan, folds, progress) for plan in PLANS)
     best = max((each for each in candidates if each.uar is not None), key=lambda each: each.uar or 0.0)
-    return Choice(best.plan, division.name, len(ready.utterances), len(speakers), candidates, choice_signature(ready))
+    start = training_of(find(ready.recipe.transfer.source))
+    given = {utterance.corpus for utterance in ready.utterances}
+    return Choice(
+        best.plan,
+        division.name,
+        len(ready.utterances),
+        len(speakers),
+        candidates,
+        choice_signature(ready),
+        () if start is None else tuple(sorted(given.intersection(start.corpora))),
+    )
 
 
 def choice_signature(ready: Ready) -> str:
@@ -152,7 +170,7 @@ def find_choice(runs: Path, name: str) -> Choice | None:
             text: dict[str, Any] = json.loads(path.read_text())
             if text["signature"] == name:
                 tried = tuple(Candidate(**{**each, "folds": tuple(each["folds"])}) for each in text["candidates"])
-                return Choice(**{**text, "candidates": tried})
+                return Choice(**{**text, "candidates": tried, "heard": tuple(text["heard"])})
         except (ValueError, KeyError, TypeError):
             continue  # not ours to read: it is chosen again
     return None
