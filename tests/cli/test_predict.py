@@ -106,7 +106,7 @@ def test_silence_is_said_and_not_guessed(emotone: Callable[..., Any], tmp_path: 
         (["calls", "--model", "defualt"], "unknown model 'defualt'; did you mean 'default'? Allowed: default"),
         (["calls", "--model", "./calls"], "calls is not a model's folder: it holds no bundle.toml"),
         (["calls", "--model", "./nix"], "nix is not a model's folder: there is no such folder"),
-        (["calls", "--format", "jsn"], "unknown format 'jsn'; did you mean 'json'? Allowed: csv, json"),
+        (["calls", "--format", "jsn"], "unknown format 'jsn'; did you mean 'json'? Allowed: audacity, csv, elan, json"),
         (["calls", "--channel", "left"], "'left' was given; allowed: a number from 0, or mix"),
         (["calls", "--channel", "-1"], "'-1' was given; allowed: a number from 0, or mix"),
         (["calls", "--workers", "0"], "0 is not in the range"),
@@ -198,6 +198,18 @@ def test_json_is_an_object_for_one_file_and_an_array_otherwise(emotone: Callable
     assert len(json.loads(emotone("predict", calls, "--format", "json").out)) == 3
     assert len(json.loads(emotone("predict", calls / "deep", "--format", "json").out)) == 1
     assert len(json.loads(emotone("predict", calls / "deep" / "*", "--format", "json").out)) == 1
+
+
+def test_a_format_for_one_recording_needs_a_file_for_each(
+    emotone: Callable[..., Any], calls: Path, tmp_path: Path
+) -> None:
+    assert emotone("predict", calls / "a.wav", "--format", "webvtt").out.startswith("WEBVTT\n")
+    several = emotone("predict", calls, "--format", "textgrid")
+    assert (several.status, several.out) == (2, "")
+    assert "this format holds one recording; for several use --out DIR" in several.err
+    assert emotone("predict", calls, "--format", "textgrid", "--out", tmp_path / "out").status == 0
+    assert sorted(path.suffix for path in (tmp_path / "out").rglob("*.*")) == [".TextGrid"] * 3
+    assert emotone("predict", calls, "--format", "rttm").status == 0
 
 
 def test_text_is_the_default_and_plain_in_a_pipe(

@@ -26,6 +26,8 @@ class StandardOutput:
     """Writes every result as it comes."""
 
     def __init__(self, chosen: Format, *, labels: tuple[str, ...], single: bool, alone: bool) -> None:
+        if chosen.single and not alone:
+            raise UsageError("this format holds one recording; for several use --out DIR, which writes a file for each")
         # A person who asked for one thing is told once that it failed.
         self._quiet_failures = alone and chosen.suffix == ".txt"
         stream = _standard_output(chosen)

@@ -38,6 +38,7 @@ Examples:
   emotone predict call.wav
   emotone predict recordings/ --format csv > results.csv
   emotone predict "2024/**/*.flac" --format json --out results --workers 2
+  emotone predict interview.mp3 --format textgrid > interview.TextGrid
   ffmpeg -i film.mkv -f wav - | emotone predict - --format jsonl
 
 In folders, these are recordings: {" ".join(sorted(AUDIO_SUFFIXES))}. What a file holds is then read from its bytes.

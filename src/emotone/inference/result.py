@@ -227,7 +227,7 @@ class Prediction:
         }
 
     def save(self, path: str | Path) -> None:
-        """Write the prediction in the format that the suffix names: .json, .jsonl, .csv, .parquet, .txt.
+        """Write the prediction in the format that the suffix names: .json, .csv, .txt, .TextGrid, .vtt ...
 
         Raises:
             UnknownNameError: no format has this suffix.

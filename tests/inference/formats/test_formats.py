@@ -38,17 +38,22 @@ def written(name: str, results: Sequence[Prediction | Failure], *, single: bool 
 
 
 def test_the_formats_are_those_of_the_interface() -> None:
-    assert {"csv", "json", "jsonl", "parquet", "text"} <= set(FORMATS.names)
+    assert {"csv", "json", "jsonl", "parquet", "text", *TIMELINES} <= set(FORMATS.names)
     suffixes = [found.suffix for found in FORMATS.all().values()]
     assert len(set(suffixes)) == len(suffixes)
     assert all(found.summary for found in FORMATS.all().values())
 
 
-@pytest.mark.parametrize("name", ["text", "json", "jsonl", "csv"])
+TIMELINES = ("audacity", "elan", "rttm", "srt", "textgrid", "webvtt")
+
+
+@pytest.mark.parametrize("name", ["text", "json", "jsonl", "csv", *TIMELINES])
 @pytest.mark.parametrize("case", ["one", "two"])
 def test_golden(name: str, case: str, prediction: Prediction, failure: Failure) -> None:
     results: list[Prediction | Failure] = [prediction] if case == "one" else [prediction, failure]
     text = written(name, results, single=case == "one")
+    if name in TIMELINES:
+        case = "one"  # they have no place for a failure
     golden = GOLDEN / f"{case}{FORMATS.get(name).suffix}"
     if os.environ.get("EMOTONE_GOLDEN") == "write":
         golden.write_bytes(text.encode())
@@ -145,7 +150,7 @@ def test_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
 
 
-@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".txt", ".parquet", ".JSON"])
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".txt", ".parquet", ".JSON", ".vtt", ".textgrid"])
 def test_save_goes_by_the_suffix(prediction: Prediction, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "deep" / f"a{suffix}"
     prediction.save(path)

@@ -28,10 +28,10 @@ def save(prediction: Prediction, path: str | Path) -> None:
     """
     path = Path(path)
     by_suffix = {found.suffix.lower(): found for found in FORMATS.all().values()}
-    chosen = by_suffix.get(path.suffix.lower())
-    if chosen is None:
+    fitting = [suffix for suffix in by_suffix if path.name.lower().endswith(suffix)]
+    if not fitting:
         raise unknown_name("suffix of a result file", path.suffix, (found.suffix for found in by_suffix.values()))
-    write_file(prediction, path, chosen)
+    write_file(prediction, path, by_suffix[max(fitting, key=len)])
 
 
 def write_file(prediction: Prediction, path: Path, chosen: Format) -> None:

@@ -1,4 +1,4 @@
-"""What a result format is; and the two shapes that formats share, JSON in pieces and rows of a table.
+"""What a result format is; and the shapes that formats share: JSON in pieces, rows of a table, captions.
 
 A format is a module of this package with `FORMAT = Format(suffix, summary, binary, open)`. `open` takes a stream and a
 `Page`, and gives a writer. Writers write a recording's segments one at a time: hours of them need no memory.
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from emotone.inference.result import Segment, Spoken
+    from emotone.types import Seconds
 
 Result: TypeAlias = Prediction | Failure
 Cell: TypeAlias = str | int | float | bool | None
+UNDECIDED = "undecided"  # stands for the emotion where a model's thresholds withhold it
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Format:
         summary: one phrase for help pages.
         binary: whether the stream takes bytes.
         open: makes a writer.
+        single: whether a document holds one recording only.
 
     """
 
@@ -68,6 +71,30 @@ class Format:
     summary: str
     binary: bool
     open: Callable[[IO[Any], Page], Writer]
+    single: bool = False
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Writes the utterances of recordings as text; a failure leaves nothing, since no such format has a place for it.
+
+    Attributes:
+        stream: takes text.
+        document: yields the text of a prediction.
+
+    """
+
+    stream: IO[str]
+    document: Callable[[Prediction], Iterator[str]]
+
+    def write(self, result: Result) -> None:
+        """Write one recording's document."""
+        if isinstance(result, Prediction):
+            self.stream.writelines(self.document(result))
+            self.stream.flush()
+
+    def finish(self) -> None:
+        """Nothing closes such a document."""
 
 
 FORMATS: Registry[Format] = Registry("format", "emotone.inference.formats", "FORMAT", frozenset({"base"}))
@@ -118,6 +145,34 @@ def rows(result: Result, labels: tuple[str, ...]) -> Iterator[list[Cell]]:
         yield [result.file, index, part.start, part.end, part.label, part.speech, *probabilities, None, None]
     clip = result.clip
     yield [result.file, None, 0.0, result.duration, clip.label, clip.speech, *clip.probabilities.values(), None, None]
+
+
+def timeline(document: Callable[[Prediction], Iterator[str]]) -> Callable[[IO[Any], Page], Timeline]:
+    """Return what opens writers of documents of utterances."""
+    return lambda stream, _: Timeline(stream, document)
+
+
+def name_of(utterance: Spoken) -> str:
+    """Return an utterance's emotion, or a word where it is withheld."""
+    return utterance.label or UNDECIDED
+
+
+def shown(utterance: Spoken) -> str:
+    """Return what a person reads of an utterance, e.g. `anger 81 %, changed`."""
+    probability = round(100 * max(utterance.probabilities.values()))
+    return f"{name_of(utterance)} {probability} %" + (", changed" if utterance.changed else "")
+
+
+def captions(prediction: Prediction, *, decimal: str) -> Iterator[str]:
+    """Yield a caption per utterance, numbered from 1, an empty line before each; milliseconds follow `decimal`."""
+    for number, one in enumerate(prediction.utterances, start=1):
+        times = " --> ".join(_clock(seconds, decimal=decimal) for seconds in (one.start, one.end))
+        yield f"\n{number}\n{times}\n{shown(one)}\n"
+
+
+def _clock(seconds: Seconds, *, decimal: str) -> str:
+    whole, thousandths = divmod(round(1000 * seconds), 1000)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{decimal}{thousandths:03}"
 
 
 def _dumps(value: dict[str, Any], *, line: bool) -> str:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from emotone.inference.formats.base import Format
+from emotone.inference.formats.base import UNDECIDED, Format, name_of
 from emotone.inference.printable import printable
 from emotone.inference.result import Failure
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emotone.types import Seconds
 
 NARROWEST_BAR, WIDEST_BAR = 10, 48
-NO_SPEECH, UNDECIDED, CHANGED = "no speech", "undecided", "changed"
+NO_SPEECH, CHANGED = "no speech", "changed"
 COLOURS = {
     "anger": "#d73027",
     "boredom": "#a6761d",
@@ -90,7 +90,7 @@ class TextPage:
                 self._write_probability(name, probability)
 
     def _write_utterance(self, part: Spoken, duration: Seconds) -> None:
-        label = part.label or UNDECIDED
+        label = name_of(part)
         first = min(int(part.start / duration * self._bar), self._bar - 1)
         last = max(first + 1, round(part.end / duration * self._bar))
         line = Text(f"  {clock(part.start):>9} {clock(part.end):>9}  ")
