@@ -61,7 +61,7 @@ def test_the_dual_is_what_a_general_quadratic_solver_finds(seed: int, clips: int
         method="SLSQP",
         options={"ftol": 1e-14, "maxiter": 2000},
     )
-    found = solve_dual(gram, linear, caps)
+    found = solve_dual(gram.dot, linear, caps)
     assert (found >= 0).all()
     assert (found <= caps).all()
     assert loss(found) <= slow.fun + 1e-4
@@ -82,7 +82,7 @@ def test_the_dual_is_worth_what_the_stated_problem_is(seed: int, clips: int, val
     bounds = [(None, None)] * values + [(0.0, None)] * clips
     options = {"ftol": 1e-14, "maxiter": 2000}
     slow = minimize(stated, start, bounds=bounds, constraints=[reach], method="SLSQP", options=options)
-    weights = solve_dual(signed @ signed.T, 1 - margins, caps)
+    weights = solve_dual((signed @ signed.T).dot, 1 - margins, caps)
     directions = weights @ signed
     assert (1 - margins) @ weights - directions @ directions / 2 == pytest.approx(slow.fun, abs=2e-3 * caps.sum())
     # And w, put into what was stated, costs as little.
@@ -93,7 +93,7 @@ def test_the_dual_is_worth_what_the_stated_problem_is(seed: int, clips: int, val
 def test_what_is_found_lacks_no_margin_that_a_clip_could_give(rng: np.random.Generator) -> None:
     signed, caps = rng.normal(size=(200, 30)), rng.uniform(0.001, 10.0, 200)
     linear = rng.normal(1.0, 1.0, 200)
-    weights = solve_dual(signed @ signed.T, linear, caps)
+    weights = solve_dual((signed @ signed.T).dot, linear, caps)
     lacking = linear - signed @ (weights @ signed)
     inside = (weights > 1e-2 * caps) & (weights < 0.99 * caps)
     slack = 2 * TOLERANCE * caps.mean() / caps
@@ -108,12 +108,12 @@ def test_a_problem_that_is_not_solved_is_said(rng: np.random.Generator, monkeypa
     signed = rng.normal(size=(30, 5))
     message = "the adaptive support vector machine was not found in 1 steps: margins lack .* 0.001 is allowed; scale"
     with pytest.raises(RunError, match=message):
-        solve_dual(signed @ signed.T, np.ones(30), np.full(30, 10.0))
+        solve_dual((signed @ signed.T).dot, np.ones(30), np.full(30, 10.0))
 
 
 def test_values_that_are_no_numbers_are_said() -> None:
     with pytest.raises(RunError, match="margins lack nan, where"):
-        solve_dual(np.full((2, 2), np.nan), np.ones(2), np.ones(2))
+        solve_dual(np.full((2, 2), np.nan).dot, np.ones(2), np.ones(2))
 
 
 # Without a target.
@@ -214,13 +214,14 @@ def test_a_label_that_the_source_lacks_is_learned_from_the_target(rng: np.random
     found = adapted(of(), source, target)(others).argmax(axis=1)
     assert np.mean(found[asked == 2] == 2) > 0.5  # guessing hits a third
     without = adapted(of(), (target[0], np.zeros(60, np.int64)), target)(others)
-    np.testing.assert_array_equal(adapted(of(), source, target)(others)[:, 2], without[:, 2])  # as without any source
+    scores = adapted(of(), source, target)(others)
+    np.testing.assert_allclose(scores[:, 2], without[:, 2], atol=5e-3)  # as without any source
 
 
 def test_rare_labels_weigh_as_in_scikit_learn() -> None:
-    weights = adaptive_svm._balance(np.array([1.0, -1.0, -1.0, -1.0]))
-    np.testing.assert_allclose(weights, [2.0, 2 / 3, 2 / 3, 2 / 3])
-    np.testing.assert_allclose(adaptive_svm._balance(np.ones(3)), 0.5)
+    weights = adaptive_svm._balance(np.array([[1.0, -1.0, -1.0, -1.0], [1.0, 1.0, -1.0, -1.0]]).T)
+    np.testing.assert_allclose(weights.T, [[2.0, 2 / 3, 2 / 3, 2 / 3], [1.0, 1.0, 1.0, 1.0]])
+    np.testing.assert_allclose(adaptive_svm._balance(np.ones((3, 1))), 0.5)
 
 
 def test_one_cost_means_the_same_whatever_the_number_of_values(rng: np.random.Generator) -> None:
@@ -229,6 +230,23 @@ def test_one_cost_means_the_same_whatever_the_number_of_values(rng: np.random.Ge
     once = adapted(of(), source, target)(others)
     thrice = adapted(of(), *((np.tile(vectors, 3), truth) for vectors, truth in (source, target)))(np.tile(others, 3))
     np.testing.assert_allclose(thrice, once, atol=5e-3)
+
+
+def test_problems_that_are_solved_together_are_solved_as_alone(rng: np.random.Generator) -> None:
+    signed, caps = rng.normal(size=(40, 8)), rng.uniform(0.1, 2.0, (40, 3))
+    linear = rng.normal(1.0, 1.0, (40, 3))
+    gram = signed @ signed.T
+    together = solve_dual(gram.dot, linear, caps)
+    for column in range(3):
+        alone = solve_dual(gram.dot, linear[:, column], caps[:, column])
+        np.testing.assert_allclose(together[:, column] @ signed, alone @ signed, atol=5e-3)
+
+
+@pytest.mark.parametrize("clips", [1, 5, 9, 10, 30])
+def test_few_and_many_clips_have_the_same_products(rng: np.random.Generator, clips: int) -> None:
+    vectors, weights = rng.normal(size=(clips, 5)), rng.normal(size=clips)
+    slow = [sum(one @ two / 5 * weight for two, weight in zip(vectors, weights, strict=True)) for one in vectors]
+    np.testing.assert_allclose(adaptive_svm._products(vectors)(weights), slow, rtol=1e-9, atol=1e-12)
 
 
 def test_its_arguments_are_not_changed(rng: np.random.Generator) -> None:

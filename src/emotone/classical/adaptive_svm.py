@@ -23,6 +23,7 @@ Abdel-Wahab, Busso, Supervised domain adaptation for emotion recognition from sp
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,7 +34,7 @@ from emotone.classical.kernels import CACHE_MB, svc
 from emotone.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from emotone.classical.base import Scorer, Truth, Vectors
 
@@ -111,34 +112,32 @@ class AdaptiveSvm:
 
     def adapt(self, sources: Sequence[Machines], vectors: Vectors, truth: Truth, *, labels: int) -> list[Scorer]:
         """Return one scorer per candidate: the source's machines and what the target's clips change about them."""
-        gram = _kernel(vectors)
         seen = np.unique(truth)
+        if not len(seen):
+            return [_scorer(source, labels=labels) for source, _ in product(sources, self.cost)]
+        signs = np.where(truth[:, None] == seen, 1.0, -1.0)
+        kernel = partial(_signed, _products(vectors), signs)
         scorers: list[Scorer] = []
         for source, cost in product(sources, self.cost):
+            # All labels at once: their problems have nothing to do with each other, but share the kernel.
+            weights = solve_dual(kernel, 1 - signs * source(vectors)[:, seen], cost * _balance(signs))
             directions = source.directions.copy()
-            margins = source(vectors)
-            for label in seen:
-                signs = np.where(truth == label, 1.0, -1.0)
-                weights = solve_dual(
-                    gram * signs * signs[:, None], 1 - signs * margins[:, label], cost * _balance(signs)
-                )
-                directions[:, label] += (weights * signs) @ vectors / vectors.shape[1]
-            answered = seen if len(seen) else source.learned
-            scorers.append(_scorer(Machines(directions, source.offsets, answered), labels=labels))
+            directions[:, seen] += vectors.T @ (weights * signs) / vectors.shape[1]
+            scorers.append(_scorer(Machines(directions, source.offsets, seen), labels=labels))
         return scorers
 
 
-def solve_dual(gram: Vectors, linear: Vectors, caps: Vectors) -> Vectors:
-    """Return a, 0 <= a <= caps, that maximises linear.a - 1/2 a.gram.a.
+def solve_dual(gram: Callable[[Vectors], Vectors], linear: Vectors, caps: Vectors) -> Vectors:
+    """Return a, 0 <= a <= caps, that maximises linear.a - 1/2 a.G a, for one problem or for several at once.
 
     It is sought in shares of the caps, with L-BFGS-B. At the optimum a small step up the slope, cut off at the bounds,
     leads nowhere; it is taken for found where no share would move by more than `TOLERANCE`: the slope by a_i is what
     clip i lacks of its margin.
 
     Args:
-        gram: [clips, clips], symmetric, without negative eigenvalues.
-        linear: [clips].
-        caps: [clips], above 0.
+        gram: from a to G a, where G is symmetric and has no negative eigenvalue.
+        linear: [clips], or [clips, problems].
+        caps: of the same shape, above 0.
 
     Raises:
         RunError: it was not found, as with values whose scales are far apart.
@@ -146,24 +145,24 @@ def solve_dual(gram: Vectors, linear: Vectors, caps: Vectors) -> Vectors:
     """
     from scipy.optimize import minimize
 
-    unit = caps.mean()
+    unit, shape = caps.mean(), caps.shape
 
-    def loss(shares: Vectors) -> tuple[float, Vectors]:
-        weights = caps * shares
-        lacking = gram @ weights - linear
-        return float((lacking - linear) @ weights / (2 * unit)), caps * lacking / unit
+    def loss(flat: Vectors) -> tuple[float, Vectors]:
+        weights = caps * flat.reshape(shape)
+        lacking = gram(weights) - linear
+        return float(np.vdot(lacking - linear, weights) / (2 * unit)), (caps * lacking / unit).ravel()
 
     options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "ftol": 0.0, "gtol": TOLERANCE / 2}
-    bounds = [(0.0, 1.0)] * len(caps)
-    found = minimize(loss, np.zeros(len(caps)), jac=True, bounds=bounds, method="L-BFGS-B", options=options)
+    bounds = [(0.0, 1.0)] * caps.size
+    found = minimize(loss, np.zeros(caps.size), jac=True, bounds=bounds, method="L-BFGS-B", options=options)
     shares = np.clip(found.x, 0.0, 1.0)
-    left = float(np.abs(shares - np.clip(shares - loss(shares)[1], 0.0, 1.0)).max(initial=0.0))
+    left = float(np.abs(shares - np.clip(shares - loss(shares)[1], 0.0, 1.0)).max())
     if not left <= TOLERANCE:  # nan too
         raise RunError(
             f"the adaptive support vector machine was not found in {found.nit} steps: margins lack {left:.2g}, where "
             f"{TOLERANCE:g} is allowed; scale the values alike, or choose smaller costs"
         )
-    weights: Vectors = caps * shares
+    weights: Vectors = caps * shares.reshape(shape)
     return weights
 
 
@@ -186,17 +185,31 @@ def _scorer(machines: Machines, *, labels: int) -> Scorer:
     return score
 
 
+def _products(vectors: Vectors) -> Callable[[Vectors], Vectors]:
+    """Return a function from weights [clips, problems] to K weights, K being the kernel of the vectors with themselves.
+
+    K is written out only where that is less work: for many clips, two products with the vectors are.
+    """
+    clips, values = vectors.shape
+    if clips < 2 * values:
+        return _kernel(vectors).dot
+    return lambda weights: vectors @ (vectors.T @ weights / values)
+
+
+def _signed(products: Callable[[Vectors], Vectors], signs: Vectors, weights: Vectors) -> Vectors:
+    signed: Vectors = signs * products(signs * weights)
+    return signed
+
+
 def _kernel(vectors: Vectors) -> Vectors:
     products: Vectors = vectors @ vectors.T / vectors.shape[1]
     return products
 
 
 def _balance(signs: Vectors) -> Vectors:
-    """Return each clip's weight: both sides weigh alike, and all clips 1 on average, as in scikit-learn."""
-    weights: Vectors = np.empty(len(signs))
-    for sign in np.unique(signs):
-        side = signs == sign
-        weights[side] = len(signs) / (2 * side.sum())
+    """Return each clip's weight [clips, labels]: both sides weigh alike, and all 1 on average, as in scikit-learn."""
+    share = (signs > 0).mean(axis=0)  # 1 where all clips have one label, and then there is no other side
+    weights: Vectors = 1 / (2 * np.where(signs > 0, share, 1 - share))
     return weights
 
 
