@@ -102,8 +102,8 @@ class Choice:
         lines.append(f"chosen: {self.plan}: {why}; {tried}, where differences below about {chance:.2f} may be chance")
         if self.heard:
             lines.append(
-                f"the start learned from {', '.join(self.heard)} too: where it knows the speakers, plans that keep more "
-                "of it look better than they are"
+                f"the start learned from {', '.join(self.heard)} too: where it knows the speakers, plans that keep "
+                "more of it look better than they are"
             )
         return lines
 
