@@ -161,6 +161,20 @@ def test_certainty_in_one_segment_does_not_outvote_all_others() -> None:
     assert np.log(FLOOR) == pytest.approx(-19.1, abs=0.05)
 
 
+def test_no_digit_of_a_small_probability_is_lost() -> None:
+    # Logits (0, 30) and twice (14, 0): the sums are 28 and 30.
+    rows = [*softmax([(0.0, 30.0), (14.0, 0.0), (14.0, 0.0)])]
+    assert average_logits_clip_accuracy(["a"] * 3, ["fear"] * 3, rows, labels=["anger", "fear"]) == 1.0
+    assert rows[0][0] < 1e-12
+
+
+def test_an_excluded_label_never_wins() -> None:
+    rows = [[0.0, 1e-20, 1.0 - 1e-20, 0.0], [0.0, 1.0, 0.0, 0.0]]
+    found = judge_clips(["a", "a"], ["anger"] * 2, rows, labels=LABELS)
+    # log 1 + log 5e-9 lies above log 1e-20 + log 1, and both above what is never told.
+    assert found.average.tolist() == [2]
+
+
 def test_segments_of_clips_may_be_mixed() -> None:
     rows = softmax([(2, 0, 0, 0), (0, 2, 0, 0), (0, 2, 0, 0), (2, 0, 0, 0)])
     names, truth = ["b", "a", "b", "a"], ["anger", "happiness", "anger", "happiness"]

@@ -23,10 +23,10 @@ from emotone.systems.classical import ClassicalRecipe, fit_and_judge
 from emotone.systems.manifest import TrainingData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.inference.result import Segment
+    from emotone.inference.result import Segments
     from emotone.protocols.base import Normalisation
     from emotone.systems.fit import Fitted
     from emotone.systems.recipe import Recipe
@@ -223,13 +223,18 @@ def judge(
     return PredictionsTable.from_rows(rows, labels=model.labels), tuple(problems)
 
 
-def _window_rows(whole: PredictionRow, segments: Iterable[Segment]) -> list[PredictionRow]:
-    """Return a row for each window of an utterance, given the utterance's own."""
+def _window_rows(whole: PredictionRow, segments: Segments) -> list[PredictionRow]:
+    """Return a row for each window of an utterance, given the utterance's own.
+
+    A detector's probabilities are those that `emotone predict` tells. All others keep every digit: clips are also
+    judged by the mean of their windows' logits, and those are lost where a small probability is rounded.
+    """
     offset = whole.start or 0.0
+    rounded = positive_of(segments.labels) is not None
     return [
         replace(
             whole,
-            probabilities=tuple(segment.probabilities.values()),
+            probabilities=tuple(segment.probabilities.values()) if rounded else segments.probabilities[number],
             segment=number,
             start=round(offset + segment.start, TIME_DIGITS),
             end=round(offset + segment.end, TIME_DIGITS),

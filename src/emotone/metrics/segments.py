@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     Names = Sequence[str] | NDArray[np.str_]
 
-FLOOR = 5e-9  # tables keep eight digits of a probability: what is 0 there was less than this
+FLOOR = 5e-9  # where tables keep eight digits of a probability, what is 0 there was less than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,8 @@ class ClipVerdicts:
 def judge_clips(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> ClipVerdicts:
     """Return which segments and which clips are right, in every sense of this module.
 
-    Probabilities below 5e-9 count as that much: tables keep no more digits, and one segment that is certain must not
-    outvote all others by the logarithm of 0.
+    The logarithm of 0 would let one segment outvote all others. A probability of 0 was rounded, or its label excluded:
+    it counts as 5e-9, or as the segment's smallest other probability where that is less.
 
     Args:
         clips: the clip of each segment [n].
@@ -127,7 +127,8 @@ def judge_clips(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequ
     own = votes[np.arange(size), meant]
     most = votes.max(axis=1)
     best = own == most
-    logits = np.log(np.maximum(rows, FLOOR))
+    least = np.where(rows > 0, rows, FLOOR).min(axis=1, keepdims=True)
+    logits = np.log(np.where(rows > 0, rows, np.minimum(least, FLOOR)))
     sums = np.stack([_sums(logits[:, column], of, size=size) for column in range(columns)], axis=1)
     return ClipVerdicts(
         clips=names,

@@ -57,6 +57,8 @@ MODELS: dict[str, tuple[str, Changes]] = {
     "YAMNet as it is, non-overlapping": ("segment-yamnet", SEGMENTATIONS["non-overlapping"]),
     "YAMNet as it is, overlapping": ("segment-yamnet", ()),
     "YAMNet fine-tuned, overlapping": ("segment-yamnet-fine-tuned", ()),
+    "mn04 as it is, overlapping": ("segment-mn04", ()),
+    "mn04 fine-tuned, overlapping": ("segment-mn04-fine-tuned", ()),
 }
 """Table 5's systems of one's own, and those whose weights are easier to come by -> recipe and changes."""
 WHOLE = {name for name, (recipe, _) in MODELS.items() if recipe == "segment-vggish" or recipe.endswith("-fine-tuned")}
