@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from tests.net_inputs import BANDS, CLASSES, INPUTS, TINY, Input
 from tests.toy import TINY_NET, one_thread
 from torch import nn
 
+from emotone.nets.base import NETS
 from emotone.nets.log_mel_cnn import LogMelCnn
 from emotone.nets.modules import LengthAware
 from emotone.nets.soundnet5 import SoundNet5
@@ -113,6 +115,27 @@ def test_outcomes_are_those_of_single_windows(patterns: tuple[str, ...], lengths
         whole = rest(torch.from_numpy(values), None if steps is None else torch.from_numpy(steps))
         alone = torch.cat([net(torch.from_numpy(rows[None]), None) for rows in given])
     torch.testing.assert_close(whole, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("name", NETS.names)
+def test_the_first_groups_of_every_net_can_be_computed_once(name: str, groups: int) -> None:
+    torch.manual_seed(0)
+    spec = NETS.get(name)(**TINY.get(name, {}))
+    net: LengthAware = spec.build(BANDS, CLASSES)
+    Freezer(net, select([pattern for group in spec.groups[:groups] for pattern in group], net.state_dict()))
+    parts = split(net.train())
+    assert parts is not None
+    first, rest = parts
+    heard = INPUTS.get(name, Input())
+    width = max(heard.lengths)
+    given = [heard.draw(1, length)[0].numpy() for length in heard.lengths]
+    values, steps = first.run(given, width)
+    net.eval()
+    with torch.inference_mode():
+        whole = rest(torch.from_numpy(values), None if steps is None else torch.from_numpy(steps))
+        alone = torch.cat([net(torch.from_numpy(rows[None]), None) for rows in given])
+    torch.testing.assert_close(whole, alone, atol=1e-5, rtol=1e-4)
 
 
 def test_a_window_has_the_same_outcome_in_any_company_and_with_any_number_of_threads(
