@@ -53,7 +53,14 @@ def test_no_models(emotone: Callable[..., Any], tmp_path: Path, monkeypatch: pyt
 def test_show(emotone: Callable[..., Any], shipped: Path, tiny_bundle: Path) -> None:
     by_name, by_folder = emotone("models", "show", "default"), emotone("models", "show", tiny_bundle)
     assert by_name.status == by_folder.status == 0
-    for word in ("tiny 0.1.0", "anger, happiness", "CC0-1.0", "log-mel", "3 s every 1 s", "# tiny"):
+    for word in (
+        "tiny 0.1.0",
+        "anger, happiness",
+        "CC0-1.0",
+        "log-mel",
+        "3 s every 1 s; a clip is the mean over its windows",
+        "# tiny",
+    ):
         assert word in by_name.out
     as_json = json.loads(emotone("models", "show", "default", "--json").out)
     assert as_json["windows"] == {"seconds": 3.0, "hop": 1.0}
