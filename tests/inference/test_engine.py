@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
+from emotone.audio.resample import resample
+from emotone.config import to_mapping
 from emotone.errors import TooShortError
 from emotone.features.log_mel import LogMel
 from emotone.features.windows import window_starts
@@ -290,3 +292,24 @@ def test_where_all_is_judged_no_window_waits_for_its_activity(every_window: Bund
     engine = Engine(every_window, batch=1)
     counts = [engine.push(np.zeros(RATE // 2, np.float32)) for _ in range(5)]
     assert counts == [0, 0, 1, 2, 3]  # the last row of a window hears 15 ms of what follows
+
+
+@pytest.mark.parametrize("rate", [8000, 32000])
+def test_a_front_end_of_another_rate_has_the_same_speech(
+    model: Model, make_bundle: Callable[..., Path], tmp_path: Path, rate: int
+) -> None:
+    front_end = to_mapping(LogMel(rate=rate, window=rate // 40, hop=rate // 100, fft=1024, high=3800.0))
+    windows = Windows(seconds=1.0, hop=0.5)
+    of_rate = load(make_bundle(tmp_path / "other", front_end={"name": "log-mel", **front_end}, windows=windows)).bundle
+    usual = load(make_bundle(tmp_path / "usual", windows=windows)).bundle
+    time = np.arange(6 * 32000) / 32000  # a tone of 200 Hz that comes and goes, which every rate holds
+    sound = (0.3 * np.sin(2 * np.pi * 200 * time) * (np.floor(time / 1.5) % 2)).astype(np.float32)
+    other, plain = (resample(sound, rate=32000, to=to) for to in (rate, RATE))
+    _, whole = judged(of_rate, [other])
+    _, expected = judged(usual, [plain])
+    assert whole.speech.tolist() == expected.speech.tolist()
+    assert {True, False} == set(whole.speech.tolist())
+    assert whole.starts.tolist()[:-1] == expected.starts.tolist()[:-1]
+    _, pieces = judged(of_rate, np.split(other, [700, 5000, 5001, 40000]))
+    assert pieces.speech.tolist() == whole.speech.tolist()
+    np.testing.assert_allclose(pieces.probabilities, whole.probabilities, atol=1e-6)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from emotone.audio import activity
 from emotone.audio.activity import ActivityDetector
+from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
 from emotone.features.windows import window_starts
 from emotone.inference.combine import combined
@@ -77,7 +79,8 @@ class Engine:
         self._batch = batch
         self._listener = listener
         self._frames = FrameStream(bundle.feature)
-        self._detector = ActivityDetector(rate=bundle.feature.rate)
+        self._detector = ActivityDetector()
+        self._for_activity = Resampler(bundle.feature.rate, to=activity.RATE)  # some front ends have another rate
         self._window = bundle.window_frames
         self._hop = bundle.hop_frames
         self._speech_only = bundle.manifest.windows.speech_only
@@ -106,7 +109,7 @@ class Engine:
         block = BLOCK_SECONDS * self._bundle.feature.rate
         for start in range(0, len(samples), block):
             part = samples[start : start + block]
-            self._take(part, self._frames.push(part), self._detector.push(part))
+            self._take(part, self._frames.push(part), self._detector.push(self._for_activity.push(part)))
             while self._ready() >= self._batch:
                 self._judge([self._next + index * self._hop for index in range(self._batch)])
                 self._forget()
@@ -142,7 +145,8 @@ class Engine:
                 f"too short to judge: {self._frames.samples / rate:.3f} s; "
                 f"at least {max(LEAST_SECONDS, least):g} s are needed"
             )
-        self._take(rest, rows, self._detector.finish(rest))
+        last = np.concatenate([self._for_activity.push(rest), self._for_activity.finish()])
+        self._take(rest, rows, self._detector.finish(last))
         self._take(np.zeros(0, np.float32), self._frames.finish(), np.zeros(0, np.bool_))
         every = window_starts(self._frames.rows, window=self._window, hop=self._hop, least=self._least)
         starts = every[self._judged :].tolist()  # those judged so far are the first of them
