@@ -1,7 +1,11 @@
-"""YAMNet's convolutions with their batch normalisations folded in, as copies for prediction hold them.
+"""YAMNet's convolutions with their batch normalisations folded in: from its form for PyTorch, and from numbered arrays.
 
-The key map, ours from theirs: an `.npz` of arrays numbered in the order in which sound passes them, in the layout of
-TensorFlow Lite. Convolutions are [out, height, width, in] there and those of single channels [1, height, width,
+In PyTorch's form (torch_audioset's `yamnet.pth`, a conversion of the published `yamnet.h5`) a convolution without a
+bias stands beside its normalisation, which the reader folds into it: with s = gamma / sqrt(variance + 1e-4), the weight
+becomes s times itself, the bias beta - s mean. `layerN.depthwise_conv.conv` and `.bn` become `layerN.depthwise`.
+
+The second form, ours from theirs: an `.npz` of arrays numbered in the order in which sound passes them, in the layout
+of TensorFlow Lite. Convolutions are [out, height, width, in] there and those of single channels [1, height, width,
 channels]; ours are [out, in, height, width] and [channels, 1, height, width]; height is time in both.
 
 | ours (`blocks.` left out) | theirs |
@@ -23,6 +27,7 @@ import numpy as np
 from emotone.nets.yamnet import FIRST, SEPARABLE
 from emotone.transfer.npz import read_npz
 from emotone.transfer.sources.base import Published, Source
+from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
 CLASSES = 521  # of AudioSet that YAMNet judges
 LAST = len(SEPARABLE) + 1  # number of the layer that is the embedding
+EPSILON = 1e-4  # of the normalisations
+NORM = ("weight", "bias", "running_mean", "running_var")
 _KEY = re.compile(r"(?P<number>[0-9]{2})_(?P<kind>conv_w|dw_w|fc_w|b)")
 _AXES = {"conv_w": (0, 3, 1, 2), "dw_w": (3, 0, 1, 2), "fc_w": (0, 1)}  # of theirs, in our order
 
@@ -76,6 +83,29 @@ def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
     return tensors
 
 
+def _from_pth(path: Path) -> dict[str, NDArray[Any]]:
+    found = read_torch(path)
+    tensors = {name: values for name, values in found.items() if not name.endswith(".num_batches_tracked")}
+    for number in range(1, LAST + 1):
+        for part in ("fused",) if number == 1 else ("depthwise_conv", "pointwise_conv"):
+            theirs = f"layer{number}.{part}"
+            kernel, norm = f"{theirs}.conv.weight", [f"{theirs}.bn.{name}" for name in NORM]
+            channels = tensors[kernel].shape[:1] if kernel in tensors else ()
+            if any(name not in tensors or tensors[name].shape != channels for name in norm):
+                continue  # what can't be folded keeps its names: the check names them
+            gamma, beta, mean, variance = (tensors.pop(name).astype(np.float64) for name in norm)
+            with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is named later
+                scale = gamma / np.sqrt(variance + EPSILON)
+            ours = _place(0 if number == 1 else 2 * number - 3 + (part == "pointwise_conv"))
+            weight = (tensors.pop(kernel).T * scale).T  # the first axis is the channels that go out
+            tensors[f"{ours}.weight"] = np.ascontiguousarray(weight, np.float32)
+            tensors[f"{ours}.bias"] = (beta - scale * mean).astype(np.float32)
+    for name in ("weight", "bias"):
+        if f"classifier.{name}" in tensors:
+            tensors[f"{_place(2 * LAST - 1)}.{name}"] = tensors.pop(f"classifier.{name}")
+    return tensors
+
+
 SOURCE = Source(
     name="yamnet",
     title="YAMNet, learned from the sounds of AudioSet: 521 kinds of them",
@@ -84,7 +114,7 @@ SOURCE = Source(
     licence_note="the repository's licence",
     published=(
         Published("yamnet.h5", "https://storage.googleapis.com/audioset/yamnet.h5"),
-        Published("yamnet.tflite", "https://www.kaggle.com/models/google/yamnet/tfLite/classification-tflite"),
+        Published("yamnet.pth", "https://github.com/w-hc/torch_audioset/releases/download/v0.1/yamnet.pth"),
     ),
     rate=16000,
     net="yamnet",
@@ -94,5 +124,5 @@ SOURCE = Source(
         "blocks.classifier.output.weight": (CLASSES, SEPARABLE[-1][0]),
         "blocks.classifier.output.bias": (CLASSES,),
     },
-    readers={".npz": _from_npz},
+    readers={".pth": _from_pth, ".npz": _from_npz},
 )
