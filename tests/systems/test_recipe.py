@@ -103,7 +103,15 @@ TRAINING = {
     "average": 0.1,
     "patience": 3,
 }
-LATER = {"schedule": "constant", "clip": 1.0, "sampling": "equal", "steps": 200, "choose": "auroc"}
+LATER = {
+    "schedule": "constant",
+    "clip": 1.0,
+    "sampling": "equal",
+    "steps": 200,
+    "choose": "auroc",
+    "optimizer": "adadelta",
+    "crops": "grid",
+}
 
 
 def test_the_signature_is_the_same_on_every_machine_and_in_every_version() -> None:
