@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import activity, code, reproductions, results, transferable_features
+from scripts.pages import activity, code, reproductions, results, segments, transferable_features
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.distil.results import results_card
@@ -32,6 +32,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/anger-soundnet.md": reproductions.anger_soundnet,
     "results/baselines.md": reproductions.baselines,
     "results/evaluations.md": results.evaluations,
+    "results/segment-vggish.md": segments.segment_vggish,
     "results/sources.md": results.sources,
     "results/transferable-features.md": transferable_features.transferable_features,
     "../src/emotone/sources/soundnet5-open.md": partial(results_card, RESULTS / "sources/soundnet5-open"),
