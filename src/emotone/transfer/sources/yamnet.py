@@ -112,10 +112,7 @@ SOURCE = Source(
     citation="Manoj Plakal, Dan Ellis: YAMNet, TensorFlow Model Garden, research/audioset/yamnet, 2019",
     licence="Apache-2.0",
     licence_note="the repository's licence",
-    published=(
-        Published("yamnet.h5", "https://storage.googleapis.com/audioset/yamnet.h5"),
-        Published("yamnet.pth", "https://github.com/w-hc/torch_audioset/releases/download/v0.1/yamnet.pth"),
-    ),
+    published=(Published("yamnet.pth", "https://github.com/w-hc/torch_audioset/releases/download/v0.1/yamnet.pth"),),
     rate=16000,
     net="yamnet",
     layers=(*(f"layer{number}" for number in range(1, LAST)), "embedding"),
