@@ -133,7 +133,7 @@ def test_the_stored_threshold_and_what_a_card_says_of_it(tmp_path: Path) -> None
     expected = threshold_at(windows.truth == "anger", windows.probabilities[:, 0], false_positive_rate=0.05)
     assert found.thresholds == {"anger": expected.threshold}
     text = found.markdown()
-    assert text.startswith(f"It says `anger` where the probability of it reaches {expected.threshold:.4g}, in a window")
+    assert text.startswith(f"It says `anger` where the probability of it reaches {expected.threshold:.4g}, in windows")
     assert "keeps false alarms to 5 % of the windows of `b`" in text
     assert f"| before | window | 5 | {expected.threshold:.4g} | {100 * expected.false_positive_rate:.1f} [" in text
     assert json.loads(json.dumps(found.to_dict()))["there"][0]["positive"] == "anger"

@@ -212,8 +212,13 @@ def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
 
     found = []
     for number, folder in enumerate(evaluation):
-        found.append(summary_markdown(folder, beside=() if number else beside))
-        points = told_points(read_evaluation(folder)[0])
+        about, table = read_evaluation(folder)
+        several = len(evaluation) > 1
+        if several:
+            found.append(f"### {about['protocol']['name']}: {', '.join(table.corpora)}\n")
+        heading = "####" if several else "###"
+        found.append(summary_markdown(folder, beside=() if number else beside, heading=heading))
+        points = told_points(about)
         if points is not None:
             found.append(f"{points.lines()}\n")
     return "\n".join(found)

@@ -91,10 +91,11 @@ class StoredThreshold:
         ((label, value),) = self.thresholds.items()
         first = self.there[0]
         return (
-            f"It says `{label}` where the probability of it reaches {value:.4g}, in a {first.per} as everywhere else, "
-            f"and `other` below. That is the lowest threshold that keeps false alarms to {100 * first.wanted:g} % of "
-            f"the {first.per}s of `{self.validation}`, whose speakers the judging nets had not learned from. What it "
-            f"gave there (rates x 100), which flatters it, as it was chosen there:\n\n"
+            f"It says `{label}` where the probability of it reaches {value:.4g}, in windows, clips and utterances, and "
+            f"`other` below; accuracies and recalls of clips above are of the likelier label. That is the lowest "
+            f"threshold that keeps false alarms to {100 * first.wanted:g} % of the {first.per}s of "
+            f"`{self.validation}`, whose speakers the judging nets had not learned from. What it "
+            f"gave there (rates x 100), which flatters it:\n\n"
             f"{operating_points_markdown(self.there)}\n"
         )
 

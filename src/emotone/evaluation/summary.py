@@ -10,6 +10,7 @@ import numpy as np
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
 from emotone.evaluation._detection_scores import AUROC, EER, WINDOW_AUROC
+from emotone.evaluation.detection import positive_of
 from emotone.evaluation.references import SOURCE, references_for
 from emotone.evaluation.run import RUN, TABLE
 from emotone.evaluation.scores import FOLD_MEAN, TITLES, Score, confusion_markdown, confusion_of, scores_of
@@ -128,7 +129,9 @@ def _score_table(scores: list[Score]) -> str:
 
 
 def _references(table: PredictionsTable, scores: list[Score]) -> str:
-    rows = []
+    rows: list[str] = []
+    if positive_of(table.labels) is not None:
+        return ""  # theirs tell emotions apart, and do not look for one
     for corpus in table.corpora:
         classes = len(np.unique(table.of_corpus(corpus).truth))
         ours = next((s for s in scores if (s.corpus, s.setting, s.metric) == (corpus, "system", FOLD_MEAN)), None)
