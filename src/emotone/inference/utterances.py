@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 SILENCE: Seconds = 0.5  # this long without speech ends an utterance
 SILENT_FRAMES = round(SILENCE * ACTIVITY_RATE)
+RESAMPLING: Seconds = 0.3  # at most this much later, where the detector hears a resampled copy
 
 
 class Boundary(NamedTuple):
@@ -148,7 +149,7 @@ class Utterances:
         self._rate = rate
         self._window = round(self._windows.seconds * rate)
         self._least = round(self._windows.least * rate)
-        self._needed = self._window + round((SILENCE + ActivityDetector.lookahead) * rate)
+        self._needed = self._window + round((SILENCE + ActivityDetector.lookahead + RESAMPLING) * rate)
         self._boundaries = Boundaries()
         self._active: list[NDArray[np.bool_]] = []
         self._sound = Rolling(np.zeros(0, np.float32))  # the last of it
