@@ -222,6 +222,21 @@ def test_one_speaker_and_two_clips_of_each_emotion_can_be_learned(
     )
 
 
+def test_a_training_too_short_for_its_average_is_told_how_long(
+    emotone: Callable[..., Any], before: Path, tmp_path: Path
+) -> None:
+    """With 4 clips an epoch is one step, and an average of weights over two takes six."""
+    mine = write_emodb(tmp_path / "mine", speakers=("11",), sentences=("a01", "a02"))
+    given = ("--from", before, "--transfer", "A8", "--corpus", f"emodb={mine}", "--out", tmp_path / "runs")
+    result = emotone("train", *given, "--threads", 1)
+    assert "2 steps are few for an average of weights over 2: what is kept stays near where it began" in result.err
+    assert "--epochs 6 would do" in result.err
+    longer = emotone("train", *given, "--epochs", 6, "--threads", 1)
+    assert "steps are few" not in longer.err
+    assert "kept the weights of epoch 6 of 6" in longer.err
+    assert load_run(Path(longer.out.strip())).recipe.training.epochs == 6
+
+
 def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
     emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
 ) -> None:

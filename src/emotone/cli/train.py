@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ A training that was cut off goes on from its last epoch; asked twice, it is done
     help="What of it is taken over and what learns: A1 to A8, anger-0 to anger-3; auto tries A1 to A8, and none.",
 )
 @click.option("--labels", default="", help="A label set instead of the recipe's, e.g. seven.")
+@click.option("--epochs", type=click.IntRange(1), default=None, help="Passes instead of the recipe's.")
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that compute features."
@@ -66,6 +68,7 @@ def command(
     source: str,
     plan: str,
     labels: str,
+    epochs: int | None,
     threads: int | None,
     workers: int,
     quiet: bool,
@@ -79,6 +82,8 @@ def command(
     from emotone.systems.train import prepare, train_run
 
     asked = _asked(recipe, source=source, plan=plan, labels=labels)
+    if epochs is not None:
+        asked = replace(asked, training=replace(asked.training, epochs=epochs))
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.choose]
     data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
     _data.report(data)
@@ -97,6 +102,7 @@ def command(
         )
         for problem in ready.problems:
             _say.error(f"left out: {problem.message}")
+        _warn_of_few_steps(ready)
         choice = _choice(ready, out, bar) if plan == AUTO else None
         if choice is not None:
             ready = replace(ready, recipe=by_plan(ready.recipe, choice.plan))
@@ -159,6 +165,18 @@ def _warn(data: _data.Data, *, own_labels: bool) -> None:
         _say.note("clips that the start has no label for are left out; --labels every would learn them too")
     if len({utterance.speaker_key for utterance in data.utterances}) == 1:
         _say.note("all clips are of one speaker: nothing will tell how well others are judged")
+
+
+def _warn_of_few_steps(ready: Ready) -> None:
+    """Say where a training is so short that the average of its weights, which is kept, stays near where it began."""
+    training = ready.recipe.training
+    each = training.steps or max(1, round(len(ready.fold.train) / training.batch))
+    steps, needed = each * training.epochs, 3 / (1 - training.average)
+    if training.average > 0 and steps < needed:
+        _say.note(
+            f"{steps} steps are few for an average of weights over {1 / (1 - training.average):.0f}: what is kept "
+            f"stays near where it began; --epochs {math.ceil(needed / each)} would do"
+        )
 
 
 def _choice(ready: Ready, out: Path, bar: _data.Display) -> Choice:
