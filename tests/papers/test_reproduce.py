@@ -10,7 +10,7 @@ import pytest
 from tests.toy import emodb_utterances, write_emodb
 
 from emotone.corpora.labels import label_set
-from emotone.errors import RunError, UnknownNameError
+from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.evaluation.scores import FOLD_MEAN, Score, scores_of
 from emotone.evaluation.table import PredictionsTable
 from emotone.papers.base import PAPERS, Cell, Paper, Row, Table, compared
@@ -91,6 +91,16 @@ def test_what_is_kept_is_told_and_nothing_is_run(utterances: tuple[Utterance, ..
     reproduce(PAPER, replace(TABLE, cells=CELLS[:1]), {"emodb": utterances}, out=tmp_path)
     kept = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, kept=True)
     assert [row.status for row in kept] == ["reproduced", "not run", "data absent", "not run"]
+
+
+def test_only_the_cells_with_all_words_are_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    words = (CELLS[0].corpus, CELLS[0].setting, CELLS[0].column)
+    chosen = [cell.has(words) for cell in CELLS]
+    assert 0 < sum(chosen) < len(CELLS)
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=words)
+    assert [bool(row.run) for row in rows] == chosen
+    with pytest.raises(UsageError, match=r"no cell of .* has all of: emodb, brass; --kept shows what there is"):
+        reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=("emodb", "brass"))
 
 
 def test_a_quick_time_keeps_the_runs_of_an_earlier_one(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ Examples:
   emotone reproduce
   emotone reproduce baselines opensmile --corpus emodb=~/corpora/emodb --corpus savee=~/corpora/savee
   emotone reproduce baselines opensmile --quick --json
+  emotone reproduce transferable-features table3 --only emodb --only S2 --corpus emodb=A --corpus savee=B
   emotone reproduce segment-vggish table3 --corpus emodb=~/corpora/emodb --source yamnet=yamnet.npz --seeds 6
 
 \b
@@ -29,7 +30,7 @@ Status of a row:
   differs       further away
   other data    nothing is published for it
   data absent   its corpus or weights were not given: add --corpus NAME=DIR, or --source NET=FILE
-  not run       left out by --quick or --kept
+  not run       left out by --quick, --only or --kept
 
 Every cell is an evaluation of its own below --out: finished ones are not computed again, cut off ones go on.
 
@@ -45,6 +46,12 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out, 
     help="Weights that a net takes over, where recipes leave open from where. May be given several times.",
 )
 @click.option("--quick", is_flag=True, help="Only the cheapest cells; the same code.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="WORDS",
+    help="Run only cells with these words in their corpus, setting or column. Given several times: with all of them.",
+)
 @click.option("--kept", is_flag=True, help="Run nothing: tell what is finished in --out.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs go here."
@@ -61,6 +68,7 @@ def command(
     source: tuple[str, ...],
     quick: bool,
     kept: bool,
+    only: tuple[str, ...],
     out: Path,
     seeds: int,
     workers: int,
@@ -103,6 +111,7 @@ def command(
             out=out,
             quick=quick,
             kept=kept,
+            only=only,
             seeds=seeds,
             workers=workers,
             progress=bar.report,

@@ -55,6 +55,11 @@ class Cell:
     beside: tuple[str, ...] = ()
     pool: tuple[str, ...] = ()
 
+    def has(self, words: Iterable[str]) -> bool:
+        """Return whether each of the words occurs in the cell's corpus, setting or column, as tables show them."""
+        shown = f"{self.corpus}, {self.setting}, {self.column}"
+        return all(word in shown for word in words)
+
     @property
     def needs(self) -> tuple[str, ...]:
         """The corpora without which it can't be measured."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.labels import apply_labels, label_set
-from emotone.errors import RunError
+from emotone.errors import RunError, UsageError
 from emotone.evaluation.run import evaluate_recipe, is_finished, run_folder
 from emotone.files import atomic_write
 from emotone.papers.base import Row, compared, score_of
@@ -39,6 +39,7 @@ def reproduce(
     sources: Mapping[str, str] | None = None,
     quick: bool = False,
     kept: bool = False,
+    only: Sequence[str] = (),
     seeds: int = 1,
     workers: int = 1,
     progress: Callable[[Report], None] | None = None,
@@ -56,6 +57,8 @@ def reproduce(
             that share their runs keep those in a folder of their own.
         quick: run only the cells that are marked so.
         kept: run nothing, and tell what is finished.
+        only: run only the cells in whose corpus, setting and column each of these words occurs; of the others, tell
+            what is finished.
         seeds: trainings per fold.
         workers: processes.
         progress: hears how far a cell is.
@@ -66,6 +69,10 @@ def reproduce(
     rows = []
     # Hashed once: cells are many, and weights can be large.
     weights = {net: _pinned(source) for net, source in (sources or {}).items()}
+    if not any(cell.has(only) for cell in table.cells):
+        raise UsageError(
+            f"no cell of {paper.key} {table.name} has all of: {', '.join(only)}; --kept shows what there is"
+        )
     known: dict[Path, Evaluation] = {}  # several cells may be of one run, whose intervals take seconds
     for cell in table.cells:
         recipe = _recipe_of(cell, weights)
@@ -77,7 +84,7 @@ def reproduce(
             taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
             asked = _Asked.of(cell, recipe, taking_part, out=runs_of(paper, table, out=out), seeds=seeds)
             place = asked.folder
-            if kept and not is_finished(place):
+            if (kept or not cell.has(only)) and not is_finished(place):
                 row, evaluation = Row(cell, None, "not run"), None
             else:
                 if place not in known:
