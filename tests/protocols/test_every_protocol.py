@@ -50,8 +50,16 @@ NAMED = {
     "onto-emodb-random-5": "ravdess and emodb",
     "onto-ravdess-speaker-folds-5": "ravdess and emodb",
     "onto-emodb-fixed:{lists}": "ravdess and emodb",
+    "speaker-folds-5@10": "ravdess and emodb",
+    "random-60-20-20@10": "emodb",
+    "fixed:{lists}@10": "emodb",
+    "onto-emodb-speaker-folds-5@10": "ravdess and emodb",
 }
 FORMS = {
+    "speaker-folds-5@10": "PROTOCOL@N",
+    "random-60-20-20@10": "PROTOCOL@N",
+    "fixed:{lists}@10": "PROTOCOL@N",
+    "onto-emodb-speaker-folds-5@10": "onto-CORPUS-PROTOCOL",
     "onto-emodb-random-5": "onto-CORPUS-PROTOCOL",
     "onto-ravdess-speaker-folds-5": "onto-CORPUS-PROTOCOL",
     "onto-emodb-fixed:{lists}": "onto-CORPUS-PROTOCOL",
@@ -83,6 +91,10 @@ GOLDEN = {
     "onto-emodb-random-5": "e37af0eb904d",
     "onto-ravdess-speaker-folds-5": "9f66aac2745c",
     "onto-emodb-fixed:{lists}": "327bb0895422",
+    "speaker-folds-5@10": "a47fbef5ba3a",
+    "random-60-20-20@10": "24fa529dd07e",
+    "fixed:{lists}@10": "1d40dabf69c1",
+    "onto-emodb-speaker-folds-5@10": "981a6788ff4d",
 }
 EMODB_LETTERS = "WLEAFTN"
 
@@ -279,7 +291,7 @@ def test_shares_that_leave_nothing_to_do_are_refused(name: str) -> None:
 
 def test_every_line_is_short_enough_for_help() -> None:
     assert all(line and len(line) <= 110 and not line.endswith(".") for line in descriptions().values())
-    assert set(FAMILIES.names) == {"emobox", "fixed", "folds", "onto", "published", "sessions", "shares"}
+    assert set(FAMILIES.names) == {"emobox", "few", "fixed", "folds", "onto", "published", "sessions", "shares"}
 
 
 def test_the_page_names_every_form() -> None:
