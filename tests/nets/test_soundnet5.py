@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tests.toy import one_thread
+from torch import nn
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
-from emotone.nets._waveform import Samples
+from emotone.nets._waveform import Conv1dBlock, Samples
 from emotone.nets.base import parameters, receptive_field
+from emotone.nets.modules import valid
 from emotone.nets.soundnet5 import LEAST, STEP, Head, SoundNet5, SoundNet5Source, least_samples
 
 __all__ = ["one_thread"]
@@ -229,3 +232,21 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
 def test_source_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SoundNet5Source(**settings)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_pooling_before_the_relu_changes_no_bit(training: bool) -> None:
+    block = Conv1dBlock(3, 5, kernel=8, stride=2, padding=4, pool=8).train(training)
+    torch.nn.init.normal_(block.norm.weight)  # of both signs
+    slow = copy.deepcopy(block)
+    inputs = [torch.randn(4, 3, 700, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2)]
+    fast_y, fast_lengths = block(inputs[0], torch.tensor([700, 650, 333, 40]))
+    slow_y = nn.functional.max_pool1d(torch.relu(slow.norm(slow.convolution(inputs[1]))), 8)
+    slow_y = slow_y * valid(fast_lengths, slow_y.shape[2])[:, None, :]
+    assert torch.equal(fast_y, slow_y)
+    assert 0 < int((slow_y == 0).sum()) < slow_y.numel()
+    for y in (fast_y, slow_y):
+        (y**2).sum().backward()
+    assert torch.equal(inputs[0].grad, inputs[1].grad)  # type: ignore[arg-type]
+    for one, other in zip(block.parameters(), slow.parameters(), strict=True):
+        assert torch.equal(one.grad, other.grad)  # type: ignore[arg-type]

@@ -54,6 +54,9 @@ class Samples(nn.Module):
 class Conv1dBlock(nn.Module):
     """Convolution, batch normalisation, ReLU, max-pooling: [batch, in, time] -> [batch, out, time'].
 
+    The ReLU is taken of what the pools keep: as it never puts a smaller value above a larger one, the numbers and the
+    gradients are the same, and fewer values go through it.
+
     Time comes out as n -> (n + 2 padding - kernel) // stride + 1 -> // pool: what does not fill a pool is left out.
     """
 
@@ -65,9 +68,10 @@ class Conv1dBlock(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the block's output and its lengths."""
-        x = torch.relu(self.norm(self.convolution(x)))
+        x = self.norm(self.convolution(x))
         if self.pool > 1:
             x = nn.functional.max_pool1d(x, self.pool)
+        x = torch.relu(x)
         if lengths is not None:
             lengths = steps(lengths, self.convolution) // self.pool
             x = x * valid(lengths, x.shape[2])[:, None, :].to(x.dtype)
