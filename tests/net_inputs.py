@@ -58,6 +58,7 @@ INPUTS: dict[str, Input] = {
     # 54,000 samples are 844 rows: what lies behind them is not heard.
     "multidomain": Samples((1, 118, 305, 843, 900), ((1, 1), (3, 301), (2, 844), (1, 1000)), BANDS / 16000),
     "segment-mlp": PATCHES,
+    "segment-pool": Input((1, 49, 50, 131, 298), ((1, 1), (1, 50), (3, 51), (2, 97), (1, 298))),  # segments every 50
     "vggish": PATCHES,
     "yamnet": PATCHES,
     "soundnet5": Samples((1, 118, 120, 305, 700), ((1, 1), (1, 119), (3, 301), (2, 450)), BANDS / 16000),
@@ -69,6 +70,16 @@ TINY: dict[str, dict[str, Any]] = {
     "multidomain": {"lstm": False, "channels": 5, "units": 4, "hidden": 6, "dropout": 0.1},
     "soundnet5": {"filters": 5, "dropout": 0.1, "least": 7646},
     "segment-mlp": {"depth": 4, "units": 7, "dropout": 0.1, "offset": 0.02},
+    "segment-pool": {
+        "trunk": "yamnet",
+        "pool": "gated-attention",
+        "placed": "valleys",
+        "hidden": 0,
+        "attention": 3,
+        "dropout": 0.1,
+        "width": 0.125,
+        "offset": 0.01,
+    },
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }

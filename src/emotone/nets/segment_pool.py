@@ -1,0 +1,151 @@
+"""A network of AudioSet on each second of a window, and what the whole window is by them: learned together.
+
+Input are the rows of the trunk's front end. A window, several seconds long, is cut into segments of a second; the trunk
+(`emotone.nets.yamnet` or `emotone.nets.mn04`) sees each by itself, a classifier scores it, and the scores are pooled.
+In training the label is the window's, and not that of each second: a second may say nothing.
+
+Reference: Ilse, Tomczak, Welling, Attention-based deep multiple instance learning, ICML 2018, for the pooling; Sahoo,
+Kumar, Raman, Roy, A segment level approach to speech emotion recognition using transfer learning, ACPR 2019, for
+segments whose logits are averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
+
+from emotone.errors import ConfigError, unknown_name
+from emotone.nets._image_layers import ROWS, check
+from emotone.nets.base import Layer, modules
+from emotone.nets.mn04 import Mn04
+from emotone.nets.yamnet import Yamnet
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from emotone.nets.modules import LengthAware
+
+Trunk: TypeAlias = Literal["mn04", "yamnet"]
+Pool: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
+Placed: TypeAlias = Literal["grid", "speech", "valleys"]
+
+HOP = 50  # rows: half a second
+SECOND = {"mn04": 98, "yamnet": ROWS}  # rows of a segment: whole windows in a second, and what YAMNet hears of it
+DROP = {"mn04": 25 * math.log(10) / 10, "yamnet": 25 * math.log(10) / 20}  # 25 dB of ln(power), and of ln(magnitude)
+
+
+@dataclass(frozen=True)
+class SegmentPool:
+    """Segments of 1 s every 0.5 s, a trunk on each, a hidden layer, logits; and the pooling of logits.
+
+    Layers are called as those of the trunk, so that its source's weights fit, with `segments` before and `classifier`
+    behind them.
+
+    Attributes:
+        trunk: the network that sees each segment.
+        pool: how the segments' logits become the window's: their mean; their mean weighed by an attention, or by a
+            gated one; the logarithm of the mean of their exponentials; or, of each label, the largest.
+        placed: where segments lie: on the grid of half seconds; on the same from the first row to the last one that
+            come within 25 dB of the loudest; or each where the level is lowest within a quarter of a second.
+        hidden: units of the hidden layer; 0 for a linear classifier.
+        attention: units of the attention.
+        dropout: share of values dropped before each linear layer in training.
+        width: of all channels; 0.4 in mn04, 1 in YAMNet as published.
+        offset: the front end's, whose logarithm is silence: 0.00001 with mn-log-mel.
+
+    Raises:
+        ConfigError: a number out of range, or no such name.
+
+    """
+
+    title: ClassVar[str] = "a network of AudioSet on each second, their scores pooled by learned weights"
+    paper: ClassVar[str] = "Attention-based deep multiple instance learning, 2018"
+
+    trunk: Trunk = "mn04"
+    pool: Pool = "attention"
+    placed: Placed = "grid"
+    hidden: int = 200
+    attention: int = 64
+    dropout: float = 0.0
+    width: float = 0.4
+    offset: float = 0.00001
+
+    def __post_init__(self) -> None:
+        for kind, given, allowed in (
+            ("trunk", self.trunk, get_args(Trunk)),
+            ("pool", self.pool, get_args(Pool)),
+            ("placed", self.placed, get_args(Placed)),
+        ):
+            if given not in allowed:
+                raise ConfigError(f"segment-pool: {unknown_name(kind, given, allowed)}")
+        if self.attention < 1:
+            raise ConfigError(f"segment-pool needs attention >= 1; given {self.attention}")
+        check("segment-pool", width=self.width, offset=self.offset, hidden=self.hidden, dropout=self.dropout)
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The trunk's groups of layers (see `NetSpec`)."""
+        return self._trunk.groups
+
+    def layers(self, dimension: int, classes: int) -> tuple[Layer, ...]:
+        """Return the layer table (S: segments of the window, T: rows of a segment)."""
+        rows, inside = SECOND[self.trunk], self.hidden or self._embedding(dimension)
+        each = (replace(layer, output=f"S x {layer.output}") for layer in self._trunk.layers(dimension, classes)[:-1])
+        count = (self._embedding(dimension) + 1) * self.hidden if self.hidden else 0
+        count += (inside + 1) * classes
+        kind = f"linear {self.hidden}, ReLU, " if self.hidden else ""
+        looks = {"attention": 1, "gated-attention": 2}.get(self.pool, 0)
+        if looks:
+            count += looks * (inside + 1) * self.attention + self.attention
+        return (
+            Layer("segments", f"segments of {rows} rows every {HOP}", f"S x {rows} x {dimension}", 0),
+            *each,
+            Layer("classifier", f"{kind}linear, {self.pool} over segments", f"{classes}", count),
+        )
+
+    def build(self, dimension: int, classes: int) -> LengthAware:
+        """Return the torch module (see `NetSpec.build`)."""
+        parts = _parts()
+        blocks = dict(self._trunk.build(dimension, classes).blocks.items())
+        del blocks["classifier"]
+        net: LengthAware = modules().LengthAware(
+            {
+                "segments": parts.Segments(
+                    rows=SECOND[self.trunk],
+                    hop=HOP,
+                    silence=math.log(self.offset),
+                    drop=DROP[self.trunk],
+                    placed=self.placed,
+                ),
+                **{name: parts.each(block) for name, block in blocks.items()},
+                "classifier": parts.PooledClassifier(
+                    self._embedding(dimension),
+                    hidden=self.hidden,
+                    classes=classes,
+                    dropout=self.dropout,
+                    pool=self.pool,
+                    attention=self.attention,
+                ),
+            }
+        )
+        return net
+
+    @property
+    def _trunk(self) -> Mn04 | Yamnet:
+        if self.trunk == "mn04":
+            return Mn04(hidden=0, width=self.width)
+        return Yamnet(hidden=0, width=self.width, offset=self.offset)
+
+    def _embedding(self, dimension: int) -> int:
+        return int(self._trunk.layers(dimension, 2)[-2].output)
+
+
+def _parts() -> ModuleType:
+    modules()  # says what to install where torch is missing
+    import emotone.nets._pool as parts
+
+    return parts
+
+
+NET = SegmentPool
