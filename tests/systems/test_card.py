@@ -84,6 +84,12 @@ def test_a_model_that_was_not_tested_says_so(card: str) -> None:
     assert "## What it was tested on\n\nUAR 0.71 on Emo-DB.\n\n## Where it fails" in tested
 
 
+def test_the_limits_hold_for_a_model_that_was_tested_on_other_languages() -> None:
+    card = model_card(RUN, version="1", evaluation="UAR 0.54 on nEMO, which is Polish.")
+    assert "languages, ages, accents and voices other than those named above is not known" in card
+    assert "are not in the training data were not tested" not in card
+
+
 def test_corpora_are_sorted(card: str) -> None:
     assert card.index("| calls |") < card.index(f"| {CORPUS.title} |")
 

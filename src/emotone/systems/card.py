@@ -22,8 +22,8 @@ LIMITS = """## Where it fails
 
 - It knows the kind of speech that it learned from. Published corpora of emotional speech are mostly **acted**, by few
   speakers; spontaneous speech is weaker in expression: expect clearly lower scores than those above.
-- Languages, ages, accents and voices that are not in the training data were not tested.
-- Noise, reverberation, telephone and meeting recordings were not tested.
+- What it makes of languages, ages, accents and voices other than those named above is not known.
+- Noise, reverberation, telephone and meeting recordings were not tested, where nothing above says so.
 - Song, several people at once, laughter and crying are outside what it knows.
 - Probabilities are scores of a net trained with smoothed labels; they have not been calibrated on your recordings.
 - Windows without speech are said as such (`speech: false`) by a detector that knows level, harmonics and rhythm only;
