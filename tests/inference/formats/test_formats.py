@@ -38,7 +38,7 @@ def written(name: str, results: Sequence[Prediction | Failure], *, single: bool 
 
 
 def test_the_formats_are_those_of_the_interface() -> None:
-    assert {"csv", "json", "jsonl", "parquet", "text", *TIMELINES} <= set(FORMATS.names)
+    assert {"audformat", "csv", "json", "jsonl", "parquet", "text", *TIMELINES} <= set(FORMATS.names)
     suffixes = [found.suffix for found in FORMATS.all().values()]
     assert len(set(suffixes)) == len(suffixes)
     assert all(found.summary for found in FORMATS.all().values())

@@ -1,0 +1,122 @@
+"""audformat: a database of what was heard, packed as one file. Needs the extra `audformat`.
+
+Unpacked, it is a folder that `audformat.Database.load` reads: `db.yaml`, and a table each of clips, of segments, of
+utterances and of failures. It is written at the end, from all that was told: of many hours, take `parquet`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from emotone.errors import missing_extra
+from emotone.inference.formats.base import Format
+from emotone.inference.result import Failure, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from emotone.inference.formats.base import Cell, Page, Result
+    from emotone.inference.result import Clip, Segment, Spoken
+
+NO_FILE = "samples"  # what was given as samples has no name
+NO_DATE = (1980, 1, 1, 0, 0, 0)  # one must be there; the same predictions shall give the same bytes
+
+
+class Database:
+    """Results are gathered, the last of each recording; the tables are written at the end."""
+
+    def __init__(self, stream: IO[bytes], page: Page) -> None:
+        try:
+            import audformat
+        except ImportError:
+            raise missing_extra("audformat", "audformat", "writing an audformat database") from None
+        self._audformat: Any = audformat
+        self._stream = stream
+        self._labels = page.labels
+        self._results: dict[str, Result] = {}
+
+    def write(self, result: Result) -> None:
+        """Take a recording's result."""
+        name = (result.file or NO_FILE).encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
+        self._results[name] = result
+
+    def finish(self) -> None:
+        """Write the database, packed."""
+        heard = {name: one for name, one in self._results.items() if isinstance(one, Prediction)}
+        failed = {name: one for name, one in self._results.items() if isinstance(one, Failure)}
+        database = self._empty(next(iter(heard.values()), None))
+        self._fill(database, "clips", list(heard), [one.clip for one in heard.values()])
+        self._fill_parts(database, "segments", {name: one.segments for name, one in heard.items()})
+        self._fill_parts(database, "utterances", {name: one.utterances for name, one in heard.items()})
+        if failed:
+            table = self._audformat.Table(self._audformat.filewise_index(list(failed)))
+            database["failures"] = table
+            for name, cells in {
+                "error": [one.code for one in failed.values()],
+                "message": [one.message.encode(errors="backslashreplace").decode() for one in failed.values()],
+            }.items():
+                table[name] = self._audformat.Column(scheme_id="text")
+                table[name].set(cells)
+        self._pack(database)
+
+    def _empty(self, first: Prediction | None) -> Any:
+        """Return the header: schemes, and which model judged."""
+        model = None if first is None else first.model
+        told = "" if model is None else f" of the model {model.name} {model.version}, SHA-256 {model.sha256}"
+        database = self._audformat.Database(
+            "emotone", source="emotone predict", usage="other", description=f"Predictions{told}."
+        )
+        scheme = self._audformat.Scheme
+        database.schemes["emotion"] = scheme("str", labels=list(self._labels) or None)
+        database.schemes["probability"] = scheme("float", minimum=0.0, maximum=1.0)
+        database.schemes["whether"] = scheme("bool")
+        database.schemes["text"] = scheme("str")
+        return database
+
+    def _fill_parts(self, database: Any, name: str, parts: dict[str, Sequence[Segment | Spoken]]) -> None:
+        every = [(file, one) for file, ones in parts.items() for one in ones]
+        starts, ends = ([f"{round(1000 * getattr(one, edge))}ms" for _, one in every] for edge in ("start", "end"))
+        self._fill(database, name, [file for file, _ in every], [one for _, one in every], times=(starts, ends))
+
+    def _fill(
+        self,
+        database: Any,
+        name: str,
+        files: list[str],
+        judged: Sequence[Clip | Segment | Spoken],
+        *,
+        times: tuple[list[str], list[str]] | None = None,
+    ) -> None:
+        """Add a table of files, or of parts of them from and to these times."""
+        make = self._audformat
+        table = make.Table(make.filewise_index(files) if times is None else make.segmented_index(files, *times))
+        database[name] = table
+        whether = "changed" if name == "utterances" else "speech"
+        columns: dict[str, tuple[str, list[Cell]]] = {
+            "emotion": ("emotion", [one.label for one in judged]),
+            whether: ("whether", [getattr(one, whether) for one in judged]),
+            **{f"p_{label}": ("probability", [one.probabilities[label] for one in judged]) for label in self._labels},
+        }
+        for column, (scheme, cells) in columns.items():
+            table[column] = make.Column(scheme_id=scheme)
+            table[column].set(cells)
+
+    def _pack(self, database: Any) -> None:
+        with tempfile.TemporaryDirectory(prefix="emotone-") as place:
+            database.save(place, storage_format="parquet")
+            with zipfile.ZipFile(self._stream, "w") as packed:
+                for path in sorted(Path(place).iterdir()):
+                    entry = zipfile.ZipInfo(path.name, NO_DATE)
+                    entry.external_attr = 0o644 << 16
+                    packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+FORMAT = Format(
+    suffix=".audformat.zip",
+    summary="a packed audformat database with tables of clips, segments and utterances (needs emotone[audformat])",
+    binary=True,
+    open=Database,
+)
