@@ -149,6 +149,7 @@ def test_pooling_by_its_formula(pool: Any) -> None:
     x, lengths = torch.randn(2, 6, 5), torch.tensor([6, 2])
     found, none = made(x, lengths)
     assert none is None
+    torch.testing.assert_close(made.eval()(x, lengths)[0], found, atol=1e-6, rtol=1e-5)
     for item, count in enumerate(lengths.tolist()):
         hidden = torch.relu(made.hidden(x[item, :count]))
         logits = made.output(hidden)

@@ -71,6 +71,14 @@ def test_only_the_papers_own_corpus_and_division_have_published_numbers(table: T
     assert needed_sources(table) == ("vggish", "yamnet", *(["mn04"] if table is TABLE5 else []))
 
 
+def test_clips_that_are_learned_stand_beside_seconds_that_are() -> None:
+    """All of them on the weights of the trunk, which one `--source` gives."""
+    beyond = {(cell.setting, cell.column): cell for cell in TABLE5.cells if "clips learned" in cell.setting}
+    assert len(beyond) == 3 * 3  # settings, divisions
+    assert {cell.recipe for cell in beyond.values()} == {"segment-pool"}
+    assert "segment-pool" not in needed_sources(TABLE5)
+
+
 def cell(metric: str, **changes: Any) -> Cell:
     given: dict[str, Any] = {
         "setting": "YAMNet",

@@ -6,7 +6,7 @@ with lengths that count segments. `each` makes a block that was written for item
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -176,34 +176,37 @@ class PooledClassifier(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return logits; lengths are used up, so None comes back."""
-        x = self.dropout(x)
-        if self.hidden is not None:
-            x = self.dropout(torch.relu(self.hidden(x)))
-        logits = self.output(x)
-        counts: Any = x.shape[1]
-        there = None
-        if lengths is not None:
-            there = valid(lengths, x.shape[1])[:, :, None]
-            counts = lengths.to(x.dtype)[:, None]
-        weights = self._weights(x, there)
-        if weights is not None:
-            return (weights * logits).sum(dim=1), None
+        there = None if lengths is None else valid(lengths, x.shape[1])
+        if there is not None and self.training:  # most of a batch may be filling
+            scores = self._scores(x[there])
+            scores = torch.zeros(*there.shape, scores.shape[1], dtype=x.dtype).index_put((there,), scores)
+        else:
+            scores = self._scores(x)
+        logits = scores[:, :, : self.output.out_features]
+        if self.weigh is not None:
+            energy = _filled(scores[:, :, self.output.out_features :], there, LOWEST)
+            return (torch.softmax(energy, dim=1) * logits).sum(dim=1), None
+        counts = x.new_full((1, 1), x.shape[1]) if lengths is None else lengths.to(x.dtype)[:, None]
         if self.pool == "mean-logit":
             return _filled(logits, there, 0.0).sum(dim=1) / counts, None
         logits = _filled(logits, there, LOWEST)
         if self.pool == "max":
             return logits.amax(dim=1), None
-        return logits.logsumexp(dim=1) - torch.log(torch.as_tensor(counts, dtype=x.dtype)), None
+        return logits.logsumexp(dim=1) - counts.log(), None
 
-    def _weights(self, x: Tensor, there: Tensor | None) -> Tensor | None:
-        """Return how much each segment counts, [batch, segments, 1]; None where that is not learned."""
+    def _scores(self, x: Tensor) -> Tensor:
+        """Return the logits of segments [..., in], followed by what the attention makes of each where there is one."""
+        x = self.dropout(x)
+        if self.hidden is not None:
+            x = self.dropout(torch.relu(self.hidden(x)))
+        logits: Tensor = self.output(x)
         if self.look is None or self.weigh is None:
-            return None
+            return logits
         seen = torch.tanh(self.look(x))
         if self.gate is not None:
             seen = seen * torch.sigmoid(self.gate(x))
-        return torch.softmax(_filled(self.weigh(seen), there, LOWEST), dim=1)
+        return torch.cat([logits, self.weigh(seen)], dim=-1)
 
 
 def _filled(x: Tensor, there: Tensor | None, value: float) -> Tensor:
-    return x if there is None else x.masked_fill(~there, value)
+    return x if there is None else x.masked_fill(~there[:, :, None], value)

@@ -114,11 +114,11 @@ def _recipe_of(cell: Cell, weights: Mapping[str, Transfer]) -> AnyRecipe:
 
 
 def lacking_source(recipe: AnyRecipe) -> str:
-    """Return the net of a recipe that takes over weights and leaves open from where; "" for all others."""
+    """Return the net, or the trunk of one, whose weights a recipe takes over and leaves open from where; "" if none."""
     if not isinstance(recipe, Recipe) or recipe.transfer is None or recipe.transfer.source:
         return ""
     # What is pre-trained takes over its own weights.
-    return "" if recipe.pretraining is not None else str(recipe.net["name"])
+    return "" if recipe.pretraining is not None else str(recipe.net.get("trunk", recipe.net["name"]))
 
 
 def needed_sources(table: Table) -> tuple[str, ...]:
