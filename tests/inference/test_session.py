@@ -222,6 +222,19 @@ def test_whole_numbers(any_model: Model, speech: Speech) -> None:
     assert_as_offline(told(any_model.session(rate=16000), cut(signal, 320)), any_model, signal, 16000)
 
 
+def test_what_was_pushed_may_be_overwritten(any_model: Model, speech: Speech) -> None:
+    signal = speech(SECONDS, rate=16000)
+    expected = told(any_model.session(rate=16000), [piece[np.newaxis] for piece in cut(signal, 250)])
+    buffer = np.zeros(250, np.float32)  # one, as a sound card has it
+    with any_model.session(rate=16000) as session:
+        events: list[Event] = []
+        for piece in cut(signal, 250):
+            buffer[: len(piece)] = piece
+            events += session.push(buffer[: len(piece)])
+            buffer[:] = 1.0
+    assert [*events, *session.end()] == expected
+
+
 def test_events_as_json(tiny_bundle: Path, speech: Speech) -> None:
     model = load(tiny_bundle)
     signal = speech(6.0)

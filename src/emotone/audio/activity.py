@@ -134,28 +134,34 @@ class ActivityDetector:
         return self._decide(np.zeros(0, np.float32) if samples is None else samples, last=True)
 
     def _decide(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
+        if len(samples) <= SLICE:
+            return self._step(samples, last=last)
         decided = [self._step(samples[at : at + SLICE], last=False) for at in range(0, len(samples) - SLICE, SLICE)]
         decided.append(self._step(samples[len(decided) * SLICE :], last=last))
-        return decided[0] if len(decided) == 1 else np.concatenate(decided)
+        return np.concatenate(decided)
 
     def _step(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
-        measured = self._measure(np.asarray(samples, np.float32), last=last)
-        if not (measured.shape[1] or last):
-            return np.zeros(0, np.bool_)  # most pieces of live sound are shorter than a group
+        samples = np.asarray(samples, np.float32)
+        if not last and len(self._samples) + len(samples) < LEFT + RIGHT + GROUP * HOP:
+            self._received += len(samples)  # most pieces of live sound complete no group
+            self._samples = np.concatenate([self._samples, samples])
+            return np.zeros(0, np.bool_)
+        measured = self._measure(samples, last=last)
         behaviour = self._behaviour.push(measured, last=last)
         return smooth(self._smoothing.push(judge(behaviour)[np.newaxis], last=last)[0])
 
     def _measure(self, samples: Array, *, last: bool) -> Array:
         """Return the measurements of the frames that are complete, in groups; at the end, of all that are left."""
         self._received += len(samples)
-        waiting = np.concatenate([self._samples, samples])
+        parts, count = [self._samples, samples], len(self._samples) + len(samples)
         if last:
-            frames = -(-self._received // HOP) - (self._received - (len(waiting) - LEFT)) // HOP
+            frames = -(-self._received // HOP) - (self._received - (count - LEFT)) // HOP
             groups = -(-frames // GROUP)
-            waiting = np.pad(waiting, (0, max(0, LEFT + groups * GROUP * HOP + RIGHT - len(waiting))))
+            parts.append(np.zeros(max(0, LEFT + groups * GROUP * HOP + RIGHT - count), np.float32))
         else:
-            groups = max(0, len(waiting) - LEFT - RIGHT) // (HOP * GROUP)
+            groups = max(0, count - LEFT - RIGHT) // (HOP * GROUP)
             frames = groups * GROUP
+        waiting = np.concatenate(parts)
         self._samples = waiting[groups * GROUP * HOP :]
         return measure(waiting, groups=groups)[:, :frames]
 
@@ -328,8 +334,9 @@ class _Context(Generic[Value]):
         self._after = after
 
     def push(self, values: NDArray[Value], *, last: bool) -> NDArray[Value]:
-        joined: NDArray[Value] = np.concatenate([self._held, values], axis=1)
+        parts = [self._held, values]
         if last:
-            joined = np.pad(joined, ((0, 0), (0, self._after)))
+            parts.append(np.zeros((len(values), self._after), values.dtype))
+        joined: NDArray[Value] = np.concatenate(parts, axis=1)
         self._held = joined[:, max(0, joined.shape[1] - self._kept) :]
         return joined

@@ -148,6 +148,8 @@ def cheapest(prices: NDArray[np.float64], *, cost: float, least: int) -> list[in
 
     """
     count, labels = prices.shape
+    if count < 2 * least:
+        return [0]  # too few for two parts
     before = np.concatenate([np.zeros((1, labels)), np.cumsum(prices, axis=0)])  # of all windows before the n-th
     total = np.full(count + 1, np.inf)  # the least price of the first n windows
     total[0] = -cost  # the first part is no change

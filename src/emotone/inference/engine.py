@@ -167,6 +167,8 @@ class Engine:
     def _ready(self) -> int:
         """Return how many whole windows from `_next` on have all of their rows, and activity enough to tell."""
         by_rows = self._first_row + len(self._rows) - self._window - self._next
+        if by_rows < 0:
+            return 0  # after most pieces of live sound
         if not self._speech_only:
             feature = self._bundle.feature
             unheard = round(self._bundle.manifest.windows.seconds * feature.rate) - self._frames.samples

@@ -44,6 +44,8 @@ class Rolling(Generic[Value]):
 
     def push(self, values: NDArray[Value]) -> None:
         """Take values [new, ...] behind those that are held."""
+        if not len(values):
+            return
         end = self._end + len(values)
         if end > len(self._held):
             kept = self[:]

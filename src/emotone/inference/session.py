@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.audio.resample import Resampler
-from emotone.audio.samples import MOST_CHANNELS, check_channel, check_rate, pick_channel, validate_samples
+from emotone.audio.samples import MOST_CHANNELS, check_channel, check_finite, check_rate, pick_channel, validate_samples
 from emotone.errors import RateError, TooShortError, UsageError
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement, UtteranceStart
 from emotone.inference.utterances import Utterances
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from numpy.typing import ArrayLike
@@ -152,6 +152,11 @@ class Session:
         given = np.asarray(samples)
         if not given.size and given.ndim in {1, 2}:
             return np.zeros(0, np.float32)
+        if given.dtype == np.float32 and given.ndim == 1 and self._channels <= 1 and self._channel in {"mix", 0}:
+            # The common case: one channel as it is. It comes fifty times a second, and all the rest takes longer.
+            check_finite(given, rate=self._rate, name="samples", offset=self._received)
+            self._channels = 1
+            return given
         waveform = validate_samples(given, self._rate, offset=self._received)
         channels = len(waveform)
         if self._channels not in {0, channels}:
@@ -170,15 +175,17 @@ class Session:
         for at in range(0, whole, self._step):
             step = waiting[at : at + self._step]
             judged = self._engine.push(step)
-            segments: Iterable[Segment] = ()
+            segments: Sequence[Segment] = ()
             if judged > self._judged:
                 self._judged, segments = judged, list(self._engine.take())
             yield from _in_order(segments, self._utterances.events())
         self._waiting = waiting[whole:].copy()  # a view would keep the whole piece alive
 
 
-def _in_order(segments: Iterable[Segment], known: list[Known]) -> Iterator[Event]:
+def _in_order(segments: Sequence[Segment], known: list[Known]) -> Iterator[Event]:
     """Yield what one step made known by the moment up to which it had to be heard: starts first, ends last."""
+    if not (segments or known):
+        return iter(())
     events: list[tuple[float, int, Event]] = [
         (one.moment, 0 if isinstance(one.event, UtteranceStart) else 2, one.event) for one in known
     ]

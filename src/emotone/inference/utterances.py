@@ -186,12 +186,14 @@ class Utterances:
         self._next_end = round(float(segments.starts[-1]) + hop + self._windows.seconds, TIME_DIGITS)
 
     def events(self) -> list[Known]:
-        """Return what is known now, in order.
+        """Return what is known now, in order; without new decisions nothing is.
 
         Raises:
             BundleError: the net fails.
 
         """
+        if not (self._active or self._found):
+            return []  # most pieces of live sound decide nothing; windows may wait for the next that does
         for active in self._active:
             self._found += map(self._bounded, self._boundaries.push(active))
         self._active = []
