@@ -1,0 +1,233 @@
+"""The page of learning curves: what transfer gives for how many clips, from the runs of scripts/learning_curves.py."""
+
+from __future__ import annotations
+
+import io
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from scripts.pages.markdown import RESULTS, page, table
+
+from emotone.corpora.base import CORPORA
+from emotone.evaluation.learning_curve import NOTHING, gains_of, points_of
+from emotone.evaluation.scores import with_interval
+from emotone.evaluation.summary import read_evaluation
+from emotone.transfer.plans import ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from emotone.evaluation.comparison import Difference
+    from emotone.evaluation.learning_curve import Point
+
+ALONE = "from nothing"
+LONGER = "curve-alone-longer"  # the run that tells whether training from nothing would only have needed more batches
+REPLICATES = 2_000  # of intervals; a page has many of them
+# Plans in the order of how much learns, each with a colour that can be told apart without seeing red or green.
+STYLES = {
+    NOTHING: ("#555555", "s", (0, (4, 2))),
+    "A2": ("#0072b2", "o", "-"),
+    "A4": ("#009e73", "^", "-"),
+    "A5": ("#d55e00", "D", "-"),
+    "A8": ("#cc79a7", "v", "-"),
+    "A1": ("#000000", "*", "-"),
+}
+
+
+def transfer(results: Path = RESULTS) -> str:
+    """Return the curves as tables, what they say, and what was not tried."""
+    points, gains = _measured(results)
+    lines = [
+        "# What to take over, and how many clips are enough",
+        "",
+        "What the plans are: [../transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals clustered by",
+        "speaker, computed from the predictions under `results/transfer-curves` each time this page is made.",
+        "Again: `python -m scripts.learning_curves --source default --corpus NAME=DIR...`",
+    ]
+    if not points:
+        return page([*lines, "", "Not run yet."])
+    lines += ["", *_setting(points), "", "![UAR by number of clips](transfer.svg)"]
+    for corpus in dict.fromkeys(point.corpus for point in points):
+        lines += [
+            "",
+            f"## {CORPORA.get(corpus).title}",
+            "",
+            *_of_corpus(corpus, points, gains),
+            *_longer(results, corpus),
+        ]
+    return page([*lines, "", "## In short", "", *_answer(points, gains)])
+
+
+def figure(results: Path = RESULTS) -> str:
+    """Return the curves as an SVG, one square for each corpus; the same numbers give the same bytes."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    points, _ = _measured(results)
+    corpora = list(dict.fromkeys(point.corpus for point in points))
+    drawn = Figure(figsize=(0.6 + 3.9 * max(1, len(corpora)), 3.8))
+    for place, corpus in enumerate(corpora, start=1):
+        axes = drawn.add_subplot(1, len(corpora), place)
+        _draw(axes, corpus, [point for point in points if point.corpus == corpus])
+        if place == 1:
+            axes.set_ylabel("UAR x 100")
+            axes.legend(frameon=False, fontsize=8, loc="upper left")
+    drawn.tight_layout()
+    written = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "emotone"}):
+        FigureCanvasSVG(drawn).print_svg(written, metadata={"Date": None, "Creator": None})
+    return re.sub(r"[ \t]+\n", "\n", written.getvalue())
+
+
+@cache
+def _measured(results: Path) -> tuple[list[Point], dict[tuple[str, str, str, int], Difference]]:
+    points = points_of([each for each in _folders(results) if not _is_longer(each)], replicates=REPLICATES)
+    return points, gains_of(points, replicates=REPLICATES)
+
+
+def _folders(results: Path) -> list[Path]:
+    return sorted(path.parent for path in (results / "transfer-curves").glob("*/predictions.parquet"))
+
+
+def _is_longer(folder: Path) -> bool:
+    return folder.name.startswith(LONGER)
+
+
+def _longer(results: Path, corpus: str) -> list[str]:
+    """Return what training from nothing gives with more batches, where that was run."""
+    for point in points_of([each for each in _folders(results) if _is_longer(each)], replicates=REPLICATES):
+        training = read_evaluation(point.folder)[0]["recipe"]["training"]
+        if point.corpus == corpus:
+            batches = training["epochs"] * training["steps"]
+            return ["", f"From nothing with {batches} batches and {point.column} clips: {point.score.text}."]
+    return []
+
+
+def _draw(axes: Any, corpus: str, points: Sequence[Point]) -> None:
+    columns = _columns(points)
+    for plan, (colour, marker, dashes) in STYLES.items():
+        of = [point for point in points if point.plan == plan]
+        if of:
+            axes.plot(
+                [columns.index(point.column) for point in of],
+                [100 * point.score.number for point in of],
+                color=colour,
+                marker=marker,
+                linestyle=dashes if len(of) > 1 else "none",
+                markersize=9 if len(of) == 1 else 5,
+                label=plan or ALONE,
+            )
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_title(CORPORA.get(corpus).title, fontsize=10)
+    axes.set_xlabel("clips to learn from")
+    axes.grid(axis="y", color="#dddddd")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _columns(points: Sequence[Point]) -> list[str]:
+    return list(dict.fromkeys(point.column for point in sorted(points, key=lambda point: point.clips)))
+
+
+def _setting(points: Sequence[Point]) -> list[str]:
+    """Return what was run, in words, from what the runs have kept of it."""
+    taking = next(point for point in points if point.plan != NOTHING)
+    about, predictions = read_evaluation(taking.folder)
+    recipe = about["recipe"]
+    training = recipe["training"]
+    sha256 = recipe["transfer"]["sha256"]
+    return [
+        f"The net `{recipe['net']['name']}` of the model `{taking.source}` (sha256 {sha256[:12]}...), which has heard",
+        "none of these corpora, against the same net from nothing. However many clips there are, a training takes",
+        f"{training['epochs']} epochs of {training['steps']} batches of {training['batch']}; all else is as in recipe",
+        f"`default`. Labels: {', '.join(predictions.labels)}. Nobody who is tested was trained on: half of a",
+        "corpus's speakers are learned from and the others tested, and the other way round. Draws are nested, and hold",
+        f"every label; trainings per fold: {about['seeds']}.",
+    ]
+
+
+def _of_corpus(corpus: str, points: Sequence[Point], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+    of = [point for point in points if point.corpus == corpus]
+    columns = _columns(of)
+    by_place = {(point.plan, point.column): point for point in of}
+    chance = 100 / len(set(read_evaluation(of[0].folder)[1].truth))
+    plans = [plan for plan in (NOTHING, *ROWS) if any(point.plan == plan for point in of)]
+    scores = [
+        (
+            plan or ALONE,
+            *("" if (plan, column) not in by_place else by_place[plan, column].score.text for column in columns),
+        )
+        for plan in plans
+    ]
+    told = [(plan, *(_gain(by_place.get((plan, column)), gains) for column in columns)) for plan in plans if plan]
+    first = of[0].score
+    return [
+        f"{first.n} clips of {first.speakers} speakers, all tested; chance is {chance:.1f}. With so few speakers",
+        "intervals are too narrow rather than too wide.",
+        "",
+        *table(("clips", *columns), scores),
+        "",
+        "Above training from nothing with as many clips:",
+        "",
+        *table(("clips", *columns), [row for row in told if any(row[1:])]),
+    ]
+
+
+def _gain(point: Point | None, gains: dict[tuple[str, str, str, int], Difference]) -> str:
+    if point is None:
+        return ""
+    found = gains.get((point.corpus, point.source, point.plan, point.clips))
+    return "" if found is None else with_interval(found.value, found.low, found.high, sign="+")
+
+
+def _answer(points: Sequence[Point], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+    """Return, for each number of clips that was asked for, what was best on each corpus."""
+    lines = ["The best of several plans, chosen on the clips that are tested, would do a little worse on others.", ""]
+    for corpus in dict.fromkeys(point.corpus for point in points):
+        of = [point for point in points if point.corpus == corpus]
+        said = []
+        for column in _columns(of):
+            at = [point for point in of if point.column == column]
+            best = max(at, key=lambda point: point.score.number)
+            said.append(f"{column} clips {best.plan or ALONE} ({100 * best.score.number:.1f})")
+        lines.append(f"- {CORPORA.get(corpus).title}, best with {'; '.join(said)}.")
+        lines += _worth(of)
+    lines += _means(points, gains)
+    return lines
+
+
+def _worth(of: Sequence[Point]) -> list[str]:
+    """Return how many clips training from nothing needs for what the best plan reaches with the fewest."""
+    alone = sorted((point for point in of if point.plan == NOTHING), key=lambda point: point.clips)
+    taking = [point for point in of if point.plan != NOTHING and point.clips]
+    if not alone or not taking:
+        return []
+    fewest = min(point.clips for point in taking)
+    best = max((point for point in taking if point.clips == fewest), key=lambda point: point.score.number)
+    reaching = next((point for point in alone if point.score.number >= best.score.number), None)
+    needs = f"{reaching.column} clips" if reaching is not None else f"more than the {alone[-1].clips} that there are"
+    return [f"  {best.plan} with {fewest} clips is reached from nothing with {needs}."]
+
+
+def _means(points: Sequence[Point], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+    """Return the mean gain over corpora by plan and number of clips, for numbers that all corpora have."""
+    corpora = {point.corpus for point in points}
+    asked = sorted({point.clips for point in points if point.few})
+    rows = []
+    for plan in (plan for plan in ROWS if any(point.plan == plan for point in points)):
+        cells = []
+        for clips in asked:
+            of = [
+                found.value
+                for (_, _, of_plan, of_clips), found in gains.items()
+                if (of_plan, of_clips) == (plan, clips)
+            ]
+            cells.append(f"{100 * sum(of) / len(of):+.1f}" if len(of) == len(corpora) else "")
+        if any(cells):
+            rows.append((plan, *cells))
+    if not rows:
+        return []
+    header = ("mean gain over the corpora, clips", *map(str, asked))
+    return ["", *table(header, rows)]
