@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import activity, code, reproductions, results, segments, transferable_features
+from scripts.pages import activity, code, reproductions, results, segments, transfer, transferable_features
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.distil.results import results_card
@@ -34,6 +34,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/evaluations.md": results.evaluations,
     "results/segment-vggish.md": segments.segment_vggish,
     "results/sources.md": results.sources,
+    "results/transfer.md": transfer.transfer,
+    "results/transfer.svg": transfer.figure,
     "results/transferable-features.md": transferable_features.transferable_features,
     "../src/emotone/sources/soundnet5-open.md": partial(results_card, RESULTS / "sources/soundnet5-open"),
     "../README.md": results.readme,

@@ -67,14 +67,14 @@ def figure(results: Path = RESULTS) -> str:
     from matplotlib.figure import Figure
 
     points, _ = _measured(results)
-    corpora = list(dict.fromkeys(point.corpus for point in points))
+    corpora = list(dict.fromkeys(point.corpus for point in points if point.clips))  # a curve has more than one point
     drawn = Figure(figsize=(0.6 + 3.9 * max(1, len(corpora)), 3.8))
     for place, corpus in enumerate(corpora, start=1):
         axes = drawn.add_subplot(1, len(corpora), place)
         _draw(axes, corpus, [point for point in points if point.corpus == corpus])
         if place == 1:
             axes.set_ylabel("UAR x 100")
-            axes.legend(frameon=False, fontsize=8, loc="upper left")
+            axes.legend(frameon=False, fontsize=8, loc="lower right")
     drawn.tight_layout()
     written = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "emotone"}):
@@ -120,6 +120,7 @@ def _draw(axes: Any, corpus: str, points: Sequence[Point]) -> None:
                 markersize=9 if len(of) == 1 else 5,
                 label=plan or ALONE,
             )
+    axes.set_ylim(bottom=0)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_title(CORPORA.get(corpus).title, fontsize=10)
     axes.set_xlabel("clips to learn from")
@@ -162,17 +163,17 @@ def _of_corpus(corpus: str, points: Sequence[Point], gains: dict[tuple[str, str,
         for plan in plans
     ]
     told = [(plan, *(_gain(by_place.get((plan, column)), gains) for column in columns)) for plan in plans if plan]
+    told = [row for row in told if any(row[1:])]
     first = of[0].score
-    return [
+    lines = [
         f"{first.n} clips of {first.speakers} speakers, all tested; chance is {chance:.1f}. With so few speakers",
         "intervals are too narrow rather than too wide.",
         "",
         *table(("clips", *columns), scores),
-        "",
-        "Above training from nothing with as many clips:",
-        "",
-        *table(("clips", *columns), [row for row in told if any(row[1:])]),
     ]
+    if told:
+        lines += ["", "Above training from nothing with as many clips:", "", *table(("clips", *columns), told)]
+    return lines
 
 
 def _gain(point: Point | None, gains: dict[tuple[str, str, str, int], Difference]) -> str:
