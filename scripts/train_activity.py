@@ -63,7 +63,7 @@ def described(signal: NDArray[np.floating]) -> tuple[Array, Array]:
     padded[LEFT : LEFT + len(signal)] = signal
     measured = measure(padded, groups=groups)[:, :frames]
     numbers = behaviour(np.pad(measured, ((0, 0), (CONTEXT + 1, CONTEXT))))
-    return np.column_stack(numbers).astype(np.float32), measured[1]
+    return np.ascontiguousarray(numbers.T), measured[1]
 
 
 def labelled(signal: NDArray[np.floating], labels: NDArray[np.int64] | int, weight: float) -> Frames:

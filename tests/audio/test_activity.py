@@ -162,9 +162,9 @@ def test_the_numbers_behind_are_the_same_to_the_bit(size: int, monkeypatch: pyte
     seen: list[NDArray[np.float32]] = []
     original = activity.behaviour
 
-    def spy(measured: Array) -> list[Array]:
+    def spy(measured: Array) -> Array:
         numbers = original(measured)
-        seen.append(np.stack(numbers))
+        seen.append(numbers)
         return numbers
 
     monkeypatch.setattr(activity, "behaviour", spy)

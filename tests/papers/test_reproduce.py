@@ -158,6 +158,17 @@ def test_markdown_shows_both_numbers_and_marks_what_differs() -> None:
     assert grid[2] == "| emodb | guessing | 80.0 [70.0, 90.0] / 90.0 * | - |"
     assert grid[3] == "| savee | guessing | - | data absent / 14.3 |"
     assert grid[4] == "| emodb | guessing twice | - | 80.0 [70.0, 90.0] |"
+    assert len(grid) == 5
+
+
+def test_markdown_counts_what_was_neither_published_nor_run() -> None:
+    rows = [Row(CELLS[0], None, "not run"), Row(CELLS[3], None, "not run")]
+    grid = grid_markdown(rows).splitlines()
+    assert grid[2:] == [
+        "| emodb | guessing | not run / 50.0 |",
+        "",
+        "Further settings that have not been run yet: emodb 1.",
+    ]
 
 
 @pytest.mark.parametrize(("value", "status"), [(0.52, "reproduced"), (0.4804, "reproduced"), (0.5206, "differs")])

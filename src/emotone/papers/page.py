@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError
@@ -43,13 +44,21 @@ def rows_markdown(rows: Sequence[Row]) -> str:
 def grid_markdown(rows: Sequence[Row]) -> str:
     """Return rows as a Markdown table with the table's own columns: ours with its interval / what was published.
 
-    Rows that differ from what was published are marked with an asterisk; no final newline.
+    Rows that differ from what was published are marked with an asterisk. Lines of which nothing was published and
+    nothing has been run are counted below the table instead; no final newline.
     """
     columns = list(dict.fromkeys(row.cell.column for row in rows))
     lines = [f"| corpus | setting | {' | '.join(columns)} |", "|" + " --- |" * (2 + len(columns))]
+    lacking: Counter[str] = Counter()
     for corpus, setting in dict.fromkeys((row.cell.corpus, row.cell.setting) for row in rows):
         of = {row.cell.column: row for row in rows if (row.cell.corpus, row.cell.setting) == (corpus, setting)}
-        lines.append(f"| {corpus} | {setting} | {' | '.join(_cell(of.get(column)) for column in columns)} |")
+        if all(row.score is None and row.cell.published is None for row in of.values()):
+            lacking[corpus] += 1
+        else:
+            lines.append(f"| {corpus} | {setting} | {' | '.join(_cell(of.get(column)) for column in columns)} |")
+    if lacking:
+        counts = ", ".join(f"{corpus} {count}" for corpus, count in lacking.items())
+        lines += ["", f"Further settings that have not been run yet: {counts}."]
     return "\n".join(lines)
 
 
