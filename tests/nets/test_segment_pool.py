@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.toy import one_thread
@@ -15,6 +16,10 @@ from emotone.nets.base import parameters
 from emotone.nets.mn04 import Mn04
 from emotone.nets.segment_pool import DROP, HOP, NET, SECOND, SegmentPool
 from emotone.nets.yamnet import Yamnet
+from emotone.systems.onnx_export import onnx_bytes
+from emotone.systems.runtime import open_session, run_session
+from emotone.training.prefix import split
+from emotone.transfer.freeze import Freezer
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -139,6 +144,36 @@ def test_each_segment_is_seen_as_the_trunk_alone_sees_it_and_its_weights_fit(tru
             if name != "segments":
                 theirs_too, _ = plain.blocks[name](theirs_too, None)
     torch.testing.assert_close(ours[0, :2], theirs_too, atol=1e-5, rtol=1e-5)
+
+
+def test_where_the_trunk_is_frozen_only_the_classifier_is_run_in_training() -> None:
+    net = SegmentPool(width=0.2, placed="speech").build(64, 4)
+    Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier")])
+    parts = split(net.train())
+    assert parts is not None
+    prefix, rest = parts
+    assert list(rest.blocks) == ["classifier"]
+    windows = [torch.randn(rows, 64).numpy() - 8 for rows in (400, 400, 130)]
+    values, lengths = prefix.run(windows, 400)
+    assert lengths is not None
+    net.eval()
+    with torch.inference_mode():
+        for item, rows in enumerate(windows):
+            ahead = rest(torch.from_numpy(values[item : item + 1]), torch.from_numpy(lengths[item : item + 1]))
+            torch.testing.assert_close(ahead, net(torch.from_numpy(rows)[None]), atol=1e-5, rtol=1e-5)
+
+
+def test_segments_that_follow_speech_are_in_the_exported_net() -> None:
+    torch.manual_seed(0)
+    net = SegmentPool(trunk="yamnet", placed="speech", pool="log-sum-exp", width=0.05, offset=0.01).build(64, 4).eval()
+    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, labels=4)
+    for rows in (1, 30, 298):
+        x = torch.randn(2, rows, 64) - 2
+        x[:, : rows // 3] = math.log(0.01)
+        with torch.inference_mode():
+            expected = net(x).numpy()
+        found = run_session(session, x.numpy(), where="test", labels=4)
+        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=f"{rows} rows")
 
 
 @pytest.mark.parametrize("pool", POOLS)
