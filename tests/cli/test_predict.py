@@ -106,7 +106,7 @@ def test_silence_is_said_and_not_guessed(emotone: Callable[..., Any], tmp_path: 
         (["calls", "--model", "defualt"], "unknown model 'defualt'; did you mean 'default'? Allowed: default"),
         (["calls", "--model", "./calls"], "calls is not a model's folder: it holds no bundle.toml"),
         (["calls", "--model", "./nix"], "nix is not a model's folder: there is no such folder"),
-        (["calls", "--format", "jsn"], "unknown format 'jsn'; did you mean 'json'? Allowed: audacity, csv, elan, json"),
+        (["calls", "--format", "jsn"], "unknown format 'jsn'; did you mean 'json'? Allowed: audacity, audformat, csv"),
         (["calls", "--channel", "left"], "'left' was given; allowed: a number from 0, or mix"),
         (["calls", "--channel", "-1"], "'-1' was given; allowed: a number from 0, or mix"),
         (["calls", "--workers", "0"], "0 is not in the range"),

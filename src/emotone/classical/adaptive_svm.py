@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Truth, Vectors
 
 TOLERANCE = 1e-3  # of the margins, as scikit-learn's machines have it
+STARTS = 20  # of the search, each from where the one before has come to
 ITERATIONS = 20_000  # hundreds are needed
 
 
@@ -154,12 +155,17 @@ def solve_dual(gram: Callable[[Vectors], Vectors], linear: Vectors, caps: Vector
 
     options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "ftol": 0.0, "gtol": TOLERANCE / 2}
     bounds = [(0.0, 1.0)] * caps.size
-    found = minimize(loss, np.zeros(caps.size), jac=True, bounds=bounds, method="L-BFGS-B", options=options)
-    shares = np.clip(found.x, 0.0, 1.0)
-    left = float(np.abs(shares - np.clip(shares - loss(shares)[1], 0.0, 1.0)).max())
-    if not left <= TOLERANCE:  # nan too
+    shares, left, steps = np.zeros(caps.size), np.inf, 0
+    # Where the Gram matrix has directions without any slope, the search can lose its way: it is sent off again.
+    for _ in range(STARTS):
+        found = minimize(loss, shares, jac=True, bounds=bounds, method="L-BFGS-B", options=options)
+        shares, steps = np.clip(found.x, 0.0, 1.0), steps + int(found.nit)
+        left = float(np.abs(shares - np.clip(shares - loss(shares)[1], 0.0, 1.0)).max())
+        if left <= TOLERANCE:
+            break
+    else:  # nan too
         raise RunError(
-            f"the adaptive support vector machine was not found in {found.nit} steps: margins lack {left:.2g}, where "
+            f"the adaptive support vector machine was not found in {steps} steps: margins lack {left:.2g}, where "
             f"{TOLERANCE:g} is allowed; scale the values alike, or choose smaller costs"
         )
     weights: Vectors = caps * shares.reshape(shape)

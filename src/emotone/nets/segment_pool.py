@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
 from emotone.nets._image_layers import ROWS, check
-from emotone.nets.base import Layer, modules
-from emotone.nets.mn04 import Mn04
-from emotone.nets.yamnet import Yamnet
+from emotone.nets.base import NETS, Layer, modules
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from emotone.nets.base import NetSpec
     from emotone.nets.modules import LengthAware
 
 Trunk: TypeAlias = Literal["mn04", "yamnet"]
@@ -132,10 +131,10 @@ class SegmentPool:
         return net
 
     @property
-    def _trunk(self) -> Mn04 | Yamnet:
-        if self.trunk == "mn04":
-            return Mn04(hidden=0, width=self.width)
-        return Yamnet(hidden=0, width=self.width, offset=self.offset)
+    def _trunk(self) -> NetSpec:
+        settings = {} if self.trunk == "mn04" else {"offset": self.offset}
+        built: NetSpec = NETS.get(self.trunk)(hidden=0, width=self.width, **settings)
+        return built
 
     def _embedding(self, dimension: int) -> int:
         return int(self._trunk.layers(dimension, 2)[-2].output)

@@ -99,7 +99,8 @@ def read_torch(path: Path) -> dict[str, NDArray[Any]]:
             return _from_stream(stream)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
-    except (_Refused, ValueError, IndexError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    # RuntimeError: an archive that says it is encrypted, or (NotImplementedError) of a later version.
+    except (_Refused, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise SourceError(
             f"{path} is no file of tensors by name, as torch.save writes a net's state_dict ({error})"
         ) from error
