@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, UsageError
+from emotone.protocols._around import Around
 from emotone.protocols._draws import grouped, keys, shuffled
 from emotone.protocols.base import FAMILIES, Division, Family, Protocol
 
@@ -30,22 +31,15 @@ _NAME = re.compile(r"(?P<inner>.+)@(?P<clips>\d+)")
 
 
 @dataclass(frozen=True)
-class Few(Protocol):
+class Few(Around):
     """A protocol whose training parts are thinned.
 
     Attributes:
         clips: of each corpus, that a fold may learn from.
-        inner: how everything is divided.
 
     """
 
     clips: int = LEAST
-    inner: Protocol | None = None
-
-    @property
-    def speaker_independent(self) -> bool:
-        """As the division: nobody joins a part."""
-        return self._inner.speaker_independent
 
     @property
     def description(self) -> str:
@@ -67,11 +61,6 @@ class Few(Protocol):
         """A fold per speaker, with as few clips."""
         return f"{self._inner.smallest}@{self.clips}"
 
-    @property
-    def signature(self) -> tuple[str | int, ...]:
-        """Name and version, and what the inner protocol has beside its name."""
-        return (self.name, self.version, *self._inner.signature[1:])
-
     def notes(self, utterances: Sequence[Utterance]) -> tuple[str, ...]:
         """Say what there is to say of the division, and that clips are left out where not all of them are tested."""
         said = self._inner.notes(utterances)
@@ -80,22 +69,16 @@ class Few(Protocol):
             return said
         return (*said, f"left out: all clips that are not tested, but for {self.clips} of each corpus")
 
-    @property
-    def _inner(self) -> Protocol:
-        assert self.inner is not None  # noqa: S101 - `find` always fills it in
-        return self.inner
-
     def _divide(self, utterances: Sequence[Utterance], *, seed: int) -> Iterator[Division]:
         by_key = {utterance.key: utterance for utterance in utterances}
-        for fold in self._inner.folds(utterances, seed=seed):
-            train, dev, test = ([by_key[key] for key in part] for part in (fold.train, fold.dev, fold.test))
+        for name, train, dev, test in self._divided(utterances, seed=seed):
             few: tuple[list[Utterance], list[Utterance]] = ([], [])
             for corpus in sorted({each.corpus for each in (*train, *dev)}):
                 parts = [[each for each in part if each.corpus == corpus] for part in (train, dev)]
-                shares = self._shares(*map(len, parts), corpus=corpus, fold=fold.name)
+                shares = self._shares(*map(len, parts), corpus=corpus, fold=name)
                 for kept, part, share in zip(few, parts, shares, strict=True):
                     kept.extend(by_key[key] for key in drawn(part, seed=seed)[:share])
-            yield Division(fold.name, train=few[0], dev=few[1], test=test)
+            yield Division(name, train=few[0], dev=few[1], test=test)
 
     def _shares(self, train: int, dev: int, *, corpus: str, fold: str) -> tuple[int, int]:
         """Return how many clips of a train and of a dev part make up what is asked for, in their proportion."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError
+from emotone.protocols._around import Around
 from emotone.protocols._draws import grouped
 from emotone.protocols.base import FAMILIES, Division, Family, Protocol
 
@@ -30,22 +31,15 @@ FORM = "onto-CORPUS-PROTOCOL"
 
 
 @dataclass(frozen=True)
-class Onto(Protocol):
+class Onto(Around):
     """A corpus that is divided, and all others, which are only learned from.
 
     Attributes:
         corpus: the one that is divided and tested.
-        inner: how.
 
     """
 
     corpus: str = ""
-    inner: Protocol | None = None
-
-    @property
-    def speaker_independent(self) -> bool:
-        """As the division of the target: the others' speakers are others."""
-        return self._inner.speaker_independent
 
     @property
     def description(self) -> str:
@@ -67,21 +61,11 @@ class Onto(Protocol):
         """A fold per speaker of the target."""
         return f"{KIND}-{self.corpus}-{self._inner.smallest}"
 
-    @property
-    def signature(self) -> tuple[str | int, ...]:
-        """Name and version, and what the inner protocol has beside its name."""
-        return (self.name, self.version, *self._inner.signature[1:])
-
     def notes(self, utterances: Sequence[Utterance]) -> tuple[str, ...]:
         """Say what is learned from and never tested, and what there is to say of the target's division."""
         target, others = self._parts(utterances)
         said = ", ".join(f"{corpus} {len(of)}" for corpus, of in grouped(others, lambda each: each.corpus).items())
         return (f"trained on and never tested: {said}", *self._inner.notes(target))
-
-    @property
-    def _inner(self) -> Protocol:
-        assert self.inner is not None  # noqa: S101 - `find` always fills it in
-        return self.inner
 
     def _parts(self, utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
         """Return the utterances of the target, and of the other corpora."""
@@ -96,10 +80,8 @@ class Onto(Protocol):
                 f"{self.name} tests the corpus {self.corpus} and trains on others too; given: {given}. "
                 f"Give both, or choose {self._inner.name}"
             )
-        by_key = {utterance.key: utterance for utterance in target}
-        for fold in self._inner.folds(target, seed=seed):
-            train, dev, test = ([by_key[key] for key in part] for part in (fold.train, fold.dev, fold.test))
-            yield Division(fold.name, train=[*train, *others], dev=dev, test=test)
+        for name, train, dev, test in self._divided(target, seed=seed):
+            yield Division(name, train=[*train, *others], dev=dev, test=test)
 
 
 def find(name: str) -> Protocol | None:

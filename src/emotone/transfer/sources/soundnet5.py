@@ -25,6 +25,7 @@ import numpy as np
 from emotone.errors import SourceError
 from emotone.nets.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
 from emotone.transfer.npz import read_npz
+from emotone.transfer.sources._soundnet import convolution_shapes, convolutions
 from emotone.transfer.sources.base import Published, Source
 from emotone.transfer.torch7 import Module, read_torch7
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 ARCHIVE = "http://data.csail.mit.edu/soundnet/soundnet_models_public.zip"
 HEADS = tuple(head.name for head in ORIGINAL_HEADS)
-TRUNK = tuple(f"conv{number}" for number in range(1, len(OUTPUTS) + 1))
+TRUNK = convolutions(OUTPUTS)
 CONVOLUTIONS = {"nn.SpatialConvolution", "cudnn.SpatialConvolution", "nn.SpatialConvolutionMM"}
 NORMS = {"nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization"}
 EPSILON = 1e-5
@@ -51,19 +52,6 @@ PORTED = {
 }
 PORTED_HEADS = {"conv5": "objects", "conv5_2": "scenes"}
 _PORTED_KEY = re.compile(r"(?P<layer>[^/]+)/(?P<key>[^/]+)")
-
-
-def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    inputs = 1
-    for layer, outputs, kernel in zip(TRUNK, OUTPUTS, KERNELS, strict=True):
-        shapes[f"blocks.{layer}.convolution.weight"] = (outputs, inputs, kernel)
-        shapes[f"blocks.{layer}.convolution.bias"] = (outputs,)
-        for name in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"blocks.{layer}.norm.{name}"] = (outputs,)
-        shapes[f"blocks.{layer}.norm.num_batches_tracked"] = ()
-        inputs = outputs
-    return shapes
 
 
 def _head_shapes() -> dict[str, tuple[int, ...]]:
@@ -203,7 +191,7 @@ SOURCE = Source(
     rate=22050,
     net="soundnet5",
     layers=TRUNK,
-    shapes=_shapes(),
+    shapes=convolution_shapes(OUTPUTS),
     optional=_head_shapes(),
     readers={".t7": _from_torch7, ".npz": _from_npz, ".npy": _refuse_npy},
 )

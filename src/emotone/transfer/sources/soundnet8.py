@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.errors import SourceError
-from emotone.nets.soundnet5 import KERNELS
+from emotone.transfer.npz import read_npz
+from emotone.transfer.sources._soundnet import convolution_shapes, convolutions
 from emotone.transfer.sources.base import Published, Source
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHANNELS = (16, 32)
-TRUNK = tuple(f"conv{number}" for number in range(1, len(CHANNELS) + 1))
+TRUNK = convolutions(CHANNELS)
 _KEY = re.compile(r"(?P<part>conv|bn)(?P<layer>\d+)\.(?P<name>\w+)")
 _PARTS = {"conv": "convolution", "bn": "norm"}
 CONVERT = (
@@ -37,28 +37,10 @@ CONVERT = (
 )
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    inputs = 1
-    for layer, outputs, kernel in zip(TRUNK, CHANNELS, KERNELS, strict=False):
-        shapes[f"blocks.{layer}.convolution.weight"] = (outputs, inputs, kernel)
-        shapes[f"blocks.{layer}.convolution.bias"] = (outputs,)
-        for name in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"blocks.{layer}.norm.{name}"] = (outputs,)
-        shapes[f"blocks.{layer}.norm.num_batches_tracked"] = ()
-        inputs = outputs
-    return shapes
-
-
 def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of the first two layers; those of later ones are left."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            given = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise SourceError(f"{path} is no archive of plain arrays ({error}); {CONVERT}") from error
     tensors: dict[str, NDArray[Any]] = {}
-    for key, values in given.items():
+    for key, values in read_npz(path, advice=CONVERT).items():
         found = _KEY.match(key)
         if found is None:
             tensors[key] = values  # not expected: the check names it
@@ -86,6 +68,6 @@ SOURCE = Source(
     rate=22050,
     net="soundnet5",
     layers=TRUNK,
-    shapes=_shapes(),
+    shapes=convolution_shapes(CHANNELS),
     readers={".npz": _from_npz},
 )
