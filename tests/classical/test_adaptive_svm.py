@@ -105,6 +105,7 @@ def test_what_is_found_lacks_no_margin_that_a_clip_could_give(rng: np.random.Gen
 
 def test_a_problem_that_is_not_solved_is_said(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptive_svm, "ITERATIONS", 1)
+    monkeypatch.setattr(adaptive_svm, "STARTS", 1)
     signed = rng.normal(size=(30, 5))
     message = "the adaptive support vector machine was not found in 1 steps: margins lack .* 0.001 is allowed; scale"
     with pytest.raises(RunError, match=message):

@@ -129,6 +129,7 @@ def stream(*objects: object, behind: bytes = b"") -> bytes:
     ("data", "message"),
     [
         (b"", "pickle exhausted"),
+        (b"\x80\x04\x8d" + (1 << 60).to_bytes(8, "little"), ""),  # a text of so many bytes: no memory is that large
         (b"words, no weights", ""),
         (stream(1, 2), "it does not begin as one"),
         (stream(MAGIC, 1000), "it does not begin as one"),

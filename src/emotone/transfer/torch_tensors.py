@@ -84,6 +84,20 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
     """What is wrong with the file."""
 
 
+# Of archives, RuntimeError is one that says it is encrypted, or (NotImplementedError) of a later version; MemoryError
+# is a text that says it is longer than any memory.
+DAMAGE = (
+    _Refused,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 def read_torch(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of a saved `state_dict` by name.
 
@@ -99,8 +113,7 @@ def read_torch(path: Path) -> dict[str, NDArray[Any]]:
             return _from_stream(stream)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
-    # RuntimeError: an archive that says it is encrypted, or (NotImplementedError) of a later version.
-    except (_Refused, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise SourceError(
             f"{path} is no file of tensors by name, as torch.save writes a net's state_dict ({error})"
         ) from error
