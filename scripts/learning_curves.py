@@ -63,8 +63,7 @@ def main() -> None:
     wanted, base = label_set(LABELS), read_recipe(RECIPE)
     for utterances in corpora.values():
         labelled, _ = apply_labels(utterances, wanted)
-        present = {each.label for each in labelled}
-        labels = tuple(label for label in wanted.labels if label in present)
+        labels = wanted.found(labelled)
         for recipe, protocol in asked(base, given.source):
             done = evaluate_recipe(recipe, labelled, labels=labels, protocol_name=protocol, out=given.out)
             scores = {score.metric: score.text for score in done.scores if score.setting == "system"}

@@ -169,10 +169,8 @@ def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "")
     if selection:
         found, unselected = _selected(found, selection)
     utterances, dropped = apply_labels(found, label_set)
-    present = {utterance.label for utterance in utterances}
-    labels = tuple(label for label in label_set.labels if label in present)
     notes = tuple(note for scan in scans.values() for note in _notes(scan))
-    return Data(tuple(utterances), labels, dropped, tuple(problems), unselected, notes)
+    return Data(tuple(utterances), label_set.found(utterances), dropped, tuple(problems), unselected, notes)
 
 
 def _notes(scan: Scan) -> Iterator[str]:

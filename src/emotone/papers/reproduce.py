@@ -162,9 +162,7 @@ class _Asked:
     def of(cls, cell: Cell, recipe: AnyRecipe, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
         task = label_set(cell.labels)
         labelled, _ = apply_labels(utterances, task)
-        present = {utterance.label for utterance in labelled}
-        labels = tuple(label for label in task.labels if label in present)
-        return cls(recipe, tuple(labelled), labels, cell.protocol, out, seeds)
+        return cls(recipe, tuple(labelled), task.found(labelled), cell.protocol, out, seeds)
 
     @property
     def folder(self) -> Path:

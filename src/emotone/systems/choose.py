@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -218,13 +217,11 @@ def _judged(recipe: Recipe, net: LengthAware, features: Array) -> int:
 
 def _recall(ready: Ready, predicted: dict[str, int]) -> float:
     """Return the unweighted average recall of clips, mean over corpora."""
-    hits: Counter[tuple[str, str]] = Counter()
-    counts: Counter[tuple[str, str]] = Counter()
-    for utterance in ready.utterances:
-        if utterance.key in predicted:
-            pair = (utterance.corpus, utterance.label)
-            counts[pair] += 1
-            hits[pair] += ready.labels[predicted[utterance.key]] == utterance.label
-    corpora = {corpus for corpus, _ in counts}
-    recalls = [[hits[pair] / counts[pair] for pair in counts if pair[0] == corpus] for corpus in sorted(corpora)]
-    return float(np.mean([np.mean(of_corpus) for of_corpus in recalls]))
+    from emotone.training.development import recall_by_corpus
+
+    judged = [utterance for utterance in ready.utterances if utterance.key in predicted]
+    return recall_by_corpus(
+        np.array([ready.labels.index(utterance.label) for utterance in judged]),
+        np.array([predicted[utterance.key] for utterance in judged]),
+        np.array([utterance.corpus for utterance in judged]),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -53,12 +53,22 @@ def _recall_of_clips(net: nn.Module, task: Task) -> float:
         of_clips = [window_probabilities(net, item, task) for item in examples.features]
         every_label, corpora = examples.labels, examples.corpora
     predicted = np.array([np.argmax(item.mean(axis=0)) for item in of_clips], np.int64)
+    return recall_by_corpus(every_label, predicted, corpora)
+
+
+def recall_by_corpus(truth: NDArray[Any], predicted: NDArray[Any], corpora: NDArray[Any]) -> float:
+    """Return the unweighted average recall of clips, mean over corpora.
+
+    Args:
+        truth: label of each clip [clips].
+        predicted: what is said of it.
+        corpora: that it is from.
+
+    """
     scores = []
     for corpus in np.unique(corpora):
-        chosen = corpora == corpus
-        labels = np.unique(every_label[chosen])
-        truth = every_label[chosen]
-        scores.append(np.mean([np.mean(predicted[chosen][truth == label] == label) for label in labels]))
+        of_corpus, said = truth[corpora == corpus], predicted[corpora == corpus]
+        scores.append(np.mean([np.mean(said[of_corpus == label] == label) for label in np.unique(of_corpus)]))
     return float(np.mean(scores))
 
 
