@@ -35,8 +35,8 @@ def open_session(model: bytes, *, where: str, threads: int, dimension: int, labe
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ONLY_FATAL
-    # The arena and its plans keep the largest batch ever seen, once per shape: memory would grow with use.
-    options.enable_cpu_mem_arena = False
+    # A plan is kept for every shape ever seen, and recordings have any length: memory would grow with use. The arena
+    # keeps the largest batch only; without it, activations of all sizes would fragment the memory of the process.
     options.enable_mem_pattern = False
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
