@@ -11,7 +11,8 @@ import torch
 from tests.toy import one_thread
 
 from emotone.errors import ConfigError
-from emotone.nets._pool import PooledClassifier, Segments
+from emotone.nets._pool import Segments
+from emotone.nets._pooled import PooledClassifier
 from emotone.nets.base import parameters
 from emotone.nets.mn04 import Mn04
 from emotone.nets.segment_pool import DROP, HOP, NET, SECOND, SegmentPool

@@ -1,7 +1,8 @@
 """Building blocks of nets that hear a window as a row of segments. Conventions as in `emotone.nets.modules`.
 
-Between `Segments` and `PooledClassifier` a segment is what an item of a batch is elsewhere: [batch, segments, ...],
-with lengths that count segments. `each` makes a block that was written for items do its work for each segment.
+Between `Segments` and what pools them (`emotone.nets._pooled`) a segment is what an item of a batch is elsewhere:
+[batch, segments, ...], with lengths that count segments. `each` makes a block that was written for items do its work
+for each segment.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from emotone.nets import _image_mobile as mobile
 from emotone.nets.modules import valid
 
 if TYPE_CHECKING:
-    from emotone.nets.segment_pool import Placed, Pool
+    from emotone.nets.segment_pool import Laid
 
 SMOOTH = 5  # rows: levels are means over 50 ms, so that a valley is no single row
 LOWEST = -1e30  # stands for minus infinity, whose gradient may be no number
@@ -41,7 +42,7 @@ class Segments(nn.Module):
 
     """
 
-    def __init__(self, *, rows: int, hop: int, silence: float, drop: float, placed: Placed) -> None:
+    def __init__(self, *, rows: int, hop: int, silence: float, drop: float, placed: Laid) -> None:
         super().__init__()
         self.rows = rows
         self.hop = hop
@@ -138,75 +139,3 @@ def each(block: nn.Module) -> nn.Module:
     made = kind.__new__(kind)
     vars(made).update(vars(block))
     return made
-
-
-class PooledClassifier(nn.Module):
-    """Logits of each segment, pooled: [batch, segments, in] -> [batch, classes].
-
-    With z the logits of a segment, out of n:
-
-    - "mean-logit": sum z / n.
-    - "attention": sum a z, where a = softmax over segments of w tanh(V h), and h is what is mapped to logits.
-    - "gated-attention": the same with w (tanh(V h) * sigmoid(U h)).
-    - "log-sum-exp": ln (sum exp z / n), label by label: between the mean and the maximum.
-    - "max": the largest z, label by label.
-
-    Args:
-        inputs: values of a segment.
-        hidden: units of the hidden layer; 0 for none.
-        classes: logits.
-        dropout: share of values dropped before each linear layer in training.
-        pool: one of these.
-        attention: rows of V and U.
-
-    Reference: Ilse, Tomczak, Welling, Attention-based deep multiple instance learning, ICML 2018.
-
-    """
-
-    def __init__(self, inputs: int, *, hidden: int, classes: int, dropout: float, pool: Pool, attention: int) -> None:
-        super().__init__()
-        self.pool = pool
-        self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(inputs, hidden) if hidden else None
-        self.output = nn.Linear(hidden or inputs, classes)
-        attends = pool in {"attention", "gated-attention"}
-        self.look = nn.Linear(hidden or inputs, attention) if attends else None
-        self.gate = nn.Linear(hidden or inputs, attention) if pool == "gated-attention" else None
-        self.weigh = nn.Linear(attention, 1, bias=False) if attends else None  # a bias would cancel out
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return logits; lengths are used up, so None comes back."""
-        there = None if lengths is None else valid(lengths, x.shape[1])
-        if there is not None and self.training:  # most of a batch may be filling
-            scores = self._scores(x[there])
-            scores = torch.zeros(*there.shape, scores.shape[1], dtype=x.dtype).index_put((there,), scores)
-        else:
-            scores = self._scores(x)
-        logits = scores[:, :, : self.output.out_features]
-        if self.weigh is not None:
-            energy = _filled(scores[:, :, self.output.out_features :], there, LOWEST)
-            return (torch.softmax(energy, dim=1) * logits).sum(dim=1), None
-        counts = x.new_full((1, 1), x.shape[1]) if lengths is None else lengths.to(x.dtype)[:, None]
-        if self.pool == "mean-logit":
-            return _filled(logits, there, 0.0).sum(dim=1) / counts, None
-        logits = _filled(logits, there, LOWEST)
-        if self.pool == "max":
-            return logits.amax(dim=1), None
-        return logits.logsumexp(dim=1) - counts.log(), None
-
-    def _scores(self, x: Tensor) -> Tensor:
-        """Return the logits of segments [..., in], followed by what the attention makes of each where there is one."""
-        x = self.dropout(x)
-        if self.hidden is not None:
-            x = self.dropout(torch.relu(self.hidden(x)))
-        logits: Tensor = self.output(x)
-        if self.look is None or self.weigh is None:
-            return logits
-        seen = torch.tanh(self.look(x))
-        if self.gate is not None:
-            seen = seen * torch.sigmoid(self.gate(x))
-        return torch.cat([logits, self.weigh(seen)], dim=-1)
-
-
-def _filled(x: Tensor, there: Tensor | None, value: float) -> Tensor:
-    return x if there is None else x.masked_fill(~there[:, :, None], value)

@@ -12,9 +12,10 @@ segments whose logits are averaged.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
+from emotone.config import LATER
 from emotone.errors import ConfigError, unknown_name
 from emotone.nets._image_layers import ROWS, check
 from emotone.nets.base import NETS, Layer, modules
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 
 Trunk: TypeAlias = Literal["mn04", "yamnet"]
 Pool: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
-Placed: TypeAlias = Literal["grid", "speech", "valleys"]
+Laid: TypeAlias = Literal["grid", "speech", "valleys"]  # by the rows
+Placed: TypeAlias = Literal[Laid, "changes"]
 
 HOP = 50  # rows: half a second
 SECOND = {"mn04": 98, "yamnet": ROWS}  # rows of a segment: whole windows in a second, and what YAMNet hears of it
+# 1 - cos of two seconds: half of those of one speaker of Emo-DB, from clips of two emotions, are further apart.
+CHANGE = {"mn04": 0.35, "yamnet": 0.46}
 DROP = {"mn04": 25 * math.log(10) / 10, "yamnet": 25 * math.log(10) / 20}  # 25 dB of ln(power), and of ln(magnitude)
 
 
@@ -46,12 +50,15 @@ class SegmentPool:
         pool: how the segments' logits become the window's: their mean; their mean weighed by an attention, or by a
             gated one; the logarithm of the mean of their exponentials; or, of each label, the largest.
         placed: where segments lie: on the grid of half seconds; on the same from the first row to the last one that
-            come within 25 dB of the loudest; or each where the level is lowest within a quarter of a second.
+            come within 25 dB of the loudest; or each where the level is lowest within a quarter of a second. With
+            "changes" they lie on the grid, and what the trunk makes of them is taken together from one change of it to
+            the next (see `emotone.nets._pooled.Changes`): segments of any length, which count by it.
         hidden: units of the hidden layer; 0 for a linear classifier.
         attention: units of the attention.
         dropout: share of values dropped before each linear layer in training.
         width: of all channels; 0.4 in mn04, 1 in YAMNet as published.
         offset: the front end's, whose logarithm is silence: 0.00001 with mn-log-mel.
+        change: 1 - cos of two touching seconds above which they are two segments, with "changes"; 0 takes the trunk's.
 
     Raises:
         ConfigError: a number out of range, or no such name.
@@ -69,6 +76,7 @@ class SegmentPool:
     dropout: float = 0.0
     width: float = 0.4
     offset: float = 0.00001
+    change: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         for kind, given, allowed in (
@@ -80,6 +88,8 @@ class SegmentPool:
                 raise ConfigError(f"segment-pool: {unknown_name(kind, given, allowed)}")
         if self.attention < 1:
             raise ConfigError(f"segment-pool needs attention >= 1; given {self.attention}")
+        if not 0 <= self.change < 2:
+            raise ConfigError(f"segment-pool needs 0 <= change < 2, where 0 is the trunk's own; given {self.change}")
         check("segment-pool", width=self.width, offset=self.offset, hidden=self.hidden, dropout=self.dropout)
 
     @property
@@ -94,18 +104,19 @@ class SegmentPool:
         count = (self._embedding(dimension) + 1) * self.hidden if self.hidden else 0
         count += (inside + 1) * classes
         kind = f"linear {self.hidden}, ReLU, " if self.hidden else ""
+        before = "segments from change to change, " if self.placed == "changes" else ""
         looks = {"attention": 1, "gated-attention": 2}.get(self.pool, 0)
         if looks:
             count += looks * (inside + 1) * self.attention + self.attention
         return (
             Layer("segments", f"segments of {rows} rows every {HOP}", f"S x {rows} x {dimension}", 0),
             *each,
-            Layer("classifier", f"{kind}linear, {self.pool} over segments", f"{classes}", count),
+            Layer("classifier", f"{before}{kind}linear, {self.pool} over segments", f"{classes}", count),
         )
 
     def build(self, dimension: int, classes: int) -> LengthAware:
         """Return the torch module (see `NetSpec.build`)."""
-        parts = _parts()
+        parts, pooled = _parts()
         blocks = dict(self._trunk.build(dimension, classes).blocks.items())
         del blocks["classifier"]
         net: LengthAware = modules().LengthAware(
@@ -115,16 +126,17 @@ class SegmentPool:
                     hop=HOP,
                     silence=math.log(self.offset),
                     drop=DROP[self.trunk],
-                    placed=self.placed,
+                    placed="grid" if self.placed == "changes" else self.placed,
                 ),
                 **{name: parts.each(block) for name, block in blocks.items()},
-                "classifier": parts.PooledClassifier(
+                "classifier": pooled.PooledClassifier(
                     self._embedding(dimension),
                     hidden=self.hidden,
                     classes=classes,
                     dropout=self.dropout,
                     pool=self.pool,
                     attention=self.attention,
+                    penalty=(self.change or CHANGE[self.trunk]) if self.placed == "changes" else None,
                 ),
             }
         )
@@ -140,11 +152,12 @@ class SegmentPool:
         return int(self._trunk.layers(dimension, 2)[-2].output)
 
 
-def _parts() -> ModuleType:
+def _parts() -> tuple[ModuleType, ModuleType]:
     modules()  # says what to install where torch is missing
     import emotone.nets._pool as parts
+    import emotone.nets._pooled as pooled
 
-    return parts
+    return parts, pooled
 
 
 NET = SegmentPool

@@ -1,0 +1,221 @@
+"""Segments from one change to the next: where they begin, what they are, and how their lengths count."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.toy import one_thread
+
+from emotone.errors import ConfigError
+from emotone.nets._pool import Segments
+from emotone.nets._pooled import Changes, PooledClassifier
+from emotone.nets.segment_pool import CHANGE, HOP, SegmentPool
+from emotone.systems.onnx_export import onnx_bytes
+from emotone.systems.runtime import open_session, run_session
+
+if TYPE_CHECKING:
+    from emotone.nets.modules import LengthAware
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+POOLS = ("mean-logit", "attention", "gated-attention", "log-sum-exp", "max")
+
+
+def angles(*degrees: float) -> torch.Tensor:
+    """Return seconds [1, seconds, 2] of unit length: the distance of two is 1 - cos of the angle between them."""
+    turned = torch.tensor(degrees) * math.pi / 180
+    return torch.stack([turned.cos(), turned.sin()], dim=1)[None]
+
+
+def twin(seconds: list[list[float]], penalty: float) -> list[tuple[list[float], int]]:
+    """Return the values of each longer segment and its half seconds, as the docstring says it."""
+    count = len(seconds)
+
+    def distance(place: int) -> float:
+        if not 2 <= place < count - 2:
+            return -1.0
+        before, behind = seconds[place - 2], seconds[place]
+        return 1 - sum(a * b for a, b in zip(before, behind, strict=True)) / math.hypot(*before) / math.hypot(*behind)
+
+    def begins_one(place: int) -> bool:
+        return distance(place) > penalty and distance(place - 1) < distance(place) >= distance(place + 1)
+
+    begins = [0, *filter(begins_one, range(2, count - 2))]
+    made = []
+    for first, end in zip(begins, [*begins[1:], count], strict=True):
+        inside = [seconds[k] for k in range(first, end) if k + 1 not in begins and (k < count - 1 or count == 1)]
+        made.append(([sum(column) / len(inside) for column in zip(*inside, strict=True)], end - first))
+    return made
+
+
+class Mean(torch.nn.Module):
+    """A trunk that hears bands and no time: the mean over a segment's rows."""
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        return x.mean(dim=2), lengths
+
+
+def heard(x: torch.Tensor, *, penalty: float, rows: int = 100) -> tuple[torch.Tensor, list[list[float]]]:
+    """Return the longer segments of rows [batch, time, bands] and what each holds, by a trunk that is a mean."""
+    seconds, lengths = Segments(rows=rows, hop=HOP, silence=0.0, drop=1.0, placed="grid")(x, None)
+    found, held = Changes(penalty)(*Mean()(seconds, lengths))
+    return found, held.tolist()
+
+
+def test_two_constant_halves_are_two_segments_that_meet_where_the_sound_changes() -> None:
+    x = torch.zeros(1, 400, 2)
+    x[:, :250, 0] = 1.0
+    x[:, 250:, 1] = 3.0
+    found, held = heard(x, penalty=0.5)
+    assert held == [[5.0, 3.0, 0, 0, 0, 0, 0, 0]]
+    assert found[0, :2].tolist() == [[1.0, 0.0], [0.0, 3.0]]  # seconds across the change are in neither
+
+
+@pytest.mark.parametrize("place", range(2, 13))
+def test_a_change_is_found_at_every_half_second_that_has_seconds_around_it(place: int) -> None:
+    x = torch.zeros(1, 15 * HOP, 2)
+    x[:, : place * HOP, 0] = 1.0
+    x[:, place * HOP :, 1] = 1.0
+    _, held = heard(x, penalty=0.5)
+    assert held[0][:2] == [place, 15 - place]
+
+
+@pytest.mark.parametrize("place", [1, 13, 14])
+def test_less_than_a_second_is_no_segment(place: int) -> None:
+    x = torch.zeros(1, 15 * HOP, 2)
+    x[:, : place * HOP, 0] = 1.0
+    x[:, place * HOP :, 1] = 1.0
+    _, held = heard(x, penalty=0.999)
+    assert held[0][:2] == [15.0, 0.0]
+
+
+def test_steady_sound_is_one_segment_whatever_its_length() -> None:
+    for rows in (1, 49, 99, 100, 251, 800):
+        found, held = heard(torch.ones(1, rows, 3), penalty=1e-4)
+        assert held[0][0] == math.ceil(rows / HOP)
+        assert sum(held[0][1:]) == 0
+        if rows >= 100:  # the padded last second takes no part
+            filled = min(1.0, (rows - HOP * (held[0][0] - 2)) / 100)
+            expected = (held[0][0] - 2 + filled) / (held[0][0] - 1)
+            torch.testing.assert_close(found[0, 0], torch.full((3,), expected))
+
+
+def test_three_sounds_are_three_segments() -> None:
+    x = torch.zeros(1, 600, 3)
+    for number, (first, end) in enumerate(((0, 200), (200, 350), (350, 600))):
+        x[:, first:end, number] = 1.0
+    found, held = heard(x, penalty=0.5)
+    assert held[0][:4] == [4.0, 3.0, 5.0, 0.0]
+    torch.testing.assert_close(found[0, :2], torch.eye(3)[:2])
+
+
+def test_a_distance_up_to_the_penalty_is_no_change_and_of_two_that_rise_the_larger_is() -> None:
+    turned = angles(0, 0, 0, 30, 60, 60, 60, 60)
+    for penalty, expected in ((0.499, [4.0, 4.0]), (0.501, [8.0, 0.0])):  # 1 - cos 60 degrees = 0.5
+        _, held = Changes(penalty)(turned, None)
+        assert held[0, :2].tolist() == expected
+
+
+def test_of_equal_distances_side_by_side_the_first_begins_a_segment() -> None:
+    _, held = Changes(0.1)(angles(0, 0, 0, 90, 90, 0, 0, 0, 0, 0), None)
+    assert held[0].tolist() == [3.0, 7.0] + [0.0] * 8
+
+
+@given(
+    counts=st.lists(st.integers(1, 17), min_size=1, max_size=4),
+    seed=st.integers(0, 1000),
+    penalty=st.sampled_from([0.05, 0.5, 1.0]),
+)
+def test_it_gives_what_its_slow_twin_gives_whatever_stands_beside_it(
+    counts: list[int], seed: int, penalty: float
+) -> None:
+    x = torch.randn(len(counts), max(counts) + 2, 3, generator=torch.Generator().manual_seed(seed)).double()
+    found, held = Changes(penalty)(x, torch.tensor(counts))
+    for item, count in enumerate(counts):
+        expected = twin(x[item, :count].tolist(), penalty)
+        assert held[item].tolist() == [size for _, size in expected] + [0] * (x.shape[1] - len(expected))
+        means = torch.tensor([values for values, _ in expected]).double()
+        torch.testing.assert_close(found[item, : len(expected)], means)
+
+
+def test_seconds_of_zeros_are_far_from_nothing_and_near_nothing() -> None:
+    found, held = Changes(0.5)(torch.zeros(1, 9, 4), None)
+    assert torch.isfinite(found).all()
+    assert held.sum() == 9
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_segments_count_by_their_length(pool: Any) -> None:
+    """A segment of n half seconds is as good as n of one."""
+    torch.manual_seed(3)
+    made = PooledClassifier(2, hidden=4, classes=3, dropout=0.0, pool=pool, attention=2, penalty=0.5)
+    plain = PooledClassifier(2, hidden=4, classes=3, dropout=0.0, pool=pool, attention=2)
+    plain.load_state_dict(made.state_dict())
+    x = torch.cat([angles(0, 0, 0, 45, 90, 90, 90, 90), angles(0, 0, 0, 0, 0, 0, 7, 9)])
+    lengths = torch.tensor([8, 6])
+    there = torch.cat([angles(0, 0, 0, 0, 90, 90, 90, 90), angles(0, 0, 0, 0, 0, 0, 7, 9)])
+    expected, _ = plain(there, lengths)
+    torch.testing.assert_close(made(x, lengths)[0], expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(made.eval()(x, lengths)[0], expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(made(x[:1], None)[0], expected[:1], atol=1e-6, rtol=1e-5)
+
+
+def changing(batch: int, rows: int, bands: int = 64) -> torch.Tensor:
+    """Return rows of a sound that becomes another one every 1.3 s."""
+    kinds = torch.randn(batch, rows // 130 + 1, bands) * 3 - 6
+    return kinds.repeat_interleave(130, dim=1)[:, :rows] + 0.3 * torch.randn(batch, rows, bands)
+
+
+def segments_of(net: LengthAware, x: torch.Tensor) -> list[int]:
+    """Return how many longer segments each item has."""
+    lengths = None
+    for name, block in net.blocks.items():
+        if name == "classifier":
+            return (block.changes(x, lengths)[1] > 0).sum(dim=1).tolist()  # type: ignore[operator, no-any-return]
+        x, lengths = block(x, lengths)
+    raise AssertionError("no classifier")
+
+
+def test_the_exported_net_finds_the_same_changes_in_windows_of_any_length() -> None:
+    torch.manual_seed(0)
+    net = SegmentPool(pool="gated-attention", placed="changes", width=0.1, change=0.002).build(64, 4).eval()
+    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, labels=4)
+    most = 0
+    for rows in (1, 49, 98, 200, 298, 451, 798, 800):
+        x = changing(2, rows)
+        with torch.inference_mode():
+            expected = net(x)
+            most = max(most, *segments_of(net, x))
+        found = run_session(session, x.numpy(), where="test", labels=4)
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5, err_msg=f"{rows} rows")
+    assert most > 1
+
+
+def test_an_item_of_a_batch_has_the_segments_that_it_has_alone() -> None:
+    torch.manual_seed(1)
+    net = SegmentPool(placed="changes", width=0.2, change=0.002).build(64, 4).eval()
+    x, lengths = changing(3, 800), torch.tensor([800, 333, 20])
+    with torch.inference_mode():
+        together = net(x, lengths)
+        for item, rows in enumerate(lengths.tolist()):
+            torch.testing.assert_close(together[item], net(x[item : item + 1, :rows])[0], atol=1e-5, rtol=1e-5)
+
+
+def test_the_trunks_own_penalty_stands_where_none_is_given() -> None:
+    for trunk, penalty in CHANGE.items():
+        built: Any = SegmentPool(trunk=trunk, placed="changes", width=0.1).build(64, 4)  # type: ignore[arg-type]
+        assert built.blocks["classifier"].changes.penalty == penalty
+    plain: Any = SegmentPool(width=0.1).build(64, 4)
+    assert plain.blocks["classifier"].changes is None
+
+
+@pytest.mark.parametrize("change", [-0.1, 2.0, math.nan])
+def test_a_penalty_is_a_distance(change: float) -> None:
+    with pytest.raises(ConfigError, match=r"segment-pool needs 0 <= change < 2, where 0 is the trunk's own; given"):
+        SegmentPool(placed="changes", change=change)
