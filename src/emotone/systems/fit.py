@@ -58,6 +58,7 @@ def fit(
     fold: Fold,
     *,
     labels: tuple[str, ...],
+    heads: tuple[int, ...] = (),
     folder: Path | None = None,
     progress: Callable[[Epoch], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
@@ -72,6 +73,7 @@ def fit(
             than the recipe's windows hold at least.
         fold: names the training and the development part. A recipe that does not stop early learns from both.
         labels: in the order of the logits.
+        heads: the number of each label's head, where clips are told from the labels of their own head only.
         folder: for the checkpoint; None keeps none.
         progress: called after each epoch.
         on_batch: called with (done, total) batches of an epoch.
@@ -119,6 +121,7 @@ def fit(
         signature=name,
         seed=recipe.seed,
         least=least,
+        heads=heads,
     )
     done: list[Transferred] = []
 

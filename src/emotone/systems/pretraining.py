@@ -17,10 +17,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from emotone.config import signature, to_mapping
+from emotone.config import LATER, signature, to_mapping
 from emotone.errors import ConfigError, RunError, SourceError, missing_extra, unknown_name
 from emotone.files import atomic_write, cache_dir, sha256_file
 from emotone.protocols.base import dev_speakers
+from emotone.systems.heads import Heads
 from emotone.training.settings import TrainingSettings
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 from emotone.types import Fold
@@ -46,21 +47,25 @@ class Pretraining:
     Attributes:
         scenario: "S2" learns from the other corpora only; "S1" from the target's training part too.
         without: corpora that are left out of it.
-        training: see `TrainingSettings`.
+        training: see `TrainingSettings`. With a head per corpus, what it says of labels is of each corpus's own.
+        heads: "one" for all corpora; "corpus" gives each corpus scores of its own, of which a single head is made when
+            the target takes the net over (see `emotone.systems.heads`).
 
     """
 
     scenario: Literal["S1", "S2"] = "S2"
     without: tuple[str, ...] = ()
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    heads: Literal["one", "corpus"] = field(default="one", metadata=LATER)
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one of the two trainings learns from: utterances, and which of them choose its epoch."""
+    """What one of the two trainings learns from: utterances, which of them choose its epoch, and heads if not one."""
 
     utterances: tuple[Utterance, ...]
     fold: Fold
+    heads: Heads | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Pretrained:
 
     Attributes:
         path: of the weights, which `emotone.transfer.weights` reads.
-        about: what they are of: scenario, corpora with their numbers of clips, epochs, best, signature.
+        about: what they are of: corpora with their numbers of clips, epochs, best, signature; with a head per corpus,
+            of each label the corpora whose heads were taken.
 
     """
 
@@ -146,10 +152,10 @@ def divide(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> tuple
         first += tuple(each for each in own if looks or each.key not in kept_back)
         dev |= kept_back if looks else set()
     keys = [each.key for each in first]
+    learning = tuple(key for key in keys if key not in dev)
+    heads = Heads.of(first, target=target) if pretraining.heads == "corpus" else None
     return (
-        Part(
-            first, Fold("pretraining", train=tuple(key for key in keys if key not in dev), dev=_in(keys, dev), test=())
-        ),
+        Part(first, Fold("pretraining", train=learning, dev=_in(keys, dev), test=()), heads),
         Part(own, replace(fold, train=tuple(each.key for each in own if each.key not in set(fold.dev)))),
     )
 
@@ -241,13 +247,21 @@ def _train(
 ) -> None:
     """Train in a folder of the cache; the weights are written last, and say that it is finished."""
     from emotone.systems.fit import CHECKPOINT, fit
+    from emotone.systems.start import score_tensors
 
-    extracted = recipe.extract(part.utterances)
+    extracted, heads = recipe.extract(part.utterances), part.heads
     fitted = fit(
-        recipe, part.utterances, extracted.features, part.fold, labels=labels, folder=folder, progress=progress
+        recipe,
+        part.utterances if heads is None else heads.labelled(part.utterances),
+        extracted.features,
+        part.fold,
+        labels=labels if heads is None else heads.names,
+        heads=() if heads is None else heads.numbers,
+        folder=folder,
+        progress=progress,
     )
     counts = Counter(each.corpus for each in part.utterances if each.key in extracted.features)
-    about = {
+    about: dict[str, Any] = {
         "signature": folder.name,
         "corpora": dict(sorted(counts.items())),
         "epochs": len(fitted.history),
@@ -255,9 +269,13 @@ def _train(
         "settings": to_mapping(recipe.training),
         "history": [asdict(epoch) for epoch in fitted.history],
     }
+    tensors = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
+    if heads is not None:
+        about["heads"] = {label: list(heads.of_label(label)) for label in labels}
+        for name in score_tensors(recipe, fitted.net, len(heads.names)):
+            tensors[name] = heads.joined(tensors[name], labels)
     with atomic_write(folder / ABOUT, text=True) as stream:
         stream.write(json.dumps(about) + "\n")
-    tensors = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
     write_weights(folder / WEIGHTS, SourceWeights(f"pretraining-{folder.name}", tensors, licence=recipe.licence))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -275,7 +293,8 @@ def _is_whole(folder: Path) -> bool:
 
 def _name(recipe: Recipe, part: Part, *, labels: tuple[str, ...]) -> str:
     data = sorted((each.key, each.label, sha256_file(each.path), each.start, each.end) for each in part.utterances)
-    return signature(recipe.signature, recipe.feature.version, data, list(labels), sorted(part.fold.dev))
+    heads = [] if part.heads is None else [part.heads]  # a single head joins no name
+    return signature(recipe.signature, recipe.feature.version, data, list(labels), sorted(part.fold.dev), *heads)
 
 
 def _asked(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> tuple[Pretraining, set[str]]:

@@ -71,12 +71,14 @@ def take_over(recipe: Recipe, net: LengthAware, *, labels: tuple[str, ...]) -> l
     from emotone.transfer.apply import transfer_into
 
     check_start(recipe)
-    head = Head(labels, _scores(recipe, net, len(labels)), recipe.net_spec.groups[-1] if recipe.transfer.plan else ())
+    head = Head(
+        labels, score_tensors(recipe, net, len(labels)), recipe.net_spec.groups[-1] if recipe.transfer.plan else ()
+    )
     return [transfer_into(net, recipe.transfer.weights(), recipe.transfer_plan, head=head)]
 
 
-def _scores(recipe: Recipe, net: LengthAware, labels: int) -> tuple[str, ...]:
-    """Return the names of the tensors that would have another shape with one label more."""
+def score_tensors(recipe: Recipe, net: LengthAware, labels: int) -> tuple[str, ...]:
+    """Return the names of the tensors whose first dimension is the labels: with one more, they have another shape."""
     import torch
 
     # Nothing is drawn for it: the generator's draws belong to the net that is trained.

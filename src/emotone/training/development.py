@@ -11,12 +11,13 @@ from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.metrics.detection import auroc
 from emotone.training.batches import Outputs, pad
+from emotone.training.heads import own_scores
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from emotone.training.loop import Task
     from emotone.types import Array
@@ -26,6 +27,8 @@ AT_ONCE = 64  # windows
 
 def development_score(net: nn.Module, task: Task, *, choose: Literal["uar", "auroc"] = "uar") -> float | None:
     """Return the score of a net, put in eval mode, on the development part, mean over its corpora; None if empty.
+
+    Where the net has several heads, each clip is judged by its own: its probabilities are of that head's labels.
 
     Args:
         net: gives logits.
@@ -47,10 +50,13 @@ def _recall_of_clips(net: nn.Module, task: Task) -> float:
     examples = task.development
     if isinstance(examples, Outputs):
         firsts = np.cumsum(examples.counts) - examples.counts
-        of_clips = np.split(_of_outputs(net, examples), firsts[1:])
+        of_clips = np.split(_of_outputs(net, examples, task), firsts[1:])
         every_label, corpora = examples.labels[firsts], examples.corpora[firsts]
     else:
-        of_clips = [window_probabilities(net, item, task) for item in examples.features]
+        of_clips = [
+            _probabilities(net, _windows(item, task), own_scores(examples.labels[[number]], task.heads))
+            for number, item in enumerate(examples.features)
+        ]
         every_label, corpora = examples.labels, examples.corpora
     predicted = np.array([np.argmax(item.mean(axis=0)) for item in of_clips], np.int64)
     return recall_by_corpus(every_label, predicted, corpora)
@@ -75,15 +81,16 @@ def recall_by_corpus(truth: NDArray[Any], predicted: NDArray[Any], corpora: NDAr
 def _area_of_windows(net: nn.Module, task: Task) -> float:
     examples = task.development
     if isinstance(examples, Outputs):
-        probabilities, labels, corpora = _of_outputs(net, examples), examples.labels, examples.corpora
+        probabilities, labels, corpora = _of_outputs(net, examples, task), examples.labels, examples.corpora
     else:
         windows = [_windows(item, task) for item in examples.features]
         counts = [len(item) for item in windows]
         every = [window for item in windows for window in item]
-        probabilities = np.concatenate(
-            [_probabilities(net, every[first : first + AT_ONCE]) for first in range(0, len(every), AT_ONCE)]
-        )
         labels, corpora = np.repeat(examples.labels, counts), np.repeat(examples.corpora, counts)
+        parts = [slice(first, first + AT_ONCE) for first in range(0, len(every), AT_ONCE)]
+        probabilities = np.concatenate(
+            [_probabilities(net, every[part], own_scores(labels[part], task.heads)) for part in parts]
+        )
     scores = [
         _area(labels[corpora == corpus], probabilities[corpora == corpus])
         for corpus in np.unique(corpora)
@@ -114,22 +121,29 @@ def _windows(features: Array, task: Task) -> list[Array]:
     return [features[start : start + task.window] for start in starts]
 
 
-def _probabilities(net: nn.Module, windows: list[Array]) -> Array:
+def _probabilities(net: nn.Module, windows: list[Array], own: NDArray[np.bool_] | None = None) -> Array:
     inputs, lengths = pad(windows)
     whole = bool((lengths == lengths[0]).all())
     with torch.inference_mode():
-        logits = net(torch.from_numpy(inputs), None if whole else torch.from_numpy(lengths))
-        probabilities: Array = torch.softmax(logits, dim=1).numpy()
-    return probabilities
+        return _softmax(net(torch.from_numpy(inputs), None if whole else torch.from_numpy(lengths)), own)
 
 
-def _of_outputs(net: nn.Module, outputs: Outputs) -> Array:
+def _of_outputs(net: nn.Module, outputs: Outputs, task: Task) -> Array:
     """Return the probabilities [windows, classes] of windows whose first blocks were computed before."""
     made = []
     with torch.inference_mode():
         for first in range(0, len(outputs), AT_ONCE):
             batch = outputs.batch(slice(first, first + AT_ONCE))
             lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
-            made.append(torch.softmax(net(torch.from_numpy(batch.inputs), lengths), dim=1).numpy())
+            logits = net(torch.from_numpy(batch.inputs), lengths)
+            made.append(_softmax(logits, own_scores(batch.labels, task.heads)))
     probabilities: Array = np.concatenate(made)
+    return probabilities
+
+
+def _softmax(logits: Tensor, own: NDArray[np.bool_] | None) -> Array:
+    """Return probabilities [windows, classes] of each window's own scores, 0 for the others."""
+    if own is not None:
+        logits = logits.masked_fill(torch.from_numpy(~own), float("-inf"))
+    probabilities: Array = torch.softmax(logits, dim=1).numpy()
     return probabilities

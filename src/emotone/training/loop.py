@@ -17,6 +17,7 @@ from emotone.errors import RunError
 from emotone.training.batches import Batch, Drawing, Examples, Outputs, cut_windows, epoch_batches
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score
+from emotone.training.heads import cross_entropy
 from emotone.training.outputs import compute_ahead
 from emotone.training.settings import EPSILON, RHO
 
@@ -44,6 +45,7 @@ class Task:
         signature: names what changes the result; guards the checkpoint.
         seed: of every draw.
         least: frames that a window and a random crop hold at least; 0 aligns the last window to the end instead.
+        heads: of each label, where clips are told from those of one head only (see `emotone.training.heads`).
 
     """
 
@@ -55,6 +57,7 @@ class Task:
     signature: str
     seed: int
     least: int = 0
+    heads: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class _Run:
         averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
         self.optimizer = _optimizer(net, settings)
-        self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.loss = cross_entropy(task.heads, smoothing=settings.label_smoothing)
         self.history: list[Epoch] = []
         self.best = 0
         self.best_weights: dict[str, Tensor] = {}
