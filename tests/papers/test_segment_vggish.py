@@ -10,9 +10,12 @@ from tests.toy import emodb_utterances, one_thread, torch_bundles, write_emodb
 from emotone.errors import SourceError
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.table import PredictionsTable
+from emotone.nets.segment_mlp import SegmentMlp
 from emotone.papers.base import Cell, Paper, Table
+from emotone.papers.changes import changed
 from emotone.papers.reproduce import folder_of, needed_sources, reproduce
 from emotone.papers.segment_vggish import CITED, FIGURE3, METRICS, PAPER, PUBLISHED4, TABLE3, TABLE4, TABLE5
+from emotone.systems.recipes import load_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,9 +77,22 @@ def test_only_the_papers_own_corpus_and_division_have_published_numbers(table: T
 def test_clips_that_are_learned_stand_beside_seconds_that_are() -> None:
     """All of them on the weights of the trunk, which one `--source` gives."""
     beyond = {(cell.setting, cell.column): cell for cell in TABLE5.cells if "clips learned" in cell.setting}
-    assert len(beyond) == 3 * 3  # settings, divisions
+    assert len(beyond) == 7 * 3  # settings, divisions
     assert {cell.recipe for cell in beyond.values()} == {"segment-pool"}
     assert "segment-pool" not in needed_sources(TABLE5)
+
+
+def test_every_baseline_that_the_paper_tried_stands_in_table_5() -> None:
+    """It prints the best of them alone: no other has a number to be held against."""
+    baselines = {cell.setting: cell for cell in TABLE5.cells if cell.setting.startswith("baseline")}
+    nets: dict[str, Any] = {}
+    for setting, one in baselines.items():
+        recipe: Any = changed(load_recipe(one.recipe), one.changes)
+        nets[setting] = recipe.net_spec
+    assert set(nets.values()) == {SegmentMlp(depth=depth, units=units) for depth in (2, 3, 4) for units in (100, 200)}
+    assert len(set(nets.values())) == len(nets)
+    assert nets["baseline"] == SegmentMlp(depth=2, units=200)
+    assert nets["baseline, 3 layers of 100 units"] == SegmentMlp(depth=3, units=100)
 
 
 def cell(metric: str, **changes: Any) -> Cell:
