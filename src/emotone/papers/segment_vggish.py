@@ -209,10 +209,10 @@ TABLE5 = Table(
     note=(
         f"{_ALIKE} The baseline is a network with two hidden layers of 200 units on the spectrogram, on "
         "non-overlapping segments: the best that the paper tried; the others that it tried stand beside it. With a "
-        "tenth of the speakers in the test part, that is one speaker of most corpora, whose score is hardly more than an "
-        "anecdote: the last column tests every speaker once. Where clips are learned, the logits of their seconds are "
-        "pooled before the loss, by the mean, by an attention that is learned too, or by the logarithm of the mean of "
-        "their exponentials. Speech alone is what lies between the first and the last row within 25 dB of the loudest; "
+        "tenth of the speakers in the test part, that is one speaker of most corpora, whose score is hardly more than "
+        "an anecdote: the last column tests every speaker once. Where clips are learned, the logits of their seconds "
+        "are pooled before the loss, by the mean, by an attention that is learned too, or by the logarithm of the mean "
+        "of their exponentials. Speech alone is what lies between the first and the last row within 25 dB of the loudest; "
         "with valleys, seconds begin where it is quietest within a quarter of a second; with change points, a segment "
         "is as long as what mn04 makes of its seconds stays alike."
     ),
