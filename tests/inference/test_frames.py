@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
 from emotone.features.log_mel import LogMel
+from emotone.features.mn_log_mel import MnLogMel
 from emotone.inference.frames import FrameStream
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @given(
-    feature=st.sampled_from([LogMel(), PaddedLogMel(), PaddedLogMel(window=160)]),
+    feature=st.sampled_from([LogMel(), PaddedLogMel(), PaddedLogMel(window=160), MnLogMel(pads_end=True)]),
     length=st.integers(0, 6000),
     cuts=st.lists(st.integers(0, 6000), max_size=12),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,11 +49,35 @@ def test_the_hidden_layer_of_the_classifier_is_counted() -> None:
         ({"width": 0.0}, r"mn04 needs width > 0; given 0.0"),
         ({"width": 11.0}, r"mn04 needs width <= 10; given 11.0"),
         ({"dropout": -0.1}, r"mn04 needs 0 <= dropout < 1; given -0.1"),
+        ({"rows": -1}, r"mn04 needs rows >= 0, where 0 hears all there are; given -1"),
     ],
 )
 def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Mn04(**settings)
+
+
+def test_with_rows_a_segment_is_heard_as_if_silence_came_behind_it() -> None:
+    torch.manual_seed(0)
+    patched, plain = Mn04(width=0.2, rows=100).build(64, 4).eval(), Mn04(width=0.2).build(64, 4).eval()
+    plain.load_state_dict(patched.state_dict())  # the same tensors under the same names
+    x = torch.randn(2, 100, 64) - 8
+    whole = x.clone()
+    whole[1, 37:] = math.log(1e-5)
+    with torch.inference_mode():
+        expected = plain(whole)
+        assert not torch.allclose(plain(x[1:, :37])[0], expected[1], atol=1e-4)
+        torch.testing.assert_close(patched(x, torch.tensor([100, 37])), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(patched(x[1:, :37])[0], expected[1], atol=1e-5, rtol=1e-5)
+        longer = torch.cat([whole, x], dim=1)  # what lies behind the patch is not heard
+        torch.testing.assert_close(patched(longer), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_with_rows_the_layer_table_says_so() -> None:
+    (image, *others), (plain, *same) = Mn04(rows=100).layers(128, 4), Mn04().layers(128, 4)
+    assert image.kind == "T = 100 rows, filled with silence, to an image, shifted and scaled"
+    assert plain.kind == "rows to an image, shifted and scaled"
+    assert others == same
 
 
 @pytest.mark.shared

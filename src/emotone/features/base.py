@@ -18,8 +18,8 @@ class Feature(Protocol):
     rows of the whole, within the rounding of float32. Streaming, batches and caches rest on that.
 
     A recording ends with the last row whose window of samples is whole. A front end with `pads_end = True` (a class
-    variable; absent, it is False) has a row wherever a hop begins instead, `max(1, ceil(samples / hop))` of them:
-    what its last rows see behind the signal's end are zeros, in `compute` and when the sound comes in pieces.
+    variable or a setting; absent, it is False) has a row wherever a hop begins instead, `max(1, ceil(samples / hop))`
+    of them: what its last rows see behind the signal's end are zeros, in `compute` and when the sound comes in pieces.
     """
 
     version: ClassVar[int]

@@ -1,7 +1,7 @@
 """mn04: a MobileNetV3 on log-mel power, learned from the sounds of AudioSet, to be taken over.
 
 Input are rows of `mn-log-mel`, ln(power + 1e-5) in 128 bands at 32 kHz. Any number of rows will do: at the end the
-mean over bands and time is taken.
+mean over bands and time is taken. With `rows` it hears a patch of so many, filled up with silence, as VGGish does.
 
 The published network ends in 527 scores, each through a sigmoid of its own; a classifier takes their place.
 
@@ -11,9 +11,11 @@ ICASSP 2023 (published as EfficientAT, MIT); Howard et al., Searching for Mobile
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from emotone.config import LATER
 from emotone.errors import ConfigError
 from emotone.nets._image_layers import check_common, classifier_layer
 from emotone.nets.base import Layer, modules
@@ -57,6 +59,7 @@ ROWS = (
 LAST = 1280  # values of the embedding before the width is applied
 WIDEST = 6  # the last convolution has so many times the channels of the last row
 SHIFT, SCALE = 4.5, 5.0  # what the net sees is (x + SHIFT) / SCALE
+SILENCE = math.log(1e-5)  # in rows of mn-log-mel
 
 
 def eighths(channels: float) -> int:
@@ -129,6 +132,7 @@ class Mn04:
         hidden: units of the classifier's hidden layer; 0 for a linear classifier, as in the published network.
         dropout: share of values dropped before each linear layer of the classifier in training.
         width: of all channels; 0.4 in mn04, 1.0 in mn10.
+        rows: that it hears: the first of a window, filled up with silence where there are fewer; 0 for all there are.
 
     Raises:
         ConfigError: a number out of range.
@@ -147,18 +151,22 @@ class Mn04:
     hidden: int = 0
     dropout: float = 0.2
     width: float = 0.4
+    rows: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         check_common("mn04", width=self.width, hidden=self.hidden, dropout=self.dropout)
         if self.width > 10:
             raise ConfigError(f"mn04 needs width <= 10; given {self.width}")
+        if self.rows < 0:
+            raise ConfigError(f"mn04 needs rows >= 0, where 0 hears all there are; given {self.rows}")
 
     def layers(self, dimension: int, classes: int) -> tuple[Layer, ...]:
         """Return the layer table (T: rows of the input)."""
         made = blocks(self.width)
         bands, step = (dimension - 1) // 2 + 1, 2
+        heard = f"T = {self.rows} rows, filled with silence," if self.rows else "rows"
         table = [
-            Layer("image", "rows to an image, shifted and scaled", f"1 x {dimension} x T", 0),
+            Layer("image", f"{heard} to an image, shifted and scaled", f"1 x {dimension} x T", 0),
             Layer(
                 "conv1",
                 "convolution 3x3, stride 2, batch norm, hard swish",
@@ -196,11 +204,12 @@ class Mn04:
 
     def build(self, dimension: int, classes: int) -> LengthAware:  # noqa: ARG002 - a convolution takes any number of bands
         """Return the torch module (see `NetSpec.build`)."""
-        parts, mobile = _parts()
+        parts, mobile, patched = _parts()
         rows = blocks(self.width)
         wide = WIDEST * rows[-1].outputs
+        image = mobile.Image(shift=SHIFT, scale=SCALE)
         made: dict[str, Any] = {
-            "image": mobile.Image(shift=SHIFT, scale=SCALE),
+            "image": patched.PatchImage(image, rows=self.rows, silence=SILENCE) if self.rows else image,
             "conv1": mobile.ConvNorm(1, rows[0].inputs, 3, stride=2, after="hard-swish"),
         }
         for number, row in enumerate(rows, start=1):
@@ -224,12 +233,13 @@ class Mn04:
         return eighths(self.width * LAST)
 
 
-def _parts() -> tuple[ModuleType, ModuleType]:
+def _parts() -> tuple[ModuleType, ModuleType, ModuleType]:
     modules()  # says what to install where torch is missing
     import emotone.nets._image as parts
     import emotone.nets._image_mobile as mobile
+    import emotone.nets._image_patch as patched
 
-    return parts, mobile
+    return parts, mobile, patched
 
 
 NET = Mn04
