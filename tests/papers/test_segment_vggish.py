@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.toy import emodb_utterances, one_thread, torch_bundles, write_emodb
 from emotone.errors import SourceError
 from emotone.evaluation.scores import scores_of
 from emotone.evaluation.table import PredictionsTable
+from emotone.features.windows import window_starts
 from emotone.nets.segment_mlp import SegmentMlp
 from emotone.papers.base import Cell, Paper, Table
 from emotone.papers.changes import changed
@@ -175,3 +177,24 @@ def test_every_hop_inside_a_clip_begins_a_segment_and_silence_is_judged_too(
         assert own.start.tolist() == [0.25 * number for number in range(len(own))]
         assert own.start[-1] < duration <= 0.25 * len(own)
         assert own.end.max() <= duration + 1e-3
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 2.01, 2.5, 2.505, 8.0])
+def test_padded_mn04_has_a_segment_wherever_half_a_second_begins(seconds: float) -> None:
+    (changes,) = {
+        cell.changes for cell in TABLE5.cells if cell.setting == "mn04 as it is, overlapping, the last padded"
+    }
+    recipe: Any = changed(load_recipe("segment-mn04"), changes)
+    window, hop = recipe.windows.frames(recipe.feature)
+    rows = recipe.feature.frames(round(seconds * 32000))
+    starts = window_starts(rows, window=window, hop=hop, least=recipe.windows.least_frames(recipe.feature))
+    assert len(starts) == math.ceil(seconds / 0.5)
+    assert recipe.net_spec.rows == window == 100
+
+
+def test_clips_that_are_learned_are_windows_that_leave_nothing_out() -> None:
+    """A hop of 8 s was more than the rows of 8 s without padding: no training could begin."""
+    recipe: Any = load_recipe("segment-pool")
+    window, hop = recipe.windows.frames(recipe.feature)
+    assert (window, hop) == (800, 800)
+    assert window_starts(1701, window=window, hop=hop, least=1).tolist() == [0, 800, 1600]
