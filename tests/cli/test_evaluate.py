@@ -38,8 +38,8 @@ def recipe(tmp_path: Path) -> Path:
     ("what", "words"),
     [
         ("segment-yamnet", "say from where, with --source FILE or transfer.source"),
-        ("majority", "--source and --plan are for nets; majority is a baseline"),
-        ("default", "--source and --plan are for recipes; default is a finished model"),
+        ("majority", "--source, --plan and --unlabelled are for nets; majority is a baseline"),
+        ("default", "--source, --plan and --unlabelled are for recipes; default is a finished model"),
     ],
 )
 def test_weights_are_for_recipes_of_nets(emotone: Callable[..., Any], what: str, words: str) -> None:

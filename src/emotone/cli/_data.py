@@ -26,6 +26,14 @@ corpus_option = click.option(
     "May be given several times. Default: the folders in $EMOTONE_CORPORA.",
 )
 
+unlabelled_option = click.option(
+    "--unlabelled",
+    type=click.Choice(["statistics", "pseudo-labels"]),
+    default=None,
+    help="Hear the clips without their labels: estimate statistics of normalisations anew (A1), or learn from what the "
+    "start says of those that it is sure of (A2 to A8).",
+)
+
 
 @dataclass(frozen=True)
 class Data:
@@ -61,6 +69,14 @@ def load_for_labels(corpora: tuple[str, ...], labels: tuple[str, ...]) -> Data:
     from emotone.corpora.labels import label_set_for
 
     return replace(_load(corpora, label_set_for(labels)), labels=labels)
+
+
+def load_unlabelled(corpora: tuple[str, ...], *, labels: tuple[str, ...]) -> Data:
+    """Return every utterance of the given corpora without its label, for a net that knows these labels."""
+    from emotone.corpora.labels import UNKNOWN
+
+    found, problems, notes = _found(corpora)
+    return Data(tuple(replace(each, label=UNKNOWN) for each in found), labels, {}, problems, notes=notes)
 
 
 def scanned(corpora: tuple[str, ...]) -> tuple[dict[str, tuple[Utterance, ...]], dict[str, None]]:
@@ -155,6 +171,17 @@ def progress(*, quiet: bool) -> Iterator[Display]:
 
 def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "") -> Data:
     from emotone.corpora.labels import apply_labels
+
+    found, problems, notes = _found(corpora)
+    unselected: Mapping[str, int] = {}
+    if selection:
+        found, unselected = _selected(found, selection)
+    utterances, dropped = apply_labels(found, label_set)
+    return Data(tuple(utterances), label_set.found(utterances), dropped, problems, unselected, notes)
+
+
+def _found(corpora: tuple[str, ...]) -> tuple[list[Utterance], tuple[str, ...], tuple[str, ...]]:
+    """Return the utterances of all given corpora, what can't be used, and what there is to say of the copies."""
     from emotone.corpora.resolve import resolve
     from emotone.errors import UsageError
 
@@ -164,13 +191,8 @@ def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "")
             "no corpus was given: add --corpus NAME=DIR, or set EMOTONE_CORPORA; see: emotone corpora list"
         )
     found = [utterance for scan in scans.values() for utterance in scan.utterances]
-    problems = [str(problem) for scan in scans.values() for problem in scan.problems]
-    unselected: Mapping[str, int] = {}
-    if selection:
-        found, unselected = _selected(found, selection)
-    utterances, dropped = apply_labels(found, label_set)
-    notes = tuple(note for scan in scans.values() for note in _notes(scan))
-    return Data(tuple(utterances), label_set.found(utterances), dropped, tuple(problems), unselected, notes)
+    problems = tuple(str(problem) for scan in scans.values() for problem in scan.problems)
+    return found, problems, tuple(note for scan in scans.values() for note in _notes(scan))
 
 
 def _notes(scan: Scan) -> Iterator[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from emotone.evaluation.run import Evaluation
     from emotone.evaluation.shortcuts import Shortcut
     from emotone.systems.recipes import AnyRecipe
+    from emotone.systems.transfer import Hearing
 
 
 @click.command(
@@ -48,6 +49,7 @@ Exit status: 0 all done; 1 some recordings were left out, and are listed; 2 wron
 )
 @click.option("--source", default="", metavar="FILE", help="Weights to take over: a file, a run's folder, or a name.")
 @click.option("--plan", default="", metavar="NAME", help="What is taken over and frozen, e.g. anger-2.")
+@_data.unlabelled_option
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings per fold.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Folds side by side.")
 @click.option(
@@ -69,6 +71,7 @@ def command(
     out: Path,
     source: str,
     plan: str,
+    unlabelled: Hearing | None,
     seeds: int,
     workers: int,
     validation: Path | None,
@@ -77,7 +80,7 @@ def command(
     quiet: bool,
 ) -> int:
     """Evaluate a RECIPE (trained anew in every fold) or a finished MODEL (a name or a folder)."""
-    recipe = _recipe(what, labels=labels, source=source, plan=plan)
+    recipe = _recipe(what, labels=labels, source=source, plan=plan, unlabelled=unlabelled or "")
     if recipe is None:
         if shortcuts:
             raise UsageError(
@@ -103,10 +106,11 @@ def command(
     return 1 if problems or data.problems else 0
 
 
-def _recipe(what: str, *, labels: str | None, source: str, plan: str) -> AnyRecipe | None:
+def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled: Hearing) -> AnyRecipe | None:
     """Return the recipe that is meant, or None where it is a finished model."""
     from emotone.systems import recipes, shipped
     from emotone.systems.recipe import Recipe, transferring
+    from emotone.systems.unlabelled import check_unlabelled
 
     models, names = shipped.shipped_names(), recipes.shipped_names()
     if not what.endswith(recipes.SUFFIX) and (what in models or what not in names):
@@ -114,16 +118,17 @@ def _recipe(what: str, *, labels: str | None, source: str, plan: str) -> AnyReci
             raise unknown_name("recipe or model", what, (*models, *names))
         if labels is not None:
             raise UsageError(f"--labels is for recipes; the labels of the finished model {what} are its own")
-        if source or plan:
-            raise UsageError(f"--source and --plan are for recipes; {what} is a finished model")
+        if source or plan or unlabelled:
+            raise UsageError(f"--source, --plan and --unlabelled are for recipes; {what} is a finished model")
         return None
     found = recipes.load_recipe(what)
     if isinstance(found, Recipe):
-        found = transferring(found, source=source, plan=plan)
+        found = transferring(found, source=source, plan=plan, unlabelled=unlabelled)
+        check_unlabelled(found)
         if found.transfer is not None and found.pretraining is None:
             found.transfer.weights()  # said before the corpora are read
-    elif source or plan:
-        raise UsageError(f"--source and --plan are for nets; {what} is a baseline, which takes over nothing")
+    elif source or plan or unlabelled:
+        raise UsageError(f"--source, --plan and --unlabelled are for nets; {what} is a baseline: it takes over nothing")
     return found if labels is None else recipes.relabelled(found, labels)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from emotone.systems.choose import Choice
     from emotone.systems.recipe import Recipe
     from emotone.systems.train import Ready
+    from emotone.systems.transfer import Hearing
     from emotone.training.checkpoint import Epoch
 
 
@@ -28,6 +29,7 @@ Examples:
   emotone train anger-soundnet --corpus emodb=~/corpora/emodb --from soundnet5.safetensors --transfer anger-3
   emotone train --from runs/mine-0123456789ab --transfer A3 --corpus calls=calls.csv
   emotone train --from models/mine --transfer auto --corpus calls=calls.csv
+  emotone train --from default --unlabelled statistics --corpus calls=calls.csv
   emotone models export runs/mine-0123456789ab --out mine
 
 A training that was cut off goes on from its last epoch; asked twice, it is done once."""
@@ -52,6 +54,7 @@ A training that was cut off goes on from its last epoch; asked twice, it is done
     metavar="PLAN",
     help="What of it is taken over and what learns: A1 to A8, anger-0 to anger-3; auto tries A1 to A8, and none.",
 )
+@_data.unlabelled_option
 @click.option("--labels", default="", help="A label set instead of the recipe's, e.g. seven.")
 @click.option("--epochs", type=click.IntRange(1), default=None, help="Passes instead of the recipe's.")
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
@@ -67,6 +70,7 @@ def command(
     resume: bool,
     source: str,
     plan: str,
+    unlabelled: Hearing | None,
     labels: str,
     epochs: int | None,
     threads: int | None,
@@ -81,11 +85,14 @@ def command(
     from emotone.systems.run import RUN, load_run
     from emotone.systems.train import prepare, train_run
 
-    asked = _asked(recipe, source=source, plan=plan, labels=labels)
+    asked = _asked(recipe, source=source, plan=plan, labels=labels, unlabelled=unlabelled or "")
     if epochs is not None:
         asked = replace(asked, training=replace(asked.training, epochs=epochs))
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.choose]
-    data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
+    if asked.transfer is not None and asked.transfer.unlabelled:
+        data = _data.load_unlabelled(corpus, labels=_known(asked))
+    else:
+        data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
     _data.report(data)
     _warn(data, own_labels=bool(recipe or labels))
     if threads is not None:
@@ -130,14 +137,19 @@ def command(
     return 1 if failed else 0
 
 
-def _asked(recipe: str, *, source: str, plan: str, labels: str) -> Recipe:
+def _asked(recipe: str, *, source: str, plan: str, labels: str, unlabelled: Hearing) -> Recipe:
     """Return what to train; what it can't start from is said before the corpora are read."""
     from emotone.systems.choose import AUTO
     from emotone.systems.pretraining import check_alone
     from emotone.systems.recipe import transferring
     from emotone.systems.recipes import load_net_recipe
     from emotone.systems.start import check_start, recipe_of
+    from emotone.systems.unlabelled import check_unlabelled
 
+    if unlabelled and plan == AUTO:
+        raise UsageError("auto tries plans on clips whose labels it knows: with --unlabelled name a plan, e.g. A5")
+    if unlabelled == "statistics" and not plan:
+        plan = "A1"  # no other goes with it
     named = "A2" if plan == AUTO else plan  # auto tries all of them, whichever stands here
     given = load_net_recipe(recipe) if recipe else None
     if given is None and not source:
@@ -148,15 +160,30 @@ def _asked(recipe: str, *, source: str, plan: str, labels: str) -> Recipe:
             "and less, A6 to A8 with the rest drawn anew, or auto"
         )
     if given is None:
-        asked = recipe_of(source, plan=named, labels=labels)
+        asked = recipe_of(source, plan=named, labels=labels, unlabelled=unlabelled)
     else:
-        asked = transferring(given, source=source, plan=named)
+        asked = transferring(given, source=source, plan=named, unlabelled=unlabelled)
         asked = replace(asked, labels=labels) if labels else asked
     check_alone(asked)
+    check_unlabelled(asked)
     if asked.transfer is not None:
         asked.transfer.weights()
         check_start(asked)
     return asked
+
+
+def _known(recipe: Recipe) -> tuple[str, ...]:
+    """Return which labels clips without one can be judged as: those of the start, in the order of the label set."""
+    from emotone.corpora.labels import label_set
+
+    known = recipe.transfer.weights().labels if recipe.transfer is not None else ()
+    labels = tuple(label for label in label_set(recipe.labels).labels if label in known)
+    if len(labels) < 2:
+        raise UsageError(
+            f"clips are heard without labels as what the start knows: {', '.join(known) or 'no label'}; give with "
+            f"--from a training or a model that knows labels of the set {recipe.labels}"
+        )
+    return labels
 
 
 def _warn(data: _data.Data, *, own_labels: bool) -> None:
@@ -169,7 +196,9 @@ def _warn(data: _data.Data, *, own_labels: bool) -> None:
 
 def _warn_of_few_steps(ready: Ready) -> None:
     """Say where a training is so short that the average of its weights, which is kept, stays near where it began."""
-    training = ready.recipe.training
+    training, transfer = ready.recipe.training, ready.recipe.transfer
+    if transfer is not None and transfer.plan == "A1":
+        return  # nothing learns
     each = training.steps or max(1, round(len(ready.fold.train) / training.batch))
     steps, needed = each * training.epochs, 3 / (1 - training.average)
     if training.average > 0 and steps < needed:

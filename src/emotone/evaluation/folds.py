@@ -168,6 +168,9 @@ def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], t
         folder=job.folder,
         progress=heard,
     )
+    if fitted.unlabelled is not None:
+        with atomic_write(job.folder / STAGES, text=True) as stream:
+            json.dump(fitted.about(), stream)
     return fitted, extracted.problems, ()
 
 

@@ -81,7 +81,7 @@ def _taken_over(run: TrainingRun) -> str:
     report = run.transfer
     if report is None:
         return ""
-    states: tuple[State, ...] = ("frozen", "tuned")
+    states: tuple[State, ...] = ("frozen", "tuned", "estimated")
     layers = {state: _layers(report, state) for state in states}
     said = "; ".join(f"{state}: {names}" for state, names in layers.items() if names)
     return f"| started from | {report.source} ({report.licence}, SHA-256 {report.sha256}); {said} |\n"

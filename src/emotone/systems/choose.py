@@ -20,17 +20,16 @@ from emotone.errors import ConfigError, RunError, UsageError
 from emotone.files import atomic_write
 from emotone.protocols import protocol
 from emotone.systems.fit import fit
+from emotone.systems.judge import clip_probabilities
 from emotone.systems.transfer import find, training_of
-from emotone.training.batches import Examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from emotone.nets.modules import LengthAware
     from emotone.systems.recipe import Recipe
     from emotone.systems.train import Ready
-    from emotone.types import Array, Fold
+    from emotone.types import Fold
 
 AUTO, NONE = "auto", "none"
 PLANS = ("A1", "A5", "A8", "A4", "A7", "A3", "A6", "A2", NONE)  # from what learns least to what learns all
@@ -187,32 +186,14 @@ def _tried(ready: Ready, plan: str, folds: list[Fold], progress: Callable[[int],
             return Candidate(plan, None, refused=str(error))
         except RunError as error:
             raise RunError(f"inner fold {fold.name} of auto: {error}; name a plan instead of auto") from error
-        predicted = {key: _judged(recipe, fitted.net, ready.features[key]) for key in fold.test}
+        predicted = {
+            key: int(np.argmax(clip_probabilities(recipe, fitted.net, ready.features[key]))) for key in fold.test
+        }
         each_fold.append(_recall(ready, predicted))
         judged |= predicted
         if progress is not None:
             progress(1)
     return Candidate(plan, _recall(ready, judged), tuple(each_fold))
-
-
-def _judged(recipe: Recipe, net: LengthAware, features: Array) -> int:
-    """Return the likeliest label of a clip: the mean over its windows, as in prediction."""
-    from emotone.training.development import window_probabilities
-    from emotone.training.loop import Task
-
-    window, hop = recipe.windows.frames(recipe.feature)
-    nothing = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    task = Task(
-        nothing,
-        nothing,
-        hop_seconds=recipe.feature.hop_seconds,
-        window=window,
-        hop=hop,
-        signature="",
-        seed=recipe.seed,
-        least=recipe.windows.least_frames(recipe.feature),
-    )
-    return int(np.argmax(window_probabilities(net, features, task).mean(axis=0)))
 
 
 def _recall(ready: Ready, predicted: dict[str, int]) -> float:

@@ -90,7 +90,7 @@ class Staged:
     Attributes:
         fitted: the net after the second.
         problems: recordings of the target that could not be used.
-        absent: labels that the target's training part does not have.
+        absent: labels that the target's training part does not have; none where it is heard without labels.
         about: what the first learned from, and what became of each tensor in the second; plain tables for JSON.
 
     """
@@ -109,6 +109,11 @@ def check_pretraining(pretraining: Pretraining | None, transfer: Transfer | None
         raise ConfigError("pretraining needs a plan for its weights: add [transfer] with a plan, e.g. A2")
     if transfer.source or transfer.sha256:
         raise ConfigError("with pretraining, transfer takes over its weights: leave transfer.source and sha256 out")
+    if transfer.unlabelled and pretraining.scenario == "S1":
+        raise ConfigError(
+            f'transfer.unlabelled = "{transfer.unlabelled}" hears the target without its labels, and scenario S1 '
+            'learns from them: set pretraining.scenario = "S2"'
+        )
 
 
 def check_alone(recipe: Recipe) -> None:
@@ -184,7 +189,9 @@ def fit_in_stages(
 
     """
     from emotone.systems.fit import fit
+    from emotone.systems.unlabelled import check_unlabelled
 
+    check_unlabelled(recipe)
     pretraining, _ = _asked(recipe, utterances, fold)
     first, second = divide(recipe, utterances, fold)
     before = pretrain(replace(recipe, training=pretraining.training), first, labels=labels, progress=progress)
@@ -206,11 +213,9 @@ def fit_in_stages(
         progress=counted_on,
     )
     present = {each.label for each in second.utterances if each.key in extracted.features}
-    absent = tuple(label for label in labels if label not in present)
-    about: dict[str, Any] = {"scenario": pretraining.scenario, "pretraining": before.about, "absent": list(absent)}
-    if fitted.transfer is not None:
-        about["sha256"] = fitted.transfer.sha256
-        about["tensors"] = {state: list(fitted.transfer.names(state)) for state in ("frozen", "tuned", "fresh")}
+    # Whoever hears clips without labels does not know which labels there are.
+    absent = tuple(label for label in labels if label not in present) if fitted.unlabelled is None else ()
+    about = {"scenario": pretraining.scenario, "pretraining": before.about, **fitted.about(absent)}
     return Staged(fitted, extracted.problems, absent, about)
 
 

@@ -16,7 +16,8 @@ from emotone.features.store import FeatureStore
 from emotone.nets.base import NETS, NetSpec
 from emotone.systems.manifest import Windows
 from emotone.systems.pretraining import Pretraining, check_pretraining
-from emotone.systems.transfer import Transfer
+from emotone.systems.spoken import check_spoken
+from emotone.systems.transfer import Hearing, Transfer
 from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ class Recipe:
     def __post_init__(self) -> None:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         check_pretraining(self.pretraining, self.transfer)
+        check_spoken(self.windows, self.training)
+        if self.transfer is not None and self.transfer.unlabelled == "pseudo-labels" and self.training.patience > 0:
+            raise ConfigError(
+                "a development part chooses an epoch by its labels, and clips are heard without them: set "
+                f"training.patience = 0; given {self.training.patience}"
+            )
         _ = self.feature, self.net_spec, self.transfer_plan
         for name, augmentation in zip(self.augment, self.augmentations, strict=True):
             if self.feature_name not in augmentation.front_ends:
@@ -150,6 +157,8 @@ class Recipe:
             what.append({"transfer": self.transfer_plan, "pretraining": full.pretraining})
         elif full.transfer is not None:
             what.append({"transfer": self.transfer_plan, "sha256": full.transfer.digest})
+        if full.transfer is not None and full.transfer.hearing:
+            what.append(full.transfer.hearing)
         return signature(*what)
 
     def expanded(self) -> Recipe:
@@ -182,14 +191,17 @@ def read_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def transferring(recipe: Recipe, *, source: str = "", plan: str = "") -> Recipe:
-    """Return the recipe with weights from another source, or another plan for them; "" leaves what it says.
+def transferring(recipe: Recipe, *, source: str = "", plan: str = "", unlabelled: Hearing = "") -> Recipe:
+    """Return the recipe with weights from another source, another plan for them, or clips without labels.
+
+    "" leaves what it says.
 
     Raises:
         ConfigError: the recipe says no plan, and none is given.
 
     """
-    given: dict[str, Any] = {name: value for name, value in (("source", source), ("plan", plan)) if value}
+    asked = {"source": source, "plan": plan, "unlabelled": unlabelled}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value}
     if not given:
         return recipe
     if plan:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import ConfigError, UsageError
-from emotone.systems.transfer import Transfer, find, training_of
+from emotone.systems.transfer import Hearing, Transfer, find, training_of
 from emotone.transfer.head import Head
 
 if TYPE_CHECKING:
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from emotone.transfer.apply import Transferred
 
 
-def recipe_of(source: str, *, plan: str, labels: str = "") -> Recipe:
+def recipe_of(source: str, *, plan: str, labels: str = "", unlabelled: Hearing = "") -> Recipe:
     """Return a recipe that goes on from a finished training or its model: front end, net, windows and all are its own.
 
     Args:
         source: folder of the training, or of the model.
         plan: what of it is taken over and what learns (see `emotone.transfer.plans`).
         labels: name of another label set; "" keeps its own.
+        unlabelled: how clips are heard without labels, if they are (see `Transfer`).
 
     Raises:
         UsageError: the source is no training, and so does not say what to train.
@@ -34,7 +35,7 @@ def recipe_of(source: str, *, plan: str, labels: str = "") -> Recipe:
             f"{source} holds layers and no training, so it does not say what to train: give a recipe too; "
             "a training's folder and its model's say it themselves"
         )
-    recipe = replace(run.recipe, transfer=Transfer(source, plan=plan), pretraining=None)
+    recipe = replace(run.recipe, transfer=Transfer(source, plan=plan, unlabelled=unlabelled), pretraining=None)
     return replace(recipe, labels=labels) if labels else recipe
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from emotone.config import LATER, check_ranges
 from emotone.errors import ConfigError, SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.systems.bundle import load_bundle
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).resolve().parent.parent / "sources"
 IN_FOLDER = f"weights{SUFFIX}"  # what `emotone sources train` calls its weights
+Hearing: TypeAlias = Literal["", "statistics", "pseudo-labels"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,12 @@ class Transfer:
         load: instead of a plan, patterns of the layers that are taken over (see `emotone.transfer.select`).
         freeze: with `load`, patterns of those among them that don't learn.
         sha256: of the file; where it is given, no other file will do. Runs keep it.
+        unlabelled: "statistics" or "pseudo-labels" hears the clips of the training part without their labels (see
+            `emotone.systems.unlabelled`); "" learns from labels.
+        confidence: least probability at which a clip's pseudo-label is believed.
 
     Raises:
-        ConfigError: neither a plan nor layers, or both.
+        ConfigError: neither a plan nor layers, or both; or a plan that does not go with clips without labels.
 
     """
 
@@ -50,14 +55,33 @@ class Transfer:
     load: tuple[str, ...] = ()
     freeze: tuple[str, ...] = ()
     sha256: str = ""
+    unlabelled: Hearing = field(default="", metadata=LATER)
+    confidence: float = field(default=0.8, metadata=LATER)
 
     def __post_init__(self) -> None:
+        check_ranges(self, where="transfer", confidence=(0.0, 1.0))
         if bool(self.plan) == bool(self.load):
             raise ConfigError("transfer needs a plan, e.g. anger-2, or layers to load, and not both")
         if self.plan and self.freeze:
             raise ConfigError(
                 f"transfer: plan {self.plan} says what is frozen; leave freeze out, or load layers instead"
             )
+        if self.unlabelled == "statistics" and self.plan != "A1":
+            raise ConfigError(
+                'transfer.unlabelled = "statistics" uses a net as it is, and lets nothing learn: set plan = "A1"; '
+                f"given {self.plan or 'layers to load'}"
+            )
+        if self.unlabelled == "pseudo-labels" and self.plan == "A1":
+            raise ConfigError(
+                'transfer.unlabelled = "pseudo-labels": with plan A1 nothing learns; choose A2, A5 or another'
+            )
+
+    @property
+    def hearing(self) -> dict[str, Any]:
+        """What of hearing clips without labels changes the weights; nothing where labels are learned from."""
+        if self.unlabelled == "pseudo-labels":
+            return {"unlabelled": self.unlabelled, "confidence": self.confidence}
+        return {"unlabelled": self.unlabelled} if self.unlabelled else {}
 
     def plan_for(self, net: NetSpec, layers: tuple[Layer, ...]) -> Plan:
         """Return the plan for a net with this layer table.

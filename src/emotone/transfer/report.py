@@ -8,11 +8,12 @@ from typing import Any, Literal, TypeAlias
 
 from emotone.transfer.select import layer_of
 
-State: TypeAlias = Literal["frozen", "tuned", "fresh"]
+State: TypeAlias = Literal["frozen", "tuned", "fresh", "estimated"]
 STATES: dict[State, str] = {
     "frozen": "taken over, stays as it is",
     "tuned": "taken over, learns on",
     "fresh": "drawn anew, learns",
+    "estimated": "taken over, then estimated anew on clips without labels",
 }
 
 

@@ -1,0 +1,42 @@
+"""What a net says of a clip before it is a model: from features, as the development part of a training is judged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.training.batches import Examples
+
+if TYPE_CHECKING:
+    from emotone.nets.modules import LengthAware
+    from emotone.systems.recipe import Recipe
+    from emotone.types import Array
+
+
+def clip_probabilities(recipe: Recipe, net: LengthAware, features: Array) -> Array:
+    """Return the probabilities [labels] of a clip: the mean over its windows.
+
+    Args:
+        recipe: says how windows lie.
+        net: in eval mode.
+        features: [time, dimension] of the clip.
+
+    """
+    from emotone.training.development import window_probabilities
+    from emotone.training.loop import Task
+
+    window, hop = recipe.windows.frames(recipe.feature)
+    nothing = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    task = Task(
+        nothing,
+        nothing,
+        hop_seconds=recipe.feature.hop_seconds,
+        window=window,
+        hop=hop,
+        signature="",
+        seed=recipe.seed,
+        least=recipe.windows.least_frames(recipe.feature),
+    )
+    mean: Array = window_probabilities(net, features, task).mean(axis=0)
+    return mean

@@ -1,0 +1,167 @@
+"""Recordings of the target that are heard without their labels: what of a net can be made to fit them all the same.
+
+What is here:
+    statistics      the net is used as it is (A1), but for the running statistics of its batch normalisations, which
+                    are those of the target's clips
+    pseudo-labels   clips that the net which is taken over judges with some confidence teach it, under the plan, as if
+                    what it says were their label; the others are left out
+
+Labels never come to it: they are taken off before anything looks at a clip, so that a target whose labels are shuffled
+gives the same net bit by bit. So it is not known either which labels the target lacks. Every label of the task can be
+an answer, and a pseudo-label: none is given probability 0, as one is where the labels of the target's training part are
+known (see `emotone.systems.pretraining`).
+
+References: Li, Wang, Shi, Liu, Hou, Revisiting batch normalization for practical domain adaptation, 2016; Lee,
+Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, 2013. Lee takes every
+clip and weighs them less in the beginning; a least confidence leaves out those that are most often wrong instead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import ConfigError, RunError
+from emotone.features.windows import window_starts
+from emotone.nets.base import NETS
+from emotone.systems.judge import clip_probabilities
+from emotone.systems.start import take_over
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from emotone.nets.base import NetSpec
+    from emotone.nets.modules import LengthAware
+    from emotone.systems.recipe import Recipe
+    from emotone.transfer.apply import Transferred
+    from emotone.types import Array, Utterance
+
+BANDS, CLASSES = 64, 2  # of nets that are only asked what they are made of
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """What became of recordings that were heard without their labels.
+
+    Attributes:
+        kind: "statistics" or "pseudo-labels".
+        clips: that were heard.
+        confidence: least probability of a pseudo-label.
+        taken: clips that teach, by pseudo-label.
+
+    """
+
+    kind: str
+    clips: int
+    confidence: float = 0.0
+    taken: Mapping[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain tables, for JSON."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """Return it as text."""
+        if self.kind == "statistics":
+            return f"heard without labels: {self.clips} clips, whose statistics the normalisations have now"
+        said = ", ".join(f"{label} {count}" for label, count in self.taken.items())
+        return (
+            f"heard without labels: {self.clips} clips; {sum(self.taken.values())} of them, judged with at least "
+            f"{self.confidence:g}, teach what they were judged as: {said}"
+        )
+
+
+def check_unlabelled(recipe: Recipe) -> None:
+    """Raise `ConfigError` where statistics shall be estimated and the net has none."""
+    if recipe.transfer is None or recipe.transfer.unlabelled != "statistics" or _has_statistics(recipe.net_spec):
+        return
+    having = ", ".join(name for name in NETS.names if _has_statistics(NETS.get(name)()))
+    raise ConfigError(
+        f'transfer.unlabelled = "statistics": {recipe.net["name"]} has no batch normalisation whose statistics could '
+        f"be estimated anew; {having} have, and every net can learn from pseudo-labels"
+    )
+
+
+def hear(
+    recipe: Recipe, utterances: Sequence[Utterance], features: Mapping[str, Array], *, labels: tuple[str, ...]
+) -> tuple[tuple[Utterance, ...], Unlabelled]:
+    """Return the utterances that a recipe's training has, with labels that stand for their own, and what was heard.
+
+    Args:
+        recipe: says how recordings are heard without labels.
+        utterances: of the training part; their labels are not looked at.
+        features: of each, by `Utterance.key`.
+        labels: in the order of the logits.
+
+    Raises:
+        ConfigError: the weights that are taken over have no scores for one of the labels.
+        RunError: too few clips are judged with confidence to be learned from.
+
+    """
+    assert recipe.transfer is not None  # noqa: S101 - it says so
+    if recipe.transfer.unlabelled == "statistics":
+        # Nothing learns from it: a label only has to stand there.
+        heard = tuple(replace(each, label=labels[0]) for each in utterances)
+        return heard, Unlabelled("statistics", len(heard))
+    least = recipe.transfer.confidence
+    as_it_is = replace(recipe.transfer, plan="A1", load=(), freeze=(), unlabelled="")
+    net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
+    take_over(replace(recipe, transfer=as_it_is), net, labels=labels)
+    net.eval()
+    taken = []
+    for each in utterances:
+        said = clip_probabilities(recipe, net, features[each.key])
+        if said.max() >= least:
+            taken.append(replace(each, label=labels[int(np.argmax(said))]))
+    counts = Counter(each.label for each in taken)
+    found = Unlabelled(
+        "pseudo-labels", len(utterances), least, {label: counts[label] for label in labels if counts[label]}
+    )
+    if len(found.taken) < 2:
+        raise RunError(
+            f"of {len(utterances)} clips without labels {len(taken)} are judged with at least {least:g}, as "
+            f"{', '.join(found.taken) or 'none'}; it takes two labels to learn from: lower transfer.confidence"
+        )
+    return tuple(taken), found
+
+
+def with_statistics(
+    transferred: Transferred, net: LengthAware, recipe: Recipe, rows: Sequence[Array], *, least: int
+) -> Transferred:
+    """Estimate a net's running statistics anew, in place, and return its transfer with that in the report.
+
+    Args:
+        transferred: how the net came to its weights.
+        net: all of which is frozen, and stays so afterwards.
+        recipe: says how windows lie: as they are judged they are heard.
+        rows: features [time, dimension] of clips.
+        least: frames that a window holds at least; see `emotone.features.windows`.
+
+    """
+    from emotone.transfer.apply import Transferred
+    from emotone.transfer.freeze import Freezer
+    from emotone.transfer.statistics import estimate_statistics
+
+    window, hop = recipe.windows.frames(recipe.feature)
+    windows = [
+        each[start : start + window]
+        for each in rows
+        for start in window_starts(each.shape[0], window=window, hop=hop, least=least).tolist()
+    ]
+    names = set(estimate_statistics(net, windows))
+    entries = tuple(
+        replace(entry, state="estimated") if entry.name in names else entry for entry in transferred.report.entries
+    )
+    return Transferred(replace(transferred.report, entries=entries), Freezer(net, transferred.freezer.names))
+
+
+def _has_statistics(spec: NetSpec) -> bool:
+    import torch
+
+    from emotone.transfer.statistics import normalisations
+
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return bool(normalisations(spec.build(BANDS, CLASSES)))

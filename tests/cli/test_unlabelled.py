@@ -1,0 +1,122 @@
+"""`--unlabelled`: a start and recordings without a label make a model, and an evaluation that learns from none."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, private_cache, torch_bundles, write_emodb
+
+from emotone.evaluation.folds import STAGES
+from emotone.systems.run import load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["one_thread", "torch_bundles"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_emodb(tmp_path_factory.mktemp("corpus") / "emodb", sentences=("a01", "a02"))
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """The folder of a training on the corpus."""
+    from tests.toy import tiny_recipe
+
+    from emotone.systems.train import prepare, train_run
+
+    folder = tmp_path_factory.mktemp("before")
+    with private_cache(folder / "cache"):
+        ready = prepare(tiny_recipe(training={"epochs": 10}), emodb_utterances(corpus), labels=LABELS)
+        train_run(ready, folder / ready.name)
+    return folder / ready.name
+
+
+@pytest.fixture
+def calls(corpus: Path, tmp_path: Path) -> Path:
+    """A table of the corpus's recordings under no label."""
+    with (tmp_path / "calls.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "speaker", "label"])
+        writer.writerows([each.path, each.speaker, ""] for each in emodb_utterances(corpus))
+    return tmp_path / "calls.csv"
+
+
+def test_recordings_without_a_label_give_a_start_their_statistics(
+    emotone: Callable[..., Any], before: Path, calls: Path, tmp_path: Path
+) -> None:
+    given = ("--corpus", f"calls={calls}", "--out", tmp_path / "runs", "--threads", 1)
+    result = emotone("train", "--from", before, "--unlabelled", "statistics", *given)
+    assert result.status == 0, result.err
+    assert "16 clips, 4 speakers, labels: anger, sadness" in result.err
+    assert "estimated (taken over, then estimated anew on clips without labels): conv1, conv2, " in result.err
+    assert "heard without labels: 16 clips, whose statistics the normalisations have now" in result.err
+    assert "there was nothing to learn" in result.err
+    assert "steps are few" not in result.err
+    run = load_run(Path(result.out.strip()))
+    assert (run.labels, run.corpora) == (LABELS, {"calls": 16})
+    model = tmp_path / "mine"
+    assert emotone("models", "export", result.out.strip(), "--out", model).status == 0
+    assert "estimated: conv1" in (model / "CARD.md").read_text()
+
+
+SURE = """
+[transfer]
+plan = "A5"
+unlabelled = "pseudo-labels"
+confidence = 0.5
+"""
+
+
+def test_pseudo_labels_are_counted(emotone: Callable[..., Any], before: Path, calls: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(RECIPE_TOML.replace("epochs = 8", "epochs = 1") + SURE)
+    given = ("--corpus", f"calls={calls}", "--out", tmp_path / "runs", "--threads", 1)
+    result = emotone("train", tmp_path / "mine.toml", "--from", before, *given)
+    assert result.status == 0, result.err
+    assert "16 of them, judged with at least 0.5, teach what they were judged as: anger " in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--unlabelled", "pseudo-labels"), "says what to start from; say with --transfer what of it learns"),
+        (("--unlabelled", "statistics", "--transfer", "auto"), "with --unlabelled name a plan, e.g. A5"),
+        (("--unlabelled", "statistics", "--transfer", "A3"), 'set plan = "A1"; given A3'),
+        (("--unlabelled", "pseudo-labels", "--transfer", "A1"), "with plan A1 nothing learns"),
+        (
+            ("--unlabelled", "pseudo-labels", "--transfer", "A2", "--labels", "anger"),
+            "what the start knows: anger, sad",
+        ),
+    ],
+)
+def test_what_can_not_be_is_one_line(
+    emotone: Callable[..., Any], before: Path, calls: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = emotone("train", "--from", before, *options, "--corpus", f"calls={calls}")
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("torch_bundles")
+def test_an_evaluation_hears_the_training_part_without_labels(
+    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(RECIPE_TOML)
+    given = ("--corpus", f"emodb={corpus}", "--protocol", "speaker-folds-2", "--out", tmp_path / "runs", "--json")
+    start = ("--source", before, "--plan", "A1", "--unlabelled", "statistics")
+    result = emotone("evaluate", tmp_path / "mine.toml", *start, *given, "--quiet")
+    assert result.status == 0, result.err
+    kept = json.loads((Path(json.loads(result.out)["run"]) / STAGES).read_text())
+    assert sorted(kept) == ["1-fold-1", "1-fold-2"]
+    for fold in kept.values():
+        assert fold["unlabelled"] == {"kind": "statistics", "clips": 8, "confidence": 0.0, "taken": {}}
+        assert fold["tensors"]["estimated"]
+        assert fold["tensors"]["fresh"] == []
+        assert fold["absent"] == []
