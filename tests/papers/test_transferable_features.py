@@ -11,9 +11,10 @@ from tests.toy import emodb_utterances, one_thread, tiny_recipe, torch_bundles, 
 
 from emotone.evaluation.scores import FOLD_MEAN
 from emotone.papers import reproduce as module
+from emotone.papers._transfer_beyond import BEYOND
 from emotone.papers.base import Paper, Table
 from emotone.papers.changes import changed
-from emotone.papers.reproduce import folder_of, reproduce, runs_of
+from emotone.papers.reproduce import folder_of, needed_sources, reproduce, runs_of
 from emotone.papers.transferable_features import (
     ABLATED,
     ABLATION,
@@ -25,6 +26,7 @@ from emotone.papers.transferable_features import (
     DOMAINS,
     FREE,
     GAINS,
+    OURS,
     PAPER,
     POOLED,
     QUICK,
@@ -131,6 +133,46 @@ def test_every_random_column_has_one_that_keeps_speakers_apart(table: Table) -> 
             assert protocol(twins[0].protocol).speaker_independent
 
 
+def test_what_goes_beyond_the_paper_is_asked_in_every_column_of_ours_and_on_the_same_folds() -> None:
+    columns = {(cell.column, cell.corpus) for cell in TABLE5.cells if OURS in cell.column}
+    assert len(columns) == 2 * len(FREE) + 2
+    for row in BEYOND:
+        cells = [cell for cell in TABLE5.cells if cell.setting == row.setting]
+        assert {(cell.column, cell.corpus) for cell in cells} == columns
+        assert {cell.published for cell in cells} == {None}
+        for cell in cells:
+            (network,) = (
+                each
+                for each in TABLE5.cells
+                if (each.setting, each.column, each.corpus) == ("CNN+LSTM, S1-A2", cell.column, cell.corpus)
+            )
+            assert cell.quick == network.quick
+            assert (cell.metric, cell.labels) == (network.metric, network.labels)
+            assert network.protocol == (f"onto-{cell.corpus}-{cell.protocol}" if row.alone else cell.protocol)
+            assert cell.pool == (() if row.alone else network.pool)
+
+
+def test_every_setting_beyond_the_paper_is_another_recipe_or_one_of_the_papers_own() -> None:
+    staged_rows = [row for row in BEYOND if not row.alone]
+    found = [changed(load_recipe(row.recipe), row.changes) for row in staged_rows]
+    assert len({recipe.signature for recipe in found}) == len(found)
+    assert len({recipe.name for recipe in found}) == len(found)
+    as_it_is = next(row for row in BEYOND if row.setting == "CNN+LSTM, S2-A1")
+    assert as_it_is.changes == staged("S2-A1")  # the run of Table 3
+    first, second = found[:2]
+    assert isinstance(first, Recipe)
+    assert isinstance(second, Recipe)
+    assert first.pretraining is not None
+    assert second.pretraining is not None
+    assert (first.pretraining.training.sampling, first.pretraining.training.balance) == ("chance", 0.0)
+    assert second.pretraining.heads == "corpus"
+    assert [recipe.name for recipe in found[:2]] == [
+        "multidomain-s1-a2-corpora-alike",
+        "multidomain-s1-a2-head-per-corpus",
+    ]
+    assert needed_sources(TABLE5) == ("mn04",)
+
+
 def test_what_is_given_decides_what_can_be_run() -> None:
     def cell(setting: str, column: str) -> Cell:
         (found,) = (
@@ -167,8 +209,12 @@ def test_quick_cells_are_run_once_for_all_tables(
     both = Pretraining("S1", (), once.training)
     tiny = {"multidomain": once, "multidomain-onto": replace(once, transfer=Transfer(plan="A2"), pretraining=both)}
     monkeypatch.setattr(module, "load_recipe", tiny.__getitem__)
+    beyond = {row.setting for row in BEYOND}
     tables = [
-        replace(table, cells=tuple(each for each in table.cells if each.recipe in tiny and each.setting != "CNN"))
+        replace(
+            table,
+            cells=tuple(each for each in table.cells if each.recipe in tiny and each.setting not in {"CNN", *beyond}),
+        )
         for table in (TABLE3, TABLE4, TABLE5)
     ]
     paper = Paper("made", "Made up", "Nobody: Nothing. 2026", tuple(tables))
