@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.features.windows import window_starts
+from emotone.features.windows import has_speech, window_starts
 
 
 def slow(frames: int, window: int, hop: int) -> list[int]:
@@ -85,3 +86,26 @@ def test_a_window_of_the_anger_paper_holds_a_second_of_sound(seconds: float, sta
 def test_a_least_that_no_window_can_hold_is_our_own_mistake(least: int) -> None:
     with pytest.raises(ValueError, match=rf"least <= window are needed; .*least={least}"):
         window_starts(48000, window=19200, hop=9600, least=least)
+
+
+@pytest.mark.parametrize(
+    ("active", "frames", "first", "expected"),
+    [
+        (20, 100, False, True),
+        (19, 100, False, False),
+        (19, 100, True, False),
+        (20, 59, False, True),
+        (19, 59, True, False),
+        (20, 59, True, True),
+        (1, 3, True, True),
+        (1, 4, True, False),
+        (1, 3, False, False),
+    ],
+)
+def test_a_window_has_speech_from_a_fifth_of_a_second_on(active: int, frames: int, first: bool, expected: bool) -> None:
+    assert has_speech(np.arange(frames) < active, whole=100, first=first) is expected
+
+
+def test_a_window_that_is_short_itself_is_no_short_recording() -> None:
+    assert not has_speech(np.arange(40) < 19, whole=40, first=True)
+    assert has_speech(np.arange(39) < 13, whole=40, first=True)

@@ -271,3 +271,10 @@ def test_windows_are_seen_whole_and_given_more_where_what_follows_makes_them_sho
     assert {int(rows[0, 0]) % 100 for rows in batch.inputs} <= {0, 6, 12}
     assert lengths_of(batch).tolist() == [8] * 3
     assert [len(rows) for rows in cut_windows(examples, window=8, hop=6, least=0, wide=10).features] == [10, 10, 8]
+
+
+def test_given_windows_are_the_only_ones() -> None:
+    examples = replace(numbered(2, lengths=(20, 9)), starts=(np.array([6, 12]), np.array([0])))
+    cut = cut_windows(examples, window=8, hop=6, least=0, wide=8)
+    assert [int(rows[0, 0]) % 100 for rows in cut.features] == [6, 12, 0]
+    assert cut.labels.tolist() == [0, 0, 1]

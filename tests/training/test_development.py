@@ -12,6 +12,7 @@ import torch
 from tests.toy import TINY_NET, one_thread, separable
 
 from emotone.errors import RunError
+from emotone.features.windows import window_starts
 from emotone.nets.log_mel_cnn import LogMelCnn
 from emotone.training.batches import Examples
 from emotone.training.development import development_score, window_probabilities
@@ -84,3 +85,17 @@ def test_short_last_windows_are_judged_as_if_alone() -> None:
     with torch.inference_mode():
         last = torch.softmax(judge(torch.from_numpy(rows[None, 60:]), None), dim=1).numpy()
     np.testing.assert_allclose(probabilities[4:], last, atol=1e-6)
+
+
+@pytest.mark.parametrize("choose", ["uar", "auroc"])
+def test_windows_that_are_not_given_have_no_say(choose: Any) -> None:
+    examples = separable(8, seed=5)
+    of, judge = task(examples), net()
+    everything = tuple(window_starts(len(rows), window=30, hop=15) for rows in examples.features)
+    given = replace(examples, starts=everything)
+    assert development_score(judge, task(given), choose=choose) == development_score(judge, of, choose=choose)
+    first = replace(examples, starts=tuple(np.zeros(1, np.int64) for _ in everything))
+    cut = replace(examples, features=tuple(rows[:30] for rows in examples.features))
+    assert development_score(judge, task(first), choose=choose) == pytest.approx(
+        development_score(judge, task(cut), choose=choose)
+    )

@@ -125,6 +125,21 @@ def test_raw_samples_too(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(fast.state_dict(), slow.state_dict(), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("patience", [0, 1])
+def test_windows_that_are_not_given_are_not_computed(patience: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = tuple(np.array([0, 15][: 1 + number % 2]) for number in range(24))
+    given = replace(separable(24), starts=starts)
+    of = replace(TASK, train=given, development=given if patience else TASK.development)
+    settings = replace(COMPARED, patience=patience)
+    fast, trained = run(settings, *TRUNK, of=of)
+    without(monkeypatch)
+    slow, expected = run(settings, *TRUNK, of=of)
+    for one, two in zip(trained.history, expected.history, strict=True):
+        assert one.loss == pytest.approx(two.loss, abs=1e-5)
+        assert one.score == pytest.approx(two.score, abs=1e-5)
+    torch.testing.assert_close(learned(fast), learned(slow), atol=1e-5, rtol=1e-5)
+
+
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the windows that frozen blocks are run over."""

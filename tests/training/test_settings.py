@@ -48,7 +48,7 @@ def test_shuffled_examples_make_as_many_batches_as_they_fill() -> None:
 
 
 def test_settings_that_came_later_are_not_in_files_of_before() -> None:
-    later = {"schedule", "clip", "sampling", "steps", "choose", "optimizer", "crops"}
+    later = {"schedule", "clip", "sampling", "steps", "choose", "optimizer", "crops", "speech_only"}
     assert not later & set(to_mapping(TrainingSettings()))
     changed = TrainingSettings(optimizer="adadelta", weight_decay=0.0, crops="grid", sampling="shuffled")
     assert to_mapping(changed).keys() & later == {"optimizer", "crops", "sampling"}
@@ -57,3 +57,9 @@ def test_settings_that_came_later_are_not_in_files_of_before() -> None:
 
 def test_the_defaults_are_in_range() -> None:
     assert TrainingSettings() == TrainingSettings()
+
+
+def test_windows_without_speech_are_left_out_where_windows_are_learned() -> None:
+    assert TrainingSettings(speech_only=True, crops="grid").speech_only
+    with pytest.raises(ConfigError, match=r'speech_only leaves out windows; set crops = "grid".*given "random"'):
+        TrainingSettings(speech_only=True)

@@ -9,6 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LEAST_SPEECH = 20  # frames of activity, 10 ms each, that make a window one with speech: 0.2 s
+SHORT = 60  # frames: recordings below 0.6 s need a third of activity instead
+
 
 def window_starts(frames: int, *, window: int, hop: int, least: int = 0) -> NDArray[np.int64]:
     """Return the first frame of each window.
@@ -46,3 +49,24 @@ def window_starts(frames: int, *, window: int, hop: int, least: int = 0) -> NDAr
     if starts[-1] + window < frames:
         starts = np.append(starts, frames - window)
     return starts
+
+
+def has_speech(active: NDArray[np.bool_], *, whole: int, first: bool) -> bool:
+    """Return whether a window counts as one with speech: 0.2 s of it, or a third of a recording below 0.6 s.
+
+    Args:
+        active: what `emotone.audio.activity` decides about the window's frames, as many as the recording has of them.
+        whole: frames of a whole window.
+        first: whether it begins with the recording.
+
+    Example:
+        >>> has_speech(np.arange(100) < 20, whole=100, first=False)
+        True
+        >>> has_speech(np.arange(50) < 17, whole=100, first=True)
+        True
+
+    """
+    heard = int(np.count_nonzero(active))
+    if first and len(active) < min(SHORT, whole):
+        return 3 * heard >= len(active)
+    return heard >= LEAST_SPEECH

@@ -18,7 +18,7 @@ from emotone.audio import activity
 from emotone.audio.activity import ActivityDetector
 from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
-from emotone.features.windows import window_starts
+from emotone.features.windows import LEAST_SPEECH, has_speech, window_starts
 from emotone.inference.combine import combined
 from emotone.inference.frames import FrameStream
 from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
@@ -37,8 +37,6 @@ BATCH = 8
 LARGEST_BATCH = 16
 ACTIVITY_RATE = 100  # decisions of the activity detector per second
 LEAST_SECONDS = 0.1  # shorter recordings are refused
-LEAST_SPEECH = 20  # frames of activity that make a window one with speech: 0.2 s
-SHORT = 60  # frames: recordings below 0.6 s need a third of activity instead
 
 
 class Listener(Protocol):
@@ -216,10 +214,7 @@ class Engine:
             return True
         first = self._activity_index(start)
         active = self._active[first - self._first_active : first - self._first_active + self._span]
-        heard = int(np.count_nonzero(active))
-        if first == 0 and len(active) < min(SHORT, self._span):
-            return 3 * heard >= len(active)
-        return heard >= LEAST_SPEECH
+        return has_speech(active, whole=self._span, first=first == 0)
 
     def _activity_index(self, row: int) -> int:
         return round(row * self._bundle.feature.hop_seconds * ACTIVITY_RATE)

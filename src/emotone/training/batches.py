@@ -28,15 +28,23 @@ class Examples:
         features: one [time, dimension] per example.
         labels: [examples] index of the label.
         corpora: [examples] index of the corpus.
+        starts: first frame of each window that is learned from or judged, at least one per example; None for all.
 
     """
 
     features: tuple[Array, ...]
     labels: NDArray[np.int64]
     corpora: NDArray[np.int64]
+    starts: tuple[NDArray[np.int64], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def windows(self, *, window: int, hop: int, least: int) -> tuple[NDArray[np.int64], ...]:
+        """Return the first frame of each window of each example; see `emotone.features.windows`."""
+        if self.starts is not None:
+            return self.starts
+        return tuple(window_starts(rows.shape[0], window=window, hop=hop, least=least) for rows in self.features)
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ def cut_windows(examples: Examples, *, window: int, hop: int, least: int, wide: 
         wide: frames that are given from a window's start on, where the recording has them.
 
     """
-    starts = [window_starts(rows.shape[0], window=window, hop=hop, least=least) for rows in examples.features]
+    starts = examples.windows(window=window, hop=hop, least=least)
     counts = [len(given) for given in starts]
     return Examples(
         tuple(

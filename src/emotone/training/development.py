@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from emotone.training.batches import Examples
     from emotone.training.loop import Task
     from emotone.types import Array
 
@@ -54,8 +55,8 @@ def _recall_of_clips(net: nn.Module, task: Task) -> float:
         every_label, corpora = examples.labels[firsts], examples.corpora[firsts]
     else:
         of_clips = [
-            _probabilities(net, _windows(item, task), own_scores(examples.labels[[number]], task.heads))
-            for number, item in enumerate(examples.features)
+            _probabilities(net, windows, own_scores(examples.labels[[number]], task.heads))
+            for number, windows in enumerate(_windows_of(examples, task))
         ]
         every_label, corpora = examples.labels, examples.corpora
     predicted = np.array([np.argmax(item.mean(axis=0)) for item in of_clips], np.int64)
@@ -83,7 +84,7 @@ def _area_of_windows(net: nn.Module, task: Task) -> float:
     if isinstance(examples, Outputs):
         probabilities, labels, corpora = _of_outputs(net, examples, task), examples.labels, examples.corpora
     else:
-        windows = [_windows(item, task) for item in examples.features]
+        windows = _windows_of(examples, task)
         counts = [len(item) for item in windows]
         every = [window for item in windows for window in item]
         labels, corpora = np.repeat(examples.labels, counts), np.repeat(examples.corpora, counts)
@@ -109,6 +110,14 @@ def _area(truth: NDArray[np.int64], probabilities: Array) -> float:
     if probabilities.shape[1] == 2:
         there = there[:1]  # of two, each is the other's mirror
     return float(np.mean([auroc(truth == label, probabilities[:, label]) for label in there]))
+
+
+def _windows_of(examples: Examples, task: Task) -> list[list[Array]]:
+    starts = examples.windows(window=task.window, hop=task.hop, least=task.least)
+    return [
+        [rows[first : first + task.window] for first in given.tolist()]
+        for rows, given in zip(examples.features, starts, strict=True)
+    ]
 
 
 def window_probabilities(net: nn.Module, features: Array, task: Task) -> Array:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from emotone.features.windows import window_starts
 from emotone.files import atomic_write
 from emotone.training.batches import Examples, Outputs
 from emotone.training.prefix import split
@@ -75,13 +74,7 @@ def compute_ahead(
         return None
     prefix, rest = parts
     judged = [
-        Windows(
-            tuple(
-                window_starts(rows.shape[0], window=task.window, hop=task.hop, least=task.least)
-                for rows in examples.features
-            ),
-            task.window,
-        )
+        Windows(examples.windows(window=task.window, hop=task.hop, least=task.least), task.window)
         for examples in (task.train, task.development)
     ]
     seen = judged[0]

@@ -53,9 +53,12 @@ class TrainingSettings:
         optimizer: "adamw", or "adadelta" with a rho of 0.95 and an epsilon of 1e-7.
         crops: "random" sees another stretch of an example whenever it is drawn; "start" sees its first `crop` seconds;
             "grid" makes an example of each of its windows, as they are judged (see `emotone.features.windows`).
+        speech_only: whether windows without speech are left out, as they are of a clip's judgement where `windows` says
+            so too: nothing is learned from them, and they do not choose the epoch. Crops must be "grid".
 
     Raises:
-        ConfigError: a number out of range, AdaDelta with a weight decay, or a number of batches for shuffled examples.
+        ConfigError: a number out of range, AdaDelta with a weight decay, a number of batches for shuffled examples, or
+            crops that are no windows where those without speech are to be left out.
 
     References: Zeiler, ADADELTA: an adaptive learning rate method, arXiv:1212.5701, 2012.
 
@@ -78,6 +81,7 @@ class TrainingSettings:
     choose: Literal["uar", "auroc"] = field(default="uar", metadata=LATER)
     optimizer: Literal["adamw", "adadelta"] = field(default="adamw", metadata=LATER)
     crops: Crops = field(default="random", metadata=LATER)
+    speech_only: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -103,4 +107,8 @@ class TrainingSettings:
         if self.sampling == "shuffled" and self.steps > 0:
             raise ConfigError(
                 f"training: shuffled examples make as many batches as they fill; set steps = 0, given {self.steps}"
+            )
+        if self.speech_only and self.crops != "grid":
+            raise ConfigError(
+                f'training: speech_only leaves out windows; set crops = "grid", which learns them, given "{self.crops}"'
             )
