@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.toy import one_thread
 from torch import nn
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
-from emotone.nets._waveform import Conv1dBlock, Samples
+from emotone.nets._waveform import Conv1dBlock, Samples, convolve
 from emotone.nets.base import parameters, receptive_field
 from emotone.nets.modules import valid
 from emotone.nets.soundnet5 import LEAST, STEP, Head, SoundNet5, SoundNet5Source, least_samples
@@ -234,6 +236,27 @@ def test_source_settings_out_of_range_are_refused(settings: dict[str, Any], mess
         SoundNet5Source(**settings)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 7), st.integers(0, 40))
+def test_strides_as_channels_are_the_convolution(stride: int, kernels: int, padding: int, more: int) -> None:
+    torch.manual_seed(more)
+    convolution = nn.Conv1d(3, 2, stride * kernels, stride, padding).double()
+    x = torch.randn(2, 3, max(1, stride * kernels - 2 * padding) + more, dtype=torch.float64, requires_grad=True)
+    found, slow = convolve(x, convolution), convolution(x)
+    torch.testing.assert_close(found, slow)
+    learns = (x, *convolution.parameters())
+    for one, other in zip(
+        torch.autograd.grad((found**2).sum(), learns), torch.autograd.grad((slow**2).sum(), learns), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_kernel_of_broken_strides_is_left_to_torch() -> None:
+    convolution = nn.Conv1d(1, 2, 5, 2)
+    x = torch.randn(1, 1, 30, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(convolve(x, convolution), convolution(x))
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_pooling_before_the_relu_changes_no_bit(training: bool) -> None:
     block = Conv1dBlock(3, 5, kernel=8, stride=2, padding=4, pool=8).train(training)
@@ -241,7 +264,7 @@ def test_pooling_before_the_relu_changes_no_bit(training: bool) -> None:
     slow = copy.deepcopy(block)
     inputs = [torch.randn(4, 3, 700, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2)]
     fast_y, fast_lengths = block(inputs[0], torch.tensor([700, 650, 333, 40]))
-    slow_y = nn.functional.max_pool1d(torch.relu(slow.norm(slow.convolution(inputs[1]))), 8)
+    slow_y = nn.functional.max_pool1d(torch.relu(slow.norm(convolve(inputs[1], slow.convolution))), 8)
     slow_y = slow_y * valid(fast_lengths, slow_y.shape[2])[:, None, :]
     assert torch.equal(fast_y, slow_y)
     assert 0 < int((slow_y == 0).sum()) < slow_y.numel()
