@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.evaluation.scores import Score
-    from emotone.features.store import Problem
+    from emotone.features.store import Extracted, Problem
     from emotone.protocols import Protocol
     from emotone.systems.bundle import Bundle
     from emotone.systems.recipes import AnyRecipe
@@ -130,22 +130,7 @@ def evaluate_recipe(
     if is_finished(folder):  # with the same recordings missing, or from a list without them
         again = _again(folder, division, utterances)
         return replace(again, asked=protocol_name, problems=_together(again.problems, extracted.problems))
-    system = run_signature(recipe, usable, division, labels=labels, seeds=seeds)
-    jobs = [
-        FoldJob(
-            recipe=replace(recipe, seed=seed),
-            utterances=usable,
-            fold=fold,
-            labels=labels,
-            protocol=division.name,
-            system=system,
-            folder=folder / "folds" / f"{seed}-{fold.name}",
-            normalisation=division.normalisation,
-            features=extracted.features if isinstance(recipe, ClassicalRecipe) else None,
-        )
-        for seed in range(recipe.seed, recipe.seed + seeds)
-        for fold in division.folds(usable, seed=seed)
-    ]
+    jobs = _jobs(recipe, usable, extracted, division, labels=labels, seeds=seeds, folder=folder)
     first = [job.fold for job in jobs if job.recipe.seed == recipe.seed]  # the other seeds' share as much
     learned = [_merged(fold) for fold in first] if isinstance(recipe, ClassicalRecipe) else first
     leakage = _audited(learned, usable, division=division, workers=workers, progress=progress)
@@ -157,26 +142,61 @@ def evaluate_recipe(
         PredictionsTable.concat([read_fold(job) for job in jobs]).write(folder / TABLE)
     table = PredictionsTable.read(folder / TABLE)
     scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
-    about = {
-        "recipe": to_mapping(recipe.expanded()),
-        "protocol": {
-            "name": division.name,
-            "version": division.version,
-            "folds": len(jobs) // seeds,
-            "title": division.title,
-            "normalisation": division.normalisation,
-            "covering": division.covering,
-            "notes": list(division.notes(usable)),
-        },
-        "seeds": seeds,
-        "tuning": _read_tuning(folder),
-    }
+    about = _about(recipe, division, usable, folds=len(jobs) // seeds, seeds=seeds) | {"tuning": _read_tuning(folder)}
     problems_kept = _together(_kept_problems(folder, utterances), extracted.problems)
     _write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # all of it is in the table now
     return Evaluation(
         folder, division.name, table, scores, leakage, problems_kept, division.notes(usable), protocol_name
     )
+
+
+def _jobs(
+    recipe: AnyRecipe,
+    utterances: tuple[Utterance, ...],
+    extracted: Extracted,
+    division: Protocol,
+    *,
+    labels: tuple[str, ...],
+    seeds: int,
+    folder: Path,
+) -> list[FoldJob]:
+    """Return every fold of every seed, seed by seed."""
+    system = run_signature(recipe, utterances, division, labels=labels, seeds=seeds)
+    return [
+        FoldJob(
+            recipe=replace(recipe, seed=seed),
+            utterances=utterances,
+            fold=fold,
+            labels=labels,
+            protocol=division.name,
+            system=system,
+            folder=folder / "folds" / f"{seed}-{fold.name}",
+            normalisation=division.normalisation,
+            features=extracted.features if isinstance(recipe, ClassicalRecipe) else None,
+        )
+        for seed in range(recipe.seed, recipe.seed + seeds)
+        for fold in division.folds(utterances, seed=seed)
+    ]
+
+
+def _about(
+    recipe: AnyRecipe, division: Protocol, utterances: Sequence[Utterance], *, folds: int, seeds: int
+) -> dict[str, Any]:
+    """Return what a finished run tells of how it was made."""
+    return {
+        "recipe": to_mapping(recipe.expanded()),
+        "protocol": {
+            "name": division.name,
+            "version": division.version,
+            "folds": folds,
+            "title": division.title,
+            "normalisation": division.normalisation,
+            "covering": division.covering,
+            "notes": list(division.notes(utterances)),
+        },
+        "seeds": seeds,
+    }
 
 
 def run_signature(
