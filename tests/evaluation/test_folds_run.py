@@ -200,6 +200,8 @@ def test_recordings_that_fail_are_listed_and_the_others_judged(
         ("emodb/short", "too_short"),
         ("emodb/gone", "missing_file"),
     ]
+    for problem, name in zip(problems, ("short.wav", "gone.wav"), strict=True):
+        assert problem.message.count(str(tmp_path / name)) == 1
 
 
 def test_silence_is_an_answer_that_counts(bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def judge(
             signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
             clip, segments = Engine(model).finish(signal)
         except (AudioError, MissingExtraError) as error:
-            problems.append(Problem(utterance.key, error.code, str(error)))
+            problems.append(Problem.of(utterance, error))
         else:
             given = tuple(clip.probabilities.values())
             whole = _row(utterance, given, protocol=protocol, fold=fold, seed=seed, system=system)

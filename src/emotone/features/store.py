@@ -53,6 +53,12 @@ class Problem:
     code: str
     message: str
 
+    @classmethod
+    def of(cls, utterance: Utterance, error: AudioError | MissingExtraError) -> Problem:
+        """Return what a recording failed with; the message names it, also where the error knew its samples only."""
+        name, message = str(utterance.path), str(error)
+        return cls(utterance.key, error.code, message if name in message else f"{name}: {message}")
+
 
 @dataclass(frozen=True)
 class Extracted:
@@ -148,7 +154,7 @@ class FeatureStore:
             try:
                 results.append(self.get(utterance))
             except (AudioError, MissingExtraError) as error:
-                results.append(Problem(utterance.key, error.code, str(error)))
+                results.append(Problem.of(utterance, error))
         return results
 
     def _entry(self, utterance: Utterance) -> Path:
