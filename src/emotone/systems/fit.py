@@ -161,7 +161,7 @@ def fit(
         net = recipe.net_spec.build(front_end.dimension, len(labels))
         done.extend(take_over(recipe, net, labels=labels))
         if heard is not None and heard.kind == "statistics":
-            done[:] = [with_statistics(each, net, recipe, training.features, least=least) for each in done]
+            done[:] = [with_statistics(each, net, task) for each in done]
         return net
 
     net, trained = train(

@@ -56,7 +56,7 @@ class Transfer:
     freeze: tuple[str, ...] = ()
     sha256: str = ""
     unlabelled: Hearing = field(default="", metadata=LATER)
-    confidence: float = field(default=0.8, metadata=LATER)
+    confidence: float = field(default=0.6, metadata=LATER)
 
     def __post_init__(self) -> None:
         check_ranges(self, where="transfer", confidence=(0.0, 1.0))

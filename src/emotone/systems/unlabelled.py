@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import ConfigError, RunError
-from emotone.features.windows import window_starts
 from emotone.nets.base import NETS
 from emotone.systems.judge import clip_probabilities
 from emotone.systems.start import take_over
+from emotone.training.batches import Examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from emotone.nets.base import NetSpec
     from emotone.nets.modules import LengthAware
     from emotone.systems.recipe import Recipe
+    from emotone.training.loop import Task
     from emotone.transfer.apply import Transferred
     from emotone.types import Array, Utterance
 
@@ -128,28 +129,25 @@ def hear(
     return tuple(taken), found
 
 
-def with_statistics(
-    transferred: Transferred, net: LengthAware, recipe: Recipe, rows: Sequence[Array], *, least: int
-) -> Transferred:
+def with_statistics(transferred: Transferred, net: LengthAware, task: Task) -> Transferred:
     """Estimate a net's running statistics anew, in place, and return its transfer with that in the report.
 
     Args:
         transferred: how the net came to its weights.
         net: all of which is frozen, and stays so afterwards.
-        recipe: says how windows lie: as they are judged they are heard.
-        rows: features [time, dimension] of clips.
-        least: frames that a window holds at least; see `emotone.features.windows`.
+        task: the clips, and how their windows lie: as they are judged they are heard.
 
     """
     from emotone.transfer.apply import Transferred
     from emotone.transfer.freeze import Freezer
     from emotone.transfer.statistics import estimate_statistics
 
-    window, hop = recipe.windows.frames(recipe.feature)
+    assert isinstance(task.train, Examples)  # noqa: S101 - nothing is computed ahead where nothing learns
+    starts = task.train.windows(window=task.window, hop=task.hop, least=task.least)
     windows = [
-        each[start : start + window]
-        for each in rows
-        for start in window_starts(each.shape[0], window=window, hop=hop, least=least).tolist()
+        rows[start : start + task.window]
+        for rows, given in zip(task.train.features, starts, strict=True)
+        for start in given.tolist()
     ]
     names = set(estimate_statistics(net, windows))
     entries = tuple(
