@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
 from emotone.errors import ConfigError
+from emotone.inference.engine import Engine
+from emotone.inference.model import load
 from emotone.nets._pool import Segments
 from emotone.nets._pooled import Changes, PooledClassifier
 from emotone.nets.segment_pool import CHANGE, HOP, SegmentPool
+from emotone.papers.changes import changed
+from emotone.systems.export import write_net
+from emotone.systems.manifest import TrainingData
 from emotone.systems.onnx_export import onnx_bytes
+from emotone.systems.recipes import load_recipe
 from emotone.systems.runtime import open_session, run_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from emotone.nets.modules import LengthAware
 
 __all__ = ["one_thread"]
@@ -127,6 +138,7 @@ def test_of_equal_distances_side_by_side_the_first_begins_a_segment() -> None:
     assert held[0].tolist() == [3.0, 7.0] + [0.0] * 8
 
 
+@settings(deadline=None)  # the first call pays for torch's start
 @given(
     counts=st.lists(st.integers(1, 17), min_size=1, max_size=4),
     seed=st.integers(0, 1000),
@@ -219,3 +231,23 @@ def test_the_trunks_own_penalty_stands_where_none_is_given() -> None:
 def test_a_penalty_is_a_distance(change: float) -> None:
     with pytest.raises(ConfigError, match=r"segment-pool needs 0 <= change < 2, where 0 is the trunk's own; given"):
         SegmentPool(placed="changes", change=change)
+
+
+def test_a_model_with_change_points_predicts_what_the_net_says(
+    tmp_path: Path, speech: Callable[..., NDArray[np.float32]]
+) -> None:
+    torch.manual_seed(0)
+    changes = (("net.placed", "changes"), ("net.width", 0.1), ("net.change", 0.002))
+    recipe: Any = changed(load_recipe("segment-pool"), changes)
+    net = recipe.net_spec.build(128, 4).eval()
+    labels = ("anger", "happiness", "neutral", "sadness")
+    data = TrainingData(corpora=("none",), protocol="none", recipe="none", signature="0" * 12)
+    write_net(tmp_path / "model", recipe, net, labels=labels, data=data)
+    sound = speech(9.3, rate=32000)
+    _, segments = Engine(load(tmp_path / "model").bundle).finish(sound)
+    rows = torch.from_numpy(recipe.feature.compute(sound))[None]
+    with torch.inference_mode():
+        assert max(segments_of(net, rows[:, :800])) > 1
+        expected = [net(part).softmax(dim=1)[0].numpy() for part in (rows[:, :800], rows[:, 800:])]
+    assert segments.starts.tolist() == [0.0, 8.0]
+    np.testing.assert_allclose(segments.probabilities, expected, atol=1e-4)

@@ -179,6 +179,18 @@ def test_every_hop_inside_a_clip_begins_a_segment_and_silence_is_judged_too(
         assert own.end.max() <= duration + 1e-3
 
 
+@pytest.mark.parametrize("trunk", ["YAMNet", "mn04"])
+def test_seconds_without_speech_are_neither_learned_nor_judged_in_a_row_of_their_own(trunk: str) -> None:
+    cells = {cell.setting: cell for cell in TABLE5.cells}
+    with_speech, plain = (cells[f"{trunk} as it is, overlapping{words}"] for words in (", with speech", ""))
+    recipe: Any = changed(load_recipe(with_speech.recipe), with_speech.changes)
+    assert recipe.training.speech_only
+    assert recipe.windows.speech_only
+    other: Any = changed(load_recipe(plain.recipe), plain.changes)
+    assert recipe.net == other.net
+    assert not other.training.speech_only
+
+
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 2.01, 2.5, 2.505, 8.0])
 def test_padded_mn04_has_a_segment_wherever_half_a_second_begins(seconds: float) -> None:
     (changes,) = {
