@@ -71,7 +71,7 @@ SURE = """
 [transfer]
 plan = "A5"
 unlabelled = "pseudo-labels"
-confidence = 0.5
+surest = 1.0
 """
 
 
@@ -80,7 +80,7 @@ def test_pseudo_labels_are_counted(emotone: Callable[..., Any], before: Path, ca
     given = ("--corpus", f"calls={calls}", "--out", tmp_path / "runs", "--threads", 1)
     result = emotone("train", tmp_path / "mine.toml", "--from", before, *given)
     assert result.status == 0, result.err
-    assert "16 of them, judged with at least 0.5, teach what they were judged as: anger " in result.err
+    assert "16 of them teach what they were judged as, the surest 100 % of each label with at least 0: " in result.err
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_an_evaluation_hears_the_training_part_without_labels(
     kept = json.loads((Path(json.loads(result.out)["run"]) / STAGES).read_text())
     assert sorted(kept) == ["1-fold-1", "1-fold-2"]
     for fold in kept.values():
-        assert fold["unlabelled"] == {"kind": "statistics", "clips": 8, "confidence": 0.0, "taken": {}}
+        assert fold["unlabelled"] == {"kind": "statistics", "clips": 8, "surest": 1.0, "confidence": 0.0, "taken": {}}
         assert fold["tensors"]["estimated"]
         assert fold["tensors"]["fresh"] == []
         assert fold["absent"] == []

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK: dict[str, Any] = {"epochs": 2, "batch": 4, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
 KINDS = [
     pytest.param({"unlabelled": "statistics", "plan": "A1"}, id="statistics"),
-    pytest.param({"unlabelled": "pseudo-labels", "plan": "A2", "confidence": 0.0}, id="pseudo-labels"),
+    pytest.param({"unlabelled": "pseudo-labels", "plan": "A2"}, id="pseudo-labels"),
 ]
 
 
@@ -119,23 +119,34 @@ def test_statistics_are_estimated_and_everything_else_is_as_it_was(
     assert set(result.about()["tensors"]["estimated"]) == changed
 
 
-def test_pseudo_labels_are_what_the_net_says_where_it_is_sure(trained: Path, others: tuple[Utterance, ...]) -> None:
+@pytest.mark.parametrize(("surest", "rank"), [(1.0, 4), (0.3, 0), (0.9, 6)])
+def test_pseudo_labels_are_what_the_net_says_where_it_is_sure(
+    surest: float, rank: int, trained: Path, others: tuple[Utterance, ...]
+) -> None:
+    """Against counting, for each clip, those judged alike that the net is surer of."""
     run = load_run(trained)
     net, features = load_net(trained, run), run.recipe.extract(others).features
     said = {key: clip_probabilities(run.recipe, net, rows) for key, rows in features.items()}
-    least = float(np.sort([values.max() for values in said.values()])[4])
-    sure = {key: LABELS[int(values.argmax())] for key, values in said.items() if values.max() >= least}
+    least = float(np.sort([values.max() for values in said.values()])[rank])
+    sure = {}
+    for key, values in said.items():
+        alike = [other for other in said.values() if other.argmax() == values.argmax()]
+        surer = sum(other.max() > values.max() for other in alike)
+        if values.max() >= least and surer < surest * len(alike):
+            sure[key] = LABELS[int(values.argmax())]
     counts = {label: list(sure.values()).count(label) for label in LABELS}
-    result = fitted(going_on(trained, plan="A2", unlabelled="pseudo-labels", confidence=least), others)
+    asked = {"plan": "A2", "unlabelled": "pseudo-labels", "surest": surest, "confidence": least}
+    result = fitted(going_on(trained, **asked), others)
     assert result.unlabelled is not None
     assert result.unlabelled.to_dict() == {
         "kind": "pseudo-labels",
         "clips": 16,
+        "surest": surest,
         "confidence": least,
         "taken": {label: count for label, count in counts.items() if count},
     }
     assert result.transfer is not None
-    assert f"; {len(sure)} of them, judged with at least {least:g}, teach" in result.transfer.notes[0]
+    assert f"; {len(sure)} of them teach what they were judged as, the surest " in result.transfer.notes[0]
     taught = tuple(replace(each, label=sure[each.key]) for each in others if each.key in sure)
     assert same(result, fitted(going_on(trained, plan="A2"), taught))
 
@@ -179,6 +190,7 @@ def test_a_training_without_labels_is_kept_with_what_it_heard(
         ({"unlabelled": "statistics", "load": ("*",)}, 'set plan = "A1"; given layers to load'),
         ({"unlabelled": "pseudo-labels", "plan": "A1"}, "with plan A1 nothing learns; choose A2, A5 or another"),
         ({"unlabelled": "pseudo-labels", "plan": "A2", "confidence": 1.2}, "confidence must lie between 0 and 1"),
+        ({"unlabelled": "pseudo-labels", "plan": "A2", "surest": 0.0}, "surest must lie between 0.01 and 1; given 0"),
     ],
 )
 def test_plans_that_do_not_go_with_it_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -223,6 +235,7 @@ def test_what_is_heard_without_labels_is_another_training(trained: Path) -> None
         going_on(trained, plan="A2"),
         going_on(trained, plan="A2", unlabelled="pseudo-labels"),
         going_on(trained, plan="A2", unlabelled="pseudo-labels", confidence=0.5),
+        going_on(trained, plan="A2", unlabelled="pseudo-labels", surest=1.0),
     ]
     assert len({recipe.signature for recipe in recipes}) == len(recipes)
     assert going_on(trained, plan="A2", confidence=0.5).signature == recipes[2].signature

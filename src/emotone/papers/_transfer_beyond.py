@@ -44,9 +44,6 @@ def _staged(net: str, recipe: str, setting: str, *, what: str = "", changes: Cha
 
 PAPERS, LOG_MEL = ("CNN+LSTM", "multidomain-onto"), ("log-mel CNN", "log-mel-onto")
 ALIKE: Changes = (("pretraining.training.sampling", "chance"), ("pretraining.training.balance", 0.0))
-# It learned from labels that are not smoothed, and is seldom less sure than that.
-SURE: Changes = (("transfer.unlabelled", "pseudo-labels"), ("transfer.confidence", 0.9))
-
 BEYOND = (
     # Each corpus and label as often as any other, where the paper's first training hears most of the largest corpus.
     _staged(*PAPERS, "S1-A2", what="corpora alike", changes=ALIKE),
@@ -54,7 +51,7 @@ BEYOND = (
     # Without a label of the target: used as it is, and learning from what it says of what it is sure of. With A1
     # nothing could learn.
     _staged(*PAPERS, "S2-A1"),
-    _staged(*PAPERS, "S2-A2", what="pseudo-labels", changes=SURE),
+    _staged(*PAPERS, "S2-A2", what="pseudo-labels", changes=(("transfer.unlabelled", "pseudo-labels"),)),
     # A net that knows more of speech before it learns anything.
     _staged(*LOG_MEL, "S1-A2"),
     _staged(*LOG_MEL, "S2-A1"),

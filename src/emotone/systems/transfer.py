@@ -43,6 +43,7 @@ class Transfer:
         sha256: of the file; where it is given, no other file will do. Runs keep it.
         unlabelled: "statistics" or "pseudo-labels" hears the clips of the training part without their labels (see
             `emotone.systems.unlabelled`); "" learns from labels.
+        surest: share of the clips judged as each label that teach it, the surest first.
         confidence: least probability at which a clip's pseudo-label is believed.
 
     Raises:
@@ -56,10 +57,11 @@ class Transfer:
     freeze: tuple[str, ...] = ()
     sha256: str = ""
     unlabelled: Hearing = field(default="", metadata=LATER)
-    confidence: float = field(default=0.6, metadata=LATER)
+    surest: float = field(default=0.5, metadata=LATER)
+    confidence: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
-        check_ranges(self, where="transfer", confidence=(0.0, 1.0))
+        check_ranges(self, where="transfer", surest=(0.01, 1.0), confidence=(0.0, 1.0))
         if bool(self.plan) == bool(self.load):
             raise ConfigError("transfer needs a plan, e.g. anger-2, or layers to load, and not both")
         if self.plan and self.freeze:
@@ -80,7 +82,7 @@ class Transfer:
     def hearing(self) -> dict[str, Any]:
         """What of hearing clips without labels changes the weights; nothing where labels are learned from."""
         if self.unlabelled == "pseudo-labels":
-            return {"unlabelled": self.unlabelled, "confidence": self.confidence}
+            return {"unlabelled": self.unlabelled, "surest": self.surest, "confidence": self.confidence}
         return {"unlabelled": self.unlabelled} if self.unlabelled else {}
 
     def plan_for(self, net: NetSpec, layers: tuple[Layer, ...]) -> Plan:

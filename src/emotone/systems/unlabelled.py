@@ -3,8 +3,8 @@
 What is here:
     statistics      the net is used as it is (A1), but for the running statistics of its batch normalisations, which
                     are those of the target's clips
-    pseudo-labels   clips that the net which is taken over judges with some confidence teach it, under the plan, as if
-                    what it says were their label; the others are left out
+    pseudo-labels   clips that the net which is taken over is surest of teach it, under the plan, as if what it says
+                    were their label; the others are left out
 
 Labels never come to it: they are taken off before anything looks at a clip, so that a target whose labels are shuffled
 gives the same net bit by bit. So it is not known either which labels the target lacks. Every label of the task can be
@@ -12,12 +12,16 @@ an answer, and a pseudo-label: none is given probability 0, as one is where the 
 known (see `emotone.systems.pretraining`).
 
 References: Li, Wang, Shi, Liu, Hou, Revisiting batch normalization for practical domain adaptation, 2016; Lee,
-Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, 2013. Lee takes every
-clip and weighs them less in the beginning; a least confidence leaves out those that are most often wrong instead.
+Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, 2013; Zou, Yu, Kumar,
+Wang, Unsupervised domain adaptation for semantic segmentation via class-balanced self-training, 2018. Lee takes every
+clip and weighs them less in the beginning. Here the surest share of the clips that are judged as each label is taken,
+as Zou and others do: one confidence for all labels leaves those that are heard easily, such as anger and sadness, alone
+among what is learned, and the net forgets the others.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -50,6 +54,7 @@ class Unlabelled:
     Attributes:
         kind: "statistics" or "pseudo-labels".
         clips: that were heard.
+        surest: share of the clips judged as each label that teach.
         confidence: least probability of a pseudo-label.
         taken: clips that teach, by pseudo-label.
 
@@ -57,6 +62,7 @@ class Unlabelled:
 
     kind: str
     clips: int
+    surest: float = 1.0
     confidence: float = 0.0
     taken: Mapping[str, int] = field(default_factory=dict)
 
@@ -70,8 +76,8 @@ class Unlabelled:
             return f"heard without labels: {self.clips} clips, whose statistics the normalisations have now"
         said = ", ".join(f"{label} {count}" for label, count in self.taken.items())
         return (
-            f"heard without labels: {self.clips} clips; {sum(self.taken.values())} of them, judged with at least "
-            f"{self.confidence:g}, teach what they were judged as: {said}"
+            f"heard without labels: {self.clips} clips; {sum(self.taken.values())} of them teach what they were judged "
+            f"as, the surest {100 * self.surest:g} % of each label with at least {self.confidence:g}: {said}"
         )
 
 
@@ -107,26 +113,42 @@ def hear(
         # Nothing learns from it: a label only has to stand there.
         heard = tuple(replace(each, label=labels[0]) for each in utterances)
         return heard, Unlabelled("statistics", len(heard))
-    least = recipe.transfer.confidence
+    surest, least = recipe.transfer.surest, recipe.transfer.confidence
     as_it_is = replace(recipe.transfer, plan="A1", load=(), freeze=(), unlabelled="")
     net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
     take_over(replace(recipe, transfer=as_it_is), net, labels=labels)
     net.eval()
-    taken = []
-    for each in utterances:
-        said = clip_probabilities(recipe, net, features[each.key])
-        if said.max() >= least:
-            taken.append(replace(each, label=labels[int(np.argmax(said))]))
+    said = np.array([clip_probabilities(recipe, net, features[each.key]) for each in utterances])
+    told = _believed(said.reshape(-1, len(labels)), surest=surest, least=least)
+    taken = tuple(replace(each, label=labels[told[number]]) for number, each in enumerate(utterances) if number in told)
     counts = Counter(each.label for each in taken)
-    found = Unlabelled(
-        "pseudo-labels", len(utterances), least, {label: counts[label] for label in labels if counts[label]}
-    )
-    if len(found.taken) < 2:
+    by_label = {label: counts[label] for label in labels if counts[label]}
+    if len(by_label) < 2:
         raise RunError(
             f"of {len(utterances)} clips without labels {len(taken)} are judged with at least {least:g}, as "
-            f"{', '.join(found.taken) or 'none'}; it takes two labels to learn from: lower transfer.confidence"
+            f"{', '.join(by_label) or 'none'}; it takes two labels to learn from: lower transfer.confidence"
         )
-    return tuple(taken), found
+    return taken, Unlabelled("pseudo-labels", len(utterances), surest, least, by_label)
+
+
+def _believed(probabilities: Array, *, surest: float, least: float) -> dict[int, int]:
+    """Return the pseudo-label of each clip that teaches, by the clip's number.
+
+    Args:
+        probabilities: of clips [clips, labels].
+        surest: share of the clips judged as each label, rounded up, of which the earlier ones are taken where some are
+            equally sure.
+        least: probability.
+
+    """
+    judged, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    told: dict[int, int] = {}
+    for label in np.unique(judged).tolist():
+        clips = np.flatnonzero(judged == label)
+        by_sureness = clips[np.argsort(-sure[clips], kind="stable")]
+        first = by_sureness[: math.ceil(surest * len(clips))]
+        told |= {number: label for number in first.tolist() if sure[number] >= least}
+    return told
 
 
 def with_statistics(transferred: Transferred, net: LengthAware, task: Task) -> Transferred:
