@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,9 +86,10 @@ def command(
 
     paper = PAPERS.get(key)
     asked = paper.table(table)
-    sources = _sources(source, asked)
+    chosen = replace(asked, cells=tuple(cell for cell in asked.cells if cell.has(only) and (cell.quick or not quick)))
+    sources = _sources(source, asked, chosen)
     corpora, problems = _data.scanned(corpus)
-    missing = [name for name in asked.corpora() if name not in corpora]
+    missing = [name for name in chosen.corpora() if name not in corpora]
     if missing:
         _say.note(f"not given, so not measured: {', '.join(missing)}")
     audits: dict[str, list[str]] = {}
@@ -130,8 +132,8 @@ def command(
     return 1 if problems else 0
 
 
-def _sources(given: tuple[str, ...], table: Table) -> dict[str, str]:
-    """Return the weights that were given, by net, and say which are needed and lacking."""
+def _sources(given: tuple[str, ...], table: Table, chosen: Table) -> dict[str, str]:
+    """Return the weights that were given for a table, by net, and say which the chosen part of it needs and lacks."""
     from emotone.papers.reproduce import needed_sources
 
     needed = needed_sources(table)
@@ -143,7 +145,7 @@ def _sources(given: tuple[str, ...], table: Table) -> dict[str, str]:
         if net not in needed:
             raise unknown_name(f"net of {table.name} that takes over weights", net, needed)
         sources[net] = file
-    missing = [net for net in needed if net not in sources]
+    missing = [net for net in needed_sources(chosen) if net not in sources]
     if missing:
         _say.note(f"weights not given, so not measured: {', '.join(f'--source {net}=FILE' for net in missing)}")
     return sources
