@@ -332,3 +332,13 @@ def test_every_shipped_model_is_whole_and_gives_its_test_vector(name: str) -> No
     assert bundle.manifest.name == name
     assert bundle.check() <= 1e-4
     assert set(layout.REQUIRED) <= set(bundle.manifest.files)
+
+
+def test_rows_between_two_windows_are_said_before_any_work() -> None:
+    """A second has 98 whole rows of 25 ms, and the next window began two rows later: a `ValueError` half-way."""
+    from emotone.features.mn_log_mel import MnLogMel
+
+    assert Windows(seconds=1.0, hop=1.0).frames(MnLogMel(pads_end=True)) == (100, 100)
+    assert Windows(seconds=1.0, hop=0.98).frames(MnLogMel()) == (98, 98)
+    with pytest.raises(ConfigError, match=r"1 s have 98 rows .* 100 lie between .* hop to at most 0.98, or pads_end"):
+        Windows(seconds=1.0, hop=1.0).frames(MnLogMel())

@@ -86,9 +86,19 @@ class Windows:
         return f"{COMBINED[self.combine]} its windows{' with speech' if self.speech_only else ''}"
 
     def frames(self, feature: Feature) -> tuple[int, int]:
-        """Return rows of features in a whole window, and between the starts of two."""
-        window = feature.frames(round(self.seconds * feature.rate))
-        return window, max(1, round(self.hop / feature.hop_seconds))
+        """Return rows of features in a whole window, and between the starts of two.
+
+        Raises:
+            ConfigError: rows would lie between two windows, and in none.
+
+        """
+        window, hop = feature.frames(round(self.seconds * feature.rate)), max(1, round(self.hop / feature.hop_seconds))
+        if hop > window:
+            raise ConfigError(
+                f"windows: {self.seconds:g} s have {window} rows of the front end, and {hop} lie between their starts; "
+                f"set hop to at most {window * feature.hop_seconds:g}, or pads_end = true where the front end has it"
+            )
+        return window, hop
 
     def least_frames(self, feature: Feature) -> int:
         """Return rows of features in the least that a window holds; 0 where there is no such rule."""
