@@ -82,7 +82,7 @@ def test_what_is_no_training_is_refused(tmp_path: Path) -> None:
 def test_a_folder_with_other_things_is_left_alone(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.systems.onnx_export.onnx_bytes", lambda *_: b"not looked at")
+    monkeypatch.setattr("emotone.systems.onnx_export.onnx_bytes", lambda *_, **__: b"not looked at")
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(OutputError, match="holds other things than a bundle"):
         export_run(trained, tmp_path)

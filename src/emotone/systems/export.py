@@ -93,7 +93,7 @@ def write_net(
     """
     import torch
 
-    from emotone.config import to_mapping
+    from emotone.config import signature, to_mapping
     from emotone.systems.onnx_export import onnx_bytes
 
     feature = recipe.feature
@@ -117,7 +117,7 @@ def write_net(
     return write_bundle(
         out,
         manifest,
-        model=onnx_bytes(net, feature.dimension),
+        model=onnx_bytes(net, feature.dimension, alike=signature(recipe.net, feature.dimension, len(labels))),
         card=card,
         licence=licence_text(recipe),
         signal=signal,
