@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from emotone.nets.modules import LengthAware
     from emotone.systems.recipe import Recipe
     from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Task
     from emotone.transfer.apply import Transferred
     from emotone.transfer.report import TransferReport
     from emotone.types import Array, Fold, Utterance
@@ -105,60 +106,15 @@ def fit(
         AudioError: a recording can't be read any more whose speech is looked for.
 
     """
-    from emotone.training.loop import Task, train
+    from emotone.training.loop import train
 
     check_alone(recipe)
     check_unlabelled(recipe)
-    corpora = sorted({utterance.corpus for utterance in utterances})
-    front_end = recipe.feature
-    least = recipe.windows.least_frames(front_end)
-    by_key = {
-        utterance.key: utterance
-        for utterance in utterances
-        if utterance.key in features and features[utterance.key].shape[0] >= least
-    }
-
-    spoken = spoken_starts(recipe, [by_key[key] for key in (*fold.train, *fold.dev) if key in by_key], features)
-
-    def examples(keys: tuple[str, ...]) -> Examples:
-        chosen = [by_key[key] for key in keys if key in by_key and (spoken is None or key in spoken)]
-        return Examples(
-            tuple(features[utterance.key] for utterance in chosen),
-            np.array([labels.index(utterance.label) for utterance in chosen], np.int64),
-            np.array([corpora.index(utterance.corpus) for utterance in chosen], np.int64),
-            starts=None if spoken is None else tuple(spoken[utterance.key] for utterance in chosen),
-        )
-
-    name = fit_signature(recipe, utterances, features, fold, labels=labels)
-    keeps_best = recipe.training.patience > 0
-    # Without early stopping nobody looks at a development part, so it is learned from.
-    learned = fold.train if keeps_best else fold.train + fold.dev
-    heard: Unlabelled | None = None
-    if recipe.transfer is not None and recipe.transfer.unlabelled:
-        without = [by_key[key] for key in learned if key in by_key]
-        taken, heard = hear(recipe, without, features, labels=labels)
-        by_key = {each.key: each for each in taken}
-    training = examples(learned)
-    if len(np.unique(training.labels)) < 2 and (heard is None or heard.kind != "statistics"):
-        raise RunError(
-            f"fold {fold.name}: {len(training)} training clips with fewer than two labels can't be learned from"
-        )
-    window, hop = recipe.windows.frames(front_end)
-    task = Task(
-        train=training,
-        development=examples(fold.dev if keeps_best else ()),
-        hop_seconds=front_end.hop_seconds,
-        window=window,
-        hop=hop,
-        signature=name,
-        seed=recipe.seed,
-        least=least,
-        heads=heads,
-    )
+    task, heard = _task(recipe, utterances, features, fold, labels=labels, heads=heads)
     done: list[Transferred] = []
 
     def build() -> LengthAware:
-        net = recipe.net_spec.build(front_end.dimension, len(labels))
+        net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
         done.extend(take_over(recipe, net, labels=labels))
         if heard is not None and heard.kind == "statistics":
             done[:] = [with_statistics(each, net, task) for each in done]
@@ -179,7 +135,67 @@ def fit(
     report = done[0].report if done else None
     if report is not None and heard is not None:
         report = replace(report, notes=(*report.notes, heard.line()))
-    return Fitted(net, labels, trained.history, trained.best, name, report, heard)
+    return Fitted(net, labels, trained.history, trained.best, task.signature, report, heard)
+
+
+def _task(
+    recipe: Recipe,
+    utterances: Sequence[Utterance],
+    features: Mapping[str, Array],
+    fold: Fold,
+    *,
+    labels: tuple[str, ...],
+    heads: tuple[int, ...],
+) -> tuple[Task, Unlabelled | None]:
+    """Return what is learned and looked at; with clips that are heard without labels, those that stand for them."""
+    from emotone.training.loop import Task
+
+    corpora = sorted({utterance.corpus for utterance in utterances})
+    front_end = recipe.feature
+    least = recipe.windows.least_frames(front_end)
+    by_key = {
+        utterance.key: utterance
+        for utterance in utterances
+        if utterance.key in features and features[utterance.key].shape[0] >= least
+    }
+
+    spoken = spoken_starts(recipe, [by_key[key] for key in (*fold.train, *fold.dev) if key in by_key], features)
+
+    def examples(keys: tuple[str, ...]) -> Examples:
+        chosen = [by_key[key] for key in keys if key in by_key and (spoken is None or key in spoken)]
+        return Examples(
+            tuple(features[utterance.key] for utterance in chosen),
+            np.array([labels.index(utterance.label) for utterance in chosen], np.int64),
+            np.array([corpora.index(utterance.corpus) for utterance in chosen], np.int64),
+            starts=None if spoken is None else tuple(spoken[utterance.key] for utterance in chosen),
+        )
+
+    keeps_best = recipe.training.patience > 0
+    # Without early stopping nobody looks at a development part, so it is learned from.
+    learned = fold.train if keeps_best else fold.train + fold.dev
+    heard: Unlabelled | None = None
+    if recipe.transfer is not None and recipe.transfer.unlabelled:
+        without = [by_key[key] for key in learned if key in by_key]
+        taken, heard = hear(recipe, without, features, labels=labels)
+        by_key = {each.key: each for each in taken}
+    training = examples(learned)
+    if len(np.unique(training.labels)) < 2 and (heard is None or heard.kind != "statistics"):
+        raise RunError(
+            f"fold {fold.name}: {len(training)} training clips with fewer than two labels can't be learned from"
+        )
+    window, hop = recipe.windows.frames(front_end)
+    task = Task(
+        train=training,
+        development=examples(fold.dev if keeps_best else ()),
+        hop_seconds=front_end.hop_seconds,
+        window=window,
+        hop=hop,
+        signature=fit_signature(recipe, utterances, features, fold, labels=labels),
+        seed=recipe.seed,
+        least=least,
+        heads=heads,
+    )
+    return task, heard
 
 
 def fit_signature(
