@@ -31,6 +31,7 @@ Value = TypeVar("Value", np.float32, np.bool_)
 
 RATE: Hertz = 16_000
 HOP = 160  # 10 ms at 16 kHz: frame i decides about the samples [160 i, 160 (i + 1))
+PER_SECOND = RATE // HOP  # decisions
 WINDOW = 256  # 32 ms at 8 kHz: two periods of the lowest voice
 LEFT = 257  # samples before frame 0 that its window and the decimation reach
 RIGHT = 177  # samples after the end of a frame that they reach

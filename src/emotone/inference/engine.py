@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from emotone.audio import activity
-from emotone.audio.activity import ActivityDetector
+from emotone.audio.activity import PER_SECOND, ActivityDetector
 from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
 from emotone.features.windows import LEAST_SPEECH, has_speech, window_starts
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 BLOCK_SECONDS = 10
 BATCH = 8
 LARGEST_BATCH = 16
-ACTIVITY_RATE = 100  # decisions of the activity detector per second
 LEAST_SECONDS = 0.1  # shorter recordings are refused
 
 
@@ -83,7 +82,7 @@ class Engine:
         self._hop = bundle.hop_frames
         self._speech_only = bundle.manifest.windows.speech_only
         self._least = bundle.manifest.windows.least_frames(bundle.feature)
-        self._span = round(bundle.manifest.windows.seconds * ACTIVITY_RATE)
+        self._span = round(bundle.manifest.windows.seconds * PER_SECOND)
         self._rows = Rolling(np.zeros((0, bundle.feature.dimension), np.float32))
         self._first_row = 0  # on the grid, of `_rows`
         self._active = Rolling(np.zeros(0, np.bool_))
@@ -171,7 +170,7 @@ class Engine:
             feature = self._bundle.feature
             unheard = round(self._bundle.manifest.windows.seconds * feature.rate) - self._frames.samples
             return max(0, 1 + min(by_rows, -unheard // feature.hop - self._next) // self._hop)
-        known = (self._first_active + len(self._active) - self._span) / ACTIVITY_RATE  # the last start that is known
+        known = (self._first_active + len(self._active) - self._span) / PER_SECOND  # the last start that is known
         by_activity = int(known / self._bundle.feature.hop_seconds) - self._next
         ready = max(0, 1 + min(by_rows, by_activity) // self._hop)
         # Activity is decided late. Where enough speech is known already, what is still to come can't change that.
@@ -217,7 +216,7 @@ class Engine:
         return has_speech(active, whole=self._span, first=first == 0)
 
     def _activity_index(self, row: int) -> int:
-        return round(row * self._bundle.feature.hop_seconds * ACTIVITY_RATE)
+        return round(row * self._bundle.feature.hop_seconds * PER_SECOND)
 
     def _forget(self) -> None:
         """Drop what no later window needs; the last window, aligned to the end, starts after `_next - hop`."""

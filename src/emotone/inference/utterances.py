@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.audio.activity import ActivityDetector
+from emotone.audio.activity import PER_SECOND, ActivityDetector
 from emotone.features.base import pads_end
 from emotone.inference.changes import Division
 from emotone.inference.combine import Together
-from emotone.inference.engine import ACTIVITY_RATE
 from emotone.inference.events import UtteranceEnd, UtteranceStart
 from emotone.inference.result import TIME_DIGITS, Spoken, decide
 from emotone.inference.rolling import Rolling
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Seconds
 
 SILENCE: Seconds = 0.5  # this long without speech ends an utterance
-SILENT_FRAMES = round(SILENCE * ACTIVITY_RATE)
+SILENT_FRAMES = round(SILENCE * PER_SECOND)
 RESAMPLING: Seconds = 0.3  # at most this much later, where the detector hears a resampled copy
 
 
@@ -200,7 +199,7 @@ class Utterances:
         known = list(self._ready(everything=False))
         if not self._found:
             start, decided = self._boundaries.start, self._boundaries.frames
-            self._settle((decided if start is None else start) / ACTIVITY_RATE, self._boundaries.last / ACTIVITY_RATE)
+            self._settle((decided if start is None else start) / PER_SECOND, self._boundaries.last / PER_SECOND)
         self._sound.drop(max(0, len(self._sound) - self._needed))
         old = max(0, len(self._rows) - self._needed // self._bundle.feature.hop - 1)
         self._rows.drop(old)
@@ -214,11 +213,11 @@ class Utterances:
         return known + list(self._ready(everything=True))
 
     def _bounded(self, boundary: Boundary) -> Found:
-        start, total = boundary.start / ACTIVITY_RATE, self._total
-        moment = min(boundary.known / ACTIVITY_RATE, round(total / self._rate, TIME_DIGITS))
+        start, total = boundary.start / PER_SECOND, self._total
+        moment = min(boundary.known / PER_SECOND, round(total / self._rate, TIME_DIGITS))
         if boundary.end is None:
             return Found(moment, start, None, np.zeros((0, 0), np.float32))
-        last = min(boundary.end * self._rate // ACTIVITY_RATE, total)  # a recording may end within a frame
+        last = min(boundary.end * self._rate // PER_SECOND, total)  # a recording may end within a frame
         return Found(
             moment, start, round(last / self._rate, TIME_DIGITS), self._last_window(round(start * self._rate), last)
         )
@@ -285,7 +284,7 @@ class Utterances:
         Where the model's windows hold more sound at least, the silence after it is heard too, then what was before.
         """
         first = max(first, last - self._window)
-        after = min(self._total - last, SILENT_FRAMES * self._rate // ACTIVITY_RATE)
+        after = min(self._total - last, SILENT_FRAMES * self._rate // PER_SECOND)
         last += max(0, min(self._least - (last - first), after))
         first = max(0, min(first, last - self._least))
         feature = self._bundle.feature

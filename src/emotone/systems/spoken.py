@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.audio.activity import HOP, RATE, speech_activity
+from emotone.audio.activity import PER_SECOND, RATE, speech_activity
 from emotone.audio.resample import resample
 from emotone.errors import ConfigError
 from emotone.features.store import FeatureStore
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from emotone.systems.recipe import Recipe
     from emotone.training.settings import TrainingSettings
     from emotone.types import Array, Hertz, Utterance
-
-PER_SECOND = RATE // HOP  # decisions
 
 
 @dataclass(frozen=True)
