@@ -13,7 +13,7 @@ from emotone.corpora.emodb import CORPUS
 from emotone.corpora.scan import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emotone.systems.manifest import TrainingData
     from emotone.systems.recipe import Recipe
     from emotone.training.batches import Examples
+    from emotone.training.loop import Task
     from emotone.types import Array, Utterance
 
 TINY_NET: dict[str, Any] = {
@@ -56,6 +57,21 @@ def private_cache(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMOTONE_CACHE", str(folder))
         yield
+
+
+def placing(task: Task) -> dict[str, int]:
+    """Return how the windows of a task lie, for `window_probabilities`."""
+    return {"window": task.window, "hop": task.hop, "least": task.least}
+
+
+def tiny_training(folder: Path, utterances: Sequence[Utterance], *, labels: tuple[str, ...], epochs: int) -> Path:
+    """Return the folder of a finished training of `tiny_recipe`, made below `folder`, where its cache lies too."""
+    from emotone.systems.train import prepare, train_run
+
+    with private_cache(folder / "cache"):
+        ready = prepare(tiny_recipe(training={"epochs": epochs}), utterances, labels=labels)
+        train_run(ready, folder / ready.name)
+    return folder / ready.name
 
 
 def tiny_recipe(**changes: Any) -> Recipe:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, write_emodb
+from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, tiny_training, write_emodb
 
 from emotone.systems.run import RUN, WEIGHTS, load_run
 
@@ -145,15 +145,7 @@ def write_table(path: Path, corpus: Path, **labels: str) -> Path:
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
     """The folder of a training on the corpus."""
-    from tests.toy import private_cache, tiny_recipe
-
-    from emotone.systems.train import prepare, train_run
-
-    folder = tmp_path_factory.mktemp("before")
-    with private_cache(folder / "cache"):
-        ready = prepare(tiny_recipe(training={"epochs": 2}), emodb_utterances(corpus), labels=LABELS)
-        train_run(ready, folder / ready.name)
-    return folder / ready.name
+    return tiny_training(tmp_path_factory.mktemp("before"), emodb_utterances(corpus), labels=LABELS, epochs=2)
 
 
 @pytest.fixture

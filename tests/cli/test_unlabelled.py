@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, private_cache, torch_bundles, write_emodb
+from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, tiny_training, torch_bundles, write_emodb
 
 from emotone.evaluation.folds import STAGES
 from emotone.systems.run import load_run
@@ -28,15 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
     """The folder of a training on the corpus."""
-    from tests.toy import tiny_recipe
-
-    from emotone.systems.train import prepare, train_run
-
-    folder = tmp_path_factory.mktemp("before")
-    with private_cache(folder / "cache"):
-        ready = prepare(tiny_recipe(training={"epochs": 10}), emodb_utterances(corpus), labels=LABELS)
-        train_run(ready, folder / ready.name)
-    return folder / ready.name
+    return tiny_training(tmp_path_factory.mktemp("before"), emodb_utterances(corpus), labels=LABELS, epochs=10)
 
 
 @pytest.fixture
