@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.toy import TINY_NET, one_thread, separable
+from tests.toy import TINY_NET, one_thread, placing, separable
 
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
@@ -54,7 +54,7 @@ def test_the_area_agrees_with_counting_pairs_of_windows_in_each_corpus(least: in
         scores: list[list[float]] = []
         for item, where, label in zip(examples.features, examples.corpora, examples.labels, strict=True):
             if where == corpus:
-                given = window_probabilities(judge, item, of).tolist()
+                given = window_probabilities(judge, item, **placing(of)).tolist()
                 truth += [int(label)] * len(given)
                 scores += given
         areas.append(np.mean([slow_area(truth, [row[label] for row in scores], label) for label in (0, 1)]))
@@ -80,7 +80,7 @@ def test_nothing_has_no_score() -> None:
 def test_short_last_windows_are_judged_as_if_alone() -> None:
     rows = separable(1).features[0][:29].repeat(3, axis=0)  # 87 frames: windows at 0, 15, 30, 45, 60 (27 frames)
     judge, of = net(), task(NOTHING, least=25)
-    probabilities = window_probabilities(judge, rows, of)
+    probabilities = window_probabilities(judge, rows, **placing(of))
     assert len(probabilities) == 5
     with torch.inference_mode():
         last = torch.softmax(judge(torch.from_numpy(rows[None, 60:]), None), dim=1).numpy()

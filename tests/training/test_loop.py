@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from tests.toy import TINY_NET, one_thread, separable
+from tests.toy import TINY_NET, one_thread, placing, separable
 
 from emotone.augment.spec_mask import SpecMask
 from emotone.errors import RunError
@@ -427,7 +427,9 @@ def test_the_development_score_agrees_with_counting() -> None:
                 for item, where, truth in zip(examples.features, examples.corpora, examples.labels, strict=True)
                 if (where, truth) == (corpus, label)
             ]
-            hits = [int(window_probabilities(net, item, of).mean(axis=0).argmax()) == label for item in chosen]
+            hits = [
+                int(window_probabilities(net, item, **placing(of)).mean(axis=0).argmax()) == label for item in chosen
+            ]
             recalls.setdefault(corpus, []).append(sum(hits) / len(hits))
     expected = np.mean([np.mean(values) for values in recalls.values()])
     assert development_score(net, of) == pytest.approx(float(expected))
@@ -437,7 +439,7 @@ def test_windows_are_judged_as_if_each_were_alone() -> None:
     torch.manual_seed(0)
     net = build().eval()
     rows = separable(1).features[0][:29].repeat(5, axis=0)  # 145 frames: windows at 0, 20, 40, 60, 80, 85
-    probabilities = window_probabilities(net, rows, task())
+    probabilities = window_probabilities(net, rows, **placing(task()))
     assert probabilities.shape == (6, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
     with torch.inference_mode():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from tests.toy import TINY_NET, one_thread, separable
+from tests.toy import TINY_NET, one_thread, placing, separable
 
 from emotone.augment.spec_mask import SpecMask
 from emotone.errors import OutputError
@@ -82,7 +82,7 @@ def test_a_training_is_that_of_the_slow_twin(
         assert one.score == pytest.approx(two.score, abs=1e-5)
     torch.testing.assert_close(learned(fast), learned(slow), atol=1e-5, rtol=1e-5)
     for rows in UNSEEN.features:
-        given, wanted = (window_probabilities(net, rows, of) for net in (fast, slow))
+        given, wanted = (window_probabilities(net, rows, **placing(of)) for net in (fast, slow))
         np.testing.assert_allclose(given, wanted, atol=1e-5)
     assert not fast.training
 

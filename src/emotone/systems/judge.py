@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from emotone.training.batches import Examples
-
 if TYPE_CHECKING:
     from emotone.nets.modules import LengthAware
     from emotone.systems.recipe import Recipe
@@ -24,19 +20,8 @@ def clip_probabilities(recipe: Recipe, net: LengthAware, features: Array) -> Arr
 
     """
     from emotone.training.development import window_probabilities
-    from emotone.training.loop import Task
 
     window, hop = recipe.windows.frames(recipe.feature)
-    nothing = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    task = Task(
-        nothing,
-        nothing,
-        hop_seconds=recipe.feature.hop_seconds,
-        window=window,
-        hop=hop,
-        signature="",
-        seed=recipe.seed,
-        least=recipe.windows.least_frames(recipe.feature),
-    )
-    mean: Array = window_probabilities(net, features, task).mean(axis=0)
+    least = recipe.windows.least_frames(recipe.feature)
+    mean: Array = window_probabilities(net, features, window=window, hop=hop, least=least).mean(axis=0)
     return mean

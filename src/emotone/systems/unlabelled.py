@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,18 +161,14 @@ def with_statistics(transferred: Transferred, net: LengthAware, task: Task) -> T
         task: the clips, and how their windows lie: as they are judged they are heard.
 
     """
+    from emotone.training.development import windows_of
     from emotone.transfer.apply import Transferred
     from emotone.transfer.freeze import Freezer
     from emotone.transfer.statistics import estimate_statistics
 
     assert isinstance(task.train, Examples)  # noqa: S101 - nothing is computed ahead where nothing learns
-    starts = task.train.windows(window=task.window, hop=task.hop, least=task.least)
-    windows = [
-        rows[start : start + task.window]
-        for rows, given in zip(task.train.features, starts, strict=True)
-        for start in given.tolist()
-    ]
-    names = set(estimate_statistics(net, windows))
+    windows = chain.from_iterable(windows_of(task.train, task))
+    names = set(estimate_statistics(net, list(windows)))
     entries = tuple(
         replace(entry, state="estimated") if entry.name in names else entry for entry in transferred.report.entries
     )

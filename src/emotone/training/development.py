@@ -56,7 +56,7 @@ def _recall_of_clips(net: nn.Module, task: Task) -> float:
     else:
         of_clips = [
             _probabilities(net, windows, own_scores(examples.labels[[number]], task.heads))
-            for number, windows in enumerate(_windows_of(examples, task))
+            for number, windows in enumerate(windows_of(examples, task))
         ]
         every_label, corpora = examples.labels, examples.corpora
     predicted = np.array([np.argmax(item.mean(axis=0)) for item in of_clips], np.int64)
@@ -84,7 +84,7 @@ def _area_of_windows(net: nn.Module, task: Task) -> float:
     if isinstance(examples, Outputs):
         probabilities, labels, corpora = _of_outputs(net, examples, task), examples.labels, examples.corpora
     else:
-        windows = _windows_of(examples, task)
+        windows = windows_of(examples, task)
         counts = [len(item) for item in windows]
         every = [window for item in windows for window in item]
         labels, corpora = np.repeat(examples.labels, counts), np.repeat(examples.corpora, counts)
@@ -112,7 +112,8 @@ def _area(truth: NDArray[np.int64], probabilities: Array) -> float:
     return float(np.mean([auroc(truth == label, probabilities[:, label]) for label in there]))
 
 
-def _windows_of(examples: Examples, task: Task) -> list[list[Array]]:
+def windows_of(examples: Examples, task: Task) -> list[list[Array]]:
+    """Return the windows [time, dimension] of each example, as a task judges them."""
     starts = examples.windows(window=task.window, hop=task.hop, least=task.least)
     return [
         [rows[first : first + task.window] for first in given.tolist()]
@@ -120,14 +121,10 @@ def _windows_of(examples: Examples, task: Task) -> list[list[Array]]:
     ]
 
 
-def window_probabilities(net: nn.Module, features: Array, task: Task) -> Array:
+def window_probabilities(net: nn.Module, features: Array, *, window: int, hop: int, least: int) -> Array:
     """Return the probabilities [windows, classes] of a recording's windows (see `emotone.features.windows`)."""
-    return _probabilities(net, _windows(features, task))
-
-
-def _windows(features: Array, task: Task) -> list[Array]:
-    starts = window_starts(features.shape[0], window=task.window, hop=task.hop, least=task.least)
-    return [features[start : start + task.window] for start in starts]
+    starts = window_starts(features.shape[0], window=window, hop=hop, least=least)
+    return _probabilities(net, [features[start : start + window] for start in starts])
 
 
 def _probabilities(net: nn.Module, windows: list[Array], own: NDArray[np.bool_] | None = None) -> Array:
