@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, overload
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 CHUNK = 1 << 20  # bytes read at a time while hashing
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def cache_dir() -> Path:
@@ -76,6 +78,7 @@ def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[Any]]:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _ONE_AT_A_TIME:  # it can only be read by changing it, for all threads
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

@@ -7,6 +7,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FAILURES = "failures.jsonl"  # of the last run, in a folder of results
+WRITERS, WAITING = 4, 16  # threads, and results that may wait for one: a disk may need longer for a file than we do
 
 
 class StandardOutput:
@@ -43,10 +46,11 @@ class StandardOutput:
             self._writer.write(result)
         return failure
 
-    def finish(self, failures: Iterable[Failure]) -> None:  # noqa: ARG002
-        """Close the document."""
+    def finish(self, failures: Iterable[Failure]) -> list[Failure]:
+        """Close the document; return the failures."""
         self._writer.finish()
         self._stream.flush()
+        return list(failures)
 
 
 class Folder:
@@ -68,33 +72,51 @@ class Folder:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
             raise OutputError(f"can't write to {folder}: {error.strerror or error}; choose another folder") from error
+        self._threads = ThreadPoolExecutor(WRITERS)  # idle ones cost nothing, and none starts before it is needed
+        self._waiting: deque[Future[Failure | None]] = deque()
+        self._unwritten: list[Failure] = []
 
     def holds(self, recording: Recording) -> bool:
         """Return whether there is a result of this recording already."""
         return (self._folder / self._paths[recording.path]).exists()
 
     def write(self, recording: Recording | None, result: Prediction | Failure) -> Failure | None:
-        """Write a result; return the failure that there was, or that writing was."""
+        """Write a result while the next ones are judged; return the failure that there was."""
         if isinstance(result, Failure) or recording is None:
             return result if isinstance(result, Failure) else None
-        try:
-            write_file(result, self._folder / self._paths[recording.path], self._format)
-        except OutputError as error:
-            return Failure(recording.path, error.code, str(error))
+        self._waiting.append(self._threads.submit(self._write, recording.path, result))
+        self._settle(WAITING)
         return None
 
-    def finish(self, failures: Iterable[Failure]) -> None:
-        """List the failures in a file of their own; without any, that of an earlier run goes."""
-        failures = list(failures)
+    def finish(self, failures: Iterable[Failure]) -> list[Failure]:
+        """Return all failures, those of writing too, and list them in a file of their own; without any it goes."""
+        self._settle(0)
+        self._threads.shutdown()
+        failures = [*failures, *self._unwritten]
         path = self._folder / FAILURES
         if not failures:
             path.unlink(missing_ok=True)
-            return
+            return failures
         with path.open("wb") as raw:
             stream = text_stream(raw)
             writer = FORMATS.get("jsonl").open(stream, Page(labels=()))
             for failure in failures:
                 writer.write(failure)
+        return failures
+
+    def _write(self, recording: str, result: Prediction) -> Failure | None:
+        try:
+            write_file(result, self._folder / self._paths[recording], self._format)
+        except OutputError as error:
+            return Failure(recording, error.code, str(error))
+        return None
+
+    def _settle(self, most: int) -> None:
+        """Wait until so many results at most are not written yet."""
+        while len(self._waiting) > most:
+            failure = self._waiting.popleft().result()
+            if failure is not None:
+                self._unwritten.append(failure)
 
 
 def result_paths(recordings: Iterable[Recording], *, suffix: str) -> dict[str, Path]:

@@ -110,7 +110,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
             if failure is not None:
                 failures.append(failure)
             advance()
-    output.finish(failures)
+    failures = output.finish(failures)
     done = len(inputs.items) - len(failures)
     if not quiet and out is not None:
         _say.note(f"{done} {_results(done)} written to {out}" + (f", {kept} kept as they are" if kept else ""))
