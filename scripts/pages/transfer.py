@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scripts.learning_curves import RECIPES
 from scripts.pages.markdown import RESULTS, page, table
 
 from emotone.corpora.base import CORPORA
@@ -17,7 +19,6 @@ from emotone.transfer.plans import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from emotone.evaluation.comparison import Difference
     from emotone.evaluation.learning_curve import Point
@@ -36,9 +37,21 @@ STYLES = {
 }
 
 
+class Curves(NamedTuple):
+    """What was measured with one net: from nothing, and from a source that has it."""
+
+    net: str
+    points: list[Point]
+    gains: dict[tuple[str, str, str, int], Difference]
+    longer: list[Point]
+
+    def corpora(self) -> list[str]:
+        """Return what was tested."""
+        return list(dict.fromkeys(point.corpus for point in self.points))
+
+
 def transfer(results: Path = RESULTS) -> str:
     """Return the curves as tables, what they say, and what was not tried."""
-    points, gains = _measured(results)
     lines = [
         "# What to take over, and how many clips are enough",
         "",
@@ -46,35 +59,35 @@ def transfer(results: Path = RESULTS) -> str:
         "speaker, computed from the predictions under `results/transfer-curves` each time this page is made.",
         "Again: `python -m scripts.learning_curves --source default --corpus NAME=DIR...`",
     ]
-    if not points:
+    measured = _measured(results)
+    if not measured:
         return page([*lines, "", "Not run yet."])
-    lines += ["", *_setting(points), "", "![UAR by number of clips](transfer.svg)"]
-    for corpus in dict.fromkeys(point.corpus for point in points):
-        lines += [
-            "",
-            f"## {CORPORA.get(corpus).title}",
-            "",
-            *_of_corpus(corpus, points, gains),
-            *_longer(results, corpus),
-        ]
-    return page([*lines, "", "## In short", "", *_answer(points, gains)])
+    lines += ["", "![UAR by number of clips](transfer.svg)"]
+    for curves in measured:
+        lines += ["", f"## {_source(curves)}, of net `{curves.net}`", "", *_setting(curves)]
+        for corpus in curves.corpora():
+            lines += ["", f"### {CORPORA.get(corpus).title}", ""]
+            lines += [*_of_corpus(corpus, curves.points, curves.gains), *_longer(corpus, curves.longer)]
+        lines += ["", "### In short", "", *_answer(curves.points, curves.gains)]
+    return page(lines)
 
 
 def figure(results: Path = RESULTS) -> str:
-    """Return the curves as an SVG, one square for each corpus; the same numbers give the same bytes."""
+    """Return the curves as an SVG, a row for each net and a square for each corpus; equal numbers give equal bytes."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    points, _ = _measured(results)
-    corpora = list(dict.fromkeys(point.corpus for point in points if point.clips))  # a curve has more than one point
-    drawn = Figure(figsize=(0.6 + 3.9 * max(1, len(corpora)), 3.8))
-    for place, corpus in enumerate(corpora, start=1):
-        axes = drawn.add_subplot(1, len(corpora), place)
-        _draw(axes, corpus, [point for point in points if point.corpus == corpus])
-        if place == 1:
-            axes.set_ylabel("UAR x 100")
-            axes.legend(frameon=False, fontsize=8, loc="lower right")
+    measured = _measured(results)
+    across = max((len(curves.corpora()) for curves in measured), default=1)
+    drawn = Figure(figsize=(0.6 + 3.9 * across, 3.8 * max(1, len(measured))))
+    for row, curves in enumerate(measured):
+        for place, corpus in enumerate(curves.corpora()):
+            axes = drawn.add_subplot(len(measured), across, row * across + place + 1)
+            _draw(axes, corpus, [point for point in curves.points if point.corpus == corpus])
+            if place == 0:
+                axes.set_ylabel(f"UAR x 100, {curves.net}" if len(measured) > 1 else "UAR x 100")
+                axes.legend(frameon=False, fontsize=8, loc="lower right")
     drawn.tight_layout()
     written = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "emotone"}):
@@ -83,22 +96,27 @@ def figure(results: Path = RESULTS) -> str:
 
 
 @cache
-def _measured(results: Path) -> tuple[list[Point], dict[tuple[str, str, str, int], Difference]]:
-    points = points_of([each for each in _folders(results) if not _is_longer(each)], replicates=REPLICATES)
-    return points, gains_of(points, replicates=REPLICATES)
-
-
-def _folders(results: Path) -> list[Path]:
-    return sorted(path.parent for path in (results / "transfer-curves").glob("*/predictions.parquet"))
+def _measured(results: Path) -> list[Curves]:
+    by_net: dict[str, list[Path]] = {}
+    for path in sorted((results / "transfer-curves").glob("*/predictions.parquet")):
+        by_net.setdefault(read_evaluation(path.parent)[0]["recipe"]["net"]["name"], []).append(path.parent)
+    made = []
+    for net, folders in sorted(by_net.items()):
+        points, longer = (
+            points_of([each for each in folders if _is_longer(each) is wanted], replicates=REPLICATES)
+            for wanted in (False, True)
+        )
+        made.append(Curves(net, points, gains_of(points, replicates=REPLICATES), longer))
+    return made
 
 
 def _is_longer(folder: Path) -> bool:
     return folder.name.startswith(LONGER)
 
 
-def _longer(results: Path, corpus: str) -> list[str]:
+def _longer(corpus: str, longer: Sequence[Point]) -> list[str]:
     """Return what training from nothing gives with more batches, where that was run."""
-    for point in points_of([each for each in _folders(results) if _is_longer(each)], replicates=REPLICATES):
+    for point in longer:
         training = read_evaluation(point.folder)[0]["recipe"]["training"]
         if point.corpus == corpus:
             batches = training["epochs"] * training["steps"]
@@ -132,18 +150,23 @@ def _columns(points: Sequence[Point]) -> list[str]:
     return list(dict.fromkeys(point.column for point in sorted(points, key=lambda point: point.clips)))
 
 
-def _setting(points: Sequence[Point]) -> list[str]:
+def _source(curves: Curves) -> str:
+    return next((f"`{point.source}`" for point in curves.points if point.plan != NOTHING), "Nothing taken over")
+
+
+def _setting(curves: Curves) -> list[str]:
     """Return what was run, in words, from what the runs have kept of it."""
-    taking = next(point for point in points if point.plan != NOTHING)
-    about, predictions = read_evaluation(taking.folder)
+    one = next((point for point in curves.points if point.plan != NOTHING), curves.points[0])
+    about, predictions = read_evaluation(one.folder)
     recipe = about["recipe"]
     training = recipe["training"]
-    sha256 = recipe["transfer"]["sha256"]
+    start = recipe.get("transfer", {"sha256": ""})["sha256"]
+    known = Path(RECIPES[curves.net]).stem
     return [
-        f"The net `{recipe['net']['name']}` of the model `{taking.source}` (sha256 {sha256[:12]}...), which has heard",
-        "none of these corpora, against the same net from nothing. However many clips there are, a training takes",
+        f"The model (sha256 {start[:12]}...) has heard none of these corpora; beside it stands the same net from",
+        "nothing. However many clips there are, a training takes",
         f"{training['epochs']} epochs of {training['steps']} batches of {training['batch']}; all else is as in recipe",
-        f"`default`. Labels: {', '.join(predictions.labels)}. Nobody who is tested was trained on: half of a",
+        f"`{known}`. Labels: {', '.join(predictions.labels)}. Nobody who is tested was trained on: half of a",
         "corpus's speakers are learned from and the others tested, and the other way round. Draws are nested, and hold",
         f"every label; trainings per fold: {about['seeds']}.",
     ]

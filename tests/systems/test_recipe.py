@@ -112,6 +112,7 @@ LATER = {
     "optimizer": "adadelta",
     "crops": "grid",
     "speech_only": True,
+    "mixup": 0.3,
 }
 NEEDS: dict[str, dict[str, Any]] = {
     "optimizer": {"weight_decay": 0.0},  # AdaDelta knows no decay of weights

@@ -20,6 +20,7 @@ from emotone.training.batches import (
     Examples,
     cut_windows,
     epoch_batches,
+    mix,
     pad,
     sampling_probabilities,
 )
@@ -278,3 +279,28 @@ def test_given_windows_are_the_only_ones() -> None:
     cut = cut_windows(examples, window=8, hop=6, least=0, wide=8)
     assert [int(rows[0, 0]) % 100 for rows in cut.features] == [6, 12, 0]
     assert cut.labels.tolist() == [0, 0, 1]
+
+
+def test_a_mixture_is_the_sum_of_two_by_their_shares_and_as_long_as_the_longer() -> None:
+    values = np.array([0.0, 1.0, 10.0], np.float32)
+    batch = Batch(np.tile(values[:, None, None], (1, 4, 2)), np.array([4, 2, 3]), np.array([0, 1, 2]))
+    mixture = mix(batch, 1.0, np.random.default_rng(4))
+    partner = mixture.others  # labels are the examples' own numbers here
+    expected = mixture.share * values + (1 - mixture.share) * values[partner]
+    assert 0 < mixture.share < 1
+    assert sorted(partner) == [0, 1, 2] != partner.tolist()
+    assert mixture.batch.inputs.dtype == np.float32
+    np.testing.assert_allclose(mixture.batch.inputs, np.tile(expected[:, None, None], (1, 4, 2)), rtol=1e-6)
+    assert batch.lengths is not None
+    np.testing.assert_array_equal(mixture.batch.lengths, np.maximum(batch.lengths, batch.lengths[partner]))
+    assert mixture.batch.labels is batch.labels
+
+
+def test_little_evenness_mixes_little_and_lengths_may_be_missing() -> None:
+    batch = Batch(np.ones((2, 3), np.float32), None, np.array([0, 1]))
+    rng = np.random.default_rng(1)
+    shares = np.array([mix(batch, 0.05, rng).share for _ in range(200)])
+    even = np.array([mix(batch, 5.0, rng).share for _ in range(200)])
+    assert np.median(np.minimum(shares, 1 - shares)) < 1e-3
+    assert np.median(np.minimum(even, 1 - even)) > 0.2
+    assert mix(batch, 1.0, rng).batch.lengths is None

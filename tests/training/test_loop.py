@@ -19,10 +19,10 @@ from emotone.augment.spec_mask import SpecMask
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.nets.log_mel_cnn import LogMelCnn
-from emotone.training.batches import Drawing, Examples, epoch_batches
+from emotone.training.batches import Drawing, Examples, epoch_batches, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score, window_probabilities
-from emotone.training.loop import Task, Trained, schedule, train
+from emotone.training.loop import MIXING, Task, Trained, schedule, train
 from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -346,8 +346,9 @@ def test_adadelta_is_that_of_keras() -> None:
         replace(SETTINGS, crops="start"),
         replace(SETTINGS, crops="grid"),
         replace(KERAS, epochs=4, average=0.8),
+        replace(SETTINGS, mixup=0.5),
     ],
-    ids=["keras on windows", "starts", "windows", "keras on starts"],
+    ids=["keras on windows", "starts", "windows", "keras on starts", "mixed"],
 )
 def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
     settings: TrainingSettings, tmp_path: Path
@@ -364,6 +365,28 @@ def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
     whole, expected = run(settings)
     assert same_weights(net, whole)
     assert timeless(trained.history) == timeless(expected.history)
+
+
+def test_a_mixture_is_told_both_labels_by_their_shares() -> None:
+    settings = TrainingSettings(epochs=1, batch=8, steps=1, crop=0.4, mixup=0.7)
+    plain: dict[str, Any] = {**TINY_NET, "dropout": 0.0}
+    of = task(development=NOTHING)
+    _, trained = train(lambda: LogMelCnn(**plain).build(64, 2), of, settings)
+    torch.manual_seed(of.seed)
+    twin = LogMelCnn(**plain).build(64, 2)
+    drawing = Drawing(batch=8, crop=40, balance=settings.balance, steps=1)
+    (batch,) = epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1]))
+    mixture = mix(batch, 0.7, np.random.default_rng([of.seed, 1, MIXING]))
+    lengths = mixture.batch.lengths
+    assert lengths is not None
+    logits = twin(torch.from_numpy(mixture.batch.inputs), torch.from_numpy(lengths))
+    spread = torch.zeros(8, 2)
+    for row, (first, second) in enumerate(zip(batch.labels.tolist(), mixture.others.tolist(), strict=True)):
+        spread[row, first] += mixture.share
+        spread[row, second] += 1 - mixture.share
+    spread = 0.9 * spread + 0.1 / 2  # label smoothing
+    loss = -(spread * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
+    assert trained.history[0].loss == pytest.approx(float(loss.detach()))
 
 
 def test_an_epoch_on_the_grid_has_every_window_of_every_recording_once() -> None:

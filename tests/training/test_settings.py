@@ -48,7 +48,7 @@ def test_shuffled_examples_make_as_many_batches_as_they_fill() -> None:
 
 
 def test_settings_that_came_later_are_not_in_files_of_before() -> None:
-    later = {"schedule", "clip", "sampling", "steps", "choose", "optimizer", "crops", "speech_only"}
+    later = {"schedule", "clip", "sampling", "steps", "choose", "optimizer", "crops", "speech_only", "mixup"}
     assert not later & set(to_mapping(TrainingSettings()))
     changed = TrainingSettings(optimizer="adadelta", weight_decay=0.0, crops="grid", sampling="shuffled")
     assert to_mapping(changed).keys() & later == {"optimizer", "crops", "sampling"}

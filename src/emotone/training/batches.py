@@ -84,6 +84,44 @@ class Batch:
     labels: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """A batch of sums of two examples.
+
+    Attributes:
+        batch: the sums, with the labels of the first ones.
+        others: [batch] labels of the second ones.
+        share: of the first ones.
+
+    """
+
+    batch: Batch
+    others: NDArray[np.int64]
+    share: float
+
+
+def mix(batch: Batch, evenness: float, rng: np.random.Generator) -> Mixture:
+    """Return each example of a batch added to another one of it: mixup.
+
+    One share is drawn for all of a batch, as the authors do. Of two lengths the larger one counts: what was padding
+    of the shorter example holds sound of the other.
+
+    Args:
+        batch: at least one example.
+        evenness: of Beta(evenness, evenness), from which the share is drawn; near 0 hardly anything is mixed, at 1
+            every share is as likely.
+        rng: of both draws.
+
+    References: H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, mixup: Beyond empirical risk minimization, ICLR 2018.
+
+    """
+    share = np.float32(rng.beta(evenness, evenness))
+    order = rng.permutation(len(batch.labels))
+    inputs = share * batch.inputs + (1 - share) * batch.inputs[order]
+    lengths = None if batch.lengths is None else np.maximum(batch.lengths, batch.lengths[order])
+    return Mixture(Batch(inputs, lengths, batch.labels), batch.labels[order], float(share))
+
+
 def sampling_probabilities(
     labels: NDArray[np.int64], corpora: NDArray[np.int64], *, balance: float
 ) -> NDArray[np.float64]:

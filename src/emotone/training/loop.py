@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emotone.errors import RunError
-from emotone.training.batches import Batch, Drawing, Examples, Outputs, cut_windows, epoch_batches
+from emotone.training.batches import Batch, Drawing, Examples, Outputs, cut_windows, epoch_batches, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score
 from emotone.training.heads import cross_entropy
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from emotone.augment.base import Augmentation
     from emotone.nets.modules import LengthAware
     from emotone.training.settings import TrainingSettings
+
+MIXING = 1  # sets the draws of mixup apart from those of the batches
 
 
 @dataclass(frozen=True)
@@ -177,12 +179,13 @@ class _Run:
         number = len(self.history) + 1
         torch.manual_seed(_seed(self.task.seed, number))  # dropout
         rng = np.random.default_rng([self.task.seed, number])
+        mixing = np.random.default_rng([self.task.seed, number, MIXING])
         steps = self.drawing.steps_of(len(self.examples))
         batches = epoch_batches(self.examples, self.drawing, rng=rng)
         self.net.train()
         total = 0.0
         for done, batch in enumerate(batches, start=1):
-            total += self._step(batch, (number - 1) * steps + done - 1, steps * self.settings.epochs)
+            total += self._step(batch, (number - 1) * steps + done - 1, steps * self.settings.epochs, mixing)
             if on_batch is not None:
                 on_batch(done, steps)
         if not math.isfinite(total):
@@ -197,22 +200,31 @@ class _Run:
         self.history.append(epoch)
         return epoch
 
-    def _step(self, batch: Batch, step: int, steps: int) -> float:
+    def _step(self, batch: Batch, step: int, steps: int, mixing: np.random.Generator) -> float:
         for group in self.optimizer.param_groups:
             falls = self.settings.schedule == "cosine"
             share = schedule(step, steps, warmup=self.settings.warmup, falls=falls)
             group["lr"] = self.settings.learning_rate * share
-        lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
-        logits = self.net(torch.from_numpy(batch.inputs), lengths)
-        loss = self.loss(logits, torch.from_numpy(batch.labels))
+        loss = self._loss(batch, mixing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.clip > 0:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
         self.optimizer.step()
         if self.settings.average > 0:
             self.average.update_parameters(self.net)
         return float(loss.detach())
+
+    def _loss(self, batch: Batch, mixing: np.random.Generator) -> Tensor:
+        mixture = mix(batch, self.settings.mixup, mixing) if self.settings.mixup > 0 else None
+        given = batch if mixture is None else mixture.batch
+        lengths = None if given.lengths is None else torch.from_numpy(given.lengths)
+        logits = self.net(torch.from_numpy(given.inputs), lengths)
+        loss: Tensor = self.loss(logits, torch.from_numpy(given.labels))
+        if mixture is not None:
+            other: Tensor = self.loss(logits, torch.from_numpy(mixture.others))
+            loss = mixture.share * loss + (1 - mixture.share) * other
+        return loss
 
     def checkpoint(self) -> Checkpoint:
         tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}

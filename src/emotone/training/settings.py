@@ -55,12 +55,15 @@ class TrainingSettings:
             "grid" makes an example of each of its windows, as they are judged (see `emotone.features.windows`).
         speech_only: whether windows without speech are left out, as they are of a clip's judgement where `windows` says
             so too: nothing is learned from them, and they do not choose the epoch. Crops must be "grid".
+        mixup: how evenly every example is mixed with another one of its batch, and its label with that one's: the
+            shares are drawn from Beta(mixup, mixup). 0 mixes nothing.
 
     Raises:
         ConfigError: a number out of range, AdaDelta with a weight decay, a number of batches for shuffled examples, or
             crops that are no windows where those without speech are to be left out.
 
-    References: Zeiler, ADADELTA: an adaptive learning rate method, arXiv:1212.5701, 2012.
+    References: Zeiler, ADADELTA: an adaptive learning rate method, arXiv:1212.5701, 2012. Mixup: see
+    `emotone.training.batches.mix`.
 
     """
 
@@ -82,6 +85,7 @@ class TrainingSettings:
     optimizer: Literal["adamw", "adadelta"] = field(default="adamw", metadata=LATER)
     crops: Crops = field(default="random", metadata=LATER)
     speech_only: bool = field(default=False, metadata=LATER)
+    mixup: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -99,6 +103,7 @@ class TrainingSettings:
             patience=(0, 100_000),
             clip=(0.0, 1e6),
             steps=(0, 1_000_000),
+            mixup=(0.0, 100.0),
         )
         if self.optimizer == "adadelta" and self.weight_decay > 0:
             raise ConfigError(
