@@ -13,6 +13,7 @@ from emotone.nets.base import NETS, parameters, receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def test_list(emotone: Callable[..., Any]) -> None:
@@ -51,8 +52,32 @@ def test_show_for_other_sizes(emotone: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("recipe", "parameters"), [("anger-soundnet", 215_826), ("anger-soundnet-average-wide", 463_266)]
+)
+def test_show_the_net_of_a_recipe_as_the_recipe_has_it(
+    emotone: Callable[..., Any], recipe: str, parameters: int
+) -> None:
+    result = emotone("nets", "show", recipe)
+    assert (result.status, result.err) == (0, "")
+    assert f"{parameters:,}" in result.out
+    assert "a sample each" in result.out
+    shown = json.loads(emotone("nets", "show", recipe, "--classes", 3, "--json").out)
+    assert shown["layers"][-1]["output"] == "3"
+
+
+def test_show_the_net_of_a_recipe_in_a_file(emotone: Callable[..., Any], tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'name = "mine"\nlabels = "four"\n[front_end]\nname = "log-mel"\nbands = 40\n[net]\nname = "log-mel-cnn"\n'
+    )
+    shown = json.loads(emotone("nets", "show", mine, "--json").out)
+    assert shown["parameters"] == parameters(NETS.get("log-mel-cnn")().layers(40, 4))
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("show", "is10-linear-svm"), "is a baseline: it has a classifier and no net"),
         (("show", "log-mel-cn"), "unknown net 'log-mel-cn'; did you mean 'log-mel-cnn'?"),
         (("show", "log-mel-cnn", "--classes", "1"), "--classes at least 2; given 64 and 1"),
         (("show", "log-mel-cnn", "--bands", "0"), "--bands must be at least 1"),
