@@ -52,6 +52,17 @@ def test_a_table_is_made_again(emotone: Callable[..., Outcome], corpus: Path, tm
     assert found["audit"]["emodb, leave-one-speaker-out"][0] == "speakers: none shared"
 
 
+def test_only_what_was_asked_for_is_shown(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
+    arguments = ("reproduce", "baselines", "classifiers", "--corpus", f"emodb={corpus}", "--out", tmp_path, "--quiet")
+    frequent, chance = (("--only", words) for words in ("most frequent label", "chance"))
+    first = emotone(*arguments, *frequent, "--quick")
+    assert "| not run |" not in first.out
+    assert "Finished before" not in first.out
+    second = emotone(*arguments, *chance, "--quick")
+    assert "most frequent label" not in second.out
+    assert "Finished before, and not asked for now: 1 other cell" in second.out
+
+
 def test_weights_that_are_not_given_are_said(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
     arguments = ("reproduce", "segment-vggish", "table3", "--quick", "--corpus", f"emodb={corpus}", "--out", tmp_path)
     outcome = emotone(*arguments, "--json")

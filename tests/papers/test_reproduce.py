@@ -103,10 +103,14 @@ def test_only_the_cells_with_all_words_are_run(utterances: tuple[Utterance, ...]
         reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=("emodb", "brass"))
 
 
-def test_a_quick_time_keeps_the_runs_of_an_earlier_one(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
-    whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+def test_a_quick_time_runs_less_and_tells_what_an_earlier_one_ran(
+    utterances: tuple[Utterance, ...], tmp_path: Path
+) -> None:
     quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
     assert [row.status for row in quick] == ["reproduced", "not run", "data absent", "other data"]
+    whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
+    assert quick == whole
     folder = folder_of(PAPER, TABLE, out=tmp_path)
     assert [row["run"] for row in json.loads((folder / ROWS).read_text())["rows"]] == [row.run for row in whole]
 

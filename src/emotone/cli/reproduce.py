@@ -122,7 +122,11 @@ def command(
     if as_json:
         _say.print_json({"paper": key, "table": table, "rows": [row.to_dict() for row in rows], "audit": audits})
     else:
-        click.echo(rows_markdown(rows))
+        click.echo(rows_markdown([row for row in rows if row.cell in chosen.cells]))
+        beside = sum(row.score is not None and row.cell not in chosen.cells for row in rows)
+        if beside:
+            cells = "cell" if beside == 1 else "cells"
+            click.echo(f"\nFinished before, and not asked for now: {beside} other {cells}; --kept shows them.")
         for where, lines in audits.items():
             click.echo(f"\nWhat training and test parts share ({where}):")
             for line in lines:

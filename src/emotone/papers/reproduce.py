@@ -55,10 +55,10 @@ def reproduce(
             A cell whose weights are not given is "data absent".
         out: gets the folder `KEY-TABLE`, with a run for each cell and `rows.json`, which tells which is whose; tables
             that share their runs keep those in a folder of their own.
-        quick: run only the cells that are marked so.
+        quick: run only the cells that are marked so; of the others, tell what is finished.
         kept: run nothing, and tell what is finished.
-        only: run only the cells in whose corpus, setting and column each of these words occurs; of the others, tell
-            what is finished.
+        only: run only the cells in whose corpus, setting and column each of these words occurs; of the others as with
+            `quick`.
         seeds: trainings per fold.
         workers: processes.
         progress: hears how far a cell is.
@@ -78,13 +78,11 @@ def reproduce(
         recipe = _recipe_of(cell, weights)
         if not cell.can_be_run(corpora) or lacking_source(recipe):
             row, evaluation = Row(cell, None, "data absent"), None
-        elif quick and not cell.quick:
-            row, evaluation = Row(cell, None, "not run"), None
         else:
             taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
             asked = _Asked.of(cell, recipe, taking_part, out=runs_of(paper, table, out=out), seeds=seeds)
             place = asked.folder
-            if (kept or not cell.has(only)) and not is_finished(place):
+            if (kept or not cell.has(only) or (quick and not cell.quick)) and not is_finished(place):
                 row, evaluation = Row(cell, None, "not run"), None
             else:
                 if place not in known:
