@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 
 from emotone.features.log_mel import LogMel
 from emotone.inference.model import Model, load
+from emotone.systems.manifest import Windows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from emotone.inference.events import Event
+    from emotone.inference.session import Session
 
 LAG = 30  # frames: decisions come late, as those of a real detector do
 HOP = 160
@@ -74,3 +79,25 @@ def noise(rng: np.random.Generator) -> NDArray[np.float32]:
     samples[: 4 * 16000] = np.cumsum(samples[: 4 * 16000]) * 0.05
     samples[8 * 16000 :] *= 0.3
     return samples.astype(np.float32)
+
+
+FRONT_ENDS: dict[str, dict[str, Any]] = {
+    "log-mel": {},
+    "samples": {"front_end": {"name": "waveform", "rate": 16000}, "windows": Windows(seconds=1.2, hop=0.6, least=1.0)},
+    "padded": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01)},
+    "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)},
+}
+
+
+@pytest.fixture(scope="module", params=sorted(FRONT_ENDS))
+def any_model(request: pytest.FixtureRequest, make_bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Models of both kinds of windows, with the real detector of speech."""
+    model = load(make_bundle(tmp_path_factory.mktemp("models") / "tiny", **FRONT_ENDS[request.param]))
+    padded = request.param.startswith("padded")
+    return Model(replace(model.bundle, feature=PaddedLogMel())) if padded else model
+
+
+def told(session: Session, pieces: Sequence[NDArray[Any]]) -> list[Event]:
+    with session:
+        events = [event for piece in pieces for event in session.push(piece)]
+        return [*events, *session.end()]

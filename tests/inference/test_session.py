@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.inference.conftest import PaddedLogMel
+from tests.inference.conftest import FRONT_ENDS, told
 
 from emotone.audio.activity import ActivityDetector, speech_activity
 from emotone.audio.resample import resample
-from emotone.errors import BundleError, NotFiniteError, RateError, TooShortError, UsageError
+from emotone.errors import UsageError
 from emotone.features.base import pads_end
 from emotone.inference import session as sessions
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceStart
 from emotone.inference.model import Model, load
 from emotone.inference.utterances import SILENCE, SILENT_FRAMES
-from emotone.systems.bundle import load_bundle
-from emotone.systems.manifest import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,26 +38,6 @@ if TYPE_CHECKING:
 RATES = (8000, 16000, 44100, 48000)
 SECONDS = 4.1
 STEP = 0.02
-FRONT_ENDS: dict[str, dict[str, Any]] = {
-    "log-mel": {},
-    "samples": {"front_end": {"name": "waveform", "rate": 16000}, "windows": Windows(seconds=1.2, hop=0.6, least=1.0)},
-    "padded": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01)},
-    "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)},
-}
-
-
-@pytest.fixture(scope="module", params=sorted(FRONT_ENDS))
-def any_model(request: pytest.FixtureRequest, make_bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Models of both kinds of windows, with the real detector of speech."""
-    model = load(make_bundle(tmp_path_factory.mktemp("models") / "tiny", **FRONT_ENDS[request.param]))
-    padded = request.param.startswith("padded")
-    return Model(replace(model.bundle, feature=PaddedLogMel())) if padded else model
-
-
-def told(session: Session, pieces: Sequence[NDArray[Any]]) -> list[Event]:
-    with session:
-        events = [event for piece in pieces for event in session.push(piece)]
-        return [*events, *session.end()]
 
 
 def cut(signal: NDArray[Any], size: int) -> list[NDArray[Any]]:
@@ -296,82 +273,6 @@ def test_a_session_without_any_sound_has_no_events(any_model: Model, rate: int) 
         assert session.push(np.zeros(0, np.float32)) == ()
         assert session.push(np.zeros((2, 0), np.int16)) == ()
     assert session.end() == ()
-
-
-def test_too_little_sound_is_said(any_model: Model) -> None:
-    session = any_model.session(rate=48000)
-    session.push(np.zeros(1000))
-    with pytest.raises(TooShortError, match=r"session: too short to judge: 0\.021 s; at least (0\.1|1) s are needed"):
-        session.end()
-    assert session.end() == ()
-
-
-@pytest.mark.parametrize(
-    ("options", "kind", "message"),
-    [
-        ({"rate": 0}, RateError, "session: a sampling rate of 0 Hz was given; allowed: whole numbers from 4000"),
-        ({"rate": 16000.5}, RateError, "16000.5 Hz was given"),
-        ({"rate": 16000, "channel": "left"}, UsageError, "allowed: 'mix' or a number from 0"),
-        ({"rate": 16000, "channel": 99}, RateError, "channel 99"),
-    ],
-)
-def test_bad_sessions(any_model: Model, options: dict[str, Any], kind: type[Exception], message: str) -> None:
-    with pytest.raises(kind, match=message):
-        any_model.session(**options)
-
-
-@pytest.mark.parametrize(
-    ("piece", "kind", "message"),
-    [
-        (np.array([0.1, np.nan]), NotFiniteError, r"the sample at 0\.500 s is nan"),
-        (np.array([np.inf]), NotFiniteError, r"0\.500 s is inf"),
-        (np.zeros((2, 80)), RateError, "2 channels were given after pieces of 1; allowed: the same number in every"),
-        (np.zeros((2, 2, 2)), UsageError, r"allowed: \[time\] or \[channels, time\]"),
-        (np.zeros(80, np.int64), UsageError, "samples of type int64 were given; allowed: float16"),
-        (np.array(["a"]), UsageError, "samples of type <U1"),
-        (np.zeros((80, 1)), RateError, "transpose it"),
-    ],
-)
-def test_a_bad_piece_is_refused_whole_and_the_session_goes_on(
-    any_model: Model, speech: Speech, piece: Any, kind: type[Exception], message: str
-) -> None:
-    signal = speech(3.5)
-    with any_model.session(rate=16000) as session:
-        events = list(session.push(signal[:8000]))
-        with pytest.raises(kind, match=message):
-            session.push(piece)
-        events += session.push(signal[8000:])
-        events += session.end()
-    assert events == told(any_model.session(rate=16000), [signal])
-
-
-def test_a_channel_that_is_not_there(any_model: Model) -> None:
-    with pytest.raises(RateError, match="channel 1 was asked for, but there is 1 channel"):
-        any_model.session(rate=16000, channel=1).push(np.zeros(80))
-
-
-def test_a_net_that_fails_ends_the_session(model: Model, noise: NDArray[np.float32]) -> None:
-    bundle = load_bundle(model.bundle.directory)
-    session = Model(bundle).session(rate=16000)
-
-    class Failing:
-        def run(self, *_: object) -> object:
-            return (np.full((1, 4), np.nan, np.float32),)
-
-    bundle.__dict__["_session"] = Failing()
-    with pytest.raises(BundleError, match="not finite"):
-        session.push(noise)
-    with pytest.raises(UsageError, match="broke off in an earlier call"):
-        session.push(noise)
-    with pytest.raises(UsageError, match="broke off in an earlier call"):
-        session.end()
-
-
-def test_a_broken_net_is_said_before_the_first_sound(tiny_bundle: Path) -> None:
-    broken = load_bundle(tiny_bundle)
-    object.__setattr__(broken, "_model", b"nothing")
-    with pytest.raises(BundleError, match="can't be opened"):
-        Model(broken).session(rate=16000)
 
 
 def test_sessions_share_a_model_from_several_threads(any_model: Model, speech: Speech) -> None:

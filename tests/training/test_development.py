@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, placing, separable
+from tests.training.looping import build
+from tests.training.looping import task as training_task
 
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
@@ -99,3 +101,36 @@ def test_windows_that_are_not_given_have_no_say(choose: Any) -> None:
     assert development_score(judge, task(first), choose=choose) == pytest.approx(
         development_score(judge, task(cut), choose=choose)
     )
+
+
+def test_the_development_score_agrees_with_counting() -> None:
+    torch.manual_seed(0)
+    net = build().eval()
+    examples = separable(30, seed=5, corpora=3)
+    of = training_task(development=examples)
+    recalls: dict[int, list[float]] = {}
+    for corpus in range(3):
+        for label in range(2):
+            chosen = [
+                item
+                for item, where, truth in zip(examples.features, examples.corpora, examples.labels, strict=True)
+                if (where, truth) == (corpus, label)
+            ]
+            hits = [
+                int(window_probabilities(net, item, **placing(of)).mean(axis=0).argmax()) == label for item in chosen
+            ]
+            recalls.setdefault(corpus, []).append(sum(hits) / len(hits))
+    expected = np.mean([np.mean(values) for values in recalls.values()])
+    assert development_score(net, of) == pytest.approx(float(expected))
+
+
+def test_windows_are_judged_as_if_each_were_alone() -> None:
+    torch.manual_seed(0)
+    net = build().eval()
+    rows = separable(1).features[0][:29].repeat(5, axis=0)  # 145 frames: windows at 0, 20, 40, 60, 80, 85
+    probabilities = window_probabilities(net, rows, **placing(training_task()))
+    assert probabilities.shape == (6, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
+    with torch.inference_mode():
+        last = torch.softmax(net(torch.from_numpy(rows[None, 85:]), None), dim=1).numpy()
+    np.testing.assert_allclose(probabilities[5:], last, atol=1e-6)

@@ -1,0 +1,74 @@
+"""A small training, and what tests of the loop ask of two of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from tests.toy import TINY_NET, separable
+
+from emotone.augment.spec_mask import SpecMask
+from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.training.batches import Examples
+from emotone.training.loop import Task, Trained, train
+from emotone.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from emotone.nets.modules import LengthAware
+    from emotone.training.checkpoint import Epoch
+
+
+NOTHING = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+SETTINGS = TrainingSettings(epochs=4, batch=8, learning_rate=0.01, crop=0.4, average=0.8, patience=10)
+
+KERAS = TrainingSettings(
+    epochs=2,
+    batch=7,
+    learning_rate=1.0,
+    weight_decay=0.0,
+    warmup=0.0,
+    label_smoothing=0.0,
+    average=0.0,
+    crop=0.4,
+    schedule="constant",
+    clip=0.0,
+    sampling="shuffled",
+    optimizer="adadelta",
+    crops="start",
+)
+
+
+def build() -> LengthAware:
+    return LogMelCnn(**TINY_NET).build(64, 2)
+
+
+def task(**changes: Any) -> Task:
+    fields: dict[str, Any] = {
+        "train": separable(24),
+        "development": separable(10, seed=7, corpora=2),
+        "hop_seconds": 0.01,
+        "window": 60,
+        "hop": 20,
+        "signature": "f00d",
+        "seed": 3,
+    }
+    return Task(**{**fields, **changes})
+
+
+def run(
+    settings: TrainingSettings = SETTINGS, *, of: Task | None = None, **options: Any
+) -> tuple[LengthAware, Trained]:
+    return train(build, of or task(), settings, augmentations=(SpecMask(),), **options)
+
+
+def same_weights(first: LengthAware, second: LengthAware) -> bool:
+    one, two = first.state_dict(), second.state_dict()
+    return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def timeless(history: tuple[Epoch, ...]) -> list[Epoch]:
+    return [replace(epoch, seconds=0.0) for epoch in history]

@@ -1,0 +1,134 @@
+"""How weights move: optimizers and schedules as their authors have them, and the average of weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from tests.toy import TINY_NET
+
+from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.training.batches import Drawing, epoch_batches
+from emotone.training.loop import schedule, train
+from emotone.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from emotone.nets.modules import LengthAware
+from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, task, timeless
+
+
+def test_the_average_is_the_moving_average_of_the_weights_after_each_step() -> None:
+    built: list[LengthAware] = []
+    seen: list[torch.Tensor] = []
+
+    def remembering() -> LengthAware:
+        built.append(build())
+        return built[0]
+
+    def remember(done: int, total: int) -> None:
+        seen.append(torch.nn.utils.parameters_to_vector(built[0].parameters()).detach().clone())
+
+    net, _ = train(remembering, task(development=NOTHING), replace(SETTINGS, epochs=2), on_batch=remember)
+    average = seen[0]
+    for weights in seen[1:]:
+        average = 0.8 * average + 0.2 * weights
+    torch.testing.assert_close(torch.nn.utils.parameters_to_vector(net.parameters()).detach(), average)
+
+
+def test_a_constant_rate_neither_falls_nor_depends_on_how_long_it_goes_on() -> None:
+    assert [schedule(step, 100, warmup=0.0, falls=False) for step in (0, 50, 100)] == [1.0, 1.0, 1.0]
+    assert schedule(4, 100, warmup=0.1, falls=False) == 0.5
+    settings = replace(SETTINGS, schedule="constant", average=0.0)
+    of = task(development=NOTHING)
+    long = run(replace(settings, epochs=3), of=of)[1]
+    assert timeless(run(replace(settings, epochs=2), of=of)[1].history) == timeless(long.history[:2])
+
+
+def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> None:
+    """Two steps of the loop are two steps of torch's Adam with its default parameters."""
+    spec = LogMelCnn(**{**TINY_NET, "dropout": 0.0})
+
+    settings = TrainingSettings(
+        epochs=1,
+        batch=10,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        warmup=0.0,
+        label_smoothing=0.0,
+        balance=1.0,
+        crop=0.4,
+        average=0.0,
+        schedule="constant",
+        clip=0.0,
+        sampling="equal",
+        steps=2,
+    )
+    of = task(development=NOTHING)
+    net, _ = train(lambda: spec.build(64, 2), of, settings)
+    torch.manual_seed(of.seed)
+    twin = spec.build(64, 2)
+    adam = torch.optim.Adam(twin.parameters(), lr=5e-3)
+    drawing = Drawing(batch=10, crop=40, balance=1.0, sampling="equal", steps=2)
+    batches = list(epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])))
+    for batch in batches:
+        assert np.bincount(batch.labels).tolist() == [5, 5]
+        logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+        adam.zero_grad()
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-6, rtol=1e-6)
+
+
+class KerasAdadelta:
+    """Zeiler's algorithm in NumPy, with the default values that Keras gives it."""
+
+    def __init__(self) -> None:
+        self.gradients: Any = 0.0
+        self.changes: Any = 0.0
+
+    def __call__(self, gradient: Any) -> Any:
+        """Return what is added to the parameter."""
+        self.gradients = 0.95 * self.gradients + 0.05 * gradient**2
+        change = -np.sqrt(self.changes + 1e-7) / np.sqrt(self.gradients + 1e-7) * gradient
+        self.changes = 0.95 * self.changes + 0.05 * change**2
+        return change
+
+
+def test_adadelta_is_that_of_keras() -> None:
+    """An epoch of the loop moves weights as the algorithm does that is written out above."""
+    spec = LogMelCnn(**{**TINY_NET, "dropout": 0.0})
+    of = task(development=NOTHING)
+    net, _ = train(lambda: spec.build(64, 2), of, replace(KERAS, epochs=1))
+    torch.manual_seed(of.seed)
+    twin = spec.build(64, 2)
+    rules = {name: KerasAdadelta() for name, _ in twin.named_parameters()}
+    drawing = Drawing(batch=7, crop=40, balance=0.5, sampling="shuffled", crops="start")
+    for batch in epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])):
+        logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+        twin.zero_grad()
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for name, parameter in twin.named_parameters():
+                assert parameter.grad is not None
+                parameter.add_(torch.from_numpy(rules[name](parameter.grad.numpy())))
+    torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (55, 0.5), (100, 0.0)])
+def test_the_learning_rate_rises_straight_and_falls_as_a_cosine(step: int, expected: float) -> None:
+    assert schedule(step, 100, warmup=0.1) == pytest.approx(expected)
+
+
+def test_the_schedule_without_warm_up_starts_at_its_peak_and_never_rises() -> None:
+    shares = [schedule(step, 50, warmup=0.0) for step in range(51)]
+    assert shares[0] == 1.0
+    assert shares == sorted(shares, reverse=True)
+    assert math.isclose(shares[-1], 0.0, abs_tol=1e-12)
+
+
+def test_a_warm_up_shorter_than_a_step_does_not_overshoot() -> None:
+    assert schedule(0, 5, warmup=0.1) == 1.0
