@@ -81,9 +81,10 @@ def noise(rng: np.random.Generator) -> NDArray[np.float32]:
     return samples.astype(np.float32)
 
 
+DETECTOR = Windows(seconds=1.2, hop=0.6, least=1.0, context=3)
 FRONT_ENDS: dict[str, dict[str, Any]] = {
     "log-mel": {},
-    "samples": {"front_end": {"name": "waveform", "rate": 16000}, "windows": Windows(seconds=1.2, hop=0.6, least=1.0)},
+    "samples": {"front_end": {"name": "waveform", "rate": 16000}, "windows": DETECTOR},
     "padded": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01)},
     "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)},
 }

@@ -97,3 +97,13 @@ def test_a_recording_and_its_utterances_are_combined_as_the_bundle_says(
     assert inside[-1].end == end.time
     numbers = np.array([list(one.probabilities.values()) for one in inside])
     np.testing.assert_allclose(list(end.clip.probabilities.values()), combined(numbers, way), atol=1e-5)
+
+
+@pytest.mark.parametrize("context", [0, 101])
+def test_how_many_windows_are_told_together_is_checked(context: int) -> None:
+    with pytest.raises(ConfigError, match=rf"windows: context must be from 1 to 100 windows; given {context}"):
+        Windows(seconds=1.2, hop=0.6, context=context)
+
+
+def test_windows_say_what_is_told_with_them() -> None:
+    assert str(Windows(seconds=1.2, hop=0.6, context=3)) == "1.2 s every 0.6 s, each told with up to 2 before it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def assert_as_offline(events: Sequence[Event], model: Model, signal: NDArray[Any
 def offline_utterances(model: Model, signal: Array) -> list[tuple[float, float, list[float]]]:
     """Return start, end and probabilities of every utterance of a whole signal at 16 kHz, straight from the rules."""
     bundle, windows = model.bundle, model.bundle.manifest.windows
+    alone = Model(replace(bundle, manifest=replace(bundle.manifest, windows=replace(windows, context=1))))
     spans: list[tuple[int, int]] = []
     for frame in np.flatnonzero(speech_activity(signal)).tolist():
         if spans and frame - spans[-1][1] < SILENT_FRAMES:
@@ -79,7 +81,7 @@ def offline_utterances(model: Model, signal: Array) -> list[tuple[float, float, 
         times = (round(start / 16000, 3), round(end / 16000, 3))
         inside = [
             one
-            for one in model.predict(signal, rate=16000).segments
+            for one in alone.predict(signal, rate=16000).segments
             if one.speech and times[0] <= one.start and one.end <= times[1]
         ]
         rows = [list(one.probabilities.values()) for one in inside]

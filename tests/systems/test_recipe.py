@@ -150,6 +150,8 @@ def test_settings_that_joined_later_change_no_name_where_they_say_what_was_done_
     assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, speech_only=False)).signature != PLAIN
     assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, combine="mean-probability")).signature == PLAIN
     assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, combine="vote")).signature != PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, context=1)).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, context=2)).signature != PLAIN
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from emotone.audio.activity import PER_SECOND, ActivityDetector
 from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
 from emotone.features.windows import LEAST_SPEECH, has_speech, window_starts
-from emotone.inference.combine import combined
+from emotone.inference.combine import Together
+from emotone.inference.context import Context
 from emotone.inference.frames import FrameStream
 from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
 from emotone.inference.rolling import Rolling
@@ -50,7 +51,7 @@ class Listener(Protocol):
         ...
 
     def judge(self, segments: Segments) -> None:
-        """Take windows that were judged."""
+        """Take windows that were judged, each alone."""
         ...
 
 
@@ -90,6 +91,8 @@ class Engine:
         self._next = 0  # first row of the next window
         self._judged = 0  # windows, those that were taken too
         self._segments: list[Segments] = []
+        self._together = Together(bundle.manifest.windows.combine, labels=len(bundle.labels))
+        self._context = Context(bundle.manifest.windows.context)
 
     @property
     def duration(self) -> Seconds:
@@ -120,7 +123,7 @@ class Engine:
         )
 
     def finish(self, samples: Array | None = None) -> tuple[Clip, Segments]:
-        """Return the clip and all segments, or those that were not taken.
+        """Return the clip, and all segments or those that were not taken.
 
         Args:
             samples: the last ones [time], if any are left; short recordings cost less when they come here at once.
@@ -195,10 +198,11 @@ class Engine:
         if heard:
             batch = np.stack([self._rows[start : start + self._window] for start in heard])
             probabilities[speech] = self._bundle.probabilities(batch)
+            self._together.add(probabilities[speech])
         self._judged += len(starts)
-        self._segments.append(self._as_segments(starts, speech, probabilities))
         if self._listener is not None:
-            self._listener.judge(self._segments[-1])
+            self._listener.judge(self._as_segments(starts, speech, probabilities))
+        self._segments.append(self._as_segments(starts, speech, self._context.push(probabilities, speech)))
         self._next = starts[-1] + self._hop
 
     def _as_segments(self, rows: list[int], speech: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> Segments:
@@ -230,7 +234,6 @@ class Engine:
     def _collect(self) -> tuple[Clip, Segments]:
         segments = self.take()
         count = len(segments.labels)
-        spoken = bool(segments.speech.any())
-        way = self._bundle.manifest.windows.combine
-        whole = combined(segments.probabilities[segments.speech], way) if spoken else np.full(count, 1.0 / count)
+        spoken = self._together.count > 0
+        whole = self._together.probabilities() if spoken else np.full(count, 1.0 / count)
         return decide(whole, labels=segments.labels, thresholds=segments.thresholds, speech=spoken), segments

@@ -14,6 +14,7 @@ SETTINGS = {
 """What the paper tried -> recipe. It reports numbers of the first two, and that two frozen layers did best."""
 BEYOND = {
     "two layers frozen, weights averaged": "anger-soundnet-average",
+    "two layers frozen, weights averaged, 3 windows told together": "anger-soundnet-average-context",
     "two layers frozen, weights averaged, mixup": "anger-soundnet-average-mixup",
     "two layers frozen, weights averaged, 256 filters": "anger-soundnet-average-wide",
     "two layers of SoundNet-8 frozen": "anger-soundnet8",

@@ -38,6 +38,7 @@ COMBINED: Mapping[str, str] = {
     "max-probability": "what is most probable in any of",
 }
 """What each way to combine windows does, as cards say it; `emotone.inference.combine` does it."""
+MOST_CONTEXT = 100
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -55,6 +56,8 @@ class Windows:
         speech_only: whether windows without speech are left out: they get equal probabilities and do not count in the
             clip. False: the net judges them like all others, and they count.
         combine: how windows become a clip or an utterance (see `emotone.inference.combine`).
+        context: windows that are told together, each with those before it (see `emotone.inference.context`); 1 tells
+            each alone. Clips and utterances are made of windows alone.
 
     Raises:
         ConfigError: a number out of range, or no such way to combine.
@@ -66,6 +69,7 @@ class Windows:
     least: Seconds = field(default=0.0, metadata=LATER)
     speech_only: bool = field(default=True, metadata=LATER)
     combine: Combine = field(default="mean-probability", metadata=LATER)
+    context: int = field(default=1, metadata=LATER)
 
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.seconds < math.inf:
@@ -74,11 +78,14 @@ class Windows:
             raise ConfigError(f"windows need 0 <= least <= seconds; given {self.least} and {self.seconds}")
         if self.combine not in get_args(Combine):
             raise ConfigError(f"windows: {unknown_name('way to combine', self.combine, get_args(Combine))}")
+        if not 1 <= self.context <= MOST_CONTEXT:
+            raise ConfigError(f"windows: context must be from 1 to {MOST_CONTEXT} windows; given {self.context}")
 
     def __str__(self) -> str:
         held = f", each with at least {self.least:g} s of sound" if self.least else ""
         silent = "" if self.speech_only else ", those without speech too"
-        return f"{self.seconds:g} s every {self.hop:g} s{held}{silent}"
+        before = f", each told with up to {self.context - 1} before it" if self.context > 1 else ""
+        return f"{self.seconds:g} s every {self.hop:g} s{held}{silent}{before}"
 
     @property
     def clip(self) -> str:
