@@ -10,6 +10,7 @@ all count as spoken, and none waits for its activity.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -200,9 +201,10 @@ class Engine:
             probabilities[speech] = self._bundle.probabilities(batch)
             self._together.add(probabilities[speech])
         self._judged += len(starts)
+        alone = self._as_segments(starts, speech, probabilities)
         if self._listener is not None:
-            self._listener.judge(self._as_segments(starts, speech, probabilities))
-        self._segments.append(self._as_segments(starts, speech, self._context.push(probabilities, speech)))
+            self._listener.judge(alone)
+        self._segments.append(replace(alone, probabilities=self._context.push(probabilities, speech)))
         self._next = starts[-1] + self._hop
 
     def _as_segments(self, rows: list[int], speech: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> Segments:

@@ -267,7 +267,8 @@ def schedule(step: int, steps: int, *, warmup: float, falls: bool = True) -> flo
 def _optimizer(net: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     if settings.optimizer == "adadelta":
         return torch.optim.Adadelta(net.parameters(), lr=settings.learning_rate, rho=RHO, eps=EPSILON)
-    return torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate)
+    # Fused: one pass over each tensor instead of ten, the same steps up to rounding.
+    return torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate, fused=True)
 
 
 def _groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
