@@ -1,4 +1,4 @@
-"""How much a score changes from one training to the next: its mean and deviation over seeds."""
+"""How much a score changes from one seed to the next: its mean and deviation."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class SeedSpread:
 def seeds_of(table: PredictionsTable) -> list[SeedSpread]:
     """Return every score's mean and deviation over seeds, corpus by corpus.
 
-    The deviation tells how much chance there is in the training, and nothing about other speakers: that is what the
-    interval clustered by speaker is for.
+    The deviation tells how much chance there is in the training, together with the division where a protocol draws one
+    for each seed. It tells nothing about speakers whom the corpus lacks: the interval clustered by speaker does.
 
     Args:
         table: of one system.
