@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scripts.pages.markdown import RESULTS, page, table
+from scripts.pages.segment_differences import differences
 
 from emotone.evaluation.seeds import seeds_of
 from emotone.evaluation.segments import clip_confusion_of
@@ -47,6 +48,7 @@ def segment_vggish(results: Path = RESULTS) -> str:
     runs = runs_of(PAPER, TABLE3, out=results)
     lines += ["", "## From one training to the next", "", *_spread(kept["table3"], runs)]
     lines += ["", "## Counting segments, and learning clips", "", *_counted(kept["table5"], runs)]
+    lines += ["", "## What is more than chance", "", *differences(kept, runs)]
     lines += ["", "## What is taken for what", "", *_confusions(kept["table3"], runs)]
     everything = [row for rows in kept.values() for row in rows]
     return page([*lines, *_audits(everything, runs)])
@@ -80,7 +82,7 @@ def _spread(rows: Sequence[Row], runs: Path) -> list[str]:
     ]
     told += [(row.cell.corpus, row.cell.setting, *_five(runs / run, row)) for run, row in _by_run(rows).items()]
     return [
-        "Mean and sample deviation over trainings, each on a division of its own: they tell how much chance there is in",
+        "Mean and sample deviation over trainings, each on a division of its own: they tell how much chance is in",
         "division and training together, and nothing about speakers whom the corpus lacks.",
         "",
         *table(("corpus", "setting", "trainings", *METRICS), told),
@@ -103,8 +105,8 @@ def _counted(rows: Sequence[Row], runs: Path) -> list[str]:
         for run, row in _by_run(rows).items()
     ]
     return [
-        "The systems of the last table by all five ways of counting, mean and deviation over trainings. Where clips are",
-        "learned, a clip of up to 8 s is one decision, and all five are the same.",
+        "The systems of the last table by all five ways of counting, mean and deviation over trainings. Where clips",
+        "are learned, a clip of up to 8 s is one decision, and all five are the same.",
         "",
         *table(("corpus", "setting", "division", "trainings", *METRICS), told),
     ]

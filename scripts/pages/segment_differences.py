@@ -1,0 +1,136 @@
+"""What of the segment paper's tables is more than chance: pairs of systems, with intervals and a paired test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from scripts.pages.markdown import table
+
+from emotone.evaluation.comparison import compare_runs
+from emotone.metrics.significance import holm
+from emotone.papers.segment_vggish import BASELINE, SEGMENTATIONS, UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from emotone.evaluation.comparison import Difference
+    from emotone.papers.base import Row
+
+TEST = "corrected t"
+CLIPS = "mn04 as it is, clips learned by "
+SYSTEMS = (
+    (BASELINE.format(2, 200), "YAMNet as it is, non-overlapping"),
+    ("YAMNet as it is, overlapping", "YAMNet fine-tuned at 1e-4, overlapping"),
+    ("YAMNet as it is, overlapping", "YAMNet as it is, overlapping, with speech"),
+    ("YAMNet as it is, overlapping", "mn04 as it is, overlapping"),
+    ("mn04 as it is, overlapping", "mn04 fine-tuned at 1e-4, overlapping"),
+    ("mn04 as it is, overlapping", "mn04 as it is, overlapping, with speech"),
+    ("mn04 as it is, overlapping", "mn04 as it is, overlapping, the last padded"),
+    ("mn04 as it is, overlapping, the last padded", f"{CLIPS}their mean"),
+    *(
+        (f"{CLIPS}their mean", CLIPS + how)
+        for how in (
+            "attention",
+            "gated attention",
+            "log-sum-exp",
+            "their mean, speech alone",
+            "their mean, valleys",
+            "their mean, change points",
+        )
+    ),
+)
+"""Of Table 5: what the second adds to the first."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    corpus: str
+    where: str
+    first: str
+    second: str
+    runs: tuple[str, str]
+
+
+def differences(kept: Mapping[str, Sequence[Row]], runs: Path) -> list[str]:
+    """Return how far systems are apart that differ in one thing, by corpus and division.
+
+    Args:
+        kept: rows by table.
+        runs: folder of their runs.
+
+    """
+    pairs = [*_segmentations(kept["table3"]), *_units(kept["table4"]), *_systems(kept["table5"])]
+    found = [_difference(tuple(runs / run for run in pair.runs)) for pair in pairs]
+    chances = [next((one.test.p for one in each.tests if one.test.name == TEST), None) for each in found]
+    told = [
+        (pair.corpus, pair.where, f"{pair.first} → {pair.second}", *_numbers(difference), _p(chance), _p(adjusted))
+        for pair, difference, chance, adjusted in zip(pairs, found, chances, holm(chances), strict=True)
+    ]
+    return [
+        "Accuracy of clips x 100 by the mean of logits, second minus first, on the same divisions; a clip counts once,",
+        "however many trainings have judged it. Intervals are over speakers, and too narrow where those are few. p is",
+        "that of the t-test over trainings, corrected for training parts that overlap (Nadeau and Bengio); where one",
+        "training tests every speaker once, over speakers. The last column is p by Holm's procedure over all of these",
+        "rows: only what is below .05 there is more than the best of many tries.",
+        "",
+        *table(("corpus", "division", "change", "difference", "n", "speakers", "p", "Holm"), told),
+    ]
+
+
+@cache
+def _difference(folders: tuple[Path, ...]) -> Difference:
+    return next(each for each in compare_runs(folders).differences if each.metric == "accuracy")
+
+
+def _numbers(difference: Difference) -> tuple[str, str, str]:
+    value = f"{100 * difference.value:+.1f}"
+    if difference.low is not None and difference.high is not None:
+        value += f" [{100 * difference.low:.1f}, {100 * difference.high:.1f}]"
+    return value, str(difference.n), str(difference.speakers)
+
+
+def _p(chance: float | None) -> str:
+    return "-" if chance is None else f"{chance:.3f}" if chance >= 0.001 else "< .001"
+
+
+def _runs_of(rows: Sequence[Row]) -> dict[tuple[str, str, str], str]:
+    """Return the run of every corpus, setting and column that has one."""
+    return {(row.cell.corpus, row.cell.setting, row.cell.column): row.run for row in rows if row.run}
+
+
+def _segmentations(rows: Sequence[Row]) -> Iterator[_Pair]:
+    first, second = SEGMENTATIONS
+    found = _runs_of(rows)
+    seen = set()
+    for (corpus, setting, column), run in found.items():
+        other = setting.replace(f", {first},", f", {second},")
+        if other != setting and (corpus, other, column) in found and (corpus, setting) not in seen:
+            seen.add((corpus, setting))
+            where = setting.split(f", {first}, ")[1]
+            yield _Pair(corpus, where, first, second, (run, found[corpus, other, column]))
+
+
+def _units(rows: Sequence[Row]) -> Iterator[_Pair]:
+    fewest, *more = UNITS
+    found = _runs_of(rows)
+    seen = set()
+    for (corpus, setting, column), run in found.items():
+        for units in more:
+            other = setting.replace(f"N = {fewest},", f"N = {units},")
+            if other != setting and (corpus, other, column) in found and (corpus, other) not in seen:
+                seen.add((corpus, other))
+                where = setting.split(f"N = {fewest}, ")[1]
+                yield _Pair(corpus, where, f"N = {fewest}", f"N = {units}", (run, found[corpus, other, column]))
+
+
+def _systems(rows: Sequence[Row]) -> Iterator[_Pair]:
+    found = _runs_of(rows)
+    for corpus, column in dict.fromkeys((corpus, column) for corpus, _, column in found):
+        for first, second in SYSTEMS:
+            if (corpus, first, column) in found and (corpus, second, column) in found:
+                yield _Pair(
+                    corpus, column, first, second, (found[corpus, first, column], found[corpus, second, column])
+                )
