@@ -5,16 +5,34 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 from scripts.pages.segments import segment_vggish
 from tests.made_runs import made_segments, write_run
 
 from emotone.evaluation.segments import AVERAGE, clip_confusion_of, segment_values
 from emotone.papers.base import Row
 from emotone.papers.reproduce import ROWS, folder_of, runs_of
-from emotone.papers.segment_vggish import PAPER, RANDOM, TABLE3
+from emotone.papers.segment_vggish import METRICS, PAPER, RANDOM, SPEAKERS, TABLE3, TABLE4, TABLE5
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from emotone.evaluation.table import PredictionsTable
+    from emotone.papers.base import Table
+
+
+def _keep(of: Table, tables: dict[tuple[str, str], PredictionsTable], *, out: Path) -> None:
+    """Keep made-up runs of SAVEE, by setting and column, as the rows of a table."""
+    told = []
+    for cell in of.cells:
+        made = tables.get((cell.setting, cell.column)) if cell.corpus == "savee" else None
+        run = "" if made is None else f"run-{id(made)}"
+        told.append({**Row(cell, None, "not run").to_dict(), "run": run})
+        if made is not None:
+            write_run(runs_of(PAPER, of, out=out) / run, made)
+    folder = folder_of(PAPER, of, out=out)
+    folder.mkdir(parents=True)
+    (folder / ROWS).write_text(json.dumps({"rows": told}))
 
 
 def test_runs_stand_beside_what_was_published(tmp_path: Path) -> None:
@@ -23,16 +41,7 @@ def test_runs_stand_beside_what_was_published(tmp_path: Path) -> None:
         f"YAMNet, {name}, four emotions, {RANDOM}": made_segments(draw=draw, seeds=3, corpus="savee")
         for name, draw in segmentations.items()
     }
-    told = []
-    for cell in TABLE3.cells:
-        known = cell.corpus == "savee" and cell.setting in tables
-        run = f"run-{list(tables).index(cell.setting)}" if known else ""
-        told.append({**Row(cell, None, "not run").to_dict(), "run": run})
-    for number, made in enumerate(tables.values()):
-        write_run(runs_of(PAPER, TABLE3, out=tmp_path) / f"run-{number}", made)
-    folder = folder_of(PAPER, TABLE3, out=tmp_path)
-    folder.mkdir(parents=True)
-    (folder / ROWS).write_text(json.dumps({"rows": told}))
+    _keep(TABLE3, {(setting, column): made for setting, made in tables.items() for column in METRICS}, out=tmp_path)
     text = segment_vggish(tmp_path)
     for setting, made in tables.items():
         value = 100 * segment_values(made.windows())[AVERAGE]
@@ -45,6 +54,31 @@ def test_runs_stand_beside_what_was_published(tmp_path: Path) -> None:
     assert f"### savee, {RANDOM}" in text
     assert f"| fear | {first:.1f} / {second:.1f} |" in text
     assert "| iemocap | VGGish, overlapping, four emotions, random clips | not run / 56.1 | not run / 12.5 |" in text
+
+
+def test_differences_stand_beside_what_of_them_is_chance(tmp_path: Path) -> None:
+    able, better = (made_segments(skill, draw=1, seeds=3, corpus="savee") for skill in (1.0, 4.0))
+    alone = f"YAMNet, overlapping, four emotions, {SPEAKERS}"
+    fewer, more = (f"YAMNet, N = {units}, {SPEAKERS}" for units in (100, 200))
+    yamnet, mn04 = "YAMNet as it is, overlapping", "mn04 as it is, overlapping"
+    _keep(TABLE3, {(alone, column): able for column in METRICS}, out=tmp_path)
+    _keep(
+        TABLE4,
+        {(name, column): run for name, run in ((fewer, able), (more, better)) for column in METRICS},
+        out=tmp_path,
+    )
+    _keep(TABLE5, {(yamnet, SPEAKERS): able, (mn04, SPEAKERS): better, (yamnet, RANDOM): able}, out=tmp_path)
+    lines = segment_vggish(tmp_path).split("## What is more than chance")[1].split("##")[0].splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if "→" in line]
+    assert [row[:3] for row in rows] == [
+        ["savee", SPEAKERS, "N = 100 → N = 200"],
+        ["savee", SPEAKERS, f"{yamnet} → {mn04}"],
+    ]
+    whole = [each.whole_utterances() for each in (able, better)]
+    low, high = (100 * float(np.mean(each.prediction == each.truth)) for each in whole)
+    for _, _, _, difference, utterances, speakers, *_ in rows:
+        assert difference.startswith(f"{high - low:+.1f} [")
+        assert (utterances, speakers) == ("36", "6")
 
 
 def test_without_runs_the_page_shows_what_was_published(tmp_path: Path) -> None:
