@@ -190,6 +190,23 @@ def test_every_batch_is_reported() -> None:
     assert heard == [(1, 3), (2, 3), (3, 3)] * 2
 
 
+def _least_subnormal_counts_as_zero() -> bool:
+    return float(torch.tensor([1e-40]) + torch.zeros(1)) == 0.0
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_numbers_too_small_for_fast_sums_are_zero_while_it_learns_and_what_was_set_is_set_again(before: bool) -> None:
+    heard: list[bool] = []
+    torch.set_flush_denormal(before)
+    try:
+        run(replace(SETTINGS, epochs=1), on_batch=lambda done, total: heard.append(_least_subnormal_counts_as_zero()))
+        after = _least_subnormal_counts_as_zero()
+    finally:
+        torch.set_flush_denormal(False)
+    assert heard == [True] * 3
+    assert after is before
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -287,14 +287,23 @@ def _deterministic() -> Iterator[None]:
     """Make torch refuse operations whose result may differ between runs, and restore what was set before.
 
     New memory is not filled first, as torch then does: nothing reads it before it is written, and it costs a sixth of
-    the time.
+    the time. Numbers below the smallest normal one, 1e-38, count as 0: where units have died the moments of Adam fall to
+    that, and sums with such numbers take many times as long.
     """
     deterministic: Any = torch.utils.deterministic
     before, filled = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
+    flushed = _flushes()
     torch.use_deterministic_algorithms(True)
     deterministic.fill_uninitialized_memory = False
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
         deterministic.fill_uninitialized_memory = filled
+        torch.set_flush_denormal(flushed)
+
+
+def _flushes() -> bool:
+    """Return whether torch takes numbers below the smallest normal one for 0 in this thread: it does not tell."""
+    return not bool(torch.tensor([1e-40]).mul(1.0).any())
