@@ -182,6 +182,27 @@ def test_windows_that_say_what_they_hold_leave_rows_too(
     assert table.windows().start.tolist() == [0.0, 0.5, 1.0][: len(segments) - 1]
 
 
+def test_windows_without_speech_are_no_votes_unless_there_are_no_others(
+    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    windows = Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=True)
+    bundle = load_bundle(make_bundle(tmp_path / "segments", windows=windows))
+    speech, silence = np.resize(read(corpus[0].path, rate=16000)[0], 16000), np.zeros(2 * 16000, np.float32)
+    recordings = {"first": [speech, silence], "last": [silence, speech], "none": [silence]}
+    for name, parts in recordings.items():
+        soundfile.write(tmp_path / f"{name}.wav", np.concatenate(parts), 16000)
+    heard = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in recordings]
+    table, _ = judge(bundle, heard, protocol="p", fold="f", seed=0, system="s")
+    kept = {utterance.id: table.windows().where(table.windows().utterance == utterance.key) for utterance in heard}
+    for name in ("first", "last"):
+        spoken = Engine(bundle).finish(np.concatenate(recordings[name]))[1].speech
+        assert 0 < spoken.sum() < len(spoken) == 6
+        assert kept[name].segment.tolist() == np.flatnonzero(spoken).tolist()
+        assert kept[name].start.tolist() == (0.5 * np.flatnonzero(spoken)).tolist()
+    assert kept["none"].segment.tolist() == [0, 1, 2, 3]
+    assert (kept["none"].probabilities == 1 / len(bundle.labels)).all()
+
+
 def test_a_folder_can_be_judged_too(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
     first, _ = judge(bundle, corpus[:2], protocol="p", fold="f", seed=0, system="s")
     second, _ = judge(bundle.directory, corpus[:2], protocol="p", fold="f", seed=0, system="s")

@@ -199,7 +199,7 @@ def test_numbers_too_small_for_fast_sums_are_zero_while_it_learns_and_what_was_s
     heard: list[bool] = []
     torch.set_flush_denormal(before)
     try:
-        run(replace(SETTINGS, epochs=1), on_batch=lambda done, total: heard.append(_least_subnormal_counts_as_zero()))
+        run(replace(SETTINGS, epochs=1), on_batch=lambda *_: heard.append(_least_subnormal_counts_as_zero()))
         after = _least_subnormal_counts_as_zero()
     finally:
         torch.set_flush_denormal(False)

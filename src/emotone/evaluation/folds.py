@@ -202,8 +202,8 @@ def judge(
     most often a wrong one, instead of being left out of the score.
 
     Where the bundle detects one label, or its windows say how much sound they hold at least, each utterance's row is
-    followed by one for each of its windows, whose truth is the utterance's and whose times are those of the recording;
-    other tables hold whole utterances only.
+    followed by one for each of its windows that was judged, whose truth is the utterance's and whose times are those of
+    the recording; other tables hold whole utterances only.
     """
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     with_windows = positive_of(model.labels) is not None or model.manifest.windows.least > 0
@@ -230,19 +230,23 @@ def _window_rows(whole: PredictionRow, segments: Segments) -> list[PredictionRow
     """Return a row for each window of an utterance, given the utterance's own.
 
     A detector's probabilities are those that `emotone predict` tells. All others keep every digit: clips are also
-    judged by the mean of their windows' logits, and those are lost where a small probability is rounded.
+    judged by the mean of their windows' logits, and those are lost where a small probability is rounded. Theirs are the
+    windows that were judged: one without speech, all of whose labels are equally probable, would count as a vote for
+    the first label. Where a clip has no speech at all every window stays, so that the clip counts.
     """
     offset = whole.start or 0.0
-    rounded = positive_of(segments.labels) is not None
+    detects = positive_of(segments.labels) is not None
+    every = detects or not segments.speech.any()
     return [
         replace(
             whole,
-            probabilities=tuple(segment.probabilities.values()) if rounded else segments.probabilities[number],
+            probabilities=tuple(segment.probabilities.values()) if detects else segments.probabilities[number],
             segment=number,
             start=round(offset + segment.start, TIME_DIGITS),
             end=round(offset + segment.end, TIME_DIGITS),
         )
         for number, segment in enumerate(segments)
+        if every or segment.speech
     ]
 
 

@@ -287,8 +287,8 @@ def _deterministic() -> Iterator[None]:
     """Make torch refuse operations whose result may differ between runs, and restore what was set before.
 
     New memory is not filled first, as torch then does: nothing reads it before it is written, and it costs a sixth of
-    the time. Numbers below the smallest normal one, 1e-38, count as 0: where units have died the moments of Adam fall to
-    that, and sums with such numbers take many times as long.
+    the time. Numbers below the smallest normal one, 1e-38, count as 0: where units have died, the moments of Adam fall
+    to that, and sums with such numbers take many times as long.
     """
     deterministic: Any = torch.utils.deterministic
     before, filled = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
