@@ -53,6 +53,10 @@ class _Pair:
     second: str
     runs: tuple[str, str]
 
+    @property
+    def change(self) -> str:
+        return f"{self.first} → {self.second}"
+
 
 def differences(kept: Mapping[str, Sequence[Row]], runs: Path) -> list[str]:
     """Return how far systems are apart that differ in one thing, by corpus and division.
@@ -66,7 +70,7 @@ def differences(kept: Mapping[str, Sequence[Row]], runs: Path) -> list[str]:
     found = [_difference(tuple(runs / run for run in pair.runs)) for pair in pairs]
     chances = [next((one.test.p for one in each.tests if one.test.name == TEST), None) for each in found]
     told = [
-        (pair.corpus, pair.where, f"{pair.first} → {pair.second}", *_numbers(difference), _p(chance), _p(adjusted))
+        (pair.corpus, pair.where, pair.change, *_numbers(difference), _p(chance), _p(adjusted))
         for pair, difference, chance, adjusted in zip(pairs, found, chances, holm(chances), strict=True)
     ]
     return [
@@ -74,10 +78,23 @@ def differences(kept: Mapping[str, Sequence[Row]], runs: Path) -> list[str]:
         "however many trainings have judged it. Intervals are over speakers, and too narrow where those are few. p is",
         "that of the t-test over trainings, corrected for training parts that overlap (Nadeau and Bengio); where one",
         "training tests every speaker once, over speakers. The last column is p by Holm's procedure over all of these",
-        "rows: only what is below .05 there is more than the best of many tries.",
+        "rows: only what is below .05 there is more than the best of many tries. How often a change is one for the",
+        "better, over all corpora and divisions, is counted below.",
         "",
         *table(("corpus", "division", "change", "difference", "n", "speakers", "p", "Holm"), told),
+        "",
+        *table(("change", "rows", "better", "mean difference"), _counts(pairs, found)),
     ]
+
+
+def _counts(pairs: Sequence[_Pair], found: Sequence[Difference]) -> Iterator[tuple[str, str, str, str]]:
+    """Give how often each change is one for the better, and by how much."""
+    values: dict[str, list[float]] = {}
+    for pair, difference in zip(pairs, found, strict=True):
+        values.setdefault(pair.change, []).append(difference.value)
+    for change, listed in values.items():
+        better = sum(value > 0 for value in listed)
+        yield change, str(len(listed)), str(better), f"{100 * sum(listed) / len(listed):+.1f}"
 
 
 @cache
