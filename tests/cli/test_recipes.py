@@ -35,6 +35,16 @@ def test_what_is_shown_reads_back_to_the_same_signature(emotone: Callable[..., A
     assert json.loads(emotone("recipes", "show", name, "--json").out)["name"] == name
 
 
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_recipe_is_shown_whole_those_too_that_leave_open_whose_weights_they_take_over(
+    emotone: Callable[..., Any], name: str, tmp_path: Path
+) -> None:
+    told = emotone("recipes", "show", name)
+    assert (told.status, told.err) == (0, "")
+    (tmp_path / "mine.toml").write_text(told.out, encoding="utf-8")
+    assert load_recipe(str(tmp_path / "mine.toml")).written_out() == load_recipe(name).written_out()
+
+
 def test_a_file_can_be_shown_with_its_defaults_filled_in(emotone: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('name = "a"\nlabels = "every"\n[classifier]\nname = "mlp"\nhidden = 3\n')
     told = json.loads(emotone("recipes", "show", tmp_path / "mine.toml", "--json").out)

@@ -126,11 +126,18 @@ def test_a_tensor_that_does_not_fit_is_named_and_nothing_is_changed(
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
-def test_layers_of_other_widths_are_all_named(net: Any, weights: SourceWeights) -> None:
+def test_layers_of_other_widths_are_named(net: Any, weights: SourceWeights) -> None:
     with pytest.raises(
         SourceError, match=r"conv4\.convolution\.weight is 256 x 128 x 8, .* 16 x 128 x 8; .*conv4\.norm"
     ):
         transfer_into(net, weights, Plan(load=("conv4",)))
+
+
+def test_weights_of_another_net_are_few_words(net: Any) -> None:
+    other = SourceWeights("another", {f"tower.{number}.weight": np.zeros(2, np.float32) for number in range(7)})
+    told = r"conv1\.\w+\.\w+ is missing; (.* is missing; ){3}and 26 more; it holds 7 tensors \(tower\.0\.weight, "
+    with pytest.raises(SourceError, match=told):
+        transfer_into(net, other, Plan(load=("*",)))
 
 
 def test_only_what_is_loaded_can_be_frozen(net: Any, weights: SourceWeights) -> None:

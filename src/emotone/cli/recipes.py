@@ -44,8 +44,8 @@ def show(name: str, *, as_json: bool) -> None:
     from emotone.config import to_mapping
     from emotone.systems.recipes import load_recipe
 
-    expanded = to_mapping(load_recipe(name).expanded())
+    told = to_mapping(load_recipe(name).written_out())
     if as_json:
-        _say.print_json(expanded)
+        _say.print_json(told)
     else:
-        click.echo(tomli_w.dumps(expanded), nl=False)
+        click.echo(tomli_w.dumps(told), nl=False)

@@ -121,7 +121,11 @@ class ClassicalRecipe:
         )
 
     def expanded(self) -> ClassicalRecipe:
-        """Return the recipe with every setting written out, as runs keep it."""
+        """Return the recipe as runs keep it."""
+        return self.written_out()
+
+    def written_out(self) -> ClassicalRecipe:
+        """Return the recipe with every setting written out."""
         return replace(
             self,
             functionals={"name": self.functionals["name"], **settings(self.functionals_spec)},

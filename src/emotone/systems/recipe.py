@@ -146,7 +146,7 @@ class Recipe:
             UsageError: the weights to be taken over are not told, or not there.
 
         """
-        full = self._written_out()
+        full = self.written_out()
         # A list, since the order of augmentations matters and a mapping's does not change a signature.
         augment = [[name, settings] for name, settings in full.augment.items()]
         what = [full.labels, full.front_end, full.net, full.windows, full.training, full.seed, augment]
@@ -162,12 +162,13 @@ class Recipe:
         return signature(*what)
 
     def expanded(self) -> Recipe:
-        """Return the recipe with every setting written out, as runs keep it."""
+        """Return the recipe with every setting written out, and whose weights it takes over, as runs keep it."""
         if self.transfer is None or self.pretraining is not None:
-            return self._written_out()
-        return replace(self._written_out(), transfer=self.transfer.expanded())
+            return self.written_out()
+        return replace(self.written_out(), transfer=self.transfer.expanded())
 
-    def _written_out(self) -> Recipe:
+    def written_out(self) -> Recipe:
+        """Return the recipe with every setting written out; whose weights it takes over stays as open as it is."""
         augmentations = zip(self.augment, self.augmentations, strict=True)
         return replace(
             self,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from emotone.transfer.plan import Plan
     from emotone.transfer.weights import SourceWeights
 
+MOST_TOLD = 4  # tensors that do not fit, each with its reason: of another net's weights none fits
+
 
 @dataclass(frozen=True, eq=False)
 class Transferred:
@@ -97,7 +99,12 @@ def _checked(tensors: dict[str, Tensor], weights: SourceWeights, load: tuple[str
             wrong.append(f"{name} holds values that are not finite")
         new[name] = given
     if wrong:
-        raise SourceError(f"the source {weights.source} does not fit the net: {'; '.join(wrong)}")
+        told = [*wrong[:MOST_TOLD], *([f"and {len(wrong) - MOST_TOLD} more"] if len(wrong) > MOST_TOLD else [])]
+        there = ", ".join([*list(weights.tensors)[:2], "..."])
+        raise SourceError(
+            f"the source {weights.source} does not fit the net: {'; '.join(told)}; it holds {len(weights.tensors)} "
+            f"tensors ({there}), maybe another net's"
+        )
     return new
 
 
