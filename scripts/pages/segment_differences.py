@@ -66,7 +66,8 @@ def differences(kept: Mapping[str, Sequence[Row]], runs: Path) -> list[str]:
         runs: folder of their runs.
 
     """
-    pairs = [*_segmentations(kept["table3"]), *_units(kept["table4"]), *_systems(kept["table5"])]
+    units = (f"N = {number}" for number in UNITS)
+    pairs = [*_steps(kept["table3"], *SEGMENTATIONS), *_steps(kept["table4"], *units), *_systems(kept["table5"])]
     found = [_difference(tuple(runs / run for run in pair.runs)) for pair in pairs]
     chances = [next((one.test.p for one in each.tests if one.test.name == TEST), None) for each in found]
     told = [
@@ -113,41 +114,21 @@ def _p(chance: float | None) -> str:
     return "-" if chance is None else f"{chance:.3f}" if chance >= 0.001 else "< .001"
 
 
-def _runs_of(rows: Sequence[Row]) -> dict[tuple[str, str, str], str]:
-    """Return the run of every corpus, setting and column that has one."""
-    return {(row.cell.corpus, row.cell.setting, row.cell.column): row.run for row in rows if row.run}
-
-
-def _segmentations(rows: Sequence[Row]) -> Iterator[_Pair]:
-    first, second = SEGMENTATIONS
-    found = _runs_of(rows)
-    seen = set()
-    for (corpus, setting, column), run in found.items():
-        other = setting.replace(f", {first},", f", {second},")
-        if other != setting and (corpus, other, column) in found and (corpus, setting) not in seen:
-            seen.add((corpus, setting))
-            where = setting.split(f", {first}, ")[1]
-            yield _Pair(corpus, where, first, second, (run, found[corpus, other, column]))
-
-
-def _units(rows: Sequence[Row]) -> Iterator[_Pair]:
-    fewest, *more = UNITS
-    found = _runs_of(rows)
-    seen = set()
-    for (corpus, setting, column), run in found.items():
-        for units in more:
-            other = setting.replace(f"N = {fewest},", f"N = {units},")
-            if other != setting and (corpus, other, column) in found and (corpus, other) not in seen:
-                seen.add((corpus, other))
-                where = setting.split(f"N = {fewest}, ")[1]
-                yield _Pair(corpus, where, f"N = {fewest}", f"N = {units}", (run, found[corpus, other, column]))
+def _steps(rows: Sequence[Row], first: str, *others: str) -> Iterator[_Pair]:
+    """Give the pairs of a table whose settings differ in these words, and all of whose columns are of one run."""
+    found = {(row.cell.corpus, row.cell.setting): row.run for row in rows if row.run}
+    for (corpus, setting), run in found.items():
+        _, there, where = setting.partition(f", {first}, ")
+        for other in others if there else ():
+            twin = found.get((corpus, setting.replace(f", {first}, ", f", {other}, ")))
+            if twin is not None:
+                yield _Pair(corpus, where, first, other, (run, twin))
 
 
 def _systems(rows: Sequence[Row]) -> Iterator[_Pair]:
-    found = _runs_of(rows)
-    for corpus, column in dict.fromkeys((corpus, column) for corpus, _, column in found):
+    found = {(row.cell.corpus, row.cell.column, row.cell.setting): row.run for row in rows if row.run}
+    for corpus, column in dict.fromkeys((corpus, column) for corpus, column, _ in found):
         for first, second in SYSTEMS:
-            if (corpus, first, column) in found and (corpus, second, column) in found:
-                yield _Pair(
-                    corpus, column, first, second, (found[corpus, first, column], found[corpus, second, column])
-                )
+            runs = found.get((corpus, column, first)), found.get((corpus, column, second))
+            if runs[0] is not None and runs[1] is not None:
+                yield _Pair(corpus, column, first, second, (runs[0], runs[1]))
