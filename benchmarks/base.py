@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
-HELPERS = frozenset(
-    {"base", "child", "machine", "report", "run", "speech", "opensmile_worker", "extraction_worker", "training_worker"}
-)
 
 
 @dataclass(frozen=True)
@@ -96,4 +93,4 @@ class Benchmark:
     run: Callable[[Setting], Outcome]
 
 
-BENCHMARKS: Registry[Benchmark] = Registry("benchmark", "benchmarks", "BENCHMARK", HELPERS)
+BENCHMARKS: Registry[Benchmark] = Registry("benchmark", "benchmarks.members", "BENCHMARK")

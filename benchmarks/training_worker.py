@@ -17,18 +17,18 @@ import torch
 from benchmarks.child import MAXRSS_UNIT, MEBIBYTE
 
 from emotone.audio.read import read
-from emotone.features.waveform import Waveform
-from emotone.nets.multidomain import SAMPLES, MultiDomain
+from emotone.features.front_ends.waveform import Waveform
+from emotone.nets.architectures.multidomain import SAMPLES, MultiDomain
+from emotone.recipes.training import EPSILON, RHO, TrainingSettings
 from emotone.training.batches import Examples
 from emotone.training.loop import Task, train
-from emotone.training.settings import EPSILON, RHO, TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array
 

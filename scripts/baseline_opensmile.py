@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.audio.read import read
-from emotone.cli import _data
+from emotone.cli import data as _data
 from emotone.config import signature
-from emotone.evaluation.scores import scores_of
-from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.files import atomic_write, cache_dir, sha256_file
 from emotone.protocols import audit, protocol
+from emotone.scoring.scores import scores_of
+from emotone.scoring.table import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

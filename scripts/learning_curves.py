@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS
 
-from emotone.cli import _data
+from emotone.cli import data as _data
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.evaluation.run import evaluate_recipe
-from emotone.systems.recipes import load_net_recipe
-from emotone.systems.transfer import Transfer
+from emotone.recipes.library import load_net_recipe
+from emotone.recipes.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emotone.systems.recipe import Recipe
+    from emotone.recipes.recipe import Recipe
 
 RECIPES = {"log-mel-cnn": "recipes/default.toml", "multidomain": "multidomain"}  # whose settings a net's trainings have
 LABELS = "six"

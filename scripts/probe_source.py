@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 from emotone.audio.read import read
 from emotone.corpora.base import CORPORA
 from emotone.corpora.scan import scan
-from emotone.distil.probe import Comparison, compare, compare_on
-from emotone.distil.recipe import read_source_recipe
-from emotone.distil.results import save_results
-from emotone.distil.run import Ready, load_source_run, load_student, prepare
-from emotone.distil.sound import RATE
+from emotone.fitting.distillation.probe import Comparison, compare, compare_on
+from emotone.fitting.distillation.results import save_results
+from emotone.fitting.distillation.run import Ready, load_source_run, load_student, prepare
+from emotone.fitting.distillation.sound import RATE
+from emotone.recipes.source_recipe import read_source_recipe
 
 if TYPE_CHECKING:
-    from emotone.nets._waveform import ManyHeads
+    from emotone.nets.blocks.waveform import ManyHeads
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results/sources"

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 import emotone
-from emotone.cli import _data
+from emotone.bundles.manifest import Combine
+from emotone.cli import data as _data
 from emotone.corpora.labels import apply_labels, label_set
-from emotone.inference.combine import combined
+from emotone.inference.pooling import combined
 from emotone.inference.result import Prediction
 from emotone.metrics.classification import unweighted_average_recall
-from emotone.systems.manifest import Combine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

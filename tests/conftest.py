@@ -59,10 +59,10 @@ def make_bundle() -> MakeBundle:
 
     `changes` replace fields of its manifest; `labels` also changes the net.
     """
+    from emotone.bundles.bundle import write_bundle
+    from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData, Windows
     from emotone.config import to_mapping
-    from emotone.features.log_mel import LogMel
-    from emotone.systems.bundle import write_bundle
-    from emotone.systems.manifest import SCHEMA, BundleManifest, Calibration, TrainingData, Windows
+    from emotone.features.front_ends.log_mel import LogMel
 
     def make(directory: Path, **changes: Any) -> Path:
         fields: dict[str, Any] = {

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from emotone.bundles.shipped import shipped_names
 from emotone.corpora.table import read_table
-from emotone.inference.formats.base import FORMATS, columns
+from emotone.inference.format import FORMATS, columns
 from emotone.inference.model import Model, load
-from emotone.systems.recipe import read_recipe
-from emotone.systems.shipped import shipped_names
+from emotone.recipes.recipe import read_recipe
 
 if TYPE_CHECKING:
     from emotone.inference.result import Prediction

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from emotone.audio.activity import speech_activity
-from emotone.systems.shipped import shipped_names
+from emotone.bundles.shipped import shipped_names
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 RECORDINGS = sorted(EXAMPLES.glob("*.flac"))

@@ -1,4 +1,4 @@
-"""The house stands: packages import only from lower floors, leaves only from their base, and prediction stays light.
+"""Packages import only from lower floors, no files import each other in a cycle, and prediction stays light.
 
 The imports are read from the syntax tree, so those inside functions and those for types only count too.
 """
@@ -26,27 +26,24 @@ FLOORS = (
     {"errors", "types", "registry", "config", "files"},
     {"audio", "classical", "metrics", "nets"},
     {"corpora", "features", "augment", "transfer"},
-    {"protocols", "training"},
-    {"systems", "distil"},
-    {"inference"},
-    {"evaluation"},  # judges through inference, as users will
-    {"papers"},
+    {"protocols", "recipes", "bundles"},
+    {"training", "inference"},
+    {"fitting", "scoring"},
+    {"evaluation"},
+    {"reproductions"},
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ENTRANCES = {"__init__", "__main__"}  # the front doors: what they import is for `test_..._light` to judge
-PLAIN_LEAVES = {"metrics", "protocols"}  # packages of leaves without a registry
-FOUNDATION = {"base", "__init__"}
 MAX_LINES = 400
 
 
 @dataclass(frozen=True)
 class Import:
-    """`module` (dotted, below emotone) imports `target`; `at_once` where that happens as soon as it is imported."""
+    """`module` (dotted, below emotone) imports `target`, at any level of nesting."""
 
     module: str
     target: str
-    at_once: bool
 
     def __str__(self) -> str:
         return f"{self.module} imports {self.target}"
@@ -83,15 +80,10 @@ def targets(node: ast.AST) -> list[str]:
     return []
 
 
-def is_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def walk(node: ast.AST, *, module: str, at_once: bool) -> list[Import]:
-    found = [Import(module, target, at_once) for target in targets(node)]
+def walk(node: ast.AST, *, module: str) -> list[Import]:
+    found = [Import(module, target) for target in targets(node)]
     for child in ast.iter_child_nodes(node):
-        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or is_for_types(child)
-        found += walk(child, module=module, at_once=at_once and not later)
+        found += walk(child, module=module)
     return found
 
 
@@ -100,7 +92,7 @@ def imports() -> tuple[Import, ...]:
     return tuple(
         found
         for module, path in modules().items()
-        for found in walk(ast.parse(path.read_text(encoding="utf-8")), module=module, at_once=True)
+        for found in walk(ast.parse(path.read_text(encoding="utf-8")), module=module)
     )
 
 
@@ -126,9 +118,9 @@ def test_the_walk_sees_the_imports() -> None:
     # A test that reads nothing can't fail: this one fails then.
     seen = {(found.module, found.target) for found in imports()}
     assert ("metrics.intervals", "metrics.base") in seen
-    assert ("protocols.folds", "types") in seen  # for types only
-    assert ("evaluation.independence", "protocols.__init__") in seen
-    assert {"corpora", "features", "nets"} <= set(registries())
+    assert ("protocols.families.folds", "types") in seen  # for types only
+    assert ("scoring.independence", "protocols.__init__") in seen
+    assert {"corpora.datasets", "features.front_ends", "nets.architectures"} <= set(registries())
     assert len(imports()) > 100
 
 
@@ -158,39 +150,54 @@ def test_floor_0_imports_floor_0_only() -> None:
     assert wrong == []
 
 
-def test_leaves_import_only_their_base() -> None:
-    """A leaf is a member of a registry, or any file of a plain package; the registry names the helpers beside it."""
-    wrong = []
-    for found in imports():
-        package, _, name = found.module.rpartition(".")
-        if parent_of(found.target) != package or name in FOUNDATION or name.startswith("_"):
-            continue
-        registry = registries().get(package)
-        helpers = registry.helpers if registry is not None else frozenset()
-        is_leaf = package in PLAIN_LEAVES or (registry is not None and name not in helpers)
-        allowed = FOUNDATION | helpers
-        target = found.target.rpartition(".")[2]
-        if is_leaf and target not in allowed and not target.startswith("_"):
-            wrong.append(str(found))
+def test_members_of_a_registry_do_not_import_each_other() -> None:
+    """A member may use its package's shared modules, which are stored one level up, and nothing next to itself."""
+    wrong = [
+        str(found)
+        for found in imports()
+        if parent_of(found.module) in registries()
+        and parent_of(found.target) == parent_of(found.module)
+        and found.target != found.module
+        and not found.target.endswith("__init__")
+    ]
     assert wrong == []
 
 
-def test_no_module_imports_itself_round_a_corner() -> None:
+def test_private_modules_stay_in_their_package() -> None:
+    wrong = [
+        str(found)
+        for found in imports()
+        if any(part.startswith("_") and part not in ENTRANCES for part in found.target.split("."))
+        and parent_of(found.target) != parent_of(found.module)
+    ]
+    assert wrong == []
+
+
+def strongly_connected(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of two or more nodes that all reach each other."""
+    reach = {node: reachable(graph, node) for node in graph}
+    groups = {frozenset(other for other in reach[node] if node in reach.get(other, ())) for node in graph}
+    return sorted(sorted(group) for group in groups if len(group) > 1)
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    queue = [start]
+    while queue:
+        for target in graph.get(queue.pop(), ()):
+            if target not in found:
+                found.add(target)
+                queue.append(target)
+    return found
+
+
+def test_there_is_no_import_cycle() -> None:
+    """Between files anywhere, imports inside functions and for type checking included."""
     graph: dict[str, set[str]] = defaultdict(set)
     for found in imports():
-        if found.at_once:
+        if package_of(found.module) not in ENTRANCES and package_of(found.target) not in ENTRANCES:
             graph[found.module].add(found.target)
-    done: set[str] = set()
-
-    def visit(module: str, path: tuple[str, ...]) -> None:
-        assert module not in path, " -> ".join((*path, module))
-        if module not in done:
-            for target in sorted(graph[module]):
-                visit(target, (*path, module))
-            done.add(module)
-
-    for module in modules():
-        visit(module, ())
+    assert strongly_connected(graph) == []
 
 
 def test_relative_imports_are_not_used() -> None:
@@ -220,14 +227,14 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import emotone", {"numpy", "torch", "pandas", "click", "rich", "onnxruntime", "scipy", "pyarrow"}),
         ("import emotone.cli.main", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
-        ("import emotone.cli.predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
+        ("import emotone.cli.commands.predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
         ("from emotone import load, predict", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
         (
-            "from emotone.transfer.sources.base import SOURCES; SOURCES.all()",
+            "from emotone.transfer.source import SOURCES; SOURCES.all()",
             {"torch", "pandas", "scipy", "safetensors"},
         ),
         ("import emotone.inference.engine", {"torch", "pandas", "scipy", "pyarrow", "sklearn", "onnx"}),
-        ("import emotone.evaluation.scores", {"torch", "pandas", "scipy", "pyarrow", "sklearn"}),
+        ("import emotone.scoring.scores", {"torch", "pandas", "scipy", "pyarrow", "sklearn"}),
     ],
 )
 def test_imports_stay_light(statement: str, forbidden: set[str]) -> None:

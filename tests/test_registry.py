@@ -24,7 +24,6 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     (package / "sub" / "__init__.py").write_text("")
     for name, text in {
         "__init__": "",
-        "base": "",
         "_private": "",
         "plain": "TOY = 'plain toy'",
         "two_words": "TOY = 'toy of two words'",
@@ -32,12 +31,12 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     }.items():
         (package / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield Registry("toy", PACKAGE, "TOY", frozenset({"base"}))
+    yield Registry("toy", PACKAGE, "TOY")
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
         del sys.modules[name]
 
 
-def test_members_are_files_but_for_helpers_private_ones_and_packages(registry: Registry[str]) -> None:
+def test_members_are_files_but_for_private_ones_and_packages(registry: Registry[str]) -> None:
     # That "broken" is listed also shows that listing imports no member.
     assert registry.names == ("broken", "plain", "two-words")
 
@@ -46,7 +45,7 @@ def test_a_member_is_found_by_the_name_that_users_write(registry: Registry[str])
     assert registry.get("two-words") == "toy of two words"
 
 
-@pytest.mark.parametrize("name", ["two_words", "base", "_private", "sub", "Plain"])
+@pytest.mark.parametrize("name", ["two_words", "_private", "sub", "Plain"])
 def test_other_names_are_unknown(registry: Registry[str], name: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown toy '{name}'"):
         registry.get(name)

@@ -9,16 +9,16 @@ import numpy as np
 from scripts.pages.segments import segment_vggish
 from tests.made_runs import made_segments, write_run
 
-from emotone.evaluation.segments import AVERAGE, clip_confusion_of, segment_values
-from emotone.papers.base import Row
-from emotone.papers.reproduce import ROWS, folder_of, runs_of
-from emotone.papers.segment_vggish import METRICS, PAPER, RANDOM, SPEAKERS, TABLE3, TABLE4, TABLE5
+from emotone.reproductions.base import Row
+from emotone.reproductions.papers.segment_vggish import METRICS, PAPER, RANDOM, SPEAKERS, TABLE3, TABLE4, TABLE5
+from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
+from emotone.scoring.segments import AVERAGE, clip_confusion_of, segment_values
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.evaluation.table import PredictionsTable
-    from emotone.papers.base import Table
+    from emotone.reproductions.base import Table
+    from emotone.scoring.table import PredictionsTable
 
 
 def _keep(of: Table, tables: dict[tuple[str, str], PredictionsTable], *, out: Path) -> None:

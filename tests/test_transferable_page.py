@@ -9,14 +9,14 @@ from scripts.pages.transferable_features import transferable_features
 from tests.made_runs import Made
 
 from emotone.evaluation.folds import STAGES
-from emotone.papers.base import Row
-from emotone.papers.reproduce import ROWS, folder_of, runs_of
-from emotone.papers.transferable_features import PAPER, TABLE3, TABLE4
+from emotone.reproductions.base import Row
+from emotone.reproductions.papers.transferable_features import PAPER, TABLE3, TABLE4
+from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.papers.base import Table
+    from emotone.reproductions.base import Table
 
 FREE = "random folds, free corpora"
 

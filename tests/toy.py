@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.corpora.emodb import CORPUS
+from emotone.corpora.datasets.emodb import CORPUS
 from emotone.corpora.scan import scan
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.modules import LengthAware
-    from emotone.systems.manifest import TrainingData
-    from emotone.systems.recipe import Recipe
+    from emotone.bundles.manifest import TrainingData
+    from emotone.nets.blocks.base import LengthAware
+    from emotone.recipes.recipe import Recipe
     from emotone.training.batches import Examples
     from emotone.training.loop import Task
     from emotone.types import Array, Utterance
@@ -66,7 +66,7 @@ def placing(task: Task) -> dict[str, int]:
 
 def tiny_training(folder: Path, utterances: Sequence[Utterance], *, labels: tuple[str, ...], epochs: int) -> Path:
     """Return the folder of a finished training of `tiny_recipe`, made below `folder`, where its cache lies too."""
-    from emotone.systems.train import prepare, train_run
+    from emotone.fitting.train import prepare, train_run
 
     with private_cache(folder / "cache"):
         ready = prepare(tiny_recipe(training={"epochs": epochs}), utterances, labels=labels)
@@ -76,8 +76,8 @@ def tiny_training(folder: Path, utterances: Sequence[Utterance], *, labels: tupl
 
 def tiny_recipe(**changes: Any) -> Recipe:
     """Return a recipe that is learned in a second."""
-    from emotone.systems.recipe import Recipe
-    from emotone.training.settings import TrainingSettings
+    from emotone.recipes.recipe import Recipe
+    from emotone.recipes.training import TrainingSettings
 
     training = {"epochs": 8, "batch": 4, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
     fields: dict[str, Any] = {
@@ -152,15 +152,15 @@ def emodb_utterances(folder: Path) -> tuple[Utterance, ...]:
 @pytest.fixture
 def torch_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nets are judged as they were trained, without the seconds that each export to ONNX takes."""
-    monkeypatch.setattr("emotone.systems.export.write_net", write_torch_net)
+    monkeypatch.setattr("emotone.fitting.export.write_net", write_torch_net)
 
 
 def write_torch_net(out: Path, recipe: Recipe, net: LengthAware, *, labels: tuple[str, ...], data: TrainingData) -> Any:
-    """Stand in for `emotone.systems.export.write_net`: a bundle that runs torch, in an empty folder."""
+    """Stand in for `emotone.fitting.export.write_net`: a bundle that runs torch, in an empty folder."""
     import torch
 
-    from emotone.systems.bundle import Bundle
-    from emotone.systems.manifest import SCHEMA, BundleManifest, Calibration
+    from emotone.bundles.bundle import Bundle
+    from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration
 
     class TorchBundle(Bundle):
         """A bundle whose net is torch's own."""

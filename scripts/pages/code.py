@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 from scripts.pages.markdown import page, table
 
+from emotone.bundles import shipped
+from emotone.bundles.manifest import CARD
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.selections import Selection, selections_of
 from emotone.errors import AudioError, EmotoneError
 from emotone.nets.base import NETS, parameters, receptive_field
-from emotone.systems import shipped
-from emotone.systems.manifest import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

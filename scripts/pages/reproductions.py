@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS, page, system_of, table
 
-from emotone.evaluation.comparison import compare_runs
-from emotone.evaluation.comparison_text import comparison_markdown
-from emotone.evaluation.seeds import seeds_of
-from emotone.evaluation.summary import read_evaluation
-from emotone.papers.base import PAPERS, Paper, Row
-from emotone.papers.page import grid_markdown, kept_rows
-from emotone.papers.reproduce import ROWS, folder_of
 from emotone.protocols import Leakage
+from emotone.reproductions.base import PAPERS, Paper, Row
+from emotone.reproductions.page import grid_markdown, kept_rows
+from emotone.reproductions.reproduce import ROWS, folder_of
+from emotone.scoring.comparison import compare_runs
+from emotone.scoring.comparison_text import comparison_markdown
+from emotone.scoring.seeds import seeds_of
+from emotone.scoring.summary import read_evaluation
 
 if TYPE_CHECKING:
     from pathlib import Path

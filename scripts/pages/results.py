@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS, ROOT, page, system_of, table
 
-from emotone.distil.results import results_card
-from emotone.evaluation.scores import scores_of
-from emotone.evaluation.summary import read_evaluation, summary_markdown
+from emotone.fitting.distillation.results import results_card
+from emotone.scoring.scores import scores_of
+from emotone.scoring.summary import read_evaluation, summary_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import table
 
-from emotone.evaluation.comparison import compare_runs
 from emotone.metrics.significance import holm
-from emotone.papers.segment_vggish import BASELINE, LEARNED, SEGMENTATIONS, UNITS
+from emotone.reproductions.papers.segment_vggish import BASELINE, LEARNED, SEGMENTATIONS, UNITS
+from emotone.scoring.comparison import compare_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.evaluation.comparison import Difference
-    from emotone.papers.base import Row
+    from emotone.reproductions.base import Row
+    from emotone.scoring.comparison import Difference
 
 TEST = "corrected t"
 CLIPS, MEAN = "mn04 as it is, clips learned by ", "their mean"

@@ -10,13 +10,22 @@ import numpy as np
 from scripts.pages.markdown import RESULTS, page, table
 from scripts.pages.segment_differences import differences
 
-from emotone.evaluation.seeds import seeds_of
-from emotone.evaluation.segments import clip_confusion_of
-from emotone.evaluation.summary import read_evaluation
-from emotone.papers.page import grid_markdown, kept_rows
-from emotone.papers.reproduce import ROWS, folder_of, runs_of
-from emotone.papers.segment_vggish import FIGURE3, METRICS, PAPER, PUBLISHED3, RANDOM, SEGMENTATIONS, SPEAKERS, TABLE3
 from emotone.protocols import Leakage
+from emotone.reproductions.page import grid_markdown, kept_rows
+from emotone.reproductions.papers.segment_vggish import (
+    FIGURE3,
+    METRICS,
+    PAPER,
+    PUBLISHED3,
+    RANDOM,
+    SEGMENTATIONS,
+    SPEAKERS,
+    TABLE3,
+)
+from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
+from emotone.scoring.seeds import seeds_of
+from emotone.scoring.segments import clip_confusion_of
+from emotone.scoring.summary import read_evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.evaluation.table import PredictionsTable
-    from emotone.papers.base import Row, Table
+    from emotone.reproductions.base import Row, Table
+    from emotone.scoring.table import PredictionsTable
 
 
 def segment_vggish(results: Path = RESULTS) -> str:

@@ -12,16 +12,16 @@ from scripts.learning_curves import RECIPES
 from scripts.pages.markdown import RESULTS, page, table
 
 from emotone.corpora.base import CORPORA
-from emotone.evaluation.learning_curve import NOTHING, gains_of, points_of
-from emotone.evaluation.scores import with_interval
-from emotone.evaluation.summary import read_evaluation
+from emotone.scoring.learning_curve import NOTHING, gains_of, points_of
+from emotone.scoring.scores import with_interval
+from emotone.scoring.summary import read_evaluation
 from emotone.transfer.plans import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.evaluation.comparison import Difference
-    from emotone.evaluation.learning_curve import Point
+    from emotone.scoring.comparison import Difference
+    from emotone.scoring.learning_curve import Point
 
 ALONE = "from nothing"
 LONGER = "curve-alone-longer"  # the run that tells whether training from nothing would only have needed more batches

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from scripts.pages.markdown import RESULTS, page, table
 
 from emotone.evaluation.folds import STAGES
-from emotone.evaluation.gains import gain
-from emotone.papers.page import grid_markdown, kept_rows
-from emotone.papers.reproduce import ROWS, folder_of, runs_of
-from emotone.papers.transferable_features import (
+from emotone.reproductions.page import grid_markdown, kept_rows
+from emotone.reproductions.papers.transferable_features import (
     ABLATED,
     ALIKE,
     ALL,
@@ -29,12 +27,14 @@ from emotone.papers.transferable_features import (
     TABLE5,
     ablated,
 )
+from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
+from emotone.scoring.gains import gain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from emotone.papers.base import Row, Table
+    from emotone.reproductions.base import Row, Table
 
 ARROWS = {"up": "↑", "down": "↓", "same": "•", "not known": ""}
 ONCE = 1  # replicates: these tables show no intervals, which take most of the time

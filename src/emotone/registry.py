@@ -26,21 +26,19 @@ class Registry(Generic[Member]):
         kind: what a member is called in messages, e.g. "corpus".
         package: dotted name of the package that holds one file per member.
         attribute: the module attribute that is the member.
-        helpers: modules of the package that are no members.
 
     """
 
     kind: str
     package: str
     attribute: str
-    helpers: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every member's name, sorted; underscores of file names become hyphens."""
         package = importlib.import_module(self.package)
         found = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
-        members = (name for name in found if not name.startswith("_") and name not in self.helpers)
+        members = (name for name in found if not name.startswith("_"))
         return tuple(sorted(name.replace("_", "-") for name in members))
 
     def get(self, name: str) -> Member:

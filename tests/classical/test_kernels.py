@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
+from emotone.classical.classifiers.linear_svm import LinearSvm
+from emotone.classical.classifiers.rbf_svm import RbfSvm
 from emotone.classical.kernels import squared_distances
-from emotone.classical.linear_svm import LinearSvm
-from emotone.classical.rbf_svm import RbfSvm
 
 
 def clips(rng: np.random.Generator, *, labels: int, values: int = 6) -> tuple[Any, Any, Any]:

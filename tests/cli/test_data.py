@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.toy import write_emodb
 
-from emotone.cli import _data
+from emotone.cli import data as _data
 from emotone.corpora.selections import SELECTIONS
 
 if TYPE_CHECKING:

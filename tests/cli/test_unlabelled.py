@@ -11,7 +11,7 @@ import pytest
 from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, tiny_training, torch_bundles, write_emodb
 
 from emotone.evaluation.folds import STAGES
-from emotone.systems.run import load_run
+from emotone.fitting.training_run import load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

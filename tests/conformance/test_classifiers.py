@@ -11,7 +11,7 @@ import pytest
 
 from emotone.classical.base import CLASSIFIERS, Classifier
 from emotone.errors import ConfigError, MissingExtraError, UnknownNameError
-from emotone.systems.recipe import member
+from emotone.recipes.recipe import member
 
 if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Truth, Vectors

@@ -16,10 +16,10 @@ from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.check import recognise
 from emotone.corpora.database import read_database
 from emotone.corpora.database_write import write_database
+from emotone.corpora.label_words import meant
 from emotone.corpora.labels import EMOTIONS, UNKNOWN
 from emotone.corpora.scan import scan
 from emotone.corpora.table import COLUMNS, read_table, write_table
-from emotone.corpora.words import meant
 
 # Recordings that belong to no corpus here; the first two are other parts of RAVDESS, the next are whole dialogues of
 # IEMOCAP and an uncut recording of eNTERFACE.
@@ -60,10 +60,9 @@ def download(root: Path, corpus: Corpus, *, suffix: str = "") -> Path:
     return root
 
 
-def test_there_are_corpora_and_helpers_are_none() -> None:
+def test_there_are_corpora() -> None:
     named = "afew crema-d emodb emoprosody emovo enterface esd iemocap masc nemo ravdess rml savee shemo tess urdu"
     assert set(named.split()) <= set(CORPORA.names)
-    assert not base.HELPERS & set(CORPORA.names)
 
 
 def test_the_name_is_that_of_the_file(corpus: Corpus) -> None:
@@ -71,7 +70,8 @@ def test_the_name_is_that_of_the_file(corpus: Corpus) -> None:
 
 
 def test_a_corpus_file_imports_only_the_base_of_its_package(corpus: Corpus) -> None:
-    tree = ast.parse(Path(base.__file__).with_name(f"{corpus.name.replace('-', '_')}.py").read_text("utf-8"))
+    file = Path(base.__file__).parent / "datasets" / f"{corpus.name.replace('-', '_')}.py"
+    tree = ast.parse(file.read_text("utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     assert {name for name in imported if name.startswith("emotone")} == {"emotone.corpora.base"}
 

@@ -12,7 +12,7 @@ from tests.golden.make_log_mel import CASES
 from tests.golden.make_vggish_log_mel import OFFSETS
 
 from emotone.features.base import FEATURES, Feature, pads_end
-from emotone.features.vggish_log_mel import VggishLogMel
+from emotone.features.front_ends.vggish_log_mel import VggishLogMel
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 

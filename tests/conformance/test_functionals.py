@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import AudioError, TooShortError
-from emotone.features.functionals.base import FUNCTIONALS, Functionals, Known
+from emotone.features.functional import FUNCTIONALS, Functionals, Known
 from emotone.types import Utterance
 
 KNOWN = tuple(name for name in FUNCTIONALS.names if hasattr(FUNCTIONALS.get(name), "of"))

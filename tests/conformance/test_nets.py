@@ -17,7 +17,7 @@ from emotone.transfer.select import layer_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -181,8 +181,8 @@ def test_onnx_gives_what_torch_gives(
 
 @pytest.fixture
 def onnx_run() -> Callable[..., Callable[..., Any]]:
-    from emotone.systems.onnx_export import onnx_bytes
-    from emotone.systems.runtime import open_session, run_session
+    from emotone.bundles.runtime import open_session, run_session
+    from emotone.fitting.onnx_export import onnx_bytes
 
     def opened(net: LengthAware) -> Callable[..., Any]:
         session = open_session(onnx_bytes(net, BANDS), where="test", threads=1, dimension=BANDS, labels=CLASSES)

@@ -8,7 +8,7 @@ import pytest
 
 from emotone.nets.base import NETS
 from emotone.transfer.select import layer_of
-from emotone.transfer.sources.base import SOURCES, Source
+from emotone.transfer.source import SOURCES, Source
 
 
 @pytest.fixture(params=SOURCES.names)

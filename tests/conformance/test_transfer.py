@@ -18,7 +18,7 @@ from emotone.transfer.select import layer_of
 from emotone.transfer.weights import SourceWeights
 
 if TYPE_CHECKING:
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

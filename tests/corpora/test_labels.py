@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from emotone.corpora.base import CORPORA
+from emotone.corpora.label_words import WORDS
+from emotone.corpora.label_words import meant as meant_by
 from emotone.corpora.labels import (
     EMOTIONS,
     LABEL_SETS,
@@ -15,8 +17,6 @@ from emotone.corpora.labels import (
     label_set,
     label_set_for,
 )
-from emotone.corpora.words import WORDS
-from emotone.corpora.words import meant as meant_by
 from emotone.errors import UnknownNameError
 from emotone.types import Utterance
 

@@ -12,6 +12,8 @@ import soundfile
 from tests.toy import LABELS, emodb_utterances, one_thread, tiny_recipe, torch_bundles, write_emodb
 
 from emotone.audio.read import read
+from emotone.bundles.bundle import load_bundle
+from emotone.bundles.manifest import Windows
 from emotone.errors import RunError
 from emotone.evaluation import folds
 from emotone.evaluation.folds import (
@@ -24,11 +26,9 @@ from emotone.evaluation.folds import (
     run_fold,
     write_progress,
 )
+from emotone.fitting.fit import CHECKPOINT
 from emotone.inference.engine import Engine
-from emotone.systems.bundle import load_bundle
-from emotone.systems.classical import ClassicalRecipe
-from emotone.systems.fit import CHECKPOINT
-from emotone.systems.manifest import Windows
+from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import MakeBundle
 
-    from emotone.systems.bundle import Bundle
+    from emotone.bundles.bundle import Bundle
 
 __all__ = ["one_thread", "torch_bundles"]
 pytestmark = pytest.mark.usefixtures("one_thread", "torch_bundles")
@@ -83,7 +83,7 @@ def test_a_fold_leaves_its_predictions_and_nothing_else(job: FoldJob) -> None:
 def test_a_finished_fold_is_not_run_again(job: FoldJob, monkeypatch: pytest.MonkeyPatch) -> None:
     run_fold(job)
     before = (job.folder / PREDICTIONS).stat()
-    monkeypatch.setattr("emotone.systems.fit.fit", None)
+    monkeypatch.setattr("emotone.fitting.fit.fit", None)
     assert run_fold(job) == ()
     assert (job.folder / PREDICTIONS).stat().st_mtime_ns == before.st_mtime_ns
 

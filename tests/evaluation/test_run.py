@@ -20,20 +20,20 @@ from tests.toy import (
     write_torch_net,
 )
 
+from emotone.bundles.bundle import load_bundle
 from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation import run
 from emotone.evaluation.folds import PREDICTIONS, FoldJob, write_progress
 from emotone.evaluation.run import RUN, TABLE, Evaluation, Report, evaluate_model, evaluate_recipe
-from emotone.evaluation.table import PredictionsTable
 from emotone.protocols import protocol
-from emotone.systems.bundle import load_bundle
+from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import MakeBundle
 
-    from emotone.systems.bundle import Bundle
+    from emotone.bundles.bundle import Bundle
     from emotone.types import Utterance
 
 __all__ = ["one_thread", "torch_bundles"]
@@ -50,7 +50,7 @@ def alone(corpus: tuple[Utterance, ...], tmp_path_factory: pytest.TempPathFactor
     """Two folds of speakers in this process, judged by torch."""
     out = tmp_path_factory.mktemp("alone")
     with private_cache(out / "cache"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("emotone.systems.export.write_net", write_torch_net)
+        patch.setattr("emotone.fitting.export.write_net", write_torch_net)
         return evaluate(corpus, out=out / "results")
 
 
@@ -297,7 +297,7 @@ def test_a_model_is_independent_of_known_corpora_that_it_has_not_heard(
     learned: tuple[str, ...],
     independent: bool | None,
 ) -> None:
-    from emotone.systems.manifest import TrainingData
+    from emotone.bundles.manifest import TrainingData
 
     data = TrainingData(corpora=learned, protocol="all", recipe="x", signature="0" * 12)
     bundle = load_bundle(make_bundle(tmp_path / "bundle", labels=LABELS, training=data))

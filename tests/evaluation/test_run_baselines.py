@@ -16,7 +16,7 @@ from emotone.evaluation import run
 from emotone.evaluation.folds import TUNING
 from emotone.evaluation.run import RUN, TABLE, Evaluation, evaluate_recipe
 from emotone.features.store import FeatureStore
-from emotone.systems.classical import ClassicalRecipe
+from emotone.recipes.classical_recipe import ClassicalRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path

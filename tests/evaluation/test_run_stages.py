@@ -11,12 +11,12 @@ import pytest
 from tests.toy import emodb_utterances, one_thread, tiny_recipe, torch_bundles, write_emodb
 
 from emotone.evaluation import run
-from emotone.evaluation.comparison import compare_runs
 from emotone.evaluation.folds import STAGES
 from emotone.evaluation.run import Evaluation, Report, evaluate_recipe
-from emotone.systems.pretraining import Pretraining
-from emotone.systems.transfer import Transfer
-from emotone.training.settings import TrainingSettings
+from emotone.fitting.pretraining import Pretraining
+from emotone.recipes.training import TrainingSettings
+from emotone.recipes.transfer import Transfer
+from emotone.scoring.comparison import compare_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from emotone.errors import MissingFileError
-from emotone.features.log_mel import LogMel
+from emotone.features.front_ends.log_mel import LogMel
 from emotone.features.store import FeatureStore
 from emotone.types import Array, Utterance
 

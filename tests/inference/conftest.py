@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from emotone.features.log_mel import LogMel
+from emotone.bundles.manifest import Windows
+from emotone.features.front_ends.log_mel import LogMel
 from emotone.inference.model import Model, load
-from emotone.systems.manifest import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

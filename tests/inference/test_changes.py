@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotone.bundles.manifest import Windows
 from emotone.inference.changes import Division, Part, cheapest
-from emotone.systems.manifest import Windows
 
 WINDOWS = Windows(seconds=3.0, hop=1.0)  # a change needs two windows, each of which counts a third
 SURE, HALF = [0.98, 0.01, 0.01], [0.34, 0.33, 0.33]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.inference.combine import combined
 from emotone.inference.context import Context
+from emotone.inference.pooling import combined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

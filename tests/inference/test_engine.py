@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
 from emotone.audio.resample import resample
+from emotone.bundles.manifest import Windows
 from emotone.config import to_mapping
 from emotone.errors import TooShortError
-from emotone.features.log_mel import LogMel
+from emotone.features.front_ends.log_mel import LogMel
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
-from emotone.systems.manifest import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emotone.bundles.bundle import Bundle
     from emotone.inference.model import Model
     from emotone.inference.result import Clip, Segments
-    from emotone.systems.bundle import Bundle
 
 RATE = 16000
 

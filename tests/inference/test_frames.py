@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
-from emotone.features.log_mel import LogMel
-from emotone.features.mn_log_mel import MnLogMel
+from emotone.features.front_ends.log_mel import LogMel
+from emotone.features.front_ends.mn_log_mel import MnLogMel
 from emotone.inference.frames import FrameStream
 
 if TYPE_CHECKING:

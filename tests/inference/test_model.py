@@ -160,7 +160,7 @@ def test_no_workers_is_said_at_once(model: Model) -> None:
 def test_a_broken_net_is_said_before_the_first_recording(
     make_bundle: Callable[..., Path], tmp_path: Path, onnx_model: Callable[..., bytes]
 ) -> None:
-    from emotone.systems import bundle as bundles
+    from emotone.bundles import bundle as bundles
 
     broken = bundles.load_bundle(make_bundle(tmp_path / "m"))
     object.__setattr__(broken, "_model", b"nothing")

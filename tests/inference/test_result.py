@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.inference.printable import printable
+from emotone.inference.filenames import printable
 from emotone.inference.result import Failure, Segments, decide, from_dict
 
 if TYPE_CHECKING:

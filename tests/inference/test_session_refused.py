@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.inference.conftest import told
 
+from emotone.bundles.bundle import load_bundle
 from emotone.errors import BundleError, NotFiniteError, RateError, TooShortError, UsageError
 from emotone.inference.model import Model
-from emotone.systems.bundle import load_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

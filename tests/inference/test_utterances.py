@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.features.log_mel import LogMel
+from emotone.features.front_ends.log_mel import LogMel
 from emotone.inference.events import UtteranceEnd
 from emotone.inference.model import Model, load
 from emotone.inference.result import Segments
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.systems.bundle import Bundle
+    from emotone.bundles.bundle import Bundle
 
 
 def spoken(text: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.metrics._inputs import midranks
 from emotone.metrics.detection import auroc, auroc_by_label, equal_error_rate, roc_curve, threshold_at
+from emotone.metrics.inputs import midranks
 
 FUNCTIONS = [auroc, roc_curve, equal_error_rate, lambda *given: threshold_at(*given, false_positive_rate=0.1)]
 

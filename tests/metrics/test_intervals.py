@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.metrics import _resampling, base, intervals
+from emotone.metrics import base, intervals
+from emotone.metrics import resampling as _resampling
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.intervals import bootstrap, bootstrap_difference, paired_interval, speaker_interval
 

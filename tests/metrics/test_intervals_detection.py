@@ -9,7 +9,7 @@ import pytest
 import sklearn.metrics
 
 from emotone.errors import RunError, UsageError
-from emotone.metrics import _weighted
+from emotone.metrics import weighted as _weighted
 from emotone.metrics.detection import auroc, equal_error_rate
 from emotone.metrics.intervals import Interval
 from emotone.metrics.intervals_detection import Judged, auroc_difference_interval, auroc_interval, eer_interval

@@ -49,13 +49,13 @@ def test_an_unknown_net_gets_a_suggestion() -> None:
 
 
 def test_without_torch_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "emotone.nets.modules", raising=False)
+    monkeypatch.delitem(sys.modules, "emotone.nets.blocks.base", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r"building a net needs the package 'torch'.*emotone\[train\]"):
         modules()
 
 
 def test_another_missing_module_is_our_own_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "emotone.nets.modules", None)
+    monkeypatch.setitem(sys.modules, "emotone.nets.blocks.base", None)
     with pytest.raises(ModuleNotFoundError, match=r"emotone\.nets\.modules"):
         modules()

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
+from emotone.bundles.manifest import TrainingData
+from emotone.bundles.runtime import open_session, run_session
 from emotone.errors import ConfigError
+from emotone.fitting.export import write_net
+from emotone.fitting.onnx_export import onnx_bytes
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
-from emotone.nets._pool import Segments
-from emotone.nets._pooled import Changes, PooledClassifier
-from emotone.nets.segment_pool import CHANGE, HOP, SegmentPool
-from emotone.papers.changes import changed
-from emotone.systems.export import write_net
-from emotone.systems.manifest import TrainingData
-from emotone.systems.onnx_export import onnx_bytes
-from emotone.systems.recipes import load_recipe
-from emotone.systems.runtime import open_session, run_session
+from emotone.nets.architectures.segment_pool import CHANGE, HOP, SegmentPool
+from emotone.nets.blocks.segment_pooling import Changes, PooledClassifier
+from emotone.nets.blocks.segments import Segments
+from emotone.recipes.library import load_recipe
+from emotone.reproductions.recipe_changes import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

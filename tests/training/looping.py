@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from tests.toy import TINY_NET, separable
 
-from emotone.augment.spec_mask import SpecMask
-from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.augment.augmentations.spec_mask import SpecMask
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
+from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Examples
 from emotone.training.loop import Task, Trained, train
-from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
     from emotone.training.checkpoint import Epoch
 
 

@@ -15,7 +15,7 @@ from tests.training.looping import task as training_task
 
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
-from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.training.batches import Examples
 from emotone.training.development import development_score, window_probabilities
 from emotone.training.loop import Task

@@ -10,12 +10,12 @@ import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, separable
 
-from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
+from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Examples
 from emotone.training.development import AT_ONCE, development_score
 from emotone.training.heads import OwnHeadLoss, cross_entropy, own_scores
 from emotone.training.loop import Task, train
-from emotone.training.settings import TrainingSettings
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

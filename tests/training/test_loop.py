@@ -17,15 +17,15 @@ from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, same_we
 
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
-from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
+from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Drawing, epoch_batches, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score
 from emotone.training.loop import MIXING, Trained, train
-from emotone.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,24 +10,24 @@ import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, placing, separable
 
-from emotone.augment.spec_mask import SpecMask
+from emotone.augment.augmentations.spec_mask import SpecMask
 from emotone.errors import OutputError
-from emotone.nets.log_mel_cnn import LogMelCnn
-from emotone.nets.soundnet5 import SoundNet5
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
+from emotone.nets.architectures.soundnet5 import SoundNet5
+from emotone.recipes.training import TrainingSettings
 from emotone.training import outputs
 from emotone.training.batches import Examples, Outputs
 from emotone.training.development import window_probabilities
 from emotone.training.loop import Task, Trained, train
 from emotone.training.outputs import Windows, compute_outputs
 from emotone.training.prefix import Prefix, split
-from emotone.training.settings import TrainingSettings
 from emotone.transfer.freeze import Freezer
 from emotone.transfer.select import select
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

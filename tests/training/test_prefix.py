@@ -11,10 +11,10 @@ from tests.net_inputs import BANDS, CLASSES, INPUTS, TINY, Input
 from tests.toy import TINY_NET, one_thread
 from torch import nn
 
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
+from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.nets.base import NETS
-from emotone.nets.log_mel_cnn import LogMelCnn
-from emotone.nets.modules import LengthAware
-from emotone.nets.soundnet5 import SoundNet5
+from emotone.nets.blocks.base import LengthAware
 from emotone.training import prefix as module
 from emotone.training.prefix import AT_ONCE, Prefix, Shape, split
 from emotone.transfer.freeze import Freezer

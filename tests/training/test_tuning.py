@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from emotone.classical.linear_svm import LinearSvm
-from emotone.classical.logistic_regression import LogisticRegression
-from emotone.classical.prior import Prior
+from emotone.classical.classifiers.linear_svm import LinearSvm
+from emotone.classical.classifiers.logistic_regression import LogisticRegression
+from emotone.classical.classifiers.prior import Prior
 from emotone.classical.scaling import standardiser
 from emotone.errors import MissingExtraError, RunError
 from emotone.training.tuning import INNER_FOLDS, Tuned, _temperature, softmax, tune

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from emotone.classical.adaptation import adapted
-from emotone.classical.adaptive_svm import AdaptiveSvm
 from emotone.classical.base import Adapting
-from emotone.classical.linear_svm import LinearSvm
+from emotone.classical.classifiers.adaptive_svm import AdaptiveSvm
+from emotone.classical.classifiers.linear_svm import LinearSvm
 from emotone.errors import RunError
 from emotone.training.tuning import INNER_FOLDS, Onto, Tuned, tune_onto
 

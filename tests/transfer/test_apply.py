@@ -11,7 +11,7 @@ import torch
 from tests.toy import one_thread
 
 from emotone.errors import ConfigError, SourceError, UnknownNameError
-from emotone.nets.soundnet5 import SoundNet5, SoundNet5Source
+from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source
 from emotone.transfer.apply import transfer_into
 from emotone.transfer.plan import Plan
 from emotone.transfer.weights import SourceWeights

@@ -11,7 +11,7 @@ import torch
 from tests.toy import one_thread
 
 from emotone.errors import ConfigError, SourceError
-from emotone.nets.multidomain import MultiDomain
+from emotone.nets.architectures.multidomain import MultiDomain
 from emotone.transfer.apply import transfer_into
 from emotone.transfer.head import Head
 from emotone.transfer.plans import plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emotone.errors import ConfigError, UnknownNameError
-from emotone.nets.soundnet5 import SoundNet5
+from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.transfer.plan import Plan
 from emotone.transfer.plans import ROWS, plan, speaks_of_groups
 

@@ -11,12 +11,12 @@ from tests.net_inputs import BANDS, CLASSES, INPUTS, TINY, Input
 from tests.toy import TINY_NET, one_thread
 
 from emotone.errors import RunError
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.base import NETS
-from emotone.nets.log_mel_cnn import LogMelCnn
 from emotone.transfer.statistics import AT_ONCE, TENSORS, estimate_statistics, normalisations
 
 if TYPE_CHECKING:
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
     from emotone.types import Array
 
 __all__ = ["one_thread"]

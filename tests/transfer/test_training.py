@@ -9,10 +9,10 @@ import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, separable
 
-from emotone.nets.log_mel_cnn import LogMelCnn
+from emotone.nets.architectures.log_mel_cnn import LogMelCnn
+from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Examples
 from emotone.training.loop import Task, train
-from emotone.training.settings import TrainingSettings
 from emotone.transfer.apply import Transferred, transfer_into
 from emotone.transfer.plan import Plan
 from emotone.transfer.weights import SourceWeights
@@ -20,7 +20,7 @@ from emotone.transfer.weights import SourceWeights
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
     from emotone.training.checkpoint import Epoch
 
 __all__ = ["one_thread"]

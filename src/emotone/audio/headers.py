@@ -1,165 +1,83 @@
-"""Whether a file holds what its header promises, without decoding: a cut file must not pass for a short one.
+"""The logical streams of a file, and whether it contains what its header promises, found without decoding.
 
-Decoders judge differently (libsndfile shortens a cut wav silently, and refuses a cut ogg as malformed), so the sizes in
-the header are compared with the size of the file before any of them sees it. `check_whole` raises `TruncatedError`
-with the seconds promised and held, or `EmptyAudioError` for a header that nothing follows. A size that a program
-writing into a pipe could not know (0, or the largest number) promises nothing.
+Decoders differ (libsndfile silently shortens a truncated WAV file, and refuses a truncated Ogg file as malformed), so
+the sizes in the header are compared with the size of the file before any decoder opens it. A size that a program
+writing into a pipe could not know promises nothing; every container has its own value for it:
+
+    WAV 0, 7FFF0000 and above · AIFF 0, 7F000000 and above · AU 7FFF0000 and above · CAF -1 · W64, RF64 2**62 and above
+    FLAC 0 samples · Matroska all ones · MP4 0
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from emotone.audio.mp3 import survey
-from emotone.errors import EmptyAudioError, TruncatedError
+from emotone.audio import adts, ebml, mp3, ogg
+from emotone.audio.layout import PIPE_SIZE, DataChunk, LogicalStream, check_data
+from emotone.audio.riff import MAX_CHUNKS, chunks, read_wav
+from emotone.errors import TruncatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-UNKNOWN_SIZE = (
-    0x7FFF0000  # from here on a 32-bit size is what pipes write: sox 7FFFFFDB, arecord 80000000, ffmpeg FFFFFFFF
-)
-FORGIVEN_BYTES = 64  # writers that count their own 44-byte header in the size of the data are common
-MOST_CHUNKS = 10_000  # a damaged file must not be walked for ever
-OGG_TAIL = 1 << 17  # bytes: twice the largest page
+    from emotone.audio.source import Source
 
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the samples lie, and how many of them the header promises.
-
-    Attributes:
-        offset: byte at which they start.
-        promised: bytes, or None where the header does not know.
-        bytes_per_second: 0 where the header does not tell.
-        unknown_at: byte of a 32-bit data size that reads 0 although data follows; libsndfile must be shown the
-            largest number there, or it would believe the 0.
-        frames: samples per channel, where the header does not tell but they were counted.
-        end: byte after the last frame of an mp3 without a counting tag; libsndfile must be shown a file that seems
-            longer, and ends there, or it would believe its guess of the length.
-
-    """
-
-    offset: int
-    promised: int | None
-    bytes_per_second: float = 0.0
-    unknown_at: int | None = None
-    frames: int | None = None
-    end: int | None = None
+AIFF_PIPE_SIZE = 0x7F000000  # sox writes 7F000008
+W64_PIPE_SIZE = 1 << 62
+MAX_CODED_FRAME_BYTES = 8192  # of AAC with several channels; Opus and Vorbis packets are smaller
 
 
-def check_whole(file: BinaryIO, *, kind: str, size: int, name: str) -> Layout | None:
-    """Return the layout where the header tells one, after checking it against the size of the file.
+def logical_streams(source: Source, *, kind: str, offset: int = 0) -> tuple[LogicalStream, ...]:
+    """Return the streams of a recording in the order in which they are played, at least one.
 
     Args:
-        file: rewound on the way; where it stands afterwards is not said.
-        kind: name given by `formats.sniff`.
-        size: bytes of the file.
-        name: how messages name it.
+        source: the bytes.
+        kind: name returned by `formats.sniff`.
+        offset: byte at which the recording starts, after tags.
 
     Raises:
-        TruncatedError: the file holds less than its header promises.
+        TruncatedError: the file contains less than its header promises, by more than one coded frame.
         EmptyAudioError: nothing follows the header.
+        OSError: the source can't be read.
 
     """
-    if kind == "ogg":
-        _check_ogg(file, size=size, name=name)
-        return None
-    if kind == "mp4":
-        _check_mp4(file, size=size, name=name)
-        return None
-    if kind == "mp3":
-        return _check_mp3(file, size=size, name=name)
-    reader = LAYOUTS.get(kind)
-    file.seek(0)
-    layout = reader(file, size) if reader else None
-    if layout is None:
-        return None
-    held = size - layout.offset
-    if held <= 0:
-        raise EmptyAudioError(f"{name}: has a {kind} header, but no samples after it")
-    if layout.promised is None or held >= layout.promised - FORGIVEN_BYTES:
-        return layout
-    raise TruncatedError(
-        f"{name}: is cut short: its {kind} header promises {_amount(layout.promised, layout)}, "
-        f"the file holds {_amount(held, layout)}; copy or download it again"
-    )
+    with source.open_buffered() as file:
+        if kind in WALKERS:
+            return WALKERS[kind](file, source.size, source.name, offset)
+        reader = DATA_CHUNKS.get(kind)
+        file.seek(0)
+        chunk = reader(file, source.size, source.name) if reader and not offset else None
+    if chunk is None:
+        whole = None if not offset else (range(offset, source.size),)
+        return (LogicalStream(whole),)
+    return (check_data(chunk, kind=kind, size=source.size, name=source.name),)
 
 
-def _amount(count: int, layout: Layout) -> str:
-    return f"{count / layout.bytes_per_second:.2f} s" if layout.bytes_per_second else f"{count:,} bytes"
+def _wav(file: BinaryIO, size: int, name: str) -> DataChunk:
+    return read_wav(file, size=size, name=name)
 
 
-def _chunks(file: BinaryIO, *, start: int, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, size and offset of the content of every chunk of an IFF-like file."""
-    at = start
-    for _ in range(MOST_CHUNKS):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        name, length = struct.unpack(f"{order}4sI", head)
-        yield name, length, at + 8
-        at += 8 + length + length % 2
-        if at >= size:
-            return
-
-
-def _wav(file: BinaryIO, size: int) -> Layout:
-    order = ">" if file.read(4) == b"RIFX" else "<"
-    bytes_per_second, long_size = 0.0, None
-    for name, length, at in _chunks(file, start=12, size=size, order=order):
-        if name == b"ds64":  # RF64: sizes over 4 GiB stand here
-            sizes = file.read(16)
-            long_size = struct.unpack("<QQ", sizes)[1] if len(sizes) == 16 else None
-        elif name == b"fmt ":
-            fields = file.read(16)
-            if len(fields) == 16:
-                code, _, rate, average, align, _ = struct.unpack(f"{order}HHIIHH", fields)
-                bytes_per_second = float(rate * align if code in {1, 3, 6, 7, 0xFFFE} else average)
-        elif name == b"data":
-            held = size - at
-            if length == 0 and held > 0 and not _is_chunk(file, at=at, held=held, order=order):
-                return Layout(at, None, bytes_per_second, unknown_at=at - 4)
-            if length == 0:
-                return Layout(size, 0)
-            if length == 0xFFFFFFFF and long_size:
-                return Layout(at, long_size, bytes_per_second)
-            return Layout(at, None if length >= UNKNOWN_SIZE and length > held else length, bytes_per_second)
-    return Layout(size, 0)  # no data chunk
-
-
-def _is_chunk(file: BinaryIO, *, at: int, held: int, order: str) -> bool:
-    """Say whether what follows an empty data chunk is another chunk, and not samples of unknown number."""
-    file.seek(at)
-    head = file.read(8)
-    if len(head) < 8:
-        return False
-    name, length = struct.unpack(f"{order}4sI", head)
-    return bool(re.fullmatch(rb"[A-Za-z0-9 ]{4}", name)) and length <= held - 8
-
-
-def _aiff(file: BinaryIO, size: int) -> Layout:
-    seconds = 0.0
-    for name, length, at in _chunks(file, start=12, size=size, order=">"):
-        if name == b"COMM":
+def _aiff(file: BinaryIO, size: int, _: str) -> DataChunk:
+    seconds, block = 0.0, 1
+    for chunk, length, at, _moved in chunks(file, start=12, size=size, order=">"):
+        if chunk == b"COMM":
             fields = file.read(18)
             if len(fields) == 18:
-                frames = struct.unpack(">I", fields[2:6])[0]
+                channels, frames, bits = struct.unpack(">HIH", fields[:8])
                 exponent, mantissa = struct.unpack(">HQ", fields[8:18])  # the rate is an 80-bit float
                 scale = (exponent & 0x7FFF) - 16383 - 63
                 seconds = frames / (mantissa * 2.0**scale) if mantissa and -64 <= scale <= 0 else 0.0
-        elif name == b"SSND":
+                block = max(1, channels * ((bits + 7) // 8))
+        elif chunk == b"SSND":
             data = max(length - 8, 0)  # after the fields offset and block
-            promised = None if length >= UNKNOWN_SIZE or length == 0 else data
-            return Layout(at + 8, promised, data / seconds if seconds else 0.0)
-    return Layout(size, 0)  # no sound chunk
+            promised = None if length >= AIFF_PIPE_SIZE or length == 0 else data
+            return DataChunk(at + 8, promised, data / seconds if seconds else 0.0, block)
+    return DataChunk(size, 0)  # no sound chunk
 
 
-def _sphere(file: BinaryIO, size: int) -> Layout | None:
+def _sphere(file: BinaryIO, size: int, _: str) -> DataChunk | None:
     lines = file.read(1024).split(b"\n")
     if len(lines) < 3 or not lines[1].strip().isdigit():
         return None
@@ -173,76 +91,126 @@ def _sphere(file: BinaryIO, size: int) -> Layout | None:
     count = fields.get(b"sample_count")
     promised = None if packed or count is None or not width else count * width
     if promised == 0:
-        return Layout(size, 0)
-    return Layout(offset, promised, float(fields.get(b"sample_rate", 0) * width))
+        return DataChunk(size, 0)
+    return DataChunk(offset, promised, float(fields.get(b"sample_rate", 0) * width), max(1, width))
 
 
-def _au(file: BinaryIO, size: int) -> Layout | None:
+def _au(file: BinaryIO, size: int, _: str) -> DataChunk:
     head = file.read(24)
     if len(head) < 24:
-        return Layout(size, 0)
+        return DataChunk(size, 0)
     order = ">" if head[:4] == b".snd" else "<"
     offset, promised, coding, rate, channels = struct.unpack(f"{order}5I", head[4:24])
-    width = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}.get(coding, 0)
-    return Layout(offset, None if promised >= UNKNOWN_SIZE else promised, float(rate * channels * width))
+    width = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}.get(coding, 0) * channels
+    return DataChunk(offset, None if promised >= PIPE_SIZE else promised, float(rate * width), max(1, width))
 
 
-LAYOUTS: dict[str, Callable[[BinaryIO, int], Layout | None]] = {
+def _caf(file: BinaryIO, size: int, _: str) -> DataChunk | None:
+    at, per_second, block = 8, 0.0, 1
+    for _count in range(MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(12)
+        if len(head) < 12:
+            break
+        chunk, length = struct.unpack(">4sq", head)
+        if chunk == b"desc":
+            fields = file.read(32)
+            if len(fields) == 32:
+                rate, _name, _flags, packet, frames = struct.unpack(">d4sIII", fields[:24])
+                per_second = rate * packet / frames if packet and frames and 0 < rate < 1e6 else 0.0
+                block = max(1, packet)
+        elif chunk == b"data":
+            data = at + 12 + 4  # after the field "edit count"
+            if length == -1:
+                known = struct.pack(">q", size - at - 12)
+                return DataChunk(data, None, per_second, block, (range(at + 4, at + 12), known))
+            return DataChunk(data, max(0, length - 4), per_second, block)
+        if length < 0:
+            break
+        at += 12 + length
+    return DataChunk(size, 0)  # no data chunk
+
+
+def _w64(file: BinaryIO, size: int, _: str) -> DataChunk | None:
+    at = 40  # after "riff", its size, and "wave"
+    for _count in range(MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(24)  # a GUID that begins with four letters, and a size that includes this header
+        if len(head) < 24:
+            break
+        length = struct.unpack("<Q", head[16:])[0]
+        if head[:4] == b"data":
+            return DataChunk(at + 24, None if length >= W64_PIPE_SIZE or length == 0 else max(0, length - 24))
+        if length < 24:
+            break
+        at += (length + 7) // 8 * 8
+    return DataChunk(size, 0)
+
+
+DATA_CHUNKS: dict[str, Callable[[BinaryIO, int, str], DataChunk | None]] = {
     "wav": _wav,
     "aiff": _aiff,
     "sphere": _sphere,
     "au": _au,
+    "caf": _caf,
+    "w64": _w64,
 }
 
 
-def _check_ogg(file: BinaryIO, *, size: int, name: str) -> None:
-    """Check that the last page is whole and says that it is the last."""
-    file.seek(max(0, size - OGG_TAIL))
-    tail = file.read(OGG_TAIL)
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) > 26:
-        lacing = page[27 : 27 + page[26]]  # one length per piece of the page's body
-        whole = len(lacing) == page[26] and len(page) >= 27 + len(lacing) + sum(lacing)
-        if whole and page[5] & 4:
-            return
-    raise TruncatedError(
-        f"{name}: is cut short: the page that ends an ogg stream is missing after {size:,} bytes; "
-        "copy or download it again"
-    )
+def _flac(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Return the stream with the samples of its largest block, which its first metadata block contains."""
+    file.seek(offset)
+    head = file.read(26)
+    if len(head) < 26 or head[4] & 0x7F != 0:
+        return (LogicalStream(),)
+    largest = struct.unpack(">H", head[10:12])[0]
+    return (LogicalStream((range(offset, size),), coded_frame=largest),)
 
 
-def _check_mp4(file: BinaryIO, *, size: int, name: str) -> None:
-    """Walk the boxes at the top: each must end within the file."""
-    at = 0
-    for _ in range(MOST_CHUNKS):
+def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Check that every box at the top level ends within the file; a media box may lack its last coded frame."""
+    at = offset
+    for _ in range(MAX_CHUNKS):
         file.seek(at)
         head = file.read(16)
         if len(head) < 8:
-            return
+            break
         length = struct.unpack(">I", head[:4])[0]
         if length == 1 and len(head) == 16:
             length = struct.unpack(">Q", head[8:16])[0]
         if length < 8:  # 0: to the end of the file; else no box
-            return
+            break
         at += length
-        if at > size:
-            raise TruncatedError(
-                f"{name}: is cut short: it promises {at:,} bytes, the file holds {size:,}; copy or download it again"
-            )
+        missing = at - size
+        if missing > 0:
+            if head[4:8] == b"mdat" and missing <= MAX_CODED_FRAME_BYTES:
+                return (LogicalStream(shortfall=missing),)
+            raise _promise(at, size=size, name=name)
+    return (LogicalStream(),)
 
 
-def _check_mp3(file: BinaryIO, *, size: int, name: str) -> Layout | None:
-    """Check that no frame is cut, nor fewer bytes there than the counting tag says."""
-    found = survey(file, size)
-    if found is None:
-        return None
-    if found.cut:
-        raise TruncatedError(
-            f"{name}: is cut short: its last mp3 frame is incomplete after {size:,} bytes; copy or download it again"
-        )
-    if found.counted is not None and size - found.start < found.counted:
-        raise TruncatedError(
-            f"{name}: is cut short: its first frame promises {found.counted:,} bytes, the file holds "
-            f"{size - found.start:,}; copy or download it again"
-        )
-    return Layout(found.start, None, frames=found.frames, end=found.end)
+def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Check that the segment ends within the file."""
+    end = ebml.segment_end(file)
+    if end is None or end <= size:
+        return (LogicalStream(),)
+    if end - size > MAX_CODED_FRAME_BYTES:
+        raise _promise(end, size=size, name=name)
+    return (LogicalStream(shortfall=end - size),)
+
+
+def _promise(promised: int, *, size: int, name: str) -> TruncatedError:
+    return TruncatedError(
+        f"{name}: is truncated: its header promises {promised:,} bytes, the file contains {size:,}; "
+        "copy or download it again"
+    )
+
+
+WALKERS: dict[str, Callable[[BinaryIO, int, str, int], tuple[LogicalStream, ...]]] = {
+    "ogg": ogg.walk,
+    "mp3": mp3.walk,
+    "aac": adts.walk,
+    "flac": _flac,
+    "mp4": _mp4,
+    "matroska or webm": _matroska,
+}

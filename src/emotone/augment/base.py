@@ -37,9 +37,7 @@ class Augmentation(Protocol):
         ...
 
 
-AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
-    "augmentation", "emotone.augment", "AUGMENTATION", frozenset({"base"})
-)
+AUGMENTATIONS: Registry[type[Augmentation]] = Registry("augmentation", "emotone.augment.augmentations", "AUGMENTATION")
 
 
 def augment(features: Array, augmentations: tuple[Augmentation, ...], rng: np.random.Generator) -> Array:

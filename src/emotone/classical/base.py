@@ -79,9 +79,7 @@ class Adapting(Classifier, Protocol):
         ...
 
 
-CLASSIFIERS: Registry[type[Classifier]] = Registry(
-    "classifier", "emotone.classical", "CLASSIFIER", frozenset({"adaptation", "base", "kernels", "scaling"})
-)
+CLASSIFIERS: Registry[type[Classifier]] = Registry("classifier", "emotone.classical.classifiers", "CLASSIFIER")
 
 
 def at_all_labels(scores: Any, *, seen: Any, labels: int) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 import emotone
-from emotone.cli import _say
+from emotone.cli import console as _say
 from emotone.errors import EmotoneError
 from emotone.registry import Registry
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FAILED, INTERRUPTED, NOBODY_READS = 2, 130, 141
-COMMANDS: Registry[click.Command] = Registry("command", "emotone.cli", "command", frozenset({"main"}))
+COMMANDS: Registry[click.Command] = Registry("command", "emotone.cli.commands", "command")
 
 
 class LazyGroup(click.Group):

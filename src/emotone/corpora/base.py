@@ -194,22 +194,4 @@ class Corpus:
         return self.parser(relative)
 
 
-HELPERS = frozenset(
-    {
-        "annotate",
-        "base",
-        "check",
-        "database",
-        "database_write",
-        "findings",
-        "labels",
-        "measure",
-        "resolve",
-        "scan",
-        "selections",
-        "shared",
-        "table",
-        "words",
-    }
-)
-CORPORA: Registry[Corpus] = Registry("corpus", "emotone.corpora", "CORPUS", HELPERS)
+CORPORA: Registry[Corpus] = Registry("corpus", "emotone.corpora.datasets", "CORPUS")

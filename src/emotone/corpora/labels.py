@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from emotone.corpora.words import meant
+from emotone.corpora.label_words import meant
 from emotone.errors import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:

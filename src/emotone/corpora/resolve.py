@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
 from emotone.corpora.database import HEADER, is_database, read_database
+from emotone.corpora.duplicates import shared_recordings
 from emotone.corpora.scan import Scan, scan
-from emotone.corpora.shared import shared_recordings
 from emotone.corpora.table import TABLE_SUFFIXES, read_table
 from emotone.errors import CorpusError, UsageError, unknown_name
 

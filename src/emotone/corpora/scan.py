@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from emotone.corpora.annotate import annotated
+from emotone.corpora.annotations import annotated
 from emotone.errors import CorpusError
 from emotone.types import Utterance
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from emotone.corpora.iemocap import raters
+from emotone.corpora.datasets.iemocap import raters
 from emotone.corpora.labels import label_set
 from emotone.errors import UsageError, unknown_name
 

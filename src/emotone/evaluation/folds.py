@@ -10,27 +10,27 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.audio.read import read
+from emotone.bundles.bundle import Bundle, load_bundle
+from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
-from emotone.evaluation.absent import without_labels
-from emotone.evaluation.detection import positive_of
-from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.features.store import Problem
 from emotone.files import atomic_write
 from emotone.inference.engine import Engine
 from emotone.inference.result import TIME_DIGITS
-from emotone.systems.bundle import Bundle, load_bundle
-from emotone.systems.classical import ClassicalRecipe, fit_and_judge
-from emotone.systems.manifest import TrainingData
+from emotone.recipes.classical_recipe import ClassicalRecipe, fit_and_judge
+from emotone.scoring.detection import positive_of
+from emotone.scoring.missing_labels import without_labels
+from emotone.scoring.table import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from emotone.fitting.fit import Fitted
     from emotone.inference.result import Segments
     from emotone.protocols.base import Normalisation
-    from emotone.systems.fit import Fitted
-    from emotone.systems.recipe import Recipe
-    from emotone.systems.recipes import AnyRecipe
+    from emotone.recipes.library import AnyRecipe
+    from emotone.recipes.recipe import Recipe
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Fold, Utterance
 
@@ -131,7 +131,7 @@ def _train_net(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Pr
 
 
 def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
-    from emotone.systems.export import write_net
+    from emotone.fitting.export import write_net
 
     fitted, failed, absent = _trained(job, recipe)
     corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
@@ -146,8 +146,8 @@ def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tu
 
 def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], tuple[str, ...]]:
     """Return the fold's net, the recordings that could not be learned from, and labels that its target never has."""
-    from emotone.systems.fit import fit
-    from emotone.systems.pretraining import fit_in_stages
+    from emotone.fitting.fit import fit
+    from emotone.fitting.pretraining import fit_in_stages
 
     def heard(epoch: Epoch) -> None:
         write_progress(job.folder, epoch.number)

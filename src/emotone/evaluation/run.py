@@ -24,23 +24,23 @@ from emotone.evaluation.folds import (
     run_fold,
     write_problems,
 )
-from emotone.evaluation.scores import scores_of
-from emotone.evaluation.table import PredictionsTable
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.files import atomic_write
 from emotone.protocols import Leakage, audit, protocol
 from emotone.protocols.base import SPEAKER_SCALED
-from emotone.systems.classical import ClassicalRecipe
+from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.scoring.scores import scores_of
+from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from emotone.evaluation.scores import Score
+    from emotone.bundles.bundle import Bundle
     from emotone.features.store import Extracted, Problem
     from emotone.protocols import Protocol
-    from emotone.systems.bundle import Bundle
-    from emotone.systems.recipes import AnyRecipe
+    from emotone.recipes.library import AnyRecipe
+    from emotone.scoring.scores import Score
     from emotone.types import Fold, Utterance
 
 RUN, TABLE = "run.json", "predictions.parquet"

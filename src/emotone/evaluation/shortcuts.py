@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
 from emotone.evaluation.run import RUN, Report, evaluate_recipe
-from emotone.evaluation.scores import with_interval
 from emotone.files import atomic_write
 from emotone.protocols import protocol
-from emotone.systems.classical import ClassicalRecipe
-from emotone.systems.recipes import load_recipe
+from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.recipes.library import load_recipe
+from emotone.scoring.scores import with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -64,6 +64,4 @@ def pads_end(feature: Feature) -> bool:
     return bool(getattr(feature, "pads_end", False))
 
 
-FEATURES: Registry[type[Feature]] = Registry(
-    "feature", "emotone.features", "FEATURE", frozenset({"base", "store", "windows"})
-)
+FEATURES: Registry[type[Feature]] = Registry("feature", "emotone.features.front_ends", "FEATURE")

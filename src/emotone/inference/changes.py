@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.inference.combine import LEAST, Together
+from emotone.inference.pooling import LEAST, Together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.systems.manifest import Windows
+    from emotone.bundles.manifest import Windows
     from emotone.types import Seconds
 
 COST = 1.0  # of a change, in nats: the windows are e = 2.7 times more probable with it than without

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.inference.combine import combined
+from emotone.inference.pooling import combined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

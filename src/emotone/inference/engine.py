@@ -20,16 +20,16 @@ from emotone.audio.activity import PER_SECOND, ActivityDetector
 from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
 from emotone.features.windows import LEAST_SPEECH, has_speech, window_starts
-from emotone.inference.combine import Together
 from emotone.inference.context import Context
 from emotone.inference.frames import FrameStream
+from emotone.inference.pooling import Together
 from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
 from emotone.inference.rolling import Rolling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.systems.bundle import Bundle
+    from emotone.bundles.bundle import Bundle
     from emotone.types import Array, Seconds
 
 # Seconds of samples, and windows, worked on at a time. Twice as much is no faster, and the larger temporary arrays

@@ -22,7 +22,7 @@ class FrameStream:
 
     Example:
         >>> import numpy as np
-        >>> from emotone.features.log_mel import LogMel
+        >>> from emotone.features.front_ends.log_mel import LogMel
         >>> stream = FrameStream(LogMel())
         >>> len(stream.push(np.zeros(300, np.float32))), len(stream.push(np.zeros(300, np.float32)))
         (0, 2)

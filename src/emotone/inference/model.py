@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from emotone.bundles import shipped
 from emotone.errors import EmotoneError, UsageError
 from emotone.inference.engine import BLOCK_SECONDS, Engine
 from emotone.inference.events import UtteranceEnd
 from emotone.inference.result import Failure, Prediction, model_info
 from emotone.inference.utterances import Utterances
-from emotone.systems import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import ArrayLike
 
+    from emotone.bundles.bundle import Bundle
     from emotone.inference.result import Spoken
     from emotone.inference.session import Session
     from emotone.inference.utterances import Known
-    from emotone.systems.bundle import Bundle
     from emotone.types import Array, Hertz
 
 Channel: TypeAlias = int | Literal["mix"]
@@ -101,7 +101,7 @@ class Model:
         self.bundle.warm()
         if workers == 1:
             return (self.attempt(path, channel=channel) for path in paths)
-        from emotone.inference.pool import predict_in_processes
+        from emotone.inference.processes import predict_in_processes
 
         return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel)
 

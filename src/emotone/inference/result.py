@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from emotone.systems.detector import decided
+from emotone.bundles.detector import decided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.systems.bundle import Bundle
+    from emotone.bundles.bundle import Bundle
     from emotone.types import Hertz, Seconds
 
 SCHEMA = "emotone.prediction/1"
@@ -263,7 +263,7 @@ class Failure:
 def decide(
     probabilities: NDArray[np.float64], *, labels: tuple[str, ...], thresholds: Mapping[str, float], speech: bool
 ) -> Clip:
-    """Return the decision for probabilities [labels]: as `emotone.systems.detector.decided` says, unless nobody speaks.
+    """Return the decision for probabilities [labels]: as `emotone.bundles.detector.decided` says, unless nobody speaks.
 
     Where thresholds withhold it, the label is None and `speech` is True.
     """

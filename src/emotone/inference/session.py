@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from emotone.audio.samples import Channel
+    from emotone.bundles.bundle import Bundle
     from emotone.inference.events import Event
     from emotone.inference.result import Segment
     from emotone.inference.utterances import Known
-    from emotone.systems.bundle import Bundle
     from emotone.types import Array, Hertz
 
 STEPS_PER_SECOND = 50  # 20 ms: what microphones and networks deliver; shorter steps cost more than they gain

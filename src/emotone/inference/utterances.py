@@ -25,8 +25,8 @@ import numpy as np
 from emotone.audio.activity import PER_SECOND, ActivityDetector
 from emotone.features.base import pads_end
 from emotone.inference.changes import Division
-from emotone.inference.combine import Together
 from emotone.inference.events import UtteranceEnd, UtteranceStart
+from emotone.inference.pooling import Together
 from emotone.inference.result import TIME_DIGITS, Spoken, decide
 from emotone.inference.rolling import Rolling
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emotone.bundles.bundle import Bundle
     from emotone.inference.changes import Part
     from emotone.inference.result import Clip, Segments
-    from emotone.systems.bundle import Bundle
     from emotone.types import Array, Seconds
 
 SILENCE: Seconds = 0.5  # this long without speech ends an utterance

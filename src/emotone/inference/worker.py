@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from emotone.inference.formats.base import json_pieces
+from emotone.inference.format import json_pieces
 from emotone.inference.model import Channel, load
 
 

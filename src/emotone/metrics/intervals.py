@@ -23,7 +23,7 @@ import numpy as np
 
 from emotone.errors import RunError
 from emotone.metrics import base
-from emotone.metrics._resampling import (
+from emotone.metrics.resampling import (
     LEVEL,
     REPLICATES,
     Interval,

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import RunError
-from emotone.metrics._inputs import flags_and_scores
-from emotone.metrics._resampling import (
+from emotone.metrics.inputs import flags_and_scores
+from emotone.metrics.resampling import (
     LEVEL,
     REPLICATES,
     Interval,
@@ -31,14 +31,14 @@ from emotone.metrics._resampling import (
     percentiles,
     speaker_codes,
 )
-from emotone.metrics._weighted import Weighted, weighted_auroc, weighted_eer
+from emotone.metrics.weighted import Weighted, weighted_auroc, weighted_eer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.metrics._inputs import Flags, Numbers
+    from emotone.metrics.inputs import Flags, Numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import RunError, UsageError
-from emotone.metrics._inputs import midranks
-from emotone.metrics._test import Test, scipy_stats
+from emotone.metrics.inputs import midranks
+from emotone.metrics.test_result import Test, scipy_stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.metrics._inputs import Numbers
+    from emotone.metrics.inputs import Numbers
 
     Labels = Sequence[str] | NDArray[np.str_]
 

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import UsageError
-from emotone.metrics._inputs import flags_and_scores, midranks
-from emotone.metrics._test import Test, two_sided
+from emotone.metrics.inputs import flags_and_scores, midranks
+from emotone.metrics.test_result import Test, two_sided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.metrics._inputs import Flags, Numbers
+    from emotone.metrics.inputs import Flags, Numbers
 
 __all__ = ["Test", "delong", "hanley_mcneil", "mann_whitney", "unpaired_z"]
 

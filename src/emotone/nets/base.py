@@ -13,7 +13,7 @@ from emotone.registry import Registry
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
 
 
 GROUPS = 4  # of layers, in every net
@@ -84,9 +84,9 @@ class NetSpec(Protocol):
 
 
 def modules() -> ModuleType:
-    """Return `emotone.nets.modules`, or raise the error that names the extra which brings torch."""
+    """Return `emotone.nets.blocks.base`, or raise the error that names the extra which brings torch."""
     try:
-        import emotone.nets.modules as found
+        import emotone.nets.blocks.base as found
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -99,4 +99,4 @@ def parameters(layers: tuple[Layer, ...]) -> int:
     return sum(layer.parameters for layer in layers)
 
 
-NETS: Registry[type[Any]] = Registry("net", "emotone.nets", "NET", frozenset({"base", "modules"}))
+NETS: Registry[type[Any]] = Registry("net", "emotone.nets.architectures", "NET")

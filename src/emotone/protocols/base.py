@@ -20,14 +20,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from emotone.errors import RunError, UsageError
-from emotone.protocols._draws import grouped, keys, shuffled
+from emotone.protocols.sampling import grouped, keys, shuffled
 from emotone.registry import Registry
 from emotone.types import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from emotone.protocols._draws import TestParts
+    from emotone.protocols.sampling import TestParts
     from emotone.types import Utterance
 
 Normalisation: TypeAlias = Literal["train", "speaker"]
@@ -303,8 +303,7 @@ class Family:
     find: Callable[[str], Protocol | None]
 
 
-HELPERS = frozenset({"base", "leakage", "names"})
-FAMILIES: Registry[Family] = Registry("family of protocols", "emotone.protocols", "FAMILY", HELPERS)
+FAMILIES: Registry[Family] = Registry("family of protocols", "emotone.protocols.families", "FAMILY")
 
 
 def dev_speakers(rest: Sequence[Utterance], *, everything: Sequence[Utterance], index: int, seed: int) -> set[str]:

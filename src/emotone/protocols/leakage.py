@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
-from emotone.protocols._near import near_pairs
+from emotone.protocols.near_duplicates import near_pairs
 from emotone.types import Fold
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.training.settings import Crops, Sampling
+    from emotone.recipes.training import Crops, Sampling
     from emotone.types import Array
 
 

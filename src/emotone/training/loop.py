@@ -14,12 +14,12 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emotone.errors import RunError
+from emotone.recipes.training import EPSILON, RHO
 from emotone.training.batches import Batch, Drawing, Examples, Outputs, cut_windows, epoch_batches, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.development import development_score
 from emotone.training.heads import cross_entropy
 from emotone.training.outputs import compute_ahead
-from emotone.training.settings import EPSILON, RHO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emotone.augment.base import Augmentation
-    from emotone.nets.modules import LengthAware
-    from emotone.training.settings import TrainingSettings
+    from emotone.nets.blocks.base import LengthAware
+    from emotone.recipes.training import TrainingSettings
 
 MIXING = 1  # sets the draws of mixup apart from those of the batches
 

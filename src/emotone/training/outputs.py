@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
     from emotone.training.loop import Task
     from emotone.training.prefix import Prefix
     from emotone.types import Array

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from emotone.nets.modules import LengthAware
+from emotone.nets.blocks.base import LengthAware
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from emotone.nets.modules import LengthAware
+    from emotone.nets.blocks.base import LengthAware
     from emotone.types import Array
 
 AT_ONCE = 32  # windows

@@ -11,7 +11,7 @@ from tests.made_runs import Made
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError, RunError
 from emotone.evaluation.report.about import NOT_RECORDED, About, Finding, read_about
-from emotone.systems.recipe import Recipe, read_recipe
+from emotone.recipes.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,20 +10,20 @@ import pytest
 from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.detection import RATES, estimated, operating_points
-from emotone.evaluation.operating import OperatingPoints, add_operating_points
 from emotone.evaluation.report.build import report_of, reports_of
+from emotone.evaluation.report.comparability import together_of
 from emotone.evaluation.report.figures import roc_pictures
 from emotone.evaluation.report.overview import document_of
 from emotone.evaluation.report.render import render
-from emotone.evaluation.report.together import together_of
-from emotone.evaluation.scores import confusion_of, scores_of
-from emotone.evaluation.seeds import seeds_of
-from emotone.evaluation.segments import SEGMENT_TITLES, clip_confusion_of
-from emotone.evaluation.speakers import speakers_of
-from emotone.evaluation.table import PredictionRow, PredictionsTable
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
 from emotone.metrics.detection import auroc, equal_error_rate, roc_curve, threshold_at
+from emotone.scoring.detection import RATES, estimated, operating_points
+from emotone.scoring.operating_points import OperatingPoints, add_operating_points
+from emotone.scoring.scores import confusion_of, scores_of
+from emotone.scoring.seeds import seeds_of
+from emotone.scoring.segments import SEGMENT_TITLES, clip_confusion_of
+from emotone.scoring.speakers import speakers_of
+from emotone.scoring.table import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path

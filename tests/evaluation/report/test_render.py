@@ -18,19 +18,19 @@ from tests.made_runs import Made, write_run
 from emotone.errors import MissingExtraError, UnknownNameError, UsageError
 from emotone.evaluation.report.blocks import Code, Document, Figure, Section, Table, Text
 from emotone.evaluation.report.build import reports_of
+from emotone.evaluation.report.comparability import together_of
 from emotone.evaluation.report.figures import speakers_picture
 from emotone.evaluation.report.overview import document_of
 from emotone.evaluation.report.render import TEMPLATES, escape_markdown, escape_tex, format_of, render
-from emotone.evaluation.report.together import together_of
-from emotone.evaluation.scores import scores_of
-from emotone.evaluation.speakers import SpeakerScore
-from emotone.evaluation.table import PredictionRow, PredictionsTable
+from emotone.scoring.scores import scores_of
+from emotone.scoring.speakers import SpeakerScore
+from emotone.scoring.table import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from emotone.evaluation.report.comparability import Together
     from emotone.evaluation.report.numbers import RunReport
-    from emotone.evaluation.report.together import Together
 
 NASTY = '<b>&"'
 VOID = {"meta", "br", "link", "img", "input", "hr"}

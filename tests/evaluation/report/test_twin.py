@@ -9,7 +9,7 @@ import pytest
 from tests.made_runs import Made, write_run
 
 from emotone.evaluation.report.build import reports_of
-from emotone.evaluation.scores import scores_of
+from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
     from pathlib import Path

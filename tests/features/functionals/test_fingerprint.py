@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import soxr
 
-from emotone.corpora.ravdess import CORPUS as RAVDESS
+from emotone.corpora.datasets.ravdess import CORPUS as RAVDESS
 from emotone.corpora.scan import scan
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, Fingerprint, fingerprints
 from emotone.protocols import audit

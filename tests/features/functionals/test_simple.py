@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import ConfigError, RunError, UnknownNameError
-from emotone.features.functionals._frames import frames, power_spectra
+from emotone.features.framing import frames, power_spectra
 from emotone.features.functionals.duration import Duration
 from emotone.features.functionals.joined import Joined
 from emotone.features.functionals.loudness import Loudness

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emotone.errors import MissingExtraError
-from emotone.inference.formats.base import FORMATS, Page
+from emotone.inference.format import FORMATS, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

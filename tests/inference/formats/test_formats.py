@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
+from emotone.inference.format import FORMATS, Page
 from emotone.inference.formats import text_stream
-from emotone.inference.formats.base import FORMATS, Page
 from emotone.inference.formats.text import clock
 from emotone.inference.result import Clip, Failure, Prediction, Segment, from_dict
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from emotone.inference.formats.base import FORMATS, Page
+from emotone.inference.format import FORMATS, Page
 from emotone.inference.formats.textgrid import intervals
 
 if TYPE_CHECKING:

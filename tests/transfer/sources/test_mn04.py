@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from emotone.errors import SourceError
-from emotone.nets.mn04 import Mn04
-from emotone.transfer.sources.base import SOURCES, read_any
+from emotone.nets.architectures.mn04 import Mn04
+from emotone.transfer.source import SOURCES, read_any
 from emotone.transfer.sources.mn04 import published_names
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from tests.toy import one_thread
 from tests.transfer.torch7_writer import Obj, View, torch7
 
 from emotone.errors import SourceError
-from emotone.nets.soundnet5 import SoundNet5, SoundNet5Source
+from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source
 from emotone.transfer.apply import transfer_into
 from emotone.transfer.plan import Plan
-from emotone.transfer.sources.base import SOURCES, Published
+from emotone.transfer.source import SOURCES, Published
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from emotone.errors import SourceError
-from emotone.nets.soundnet5 import SoundNet5
+from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.transfer.apply import transfer_into
 from emotone.transfer.plan import Plan
-from emotone.transfer.sources.base import SOURCES
+from emotone.transfer.source import SOURCES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from tests.toy import one_thread
 from torch import nn
 
 from emotone.errors import SourceError
-from emotone.nets.vggish import Vggish
-from emotone.transfer.sources.base import SOURCES, Source
+from emotone.nets.architectures.vggish import Vggish
+from emotone.transfer.source import SOURCES, Source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from tests.toy import one_thread
 from torch import nn
 
 from emotone.errors import SourceError
-from emotone.nets.yamnet import SEPARABLE, Yamnet
-from emotone.transfer.sources.base import SOURCES, read_any
+from emotone.nets.architectures.yamnet import SEPARABLE, Yamnet
+from emotone.transfer.source import SOURCES, read_any
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,29 +8,29 @@ import numpy as np
 
 from emotone.corpora.base import CORPORA
 from emotone.errors import UsageError
-from emotone.evaluation._checks import WHOLE, whole_of_one
-from emotone.evaluation.detection import RATES, positive_of
-from emotone.evaluation.independence import of_run
-from emotone.evaluation.operating import told_points
 from emotone.evaluation.report.about import read_about
 from emotone.evaluation.report.numbers import Calibration, CorpusReport, Detector, RunReport
 from emotone.evaluation.report.twin import twin_of
 from emotone.evaluation.run import TABLE
-from emotone.evaluation.scores import confusion_of, scores_of
-from emotone.evaluation.seeds import seeds_of
-from emotone.evaluation.segments import clip_confusion_of, has_segments
-from emotone.evaluation.speakers import speakers_of
-from emotone.evaluation.table import PredictionsTable
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
 from emotone.metrics.detection import auroc_by_label, equal_error_rate, roc_curve, threshold_at
+from emotone.scoring.detection import RATES, positive_of
+from emotone.scoring.independence import of_run
+from emotone.scoring.operating_points import told_points
+from emotone.scoring.scores import confusion_of, scores_of
+from emotone.scoring.seeds import seeds_of
+from emotone.scoring.segments import clip_confusion_of, has_segments
+from emotone.scoring.speakers import speakers_of
+from emotone.scoring.table import PredictionsTable
+from emotone.scoring.table_checks import WHOLE, whole_of_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from emotone.evaluation.scores import Score
-    from emotone.evaluation.seeds import SeedSpread
-    from emotone.evaluation.speakers import SpeakerScore
+    from emotone.scoring.scores import Score
+    from emotone.scoring.seeds import SeedSpread
+    from emotone.scoring.speakers import SpeakerScore
 
 
 def reports_of(folders: Sequence[Path]) -> tuple[RunReport, ...]:

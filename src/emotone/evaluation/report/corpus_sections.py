@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.evaluation._detection_scores import AUROC, EER, WINDOW_AUROC
-from emotone.evaluation.detection import estimated
 from emotone.evaluation.report.blocks import Block, Figure, Section, Table, Text
 from emotone.evaluation.report.figures import reliability_picture, roc_pictures, speakers_picture
-from emotone.evaluation.report.words import headline, per_cent
-from emotone.evaluation.scores import FOLD_MEAN, TITLES
-from emotone.evaluation.segments import SEGMENT_TITLES
+from emotone.evaluation.report.formatting import headline, per_cent
 from emotone.metrics import base
+from emotone.scoring.detection import estimated
+from emotone.scoring.detection_scores import AUROC, EER, WINDOW_AUROC
+from emotone.scoring.scores import FOLD_MEAN, TITLES
+from emotone.scoring.segments import SEGMENT_TITLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

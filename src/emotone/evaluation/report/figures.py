@@ -18,12 +18,12 @@ from emotone.errors import missing_extra
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from emotone.evaluation.detection import AppliedThreshold, Per
     from emotone.evaluation.report.numbers import CorpusReport
-    from emotone.evaluation.scores import Score
-    from emotone.evaluation.speakers import SpeakerScore
     from emotone.metrics.calibration import ReliabilityBin
     from emotone.metrics.detection import RocCurve
+    from emotone.scoring.detection import AppliedThreshold, Per
+    from emotone.scoring.scores import Score
+    from emotone.scoring.speakers import SpeakerScore
 
 # Matplotlib needs colours; these stand for the page's own.
 INK, GRID, MAIN, PALE = "#010203", "#040506", "#070809", "#0a0b0c"

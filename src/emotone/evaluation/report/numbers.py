@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.evaluation.detection import AppliedThreshold
-    from emotone.evaluation.operating import OperatingPoints
     from emotone.evaluation.report.about import About
-    from emotone.evaluation.scores import Score
-    from emotone.evaluation.seeds import SeedSpread
-    from emotone.evaluation.speakers import SpeakerScore
-    from emotone.evaluation.table import PredictionsTable
     from emotone.metrics.calibration import ReliabilityBin
     from emotone.metrics.detection import EqualErrorRate, OperatingPoint, RocCurve
+    from emotone.scoring.detection import AppliedThreshold
+    from emotone.scoring.operating_points import OperatingPoints
+    from emotone.scoring.scores import Score
+    from emotone.scoring.seeds import SeedSpread
+    from emotone.scoring.speakers import SpeakerScore
+    from emotone.scoring.table import PredictionsTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.evaluation.comparison_text import (
+from emotone.evaluation.report.blocks import Block, Document, Figure, Section, Table, Text
+from emotone.evaluation.report.figures import roc_together
+from emotone.evaluation.report.formatting import INDEPENDENT, headline
+from emotone.evaluation.report.sections import run_section
+from emotone.scoring.comparison_text import (
     DIFFERENCE_HEADER,
     TEST_HEADER,
     notes_of,
     rows_of_differences,
     rows_of_tests,
 )
-from emotone.evaluation.report.blocks import Block, Document, Figure, Section, Table, Text
-from emotone.evaluation.report.figures import roc_together
-from emotone.evaluation.report.sections import run_section
-from emotone.evaluation.report.words import INDEPENDENT, headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from emotone.evaluation.report.comparability import Together
     from emotone.evaluation.report.numbers import RunReport
-    from emotone.evaluation.report.together import Together
     from emotone.metrics.detection import RocCurve
 
 HEADLINES = 4  # more than these are not taken in at a glance, and stand in their own sections only

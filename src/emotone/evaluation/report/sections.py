@@ -10,10 +10,10 @@ from emotone.errors import UsageError
 from emotone.evaluation.report.about import NOT_RECORDED
 from emotone.evaluation.report.blocks import Block, Code, Section, Table, Text
 from emotone.evaluation.report.corpus_sections import corpus_section
-from emotone.evaluation.report.words import INDEPENDENT, per_cent, shortened
-from emotone.evaluation.scores import TITLES
+from emotone.evaluation.report.formatting import INDEPENDENT, per_cent, shortened
 from emotone.protocols import protocol
 from emotone.protocols.base import SCALING
+from emotone.scoring.scores import TITLES
 
 if TYPE_CHECKING:
     from emotone.evaluation.report.about import About

@@ -15,9 +15,9 @@ from emotone.errors import ConfigError, RunError, UsageError
 from emotone.evaluation.report.about import read_about
 from emotone.evaluation.report.numbers import Twin
 from emotone.evaluation.run import RUN, TABLE
-from emotone.evaluation.scores import scores_of
-from emotone.evaluation.table import PredictionsTable
 from emotone.protocols import protocol
+from emotone.scoring.scores import scores_of
+from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.functionals.base import FUNCTIONALS as MEMBERS
-from emotone.features.functionals.base import Known
+from emotone.features.functional import FUNCTIONALS as MEMBERS
+from emotone.features.functional import Known
 
 if TYPE_CHECKING:
-    from emotone.features.functionals.base import Functionals
+    from emotone.features.functional import Functionals
     from emotone.types import Array, Hertz
 
 

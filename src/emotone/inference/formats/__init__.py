@@ -8,10 +8,10 @@ from typing import IO, TYPE_CHECKING
 
 from emotone.errors import unknown_name
 from emotone.files import atomic_write
-from emotone.inference.formats.base import FORMATS, Page
+from emotone.inference.format import FORMATS, Page
 
 if TYPE_CHECKING:
-    from emotone.inference.formats.base import Format
+    from emotone.inference.format import Format
     from emotone.inference.result import Prediction
 
 ENCODING_ERRORS = "backslashreplace"  # a byte of a file name that is no UTF-8 becomes \udcXX, which JSON reads back

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import missing_extra
-from emotone.inference.formats.base import Format
+from emotone.inference.format import Format
 from emotone.inference.result import Failure, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.inference.formats.base import Cell, Page, Result
+    from emotone.inference.format import Cell, Page, Result
     from emotone.inference.result import Clip, Segment, Spoken
 
 NO_FILE = "samples"  # what was given as samples has no name

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.formats.base import Cell, Format, columns, rows
+from emotone.inference.format import Cell, Format, columns, rows
 
 if TYPE_CHECKING:
-    from emotone.inference.formats.base import Page, Result
+    from emotone.inference.format import Page, Result
 
 
 class CsvTable:

@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from emotone.inference.formats.base import Format, name_of, timeline
-from emotone.inference.printable import printable
+from emotone.inference.filenames import printable
+from emotone.inference.format import Format, name_of, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

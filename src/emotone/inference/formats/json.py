@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.formats.base import Format, json_pieces
+from emotone.inference.format import Format, json_pieces
 
 if TYPE_CHECKING:
-    from emotone.inference.formats.base import Page, Result
+    from emotone.inference.format import Page, Result
 
 
 class JsonDocument:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.formats.base import Format, json_pieces
+from emotone.inference.format import Format, json_pieces
 
 if TYPE_CHECKING:
-    from emotone.inference.formats.base import Page, Result
+    from emotone.inference.format import Page, Result
 
 
 @dataclass(frozen=True)

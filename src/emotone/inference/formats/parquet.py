@@ -6,10 +6,10 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import missing_extra
-from emotone.inference.formats.base import Format, columns, rows
+from emotone.inference.format import Format, columns, rows
 
 if TYPE_CHECKING:
-    from emotone.inference.formats.base import Cell, Page, Result
+    from emotone.inference.format import Cell, Page, Result
 
 GROUP = 16384  # rows written at a time
 

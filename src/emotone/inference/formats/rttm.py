@@ -6,8 +6,8 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from emotone.inference.formats.base import UNDECIDED, Format, timeline
-from emotone.inference.printable import printable
+from emotone.inference.filenames import printable
+from emotone.inference.format import UNDECIDED, Format, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.inference.formats.base import Format, captions, timeline
+from emotone.inference.format import Format, captions, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from emotone.inference.formats.base import UNDECIDED, Format, name_of
-from emotone.inference.printable import printable
+from emotone.inference.filenames import printable
+from emotone.inference.format import UNDECIDED, Format, name_of
 from emotone.inference.result import Failure
 
 if TYPE_CHECKING:
-    from emotone.inference.formats.base import Page, Result
+    from emotone.inference.format import Page, Result
     from emotone.inference.result import Prediction, Spoken
     from emotone.types import Seconds
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emotone.nets.mn04 import LAST, WIDEST, blocks, eighths
-from emotone.transfer.sources.base import Published, Source
+from emotone.nets.architectures.mn04 import LAST, WIDEST, blocks, eighths
+from emotone.transfer.source import Published, Source
 from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import SourceError
-from emotone.nets.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
+from emotone.nets.architectures.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
 from emotone.transfer.npz import read_npz
-from emotone.transfer.sources._soundnet import convolution_shapes, convolutions
-from emotone.transfer.sources.base import Published, Source
+from emotone.transfer.soundnet_tensors import convolution_shapes, convolutions
+from emotone.transfer.source import Published, Source
 from emotone.transfer.torch7 import Module, read_torch7
 
 if TYPE_CHECKING:

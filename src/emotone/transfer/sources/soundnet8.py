@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.transfer.npz import read_npz
-from emotone.transfer.sources._soundnet import convolution_shapes, convolutions
-from emotone.transfer.sources.base import Published, Source
+from emotone.transfer.soundnet_tensors import convolution_shapes, convolutions
+from emotone.transfer.source import Published, Source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import SourceError
-from emotone.nets.vggish import CONVOLUTIONS, DENSE, KERNEL
+from emotone.nets.architectures.vggish import CONVOLUTIONS, DENSE, KERNEL
 from emotone.transfer.npz import read_npz
-from emotone.transfer.sources.base import Published, Source
+from emotone.transfer.source import Published, Source
 from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:

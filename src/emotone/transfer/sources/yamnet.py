@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.nets.yamnet import FIRST, SEPARABLE
+from emotone.nets.architectures.yamnet import FIRST, SEPARABLE
 from emotone.transfer.npz import read_npz
-from emotone.transfer.sources.base import Published, Source
+from emotone.transfer.source import Published, Source
 from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:

@@ -1,0 +1,126 @@
+"""Recordings through a frozen trunk, once; then another head on what was kept of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from benchmarks.base import Benchmark, Check, Outcome
+from benchmarks.speech import clips
+
+from emotone.audio.read import read
+from emotone.features.base import FEATURES
+from emotone.features.windows import window_starts
+from emotone.nets.base import NETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.base import Setting
+
+    from emotone.nets.blocks.base import LengthAware
+    from emotone.types import Array
+
+Result = TypeVar("Result")
+TITLE = "A frozen trunk over real recordings, windows of 1 s every 0.5 s, by as many threads as there are cores"
+METHOD = (
+    "Weights are drawn, which takes as long as any. Reading: decoding, resampling and the front end, in one thread. "
+    "Trunk: `compute_outputs` into an empty folder. Another head: 20 epochs of it, with all that was kept, from the "
+    "hashes of the rows on. Bounds are on seconds of processor time, which other load hardly changes: 50 x real time "
+    "on one core are 100 on two."
+)
+LEAST_SPEED = 50.0  # seconds of sound per second of one core, reading and trunk together
+MOST_AGAIN = 20.0  # seconds of a core
+CLIPS, QUICK_CLIPS = 500, 60
+EPOCHS = 20
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A net with the front end that it was made for."""
+
+    net: str
+    front_end: str
+    settings: tuple[tuple[str, float], ...] = ()
+
+    def rows(self, path: Path) -> Array:
+        """Return the front end's rows of a recording."""
+        kind: Any = FEATURES.get(self.front_end)
+        spec = kind(**dict(self.settings))
+        rows: Array = spec.compute(read(path, rate=spec.rate)[0])
+        return rows
+
+    def build(self, dimension: int) -> LengthAware:
+        """Return the net with all but its last layer frozen."""
+        from emotone.transfer.freeze import Freezer
+
+        net: LengthAware = NETS.get(self.net)().build(dimension, 4)
+        Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier.")])
+        return net
+
+
+TRUNKS = (Trunk("yamnet", "vggish-log-mel", (("offset", 0.001),)), Trunk("mn04", "mn-log-mel"))
+
+
+def run(setting: Setting) -> Outcome:
+    """Measure each trunk once: seconds each."""
+    if setting.shared is None:
+        return Outcome(TITLE, METHOD, skipped="no real recordings: set EMOTONE_SHARED, or put them in ../shared")
+    paths = clips(setting.shared, count=QUICK_CLIPS if setting.quick else CLIPS)
+    rows, checks = [], []
+    for trunk in TRUNKS:
+        sound, reading, running, again = _measure(trunk, paths, setting.folder)
+        speed = sound / (reading.processor + running.processor)
+        stages = (reading, running, again)
+        rows.append((trunk.net, f"{sound:.0f}", *(f"{stage.processor:.1f} / {stage.wall:.1f}" for stage in stages)))
+        checks.append(Check(f"{trunk.net}, one core", speed, ">=", LEAST_SPEED, "x real time"))
+        checks.append(Check(f"{trunk.net}, another head", again.processor, "<=", MOST_AGAIN, "s"))
+    header = ("trunk", "s of sound", "s of reading: processor / wall", "s of trunk", "s of another head")
+    return Outcome(TITLE, METHOD, tuple(checks), header, tuple(rows))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds that something took."""
+
+    processor: float
+    wall: float
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, Taken]:
+    processor, wall = time.process_time(), time.perf_counter()
+    result = work()
+    return result, Taken(time.process_time() - processor, time.perf_counter() - wall)
+
+
+def _measure(trunk: Trunk, paths: list[Path], folder: Path) -> tuple[float, Taken, Taken, Taken]:
+    """Return seconds of sound, and what reading it, running the trunk and training another head take."""
+    from emotone.recipes.training import TrainingSettings
+    from emotone.training.batches import Examples
+    from emotone.training.loop import Task, train
+    from emotone.training.outputs import Windows, compute_outputs
+    from emotone.training.prefix import split
+
+    recordings, reading = _timed(lambda: tuple(trunk.rows(path) for path in paths))
+    labels = np.arange(len(recordings), dtype=np.int64) % 4
+    examples = Examples(recordings, labels, np.zeros(len(recordings), np.int64))
+    nothing = replace(examples, features=(), labels=labels[:0], corpora=labels[:0])
+    task = Task(examples, nothing, hop_seconds=0.01, window=100, hop=50, signature="", seed=1, least=1)
+    starts = tuple(window_starts(len(rows), window=task.window, hop=task.hop, least=task.least) for rows in recordings)
+    net = trunk.build(recordings[0].shape[1]).train()
+    parts = split(net)
+    assert parts is not None, f"{trunk.net} has a frozen trunk"
+    windows = Windows(starts, task.window)
+    settings = TrainingSettings(epochs=EPOCHS, batch=32, crops="grid", sampling="shuffled")
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        kept = Path(name)
+        _, running = _timed(lambda: compute_outputs(parts[0], examples, windows, folder=kept))
+        _, again = _timed(lambda: train(lambda: net, task, settings, kept=kept))
+    return sum(map(len, recordings)) * task.hop_seconds, reading, running, again
+
+
+BENCHMARK = Benchmark(run)

@@ -1,0 +1,88 @@
+"""A folder of real clips: `emotone predict` beside openSMILE IS10, the same files and the same number of processes."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import soundfile
+from benchmarks.base import Benchmark, Check, Outcome
+from benchmarks.child import emotone, environment, measure
+from benchmarks.speech import clips, linked
+
+if TYPE_CHECKING:
+    from benchmarks.base import Setting
+
+TITLE = "A folder of real clips, beside openSMILE IS10"
+METHOD = (
+    "`emotone predict DIR --format jsonl --out DIR2 --workers N` as a whole process: start, imports, loading and "
+    "checking the model, decoding, prediction, one file written per clip. openSMILE (Python package, IS10, 1582 "
+    "functionals) gets the better of two ways, its own `process_files` with N workers and a pool of N processes, and "
+    "only its loop is timed, decoding included: not its start and imports. Runs alternate; medians."
+)
+LEAST_RATIO = 5.0
+CLIPS, REPEATS = 500, 3
+QUICK_CLIPS, QUICK_REPEATS = 100, 1
+
+
+def run(setting: Setting) -> Outcome:
+    """Measure with one and two processes."""
+    if setting.shared is None:
+        return Outcome(TITLE, METHOD, skipped="no real recordings: set EMOTONE_SHARED, or put them in ../shared")
+    paths = clips(setting.shared, count=QUICK_CLIPS if setting.quick else CLIPS)
+    folder = linked(paths, setting.folder / "clips")
+    files = sorted(str(path) for path in folder.iterdir())
+    sound = sum(soundfile.info(file).duration for file in files)
+    checks: list[Check] = []
+    rows: list[tuple[str, ...]] = []
+    for workers in (1, 2):
+        ours: list[float] = []
+        theirs: dict[str, list[float]] = {"files": [], "pool": []}
+        for repeat in range(QUICK_REPEATS if setting.quick else REPEATS):
+            ours.append(_emotone(setting, folder, workers, repeat, expected=len(files)))
+            for name, seconds in theirs.items():
+                seconds.append(_opensmile(name, files, workers))
+        fast = statistics.median(ours)
+        slow, way = min((statistics.median(seconds), name) for name, seconds in theirs.items())
+        ratio = slow / fast
+        checks.append(Check(f"times faster, {workers} process(es)", ratio, ">=", LEAST_RATIO, ""))
+        rows += [
+            _row(f"emotone, {workers} process(es)", fast, len(files), sound),
+            _row(f"openSMILE IS10 ({way}), {workers} process(es)", slow, len(files), sound),
+        ]
+    header = ("what", "seconds", "ms per clip", "clips per second", "real-time factor")
+    title = f"{len(files)} real clips ({sound / len(files):.1f} s on average), beside openSMILE IS10"
+    return Outcome(title, METHOD, tuple(checks), header, tuple(rows))
+
+
+def _emotone(setting: Setting, folder: Path, workers: int, repeat: int, *, expected: int) -> float:
+    out = setting.folder / f"results-{workers}-{repeat}"
+    arguments = ["predict", str(folder), "--model", setting.model, "--format", "jsonl", "--out", str(out), "--quiet"]
+    usage = measure(emotone(*arguments, "--workers", str(workers)))
+    written = len(list(out.glob("*.jsonl")))
+    if written != expected:
+        raise RuntimeError(f"{written} results were written for {expected} clips")
+    return usage.seconds
+
+
+def _opensmile(way: str, files: list[str], workers: int) -> float:
+    command = [
+        sys.executable,
+        str(Path(__file__).resolve().parent.parent / "opensmile_worker.py"),
+        way,
+        str(workers),
+        *files,
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+    return float(done.stdout)
+
+
+def _row(name: str, seconds: float, count: int, sound: float) -> tuple[str, ...]:
+    per_clip, per_second = 1000 * seconds / count, count / seconds
+    return (name, f"{seconds:.2f}", f"{per_clip:.1f}", f"{per_second:.0f}", f"{seconds / sound:.4f}")
+
+
+BENCHMARK = Benchmark(run)

@@ -1,0 +1,113 @@
+"""PCM codings of WAV files that libsndfile and FFmpeg refuse or misread: integers in wider containers, 64-bit integers.
+
+A WAV header contains the bits of a sample and the bytes of a block (one sample of every channel). Where a block is
+larger than the samples need, each sample is stored in a wider container, and the header does not define whether it is
+aligned to the low or to the high end. It is found from the data: samples aligned to the low end never exceed their
+range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.audio.source import ByteView
+from emotone.errors import TruncatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from emotone.audio.layout import LogicalStream
+    from emotone.audio.source import Source
+    from emotone.types import Array, Hertz
+
+BLOCK = 1 << 15  # frames decoded at a time
+
+
+@dataclass(frozen=True, slots=True)
+class PcmCoding:
+    """Integer samples in containers of whole bytes.
+
+    Attributes:
+        rate: hertz.
+        channels: number of channels.
+        bits: significant bits of a sample, up to those of its container.
+        container: bytes per sample, 1 to 8.
+        big_endian: byte order.
+
+    """
+
+    rate: Hertz
+    channels: int
+    bits: int
+    container: int
+    big_endian: bool = False
+
+
+class PcmDecoder:
+    """Samples of a `PcmCoding` (see `decoder.Decoder`).
+
+    Args:
+        source: the recording.
+        stream: its pieces are the header and the samples.
+
+    Raises:
+        OSError: the source can't be opened.
+
+    """
+
+    def __init__(self, source: Source, *, stream: LogicalStream) -> None:
+        assert stream.pcm is not None
+        assert stream.pieces is not None
+        self._name = source.name
+        self._coding = coding = stream.pcm
+        self._view = ByteView(source, stream.pieces[1:])
+        self.rate = coding.rate
+        self.channels = coding.channels
+        self.tracks = 1
+        width = coding.channels * coding.container
+        self.frames = sum(len(piece) for piece in stream.pieces[1:]) // width
+        self.format = f"wav/pcm_{coding.bits}_in_{8 * coding.container}"
+        self.notes = list(stream.notes)
+        self._scale = 2.0 ** (1 - self._full_bits())
+
+    def _full_bits(self) -> int:
+        """Return the number of bits of full scale: those of a sample, or of its container."""
+        coding, held = self._coding, 8 * self._coding.container
+        if coding.bits == held:
+            return held
+        limit = 1 << (coding.bits - 1)
+        for samples in self._integers(0):
+            if samples.size and (samples.max() >= limit or samples.min() < -limit):
+                return held
+        return coding.bits
+
+    def _integers(self, start: int) -> Generator[Any, None, None]:
+        """Yield int64 samples [frames, channels] from the frame `start` on."""
+        width, container = self.channels * self._coding.container, self._coding.container
+        self._view.seek(start * width)
+        while content := self._view.read(BLOCK * width):
+            whole = len(content) // width * width
+            octets = np.frombuffer(content, np.uint8, count=whole).reshape(-1, self.channels, container)
+            if not self._coding.big_endian:
+                octets = octets[:, :, ::-1]
+            wide = np.zeros((*octets.shape[:2], 8), np.uint8)
+            wide[:, :, :container] = octets
+            yield wide.view(">i8")[:, :, 0].astype(np.int64) >> (64 - 8 * container)
+
+    def blocks(self, start: int) -> Generator[Array, None, None]:
+        """Yield [frames, channels] from the frame `start` on."""
+        at = start
+        for samples in self._integers(start):
+            at += len(samples)
+            yield (samples * self._scale).astype(np.float32)
+        if self._view.failure is not None:
+            raise TruncatedError(
+                f"{self._name}: reading stops after {at / self.rate:.2f} s ({self._view.failure}); copy it again"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._view.close()

@@ -1,0 +1,64 @@
+"""Files that stand in for a recording, or are often mistaken for one, recognised by their first bytes.
+
+A folder cloned without Git LFS, or a failed download, contains many of them: each kind has its own error code, so
+that callers can report it once for all files.
+"""
+
+from __future__ import annotations
+
+import re
+
+from emotone.errors import NotAudioError
+
+HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL)
+XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s")
+
+OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "is a ZIP archive; unpack it and pass the recordings in it"),
+    (b"\x1f\x8b", "is a gzip archive; unpack it and pass the recordings in it"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it and pass the recordings in it"),
+    (b"Rar!\x1a\x07", "is a RAR archive; unpack it and pass the recordings in it"),
+    (b"MThd", "is a MIDI file, which contains notes and no audio"),
+    (b"%PDF-", "is a PDF document"),
+    (b"\x00\x05\x16\x07", "is a macOS metadata file (AppleDouble); the recording has the same name without '._'"),
+    (b"\x89PNG\r\n\x1a\n", "is a PNG image"),
+    (b"\xff\xd8\xff", "is a JPEG image"),
+)
+
+
+class GitLfsPointerError(NotAudioError):
+    """The file is a Git LFS pointer; the recording was not downloaded."""
+
+    code = "git_lfs_pointer"
+
+
+class HtmlPageError(NotAudioError):
+    """The file is a web page, usually the error page of a failed download."""
+
+    code = "html_page"
+
+
+def check_audio_bytes(head: bytes, *, name: str) -> None:
+    """Raise for a file that is recognised as something else than a recording.
+
+    Args:
+        head: the first bytes of the file.
+        name: how the message names it.
+
+    Raises:
+        GitLfsPointerError: a Git LFS pointer.
+        HtmlPageError: an HTML or XML page.
+        NotAudioError: an archive, image, document or metadata file.
+
+    """
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise GitLfsPointerError(
+            f"{name}: is a Git LFS pointer, not the recording; run 'git lfs pull' in its repository"
+        )
+    if HTML.match(head):
+        raise HtmlPageError(f"{name}: is an HTML page, not a recording (a failed download?); download it again")
+    if XML.match(head):
+        raise HtmlPageError(f"{name}: is an XML document, not a recording (a failed download?); download it again")
+    for start, words in OTHER_KINDS:
+        if head.startswith(start):
+            raise NotAudioError(f"{name}: {words}")

@@ -1,0 +1,149 @@
+"""Chunks of RIFF files (WAV, RF64, RIFX): where the samples are, and how many the header promises."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from emotone.audio.layout import PIPE_SIZE, DataChunk
+from emotone.audio.pcm import PcmCoding
+from emotone.errors import EmptyAudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_CHUNKS = 10_000  # a damaged file must not keep the reader in a loop
+CHUNK_ID = re.compile(rb"[A-Za-z0-9_\- ]{4}")
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # format codes
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The fields of a `fmt ` chunk; `code` is that of the subformat where the chunk is extensible."""
+
+    code: int
+    channels: int
+    rate: int
+    average: int
+    align: int
+    bits: int
+    content: bytes
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Bytes of samples per second; the average for compressed codings."""
+        return float(self.rate * self.align if self.code in {PCM, FLOAT, 6, 7} else self.average)
+
+    def unusual(self, *, big_endian: bool) -> PcmCoding | None:
+        """Return the coding where it is integer PCM that libsndfile refuses or misreads."""
+        if self.code != PCM or not self.channels or self.align % self.channels or not self.bits:
+            return None
+        container = self.align // self.channels
+        usual = container == (self.bits + 7) // 8 and container <= 4
+        if usual or not (self.bits <= 8 * container <= 64) or not (self.rate and self.bits > 8):
+            return None
+        return PcmCoding(self.rate, self.channels, self.bits, container, big_endian=big_endian)
+
+
+def read_wav(file: BinaryIO, *, size: int, name: str) -> DataChunk:
+    """Return the data chunk of a WAV file.
+
+    Raises:
+        EmptyAudioError: it has no data chunk.
+
+    """
+    file.seek(0)
+    order = ">" if file.read(4) == b"RIFX" else "<"
+    found: Format | None = None
+    long_size, damaged = None, False
+    for chunk, length, at, moved in chunks(file, start=12, size=size, order=order):
+        damaged |= moved
+        if chunk == b"ds64":  # RF64: sizes over 4 GiB
+            sizes = file.read(16)
+            long_size = struct.unpack("<QQ", sizes)[1] if len(sizes) == 16 else None
+        elif chunk == b"fmt ":
+            found = _format(file.read(min(length, 64)), order=order)
+        elif chunk == b"data":
+            data = _data(file, at=at, length=length, size=size, order=order, long_size=long_size)
+            return _described(data, found, order=order, damaged=damaged)
+    raise EmptyAudioError(f"{name}: has a wav header, but no samples after it (no data chunk found); export it again")
+
+
+def _format(content: bytes, *, order: str) -> Format | None:
+    if len(content) < 16:
+        return None
+    code, channels, rate, average, align, bits = struct.unpack(f"{order}HHIIHH", content[:16])
+    if code == EXTENSIBLE and len(content) >= 26:
+        code = struct.unpack(f"{order}H", content[24:26])[0]
+    return Format(code, channels, rate, average, align, bits, content)
+
+
+def _data(file: BinaryIO, *, at: int, length: int, size: int, order: str, long_size: int | None) -> DataChunk:
+    held = size - at
+    if length == 0 and held > 0 and not _is_chunk(file, at=at, held=held, order=order):
+        # Written into a pipe. libsndfile would believe the 0, and not the largest number.
+        return DataChunk(at, None, size_field=(range(at - 4, at), b"\xff" * 4))
+    if length == 0:
+        return DataChunk(size, 0)
+    if length == 0xFFFFFFFF and long_size:
+        return DataChunk(at, None if long_size >= 1 << 62 else long_size)
+    return DataChunk(at, None if length >= PIPE_SIZE and length > held else length)
+
+
+def _described(data: DataChunk, found: Format | None, *, order: str, damaged: bool) -> DataChunk:
+    """Return the data chunk with what the format chunk contains."""
+    if found is None:
+        return data
+    pcm = found.unusual(big_endian=order == ">")
+    rewritten = None
+    if damaged or pcm is not None:
+        # A canonical header: the chunks of the file's own one mislead libsndfile.
+        head = b"RIFF" if order == "<" else b"RIFX"
+        fmt = struct.pack(f"{order}4sI", b"fmt ", len(found.content)) + found.content
+        unknown = b"\xff" * 4
+        rewritten = head + unknown + b"WAVE" + fmt + bytes(len(fmt) % 2) + b"data" + unknown
+    return DataChunk(
+        data.offset,
+        data.promised,
+        found.bytes_per_second,
+        max(1, found.align),
+        data.size_field,
+        pcm,
+        rewritten,
+    )
+
+
+def chunks(file: BinaryIO, *, start: int, size: int, order: str) -> Iterator[tuple[bytes, int, int, bool]]:
+    """Yield name, length and offset of the content of every chunk, and whether it was not where it should be.
+
+    Chunks of odd length are padded by one byte; some writers forget it.
+    """
+    at, moved = start, False
+    for _ in range(MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        name, length = struct.unpack(f"{order}4sI", head)
+        yield name, length, at + 8, moved
+        end = at + 8 + length
+        at, moved = end + length % 2, False
+        if length % 2 and end < size:
+            file.seek(end)
+            around = file.read(5)
+            if (not CHUNK_ID.fullmatch(around[1:]) and CHUNK_ID.fullmatch(around[:4])) or around[:4] in {b"data", b"fmt ", b"LIST"}:
+                at, moved = end, True
+        if at >= size:
+            return
+
+
+def _is_chunk(file: BinaryIO, *, at: int, held: int, order: str) -> bool:
+    """Return whether an empty data chunk is followed by another chunk, and not by samples of unknown number."""
+    file.seek(at)
+    head = file.read(8)
+    if len(head) < 8:
+        return False
+    name, length = struct.unpack(f"{order}4sI", head)
+    return bool(re.fullmatch(rb"[A-Za-z0-9 ]{4}", name)) and length <= held - 8

@@ -1,0 +1,267 @@
+"""A model on disk: loaded with every byte checked, run through ONNX, tested by its own test vector, and written."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from emotone.bundles import manifest as layout
+from emotone.bundles.manifest import MANIFEST, MEND, BundleManifest
+from emotone.errors import BundleError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from emotone.features.base import Feature
+    from emotone.types import Array
+
+TOLERANCE = 1e-4  # processors round sums differently; a wrong model is off by far more
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A front end, a net, labels and calibration as one object. Built by `load_bundle`.
+
+    Attributes:
+        directory: where it lies.
+        manifest: what `bundle.toml` tells.
+        sha256: of `bundle.toml`, which holds the SHA-256 of every other file: equal hash, equal model.
+        feature: the front end with its settings.
+        threads: of the net, per process.
+
+    """
+
+    directory: Path
+    manifest: BundleManifest
+    sha256: str
+    feature: Feature
+    threads: int
+    _model: bytes
+    _test_vector: bytes
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotion names in the order of the probabilities."""
+        return self.manifest.labels
+
+    @property
+    def window_frames(self) -> int:
+        """Rows of features that make a whole window."""
+        return self.manifest.windows.frames(self.feature)[0]
+
+    @property
+    def hop_frames(self) -> int:
+        """Rows between the starts of windows."""
+        return self.manifest.windows.frames(self.feature)[1]
+
+    @cached_property
+    def _session(self) -> Any:
+        from emotone.bundles.runtime import open_session
+
+        return open_session(
+            self._model,
+            where=str(self.directory / layout.MODEL),
+            threads=self.threads,
+            dimension=self.feature.dimension,
+            labels=len(self.labels),
+        )
+
+    def probabilities(self, features: Array) -> NDArray[np.float64]:
+        """Return the probabilities [batch, labels] of features [batch, time, dimension]; each row sums to 1.
+
+        Raises:
+            BundleError: the net can't be run, or gives another shape than one score per label.
+
+        """
+        from emotone.bundles.runtime import run_session
+
+        where = str(self.directory / layout.MODEL)
+        logits = run_session(self._session, features, where=where, labels=len(self.labels))
+        scores = logits.astype(np.float64) / self.manifest.calibration.temperature
+        scores -= scores.max(axis=1, keepdims=True)
+        powers = np.exp(scores)
+        result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return result
+
+    def warm(self) -> None:
+        """Open the net now, so that a broken one is said before the first recording.
+
+        Raises:
+            BundleError: the net can't be opened, or its shapes don't fit the labels and the front end.
+
+        """
+        _ = self._session
+
+    def check(self) -> float:
+        """Return the largest deviation from the probabilities of the test vector, heard as one window.
+
+        Raises:
+            BundleError: it is above `TOLERANCE`, or the test vector can't be read.
+
+        """
+        where = self.directory / layout.TEST_VECTOR
+        signal, expected = _read_test_vector(self._test_vector, where=where, labels=len(self.labels))
+        given = self.probabilities(self.feature.compute(signal)[None])[0]
+        deviation = float(np.max(np.abs(given - expected)))
+        if not deviation <= TOLERANCE:
+            raise BundleError(
+                f"{self.directory} does not give the probabilities of its test vector: the largest deviation is "
+                f"{deviation:.2g}, allowed is {TOLERANCE:g}; update onnxruntime, or {MEND}"
+            )
+        return deviation
+
+
+def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
+    """Return the bundle in a folder; every byte of it is checked, at every load.
+
+    Args:
+        directory: holds `bundle.toml`, `model.onnx`, `CARD.md`, `LICENSE` and `test_vector.npz`.
+        threads: of the net.
+
+    Raises:
+        BundleError: a file is missing, has changed, or is of another schema; the message says how to mend it.
+
+    Example:
+        >>> load_bundle(Path("nowhere"))
+        Traceback (most recent call last):
+            ...
+        emotone.errors.BundleError: nowhere is not a model's folder: there is no such folder
+
+    """
+    if not directory.is_dir():
+        raise BundleError(f"{directory} is not a model's folder: there is no such folder")
+    where = directory / MANIFEST
+    if not where.exists():
+        raise BundleError(f"{directory} is not a model's folder: it holds no {MANIFEST}")
+    data = _read(where)
+    manifest = layout.read_manifest(data, where=str(where))
+    contents = {name: _checked(directory / name, digest) for name, digest in manifest.files.items()}
+    try:
+        feature = manifest.feature()
+    except UsageError as error:
+        raise BundleError(f"{where} does not describe a bundle: {error}") from error
+    return Bundle(
+        directory=directory,
+        manifest=manifest,
+        sha256=hashlib.sha256(data).hexdigest(),
+        feature=feature,
+        threads=threads,
+        _model=contents[layout.MODEL],
+        _test_vector=contents[layout.TEST_VECTOR],
+    )
+
+
+def write_bundle(
+    directory: Path,
+    manifest: BundleManifest,
+    *,
+    model: bytes,
+    card: str,
+    licence: str,
+    signal: Array,
+    probabilities: NDArray[np.floating[Any]],
+    beside: Mapping[str, bytes] | None = None,
+) -> Bundle:
+    """Write a bundle and return it loaded; the folder is either whole and self-consistent, or as it was before.
+
+    Equal content gives equal bytes. A bundle that lies there already is replaced.
+
+    Args:
+        directory: the bundle's folder.
+        manifest: its `files` are computed here, whatever it holds.
+        model: an ONNX file: `features` [batch, time, dimension] to `logits` [batch, labels].
+        card: text of `CARD.md`.
+        licence: text of `LICENSE`.
+        signal: the test vector's signal [time] at the front end's rate, heard as one window.
+        probabilities: what it must give [labels], computed by whatever trained the model.
+        beside: further files by name, for those who train on; prediction needs none of them.
+
+    Raises:
+        OutputError: the folder holds something else, or can't be written.
+        BundleError: what was written does not load, or fails its test vector.
+
+    """
+    if directory.exists() and not (directory / MANIFEST).exists() and any(directory.iterdir()):
+        raise OutputError(f"{directory} holds other things than a bundle; choose a new or an empty folder")
+    contents = {
+        layout.MODEL: model,
+        layout.CARD: card.encode(),
+        layout.LICENCE: licence.encode(),
+        layout.TEST_VECTOR: _test_vector_bytes(signal, probabilities),
+        **(beside or {}),
+    }
+    files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    contents[MANIFEST] = layout.manifest_bytes(dataclasses.replace(manifest, files=files))
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    except OSError as error:
+        raise OutputError(f"can't write {directory}: {error.strerror or error}") from error
+    try:
+        fresh = temporary / "new"
+        fresh.mkdir()
+        for name, data in contents.items():
+            (fresh / name).write_bytes(data)
+        load_bundle(fresh).check()
+        if directory.exists():
+            directory.replace(temporary / "old")
+        fresh.replace(directory)
+    except OSError as error:
+        raise OutputError(f"can't write {directory}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return load_bundle(directory)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} can't be read: {error.strerror or error}; {MEND}") from error
+
+
+def _checked(path: Path, expected: str) -> bytes:
+    """Return the bytes of a file whose SHA-256 is `expected`: what was checked is what is used."""
+    if not os.path.lexists(path):
+        raise BundleError(f"{path} is missing; {MEND}")
+    data = _read(path)
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise BundleError(
+            f"{path} was changed after it was written: its SHA-256 should be {expected} and is {found}; {MEND}"
+        )
+    return data
+
+
+def _test_vector_bytes(signal: Array, probabilities: NDArray[np.floating[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    # NumPy dates the members 1980, so that equal arrays give equal bytes.
+    np.savez_compressed(buffer, signal=signal.astype(np.float32), probabilities=probabilities.astype(np.float64))
+    return buffer.getvalue()
+
+
+def _read_test_vector(data: bytes, *, where: Path, labels: int) -> tuple[Array, NDArray[np.float64]]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            signal, probabilities = arrays["signal"], arrays["probabilities"]
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
+        raise BundleError(f"{where} can't be read as arrays `signal` and `probabilities`: {error}") from error
+    if signal.ndim != 1 or signal.dtype != np.float32 or signal.size == 0 or probabilities.shape != (labels,):
+        raise BundleError(
+            f"{where} needs `signal` [time] float32 and `probabilities` [{labels}]; "
+            f"given {list(signal.shape)} {signal.dtype} and {list(probabilities.shape)}"
+        )
+    return signal, probabilities.astype(np.float64)

@@ -1,0 +1,107 @@
+"""`emotone nets`: every architecture, its layers and where it is from. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emotone.cli import console as _say
+
+if TYPE_CHECKING:
+    from emotone.nets.base import NetSpec
+
+BANDS, CLASSES = 64, 7  # the size that tables are printed for unless told otherwise
+
+
+@click.group()
+def command() -> None:
+    """List architectures and show their layer tables."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_nets(*, as_json: bool) -> None:
+    """List every net with its number of parameters."""
+    from emotone.nets.base import NETS
+
+    found = [_summary(name, NETS.get(name)(), bands=BANDS, classes=CLASSES) for name in NETS.names]
+    if as_json:
+        _say.print_json(found)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("net", "parameters", "receptive field", "from", "what it is")
+    for net in found:
+        field = f"{net['receptive_field']} frames"
+        table.add_row(net["name"], f"{net['parameters']:,}", field, net["paper"], net["title"])
+    Console().print(table)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--bands", type=int, help=f"Values per frame of the input.  [default: {BANDS}, or the recipe's]")
+@click.option("--classes", type=int, help=f"Number of labels.  [default: {CLASSES}, or the recipe's]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) -> None:
+    """Show the layer table of NAME: a net, or the net of a recipe as the recipe has it.
+
+    \b
+    Examples:
+      emotone nets show log-mel-cnn --bands 40
+      emotone nets show anger-soundnet
+      emotone nets show mine.toml
+    """
+    spec, of_recipe = _net(name)
+    known_bands, known_classes = of_recipe or (BANDS, CLASSES)
+    bands, classes = known_bands if bands is None else bands, known_classes if classes is None else classes
+    if bands < 1 or classes < 2:
+        raise click.UsageError(f"--bands must be at least 1 and --classes at least 2; given {bands} and {classes}")
+    summary = _summary(name, spec, bands=bands, classes=classes)
+    if as_json:
+        _say.print_json(summary)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("layer", "what it does", "output", "parameters", title=f"{name}: {summary['title']}")
+    for layer in summary["layers"]:
+        table.add_row(layer["name"], layer["kind"], layer["output"], f"{layer['parameters']:,}")
+    table.add_row("all", "", "", f"{summary['parameters']:,}", style="bold")
+    console = Console()
+    console.print(table)
+    values = "a sample each" if bands == 1 else f"{bands} values each"
+    console.print(f"T: frames of the input, {values}. A step sees {summary['receptive_field']} frames.")
+    console.print(f"From: {summary['paper']}")
+
+
+def _net(name: str) -> tuple[NetSpec, tuple[int, int] | None]:
+    """Return a net; and, of a recipe's, the values per frame of its front end and the number of its labels."""
+    from emotone.nets.base import NETS
+    from emotone.recipes.library import SUFFIX, load_net_recipe, shipped_names
+
+    if name in NETS.names or not (name.endswith(SUFFIX) or name in shipped_names()):
+        return NETS.get(name)(), None
+    from emotone.corpora.labels import label_set
+
+    recipe = load_net_recipe(name)
+    return recipe.net_spec, (recipe.feature.dimension, len(label_set(recipe.labels).labels))
+
+
+def _summary(name: str, spec: Any, *, bands: int, classes: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from emotone.config import to_mapping
+    from emotone.nets.base import parameters, receptive_field
+
+    layers = spec.layers(bands, classes)
+    return {
+        "name": name,
+        "title": spec.title,
+        "paper": spec.paper,
+        "parameters": parameters(layers),
+        "receptive_field": receptive_field(layers),
+        "settings": to_mapping(spec),
+        "layers": [asdict(layer) for layer in layers],
+    }

@@ -1,0 +1,205 @@
+"""`emotone sources`: networks to transfer from: where they are published, how to bring them, how to learn one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emotone.cli import console as _say
+from emotone.cli import data as _data
+
+if TYPE_CHECKING:
+    from emotone.fitting.distillation.state import Measurement
+    from emotone.transfer.source import Source
+
+
+CARD = ".md"
+
+
+@click.group()
+def command() -> None:
+    """List source networks, bring their weights into emotone's form, or learn a source from unlabelled sound."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_sources(*, as_json: bool) -> None:
+    """List every source: those that come with emotone, and those that others publish."""
+    from emotone.recipes.transfer import shipped
+    from emotone.transfer.source import SOURCES
+
+    here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped().items()}
+    published = [_summary(source) for source in SOURCES.all().values()]
+    if as_json:
+        _say.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("source", "where", "what it is")
+    for name, card in here.items():
+        table.add_row(name, "comes with emotone", card.splitlines()[2])
+    for source in published:
+        table.add_row(source["name"], f"published, {source['licence']}", source["title"])
+    Console().print(table)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, *, as_json: bool) -> None:
+    """Show one source: the card of one that comes with emotone; files, hashes and tensors of a published one."""
+    from emotone.recipes.transfer import shipped
+    from emotone.transfer.source import SOURCES
+
+    if name in shipped():
+        card = shipped()[name].with_suffix(CARD).read_text(encoding="utf-8")
+        if as_json:
+            _say.print_json({"name": name, "shipped": True, "card": card})
+        else:
+            click.echo(card, nl=False)
+        return
+    source = SOURCES.get(name)
+    if as_json:
+        _say.print_json(_summary(source))
+        return
+    click.echo(f"{source.name}: {source.title}\n")
+    click.echo(f"net       {source.net}, layers {', '.join(source.layers)}; {source.rate} Hz")
+    click.echo(f"licence   {source.licence}. {source.licence_note}")
+    click.echo(f"cite      {source.citation}")
+    for line in _where(source):
+        click.echo(line)
+    click.echo("\ntensors that must be there:")
+    for tensor, shape in source.shapes.items():
+        click.echo(f"  {tensor}  {' x '.join(map(str, shape)) or 'a number'}")
+
+
+@command.command()
+@click.argument("name")
+def get(name: str) -> None:
+    """Say where a source's files are published and how to bring them in.
+
+    emotone downloads nothing by itself: fetch a file from there, then convert it.
+    """
+    from emotone.transfer.source import SOURCES
+
+    source = SOURCES.get(name)
+    for line in _where(source):
+        click.echo(line)
+    click.echo(f"licence   {source.licence}. {source.licence_note}")
+    click.echo(f"then      emotone sources convert {source.name} FILE --out {source.name}.safetensors")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The .safetensors file to write.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
+    """Turn FILE, as the source NAME is published, into weights that recipes can transfer from.
+
+    Every tensor is checked by name and shape. Nothing in FILE is executed: pickles are refused.
+    """
+    from emotone.errors import UsageError
+    from emotone.transfer.source import SOURCES
+    from emotone.transfer.weights import SUFFIX, write_weights
+
+    if out.suffix != SUFFIX:
+        raise UsageError(f"--out {out} must end in {SUFFIX}")
+    weights = SOURCES.get(name).read(file)
+    write_weights(out, weights)
+    if as_json:
+        _say.print_json({"source": name, "file": str(out), "sha256": weights.sha256, "tensors": len(weights.tensors)})
+        return
+    values = sum(values.size for values in weights.tensors.values())
+    _say.note(f"{len(weights.tensors)} tensors, {values:,} values; SHA-256 of {file}: {weights.sha256}")
+    click.echo(out)
+
+
+@command.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--sound", multiple=True, metavar="NAME=DIR", help="Where a sound of the recipe lies; one for each.")
+@click.option("--teacher", type=click.Path(path_type=Path), required=True, help="The teacher's file, as published.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--resume/--fresh", default=True, show_default=True, help="Go on where it was cut off, or start anew.")
+@click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def train(
+    recipe: Path, *, sound: tuple[str, ...], teacher: Path, out: Path, resume: bool, threads: int | None, quiet: bool
+) -> None:
+    """Learn a source from scratch: a student imitates the TEACHER's judgement of unlabelled sound.
+
+    RECIPE is a TOML file such as recipes/sources/soundnet5-open.toml. The run's folder gets the weights, a card that
+    says what they are, and how near the student came to the teacher on held-out sound.
+    """
+    from emotone.fitting.distillation.run import RUN, WEIGHTS, load_source_run, prepare, train_source
+    from emotone.recipes.source_recipe import read_source_recipe
+
+    asked = read_source_recipe(recipe)
+    folders = _sounds(sound, wanted=tuple(asked.sound))
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    with _data.progress(quiet=quiet) as bar:
+        ready = prepare(asked, folders, teacher=teacher, progress=bar.stage)
+        folder = out / ready.name
+        if (folder / RUN).exists() and resume:
+            _say.note(f"this source is finished already (same recipe, sound and teacher): {folder}")
+        else:
+
+            def told(measured: Measurement) -> None:
+                bar.say(
+                    f"step {measured.step}: divergence {measured.divergence:.4f}, "
+                    f"same first answer {100 * measured.agreement:.1f} % on held-out sound"
+                )
+
+            def stepped(done: int, total: int) -> None:
+                bar.stage("steps", done, total)
+
+            train_source(ready, folder, fresh=not resume, report=told, on_step=stepped)
+    last = load_source_run(folder).history[-1]
+    _say.note(f"divergence {last.divergence:.4f}, same first answer {100 * last.agreement:.1f} %")
+    click.echo(folder / WEIGHTS)
+
+
+def _sounds(given: tuple[str, ...], *, wanted: tuple[str, ...]) -> dict[str, Path]:
+    from emotone.errors import UsageError, unknown_name
+
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, mark, folder = text.partition("=")
+        if not mark or not folder:
+            raise UsageError(f"--sound {text} must be NAME=DIR")
+        if name not in wanted:
+            raise unknown_name("sound of the recipe", name, wanted)
+        folders[name] = Path(folder)
+    missing = [name for name in wanted if name not in folders]
+    if missing:
+        raise UsageError(f"the recipe's sounds {', '.join(missing)} were not given: add --sound NAME=DIR for each")
+    return folders
+
+
+def _where(source: Source) -> list[str]:
+    lines = []
+    for published in source.published:
+        lines.append(f"file      {published.file}, from {published.url}")
+        lines.append(f"          SHA-256 {published.sha256 or 'not published: compare with somebody who has it'}")
+    return lines
+
+
+def _summary(source: Source) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "shipped": False,
+        "title": source.title,
+        "net": source.net,
+        "layers": list(source.layers),
+        "rate": source.rate,
+        "licence": source.licence,
+        "citation": source.citation,
+        "published": [{"file": file.file, "url": file.url, "sha256": file.sha256 or None} for file in source.published],
+        "tensors": {name: list(shape) for name, shape in source.shapes.items()},
+    }

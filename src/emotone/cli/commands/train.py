@@ -1,0 +1,221 @@
+"""`emotone train`: from a recipe and corpora to a trained net in a run folder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emotone.cli import console as _say
+from emotone.cli import data as _data
+from emotone.errors import UsageError
+
+if TYPE_CHECKING:
+    from emotone.fitting.plan_selection import Choice
+    from emotone.fitting.train import Ready
+    from emotone.recipes.recipe import Recipe
+    from emotone.recipes.transfer import Hearing
+    from emotone.training.checkpoint import Epoch
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  emotone train recipes/default-open.toml --corpus emodb=~/corpora/emodb
+  emotone train mine.toml --corpus calls=calls.csv --out runs
+  emotone train anger-soundnet --corpus emodb=~/corpora/emodb
+  emotone train anger-soundnet --corpus emodb=~/corpora/emodb --from soundnet5.safetensors --transfer anger-3
+  emotone train --from runs/mine-0123456789ab --transfer A3 --corpus calls=calls.csv
+  emotone train --from models/mine --transfer auto --corpus calls=calls.csv
+  emotone train --from default --unlabelled statistics --corpus calls=calls.csv
+  emotone models export runs/mine-0123456789ab --out mine
+
+A training that was cut off goes on from its last epoch; asked twice, it is done once."""
+)
+@click.argument("recipe", default="")
+@_data.corpus_option
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--resume/--fresh", default=True, show_default=True, help="Go on from the last epoch, or start anew.")
+@click.option(
+    "--from",
+    "--source",
+    "source",
+    default="",
+    metavar="RUN|MODEL|FILE",
+    help="What to start from: the folder of a training or of a model, or a source's weights: a file or a name.",
+)
+@click.option(
+    "--transfer",
+    "--plan",
+    "plan",
+    default="",
+    metavar="PLAN",
+    help="What of it is taken over and what learns: A1 to A8, anger-0 to anger-3; auto tries A1 to A8, and none.",
+)
+@_data.unlabelled_option
+@click.option("--labels", default="", help="A label set instead of the recipe's, e.g. seven.")
+@click.option("--epochs", type=click.IntRange(1), default=None, help="Passes instead of the recipe's.")
+@click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that compute features."
+)
+@click.option("--quiet", is_flag=True, help="No progress.")
+def command(
+    *,
+    recipe: str,
+    corpus: tuple[str, ...],
+    out: Path,
+    resume: bool,
+    source: str,
+    plan: str,
+    unlabelled: Hearing | None,
+    labels: str,
+    epochs: int | None,
+    threads: int | None,
+    workers: int,
+    quiet: bool,
+) -> int:
+    """Train RECIPE (a TOML file, or one of `emotone recipes list`) on all clips of the given corpora.
+
+    With --from a training or its model, RECIPE may be left out: front end, net and settings are then those that it had.
+    """
+    from emotone.fitting.plan_selection import AUTO, by_plan, write_choice
+    from emotone.fitting.train import prepare, train_run
+    from emotone.fitting.training_run import RUN, load_run
+
+    asked = _asked(recipe, source=source, plan=plan, labels=labels, unlabelled=unlabelled or "")
+    if epochs is not None:
+        asked = replace(asked, training=replace(asked.training, epochs=epochs))
+    score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.choose]
+    if asked.transfer is not None and asked.transfer.unlabelled:
+        data = _data.load_unlabelled(corpus, labels=_known(asked))
+    else:
+        data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
+    _data.report(data)
+    _warn(data, own_labels=bool(recipe or labels))
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    with _data.progress(quiet=quiet) as bar:
+        ready = prepare(
+            asked,
+            data.utterances,
+            labels=data.labels,
+            workers=workers,
+            progress=bar.counter("features", len(data.utterances)),
+        )
+        for problem in ready.problems:
+            _say.error(f"left out: {problem.message}")
+        _warn_of_few_steps(ready)
+        choice = _choice(ready, out, bar) if plan == AUTO else None
+        if choice is not None:
+            ready = replace(ready, recipe=by_plan(ready.recipe, choice.plan))
+        folder = out / ready.name
+        if (folder / RUN).exists() and resume:
+            _say.note(f"this training is finished already (same recipe, same data): {folder}")
+        else:
+
+            def on_epoch(epoch: Epoch) -> None:
+                score = "" if epoch.score is None else f", development {score_name} {epoch.score:.3f}"
+                bar.say(f"epoch {epoch.number}: loss {epoch.loss:.3f}{score}, {epoch.seconds:.1f} s")
+
+            train_run(ready, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
+    if choice is not None:
+        write_choice(folder, choice)
+    run = load_run(folder)
+    for line in run.transfer.lines() if run.transfer is not None else ():
+        _say.note(line)
+    kept = (
+        f"kept the weights of epoch {run.best} of {len(run.history)}" if run.history else "there was nothing to learn"
+    )
+    _say.note(kept)
+    click.echo(folder)
+    failed = bool(ready.problems or data.problems)
+    return 1 if failed else 0
+
+
+def _asked(recipe: str, *, source: str, plan: str, labels: str, unlabelled: Hearing) -> Recipe:
+    """Return what to train; what it can't start from is said before the corpora are read."""
+    from emotone.fitting.adaptation import check_unlabelled
+    from emotone.fitting.initialise import check_start, recipe_of
+    from emotone.fitting.plan_selection import AUTO
+    from emotone.fitting.pretraining import check_alone
+    from emotone.recipes.library import load_net_recipe
+    from emotone.recipes.recipe import transferring
+
+    if unlabelled and plan == AUTO:
+        raise UsageError("auto tries plans on clips whose labels it knows: with --unlabelled name a plan, e.g. A5")
+    if unlabelled == "statistics" and not plan:
+        plan = "A1"  # no other goes with it
+    named = "A2" if plan == AUTO else plan  # auto tries all of them, whichever stands here
+    given = load_net_recipe(recipe) if recipe else None
+    if given is None and not source:
+        raise UsageError("say what to train: a RECIPE (see emotone recipes list), or --from a training or its model")
+    if source and not plan and (given is None or given.transfer is None):
+        raise UsageError(
+            f"--from {source} says what to start from; say with --transfer what of it learns: A2 all, A3 to A5 less "
+            "and less, A6 to A8 with the rest drawn anew, or auto"
+        )
+    if given is None:
+        asked = recipe_of(source, plan=named, labels=labels, unlabelled=unlabelled)
+    else:
+        asked = transferring(given, source=source, plan=named, unlabelled=unlabelled)
+        asked = replace(asked, labels=labels) if labels else asked
+    check_alone(asked)
+    check_unlabelled(asked)
+    if asked.transfer is not None:
+        asked.transfer.weights()
+        check_start(asked)
+    return asked
+
+
+def _known(recipe: Recipe) -> tuple[str, ...]:
+    """Return which labels clips without one can be judged as: those of the start, in the order of the label set."""
+    from emotone.corpora.labels import label_set
+
+    known = recipe.transfer.weights().labels if recipe.transfer is not None else ()
+    labels = tuple(label for label in label_set(recipe.labels).labels if label in known)
+    if len(labels) < 2:
+        raise UsageError(
+            f"clips are heard without labels as what the start knows: {', '.join(known) or 'no label'}; give with "
+            f"--from a training or a model that knows labels of the set {recipe.labels}"
+        )
+    return labels
+
+
+def _warn(data: _data.Data, *, own_labels: bool) -> None:
+    """Say what a training on these clips can't give."""
+    if data.dropped and not own_labels:
+        _say.note("clips that the start has no label for are left out; --labels every would learn them too")
+    if len({utterance.speaker_key for utterance in data.utterances}) == 1:
+        _say.note("all clips are of one speaker: nothing will tell how well others are judged")
+
+
+def _warn_of_few_steps(ready: Ready) -> None:
+    """Say where a training is so short that the average of its weights, which is kept, stays near where it began."""
+    training, transfer = ready.recipe.training, ready.recipe.transfer
+    if transfer is not None and transfer.plan == "A1":
+        return  # nothing learns
+    each = training.steps or max(1, round(len(ready.fold.train) / training.batch))
+    steps, needed = each * training.epochs, 3 / (1 - training.average)
+    if training.average > 0 and steps < needed:
+        _say.note(
+            f"{steps} steps are few for an average of weights over {1 / (1 - training.average):.0f}: what is kept "
+            f"stays near where it began; --epochs {math.ceil(needed / each)} would do"
+        )
+
+
+def _choice(ready: Ready, out: Path, bar: _data.Display) -> Choice:
+    """Return which plan is best on these corpora, from a training of before where there is one, and say why."""
+    from emotone.fitting.plan_selection import INNER_FOLDS, PLANS, choice_signature, choose, find_choice
+
+    choice = find_choice(out, choice_signature(ready))
+    if choice is None:
+        choice = choose(ready, progress=bar.counter("plans", INNER_FOLDS * len(PLANS)))
+    for line in choice.lines():
+        _say.note(line)
+    return choice

@@ -1,0 +1,189 @@
+"""Unlabelled recordings, decoded once into one file of 16-bit samples that is mapped into memory."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from emotone.audio.read import read
+from emotone.config import signature
+from emotone.corpora.scan import media_files
+from emotone.errors import AudioError, RunError, unknown_name
+from emotone.files import atomic_write, cache_dir, sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path, PurePosixPath
+
+    from numpy.typing import NDArray
+
+    from emotone.recipes.source_recipe import SoundFolder, SourceRecipe
+    from emotone.types import Array
+
+RATE = 16000  # hertz: what the student hears
+FULL = 32767  # full scale of 16 bits
+VERSION = 1  # counts changes of what the cache holds
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording of the sound: samples [first, first + length) of the file.
+
+    Attributes:
+        folder: name of its folder.
+        path: below the folder.
+        group: what it is held out with.
+        first: sample.
+        length: samples.
+
+    """
+
+    folder: str
+    path: str
+    group: str
+    first: int
+    length: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """All recordings.
+
+    Attributes:
+        samples: int16 at 16 kHz, mapped from disk.
+        recordings: in the order of the samples.
+        held_out: groups that are not learned from, as (folder, group).
+        problems: one line for each recording that is left out.
+        signature: of the content and what is held out.
+
+    """
+
+    samples: NDArray[np.int16]
+    recordings: tuple[Recording, ...]
+    held_out: frozenset[tuple[str, str]]
+    problems: tuple[str, ...]
+    signature: str
+
+    def part(self, *, held_out: bool) -> tuple[Recording, ...]:
+        """Return the recordings to learn from, or those held out."""
+        return tuple(
+            recording
+            for recording in self.recordings
+            if ((recording.folder, recording.group) in self.held_out) == held_out
+        )
+
+    def signal(self, recording: Recording, start: int, length: int) -> Array:
+        """Return samples [start, start + length) of a recording, full scale 1."""
+        first = recording.first + start
+        return self.samples[first : first + length].astype(np.float32) / np.float32(FULL)
+
+
+def load_sound(
+    recipe: SourceRecipe, folders: Mapping[str, Path], *, progress: Callable[[int, int], None] | None = None
+) -> Sound:
+    """Return the sound of a recipe; it is decoded the first time, and kept by its content.
+
+    Args:
+        recipe: names the folders and their groups.
+        folders: where they lie.
+        progress: called with (done, total) recordings.
+
+    Raises:
+        UnknownNameError: a folder that the recipe does not name.
+        RunError: a folder is missing or empty, a path without a group, or nothing left to learn from.
+
+    """
+    for name in folders:
+        if name not in recipe.sound:
+            raise unknown_name("sound folder", name, recipe.sound)
+    missing = [name for name in recipe.sound if name not in folders]
+    if missing:
+        raise RunError(f"the recipe {recipe.name} needs sound from {', '.join(missing)} too; say where it lies")
+    found: list[tuple[str, PurePosixPath, str]] = []
+    for name, spec in recipe.sound.items():
+        paths = sorted(media_files(folders[name]))
+        if not paths:
+            raise RunError(f"{folders[name]} holds no recordings (for the sound {name})")
+        found += [(name, path, _group(spec, name, path)) for path in paths]
+    hashes = [sha256_file(folders[name] / path) for name, path, _ in found]
+    content = signature(VERSION, RATE, [[name, str(path)] for name, path, _ in found], hashes)
+    place = cache_dir() / "sound" / content
+    if not (place / "recordings.json").exists():
+        _decode(found, folders, place, progress)
+    text = json.loads((place / "recordings.json").read_text(encoding="utf-8"))
+    recordings = tuple(
+        Recording(**{**item, "group": _group(recipe.sound[item["folder"]], item["folder"], item["path"])})
+        for item in text["recordings"]
+    )
+    samples = np.load(place / "samples.npy", mmap_mode="r", allow_pickle=False)
+    held = frozenset(pair for name, spec in recipe.sound.items() for pair in _held(recipe, name, spec, recordings))
+    sound = Sound(samples, recordings, held, tuple(text["problems"]), signature(content, sorted(held)))
+    for held_out in (False, True):
+        if not sound.part(held_out=held_out):
+            raise RunError(f"no recording is {'held out' if held_out else 'left to learn from'}: see held_out")
+    return sound
+
+
+def _decode(
+    found: list[tuple[str, PurePosixPath, str]],
+    folders: Mapping[str, Path],
+    place: Path,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write `samples.npy`, then `recordings.json`: where the second is, the first is whole."""
+    recordings: list[Recording] = []
+    problems: list[str] = []
+    first = 0
+    with atomic_write(place / "samples.npy") as stream:
+        _write_header(stream, 0)
+        for done, (name, path, group) in enumerate(found, start=1):
+            try:
+                signal, _ = read(folders[name] / path, rate=RATE)
+            except AudioError as error:
+                problems.append(str(error))
+            else:
+                stream.write(np.round(np.clip(signal, -1, 1) * FULL).astype("<i2").tobytes())
+                recordings.append(Recording(name, str(path), group, first, len(signal)))
+                first += len(signal)
+            if progress is not None:
+                progress(done, len(found))
+        if not recordings:
+            raise RunError(f"none of {len(found)} recordings can be read, the first: {problems[0]}")
+        stream.seek(0)
+        _write_header(stream, first)
+    text = {"recordings": [asdict(recording) for recording in recordings], "problems": problems}
+    with atomic_write(place / "recordings.json", text=True) as stream:
+        stream.write(json.dumps(text))
+
+
+def _write_header(stream: IO[bytes], samples: int) -> None:
+    """Write the start of a `.npy` file; NumPy leaves room in it for an axis that grows, so that its size stays."""
+    header = {"descr": "<i2", "fortran_order": False, "shape": (samples,)}
+    np.lib.format.write_array_header_1_0(stream, header)
+
+
+def _group(spec: SoundFolder, name: str, path: PurePosixPath | str) -> str:
+    match = re.search(spec.group, str(path))
+    if match is None or not match.group(1):
+        raise RunError(f"sound {name}: the group '{spec.group}' is not found in {path}")
+    return match.group(1)
+
+
+def _held(
+    recipe: SourceRecipe, name: str, spec: SoundFolder, recordings: tuple[Recording, ...]
+) -> list[tuple[str, str]]:
+    groups = sorted({recording.group for recording in recordings if recording.folder == name})
+    for group in spec.held_out:
+        if group not in groups:
+            raise RunError(f"sound {name}: {unknown_name('group', group, groups)}")
+    if spec.held_out:
+        return [(name, group) for group in spec.held_out]
+    if len(groups) < 2:
+        raise RunError(f"sound {name}: its one group '{groups[0]}' can't be both learned from and held out")
+    rng = np.random.default_rng([recipe.seed, len(groups)])
+    count = max(1, round(spec.held_out_share * len(groups)))
+    return [(name, groups[index]) for index in sorted(rng.permutation(len(groups))[:count].tolist())]

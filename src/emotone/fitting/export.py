@@ -1,0 +1,148 @@
+"""From a trained net to a bundle: ONNX, card, licence, test vector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.bundles.bundle import Bundle, write_bundle
+from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
+from emotone.fitting.card import model_card
+from emotone.fitting.training_run import RUN, WEIGHTS, load_net, load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from emotone.nets.blocks.base import LengthAware
+    from emotone.recipes.recipe import Recipe
+    from emotone.types import Array
+
+LICENCES = {
+    "CC-BY-NC-SA-4.0": "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International",
+    "CC0-1.0": "Creative Commons Zero 1.0 Universal",
+    "MIT": "the MIT licence",
+}
+TEST_SECONDS = 2.5
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    *,
+    version: str = "1.0.0",
+    evaluation: str = "",
+    thresholds: Mapping[str, float] | None = None,
+) -> Path:
+    """Write the bundle of a finished training and return its folder.
+
+    The training's description and weights lie in it too, so that others can train on from it.
+
+    Args:
+        run: folder that `emotone train` made.
+        out: the bundle's folder; a bundle that lies there is replaced.
+        version: of the model.
+        evaluation: Markdown for the card: how the model was tested, and what came out.
+        thresholds: per label, the probability that a decision for it needs; None stores none.
+
+    Raises:
+        RunError: no finished training there.
+        ConfigError: a threshold of no label, or outside [0, 1].
+        OutputError: the folder can't be written.
+
+    """
+    training = load_run(run)
+    net = load_net(run, training)
+    data = TrainingData(
+        corpora=tuple(sorted(training.corpora)),
+        protocol="all speakers",
+        recipe=training.recipe.name,
+        signature=training.signature,
+    )
+    card = model_card(training, version=version, evaluation=evaluation)
+    write_net(
+        out,
+        training.recipe,
+        net,
+        labels=training.labels,
+        version=version,
+        data=data,
+        card=card,
+        thresholds=thresholds,
+        beside={name: (run / name).read_bytes() for name in (RUN, WEIGHTS)},
+    )
+    return out
+
+
+def write_net(
+    out: Path,
+    recipe: Recipe,
+    net: LengthAware,
+    *,
+    labels: tuple[str, ...],
+    data: TrainingData,
+    version: str = "1.0.0",
+    card: str = "",
+    thresholds: Mapping[str, float] | None = None,
+    beside: Mapping[str, bytes] | None = None,
+) -> Bundle:
+    """Write a trained net as a bundle and return it loaded, its test vector checked against torch's own result.
+
+    What lies `beside` it, by name, is for those who train on: weights by the names of the net, and what they are of.
+    """
+    import torch
+
+    from emotone.config import signature, to_mapping
+    from emotone.fitting.onnx_export import onnx_bytes
+
+    feature = recipe.feature
+    signal = example_signal(feature.rate)
+    rows = feature.compute(signal)
+    with torch.inference_mode():
+        probabilities = torch.softmax(net(torch.from_numpy(rows[None]), None), dim=1)[0].numpy()
+    manifest = BundleManifest(
+        schema=SCHEMA,
+        name=recipe.name,
+        version=version,
+        description=recipe.description,
+        labels=labels,
+        licence=recipe.licence,
+        front_end={"name": recipe.feature_name, **to_mapping(feature)},  # type: ignore[arg-type]
+        windows=recipe.windows,
+        calibration=Calibration(),
+        training=data,
+        thresholds=thresholds or {},
+    )
+    return write_bundle(
+        out,
+        manifest,
+        model=onnx_bytes(net, feature.dimension, alike=signature(recipe.net, feature.dimension, len(labels))),
+        card=card,
+        licence=licence_text(recipe),
+        signal=signal,
+        probabilities=probabilities,
+        beside=beside,
+    )
+
+
+def example_signal(rate: int) -> Array:
+    """Return a signal [time] in which much changes: a gliding, pulsing buzz with noise; no person's voice."""
+    rng = np.random.default_rng(0)
+    time = np.arange(round(TEST_SECONDS * rate)) / rate
+    phase = 2 * np.pi * np.cumsum(140 + 60 * np.sin(2 * np.pi * 0.7 * time)) / rate
+    buzz = np.sum([np.sin(order * phase) / order for order in range(1, 20)], axis=0)
+    loudness = 0.1 * (1 + np.sin(2 * np.pi * 4 * time))
+    noise = 0.005 * rng.standard_normal(time.shape[0])
+    signal: Array = (loudness * buzz + noise).astype(np.float32)
+    return signal
+
+
+def licence_text(recipe: Recipe) -> str:
+    """Return what stands in a bundle's LICENSE."""
+    title = LICENCES.get(recipe.licence, recipe.licence)
+    where = {
+        "CC-BY-NC-SA-4.0": "\nThe full text is at https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode\n",
+        "CC0-1.0": "\nThe full text is at https://creativecommons.org/publicdomain/zero/1.0/legalcode\n",
+    }.get(recipe.licence, "")
+    return f"The model '{recipe.name}' ({recipe.licence}) may be used under {title}.\n{where}"

@@ -1,0 +1,126 @@
+"""A training on disk: a folder named by its signature that holds what was asked, what came out, and its state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from emotone.config import from_mapping, to_mapping
+from emotone.errors import RunError
+from emotone.files import atomic_write
+from emotone.recipes.recipe import Recipe
+from emotone.transfer.report import Entry, TransferReport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.fitting.fit import Fitted
+    from emotone.nets.blocks.base import LengthAware
+
+RUN, WEIGHTS = "run.json", "weights.safetensors"
+SCHEMA = "emotone.run/1"
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A finished training.
+
+    Attributes:
+        recipe: what was asked.
+        labels: in the order of the net's logits.
+        corpora: clips used of each corpus, by name.
+        speakers: speakers of each corpus, by name.
+        signature: of recipe and data.
+        best: epoch whose weights were kept.
+        history: one mapping per epoch: number, loss, score, seconds.
+        transfer: what became of each tensor of the net; None where nothing was taken over.
+
+    """
+
+    recipe: Recipe
+    labels: tuple[str, ...]
+    corpora: dict[str, int]
+    speakers: dict[str, int]
+    signature: str
+    best: int
+    history: tuple[dict[str, Any], ...]
+    transfer: TransferReport | None = None
+
+
+def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
+    """Write weights, then the description: a folder with a `run.json` is a finished training."""
+    from safetensors.torch import save
+
+    with atomic_write(folder / WEIGHTS) as stream:
+        stream.write(save({name: value.contiguous() for name, value in fitted.net.state_dict().items()}))
+    text = {
+        "schema": SCHEMA,
+        "recipe": to_mapping(run.recipe.expanded()),
+        "labels": list(run.labels),
+        "corpora": run.corpora,
+        "speakers": run.speakers,
+        "signature": run.signature,
+        "best": run.best,
+        "history": list(run.history),
+    }
+    if run.transfer is not None:
+        text["transfer"] = run.transfer.to_dict()
+    with atomic_write(folder / RUN, text=True) as stream:
+        stream.write(json.dumps(text, indent=1) + "\n")
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds a finished training, or the model of one with its weights."""
+    try:
+        text = json.loads((folder / RUN).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(text, dict) and text.get("schema") == SCHEMA and (folder / WEIGHTS).exists()
+
+
+def load_run(folder: Path) -> TrainingRun:
+    """Return the finished training in a folder, or raise `RunError`."""
+    path = folder / RUN
+    if not path.exists():
+        raise RunError(f"{folder} holds no finished training (no {RUN}); give the folder that `emotone train` printed")
+    try:
+        text = json.loads(path.read_text())
+        if text["schema"] != SCHEMA:
+            raise RunError(f"{path} has schema {text['schema']!r}; this version reads {SCHEMA!r}")
+        return TrainingRun(
+            recipe=from_mapping(Recipe, text["recipe"], where=str(path)),
+            labels=tuple(text["labels"]),
+            corpora=dict(text["corpora"]),
+            speakers=dict(text["speakers"]),
+            signature=text["signature"],
+            best=int(text["best"]),
+            history=tuple(text["history"]),
+            transfer=_report(text["transfer"]) if "transfer" in text else None,
+        )
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise RunError(f"{path} can't be read as a training: {error!r}") from error
+
+
+def _report(text: dict[str, Any]) -> TransferReport:
+    entries = tuple(Entry(**{**entry, "shape": tuple(entry["shape"])}) for entry in text["entries"])
+    lines = {"left": tuple(text["left"]), "notes": tuple(text.get("notes", ()))}
+    return TransferReport(**{**text, "entries": entries, **lines})
+
+
+def load_net(folder: Path, run: TrainingRun) -> LengthAware:
+    """Return the trained net in eval mode; every tensor must be there, and no other."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    net = run.recipe.net_spec.build(run.recipe.feature.dimension, len(run.labels))
+    try:
+        net.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise RunError(f"{folder / WEIGHTS} does not fit the net of this training: {error}") from error
+    return net.eval()
+
+
+def describe_history(fitted: Fitted) -> tuple[dict[str, Any], ...]:
+    """Return the epochs as plain mappings."""
+    return tuple(asdict(epoch) for epoch in fitted.history)

@@ -1,0 +1,1 @@
+"""Recipes: what to train, as frozen dataclasses and TOML files."""

@@ -1,0 +1,1 @@
+"""Scores, intervals and comparisons, computed from the predictions table."""

@@ -1,0 +1,45 @@
+"""The shipped detector of anger: what it looks for, from when on, and what its card must not leave out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emotone.bundles import shipped
+from emotone.bundles.manifest import CARD
+from emotone.fitting.card import PLEDGE
+from emotone.inference.model import load
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+pytestmark = pytest.mark.skipif("anger" not in shipped.shipped_names(), reason="no detector is shipped yet")
+
+
+def test_it_looks_for_anger_from_a_threshold_on() -> None:
+    manifest = shipped.load("anger").manifest
+    assert manifest.labels == ("anger", "other")
+    assert set(manifest.thresholds) == {"anger"}
+    assert (manifest.windows.seconds, manifest.windows.hop, manifest.training.corpora) == (1.2, 0.6, ("emodb",))
+
+
+def test_its_card_tells_the_threshold_and_what_it_is_not() -> None:
+    bundle = shipped.load("anger")
+    card = (bundle.directory / CARD).read_text(encoding="utf-8")
+    assert PLEDGE in card
+    for words in (
+        "### The threshold",
+        "false alarms per hour",
+        "Where it fails",
+        f"{bundle.manifest.thresholds['anger']:.4g}",
+    ):
+        assert words in card
+
+
+@pytest.mark.parametrize("name", ["even", "loud-fast-high"])
+def test_its_threshold_decides(name: str) -> None:
+    model = load("anger")
+    threshold = model.bundle.manifest.thresholds["anger"]
+    found = model.predict(EXAMPLES / f"{name}.flac")
+    for one in found.segments:
+        named = "anger" if one.probabilities["anger"] >= threshold else "other"
+        assert one.label == (named if one.speech else None)

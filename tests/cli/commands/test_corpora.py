@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from emotone.cli.commands.corpora import FILES_SHOWN, SPEAKERS_SHOWN, command
+from emotone.corpora.base import CORPORA
+from emotone.errors import CorpusError, EmotoneError, UnknownNameError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EMODB_ALL_MISSING_BUT_ONE = 7  # every emotion lacks clips
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def failure(*arguments: str | Path) -> EmotoneError:
+    """Run what must fail, and return the error that the main command turns into one line."""
+    result = run(*arguments)
+    assert isinstance(result.exception, EmotoneError), result.output
+    assert result.stdout == ""
+    return result.exception
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """One good clip of Emo-DB."""
+    (tmp_path / "wav").mkdir()
+    signal = 0.1 * np.random.default_rng(0).uniform(-1, 1, 8000)
+    soundfile.write(tmp_path / "wav/03a01Fa.wav", signal, 16000)
+    return tmp_path
+
+
+def test_list_for_people_and_scripts() -> None:
+    result = run("list")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    for name, corpus in CORPORA.all().items():
+        assert name in result.stdout
+        assert str(corpus.clips or "-") in result.stdout
+    listed = json.loads(run("list", "--json").stdout)
+    assert [item["name"] for item in listed] == list(CORPORA.names)
+    assert all({"licence", "citation", "access", "counts", "speakers", "layout"} <= set(item) for item in listed)
+
+
+def test_show_for_people_and_scripts() -> None:
+    result = run("show", "ravdess")
+    assert result.exit_code == 0
+    for text in ("CC-BY-NC-SA-4.0", "zenodo.org", "1440", "Livingstone", "anger 192"):
+        assert text in result.stdout
+    shown = json.loads(run("show", "ravdess", "--json").stdout)
+    assert (shown["clips"], len(shown["speakers"]), shown["weights_shippable"]) == (1440, 24, True)
+
+
+def test_selections_are_listed_and_shown() -> None:
+    description = "turns in four classes on which at least two raters agree"
+    assert f"selection iemocap-two-raters of iemocap: {description}" in run("list").stdout
+    shown = " ".join(run("show", "iemocap").stdout.split())
+    for text in ("selection iemocap-two-raters", "happiness 2496", "Lakomkin", "no copy was read"):
+        assert text in shown
+    (selection,) = json.loads(run("show", "iemocap", "--json").stdout)["selections"]
+    assert set(selection) == {"name", "description", "published", "citation", "note"}
+    assert json.loads(run("show", "emodb", "--json").stdout)["selections"] == []
+
+
+def test_show_an_unknown_corpus() -> None:
+    error = failure("show", "ravdes")
+    assert isinstance(error, UnknownNameError)
+    assert "did you mean 'ravdess'" in str(error)
+
+
+@pytest.mark.parametrize("name", ["emodb", "auto"])
+def test_check_finds_problems(copy: Path, name: str) -> None:
+    result = run("check", name, copy)
+    assert result.exit_code == 1
+    assert "problem: anger: 127 of 127 clips are missing" in result.stdout
+    assert result.stdout.endswith("problems were found\n")
+    assert ("holds emodb" in result.stderr) == (name == "auto")
+
+
+def test_check_for_scripts(copy: Path) -> None:
+    result = run("check", "emodb", copy, "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert (found["corpus"], found["clips"], found["ok"]) == ("emodb", 1, False)
+    assert len([item for item in found["findings"] if item["kind"] == "missing"]) == EMODB_ALL_MISSING_BUT_ONE + 1
+
+
+@pytest.mark.parametrize("name", ["calls", "auto"])
+def test_check_a_table(copy: Path, name: str) -> None:
+    table = copy / "t.csv"
+    table.write_text("file,label\nwav/03a01Fa.wav,anger\n", "utf-8")
+    result = run("check", name, table)
+    assert result.exit_code == 0
+    assert result.stdout.endswith("nothing is wrong\n")
+    assert "median 0.50 s" in result.stdout
+
+
+def test_clips_per_speaker_are_a_range_where_there_are_many(copy: Path) -> None:
+    rows = "".join(f"wav/03a01Fa.wav,{number}e-3,anger,s{number}\n" for number in range(SPEAKERS_SHOWN + 1))
+    (copy / "t.csv").write_text(f"file,start,label,speaker\n{rows}", "utf-8")
+    assert "clips per speaker: 1 to 1\n" in run("check", "calls", copy / "t.csv").stdout
+    assert "clips per speaker: 03 1\n0.0 of 24.8 min in all" in run("check", "emodb", copy).stdout
+
+
+def test_many_findings_of_one_kind_are_cut_short_for_people_only(copy: Path) -> None:
+    rows = "".join(f"none{number}.wav,anger\n" for number in range(FILES_SHOWN + 5))
+    (copy / "t.csv").write_text(f"file,label\nwav/03a01Fa.wav,anger\n{rows}", "utf-8")
+    result = run("check", "calls", copy / "t.csv")
+    assert result.stdout.count("no such file") == FILES_SHOWN
+    assert "... and 5 more of the kind 'table'" in result.stdout
+    findings = json.loads(run("check", "calls", copy / "t.csv", "--json").stdout)["findings"]
+    assert len(findings) == FILES_SHOWN + 5
+
+
+def test_names_of_files_can_not_move_the_cursor_or_be_markup(copy: Path) -> None:
+    (copy / "x\x1b[2J[bold]y.wav").touch()
+    assert "x?[2J[bold]y.wav" in run("check", "emodb", copy).stdout
+
+
+def test_nothing_can_be_read_of_a_copy(copy: Path) -> None:
+    (copy / "wav/03a01Fa.wav").write_bytes(b"")
+    result = run("check", "emodb", copy)
+    assert result.exit_code == 1
+    assert "min in all" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "savee"), "holds nothing of savee, but 1 other recordings; expected are files such as "),
+        (("check", "emo"), "unknown corpus 'emo'"),
+    ],
+)
+def test_check_what_is_not_that_corpus(copy: Path, arguments: tuple[str, ...], said: str) -> None:
+    assert said in str(failure(*arguments, copy))
+
+
+@pytest.mark.parametrize("name", ["emodb", "auto"])
+def test_check_a_folder_that_is_not_there(tmp_path: Path, name: str) -> None:
+    error = failure("check", name, tmp_path / "none")
+    assert isinstance(error, CorpusError)
+    assert "does not exist" in str(error)
+
+
+@pytest.mark.parametrize("name", ["emodb", "auto"])
+def test_write_a_table(copy: Path, name: str) -> None:
+    result = run("table", name, copy, "--out", copy / "t.csv")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert result.stderr.endswith("t.csv: 1 rows\n")
+    rows = list(csv.DictReader(io.StringIO((copy / "t.csv").read_text("utf-8"))))
+    assert [(row["file"], row["speaker"], row["label"], row["sentence"]) for row in rows] == [
+        ("wav/03a01Fa.wav", "03", "happiness", "a01")
+    ]
+    assert run("check", "mine", copy / "t.csv").exit_code == 0
+
+
+def test_write_a_table_from_a_table_with_a_bad_row(copy: Path) -> None:
+    (copy / "t.csv").write_text("file,label\nwav/03a01Fa.wav,anger\nnone.wav,anger\n", "utf-8")
+    result = run("table", "auto", copy / "t.csv", "--out", copy / "clean.tsv", "--json")
+    assert result.exit_code == 1
+    assert "left out: " in result.stderr
+    written = json.loads(result.stdout)
+    assert (written["rows"], len(written["problems"])) == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
+def test_write_a_database_and_check_it(copy: Path) -> None:
+    (copy / "t.csv").write_text("file,label\nwav/03a01Fa.wav,anger\n", "utf-8")
+    (copy / "wav/03a01Fa.wav").rename(copy / "wav/x.wav")
+    (copy / "t.csv").write_text("file,label\nwav/x.wav,anger\n", "utf-8")
+    result = run("table", "auto", copy / "t.csv", "--out", copy, "--format", "audformat", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"corpus": "table", "file": str(copy), "rows": 1, "problems": []}
+    result = run("check", "auto", copy)
+    assert result.exit_code == 0
+    assert "holds audformat" in result.stderr
+    assert "anger" in result.stdout
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
+def test_a_database_in_the_folder_of_a_known_corpus_does_not_hide_it(copy: Path) -> None:
+    assert run("table", "auto", copy, "--out", copy, "--format", "audformat").exit_code == 0
+    result = run("check", "auto", copy)
+    assert "holds emodb" in result.stderr
+    assert "of 127 clips are missing" in result.stdout
+
+
+def test_a_table_must_be_called_one(copy: Path) -> None:
+    result = run("table", "emodb", copy, "--out", copy / "t.xlsx")
+    assert result.exit_code == 2
+    assert "allowed: a name that ends in .csv or .tsv" in result.stderr
+
+
+def test_the_command_is_cheap_to_import() -> None:
+    code = "import sys, emotone.cli.commands.corpora; print(*{'numpy', 'rich', 'soundfile', 'torch', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

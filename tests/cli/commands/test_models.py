@@ -1,0 +1,179 @@
+"""`emotone models`: list, show, check, and the hand-over of export."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.made_runs import made_detector, write_run
+from tests.toy import tiny_recipe
+
+from emotone.config import to_mapping
+from emotone.scoring.detection import chosen_threshold
+from emotone.scoring.operating_points import add_operating_points, operating_points_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def damaged(shipped: Path) -> Path:
+    shutil.copytree(shipped / "default", shipped / "other")
+    (shipped / "other" / "LICENSE").write_text("anything goes")
+    return shipped / "other"
+
+
+def test_list(emotone: Callable[..., Any], shipped: Path) -> None:
+    result = emotone("models", "list")
+    assert (result.status, result.err) == (0, "")
+    assert "tiny" in result.out
+    (model,) = json.loads(emotone("models", "list", "--json").out)
+    assert (model["name"], model["licence"], model["labels"][0]) == ("tiny", "CC0-1.0", "anger")
+    assert set(model) == {"name", "version", "description", "labels", "licence", "trained_on", "bytes", "sha256"}
+
+
+def test_a_damaged_model_is_said_and_the_others_are_listed(emotone: Callable[..., Any], damaged: Path) -> None:
+    result = emotone("models", "list", "--json")
+    assert result.status == 1
+    assert len(json.loads(result.out)) == 1
+    assert f"{damaged / 'LICENSE'} was changed" in result.err
+
+
+def test_no_models(emotone: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotone.bundles.shipped.SHIPPED", tmp_path)
+    assert "no models are shipped" in emotone("models", "list").out
+    assert json.loads(emotone("models", "list", "--json").out) == []
+
+
+def test_show(emotone: Callable[..., Any], shipped: Path, tiny_bundle: Path) -> None:
+    by_name, by_folder = emotone("models", "show", "default"), emotone("models", "show", tiny_bundle)
+    assert by_name.status == by_folder.status == 0
+    for word in (
+        "tiny 0.1.0",
+        "anger, happiness",
+        "CC0-1.0",
+        "log-mel",
+        "3 s every 1 s; a clip is the mean over its windows",
+        "# tiny",
+    ):
+        assert word in by_name.out
+    as_json = json.loads(emotone("models", "show", "default", "--json").out)
+    assert as_json["windows"] == {"seconds": 3.0, "hop": 1.0}
+    assert as_json["card"] == "# tiny\n"
+
+
+def test_check(emotone: Callable[..., Any], shipped: Path) -> None:
+    result = emotone("models", "check", "default")
+    assert result.status == 0
+    assert result.out.startswith("tiny: good; 5 files")
+    as_json = json.loads(emotone("models", "check", "default", "--json").out)
+    assert as_json["deviation"] < as_json["allowed"]
+
+
+@pytest.mark.parametrize("action", ["show", "check"])
+def test_a_damaged_or_unknown_model_is_said(emotone: Callable[..., Any], damaged: Path, action: str) -> None:
+    result = emotone("models", action, "other")
+    assert (result.status, result.out) == (2, "")
+    assert "LICENSE was changed after it was written" in result.err
+    result = emotone("models", action, "defualt")
+    assert (result.status, result.out) == (2, "")
+    assert "did you mean 'default'" in result.err
+
+
+def test_export_hands_over(
+    emotone: Callable[..., Any], tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def export_run(run: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float]) -> Path:
+        given.append((run, out, version, evaluation, thresholds))
+        return shutil.copytree(tiny_bundle, out)
+
+    exporter = ModuleType("emotone.fitting.export")
+    exporter.export_run = export_run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "emotone.fitting.export", exporter)
+    result = emotone("models", "export", "runs/x", "--out", tmp_path / "one")
+    assert result.status == 0
+    assert str(tmp_path / "one") in result.out
+    as_json = json.loads(emotone("models", "export", "runs/x", "--out", tmp_path / "two", "--json").out)
+    assert as_json["directory"] == str(tmp_path / "two")
+    assert [(str(run), out.name, *rest) for run, out, *rest in given] == [
+        ("runs/x", "one", "1.0.0", "", {}),
+        ("runs/x", "two", "1.0.0", "", {}),
+    ]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """What `emotone train` leaves, without weights."""
+    recipe = tiny_recipe(labels="anger")
+    (tmp_path / "run").mkdir()
+    told: dict[str, Any] = {"schema": "emotone.run/1", "labels": ["anger", "other"], "signature": "f00d"}
+    told |= {"corpora": {}, "speakers": {}, "recipe": to_mapping(recipe.expanded()), "best": 1, "history": []}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(told))
+    about = {"recipe": told["recipe"], "scores": scores_told()}
+    write_run(tmp_path / "before", made_detector(2.0), **about)
+    return tmp_path / "run"
+
+
+def scores_told() -> list[dict[str, Any]]:
+    return [{"setting": "system", "metric": "uar", "corpus": "toy", "speaker_independent": True}]
+
+
+def test_a_threshold_is_stored_and_told(
+    emotone: Callable[..., Any], run: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def export_run(_: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float]) -> Path:
+        given.append((version, evaluation, thresholds))
+        return shutil.copytree(tiny_bundle, out)
+
+    monkeypatch.setattr("emotone.fitting.export.export_run", export_run)
+    asked = ("models", "export", run, "--false-positive-rate", "0.05", "--validation", tmp_path / "before")
+    result = emotone(*asked, "--out", tmp_path / "one")
+    assert result.status == 0
+    (stored,) = chosen_threshold(made_detector(2.0), false_positive_rate=0.05)
+    (_, card, thresholds) = given[0]
+    assert thresholds == {"anger": stored.threshold}
+    assert card.startswith("\n### The threshold\n\nIt says `anger` where the probability of it reaches ")
+    assert "keeps false alarms to 5 % of the windows of `before`" in card
+    assert "It says `anger` where" in result.out
+    told = json.loads(emotone(*asked, "--per", "clip", "--out", tmp_path / "two", "--json").out)
+    assert told["threshold"]["there"][0]["per"] == "clip"
+    assert told["thresholds"] == {"anger": told["threshold"]["there"][0]["threshold"]}
+
+
+@pytest.mark.parametrize("option", [("--false-positive-rate", "0.05"), ("--validation", "before")])
+def test_a_rate_and_where_it_is_kept_to_go_together(
+    emotone: Callable[..., Any], run: Path, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    result = emotone("models", "export", run, "--out", tmp_path / "one", *option)
+    assert (result.status, result.out) == (2, "")
+    assert "--false-positive-rate and --validation go together: the rate, and where it is kept to" in result.err
+
+
+def test_several_evaluations_go_into_a_card(
+    emotone: Callable[..., Any], run: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards: list[str] = []
+
+    def export_run(_: Path, out: Path, *, evaluation: str, **rest: Any) -> Path:
+        assert set(rest) == {"version", "thresholds"}
+        cards.append(evaluation)
+        return shutil.copytree(tiny_bundle, out)
+
+    monkeypatch.setattr("emotone.fitting.export.export_run", export_run)
+    about = json.loads((tmp_path / "before" / "run.json").read_text())
+    other = write_run(tmp_path / "other", made_detector(1.0, corpus="elsewhere"), **about)
+    before = operating_points_of(other, validation=tmp_path / "before")
+    assert before is not None
+    add_operating_points(other, before)
+    both = ("--evaluation", tmp_path / "before", "--evaluation", other)
+    assert emotone("models", "export", run, "--out", tmp_path / "one", *both).status == 0
+    assert cards[0].index("`results/before`") < cards[0].index("`results/other`") < cards[0].index(before.lines())

@@ -1,0 +1,113 @@
+"""`emotone sources`: where networks are published, and bringing their files in, with every mistake on one line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.soundnet_ports import ported
+
+from emotone.files import sha256_file
+from emotone.recipes.transfer import shipped
+from emotone.transfer.source import SOURCES
+from emotone.transfer.weights import read_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Outcome
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Path:
+    """SoundNet's trunk as ports store it, filled with numbers."""
+    rng = np.random.default_rng(0)
+    shapes = SOURCES.get("soundnet5").shapes
+    tensors = {name: rng.uniform(0.1, 1.0, shape).astype(np.float32) for name, shape in shapes.items() if shape}
+    np.savez(tmp_path / "soundnet.npz", **ported(tensors))
+    return tmp_path / "soundnet.npz"
+
+
+def test_every_source_is_listed_and_shown(emotone: Callable[..., Outcome]) -> None:
+    listed = json.loads(emotone("sources", "list", "--json").out)
+    assert {source["name"] for source in listed if not source["shipped"]} == set(SOURCES.names)
+    assert "soundnet5" in emotone("sources", "list").out
+    for source in (each for each in listed if not each["shipped"]):
+        outcome = emotone("sources", "show", source["name"])
+        assert outcome.status == 0
+        assert source["licence"] in outcome.out
+        assert all(tensor in outcome.out for tensor in source["tensors"])
+        assert json.loads(emotone("sources", "show", source["name"], "--json").out) == source
+
+
+def test_what_comes_with_emotone_has_a_card(emotone: Callable[..., Outcome]) -> None:
+    listed = json.loads(emotone("sources", "list", "--json").out)
+    (source,) = (each for each in listed if each["name"] == "soundnet5-open")
+    assert source["card"].startswith("# soundnet5-open")
+    outcome = emotone("sources", "show", "soundnet5-open")
+    assert outcome.out == source["card"]
+    assert json.loads(emotone("sources", "show", "soundnet5-open", "--json").out) == source
+    path = shipped()["soundnet5-open"]
+    assert sha256_file(path) in outcome.out  # the card is of these weights
+    assert read_weights(path).tensors["blocks.conv1.convolution.weight"].shape == (32, 1, 64)
+
+
+def test_get_says_where_to_fetch_what(emotone: Callable[..., Outcome]) -> None:
+    outcome = emotone("sources", "get", "soundnet5")
+    assert outcome.status == 0
+    assert "soundnet5_final.t7" in outcome.out
+    assert "emotone sources convert soundnet5 FILE" in outcome.out
+
+
+def test_a_file_is_converted_and_read_back(emotone: Callable[..., Outcome], port: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.safetensors"
+    outcome = emotone("sources", "convert", "soundnet5", port, "--out", out)
+    assert (outcome.status, outcome.out.strip()) == (0, str(out))
+    weights = read_weights(out)
+    assert weights.source == "soundnet5"
+    told = json.loads(emotone("sources", "convert", "soundnet5", port, "--out", out, "--json").out)
+    assert told["tensors"] == len(weights.tensors)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "soundnet"), "soundnet5"),
+        (("convert", "soundnet5", "gone.npz", "--out", "x.safetensors"), "gone.npz"),
+        (("convert", "soundnet5", "gone.npz", "--out", "x.npz"), "must end in .safetensors"),
+    ],
+)
+def test_mistakes_are_said(emotone: Callable[..., Outcome], arguments: tuple[str, ...], says: str) -> None:
+    outcome = emotone("sources", *arguments)
+    assert outcome.status == 2
+    assert says in outcome.err
+
+
+RECIPE = """\
+name = "toy-source"
+[sound.hum]
+group = '(\\d)'
+licence = "CC0-1.0"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((), "add --sound NAME=DIR"),
+        (("--sound", "hum"), "must be NAME=DIR"),
+        (("--sound", "hm=x"), "did you mean 'hum'"),
+        (("--sound", "hum=x"), "SHA-256"),
+    ],
+)
+def test_a_training_says_what_it_lacks(
+    emotone: Callable[..., Outcome], tmp_path: Path, given: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "toy.toml").write_text(RECIPE)
+    (tmp_path / "teacher.pt").write_bytes(b"no teacher")
+    outcome = emotone("sources", "train", tmp_path / "toy.toml", "--teacher", tmp_path / "teacher.pt", *given)
+    assert outcome.status == 2
+    assert says in outcome.err

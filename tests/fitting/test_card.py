@@ -1,0 +1,105 @@
+"""The card: what it must tell, whatever was trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.toy import tiny_recipe
+
+from emotone.corpora.datasets.emodb import CORPUS
+from emotone.fitting.card import LIMITS, PLEDGE, model_card
+from emotone.fitting.training_run import TrainingRun, load_run
+from emotone.nets.base import parameters
+from emotone.transfer.report import Entry, State, TransferReport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = TrainingRun(
+    recipe=tiny_recipe(),
+    labels=("anger", "sadness"),
+    corpora={"emodb": 40, "calls": 7},
+    speakers={"emodb": 4, "calls": 2},
+    signature="0123456789ab",
+    best=3,
+    history=(),
+)
+
+
+@pytest.fixture
+def card() -> str:
+    return model_card(RUN, version="1.2.3", evaluation="")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# toy 1.2.3",
+        "Two kinds of buzzes.",
+        "| labels | anger, sadness |",
+        "| licence of the weights | CC0-1.0 |",
+        "| front end | log-mel, 16000 Hz, 64 values every 10 ms |",
+        "| windows | 3 s every 1 s; a clip is the mean over its windows with speech |",
+        "signature 0123456789ab |",
+        f"| {CORPUS.title} | 40 | 4 | de | CC0-1.0 |",
+        "| calls | 7 | 2 | not stated | not stated |",
+    ],
+)
+def test_it_tells_what_the_model_is(card: str, line: str) -> None:
+    assert line in card
+
+
+def test_it_tells_whose_weights_it_started_from(card: str) -> None:
+    assert "started from" not in card
+    states: tuple[tuple[str, State], ...] = (
+        ("conv1", "frozen"),
+        ("conv2", "frozen"),
+        ("conv3", "tuned"),
+        ("conv4", "fresh"),
+    )
+    entries = tuple(Entry(f"blocks.{name}.weight", "parameter", (1,), state) for name, state in states)
+    report = TransferReport("general-sound", "0" * 64, "CC0-1.0", entries, ())
+    started = f"| started from | general-sound (CC0-1.0, SHA-256 {'0' * 64}); frozen: conv1, conv2; tuned: conv3 |"
+    assert f"{started}\n| training |" in model_card(replace(RUN, transfer=report), version="1", evaluation="")
+
+
+def test_the_number_of_parameters_is_the_layer_table_s(card: str) -> None:
+    count = parameters(RUN.recipe.net_spec.layers(64, 2))
+    assert f"| net | log-mel-cnn, {count:,} parameters |" in card
+
+
+def test_limits_and_pledge_are_always_in_it(card: str) -> None:
+    assert LIMITS in card
+    assert PLEDGE in card
+    for word in ("acted", "not a fact about a person", "diagnose", "spontaneous", "speech: false"):
+        assert word in card
+
+
+def test_a_model_that_was_not_tested_says_so(card: str) -> None:
+    assert "This model has **not been evaluated**." in card
+    tested = model_card(RUN, version="1.2.3", evaluation="\nUAR 0.71 on Emo-DB.\n")
+    assert "not been evaluated" not in tested
+    assert "## What it was tested on\n\nUAR 0.71 on Emo-DB.\n\n## Where it fails" in tested
+
+
+def test_the_limits_hold_for_a_model_that_was_tested_on_other_languages() -> None:
+    card = model_card(RUN, version="1", evaluation="UAR 0.54 on nEMO, which is Polish.")
+    assert "languages, ages, accents and voices other than those named above is not known" in card
+    assert "are not in the training data were not tested" not in card
+
+
+def test_corpora_are_sorted(card: str) -> None:
+    assert card.index("| calls |") < card.index(f"| {CORPUS.title} |")
+
+
+def test_the_card_of_a_training_on_disk(trained: Path) -> None:
+    card = model_card(load_run(trained), version="1.0.0", evaluation="")
+    assert "| training | 8 epochs, seed 1, signature" in card
+    assert "not stated" not in card
+
+
+def test_the_order_of_labels_is_the_net_s() -> None:
+    turned = replace(RUN, labels=("sadness", "anger"))
+    assert "| labels | sadness, anger |" in model_card(turned, version="1", evaluation="")

@@ -1,0 +1,123 @@
+"""Windows with speech: training leaves out the ones that judging leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+from tests.toy import LABELS, tiny_recipe
+
+from emotone.audio.resample import resample
+from emotone.bundles.manifest import Windows
+from emotone.errors import ConfigError, MissingFileError
+from emotone.fitting.fit import fit
+from emotone.fitting.speech_windows import spoken_starts
+from emotone.inference.engine import Engine
+from emotone.inference.model import load
+from emotone.types import Fold, Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import MakeBundle
+
+    from emotone.recipes.recipe import Recipe
+    from emotone.types import Array
+
+SECONDS = Windows(seconds=1.0, hop=0.5, least=0.01, combine="mean-logit")
+ASKED = {"crops": "grid", "speech_only": True, "epochs": 1}
+
+
+@pytest.fixture
+def clips(tmp_path: Path, speech: Callable[..., Array]) -> tuple[Utterance, ...]:
+    """Silence around speech, speech of 0.4 s, speech alone, and silence."""
+    still = np.zeros(16000, np.float32)
+    sounds = (
+        np.concatenate([still, speech(2.3), still, still[:4000]]),
+        speech(0.4, seed=2),
+        speech(3.2, seed=1),
+        np.zeros(24000, np.float32),
+    )
+    made = []
+    for number, sound in enumerate(sounds):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, sound, 16000, subtype="FLOAT")
+        made.append(Utterance(f"{number}", "toy", path, 0.0, None, f"s{number}", "x", LABELS[number % 2]))
+    return tuple(made)
+
+
+def asking(**changes: Any) -> Recipe:
+    return tiny_recipe(**{"windows": SECONDS, "training": ASKED, "augment": {}, **changes})
+
+
+@pytest.mark.parametrize(("front_end", "pads"), [("log-mel", {}), ("mn-log-mel", {"pads_end": True})])
+def test_they_are_the_windows_that_are_judged(
+    clips: tuple[Utterance, ...], make_bundle: MakeBundle, tmp_path: Path, front_end: str, pads: dict[str, bool]
+) -> None:
+    table = {"name": front_end, **pads}
+    model = load(make_bundle(tmp_path / "bundle", front_end=table, windows=SECONDS))
+    recipe = asking(front_end=table)
+    features = recipe.extract(clips).features
+    found = spoken_starts(recipe, clips, features)
+    assert found is not None
+    for clip in clips:
+        judged = Engine(model.bundle)
+        sound, _ = soundfile.read(clip.path, dtype="float32")
+        _, segments = judged.finish(resample(sound, rate=16000, to=recipe.feature.rate))
+        expected = segments.starts[segments.speech]
+        np.testing.assert_allclose(found.get(clip.key, np.zeros(0)) * recipe.feature.hop_seconds, expected, atol=1e-9)
+    assert set(found) == {"toy/0", "toy/1", "toy/2"}
+    assert 0 < len(found["toy/0"]) < len(features["toy/0"]) / 50
+    assert found["toy/0"][0] > 0
+
+
+def test_nothing_else_is_learned_from(clips: tuple[Utterance, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    class SeenError(Exception):
+        pass
+
+    def train(build: Any, task: Any, *others: Any, **more: Any) -> None:
+        given.append(task)
+        raise SeenError
+
+    monkeypatch.setattr("emotone.training.loop.train", train)
+    recipe = asking(training={**ASKED, "patience": 1})
+    features = recipe.extract(clips).features
+    keys = tuple(clip.key for clip in clips)
+    with pytest.raises(SeenError):
+        fit(recipe, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
+    found = spoken_starts(recipe, clips, features)
+    assert found is not None
+    (task,) = given
+    assert [starts.tolist() for starts in task.train.starts] == [found[key].tolist() for key in keys[:2]]
+    assert len(task.development) == 1  # a recording without speech has no window
+    assert task.development.starts[0].tolist() == found[keys[2]].tolist()
+
+
+def test_a_training_runs_with_them(clips: tuple[Utterance, ...]) -> None:
+    recipe = asking(training={**ASKED, "patience": 1, "batch": 2})
+    features = recipe.extract(clips).features
+    keys = tuple(clip.key for clip in clips)
+    fitted = fit(recipe, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
+    everything = replace(recipe, training=replace(recipe.training, speech_only=False))
+    whole = fit(everything, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
+    assert fitted.signature != whole.signature
+    assert fitted.history[0].loss != whole.history[0].loss
+
+
+def test_where_all_windows_are_learned_from_no_recording_is_read() -> None:
+    recipe = asking(training={"crops": "grid"})
+    nowhere = Utterance("0", "toy", Path("nowhere.wav"), 0.0, None, "s", "x", LABELS[0])
+    assert spoken_starts(recipe, [nowhere], {}) is None
+    with pytest.raises(MissingFileError, match=r"nowhere.wav: can't be read"):
+        spoken_starts(asking(), [nowhere], {"toy/0": np.zeros((9, 64), np.float32)})
+
+
+def test_silence_that_is_judged_is_learned_from() -> None:
+    with pytest.raises(ConfigError, match=r"set windows.speech_only = true; given false"):
+        asking(windows=replace(SECONDS, speech_only=False))

@@ -1,0 +1,107 @@
+"""Several processes give what one gives, in order; one that dies costs the recording it was at, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import soundfile
+
+import emotone
+from emotone.inference.processes import AHEAD, run_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+# Answers every line with a failure that holds its process's number; some names make it die.
+PUPPET = """
+import json, os, signal, sys, time
+for line in sys.stdin:
+    name = json.loads(line)
+    if name == "kill": os.kill(os.getpid(), signal.SIGKILL)
+    if name == "exit": sys.exit(3)
+    if name == "half": print('{"schema"', end="", flush=True); sys.exit(0)
+    if name == "slow": time.sleep(0.3)
+    if name == "hang": time.sleep(600)
+    print(json.dumps({"file": name, "error": {"code": "ok", "message": str(os.getpid())}}), flush=True)
+"""
+
+
+@pytest.fixture
+def puppet() -> list[str]:
+    return [sys.executable, "-c", PUPPET]
+
+
+def test_processes_give_what_one_gives(
+    tiny_bundle: Path, speech: Callable[..., np.ndarray[tuple[int], np.dtype[np.float32]]], tmp_path: Path
+) -> None:
+    names = ["a.wav", "ż \udcff.wav", "c.wav"]
+    for seed, name in enumerate(names):
+        with (tmp_path / name).open("wb") as stream:
+            soundfile.write(stream, speech(4.2, seed=seed), 16000, format="WAV")
+    (tmp_path / "bad.wav").write_bytes(b"no audio at all, but long enough to look at")
+    paths = [tmp_path / name for name in ("a.wav", "bad.wav", *names[1:], "gone.wav")]
+    model = emotone.load(tiny_bundle)
+    alone = [result.to_dict() for result in model.predict_many(paths, channel=0)]
+    together = [result.to_dict() for result in model.predict_many(paths, channel=0, workers=2)]
+    assert together == alone
+    assert [item.get("error", {}).get("code") for item in together] == [None, "not_audio", None, None, "missing_file"]
+
+
+def test_results_come_in_order_and_from_several_processes(puppet: list[str]) -> None:
+    names = [*("slow" if index % 5 == 0 else f"{index}" for index in range(20))]
+    results = list(run_pool(puppet, names, workers=2))
+    assert [result.file for result in results] == names
+    assert len({result.message for result in results if isinstance(result, emotone.Failure)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("kill", "kill: the process working on it was killed by signal 9; try it alone, or with fewer workers"),
+        ("exit", "exit: the process working on it ended with status 3"),
+        ("half", "half: the process working on it ended with status 0"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_dies_costs_one_recording(puppet: list[str], name: str, message: str, workers: int) -> None:
+    names = ["a", name, "b", name, "c", "d"]
+    results = [result for result in run_pool(puppet, names, workers=workers) if isinstance(result, emotone.Failure)]
+    assert [result.file for result in results] == names
+    assert [result.code for result in results] == ["ok", "worker_died", "ok", "worker_died", "ok", "ok"]
+    assert results[1].message.startswith(message)
+
+
+def test_a_worker_that_never_starts_is_said_for_each() -> None:
+    results = list(run_pool([sys.executable, "-c", "raise SystemExit(7)"], ["a", "b"], workers=1))
+    assert [result.to_dict()["error"]["code"] for result in results] == ["worker_died"] * 2
+    assert "status 7" in results[0].to_dict()["error"]["message"]
+
+
+def test_whoever_stops_asking_waits_for_nobody(puppet: list[str]) -> None:
+    start = time.monotonic()
+    results = run_pool(puppet, ["a", "hang", "hang", "b"], workers=2)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < 5
+
+
+def test_recordings_are_taken_as_results_are_asked_for(puppet: list[str]) -> None:
+    taken = 0
+
+    def names() -> Iterator[str]:
+        nonlocal taken
+        for index in range(1000):
+            taken += 1
+            yield str(index)
+
+    results = run_pool(puppet, names(), workers=1)
+    for _ in range(3):
+        next(results)
+    assert taken == AHEAD + 3
+    results.close()  # type: ignore[attr-defined]

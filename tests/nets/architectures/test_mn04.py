@@ -1,0 +1,107 @@
+"""mn04: the published number of parameters, and its published values where its weights are."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tests.toy import one_thread
+
+from emotone.audio.resample import resample
+from emotone.errors import ConfigError
+from emotone.features.front_ends.mn_log_mel import rows_of
+from emotone.nets.architectures.mn04 import Mn04
+from emotone.nets.base import parameters
+from emotone.transfer.source import SOURCES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.types import Array
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+ATOL = 1e-4  # golden values are rounded to four digits
+
+
+def original_rows(sound: Array) -> Array:
+    """Return the rows as the original lays them: windows centred on multiples of the hop, the ends mirrored."""
+    emphasised = sound[1:] - np.float32(0.97) * sound[:-1]
+    return rows_of(np.pad(emphasised, 400, mode="reflect"))
+
+
+def test_parameters_are_those_of_the_published_net() -> None:
+    assert parameters(Mn04().layers(128, 527)) == 983_599
+
+
+def test_the_hidden_layer_of_the_classifier_is_counted() -> None:
+    assert Mn04(hidden=100).layers(128, 4)[-1].parameters == 513 * 100 + 101 * 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 0.0}, r"mn04 needs width > 0; given 0.0"),
+        ({"width": 11.0}, r"mn04 needs width <= 10; given 11.0"),
+        ({"dropout": -0.1}, r"mn04 needs 0 <= dropout < 1; given -0.1"),
+        ({"rows": -1}, r"mn04 needs rows >= 0, where 0 hears all there are; given -1"),
+    ],
+)
+def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Mn04(**settings)
+
+
+def test_with_rows_a_segment_is_heard_as_if_silence_came_behind_it() -> None:
+    torch.manual_seed(0)
+    patched, plain = Mn04(width=0.2, rows=100).build(64, 4).eval(), Mn04(width=0.2).build(64, 4).eval()
+    plain.load_state_dict(patched.state_dict())  # the same tensors under the same names
+    x = torch.randn(2, 100, 64) - 8
+    whole = x.clone()
+    whole[1, 37:] = math.log(1e-5)
+    with torch.inference_mode():
+        expected = plain(whole)
+        assert not torch.allclose(plain(x[1:, :37])[0], expected[1], atol=1e-4)
+        torch.testing.assert_close(patched(x, torch.tensor([100, 37])), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(patched(x[1:, :37])[0], expected[1], atol=1e-5, rtol=1e-5)
+        longer = torch.cat([whole, x], dim=1)  # what lies behind the patch is not heard
+        torch.testing.assert_close(patched(longer), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_with_rows_the_layer_table_says_so() -> None:
+    (image, *others), (plain, *same) = Mn04(rows=100).layers(128, 4), Mn04().layers(128, 4)
+    assert image.kind == "T = 100 rows, filled with silence, to an image, shifted and scaled"
+    assert plain.kind == "rows to an image, shifted and scaled"
+    assert others == same
+
+
+@pytest.mark.shared
+def test_the_published_net_gives_its_published_values(shared: Path) -> None:
+    """Golden values were made by another program; padded as there, they agree within their rounding."""
+    file = shared / "sources/mn04_as_mAP_432.pt"
+    if not file.exists():
+        pytest.skip("mn04's weights are not in sources/")
+    reference = json.loads((shared / "sources/reference.json").read_text())
+    net = Mn04().build(128, 527).eval()
+    tensors = SOURCES.get("mn04").read(file).tensors
+    net.load_state_dict({name: torch.from_numpy(values) for name, values in tensors.items()})
+    for path, golden in reference.items():
+        signal, rate = soundfile.read(shared / "corpora" / path, dtype="float32")
+        rows = torch.from_numpy(original_rows(resample(signal, rate=rate, to=32000)))[None]
+        assert rows.shape[1] == golden["mn04"]["mel_shape"][2]
+        pooled, lengths = rows, None
+        with torch.inference_mode():
+            for name, block in net.blocks.items():
+                if name == "embedding":
+                    break
+                pooled, lengths = block(pooled, lengths)
+            probabilities = net(rows).sigmoid()[0].numpy()
+        means = pooled.mean(dim=(2, 3))[0, :8].numpy()
+        np.testing.assert_allclose(means, golden["mn04"]["pooled_384_first8"], atol=ATOL)
+        for index, _, probability in golden["mn04"]["top"]:
+            assert probabilities[index] == pytest.approx(probability, abs=ATOL)

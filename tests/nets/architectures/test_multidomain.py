@@ -1,0 +1,190 @@
+"""The multi-domain network: the paper's sizes, clips standardised by their own samples, and its twin without memory."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.toy import one_thread
+
+from emotone.config import from_mapping, to_mapping
+from emotone.errors import ConfigError
+from emotone.nets.architectures.multidomain import FRAMES, SAMPLES, STEPS, MultiDomain
+from emotone.nets.base import parameters, receptive_field
+from emotone.nets.blocks.multidomain import Clip, Recurrent
+
+if TYPE_CHECKING:
+    from emotone.nets.blocks.base import LengthAware
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+TINY = {"channels": 5, "units": 4, "hidden": 6}
+
+
+def net(**changes: Any) -> LengthAware:
+    torch.manual_seed(0)
+    return MultiDomain(**{**TINY, **changes}).build(1, 3).eval()
+
+
+def standardised(x: torch.Tensor, lengths: torch.Tensor | None = None, *, samples: int = SAMPLES) -> torch.Tensor:
+    y, left = Clip(samples)(x, lengths)
+    assert left is None
+    return y  # type: ignore[no-any-return]
+
+
+def test_six_emotions_take_the_papers_units() -> None:
+    spec = MultiDomain()
+    table = {layer.name: layer for layer in spec.layers(1, 6)}
+    assert parameters(spec.layers(1, 6)) == 3_450_534
+    assert SAMPLES == 54_000
+    assert [table[name].output for name in ("conv1", "conv2")] == [f"128 x {FRAMES}", f"128 x {STEPS}"]
+    assert [table[name].output for name in ("sequence", "dense1", "dense2")] == ["1000"] * 3
+    blocks: Any = spec.build(1, 6).blocks
+    assert blocks["sequence"].cell.input_size == 128
+    assert blocks["sequence"].cell.hidden_size == 500
+    assert {module.p for module in blocks.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}
+
+
+def test_the_steps_are_those_of_the_table() -> None:
+    built = net()
+    x: Any = torch.randn(2, SAMPLES, 1)
+    shapes = {}
+    with torch.inference_mode():
+        for name, block in built.blocks.items():
+            x, _ = block(x, None)
+            shapes[name] = tuple(x.shape[1:])
+    assert shapes == {
+        "samples": (1, 54_000),
+        "conv1": (5, FRAMES),
+        "conv2": (5, STEPS),
+        "sequence": (8,),
+        "dense1": (6,),
+        "dense2": (6,),
+        "output": (3,),
+    }
+
+
+def test_the_two_steps_hear_the_whole_clip() -> None:
+    spec = MultiDomain()
+    heard = receptive_field(spec.layers(1, 6))
+    assert SAMPLES - heard < 400  # samples: what does not fill a pool is left out
+    x = torch.zeros(1, SAMPLES, 1)
+    built = net()
+    with torch.inference_mode():
+        silent = built(x)
+        for place in (0, SAMPLES // 2, heard - 1):
+            clicked = x.clone()
+            clicked[0, place] = 1.0
+            assert not torch.equal(built(clicked), silent)
+
+
+def test_the_lstm_is_torchs_own() -> None:
+    torch.manual_seed(1)
+    block = Recurrent(5, 4)
+    whole = torch.nn.LSTM(5, 4, batch_first=True)
+    whole.load_state_dict({f"{name}_l0": values for name, values in block.cell.state_dict().items()})
+    x = torch.randn(3, 5, STEPS)
+    with torch.inference_mode():
+        expected = whole(x.transpose(1, 2))[0].flatten(1)
+        torch.testing.assert_close(block(x, None)[0], expected)
+
+
+def test_only_memory_is_missing_without_the_lstm() -> None:
+    with_it, without = MultiDomain(), MultiDomain(lstm=False)
+    different = [
+        (one.name, other.kind)
+        for one, other in zip(with_it.layers(1, 6), without.layers(1, 6), strict=True)
+        if one != other
+    ]
+    assert different == [("sequence", "linear, tanh, each step by itself, side by side")]
+    block: Any = MultiDomain(**TINY, lstm=False).build(1, 3).blocks["sequence"]
+    x = torch.randn(2, 5, STEPS)
+    changed = x.clone()
+    changed[:, :, 0] += 1.0
+    assert torch.equal(block(x, None)[0][:, 4:], block(changed, None)[0][:, 4:])
+    memory: Any = net().blocks["sequence"]
+    assert not torch.equal(memory(x, None)[0][:, 4:], memory(changed, None)[0][:, 4:])
+
+
+@settings(max_examples=40, deadline=None)
+@given(length=st.integers(2, 90), extra=st.integers(0, 40), scale=st.floats(1e-2, 1e3), shift=st.floats(-3.0, 3.0))
+def test_a_clip_has_mean_0_and_deviation_1_over_its_own_samples(
+    length: int, extra: int, scale: float, shift: float
+) -> None:
+    """The slow twin: NumPy, one clip at a time, in double precision."""
+    signal = np.random.default_rng(length).normal(size=length) * scale + shift * scale
+    x = torch.full((1, length + extra, 1), 9.0, dtype=torch.float64)
+    x[0, :length, 0] = torch.from_numpy(signal)
+    y = standardised(x, torch.tensor([length]), samples=64)[0, 0].numpy()
+    heard = signal[:64]
+    expected = np.zeros(64)
+    expected[: len(heard)] = (heard - heard.mean()) / heard.std()
+    np.testing.assert_allclose(y, expected, atol=1e-9)
+
+
+def test_what_lies_behind_a_clip_is_not_heard() -> None:
+    built = net()
+    x = torch.randn(1, SAMPLES + 700, 1)
+    with torch.inference_mode():
+        torch.testing.assert_close(built(x), built(x[:, :SAMPLES]))
+        torch.testing.assert_close(built(x, torch.tensor([SAMPLES + 700])), built(x[:, :SAMPLES]))
+
+
+def test_silence_and_a_constant_stay_silence() -> None:
+    assert torch.count_nonzero(standardised(torch.zeros(1, 100, 1))) == 0
+    assert float(standardised(torch.full((1, 100, 1), 0.25)).abs().max()) < 1e-2
+    assert float(standardised(1e-7 * torch.randn(1, 100, 1)).abs().max()) < 0.1  # not raised to speech
+
+
+def test_rows_of_any_size_are_the_same_signal() -> None:
+    built, x = net(), torch.randn(2, 24_000, 1)
+    with torch.inference_mode():
+        alone = built(x, torch.tensor([24_000, 19_200]))
+        rows = built(x.reshape(2, 1_500, 16), torch.tensor([1_500, 1_200]))
+    torch.testing.assert_close(rows, alone)
+
+
+def test_dropout_goes_with_its_block() -> None:
+    built = net(dropout=0.5).train()
+    built.blocks["conv1"].eval()
+    first: Any = built.blocks["conv1"]
+    x = torch.randn(1, 1, SAMPLES)
+    assert torch.equal(first(x, None)[0], first(x, None)[0])
+    second: Any = built.blocks["dense1"]
+    assert not torch.equal(second(torch.ones(1, 8), None)[0], second(torch.ones(1, 8), None)[0])
+
+
+def test_a_clip_is_judged_in_a_moment() -> None:
+    """One core; the best of many, since other work on the machine only ever adds time."""
+    built, x = MultiDomain().build(1, 6).eval(), torch.randn(1, SAMPLES, 1)
+    taken = []
+    with torch.inference_mode():
+        for _ in range(20):
+            began = time.perf_counter()
+            built(x)
+            taken.append(time.perf_counter() - began)
+    assert min(taken) < 0.1
+
+
+def test_its_settings_survive_toml() -> None:
+    for spec in (MultiDomain(), MultiDomain(lstm=False, dropout=0.0)):
+        assert from_mapping(MultiDomain, to_mapping(spec), where="net") == spec
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"channels": 0}, "channels, units and hidden of at least 1; given 0, 500 and 1000"),
+        ({"units": 0}, "given 128, 0 and 1000"),
+        ({"hidden": -1}, "given 128, 500 and -1"),
+        ({"dropout": 1.0}, "0 <= dropout < 1; given 1.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        MultiDomain(**given)

@@ -1,0 +1,238 @@
+"""Segments of a window: where they lie, that each is seen as the trunk alone would, and how their scores are pooled."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.toy import one_thread
+
+from emotone.bundles.runtime import open_session, run_session
+from emotone.errors import ConfigError
+from emotone.fitting.onnx_export import onnx_bytes
+from emotone.nets.architectures.mn04 import Mn04
+from emotone.nets.architectures.segment_pool import DROP, HOP, NET, SECOND, SegmentPool
+from emotone.nets.architectures.yamnet import Yamnet
+from emotone.nets.base import parameters
+from emotone.nets.blocks.segment_pooling import PooledClassifier
+from emotone.nets.blocks.segments import Segments
+from emotone.training.prefix import split
+from emotone.transfer.freeze import Freezer
+
+__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SILENCE = math.log(1e-5)
+POOLS = ("mean-logit", "attention", "gated-attention", "log-sum-exp", "max")
+
+
+def numbered(*lengths: int, dimension: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return items whose rows hold their own number, and 99 behind their ends."""
+    x = torch.arange(max(lengths)).float()[None, :, None].repeat(len(lengths), 1, dimension)
+    counts = torch.tensor(lengths)
+    return torch.where(torch.arange(max(lengths))[None, :, None] < counts[:, None, None], x, 99.0), counts
+
+
+def segments(**changed: Any) -> Segments:
+    given: dict[str, Any] = {"rows": 4, "hop": 2, "silence": -1.0, "drop": 5.0, "placed": "grid"}
+    return Segments(**{**given, **changed})
+
+
+def burst(*, of: int, at: tuple[int, int], level: float = 0.0) -> torch.Tensor:
+    """Return silent rows, with sound from one row to another."""
+    x = torch.full((1, of, 3), SILENCE)
+    x[0, at[0] : at[1]] = level
+    return x
+
+
+def test_a_segment_begins_at_every_multiple_of_the_hop_and_the_last_is_filled_with_silence() -> None:
+    x, lengths = numbered(5, 2, 1)
+    found, counts = segments()(x, lengths)
+    assert counts is not None
+    assert counts.tolist() == [3, 1, 1]
+    assert found.shape == (3, 3, 4, 3)
+    assert found[0, :, :, 0].tolist() == [[0, 1, 2, 3], [2, 3, 4, -1], [4, -1, -1, -1]]
+    assert found[1, 0, :, 0].tolist() == [0, 1, -1, -1]
+    alone, none = segments()(x[:1], None)
+    assert none is None
+    assert torch.equal(alone, found[:1])
+
+
+@pytest.mark.parametrize("rows", [1, 49, 50, 51, 100, 101, 400])
+def test_there_are_as_many_segments_as_hops_that_begin_inside(rows: int) -> None:
+    found, counts = segments(rows=98, hop=50)(*numbered(rows))
+    assert counts is not None
+    assert counts.tolist() == [math.ceil(rows / 50)]
+    assert found.shape[1] == math.ceil(rows / 50)
+
+
+def test_with_speech_the_grid_begins_with_the_first_loud_row_and_ends_with_the_last() -> None:
+    placing = segments(rows=10, hop=5, silence=SILENCE, drop=DROP["mn04"], placed="speech")
+    x = burst(of=60, at=(23, 41))
+    found, counts = placing(x, None)
+    assert counts is not None
+    assert counts.tolist() == [4]  # 18 rows of sound
+    assert torch.equal(found[0, 0], x[0, 23:33])
+    assert torch.equal(found[0, 3], x[0, 38:48])
+    late, lengths = torch.cat([x, x.roll(19, 1)]), torch.tensor([45, 60])
+    moved, numbers = placing(late, lengths)  # what lies behind an item's end does not count
+    assert numbers is not None
+    assert numbers.tolist() == [4, 4]
+    assert torch.equal(moved[0, :4], moved[1, :4])
+
+
+def test_what_is_25_db_below_the_loudest_row_is_not_speech() -> None:
+    placing = segments(rows=10, hop=5, silence=SILENCE, drop=DROP["mn04"], placed="speech")
+    for decibels, counted in ((24, 6), (26, 2)):
+        x = burst(of=60, at=(30, 40))
+        x[0, 10:30] = -decibels * math.log(10) / 10
+        _, counts = placing(x, None)
+        assert counts is not None
+        assert counts.tolist() == [counted]
+
+
+def test_silence_alone_is_heard_whole() -> None:
+    _, counts = segments(rows=10, hop=5, silence=SILENCE, placed="speech")(torch.full((1, 21, 3), SILENCE), None)
+    assert counts is not None
+    assert counts.tolist() == [5]
+
+
+def test_at_valleys_each_segment_begins_where_the_level_is_lowest_nearby() -> None:
+    placing = segments(rows=30, hop=20, silence=SILENCE, placed="valleys")
+    x = torch.zeros(1, 100, 3)
+    for dip in (6, 27, 52, 85):  # 27 is nearest to 20, 52 is out of reach of 40 - 10 ... 40 + 9
+        x[0, dip - 2 : dip + 3] = -5.0
+    x[0, 64] = -0.5
+    found, counts = placing(x, torch.tensor([100]))
+    assert counts is not None
+    assert counts.tolist() == [5]
+    assert torch.equal(found[0, 0], x[0, 6:36])
+    assert torch.equal(found[0, 1], x[0, 27:57])
+    assert torch.equal(found[0, 4, :15], x[0, 85:])
+    assert (found[0, 4, 15:] == SILENCE).all()
+    assert torch.equal(placing(x, None)[0], found)
+
+
+def test_valleys_of_a_padded_item_are_its_own() -> None:
+    torch.manual_seed(0)
+    placing = segments(rows=30, hop=20, silence=SILENCE, placed="valleys")
+    x = torch.randn(2, 100, 3)
+    alone, _ = placing(x[1:, :47], None)
+    together, counts = placing(x, torch.tensor([100, 47]))
+    assert counts is not None
+    assert counts.tolist() == [5, 3]
+    assert torch.equal(together[1, :3], alone[0])
+
+
+@pytest.mark.parametrize(("trunk", "alone"), [("mn04", Mn04(width=0.2)), ("yamnet", Yamnet(width=0.1, offset=0.01))])
+def test_each_segment_is_seen_as_the_trunk_alone_sees_it_and_its_weights_fit(trunk: Any, alone: Any) -> None:
+    spec = SegmentPool(trunk=trunk, width=alone.width, offset=getattr(alone, "offset", 1e-5))
+    rows = SECOND[trunk]
+    net, plain = spec.build(64, 4).eval(), alone.build(64, 4).eval()
+    theirs = {name: values for name, values in plain.state_dict().items() if not name.startswith("blocks.classifier")}
+    missing, unexpected = net.load_state_dict(theirs, strict=False)
+    assert not unexpected
+    assert all(name.startswith("blocks.classifier") for name in missing)
+    x = torch.randn(2, HOP + rows, 64)
+    with torch.inference_mode():
+        ours, theirs_too = x, torch.cat([x[:1, :rows], x[:1, HOP:]])
+        lengths = None
+        for name, block in list(net.blocks.items())[:-1]:
+            ours, lengths = block(ours, lengths)
+            if name != "segments":
+                theirs_too, _ = plain.blocks[name](theirs_too, None)
+    torch.testing.assert_close(ours[0, :2], theirs_too, atol=1e-5, rtol=1e-5)
+
+
+def test_where_the_trunk_is_frozen_only_the_classifier_is_run_in_training() -> None:
+    net = SegmentPool(width=0.2, placed="speech").build(64, 4)
+    Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier")])
+    parts = split(net.train())
+    assert parts is not None
+    prefix, rest = parts
+    assert list(rest.blocks) == ["classifier"]
+    windows = [torch.randn(rows, 64).numpy() - 8 for rows in (400, 400, 130)]
+    values, lengths = prefix.run(windows, 400)
+    assert lengths is not None
+    net.eval()
+    with torch.inference_mode():
+        for item, rows in enumerate(windows):
+            ahead = rest(torch.from_numpy(values[item : item + 1]), torch.from_numpy(lengths[item : item + 1]))
+            torch.testing.assert_close(ahead, net(torch.from_numpy(rows)[None]), atol=1e-5, rtol=1e-5)
+
+
+def test_segments_that_follow_speech_are_in_the_exported_net() -> None:
+    torch.manual_seed(0)
+    net = SegmentPool(trunk="yamnet", placed="speech", pool="log-sum-exp", width=0.05, offset=0.01).build(64, 4).eval()
+    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, labels=4)
+    for rows in (1, 30, 298):
+        x = torch.randn(2, rows, 64) - 2
+        x[:, : rows // 3] = math.log(0.01)
+        with torch.inference_mode():
+            expected = net(x).numpy()
+        found = run_session(session, x.numpy(), where="test", labels=4)
+        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=f"{rows} rows")
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_pooling_by_its_formula(pool: Any) -> None:
+    torch.manual_seed(1)
+    made = PooledClassifier(5, hidden=4, classes=3, dropout=0.0, pool=pool, attention=2)
+    assert made.hidden is not None
+    x, lengths = torch.randn(2, 6, 5), torch.tensor([6, 2])
+    found, none = made(x, lengths)
+    assert none is None
+    torch.testing.assert_close(made.eval()(x, lengths)[0], found, atol=1e-6, rtol=1e-5)
+    for item, count in enumerate(lengths.tolist()):
+        hidden = torch.relu(made.hidden(x[item, :count]))
+        logits = made.output(hidden)
+        if pool == "mean-logit":
+            expected = logits.mean(dim=0)
+        elif pool == "max":
+            expected = logits.max(dim=0).values
+        elif pool == "log-sum-exp":
+            expected = logits.exp().mean(dim=0).log()
+        else:
+            assert made.look is not None
+            assert made.weigh is not None
+            seen = torch.tanh(made.look(hidden))
+            if pool == "gated-attention":
+                assert made.gate is not None
+                seen = seen * torch.sigmoid(made.gate(hidden))
+            weights = made.weigh(seen)[:, 0].exp()
+            expected = sum(weight * row for weight, row in zip(weights / weights.sum(), logits, strict=True))
+        torch.testing.assert_close(found[item], expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(made(x[:1], None)[0], found[:1])
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_one_segment_is_its_own_logits(pool: Any) -> None:
+    made = PooledClassifier(5, hidden=0, classes=3, dropout=0.0, pool=pool, attention=2)
+    x = torch.randn(4, 1, 5)
+    torch.testing.assert_close(made(x, None)[0], made.output(x[:, 0]), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("hidden", [0, 7])
+def test_the_layer_table_counts_every_pooling(pool: Any, hidden: int) -> None:
+    spec = NET(trunk="yamnet", pool=pool, hidden=hidden, attention=3, width=0.1)
+    assert parameters(spec.layers(64, 4)) == sum(one.numel() for one in spec.build(64, 4).parameters())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"trunk": "vggish"}, r"segment-pool: unknown trunk 'vggish'"),
+        ({"pool": "mean-logits"}, r"segment-pool: unknown pool 'mean-logits'.*mean-logit"),
+        ({"placed": "pauses"}, r"segment-pool: unknown placed 'pauses'"),
+        ({"attention": 0}, r"segment-pool needs attention >= 1; given 0"),
+        ({"dropout": 1.0}, r"segment-pool needs 0 <= dropout < 1; given 1.0"),
+        ({"offset": 0.0}, r"segment-pool needs offset > 0, the front end's; given 0.0"),
+    ],
+)
+def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        SegmentPool(**settings)

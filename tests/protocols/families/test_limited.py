@@ -1,0 +1,132 @@
+"""Few clips to learn from: how many, which, and that nothing else changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotone.errors import RunError, UnknownNameError, UsageError
+from emotone.protocols import audit, protocol, twin_for
+from emotone.protocols.families.limited import drawn
+from emotone.types import Utterance
+
+SHARES = {"anger": 8, "fear": 4, "neutral": 3, "sadness": 1}  # clips of each speaker
+
+
+def clips(corpus: str, *, speakers: int) -> list[Utterance]:
+    return [
+        Utterance(f"s{speaker}-{label}-{take}", corpus, Path("x.wav"), 0.0, None, f"s{speaker}", "", label)
+        for speaker in range(speakers)
+        for label, count in SHARES.items()
+        for take in range(count)
+    ]
+
+
+TARGET, OTHERS = clips("savee", speakers=6), clips("emodb", speakers=2)
+BY_KEY = {clip.key: clip for clip in [*TARGET, *OTHERS]}
+
+
+@pytest.mark.parametrize("inner", ["speaker-folds-3", "leave-one-speaker-out", "random-4", "speakers-4-1-1"])
+@pytest.mark.parametrize("count", [2, 24])
+def test_only_what_is_learned_from_is_thinned(inner: str, count: int) -> None:
+    whole = protocol(inner).folds(TARGET, seed=3)
+    few = protocol(f"{inner}@{count}").folds(TARGET, seed=3)
+    assert [(fold.name, fold.test) for fold in few] == [(fold.name, fold.test) for fold in whole]
+    for fold, full in zip(few, whole, strict=True):
+        assert len(fold.train) + len(fold.dev) == count
+        assert set(fold.train) <= set(full.train)
+        assert set(fold.dev) <= set(full.dev)
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(2, 60), more=st.integers(0, 4), seed=st.integers(0, 20))
+def test_draws_are_nested(count: int, more: int, seed: int) -> None:
+    small, large = (protocol(f"speaker-folds-3@{n}").folds(TARGET, seed=seed) for n in (count, count + more))
+    for of_small, of_large in zip(small, large, strict=True):
+        assert {*of_small.train, *of_small.dev} <= {*of_large.train, *of_large.dev}
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 96), seed=st.integers(0, 20))
+def test_any_first_clips_have_every_label_and_the_whole_ones_proportion(count: int, seed: int) -> None:
+    taken = Counter(BY_KEY[key].label for key in drawn(TARGET, seed=seed)[:count])
+    assert len(taken) == min(count, len(SHARES))
+    for label, share in SHARES.items():
+        exact = count * share / sum(SHARES.values())
+        assert exact - len(SHARES) <= taken[label] <= exact + 1
+
+
+def test_another_seed_draws_others_and_the_order_of_a_table_none() -> None:
+    assert drawn(TARGET, seed=0) == drawn(TARGET[::-1], seed=0)
+    assert drawn(TARGET, seed=0) != drawn(TARGET, seed=1)
+    assert sorted(drawn(TARGET, seed=0)) == sorted(clip.key for clip in TARGET)
+
+
+def test_clips_are_of_many_speakers() -> None:
+    assert len({BY_KEY[key].speaker for key in drawn(TARGET, seed=0)[:24]}) == 6
+
+
+def test_onto_a_corpus_the_others_keep_all_of_theirs() -> None:
+    alone = protocol("speaker-folds-3@10").folds(TARGET, seed=1)
+    onto = protocol("onto-savee-speaker-folds-3@10").folds([*OTHERS, *TARGET], seed=1)
+    others = {clip.key for clip in OTHERS}
+    assert [set(fold.train) for fold in onto] == [set(fold.train) | others for fold in alone]
+    assert [(fold.dev, fold.test) for fold in onto] == [(fold.dev, fold.test) for fold in alone]
+
+
+def test_each_corpus_has_as_many() -> None:
+    first, *_ = protocol("speaker-folds-2@12").folds([*OTHERS, *TARGET], seed=0)
+    assert Counter(BY_KEY[key].corpus for key in (*first.train, *first.dev)) == {"savee": 12, "emodb": 12}
+
+
+def test_the_name_tells_speakers_scaling_and_twin() -> None:
+    few = protocol("random-5@50+speaker-scaled")
+    assert (few.name, few.twin) == ("random-5@50+speaker-scaled", "speaker-folds-5@50+speaker-scaled")
+    assert not few.speaker_independent
+    assert protocol("speaker-folds-5@50").twin is None
+    assert protocol("speaker-folds-5@50").description.endswith("of each corpus only 50 clips are learned from")
+    assert protocol("onto-savee-random-5@50").twin == "onto-savee-speaker-folds-5@50"
+    assert twin_for(protocol("random-9@10"), TARGET) == "leave-one-speaker-out@10"
+
+
+def test_other_numbers_are_other_runs() -> None:
+    assert protocol("random-5@50").signature == ("random-5@50", 1, 1)
+    assert protocol("random-5@50").parameters == (("folds", 5), ("clips", 50))
+
+
+def test_lists_of_ones_own_can_be_thinned(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('train = ["s0", "s1"]\ntest = ["s2", "s3", "s4", "s5"]\n')
+    few = protocol(f"fixed:{tmp_path}/mine.toml@9")
+    (fold,) = few.folds(TARGET, seed=0)
+    assert len(fold.train) == 9
+    assert protocol(few.name).name == few.name
+
+
+def test_who_is_left_out_is_said() -> None:
+    few = protocol("speakers-4-0-2@6")
+    (note,) = few.notes(TARGET)
+    assert note == "left out: all clips that are not tested, but for 6 of each corpus"
+    assert len(audit(few.folds(TARGET, seed=0), TARGET).left_out) == 4 * 16 - 6
+    assert protocol("speaker-folds-3@6").notes(TARGET) == ()
+
+
+def test_more_than_there_are_is_refused() -> None:
+    said = r"@60 learns from 60 clips of each corpus, and savee\.s0 has 16 of savee; give fewer, or leave @60 out"
+    with pytest.raises(RunError, match=said):
+        protocol("leave-one-speaker-out@60").folds(clips("savee", speakers=2), seed=0)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_to_learn_from_are_refused(count: int) -> None:
+    with pytest.raises(UsageError, match=rf"'random-5@{count}' leaves {count} clips.*give 2 or more.*plan A1"):
+        protocol(f"random-5@{count}")
+
+
+@pytest.mark.parametrize("name", ["@50", "random-5@", "random-5@x", "nothing@50", "onto-savee@50"])
+def test_what_names_no_protocol_or_no_number_is_no_name(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown protocol '{name}'"):
+        protocol(name)

@@ -1,0 +1,119 @@
+"""Recipes of both kinds from files and by name; those that come with emotone build, and are what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import tomli_w
+from tests.toy import RECIPE_TOML
+
+from emotone.config import to_mapping
+from emotone.errors import ConfigError, UnknownNameError
+from emotone.features.functional import Known
+from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.recipes.library import AnyRecipe, load_recipe, shipped_names, shipped_path, shipped_recipes
+from emotone.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEATURES = {"is09": "IS09", "is10": "IS10", "egemaps": "eGeMAPSv02", "compare": "ComParE_2016"}
+CLASSIFIERS = ("linear-svm", "rbf-svm", "logistic-regression", "mlp")
+
+
+def test_every_feature_set_comes_with_every_classifier() -> None:
+    assert set(shipped_names()) >= {f"{short}-{name}" for short in FEATURES for name in CLASSIFIERS}
+    assert set(shipped_names()) >= {"majority", "chance"}
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_recipe_is_named_as_its_file_and_described(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+    assert not recipe.description.endswith(".")
+    short, _, classifier = name.partition("-")
+    if isinstance(recipe, ClassicalRecipe) and short in FEATURES:
+        assert recipe.functionals == {"name": "opensmile", "feature_set": FEATURES[short]}
+        assert recipe.classifier == {"name": classifier}
+
+
+def with_weights(recipe: AnyRecipe) -> AnyRecipe:
+    """Return a recipe that leaves open from where it takes over weights with the hash of some."""
+    if not isinstance(recipe, Recipe) or recipe.transfer is None or recipe.transfer.source or recipe.pretraining:
+        return recipe
+    return replace(recipe, transfer=replace(recipe.transfer, sha256="0" * 64))
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_recipe_written_out_reads_back_to_the_same_signature(name: str, tmp_path: Path) -> None:
+    recipe = with_weights(load_recipe(name))
+    path = tmp_path / "mine.toml"
+    path.write_text(tomli_w.dumps(to_mapping(recipe.expanded())), encoding="utf-8")
+    assert load_recipe(str(path)) == recipe.expanded()
+    assert load_recipe(str(path)).signature == recipe.signature
+
+
+def test_recipes_that_say_the_same_are_one_recipe() -> None:
+    signatures = [with_weights(recipe).signature for recipe in shipped_recipes()]
+    assert len(set(signatures)) == len(signatures)
+
+
+def test_the_number_of_values_in_a_description_is_right() -> None:
+    pytest.importorskip("opensmile", reason="the extra 'baselines' is not installed")
+    for short in FEATURES:
+        recipe = load_recipe(f"{short}-linear-svm")
+        assert isinstance(recipe, ClassicalRecipe)
+        spec = recipe.functionals_spec
+        assert not isinstance(spec, Known)
+        assert f"({len(spec.names):,} values)" in recipe.description
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [("is10-linear-svn", "is10-linear-svm"), ("majorty", "majority"), ("egemaps-rbf", "egemaps-rbf-svm")],
+)
+def test_an_unknown_name_is_said_with_the_nearest(given: str, nearest: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown recipe '{given}'; did you mean '{nearest}'"):
+        load_recipe(given)
+    with pytest.raises(UnknownNameError, match="unknown recipe"):
+        shipped_path(given)
+
+
+def test_a_file_is_a_net_or_a_baseline_by_its_tables(tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_text(RECIPE_TOML, encoding="utf-8")
+    assert isinstance(load_recipe(str(tmp_path / "net.toml")), Recipe)
+    (tmp_path / "one.toml").write_text('name = "a"\nlabels = "every"\n[classifier]\nname = "mlp"\n', encoding="utf-8")
+    one = load_recipe(str(tmp_path / "one.toml"))
+    assert isinstance(one, ClassicalRecipe)
+    assert one.functionals == {"name": "opensmile"}
+    (tmp_path / "two.toml").write_text('name = "a"\nlabels = "every"\n[functionals]\nname = "loudness"\n')
+    two = load_recipe(str(tmp_path / "two.toml"))
+    assert isinstance(two, ClassicalRecipe)
+    assert two.classifier == {"name": "linear-svm"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('labels = "every"\n[classifier]\nname = "mlp"', r"mine\.toml: missing name"),
+        (
+            'name = "a"\nlabels = "every"\nseeds = 3\n[classifier]\nname = "mlp"',
+            "unknown key 'seeds'; did you mean 'seed'",
+        ),
+        ('name = "a"\nlabels = "every"\n[classifier]\nname = "mlp"\nhiden = 3', "unknown key 'hiden'; .*'hidden'"),
+        ('name = "a"\nlabels = "every"\nclassifier = "mlp"', "classifier: a table was expected, 'mlp' was given"),
+        ('name = "a"\nlabels = ', r"mine\.toml is not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_said_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(str(tmp_path / "mine.toml"))
+
+
+def test_no_such_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"can't read .*nowhere\.toml"):
+        load_recipe(str(tmp_path / "nowhere.toml"))

@@ -1,0 +1,191 @@
+"""Recipes: every wrong word is said with its place, and the signature names what changes the weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.toy import RECIPE_TOML, tiny_recipe
+
+from emotone.bundles.manifest import Windows
+from emotone.errors import ConfigError, EmotoneError
+from emotone.recipes.recipe import Recipe, read_recipe
+from emotone.recipes.training import TrainingSettings
+
+RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
+PLAIN = tiny_recipe().signature
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "recipe.toml").write_text(RECIPE_TOML)
+    return tmp_path / "recipe.toml"
+
+
+def test_a_file_gives_the_recipe(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe == replace(tiny_recipe(), net=recipe.net)
+    assert recipe.net_spec == tiny_recipe().net_spec
+    assert recipe.signature == tiny_recipe().signature
+
+
+def test_what_it_names_is_built(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert (recipe.feature_name, recipe.feature.rate, recipe.feature.dimension) == ("log-mel", 16000, 64)
+    assert [type(augmentation).__name__ for augmentation in recipe.augmentations] == ["SpecMask"]
+    assert recipe.training.epochs == 8
+
+
+def test_there_are_shipped_recipes_and_all_can_be_read() -> None:
+    found = sorted(RECIPES.glob("*.toml"))
+    assert found
+    assert [read_recipe(each).name for each in found] == [each.stem for each in found]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("labels =", "label =", r"recipe.toml: unknown key 'label'; did you mean 'labels'\?"),
+        ("epochs", "epoch", r"recipe.toml: training: unknown key 'epoch'; did you mean 'epochs'\?"),
+        ("epochs = 8", "epochs = 'x'", r"training: epochs: a value of type int was expected, 'x' was given"),
+        ("epochs = 8", "epochs = 0", r"training: epochs must lie between 1 and 100000; given 0"),
+        ('"emodb"', '"emo-db"', r"unknown label set 'emo-db'; did you mean 'emodb'\?"),
+        ('"log-mel-cnn"', '"logmel-cnn"', r"unknown net 'logmel-cnn'; did you mean 'log-mel-cnn'\?"),
+        ("embedding", "embeding", r"net: unknown key 'embeding'; did you mean 'embedding'\?"),
+        ('name = "log-mel-cnn"\n', "", r"net: missing name; allowed: .*log-mel-cnn"),
+        ("spec-mask", "specmask", r"unknown augmentation 'specmask'; did you mean 'spec-mask'\?"),
+        ("[augment.spec-mask]", "[augment.spec-mask]\ntime = 1", r"augment.spec-mask: unknown key 'time'; did you"),
+        ("[net]", "[front_end]\nname='logmel'\n[net]", r"unknown feature 'logmel'; did you mean 'log-mel'\?"),
+        ("[net]", "[front_end]\nname='log-mel'\nhop=0\n[net]", r"0 < hop <= window <= fft; given hop=0"),
+        ("[net]", "[windows]\nseconds=1.0\nhop=2.0\n[net]", r"windows need 0 < hop <= seconds; given 2.0 and 1.0"),
+        ("[net]", "[windows]\nseconds=1.0\n[net]", r"recipe.toml: windows: missing hop"),
+        ("[net]", "seed = -1\n[net]", r"seed must not be negative; given -1"),
+        ('"toy"', '"My Toy"', r"name 'My Toy' must be lower-case letters, digits, '.', '-' or '_'"),
+        ('"toy"', '"../toy"', r"name '../toy' must be lower-case letters"),
+        ('name = "toy"\n', "", r"recipe.toml: missing name"),
+        (
+            "[augment.spec-mask]",
+            "[augment.white-noise]",
+            r"augment.white-noise works on rows of waveform; the front end is log-mel, .*: equaliser, noise-floor",
+        ),
+        (
+            "[net]",
+            "[front_end]\nname='waveform'\n[net]",
+            r"augment.spec-mask works on rows of log-mel; the front end is waveform, .*: tempo-pitch, white-noise",
+        ),
+        ("[net]", "[windows]\nseconds=1.0\nhop=1.0\nleast=1.1\n[net]", r"0 <= least <= seconds; given 1.1 and 1.0"),
+        ("[net]", "[transfer]\nplan='A1'\nsorce='x'\n[net]", r"transfer: unknown key 'sorce'; did you mean 'source'"),
+    ],
+)
+def test_a_wrong_word_is_said_with_its_place(path: Path, old: str, new: str, message: str) -> None:
+    assert old in RECIPE_TOML
+    path.write_text(RECIPE_TOML.replace(old, new, 1))
+    with pytest.raises(EmotoneError, match=message):
+        read_recipe(path)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"can't read .*gone.toml: No such file"):
+        read_recipe(tmp_path / "gone.toml")
+
+
+TRAINING = {
+    "epochs": 4,
+    "batch": 16,
+    "learning_rate": 0.02,
+    "weight_decay": 0.1,
+    "warmup": 0.3,
+    "label_smoothing": 0.2,
+    "balance": 0.0,
+    "crop": 1.0,
+    "average": 0.1,
+    "patience": 3,
+}
+LATER = {
+    "schedule": "constant",
+    "clip": 1.0,
+    "sampling": "equal",
+    "steps": 200,
+    "choose": "auroc",
+    "optimizer": "adadelta",
+    "crops": "grid",
+    "speech_only": True,
+    "mixup": 0.3,
+}
+NEEDS: dict[str, dict[str, Any]] = {
+    "optimizer": {"weight_decay": 0.0},  # AdaDelta knows no decay of weights
+    "speech_only": {"crops": "grid"},  # and only windows can be left out
+}
+
+
+def test_the_signature_is_the_same_on_every_machine_and_in_every_version() -> None:
+    recipe = tiny_recipe(training=TRAINING, augment={"warp": {"tempo": 0.2}, "spec-mask": {"times": 1}})
+    assert recipe.signature == "5af83d4522d5"
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"description": "another"}, {"licence": "MIT"}])
+def test_words_do_not_change_the_signature(change: dict[str, Any]) -> None:
+    assert replace(tiny_recipe(), **change).signature == PLAIN
+
+
+@pytest.mark.parametrize("setting", [*TRAINING, *LATER])
+def test_every_training_setting_changes_the_signature(setting: str) -> None:
+    beside = NEEDS.get(setting, {})
+    plain = tiny_recipe(training=beside).signature
+    assert tiny_recipe(training={setting: (TRAINING | LATER)[setting], **beside}).signature != plain
+
+
+def test_no_training_setting_is_left_out_here() -> None:
+    assert {*TRAINING, *LATER} == set(TrainingSettings.__dataclass_fields__)
+
+
+def test_settings_that_joined_later_change_no_name_where_they_say_what_was_done_before() -> None:
+    given = {name: TrainingSettings.__dataclass_fields__[name].default for name in LATER}
+    assert tiny_recipe(training=given).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, least=0.0)).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, least=1.0)).signature != PLAIN
+    assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, speech_only=True)).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(seconds=3.0, hop=1.0, speech_only=False)).signature != PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, combine="mean-probability")).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, combine="vote")).signature != PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, context=1)).signature == PLAIN
+    assert replace(tiny_recipe(), windows=Windows(3.0, 1.0, context=2)).signature != PLAIN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": "seven"},
+        {"front_end": {"name": "log-mel", "bands": 40}},
+        {"net": {"name": "log-mel-cnn", "hidden": 9}},
+        {"windows": Windows(seconds=2.0, hop=1.0)},
+        {"windows": Windows(seconds=3.0, hop=0.5)},
+        {"augment": {}},
+        {"augment": {"spec-mask": {"times": 1}}},
+        {"augment": {"spec-mask": {}, "warp": {}}},
+        {"seed": 2},
+    ],
+)
+def test_what_changes_the_weights_changes_the_signature(change: dict[str, Any]) -> None:
+    assert replace(tiny_recipe(), **change).signature != PLAIN
+
+
+def test_the_order_of_augmentations_is_in_the_signature() -> None:
+    first = replace(tiny_recipe(), augment={"spec-mask": {}, "warp": {}})
+    second = replace(tiny_recipe(), augment={"warp": {}, "spec-mask": {}})
+    assert first.signature != second.signature
+
+
+def test_the_order_of_settings_is_not() -> None:
+    first = replace(tiny_recipe(), net={"name": "log-mel-cnn", "hidden": 9, "embedding": 8})
+    second = replace(tiny_recipe(), net={"embedding": 8, "hidden": 9, "name": "log-mel-cnn"})
+    assert first.signature == second.signature
+
+
+def test_a_name_and_labels_are_enough() -> None:
+    recipe = Recipe("plain", "seven")
+    assert recipe.net_spec.title
+    assert recipe.augmentations == ()
+    assert recipe.licence == "unstated"

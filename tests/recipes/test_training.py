@@ -1,0 +1,65 @@
+"""Training settings: every number has a range, and says it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from emotone.config import from_mapping, to_mapping
+from emotone.errors import ConfigError
+from emotone.recipes.training import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, r"training: epochs must lie between 1 and 100000; given 0"),
+        ("batch", 1, r"training: batch must lie between 2 and 65536; given 1"),
+        ("learning_rate", 0.0, r"learning_rate must lie between 1e-09 and 10; given 0"),
+        ("learning_rate", math.nan, r"learning_rate must lie between 1e-09 and 10; given nan"),
+        ("weight_decay", -1.0, r"weight_decay must lie between 0 and 10; given -1"),
+        ("warmup", 1.0, r"warmup must lie between 0 and 0.9; given 1"),
+        ("label_smoothing", 0.95, r"label_smoothing must lie between 0 and 0.9; given 0.95"),
+        ("balance", 1.5, r"balance must lie between 0 and 1; given 1.5"),
+        ("crop", 0.05, r"crop must lie between 0.1 and 600; given 0.05"),
+        ("average", 1.0, r"average must lie between 0 and 0.99999; given 1"),
+        ("patience", -1, r"patience must lie between 0 and 100000; given -1"),
+        ("clip", -1.0, r"clip must lie between 0 and 1e\+06; given -1"),
+        ("steps", -1, r"steps must lie between 0 and 1e\+06; given -1"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(name: str, value: float, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainingSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_adadelta_has_no_weight_decay() -> None:
+    assert TrainingSettings(optimizer="adadelta", weight_decay=0.0, learning_rate=1.0).optimizer == "adadelta"
+    with pytest.raises(ConfigError, match=r"training: adadelta has no weight decay; set weight_decay = 0, given 0.02"):
+        TrainingSettings(optimizer="adadelta")
+
+
+def test_shuffled_examples_make_as_many_batches_as_they_fill() -> None:
+    with pytest.raises(
+        ConfigError, match=r"shuffled examples make as many batches as they fill; set steps = 0, given 9"
+    ):
+        TrainingSettings(sampling="shuffled", steps=9)
+
+
+def test_settings_that_came_later_are_not_in_files_of_before() -> None:
+    later = {"schedule", "clip", "sampling", "steps", "choose", "optimizer", "crops", "speech_only", "mixup"}
+    assert not later & set(to_mapping(TrainingSettings()))
+    changed = TrainingSettings(optimizer="adadelta", weight_decay=0.0, crops="grid", sampling="shuffled")
+    assert to_mapping(changed).keys() & later == {"optimizer", "crops", "sampling"}
+    assert from_mapping(TrainingSettings, to_mapping(changed), where="here") == changed
+
+
+def test_the_defaults_are_in_range() -> None:
+    assert TrainingSettings() == TrainingSettings()
+
+
+def test_windows_without_speech_are_left_out_where_windows_are_learned() -> None:
+    assert TrainingSettings(speech_only=True, crops="grid").speech_only
+    with pytest.raises(ConfigError, match=r'speech_only leaves out windows; set crops = "grid".*given "random"'):
+        TrainingSettings(speech_only=True)

@@ -1,0 +1,221 @@
+"""The segment paper's tables: the numbers that it prints, and runs whose weights somebody has to give."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.toy import emodb_utterances, one_thread, torch_bundles, write_emodb
+
+from emotone.errors import SourceError
+from emotone.features.windows import window_starts
+from emotone.nets.architectures.segment_mlp import SegmentMlp
+from emotone.recipes.library import load_recipe
+from emotone.reproductions.base import Cell, Paper, Table
+from emotone.reproductions.papers.segment_vggish import (
+    CITED,
+    FIGURE3,
+    METRICS,
+    PAPER,
+    PUBLISHED4,
+    TABLE3,
+    TABLE4,
+    TABLE5,
+)
+from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.reproduce import folder_of, needed_sources, reproduce
+from emotone.scoring.scores import scores_of
+from emotone.scoring.table import PredictionsTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.types import Utterance
+
+__all__ = ["one_thread", "torch_bundles"]
+pytestmark = pytest.mark.usefixtures("one_thread", "torch_bundles")
+
+WIDTH = 0.02
+TINY = (
+    ("net.width", WIDTH),
+    ("training.epochs", 2),
+    ("training.patience", 1),
+    ("training.batch", 8),
+    ("windows.seconds", 0.5),
+    ("windows.hop", 0.25),
+)
+
+
+def published(table: Table, words: str) -> dict[str, float | None]:
+    """Return what is published of IEMOCAP in the row whose setting begins like this."""
+    return {cell.column: cell.published for cell in table.cells if cell.setting.startswith(words)}
+
+
+def test_published_numbers_are_those_of_the_paper() -> None:
+    overlapping = published(TABLE3, "VGGish, overlapping")
+    assert overlapping == {"SA": 0.561, "ACA": 0.125, "SCA": 0.621, "ALCA": 0.687, "BCA": 0.703}
+    assert published(TABLE3, "VGGish, non-overlapping")["BCA"] == 0.707
+    assert published(TABLE4, "VGGish, N = 100")["ALCA"] == 0.684
+    assert published(TABLE4, "VGGish, N = 200") == overlapping
+    assert published(TABLE4, "VGGish, N = 400")["SA"] == 0.559
+    table5 = {
+        cell.setting: cell.published
+        for cell in TABLE5.cells
+        if (cell.corpus, cell.column) == ("iemocap", "random clips")
+    }
+    assert {name: value for name, value in table5.items() if value is not None} == {
+        "baseline, 2 layers of 200 units": 0.511,
+        "VGGish, non-overlapping": 0.668,
+        "VGGish, overlapping": 0.687,
+    }
+    assert CITED["audio-BRE"] == 0.646
+    assert all(len(values) == len(METRICS) for values in PUBLISHED4.values())
+    assert set(FIGURE3) == {"non-overlapping", "overlapping"}
+
+
+@pytest.mark.parametrize("table", PAPER.tables, ids=lambda table: table.name)
+def test_only_the_papers_own_corpus_and_division_have_published_numbers(table: Table) -> None:
+    for cell in table.cells:
+        if cell.published is not None:
+            assert (cell.corpus, cell.protocol, cell.labels) == ("iemocap", "random-8-1-1", "four")
+    assert set(table.corpora()) == {"iemocap", "emodb", "ravdess", "savee", "emovo", "nemo"}
+    assert {cell.corpus for cell in table.cells if cell.quick} == {"emodb", "savee"}
+    assert {"random-8-1-1", "speakers-8-1-1"} <= {cell.protocol for cell in table.cells}
+    assert needed_sources(table) == ("vggish", "yamnet", *(["mn04"] if table is TABLE5 else []))
+
+
+def test_clips_that_are_learned_stand_beside_seconds_that_are() -> None:
+    """All of them on the weights of the trunk, which one `--source` gives."""
+    beyond = {(cell.setting, cell.column): cell for cell in TABLE5.cells if "clips learned" in cell.setting}
+    assert len(beyond) == 7 * 3  # settings, divisions
+    assert {cell.recipe for cell in beyond.values()} == {"segment-pool"}
+    assert "segment-pool" not in needed_sources(TABLE5)
+
+
+def test_every_baseline_that_the_paper_tried_stands_in_table_5() -> None:
+    """It prints the best of them alone: no other has a number to be held against."""
+    baselines = {cell.setting: cell for cell in TABLE5.cells if cell.setting.startswith("baseline")}
+    nets: dict[str, Any] = {}
+    for setting, one in baselines.items():
+        recipe: Any = changed(load_recipe(one.recipe), one.changes)
+        nets[setting] = recipe.net_spec
+    assert set(nets.values()) == {SegmentMlp(depth=depth, units=units) for depth in (2, 3, 4) for units in (100, 200)}
+    assert len(set(nets.values())) == len(nets)
+    assert nets["baseline, 2 layers of 200 units"] == SegmentMlp(depth=2, units=200)
+    assert nets["baseline, 3 layers of 100 units"] == SegmentMlp(depth=3, units=100)
+
+
+def cell(metric: str, **changes: Any) -> Cell:
+    given: dict[str, Any] = {
+        "setting": "YAMNet",
+        "column": metric,
+        "corpus": "emodb",
+        "metric": METRICS[metric],
+        "published": None,
+        "recipe": "segment-yamnet",
+        "labels": "four",
+        "protocol": "random-8-1-1",
+        "changes": TINY,
+    }
+    return Cell(**{**given, **changes})
+
+
+TOY = Table("toy", "Segments", "nowhere", "A note.", 0.02, tuple(cell(metric) for metric in METRICS))
+
+
+@pytest.fixture(scope="module")
+def utterances(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...]:
+    return emodb_utterances(write_emodb(tmp_path_factory.mktemp("emodb"), sentences=("a01", "a02", "a04")))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+
+    from emotone.nets.architectures.yamnet import Yamnet
+    from emotone.transfer.weights import SourceWeights, write_weights
+
+    torch.manual_seed(1)
+    tensors = {name: values.numpy() for name, values in Yamnet(width=WIDTH).build(64, 9).state_dict().items()}
+    path = tmp_path_factory.mktemp("weights") / "narrow.safetensors"
+    write_weights(path, SourceWeights("narrow", tensors, licence="CC0-1.0"))
+    return path
+
+
+def test_without_weights_their_cells_are_data_absent(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    rows = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path)
+    assert {row.status for row in rows} == {"data absent"}
+    assert not list(folder_of(PAPER, TOY, out=tmp_path).glob("*/predictions.parquet"))
+
+
+def test_with_weights_the_five_accuracies_are_of_one_run(
+    utterances: tuple[Utterance, ...], weights: Path, tmp_path: Path
+) -> None:
+    rows = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)})
+    assert {row.status for row in rows} == {"other data"}
+    (run,) = {row.run for row in rows}
+    table = PredictionsTable.read(folder_of(PAPER, TOY, out=tmp_path) / run / "predictions.parquet")
+    assert [row.score for row in rows] == [
+        score for score in scores_of(table) if score.metric in METRICS.values() and score.setting == "system"
+    ]
+    # The model's own answer about a clip is the one that ALCA counts: recipes combine segments so.
+    by_metric = {score.metric: score.value for score in scores_of(table) if score.setting == "system"}
+    assert by_metric["accuracy"] == by_metric[METRICS["ALCA"]]
+    kept = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)}, kept=True)
+    assert kept == rows
+    gone = str(weights.with_name("gone.npz"))
+    with pytest.raises(SourceError, match=r"gone.npz: can't be read"):
+        reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": gone})
+
+
+def test_every_hop_inside_a_clip_begins_a_segment_and_silence_is_judged_too(
+    utterances: tuple[Utterance, ...], weights: Path, tmp_path: Path
+) -> None:
+    import soundfile
+
+    paper = Paper("made", "Made up", "Nobody: Nothing. 2026", (TOY,))
+    rows = reproduce(paper, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)})
+    table = PredictionsTable.read(folder_of(paper, TOY, out=tmp_path) / rows[0].run / "predictions.parquet")
+    paths = {utterance.key: utterance.path for utterance in utterances}
+    windows = table.windows()
+    for name in set(windows.utterance.tolist()):
+        own = windows.where(windows.utterance == name)
+        duration = soundfile.info(paths[name]).duration
+        assert own.segment.tolist() == list(range(len(own)))
+        assert own.start.tolist() == [0.25 * number for number in range(len(own))]
+        assert own.start[-1] < duration <= 0.25 * len(own)
+        assert own.end.max() <= duration + 1e-3
+
+
+@pytest.mark.parametrize("trunk", ["YAMNet", "mn04"])
+def test_seconds_without_speech_are_neither_learned_nor_judged_in_a_row_of_their_own(trunk: str) -> None:
+    cells = {cell.setting: cell for cell in TABLE5.cells}
+    with_speech, plain = (cells[f"{trunk} as it is, overlapping{words}"] for words in (", with speech", ""))
+    recipe: Any = changed(load_recipe(with_speech.recipe), with_speech.changes)
+    assert recipe.training.speech_only
+    assert recipe.windows.speech_only
+    other: Any = changed(load_recipe(plain.recipe), plain.changes)
+    assert recipe.net == other.net
+    assert not other.training.speech_only
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 2.01, 2.5, 2.505, 8.0])
+def test_padded_mn04_has_a_segment_wherever_half_a_second_begins(seconds: float) -> None:
+    (changes,) = {
+        cell.changes for cell in TABLE5.cells if cell.setting == "mn04 as it is, overlapping, the last padded"
+    }
+    recipe: Any = changed(load_recipe("segment-mn04"), changes)
+    window, hop = recipe.windows.frames(recipe.feature)
+    rows = recipe.feature.frames(round(seconds * 32000))
+    starts = window_starts(rows, window=window, hop=hop, least=recipe.windows.least_frames(recipe.feature))
+    assert len(starts) == math.ceil(seconds / 0.5)
+    assert recipe.net_spec.rows == window == 100
+
+
+def test_clips_that_are_learned_are_windows_that_leave_nothing_out() -> None:
+    """A hop of 8 s was more than the rows of 8 s without padding: no training could begin."""
+    recipe: Any = load_recipe("segment-pool")
+    window, hop = recipe.windows.frames(recipe.feature)
+    assert (window, hop) == (800, 800)
+    assert window_starts(1701, window=window, hop=hop, least=1).tolist() == [0, 800, 1600]

@@ -1,0 +1,210 @@
+"""A published table made again: each cell beside its number, from runs that are kept and not computed twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.toy import emodb_utterances, write_emodb
+
+from emotone.corpora.labels import label_set
+from emotone.errors import RunError, UnknownNameError, UsageError
+from emotone.protocols import protocol
+from emotone.recipes.library import load_recipe
+from emotone.reproductions.base import PAPERS, Cell, Paper, Row, Table, compared
+from emotone.reproductions.page import grid_markdown, kept_rows, rows_markdown
+from emotone.reproductions.reproduce import ROWS, folder_of, reproduce
+from emotone.scoring.scores import FOLD_MEAN, Score, scores_of
+from emotone.scoring.table import PredictionsTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.types import Utterance
+
+
+@pytest.fixture(scope="module")
+def utterances(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...]:
+    return emodb_utterances(write_emodb(tmp_path_factory.mktemp("emodb")))
+
+
+def cell(**changes: Any) -> Cell:
+    given: dict[str, Any] = {
+        "setting": "guessing",
+        "column": "strict",
+        "corpus": "emodb",
+        "metric": FOLD_MEAN,
+        "published": 0.5,
+        "recipe": "majority",
+        "labels": "emodb",
+        "protocol": "leave-one-speaker-out",
+        "quick": True,
+    }
+    return Cell(**{**given, **changes})
+
+
+CELLS = (
+    cell(),
+    cell(column="random", protocol="random-5", published=0.9, quick=False),
+    cell(corpus="savee", published=0.143),
+    cell(setting="guessing twice", recipe="chance", published=None),
+)
+TABLE = Table("toy", "Guessing", "nowhere", "A note.", 0.02, CELLS)
+PAPER = Paper("made", "Made up", "Nobody: Nothing. 2026", (TABLE,))
+
+
+def test_every_cell_is_measured_or_says_why_not(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    assert [row.status for row in rows] == ["reproduced", "differs", "data absent", "other data"]
+    assert rows[0].score is not None
+    assert (rows[0].score.value, rows[0].score.n, rows[0].score.speakers) == (0.5, 40, 4)
+    assert rows[2].score is None
+    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    kept = json.loads((folder / ROWS).read_text())
+    assert (kept["paper"], kept["table"]) == ("made", "toy")
+    assert kept["rows"] == [row.to_dict() for row in rows]
+    table = PredictionsTable.read(folder / rows[0].run / "predictions.parquet")
+    assert rows[0].score in scores_of(table)
+
+
+def test_rows_have_the_promised_form(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    row = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)[1].to_dict()
+    promised = "setting corpus metric published ours protocol speaker_independent status"
+    assert set(promised.split()) <= set(row)
+    assert set(row["ours"]) == {"value", "low", "high", "n", "speakers", "seeds"}
+    assert (row["setting"], row["protocol"], row["speaker_independent"]) == ("guessing, random", "random-5", False)
+
+
+def test_what_is_finished_is_not_computed_again(
+    utterances: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    monkeypatch.setattr("emotone.evaluation.run._run_jobs", None)  # would fail if it were called
+    assert reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path) == first
+
+
+def test_what_is_kept_is_told_and_nothing_is_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    nothing = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, kept=True)
+    assert [row.status for row in nothing] == ["not run", "not run", "data absent", "not run"]
+    reproduce(PAPER, replace(TABLE, cells=CELLS[:1]), {"emodb": utterances}, out=tmp_path)
+    kept = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, kept=True)
+    assert [row.status for row in kept] == ["reproduced", "not run", "data absent", "not run"]
+
+
+def test_only_the_cells_with_all_words_are_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    words = (CELLS[0].corpus, CELLS[0].setting, CELLS[0].column)
+    chosen = [cell.has(words) for cell in CELLS]
+    assert 0 < sum(chosen) < len(CELLS)
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=words)
+    assert [bool(row.run) for row in rows] == chosen
+    with pytest.raises(UsageError, match=r"no cell of .* has all of: emodb, brass; --kept shows what there is"):
+        reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=("emodb", "brass"))
+
+
+def test_a_quick_time_runs_less_and_tells_what_an_earlier_one_ran(
+    utterances: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
+    assert [row.status for row in quick] == ["reproduced", "not run", "data absent", "other data"]
+    whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
+    assert quick == whole
+    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    assert [row["run"] for row in json.loads((folder / ROWS).read_text())["rows"]] == [row.run for row in whole]
+
+
+def test_the_callback_hears_every_cell(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    heard: list[tuple[str, bool]] = []
+    reproduce(
+        PAPER,
+        TABLE,
+        {"emodb": utterances},
+        out=tmp_path,
+        finished=lambda row, evaluation: heard.append((row.status, evaluation is not None)),
+    )
+    assert heard == [("reproduced", True), ("differs", True), ("data absent", False), ("other data", True)]
+
+
+def test_pages_come_from_the_stored_predictions(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    told = json.loads((folder / ROWS).read_text())["rows"]
+    for row in told:
+        if row["ours"]:
+            row["ours"]["value"] = 0.123  # what the file says of values is not believed
+    kept = kept_rows(TABLE, told, results=folder)
+    assert [row.score for row in kept] == [row.score for row in rows]
+    assert [row.status for row in kept] == ["reproduced", "differs", "not run", "other data"]
+
+
+def test_a_run_without_the_asked_score_is_said(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    other = replace(TABLE, cells=(cell(metric="another"),))
+    told = [{**rows[0].to_dict(), "metric": "another"}]
+    with pytest.raises(RunError, match="has no another of emodb"):
+        kept_rows(other, told, results=folder)
+
+
+def test_markdown_shows_both_numbers_and_marks_what_differs() -> None:
+    score = Score("uar-fold-mean", "emodb", 0.8, 0.7, 0.9, 40, 0, "random-5", 1, False, 5)
+    rows = [
+        Row(CELLS[1], score, "differs", "run"),
+        Row(CELLS[2], None, "data absent"),
+        Row(CELLS[3], score, "other data"),
+    ]
+    line = rows_markdown(rows).splitlines()[2]
+    assert "| 90.0 | 80.0 [70.0, 90.0] | 40 | not known | random-5 | NO | differs |" in line
+    grid = grid_markdown(rows).splitlines()
+    assert grid[0] == "| corpus | setting | random | strict |"
+    assert grid[2] == "| emodb | guessing | 80.0 [70.0, 90.0] / 90.0 * | - |"
+    assert grid[3] == "| savee | guessing | - | data absent / 14.3 |"
+    assert grid[4] == "| emodb | guessing twice | - | 80.0 [70.0, 90.0] |"
+    assert len(grid) == 5
+
+
+def test_markdown_counts_what_was_neither_published_nor_run() -> None:
+    rows = [Row(CELLS[0], None, "not run"), Row(CELLS[3], None, "not run")]
+    grid = grid_markdown(rows).splitlines()
+    assert grid[2:] == [
+        "| emodb | guessing | not run / 50.0 |",
+        "",
+        "Further settings that have not been run yet: emodb 1.",
+    ]
+
+
+@pytest.mark.parametrize(("value", "status"), [(0.52, "reproduced"), (0.4804, "reproduced"), (0.5206, "differs")])
+def test_nearness_is_that_of_rounded_numbers(value: float, status: str) -> None:
+    score = Score("uar-fold-mean", "emodb", value, None, None, 1, 1, "random-5", 1, False, 5)
+    assert compared(score, CELLS[0], tolerance=0.02) == status
+
+
+def test_an_unknown_table_is_said_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="opensmile"):
+        PAPERS.get("baselines").table("opensmle")
+
+
+@pytest.mark.parametrize("name", PAPERS.names)
+def test_tables_name_what_there_is(name: str) -> None:
+    paper = PAPERS.get(name)
+    assert paper.key == name
+    for table in paper.tables:
+        assert len({(each.setting, each.column, each.corpus, each.metric) for each in table.cells}) == len(table.cells)
+        assert any(each.quick for each in table.cells) or any(each.home for each in table.cells)
+        for each in table.cells:
+            load_recipe(each.recipe)
+            protocol(each.protocol)
+            label_set(each.labels)
+            assert each.published is None or 0 < each.published < 1
+
+
+def test_cells_that_share_a_home_are_one_run_over_what_is_given() -> None:
+    cells = tuple(cell(corpus=corpus, home="ravdess") for corpus in ("ravdess", "emodb", "savee"))
+    table = replace(TABLE, cells=(*cells, cell(corpus="emovo")))
+    assert table.corpora() == ("ravdess", "emodb", "savee", "emovo")
+    assert [each.needs for each in cells] == [("ravdess",), ("ravdess", "emodb"), ("ravdess", "savee")]
+    given = {"ravdess", "savee", "emovo"}
+    assert table.run_of(cells[0], given=given) == table.run_of(cells[2], given=given) == ("ravdess", "savee")
+    assert table.run_of(table.cells[3], given=given) == ("emovo",)

@@ -1,0 +1,126 @@
+"""What can't be compared, or only in part: other truths, speakers, utterances, protocols; and what is said then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.made_runs import LABELS, write_run
+
+from emotone.errors import ConfigError, RunError, UsageError
+from emotone.scoring.comparison import compare_runs
+from emotone.scoring.table import PredictionRow, PredictionsTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+from tests.scoring.comparing import STRONG, WEAK, compare, find, without
+
+ROW: PredictionRow = WEAK.rows()[0]
+
+
+def test_other_truth_is_refused_with_words(tmp_path: Path) -> None:
+    rows = [replace(row, truth="joy") if row.utterance == "toy/s3-00" else row for row in STRONG.rows()]
+    other = PredictionsTable.from_rows(rows, labels=LABELS)
+    with pytest.raises(
+        RunError,
+        match=r"the truth of 1 of 216 utterances is not the same \(first: toy/s3-00 is 'fear' in R1 and 'joy' in R2\); "
+        "they were made with other label sets: evaluate both with one",
+    ):
+        compare(tmp_path, WEAK, other)
+
+
+def test_other_speakers_are_refused(tmp_path: Path) -> None:
+    rows = [replace(row, speaker="x") for row in STRONG.rows()]
+    with pytest.raises(RunError, match=r"the speaker of 216 of 216 .*'s0' in R1 and 'x' in R2\)$"):
+        compare(tmp_path, WEAK, PredictionsTable.from_rows(rows, labels=LABELS))
+
+
+def test_utterances_that_only_one_has_are_named_with_the_reason(tmp_path: Path) -> None:
+    first, second = without(WEAK.table(), "toy/s1-00"), without(STRONG.table(), "toy/s0-00", "toy/s0-01")
+    problem = {"key": "toy/s0-00", "code": "empty", "message": "s0-00.wav is empty"}
+    folders = [
+        write_run(tmp_path / "first", first),
+        write_run(tmp_path / "second", second, problems=[problem]),
+    ]
+    with pytest.raises(
+        RunError,
+        match=r"R1 and R2 do not share all utterances of toy: 2 are in R1 only \(first: toy/s0-00: s0-00.wav is empty"
+        r"\); 1 is in R2 only \(first: toy/s1-00\); to compare what both have, add --common",
+    ):
+        compare_runs(folders)
+    found = find(compare_runs(folders, common=True, replicates=20), "accuracy")
+    assert (found.n, found.folds) == (213, 24)
+    assert found.notes[0].startswith("left out: 2 are in R1 only")
+    assert found.first_value == pytest.approx(np.mean(both(first, second).truth == both(first, second).prediction))
+
+
+def both(table: PredictionsTable, other: PredictionsTable) -> PredictionsTable:
+    return table.where(np.isin(table.utterance, other.utterance))
+
+
+def test_nothing_shared_is_refused_even_then(tmp_path: Path) -> None:
+    table = WEAK.table()
+    halves = [table.where(np.arange(len(table)) % 2 == half) for half in (0, 1)]
+    with pytest.raises(RunError, match=r"108 are in R1 only .*; 108 are in R2 only .*; they share no utterance$"):
+        compare(tmp_path, *halves, common=True)
+
+
+def test_corpora_that_only_one_has_are_named(tmp_path: Path) -> None:
+    first, second = replace(WEAK, corpora=("toy", "calls")), replace(STRONG, corpora=("toy",))
+    with pytest.raises(
+        RunError, match=r"R1 and R2 were not judged on the same corpora: calls is in R1 and not in R2; .* --common"
+    ):
+        compare(tmp_path, first, second)
+    comparison = compare(tmp_path, first, second, common=True)
+    assert {difference.corpus for difference in comparison.differences} == {"toy"}
+    assert comparison.notes == ("left out: calls is in R1 and not in R2",)
+    with pytest.raises(RunError, match="R1 and R2 share no corpus: toy is in R1 and not in R2; calls is in R2 and not"):
+        compare(tmp_path, second, replace(STRONG, corpora=("calls",)), common=True)
+
+
+def test_segments_are_not_compared(tmp_path: Path) -> None:
+    rows = WEAK.rows()
+    with_segments = PredictionsTable.from_rows([*rows, replace(rows[0], segment=0)], labels=LABELS)
+    assert find(compare(tmp_path, with_segments, STRONG), "uar").n == 216
+
+
+def test_a_run_is_not_compared_with_itself_or_alone(tmp_path: Path) -> None:
+    folder = WEAK.write(tmp_path / "run")
+    with pytest.raises(UsageError, match="at least 2 runs; 1 was given"):
+        compare_runs([folder])
+    with pytest.raises(UsageError, match="run was given twice"):
+        compare_runs([folder, tmp_path / "other" / ".." / "run"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "has nothing to compare: its predictions table has no row for a whole utterance"),
+        ([ROW, replace(ROW, system="other")], "holds the systems f00d, other; compare one at a time"),
+        ([ROW, replace(ROW, protocol="random-2")], "holds the protocols leave-one-speaker-out, random-2; compare one"),
+    ],
+)
+def test_a_table_that_is_no_single_system_is_refused(rows: list[PredictionRow], words: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=words):
+        compare(tmp_path, WEAK, PredictionsTable.from_rows(rows, labels=LABELS))
+
+
+@pytest.mark.parametrize("missing", ["run.json", "predictions.parquet"])
+def test_an_unfinished_evaluation_is_refused(missing: str, tmp_path: Path) -> None:
+    folders = [made.write(tmp_path / name) for name, made in (("a", WEAK), ("b", STRONG))]
+    (folders[1] / missing).unlink()
+    with pytest.raises(RunError, match="b holds no finished evaluation; give the folder that `emotone evaluate` print"):
+        compare_runs(folders)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "run.json is not valid JSON: "), ("[]", "it has no protocol"), ('{"protocol": 1}', "it has no protocol")],
+)
+def test_a_damaged_description_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    folders = [made.write(tmp_path / name) for name, made in (("a", WEAK), ("b", STRONG))]
+    (folders[0] / "run.json").write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        compare_runs(folders)

@@ -1,0 +1,236 @@
+"""Thresholds chosen on one table and applied to another, counted on fingers and against slow twins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.made_runs import Made, made_detector
+
+from emotone.errors import RunError, UsageError
+from emotone.metrics.detection import threshold_at
+from emotone.scoring.detection import (
+    RATES,
+    AppliedThreshold,
+    chosen_threshold,
+    operating_points,
+    operating_points_markdown,
+)
+from emotone.scoring.table import PredictionRow, PredictionsTable
+
+LABELS = ("anger", "other")
+VALIDATION = made_detector(2.0, draw=1, corpus="before")
+
+
+def clip(
+    name: str, truth: str, *chances: float, speaker: str = "s1", hop: float = 0.5, seed: int = 0
+) -> list[PredictionRow]:
+    """Return a clip and its windows of 1 s, by their probabilities of anger."""
+    mean = float(np.mean(chances))
+    whole = PredictionRow(
+        f"toy/{name}", "toy", "held-out", "all", seed, speaker, truth, (mean, 1 - mean), "f00d", None, None, None
+    )
+    return [
+        whole,
+        *(
+            replace(whole, segment=n, start=hop * n, end=hop * n + 1, probabilities=(p, 1 - p))
+            for n, p in enumerate(chances)
+        ),
+    ]
+
+
+def table_of(*clips: list[PredictionRow]) -> PredictionsTable:
+    return PredictionsTable.from_rows([row for rows in clips for row in rows], labels=LABELS)
+
+
+CHOSEN = table_of(clip("v1", "other", 0.1, 0.2, 0.3, 0.8), clip("v2", "anger", 0.7, 0.9), clip("v3", "other", 0.4))
+# At 0.7: calm speech of 7 windows has 4 alarms, in 2 stretches; anger of 3 windows has 2.
+TESTED = table_of(
+    clip("t1", "other", 0.9, 0.8, 0.2, 0.1),
+    clip("t2", "other", 0.7, 0.75, 0.6, speaker="s2"),
+    clip("t3", "anger", 0.9, 0.1, 0.7, speaker="s2"),
+)
+
+
+def point(rate: float = 0.2, *, test: PredictionsTable = TESTED, merge: bool = False) -> AppliedThreshold:
+    (found,) = operating_points(CHOSEN, test, rates=[rate], merge=merge, replicates=50)
+    return found
+
+
+def test_counted_on_fingers() -> None:
+    found = point()
+    assert (found.threshold, found.chosen_rate, found.wanted) == (0.7, 0.2, 0.2)  # of five calm windows, one
+    assert (found.positive, found.per, found.corpus) == ("anger", "window", "toy")
+    assert found.false_positive_rate.value == pytest.approx(4 / 7)
+    assert found.recall.value == pytest.approx(2 / 3)
+    assert found.precision.value == pytest.approx(2 / 6)
+    assert found.hours == pytest.approx(7 * 0.5 / 3600)
+    assert found.alarms_per_hour.value == pytest.approx(4 / (7 * 0.5 / 3600))
+    assert (found.n, found.positives, found.speakers) == (10, 3, 2)
+
+
+def test_merged_alarms_are_events() -> None:
+    found = point(merge=True)
+    assert found.merged
+    assert found.alarms_per_hour.value == pytest.approx(2 / (7 * 0.5 / 3600))
+    assert found.recall.value == pytest.approx(2 / 3)  # of windows all the same
+
+
+def test_seeds_and_a_missing_window_part_events() -> None:
+    again = clip("t1", "other", 0.9, 0.8, 0.2, 0.1, seed=1)
+    hole = clip("t4", "other", 0.9, 0.9, 0.9)
+    del hole[2]  # the middle window: its neighbours do not follow each other
+    found = point(test=table_of(clip("t1", "other", 0.9, 0.8, 0.2, 0.1), again, hole), merge=True)
+    assert found.alarms_per_hour.value == pytest.approx(4 / (10 * 0.5 / 3600))
+
+
+def test_the_order_of_rows_does_not_matter(rng: np.random.Generator) -> None:
+    order = rng.permutation(len(TESTED))
+    mixed = PredictionsTable(labels=LABELS, **{name: column[order] for name, column in TESTED.columns().items()})
+    assert point(test=mixed, merge=True) == point(merge=True)
+
+
+def test_silence_is_no_alarm() -> None:
+    # With a threshold below 0.5, windows in which nobody speaks would be alarms.
+    chosen = table_of(clip("v1", "other", 0.1, 0.2, 0.5, 0.5), clip("v2", "anger", 0.45))
+    test = table_of(clip("t1", "other", 0.5, 0.46), clip("t2", "anger", 0.5, 0.9))
+    (found,) = operating_points(chosen, test, rates=[0.0], replicates=20)
+    assert found.threshold == 0.45
+    assert (found.false_positive_rate.value, found.recall.value) == (0.5, 0.5)
+
+
+def test_where_nothing_is_high_enough_nothing_is_called() -> None:
+    chosen = table_of(clip("v1", "other", 0.9), clip("v2", "anger", 0.8))
+    (found,) = operating_points(chosen, TESTED, rates=[0.0], replicates=20)
+    assert found.threshold is None
+    assert (found.false_positive_rate.value, found.recall.value, found.alarms_per_hour.value) == (0.0, 0.0, 0.0)
+    assert (found.precision.value, found.precision.note) == (None, "undefined: there is no alarm")
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
+
+
+@pytest.mark.parametrize(("truth", "lacking"), [("anger", "without anger"), ("other", "with anger")])
+def test_one_class_leaves_the_other_rate_undefined(truth: str, lacking: str) -> None:
+    found = point(test=table_of(clip("t1", truth, 0.9, 0.1), clip("t2", truth, 0.8, 0.1, speaker="s2")))
+    undefined = found.false_positive_rate if truth == "anger" else found.recall
+    assert (undefined.value, undefined.note) == (None, f"undefined: there is no window {lacking}")
+    assert (found.alarms_per_hour.value is None) is (truth == "anger")
+
+
+def test_what_can_not_be_resampled_has_a_value_and_no_interval() -> None:
+    one = point(test=TESTED.where(TESTED.speaker == "s2"))
+    assert one.recall.value == pytest.approx(2 / 3)
+    assert (one.recall.low, one.recall.note) == (None, "no interval: there is one speaker only")
+    assert point().recall.note == "no interval: it rests on one speaker only"  # all anger is of s2
+    nameless = PredictionsTable(labels=LABELS, **{**TESTED.columns(), "speaker": np.full(len(TESTED), "")})
+    found = point(test=nameless)
+    assert found.speakers == 0
+    assert found.recall.note == "no interval: the speaker of 10 of 10 windows is not known"
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_intervals_have_a_slow_twin(merge: bool) -> None:
+    test = made_detector(1.0, draw=5, speakers=5)
+    (found,) = operating_points(VALIDATION, test, rates=[0.2], merge=merge, seed=4, replicates=60)
+    windows = test.windows()
+    assert found.threshold is not None
+    alarms, angry = windows.probabilities[:, 0] >= found.threshold, windows.truth == "anger"
+    counted = alarms.copy()
+    if merge:
+        for row in range(1, len(windows)):
+            counted[row] &= not (alarms[row - 1] and windows.segment[row] > 0)
+    names = np.unique(windows.speaker)
+    rates, hourly = [], []
+    for draw in np.random.default_rng(4).multinomial(5, np.full(5, 1 / 5), size=60):
+        rows = np.concatenate([np.flatnonzero(windows.speaker == name) for name in np.repeat(names, draw)])
+        calm = rows[~angry[rows]]
+        rates.append(alarms[calm].mean())
+        hourly.append(counted[calm].sum() / (len(calm) * 0.6 / 3600))
+    assert (found.false_positive_rate.low, found.false_positive_rate.high) == pytest.approx(
+        tuple(np.quantile(rates, [0.025, 0.975]))
+    )
+    assert (found.alarms_per_hour.low, found.alarms_per_hour.high) == pytest.approx(
+        tuple(np.quantile(hourly, [0.025, 0.975]))
+    )
+
+
+def test_corpora_are_judged_apart_with_one_threshold() -> None:
+    test = PredictionsTable.concat([made_detector(1.0, draw=n, corpus=name) for n, name in enumerate(("one", "two"))])
+    points = operating_points(VALIDATION, test, replicates=20)
+    assert [(found.corpus, found.wanted) for found in points] == [(name, r) for name in ("one", "two") for r in RATES]
+    assert [found.threshold for found in points[:3]] == [found.threshold for found in points[3:]]
+    assert all(found.chosen_rate <= found.wanted for found in points)
+
+
+def test_clips_have_no_alarms_per_hour() -> None:
+    (found,) = operating_points(CHOSEN, TESTED, rates=[0.5], per="clip", replicates=20)
+    assert (found.n, found.hours, found.alarms_per_hour.value) == (3, None, None)
+    assert found.alarms_per_hour.note == "undefined: clips do not tell how long anybody listened"
+    short = table_of(clip("t1", "other", 0.9), clip("t2", "anger", 0.9, speaker="s2"))
+    assert point(test=short).alarms_per_hour.note == "undefined: no utterance has two windows"
+
+
+def test_the_last_window_may_lie_closer() -> None:
+    rows = clip("t1", "other", 0.1, 0.1, 0.1, 0.1)
+    rows[-1] = replace(rows[-1], start=1.1, end=2.1)  # aligned to the end of the recording
+    found = point(test=table_of(rows, clip("t2", "anger", 0.9, speaker="s2")))
+    assert found.hours == pytest.approx(4 * 0.5 / 3600)
+
+
+def test_the_chosen_threshold_is_the_one_that_is_applied() -> None:
+    windows = VALIDATION.windows()
+    expected = threshold_at(windows.truth == "anger", windows.probabilities[:, 0], false_positive_rate=0.05)
+    (found,) = chosen_threshold(VALIDATION, false_positive_rate=0.05, replicates=50)
+    assert (found.threshold, found.wanted, found.corpus) == (expected.threshold, 0.05, "before")
+    assert found.false_positive_rate.value == found.chosen_rate == expected.false_positive_rate
+    assert found.recall.value == expected.true_positive_rate
+    calm = windows.truth == "other"
+    alarms = int((windows.probabilities[calm, 0] >= expected.threshold).sum())
+    assert found.alarms_per_hour.value == pytest.approx(alarms / (calm.sum() * 0.6 / 3600))
+    (clips,) = chosen_threshold(CHOSEN, false_positive_rate=0.0, per="clip", replicates=20)
+    assert clips.threshold == pytest.approx(0.8)
+    with pytest.raises(RunError, match="no threshold keeps false alarms to 0 %: the highest probabilities are not of"):
+        chosen_threshold(table_of(clip("v1", "other", 0.9), clip("v2", "anger", 0.8)), false_positive_rate=0.0)
+
+
+def test_one_threshold_is_chosen_over_all_corpora() -> None:
+    both = PredictionsTable.concat([made_detector(2.0, draw=n, corpus=name) for n, name in enumerate(("one", "two"))])
+    found = chosen_threshold(both, false_positive_rate=0.1, replicates=20)
+    assert [point.corpus for point in found] == ["one", "two"]
+    assert len({point.threshold for point in found}) == len({point.chosen_rate for point in found}) == 1
+    rates = [point.false_positive_rate.value or 0.0 for point in found]
+    assert np.mean(rates) == pytest.approx(found[0].chosen_rate)  # as many windows without anger in each
+    assert found[0].chosen_rate <= 0.1
+
+
+def test_refusals() -> None:
+    with pytest.raises(
+        RunError, match=r"3 utterances are in both tables \(first: toy/t1\): a threshold that is judged"
+    ):
+        operating_points(TESTED, TESTED)
+    three = Made(speakers=2).table()
+    with pytest.raises(RunError, match=r"labels are one emotion and other; given fear, joy, sadness$"):
+        operating_points(three, three)
+    swapped = PredictionsTable.from_rows(clip("x", "other", 0.1), labels=("fear", "other"))
+    with pytest.raises(RunError, match="given anger, other and fear, other"):
+        operating_points(CHOSEN, swapped)
+    with pytest.raises(RunError, match="has no row for a window"):
+        operating_points(CHOSEN, TESTED.whole_utterances())
+    with pytest.raises(UsageError, match="per is 'second'; allowed: window, clip"):
+        operating_points(CHOSEN, TESTED, per="second")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the false positive rate is 2"):
+        operating_points(CHOSEN, TESTED, rates=[2])
+    with pytest.raises(RunError, match="undefined with one class"):
+        operating_points(CHOSEN.where(CHOSEN.truth == "other"), TESTED)
+
+
+def test_as_markdown() -> None:
+    points = operating_points(CHOSEN, TESTED, rates=[0.0, 0.2], merge=True, replicates=50)
+    lines = operating_points_markdown(points).splitlines()
+    assert "| false alarms per hour, merged | n | speakers |" in lines[0]
+    assert lines[2].startswith("| toy | window | 0 | 0.9 | 14.3 [0.0, 25.0] | 33.3 | 50.0 [0.0, 100.0] |")
+    assert lines[3].startswith("| toy | window | 20 | 0.7 | 57.1 [50.0, 66.7] | 66.7 |")
+    assert "toy: recall: no interval: it rests on one speaker only" in lines
+    clips = operating_points_markdown(operating_points(CHOSEN, TESTED, per="clip", rates=[0.5], replicates=20))
+    assert "| undefined | 3 | 2 |" in clips
