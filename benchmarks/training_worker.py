@@ -62,18 +62,18 @@ def ours(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None
     )
     settings = TrainingSettings(
         epochs=epochs,
-        batch=BATCH,
+        batch_size=BATCH,
         learning_rate=1.0,
         weight_decay=0.0,
         warmup=0.0,
         label_smoothing=0.0,
-        crop=SAMPLES * SPEC.hop_seconds,
-        average=0.0,
+        crop_seconds=SAMPLES * SPEC.hop_seconds,
+        ema_decay=0.0,
         schedule="constant",
-        clip=0.0,
+        grad_clip_norm=0.0,
         sampling="shuffled",
         optimizer="adadelta",
-        crops="start",
+        crop_mode="start",
     )
 
     def after(epoch: Epoch) -> None:  # noqa: ARG001 - only the time counts

@@ -39,7 +39,9 @@ LONGER = 3  # times as many of them, from nothing: whether it would only have ne
 
 def asked(base: Recipe, source: str, *, most: int) -> Iterator[tuple[Recipe, str]]:
     """Give each recipe with its protocol: from nothing, and from the source by each plan; of `most` clips at most."""
-    training = replace(base.training, epochs=EPOCHS, steps=STEPS, batch=BATCH, average=0.0, sampling="chance")
+    training = replace(
+        base.training, epochs=EPOCHS, steps_per_epoch=STEPS, batch_size=BATCH, ema_decay=0.0, sampling="weighted"
+    )
     alone = replace(base, name="curve-alone", labels=LABELS, training=training)
 
     def taking(plan: str) -> Recipe:

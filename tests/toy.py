@@ -79,7 +79,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
     from emotone.recipes.recipe import Recipe
     from emotone.recipes.training import TrainingSettings
 
-    training = {"epochs": 8, "batch": 4, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
+    training = {"epochs": 8, "batch_size": 4, "learning_rate": 0.01, "crop_seconds": 0.5, "ema_decay": 0.5}
     fields: dict[str, Any] = {
         "name": "toy",
         "labels": "emodb",
@@ -108,10 +108,10 @@ centre_bands = false
 
 [training]
 epochs = 8
-batch = 4
+batch_size = 4
 learning_rate = 0.01
-crop = 0.5
-average = 0.5
+crop_seconds = 0.5
+ema_decay = 0.5
 
 [augment.spec-mask]
 """

@@ -115,7 +115,7 @@ def _measure(trunk: Trunk, paths: list[Path], folder: Path) -> tuple[float, Take
     parts = split(net)
     assert parts is not None, f"{trunk.net} has a frozen trunk"
     windows = Windows(starts, task.window)
-    settings = TrainingSettings(epochs=EPOCHS, batch=32, crops="grid", sampling="shuffled")
+    settings = TrainingSettings(epochs=EPOCHS, batch_size=32, crop_mode="grid", sampling="shuffled")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         kept = Path(name)
         _, running = _timed(lambda: compute_outputs(parts[0], examples, windows, folder=kept))

@@ -27,7 +27,7 @@ scenario = "S1"
 
 [pretraining.training]
 epochs = 1
-crop = 0.5
+crop_seconds = 0.5
 """
 
 

@@ -31,7 +31,7 @@ ONCE = tiny_recipe(training={"epochs": 2})
 TWICE = replace(
     ONCE,
     transfer=Transfer(load=("conv[123]",), freeze=("conv1",)),
-    pretraining=Pretraining(training=TrainingSettings(epochs=1, batch=4, crop=0.5)),
+    pretraining=Pretraining(training=TrainingSettings(epochs=1, batch_size=4, crop_seconds=0.5)),
 )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK: dict[str, Any] = {"epochs": 2, "batch": 4, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
+QUICK: dict[str, Any] = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01, "crop_seconds": 0.5, "ema_decay": 0.5}
 KINDS = [
     pytest.param({"unlabelled": "statistics", "plan": "A1"}, id="statistics"),
     pytest.param({"unlabelled": "pseudo-labels", "plan": "A2"}, id="pseudo-labels"),

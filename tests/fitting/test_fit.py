@@ -168,7 +168,7 @@ def test_another_seed_or_head_finds_what_frozen_layers_made(tmp_path: Path, monk
     recipe = replace(
         PLAIN,
         augment={},
-        training=replace(PLAIN.training, crops="grid", sampling="shuffled"),
+        training=replace(PLAIN.training, crop_mode="grid", sampling="shuffled"),
         windows=Windows(seconds=0.3, hop=0.15),
         transfer=Transfer(source=str(tmp_path / "source.safetensors"), load=trunk, freeze=trunk),
     )

@@ -28,7 +28,7 @@ __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LABELS = ("anger", "fear", "sadness")
-QUICK: dict[str, Any] = {"epochs": 2, "batch": 4, "learning_rate": 0.01, "crop": 0.5, "average": 0.5}
+QUICK: dict[str, Any] = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01, "crop_seconds": 0.5, "ema_decay": 0.5}
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 SECONDS = Windows(seconds=1.0, hop=0.5, least=0.01, combine="mean-logit")
-ASKED = {"crops": "grid", "speech_only": True, "epochs": 1}
+ASKED = {"crop_mode": "grid", "speech_only": True, "epochs": 1}
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_nothing_else_is_learned_from(clips: tuple[Utterance, ...], monkeypatch:
 
 
 def test_a_training_runs_with_them(clips: tuple[Utterance, ...]) -> None:
-    recipe = asking(training={**ASKED, "patience": 1, "batch": 2})
+    recipe = asking(training={**ASKED, "patience": 1, "batch_size": 2})
     features = recipe.extract(clips).features
     keys = tuple(clip.key for clip in clips)
     fitted = fit(recipe, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
@@ -111,7 +111,7 @@ def test_a_training_runs_with_them(clips: tuple[Utterance, ...]) -> None:
 
 
 def test_where_all_windows_are_learned_from_no_recording_is_read() -> None:
-    recipe = asking(training={"crops": "grid"})
+    recipe = asking(training={"crop_mode": "grid"})
     nowhere = Utterance("0", "toy", Path("nowhere.wav"), 0.0, None, "s", "x", LABELS[0])
     assert spoken_starts(recipe, [nowhere], {}) is None
     with pytest.raises(MissingFileError, match=r"nowhere.wav: can't be read"):

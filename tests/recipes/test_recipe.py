@@ -93,30 +93,30 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 TRAINING = {
     "epochs": 4,
-    "batch": 16,
+    "batch_size": 16,
     "learning_rate": 0.02,
     "weight_decay": 0.1,
     "warmup": 0.3,
     "label_smoothing": 0.2,
     "balance": 0.0,
-    "crop": 1.0,
-    "average": 0.1,
+    "crop_seconds": 1.0,
+    "ema_decay": 0.1,
     "patience": 3,
 }
 LATER = {
     "schedule": "constant",
-    "clip": 1.0,
-    "sampling": "equal",
-    "steps": 200,
-    "choose": "auroc",
+    "grad_clip_norm": 1.0,
+    "sampling": "balanced",
+    "steps_per_epoch": 200,
+    "monitor": "auroc",
     "optimizer": "adadelta",
-    "crops": "grid",
+    "crop_mode": "grid",
     "speech_only": True,
     "mixup": 0.3,
 }
 NEEDS: dict[str, dict[str, Any]] = {
     "optimizer": {"weight_decay": 0.0},  # AdaDelta knows no decay of weights
-    "speech_only": {"crops": "grid"},  # and only windows can be left out
+    "speech_only": {"crop_mode": "grid"},  # and only windows can be left out
 }
 
 

@@ -257,5 +257,5 @@ def test_the_papers_recipes_differ_in_the_transfer_only() -> None:
     transfer, scratch = (read_recipe(shipped_path(f"anger-soundnet{end}")) for end in ("", "-scratch"))
     assert transfer.transfer is not None
     assert replace(transfer, transfer=None).signature == scratch.signature
-    assert (scratch.training.batch, scratch.training.steps, scratch.training.learning_rate) == (10, 200, 5e-3)
+    assert (scratch.training.batch_size, scratch.training.steps_per_epoch, scratch.training.learning_rate) == (10, 200, 5e-3)
     assert [type(augmentation).__name__ for augmentation in scratch.augmentations] == ["TempoPitch", "WhiteNoise"]

@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 NOTHING = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-SETTINGS = TrainingSettings(epochs=4, batch=8, learning_rate=0.01, crop=0.4, average=0.8, patience=10)
+SETTINGS = TrainingSettings(epochs=4, batch_size=8, learning_rate=0.01, crop_seconds=0.4, ema_decay=0.8, patience=10)
 
 KERAS = TrainingSettings(
     epochs=2,
-    batch=7,
+    batch_size=7,
     learning_rate=1.0,
     weight_decay=0.0,
     warmup=0.0,
     label_smoothing=0.0,
-    average=0.0,
-    crop=0.4,
+    ema_decay=0.0,
+    crop_seconds=0.4,
     schedule="constant",
-    clip=0.0,
+    grad_clip_norm=0.0,
     sampling="shuffled",
     optimizer="adadelta",
-    crops="start",
+    crop_mode="start",
 )
 
 

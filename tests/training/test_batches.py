@@ -67,12 +67,14 @@ def batches(
     examples: Examples,
     seed: int,
     *,
-    batch: int = 4,
-    crop: int = 8,
+    batch_size: int = 4,
+    crop_frames: int = 8,
     augmentations: tuple[Augmentation, ...] = (),
     **changes: Any,
 ) -> list[Batch]:
-    drawing = Drawing(batch=batch, crop=crop, augmentations=augmentations, **{"balance": 0.5, **changes})
+    drawing = Drawing(
+        batch_size=batch_size, crop_frames=crop_frames, augmentations=augmentations, **{"balance": 0.5, **changes}
+    )
     return list(epoch_batches(examples, drawing, rng=np.random.default_rng(seed)))
 
 
@@ -101,9 +103,9 @@ def test_crops_come_from_everywhere() -> None:
 
 
 def test_an_epoch_has_about_as_many_examples_as_there_are_and_full_batches() -> None:
-    drawing = Drawing(batch=4, crop=8, balance=0.5)
+    drawing = Drawing(batch_size=4, crop_frames=8, balance=0.5)
     assert [drawing.steps_of(count) for count in (1, 3, 8, 9, 11)] == [1, 1, 2, 2, 3]
-    assert replace(drawing, steps=7).steps_of(11) == 7
+    assert replace(drawing, steps_per_epoch=7).steps_of(11) == 7
     assert [len(batch.labels) for batch in batches(numbered(11), 0)] == [4, 4, 4]
     assert [len(batch.labels) for batch in batches(numbered(1), 0)] == [4]
 
@@ -156,7 +158,7 @@ def labelled(*counts: int, corpora: int = 1) -> Examples:
 
 @pytest.mark.parametrize("balance", [0.0, 1.0])
 def test_equal_shares_give_each_label_the_same_places(balance: float) -> None:
-    for batch in batches(labelled(3, 40), 0, batch=10, sampling="equal", balance=balance, steps=20):
+    for batch in batches(labelled(3, 40), 0, batch_size=10, sampling="balanced", balance=balance, steps_per_epoch=20):
         assert np.bincount(batch.labels).tolist() == [5, 5]
         np.testing.assert_array_equal(batch.inputs[:, 0, 0] < 3, batch.labels == 0)
 
@@ -164,10 +166,11 @@ def test_equal_shares_give_each_label_the_same_places(balance: float) -> None:
 def test_what_is_left_over_of_a_batch_goes_by_lot() -> None:
     counts = [
         np.bincount(batch.labels, minlength=4)
-        for batch in batches(labelled(5, 9, 20, 1), 0, sampling="equal", batch=10)
+        for batch in batches(labelled(5, 9, 20, 1), 0, sampling="balanced", batch_size=10)
     ]
     counts += [
-        np.bincount(batch.labels) for batch in batches(labelled(5, 9, 20, 1), 1, sampling="equal", batch=10, steps=200)
+        np.bincount(batch.labels)
+        for batch in batches(labelled(5, 9, 20, 1), 1, sampling="balanced", batch_size=10, steps_per_epoch=200)
     ]
     assert all(count.min() == 2 and count.max() == 3 for count in counts)
     np.testing.assert_allclose(np.mean(counts, axis=0), 2.5, atol=0.15)
@@ -175,7 +178,9 @@ def test_what_is_left_over_of_a_batch_goes_by_lot() -> None:
 
 def test_a_label_that_no_example_has_gets_no_place() -> None:
     examples = labelled(4, 0, 4)
-    assert {label for batch in batches(examples, 0, sampling="equal", batch=6) for label in batch.labels.tolist()} == {
+    assert {
+        label for batch in batches(examples, 0, sampling="balanced", batch_size=6) for label in batch.labels.tolist()
+    } == {
         0,
         2,
     }
@@ -186,7 +191,7 @@ def test_within_a_label_every_example_is_as_likely_or_every_corpus() -> None:
     examples = replace(examples, corpora=np.array([0] * 4 + [0] * 38 + [1] * 2, np.int64))
 
     def share(balance: float) -> float:
-        drawn = batches(examples, 0, sampling="equal", batch=10, steps=400, balance=balance)
+        drawn = batches(examples, 0, sampling="balanced", batch_size=10, steps_per_epoch=400, balance=balance)
         numbers = np.concatenate([batch.inputs[batch.labels == 1, 0, 0] for batch in drawn])
         return float(np.mean(numbers >= 42))
 
@@ -195,7 +200,7 @@ def test_within_a_label_every_example_is_as_likely_or_every_corpus() -> None:
 
 
 def test_an_epoch_may_have_a_number_of_batches_of_its_own() -> None:
-    assert len(batches(numbered(9), 0, steps=7)) == 7
+    assert len(batches(numbered(9), 0, steps_per_epoch=7)) == 7
 
 
 def test_crops_hold_at_least_so_much_and_may_end_with_the_example() -> None:
@@ -213,26 +218,28 @@ def test_crops_hold_at_least_so_much_and_may_end_with_the_example() -> None:
 def test_what_plays_faster_is_given_more_so_that_crops_are_full() -> None:
     rng = np.random.default_rng(0)
     sound = Examples((rng.normal(size=(40000, 1)).astype(np.float32),), np.zeros(1, np.int64), np.zeros(1, np.int64))
-    (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(slowest=1.1),), steps=1)
+    (batch,) = batches(sound, 0, crop_frames=19200, augmentations=(TempoPitch(slowest=1.1),), steps_per_epoch=1)
     assert lengths_of(batch).tolist() == [19200] * 4
-    (batch,) = batches(sound, 0, crop=19200, augmentations=(TempoPitch(fastest=0.9),), steps=1)
+    (batch,) = batches(sound, 0, crop_frames=19200, augmentations=(TempoPitch(fastest=0.9),), steps_per_epoch=1)
     assert lengths_of(batch).tolist() == [19200] * 4
 
 
 @given(count=st.integers(2, 40), size=st.integers(2, 9), seed=st.integers(0, 9))
 def test_shuffled_examples_come_once_per_epoch_in_an_order_of_their_own(count: int, size: int, seed: int) -> None:
-    drawn = batches(labelled(count), seed, batch=size, sampling="shuffled")
+    drawn = batches(labelled(count), seed, batch_size=size, sampling="shuffled")
     numbers = [batch.inputs[:, 0, 0].astype(int).tolist() for batch in drawn]
-    assert len(drawn) == Drawing(batch=size, crop=8, balance=0.5, sampling="shuffled").steps_of(count)
+    assert len(drawn) == Drawing(batch_size=size, crop_frames=8, balance=0.5, sampling="shuffled").steps_of(count)
     assert all(len(given) == size for given in numbers[:-1])
     seen = [number for given in numbers for number in given]
     assert len(set(seen)) == len(seen) == (count - 1 if count % size == 1 else count)
-    again = batches(labelled(count), seed, batch=size, sampling="shuffled")
+    again = batches(labelled(count), seed, batch_size=size, sampling="shuffled")
     assert [batch.inputs[:, 0, 0].astype(int).tolist() for batch in again] == numbers
 
 
 def test_a_shuffled_epoch_has_another_order_than_the_next() -> None:
-    orders = {tuple(batches(labelled(9), seed, batch=9, sampling="shuffled")[0].inputs[:, 0, 0]) for seed in range(5)}
+    orders = {
+        tuple(batches(labelled(9), seed, batch_size=9, sampling="shuffled")[0].inputs[:, 0, 0]) for seed in range(5)
+    }
     assert len(orders) == 5
 
 
@@ -242,7 +249,7 @@ def test_a_single_example_is_a_batch_where_there_is_no_other() -> None:
 
 def test_examples_are_seen_from_their_start() -> None:
     examples = numbered(9)
-    for batch in batches(examples, 0, crops="start", least=2):
+    for batch in batches(examples, 0, crop_mode="start", least=2):
         for rows, length, label in zip(batch.inputs, lengths_of(batch), batch.labels, strict=True):
             assert length == min(8, len(examples.features[label]))
             np.testing.assert_array_equal(rows[:length], examples.features[label][:length])
@@ -268,7 +275,9 @@ def test_windows_become_examples_with_the_label_of_their_recording(least: int) -
 
 def test_windows_are_seen_whole_and_given_more_where_what_follows_makes_them_shorter() -> None:
     examples = numbered(1, lengths=(20,))
-    (batch,) = batches(cut_windows(examples, window=8, hop=6, least=0, wide=8), 0, batch=3, crops="grid", balance=1.0)
+    (batch,) = batches(
+        cut_windows(examples, window=8, hop=6, least=0, wide=8), 0, batch_size=3, crop_mode="grid", balance=1.0
+    )
     assert {int(rows[0, 0]) % 100 for rows in batch.inputs} <= {0, 6, 12}
     assert lengths_of(batch).tolist() == [8] * 3
     assert [len(rows) for rows in cut_windows(examples, window=8, hop=6, least=0, wide=10).features] == [10, 10, 8]

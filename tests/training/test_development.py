@@ -60,23 +60,23 @@ def test_the_area_agrees_with_counting_pairs_of_windows_in_each_corpus(least: in
                 truth += [int(label)] * len(given)
                 scores += given
         areas.append(np.mean([slow_area(truth, [row[label] for row in scores], label) for label in (0, 1)]))
-    assert development_score(judge, of, choose="auroc") == pytest.approx(float(np.mean(areas)), abs=1e-3)
+    assert development_score(judge, of, monitor="auroc") == pytest.approx(float(np.mean(areas)), abs=1e-3)
 
 
 def test_a_corpus_with_a_single_label_does_not_count_and_nothing_else_is_undefined() -> None:
     examples = separable(12)
     mixed = replace(examples, corpora=np.where(np.arange(12) < 8, 0, 1 + examples.labels))
     both = Examples(examples.features[:8], examples.labels[:8], np.zeros(8, np.int64))
-    assert development_score(net(), task(mixed), choose="auroc") == pytest.approx(
-        development_score(net(), task(both), choose="auroc")
+    assert development_score(net(), task(mixed), monitor="auroc") == pytest.approx(
+        development_score(net(), task(both), monitor="auroc")
     )
     lonely = Examples(examples.features[::2], examples.labels[::2], np.zeros(6, np.int64))
     with pytest.raises(RunError, match=r"AU-ROC of the development part is undefined: no corpus of it has two labels"):
-        development_score(net(), task(lonely), choose="auroc")
+        development_score(net(), task(lonely), monitor="auroc")
 
 
 def test_nothing_has_no_score() -> None:
-    assert development_score(net(), task(NOTHING), choose="auroc") is None
+    assert development_score(net(), task(NOTHING), monitor="auroc") is None
 
 
 def test_short_last_windows_are_judged_as_if_alone() -> None:
@@ -89,17 +89,17 @@ def test_short_last_windows_are_judged_as_if_alone() -> None:
     np.testing.assert_allclose(probabilities[4:], last, atol=1e-6)
 
 
-@pytest.mark.parametrize("choose", ["uar", "auroc"])
-def test_windows_that_are_not_given_have_no_say(choose: Any) -> None:
+@pytest.mark.parametrize("monitor", ["uar", "auroc"])
+def test_windows_that_are_not_given_have_no_say(monitor: Any) -> None:
     examples = separable(8, seed=5)
     of, judge = task(examples), net()
     everything = tuple(window_starts(len(rows), window=30, hop=15) for rows in examples.features)
     given = replace(examples, starts=everything)
-    assert development_score(judge, task(given), choose=choose) == development_score(judge, of, choose=choose)
+    assert development_score(judge, task(given), monitor=monitor) == development_score(judge, of, monitor=monitor)
     first = replace(examples, starts=tuple(np.zeros(1, np.int64) for _ in everything))
     cut = replace(examples, features=tuple(rows[:30] for rows in examples.features))
-    assert development_score(judge, task(first), choose=choose) == pytest.approx(
-        development_score(judge, task(cut), choose=choose)
+    assert development_score(judge, task(first), monitor=monitor) == pytest.approx(
+        development_score(judge, task(cut), monitor=monitor)
     )
 
 

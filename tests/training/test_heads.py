@@ -75,17 +75,17 @@ class Biased(torch.nn.Module):
         return logits + self.bias
 
 
-@pytest.mark.parametrize("choose", ["uar", "auroc"])
+@pytest.mark.parametrize("monitor", ["uar", "auroc"])
 @pytest.mark.parametrize("count", [16, AT_ONCE])
-def test_how_high_a_heads_scores_lie_changes_no_development_score(choose: Any, count: int) -> None:
+def test_how_high_a_heads_scores_lie_changes_no_development_score(monitor: Any, count: int) -> None:
     examples = separable(count, seed=5, corpora=2)
     of_pairs = replace(examples, labels=examples.labels + 2 * examples.corpora)
     heads = (0, 0, 1, 1)
-    plain = development_score(Biased(heads, (0.0, 0.0)), task(of_pairs, heads=heads), choose=choose)
-    moved = development_score(Biased(heads, (-60.0, 60.0)), task(of_pairs, heads=heads), choose=choose)
+    plain = development_score(Biased(heads, (0.0, 0.0)), task(of_pairs, heads=heads), monitor=monitor)
+    moved = development_score(Biased(heads, (-60.0, 60.0)), task(of_pairs, heads=heads), monitor=monitor)
     assert plain is not None
     assert moved == pytest.approx(plain, abs=0.01)  # rounding ties some
-    lost = development_score(Biased(heads, (-60.0, 60.0)), task(of_pairs), choose=choose)
+    lost = development_score(Biased(heads, (-60.0, 60.0)), task(of_pairs), monitor=monitor)
     assert lost is not None
     assert lost < plain
 
@@ -95,7 +95,7 @@ def test_each_head_learns_its_own_corpus_where_corpora_contradict_each_other() -
     # What is the first label in one corpus is the second in the other.
     labels = np.where(examples.corpora == 0, examples.labels, 3 - examples.labels)
     examples = replace(examples, labels=labels)
-    settings = TrainingSettings(epochs=8, batch=8, learning_rate=0.01, crop=0.4, average=0.5, patience=9)
+    settings = TrainingSettings(epochs=8, batch_size=8, learning_rate=0.01, crop_seconds=0.4, ema_decay=0.5, patience=9)
     of = Task(examples, examples, hop_seconds=0.01, window=60, hop=20, signature="f00d", seed=3, heads=(0, 0, 1, 1))
     _, trained = train(lambda: LogMelCnn(**TINY_NET).build(64, 4), of, settings)
     assert trained.history[trained.best - 1].score == pytest.approx(1.0, abs=0.1)
@@ -104,7 +104,7 @@ def test_each_head_learns_its_own_corpus_where_corpora_contradict_each_other() -
 def test_frozen_blocks_computed_ahead_are_judged_by_their_own_head_too() -> None:
     examples = separable(24, corpora=2)
     examples = replace(examples, labels=examples.labels + 2 * examples.corpora)
-    settings = TrainingSettings(epochs=2, batch=8, crop=0.3, average=0.0, patience=3, crops="grid")
+    settings = TrainingSettings(epochs=2, batch_size=8, crop_seconds=0.3, ema_decay=0.0, patience=3, crop_mode="grid")
     of = Task(examples, examples, hop_seconds=0.01, window=30, hop=15, signature="f00d", seed=3, heads=(0, 0, 1, 1))
 
     def build() -> Any:

@@ -164,7 +164,7 @@ def test_without_a_development_part_the_last_weights_are_kept() -> None:
         seen.append({name: value.clone() for name, value in built[0].state_dict().items()})
 
     of = task(development=NOTHING)
-    net, trained = train(remembering, of, replace(SETTINGS, average=0.0), on_batch=remember)
+    net, trained = train(remembering, of, replace(SETTINGS, ema_decay=0.0), on_batch=remember)
     assert trained.best == 4
     assert [epoch.score for epoch in trained.history] == [None] * 4
     assert all(torch.equal(value, seen[-1][name]) for name, value in net.state_dict().items())
@@ -210,10 +210,10 @@ def test_numbers_too_small_for_fast_sums_are_zero_while_it_learns_and_what_was_s
 @pytest.mark.parametrize(
     "settings",
     [
-        replace(KERAS, epochs=4, crops="grid"),
-        replace(SETTINGS, crops="start"),
-        replace(SETTINGS, crops="grid"),
-        replace(KERAS, epochs=4, average=0.8),
+        replace(KERAS, epochs=4, crop_mode="grid"),
+        replace(SETTINGS, crop_mode="start"),
+        replace(SETTINGS, crop_mode="grid"),
+        replace(KERAS, epochs=4, ema_decay=0.8),
         replace(SETTINGS, mixup=0.5),
     ],
     ids=["keras on windows", "starts", "windows", "keras on starts", "mixed"],
@@ -236,13 +236,13 @@ def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
 
 
 def test_a_mixture_is_told_both_labels_by_their_shares() -> None:
-    settings = TrainingSettings(epochs=1, batch=8, steps=1, crop=0.4, mixup=0.7)
+    settings = TrainingSettings(epochs=1, batch_size=8, steps_per_epoch=1, crop_seconds=0.4, mixup=0.7)
     plain: dict[str, Any] = {**TINY_NET, "dropout": 0.0}
     of = task(development=NOTHING)
     _, trained = train(lambda: LogMelCnn(**plain).build(64, 2), of, settings)
     torch.manual_seed(of.seed)
     twin = LogMelCnn(**plain).build(64, 2)
-    drawing = Drawing(batch=8, crop=40, balance=settings.balance, steps=1)
+    drawing = Drawing(batch_size=8, crop_frames=40, balance=settings.balance, steps_per_epoch=1)
     (batch,) = epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1]))
     mixture = mix(batch, 0.7, np.random.default_rng([of.seed, 1, MIXING]))
     lengths = mixture.batch.lengths
@@ -262,15 +262,15 @@ def test_an_epoch_on_the_grid_has_every_window_of_every_recording_once() -> None
     of = task(train=recordings, window=30, hop=10)
     windows = sum(len(window_starts(len(rows), window=30, hop=10)) for rows in recordings.features)
     heard: list[tuple[int, int]] = []
-    run(replace(KERAS, epochs=1, crops="grid"), of=of, on_batch=lambda *batch: heard.append(batch))
+    run(replace(KERAS, epochs=1, crop_mode="grid"), of=of, on_batch=lambda *batch: heard.append(batch))
     full, left = divmod(windows, 7)
     assert left != 1
     assert heard[-1] == (full + 1, full + 1)
 
 
 def test_on_the_grid_windows_say_how_much_is_seen() -> None:
-    settings = replace(SETTINGS, epochs=1, crops="grid")
-    assert same_weights(run(settings)[0], run(replace(settings, crop=9.0))[0])
+    settings = replace(SETTINGS, epochs=1, crop_mode="grid")
+    assert same_weights(run(settings)[0], run(replace(settings, crop_seconds=9.0))[0])
     assert not same_weights(run(settings)[0], run(settings, of=task(window=50))[0])
 
 

@@ -42,7 +42,7 @@ def test_the_average_is_the_moving_average_of_the_weights_after_each_step() -> N
 def test_a_constant_rate_neither_falls_nor_depends_on_how_long_it_goes_on() -> None:
     assert [schedule(step, 100, warmup=0.0, falls=False) for step in (0, 50, 100)] == [1.0, 1.0, 1.0]
     assert schedule(4, 100, warmup=0.1, falls=False) == 0.5
-    settings = replace(SETTINGS, schedule="constant", average=0.0)
+    settings = replace(SETTINGS, schedule="constant", ema_decay=0.0)
     of = task(development=NOTHING)
     long = run(replace(settings, epochs=3), of=of)[1]
     assert timeless(run(replace(settings, epochs=2), of=of)[1].history) == timeless(long.history[:2])
@@ -62,25 +62,25 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> No
 
     settings = TrainingSettings(
         epochs=1,
-        batch=10,
+        batch_size=10,
         learning_rate=5e-3,
         weight_decay=0.0,
         warmup=0.0,
         label_smoothing=0.0,
         balance=1.0,
-        crop=0.4,
-        average=0.0,
+        crop_seconds=0.4,
+        ema_decay=0.0,
         schedule="constant",
-        clip=0.0,
-        sampling="equal",
-        steps=2,
+        grad_clip_norm=0.0,
+        sampling="balanced",
+        steps_per_epoch=2,
     )
     of = task(development=NOTHING)
     net, _ = train(build_float64, of, settings)
     torch.manual_seed(of.seed)
     twin = build_float64()
     adam = torch.optim.Adam(twin.parameters(), lr=5e-3)
-    drawing = Drawing(batch=10, crop=40, balance=1.0, sampling="equal", steps=2)
+    drawing = Drawing(batch_size=10, crop_frames=40, balance=1.0, sampling="balanced", steps_per_epoch=2)
     batches = list(epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])))
     for batch in batches:
         assert np.bincount(batch.labels).tolist() == [5, 5]
@@ -114,7 +114,7 @@ def test_adadelta_is_that_of_keras() -> None:
     torch.manual_seed(of.seed)
     twin = spec.build(64, 2)
     rules = {name: KerasAdadelta() for name, _ in twin.named_parameters()}
-    drawing = Drawing(batch=7, crop=40, balance=0.5, sampling="shuffled", crops="start")
+    drawing = Drawing(batch_size=7, crop_frames=40, balance=0.5, sampling="shuffled", crop_mode="start")
     for batch in epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])):
         logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
         twin.zero_grad()

@@ -34,7 +34,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 TRUNK = ("conv?", "mix", "pool")
 SETTINGS = TrainingSettings(
-    epochs=3, batch=8, learning_rate=0.01, crop=0.4, average=0.8, patience=9, crops="grid", sampling="shuffled"
+    epochs=3,
+    batch_size=8,
+    learning_rate=0.01,
+    crop_seconds=0.4,
+    ema_decay=0.8,
+    patience=9,
+    crop_mode="grid",
+    sampling="shuffled",
 )
 COMPARED = replace(SETTINGS, optimizer="adadelta", weight_decay=0.0, learning_rate=1.0)
 UNSEEN = separable(10, seed=7, corpora=2)
@@ -60,7 +67,13 @@ def without(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"crops": "start"}, {"choose": "auroc"}, {"sampling": "equal", "steps": 4}, {"average": 0.0, "patience": 0}],
+    [
+        {},
+        {"crop_mode": "start"},
+        {"monitor": "auroc"},
+        {"sampling": "balanced", "steps_per_epoch": 4},
+        {"ema_decay": 0.0, "patience": 0},
+    ],
     ids=["windows", "starts", "areas", "equal shares", "no development"],
 )
 @pytest.mark.parametrize("patterns", [("conv[12]",), TRUNK], ids=["two", "trunk"])
@@ -118,7 +131,7 @@ def test_raw_samples_too(monkeypatch: pytest.MonkeyPatch) -> None:
         Freezer(net, select(["conv[123]"], net.state_dict()))
         return net
 
-    settings = replace(SETTINGS, epochs=2, batch=4)
+    settings = replace(SETTINGS, epochs=2, batch_size=4)
     fast, _ = train(sounding, of, settings)
     without(monkeypatch)
     slow, _ = train(sounding, of, settings)
@@ -155,7 +168,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_random_crops_and_augmentations_are_computed_as_they_come(computed: list[int]) -> None:
-    run(replace(SETTINGS, crops="random"), *TRUNK)
+    run(replace(SETTINGS, crop_mode="random"), *TRUNK)
     run(SETTINGS, *TRUNK, augmentations=(SpecMask(),))
     assert computed == []
     run(SETTINGS, *TRUNK)
@@ -171,7 +184,7 @@ def test_another_head_or_seed_finds_what_was_computed(computed: list[int], tmp_p
     once = list(computed)
     assert len(once) == 2
     again, _ = train(lambda: heads(8), TASK, SETTINGS, kept=tmp_path)
-    train(lambda: heads(5), replace(TASK, seed=9), replace(SETTINGS, choose="auroc", epochs=1), kept=tmp_path)
+    train(lambda: heads(5), replace(TASK, seed=9), replace(SETTINGS, monitor="auroc", epochs=1), kept=tmp_path)
     assert computed == once
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in first.state_dict().items())
     train(lambda: heads(8), replace(TASK, hop=10), replace(SETTINGS, epochs=1), kept=tmp_path)

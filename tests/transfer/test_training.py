@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SETTINGS = TrainingSettings(epochs=3, batch=8, learning_rate=0.01, crop=0.4, average=0.8, weight_decay=0.1)
+SETTINGS = TrainingSettings(
+    epochs=3, batch_size=8, learning_rate=0.01, crop_seconds=0.4, ema_decay=0.8, weight_decay=0.1
+)
 NOTHING = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
 TASK = Task(separable(24), NOTHING, hop_seconds=0.01, window=60, hop=20, signature="f00d", seed=3)
 PLAN = Plan(load=("conv[123]",), freeze=("conv[12]",))

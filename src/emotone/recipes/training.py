@@ -1,4 +1,4 @@
-"""What a training depends on, beside its data, its net and its seed."""
+"""Hyperparameters of a training run: everything that affects the result except data, network and seed."""
 
 from __future__ import annotations
 
@@ -9,58 +9,60 @@ from emotone.config import LATER, check_ranges
 from emotone.errors import ConfigError
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
-Sampling: TypeAlias = Literal["chance", "equal", "shuffled"]
-Crops: TypeAlias = Literal["random", "start", "grid"]
-RHO, EPSILON = 0.95, 1e-7  # of AdaDelta, as Keras has it
+Sampling: TypeAlias = Literal["weighted", "balanced", "shuffled"]
+CropMode: TypeAlias = Literal["random", "start", "grid"]
+Monitor: TypeAlias = Literal["uar", "auroc"]
+RHO, EPSILON = 0.95, 1e-7  # defaults of AdaDelta in Keras
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """AdamW with a warm-up and a cosine, balanced batches of random crops, an average of weights.
+    """AdamW with warm-up and cosine decay, balanced batches of random crops, an exponential moving average of weights.
 
-    The anger paper's training is another setting of it: Adam, which is AdamW without decay, at a constant rate
-    (`weight_decay`, `warmup`, `label_smoothing`, `average` and `clip` 0, `schedule` "constant"); batches of equal
-    shares (`sampling` "equal", `balance` 1); 200 of them between two looks at the development part (`steps` 200), which
-    choose by AU-ROC per window (`choose` "auroc"). How many batches it took in all it does not say: `epochs` and
-    `patience` decide.
+    These are the defaults. Two published set-ups are other settings of the same loop:
 
-    Keras's habits are a third: `optimizer` "adadelta" at its rate of 1 (`learning_rate` 1.0), every example once per
-    epoch (`sampling` "shuffled"), cut from its start or into all of its windows (`crops` "start" or "grid").
+    - The SoundNet anger detector: Adam (AdamW with `weight_decay` 0) at a constant rate (`schedule` "constant",
+      `warmup`, `label_smoothing`, `ema_decay` and `grad_clip_norm` 0), batches with equal shares of the labels
+      (`sampling` "balanced", `balance` 1), and a development score every 200 batches (`steps_per_epoch` 200,
+      `monitor` "auroc").
+    - Keras defaults: `optimizer` "adadelta" with `learning_rate` 1.0, every example once per epoch (`sampling`
+      "shuffled"), cropped at its start or divided into windows (`crop_mode` "start" or "grid").
 
     Attributes:
-        epochs: passes; an epoch draws as many examples as there are, or has `steps` batches.
-        batch: examples per step.
-        learning_rate: peak, reached after `warmup` of all steps; then as `schedule` says.
-        weight_decay: of AdamW; not on biases and norms. 0 makes it Adam. AdaDelta has none.
-        warmup: share of all steps.
+        epochs: maximum number of epochs. An epoch has `steps_per_epoch` batches.
+        batch_size: examples per batch.
+        learning_rate: peak learning rate, reached after the warm-up; then it follows `schedule`.
+        weight_decay: of AdamW, applied to matrices and kernels only; 0 gives Adam. AdaDelta has none.
+        warmup: share of all steps over which the learning rate increases linearly.
         label_smoothing: of the cross-entropy.
-        balance: 1 draws examples as often as they are; 0 draws each (corpus, label) pair equally often;
-            between, pairs are drawn with their count to this power.
-        crop: seconds of each example that are seen; shorter ones are padded and masked. Where windows say how much
-            sound they hold at least, crops hold it too, and may end with the recording. With `crops` "grid" windows
-            say how much is seen, and this plays no part.
-        average: decay per step of the moving average of weights that is evaluated and kept; 0 keeps the last weights.
-        patience: epochs without a better development score after which training stops; 0 never stops early.
-        schedule: "cosine" falls to 0 in a half cosine over all epochs; "constant" stays.
-        clip: greatest norm of a step's gradient; 0 takes it as it is.
-        sampling: "chance" draws each example of a batch by `balance` alone; "equal" gives each label the same number
-            of places (what is left over of a batch goes to labels by lot) and draws by `balance` within a label;
-            "shuffled" takes every example once per epoch, in an order that is drawn: `balance` plays no part, and the
-            last batch holds what is left over, unless that is a single example, which is left out.
-        steps: batches of an epoch; 0 draws as many examples as there are.
-        choose: the development score: "uar" is the unweighted average recall of clips; "auroc" is the area under the
-            ROC of windows, each label against the rest. Both are means over corpora.
-        optimizer: "adamw", or "adadelta" with a rho of 0.95 and an epsilon of 1e-7.
-        crops: "random" sees another stretch of an example whenever it is drawn; "start" sees its first `crop` seconds;
-            "grid" makes an example of each of its windows, as they are judged (see `emotone.features.windows`).
-        speech_only: whether windows without speech are left out, as they are of a clip's judgement where `windows` says
-            so too: nothing is learned from them, and they do not choose the epoch. Crops must be "grid".
-        mixup: how evenly every example is mixed with another one of its batch, and its label with that one's: the
-            shares are drawn from Beta(mixup, mixup). 0 mixes nothing.
+        balance: exponent of the class weights. 1 samples examples uniformly; 0 samples each (corpus, label) pair
+            equally often; in between, a pair with n examples is sampled in proportion to n ** balance.
+        crop_seconds: length of a crop. Shorter examples are padded and masked. If the windows of the recipe have a
+            minimum length, crops contain at least that much of the example and may extend past its end. Not used
+            with `crop_mode` "grid", where the window length applies.
+        ema_decay: decay per step of the exponential moving average of the weights, which is evaluated and stored;
+            0 stores the last weights.
+        patience: epochs without improvement of the monitored score after which training stops; 0 disables early
+            stopping.
+        schedule: "cosine" decays to 0 in a half cosine over all epochs; "constant" does not decay.
+        grad_clip_norm: maximum norm of the gradient; larger gradients are scaled down. 0 disables clipping.
+        sampling: "weighted" samples examples with replacement, weighted by `balance`; "balanced" puts equally many
+            examples of each label in a batch (remaining places go to randomly selected labels) and weights by
+            `balance` within a label; "shuffled" uses every example once per epoch in random order, ignores
+            `balance`, and allows a smaller last batch (dropped if it has a single example).
+        steps_per_epoch: batches per epoch; 0 derives it from the number of examples.
+        monitor: development score that selects the epoch: "uar" is the unweighted average recall of clips; "auroc"
+            is the area under the ROC curve of windows, one label against the rest. Both are means over corpora.
+        optimizer: "adamw", or "adadelta" with rho 0.95 and epsilon 1e-7.
+        crop_mode: "random" crops at a new random position each time; "start" uses the first `crop_seconds`; "grid"
+            makes one example of each window that prediction uses (see `emotone.features.windows`).
+        speech_only: exclude windows without speech from training and from the development score, as prediction does.
+            Requires `crop_mode` "grid".
+        mixup: parameter alpha of mixup; the mixing weight has the distribution Beta(alpha, alpha). 0 disables mixup.
 
     Raises:
-        ConfigError: a number out of range, AdaDelta with a weight decay, a number of batches for shuffled examples, or
-            crops that are no windows where those without speech are to be left out.
+        ConfigError: a number is out of range, AdaDelta has a weight decay, `steps_per_epoch` is set with shuffled
+            examples, or `speech_only` is set without `crop_mode` "grid".
 
     References: Zeiler, ADADELTA: an adaptive learning rate method, arXiv:1212.5701, 2012. Mixup: see
     `emotone.training.batches.mix`.
@@ -68,22 +70,22 @@ class TrainingSettings:
     """
 
     epochs: int = 12
-    batch: int = 16
+    batch_size: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup: float = 0.1
     label_smoothing: float = 0.1
     balance: float = 0.5
-    crop: Seconds = 2.0
-    average: float = 0.99
+    crop_seconds: Seconds = 2.0
+    ema_decay: float = 0.99
     patience: int = 0
     schedule: Literal["cosine", "constant"] = field(default="cosine", metadata=LATER)
-    clip: float = field(default=5.0, metadata=LATER)
-    sampling: Sampling = field(default="chance", metadata=LATER)
-    steps: int = field(default=0, metadata=LATER)
-    choose: Literal["uar", "auroc"] = field(default="uar", metadata=LATER)
+    grad_clip_norm: float = field(default=5.0, metadata=LATER)
+    sampling: Sampling = field(default="weighted", metadata=LATER)
+    steps_per_epoch: int = field(default=0, metadata=LATER)
+    monitor: Monitor = field(default="uar", metadata=LATER)
     optimizer: Literal["adamw", "adadelta"] = field(default="adamw", metadata=LATER)
-    crops: Crops = field(default="random", metadata=LATER)
+    crop_mode: CropMode = field(default="random", metadata=LATER)
     speech_only: bool = field(default=False, metadata=LATER)
     mixup: float = field(default=0.0, metadata=LATER)
 
@@ -92,28 +94,30 @@ class TrainingSettings:
             self,
             where="training",
             epochs=(1, 100_000),
-            batch=(2, 65_536),
+            batch_size=(2, 65_536),
             learning_rate=(1e-9, 10.0),
             weight_decay=(0.0, 10.0),
             warmup=(0.0, 0.9),
             label_smoothing=(0.0, 0.9),
             balance=(0.0, 1.0),
-            crop=(0.1, 600.0),
-            average=(0.0, 0.99999),
+            crop_seconds=(0.1, 600.0),
+            ema_decay=(0.0, 0.99999),
             patience=(0, 100_000),
-            clip=(0.0, 1e6),
-            steps=(0, 1_000_000),
+            grad_clip_norm=(0.0, 1e6),
+            steps_per_epoch=(0, 1_000_000),
             mixup=(0.0, 100.0),
         )
         if self.optimizer == "adadelta" and self.weight_decay > 0:
             raise ConfigError(
                 f"training: adadelta has no weight decay; set weight_decay = 0, given {self.weight_decay:g}"
             )
-        if self.sampling == "shuffled" and self.steps > 0:
+        if self.sampling == "shuffled" and self.steps_per_epoch > 0:
             raise ConfigError(
-                f"training: shuffled examples make as many batches as they fill; set steps = 0, given {self.steps}"
+                "training: with shuffled examples the number of batches follows from the number of examples; "
+                f"set steps_per_epoch = 0, given {self.steps_per_epoch}"
             )
-        if self.speech_only and self.crops != "grid":
+        if self.speech_only and self.crop_mode != "grid":
             raise ConfigError(
-                f'training: speech_only leaves out windows; set crops = "grid", which learns them, given "{self.crops}"'
+                'training: speech_only excludes windows and needs crop_mode = "grid", which trains on windows; '
+                f'given "{self.crop_mode}"'
             )

@@ -43,7 +43,7 @@ def _staged(net: str, recipe: str, setting: str, *, what: str = "", changes: Cha
 
 
 PAPERS, LOG_MEL = ("CNN+LSTM", "multidomain-onto"), ("log-mel CNN", "log-mel-onto")
-ALIKE: Changes = (("pretraining.training.sampling", "chance"), ("pretraining.training.balance", 0.0))
+ALIKE: Changes = (("pretraining.training.sampling", "weighted"), ("pretraining.training.balance", 0.0))
 BEYOND = (
     # Each corpus and label as often as any other, where the paper's first training hears most of the largest corpus.
     _staged(*PAPERS, "S1-A2", what="corpora alike", changes=ALIKE),

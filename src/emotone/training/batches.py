@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.recipes.training import Crops, Sampling
+    from emotone.recipes.training import CropMode, Sampling
     from emotone.types import Array
 
 
@@ -151,38 +151,38 @@ class Drawing:
     """How batches are drawn.
 
     Attributes:
-        batch: examples per batch; the last batch is as full as the others (batch norm needs it), unless examples are
-            shuffled.
-        crop: frames seen of each example.
+        batch_size: examples per batch, the last one included unless examples are shuffled (batch normalisation
+            needs full batches).
+        crop_frames: frames seen of each example.
         balance: see `sampling_probabilities`.
         augmentations: applied to each crop in turn.
         sampling: see `TrainingSettings`, here and below.
-        steps: batches of an epoch; 0 draws as many examples as there are.
+        steps_per_epoch: batches of an epoch; 0 draws as many examples as there are.
         least: frames of the example that a random crop holds at least; 0 keeps crops within the example.
-        crops: "grid" asks for windows as examples (see `cut_windows`); they are seen from their start too.
+        crop_mode: "grid" asks for windows as examples (see `cut_windows`); they are seen from their start too.
 
     """
 
-    batch: int
-    crop: int
+    batch_size: int
+    crop_frames: int
     balance: float
     augmentations: tuple[Augmentation, ...] = ()
-    sampling: Sampling = "chance"
-    steps: int = 0
+    sampling: Sampling = "weighted"
+    steps_per_epoch: int = 0
     least: int = 0
-    crops: Crops = "random"
+    crop_mode: CropMode = "random"
 
     @property
     def wide(self) -> int:
         """Frames taken of each example: what makes a crop shorter is given more, so that as much is left."""
-        return math.ceil(self.crop * reach(self.augmentations))
+        return math.ceil(self.crop_frames * reach(self.augmentations))
 
     def steps_of(self, examples: int) -> int:
         """Return the number of batches in an epoch, at least one."""
         if self.sampling == "shuffled":
-            full, left = divmod(examples, self.batch)
+            full, left = divmod(examples, self.batch_size)
             return max(1, full + (left > 1))
-        return self.steps or max(1, round(examples / self.batch))
+        return self.steps_per_epoch or max(1, round(examples / self.batch_size))
 
 
 def cut_windows(examples: Examples, *, window: int, hop: int, least: int, wide: int) -> Examples:
@@ -225,21 +225,21 @@ def epoch_batches(examples: Examples | Outputs, drawing: Drawing, *, rng: np.ran
             yield examples.batch(chosen)
             continue
         crops = [examples.features[index] for index in chosen]
-        if drawing.crops == "random":
+        if drawing.crop_mode == "random":
             crops = [_random_crop(rows, wide, held, rng) for rows in crops]
-        changed = [augment(rows[:wide], drawing.augmentations, rng)[: drawing.crop] for rows in crops]
-        inputs, lengths = pad(changed, drawing.crop)
+        changed = [augment(rows[:wide], drawing.augmentations, rng)[: drawing.crop_frames] for rows in crops]
+        inputs, lengths = pad(changed, drawing.crop_frames)
         yield Batch(inputs, lengths, examples.labels[chosen])
 
 
 def _choices(examples: Examples | Outputs, drawing: Drawing, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
     """Return the examples of each batch of an epoch."""
-    steps, batch = drawing.steps_of(len(examples)), drawing.batch
+    steps, batch = drawing.steps_of(len(examples)), drawing.batch_size
     if drawing.sampling == "shuffled":
         order = rng.permutation(len(examples))
         return [order[first : first + batch] for first in range(0, steps * batch, batch)]
     chances = sampling_probabilities(examples.labels, examples.corpora, balance=drawing.balance)
-    if drawing.sampling == "equal":
+    if drawing.sampling == "balanced":
         return _equal_shares(examples.labels, chances, (steps, batch), rng)
     return rng.choice(len(examples), (steps, batch), p=chances)
 

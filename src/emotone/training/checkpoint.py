@@ -22,7 +22,7 @@ class Epoch:
     Attributes:
         number: from 1.
         loss: mean training loss, in nats.
-        score: on the development part, as `TrainingSettings.choose` says; None where there is none.
+        score: on the development part, as `TrainingSettings.monitor` says; None where there is none.
         seconds: wall time.
 
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AT_ONCE = 64  # windows
 
 
-def development_score(net: nn.Module, task: Task, *, choose: Literal["uar", "auroc"] = "uar") -> float | None:
+def development_score(net: nn.Module, task: Task, *, monitor: Literal["uar", "auroc"] = "uar") -> float | None:
     """Return the score of a net, put in eval mode, on the development part, mean over its corpora; None if empty.
 
     Where the net has several heads, each clip is judged by its own: its probabilities are of that head's labels.
@@ -34,7 +34,7 @@ def development_score(net: nn.Module, task: Task, *, choose: Literal["uar", "aur
     Args:
         net: gives logits.
         task: the data.
-        choose: "uar" for the unweighted average recall of clips, each the mean of its windows; "auroc" for the area
+        monitor: "uar" for the unweighted average recall of clips, each the mean of its windows; "auroc" for the area
             under the ROC of windows, of each label against the rest, mean over labels.
 
     Raises:
@@ -44,7 +44,7 @@ def development_score(net: nn.Module, task: Task, *, choose: Literal["uar", "aur
     if len(task.development) == 0:
         return None
     net.eval()
-    return _recall_of_clips(net, task) if choose == "uar" else _area_of_windows(net, task)
+    return _recall_of_clips(net, task) if monitor == "uar" else _area_of_windows(net, task)
 
 
 def _recall_of_clips(net: nn.Module, task: Task) -> float:
@@ -100,7 +100,7 @@ def _area_of_windows(net: nn.Module, task: Task) -> float:
     if not scores:
         raise RunError(
             "the AU-ROC of the development part is undefined: no corpus of it has two labels; "
-            'give more speakers, or set training.choose = "uar"'
+            'give more speakers, or set training.monitor = "uar"'
         )
     return float(np.mean(scores))
 

@@ -113,8 +113,8 @@ def train(
             return net.eval(), Trained((), 0)
         drawing = _drawing(task, settings, augmentations)
         ahead = None
-        if settings.crops != "random" and not augmentations:
-            crop = drawing.crop if settings.crops == "start" else None
+        if settings.crop_mode != "random" and not augmentations:
+            crop = drawing.crop_frames if settings.crop_mode == "start" else None
             ahead = compute_ahead(net.train(), task, crop=crop, folder=kept)
         learning, task = ahead or (net, task)
         run = _Run(learning, task, settings, drawing)
@@ -137,14 +137,14 @@ def train(
 
 def _drawing(task: Task, settings: TrainingSettings, augmentations: tuple[Augmentation, ...]) -> Drawing:
     return Drawing(
-        batch=settings.batch,
-        crop=task.window if settings.crops == "grid" else round(settings.crop / task.hop_seconds),
+        batch_size=settings.batch_size,
+        crop_frames=task.window if settings.crop_mode == "grid" else round(settings.crop_seconds / task.hop_seconds),
         balance=settings.balance,
         augmentations=augmentations,
         sampling=settings.sampling,
-        steps=settings.steps,
+        steps_per_epoch=settings.steps_per_epoch,
         least=task.least,
-        crops=settings.crops,
+        crop_mode=settings.crop_mode,
     )
 
 
@@ -157,11 +157,11 @@ class _Run:
         self.settings = settings
         self.drawing = drawing
         self.examples = task.train
-        if settings.crops == "grid" and isinstance(task.train, Examples):
+        if settings.crop_mode == "grid" and isinstance(task.train, Examples):
             self.examples = cut_windows(
                 task.train, window=task.window, hop=task.hop, least=task.least, wide=drawing.wide
             )
-        averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+        averaging = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
         self.optimizer = _optimizer(net, settings)
         self.loss = cross_entropy(task.heads, smoothing=settings.label_smoothing)
@@ -190,8 +190,8 @@ class _Run:
                 on_batch(done, steps)
         if not math.isfinite(total):
             raise RunError(f"the loss is not finite in epoch {number}: lower training.learning_rate")
-        kept: Any = self.average.module if self.settings.average > 0 else self.net
-        score = development_score(kept, self.task, choose=self.settings.choose)
+        kept: Any = self.average.module if self.settings.ema_decay > 0 else self.net
+        score = development_score(kept, self.task, monitor=self.settings.monitor)
         epoch = Epoch(number, total / steps, score, time.monotonic() - started)
         scores = [past.score for past in self.history[: self.best] if past.score is not None]
         if score is None or not scores or score > max(scores):
@@ -208,10 +208,10 @@ class _Run:
         loss = self._loss(batch, mixing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.settings.clip > 0:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
+        if self.settings.grad_clip_norm > 0:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.grad_clip_norm)
         self.optimizer.step()
-        if self.settings.average > 0:
+        if self.settings.ema_decay > 0:
             self.average.update_parameters(self.net)
         return float(loss.detach())
 

@@ -90,13 +90,13 @@ least = 0.8
 
 [training]
 epochs = 2
-steps = 2
-batch = 4
+steps_per_epoch = 2
+batch_size = 4
 patience = 2
-choose = "auroc"
-sampling = "equal"
-crop = 1.2
-average = 0.0
+monitor = "auroc"
+sampling = "balanced"
+crop_seconds = 1.2
+ema_decay = 0.0
 
 [augment.tempo-pitch]
 

@@ -41,7 +41,7 @@ TINY = (
     ("net.width", WIDTH),
     ("training.epochs", 2),
     ("training.patience", 1),
-    ("training.batch", 8),
+    ("training.batch_size", 8),
     ("windows.seconds", 0.5),
     ("windows.hop", 0.25),
 )

@@ -164,7 +164,7 @@ def test_every_setting_beyond_the_paper_is_another_recipe_or_one_of_the_papers_o
     assert isinstance(second, Recipe)
     assert first.pretraining is not None
     assert second.pretraining is not None
-    assert (first.pretraining.training.sampling, first.pretraining.training.balance) == ("chance", 0.0)
+    assert (first.pretraining.training.sampling, first.pretraining.training.balance) == ("weighted", 0.0)
     assert second.pretraining.heads == "corpus"
     assert [recipe.name for recipe in found[:2]] == [
         "multidomain-s1-a2-corpora-alike",

@@ -89,7 +89,7 @@ def command(
     asked = _asked(recipe, source=source, plan=plan, labels=labels, unlabelled=unlabelled or "")
     if epochs is not None:
         asked = replace(asked, training=replace(asked.training, epochs=epochs))
-    score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.choose]
+    score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.monitor]
     if asked.transfer is not None and asked.transfer.unlabelled:
         data = _data.load_unlabelled(corpus, labels=_known(asked))
     else:
@@ -200,11 +200,11 @@ def _warn_of_few_steps(ready: Ready) -> None:
     training, transfer = ready.recipe.training, ready.recipe.transfer
     if transfer is not None and transfer.plan == "A1":
         return  # nothing learns
-    each = training.steps or max(1, round(len(ready.fold.train) / training.batch))
-    steps, needed = each * training.epochs, 3 / (1 - training.average)
-    if training.average > 0 and steps < needed:
+    each = training.steps_per_epoch or max(1, round(len(ready.fold.train) / training.batch_size))
+    steps, needed = each * training.epochs, 3 / (1 - training.ema_decay)
+    if training.ema_decay > 0 and steps < needed:
         _say.note(
-            f"{steps} steps are few for an average of weights over {1 / (1 - training.average):.0f}: what is kept "
+            f"{steps} steps are few for an average of weights over {1 / (1 - training.ema_decay):.0f}: what is kept "
             f"stays near where it began; --epochs {math.ceil(needed / each)} would do"
         )
 
