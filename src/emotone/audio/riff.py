@@ -133,7 +133,11 @@ def chunks(file: BinaryIO, *, start: int, size: int, order: str) -> Iterator[tup
         if length % 2 and end < size:
             file.seek(end)
             around = file.read(5)
-            if (not CHUNK_ID.fullmatch(around[1:]) and CHUNK_ID.fullmatch(around[:4])) or around[:4] in {b"data", b"fmt ", b"LIST"}:
+            if (not CHUNK_ID.fullmatch(around[1:]) and CHUNK_ID.fullmatch(around[:4])) or around[:4] in {
+                b"data",
+                b"fmt ",
+                b"LIST",
+            }:
                 at, moved = end, True
         if at >= size:
             return

@@ -1,4 +1,4 @@
-"""Systems that look for one label: what they look for, and when a threshold says that it is there."""
+"""Detectors, which look for one label, and the decision of any model: a label, and whether it is certain enough."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OTHER = "other"  # what label sets call everything that is not looked for
+OTHER = "other"  # the label for everything that a detector does not look for
 
 
 def positive_of(labels: Sequence[str]) -> str | None:
-    """Return the label that a system with these labels looks for, or None where it is no detector.
+    """Return the label that a model with these labels detects, or None if it is not a detector.
 
     Example:
         >>> positive_of(("anger", "other")), positive_of(("anger", "joy")), positive_of(("anger", "joy", "other"))
@@ -23,26 +23,27 @@ def positive_of(labels: Sequence[str]) -> str | None:
     return next(label for label in labels if label != OTHER)
 
 
-def decided(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str | None:
-    """Return the label to name, or None where the thresholds withhold a decision.
+def decide_label(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[str, bool]:
+    """Return the label of these probabilities, and whether it is unsure.
 
-    A detector with a threshold names what it looks for where that reaches the threshold, wherever it lies, and `other`
-    everywhere else. All other systems name the most probable label, the first of equals, if it reaches its threshold.
+    A detector with a threshold returns the label that it detects where its probability reaches the threshold, and
+    `other` everywhere else. All other models return the most probable label, the first of equals. The label is unsure
+    where its probability is below its own threshold.
 
     Args:
         probabilities: by label, in the order of the labels.
         thresholds: by label; may be empty.
 
     Example:
-        >>> decided({"anger": 0.3, "other": 0.7}, {"anger": 0.25}), decided({"anger": 0.3, "other": 0.7}, {})
-        ('anger', 'other')
+        >>> decide_label({"anger": 0.3, "other": 0.7}, {"anger": 0.25}), decide_label({"anger": 0.3, "other": 0.7}, {})
+        (('anger', False), ('other', False))
+        >>> decide_label({"anger": 0.4, "fear": 0.3, "neutral": 0.3}, {"anger": 0.5})
+        ('anger', True)
 
     """
     positive = positive_of(tuple(probabilities))
     if positive is not None and positive in thresholds:
-        if probabilities[positive] >= thresholds[positive]:
-            return positive
-        label = OTHER
+        label = positive if probabilities[positive] >= thresholds[positive] else OTHER
     else:
         label = max(probabilities, key=probabilities.__getitem__)
-    return label if probabilities[label] >= thresholds.get(label, 0.0) else None
+    return label, probabilities[label] < thresholds.get(label, 0.0)

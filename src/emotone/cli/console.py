@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from emotone.inference.filenames import printable
+from emotone.inference.rendering import printable
 
 
 def error(message: object) -> None:

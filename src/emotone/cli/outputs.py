@@ -14,12 +14,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 from emotone.cli.inputs import AUDIO_SUFFIXES, Recording
 from emotone.errors import OutputError, UsageError
-from emotone.inference.format import FORMATS, Format, Page
-from emotone.inference.formats import ENCODING_ERRORS, text_stream, write_file
 from emotone.inference.result import Failure, Prediction
+from emotone.inference.saving import ENCODING_ERRORS, FORMATS, Format, Page, text_stream, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from emotone.inference.result import Rows
 
 FAILURES = "failures.jsonl"  # of the last run, in a folder of results
 WRITERS, WAITING = 4, 16  # threads, and results that may wait for one: a disk may need longer for a file than we do
@@ -28,14 +29,15 @@ WRITERS, WAITING = 4, 16  # threads, and results that may wait for one: a disk m
 class StandardOutput:
     """Writes every result as it comes."""
 
-    def __init__(self, chosen: Format, *, labels: tuple[str, ...], single: bool, alone: bool) -> None:
+    def __init__(self, chosen: Format, *, labels: tuple[str, ...], rows: Rows, single: bool, alone: bool) -> None:
         if chosen.single and not alone:
             raise UsageError("this format holds one recording; for several use --out DIR, which writes a file for each")
         # A person who asked for one thing is told once that it failed.
         self._quiet_failures = alone and chosen.suffix == ".txt"
         stream = _standard_output(chosen)
         colour = wants_colour(sys.stdout)
-        page = Page(labels=labels, single=single, colour=colour, width=shutil.get_terminal_size().columns)
+        width = shutil.get_terminal_size().columns
+        page = Page(labels=labels, single=single, rows=rows, colour=colour, width=width)
         self._writer = chosen.open(stream, page)
         self._stream = stream
 
@@ -62,11 +64,12 @@ class Folder:
 
     """
 
-    def __init__(self, folder: Path, chosen: Format, recordings: Iterable[Recording]) -> None:
+    def __init__(self, folder: Path, chosen: Format, recordings: Iterable[Recording], *, page: Page) -> None:
         self._folder = folder
+        self._page = page
         self._format = chosen
         self._paths = result_paths(recordings, suffix=chosen.suffix)
-        chosen.open(io.BytesIO() if chosen.binary else io.StringIO(), Page(labels=())).finish()  # its package is there
+        chosen.open(io.BytesIO() if chosen.binary else io.StringIO(), page).finish()  # its package is installed
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
@@ -106,7 +109,7 @@ class Folder:
 
     def _write(self, recording: str, result: Prediction) -> Failure | None:
         try:
-            write_file(result, self._folder / self._paths[recording], self._format)
+            write_file(result, self._folder / self._paths[recording], self._format, self._page)
         except OutputError as error:
             return Failure(recording, error.code, str(error))
         return None

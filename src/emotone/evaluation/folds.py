@@ -15,7 +15,7 @@ from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.features.store import Problem
 from emotone.files import atomic_write
-from emotone.inference.engine import Engine
+from emotone.inference.engine import analyse
 from emotone.inference.result import TIME_DIGITS
 from emotone.recipes.classical_recipe import ClassicalRecipe, fit_and_judge
 from emotone.scoring.detection import positive_of
@@ -212,31 +212,28 @@ def judge(
     for utterance in utterances:
         try:
             signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
-            clip, segments = Engine(model).finish(signal)
+            analysis = analyse(model, [signal])
         except (AudioError, MissingExtraError) as error:
             problems.append(Problem.of(utterance, error))
         else:
-            given = tuple(clip.probabilities.values())
+            given = tuple(analysis.clip.probabilities.values())
             whole = _row(utterance, given, protocol=protocol, fold=fold, seed=seed, system=system)
             rows.append(whole)
             if with_windows:
-                rows += _window_rows(whole, segments)
+                rows += _window_rows(whole, analysis.segments)
         if progress is not None:
             progress(1)
     return PredictionsTable.from_rows(rows, labels=model.labels), tuple(problems)
 
 
 def _window_rows(whole: PredictionRow, segments: Segments) -> list[PredictionRow]:
-    """Return a row for each window of an utterance, given the utterance's own.
+    """Return a row for each window of an utterance, given the utterance's own row.
 
-    A detector's probabilities are those that `emotone predict` tells. All others keep every digit: clips are also
-    judged by the mean of their windows' logits, and those are lost where a small probability is rounded. Theirs are the
-    windows that were judged: one without speech, all of whose labels are equally probable, would count as a vote for
-    the first label. Where a clip has no speech at all every window stays, so that the clip counts.
+    The probabilities of a detector are those that `emotone predict` reports. All others keep full precision, because
+    clips are also scored by the mean of the logits of their windows, and rounding destroys small probabilities.
     """
     offset = whole.start or 0.0
     detects = positive_of(segments.labels) is not None
-    every = detects or not segments.speech.any()
     return [
         replace(
             whole,
@@ -246,7 +243,6 @@ def _window_rows(whole: PredictionRow, segments: Segments) -> list[PredictionRow
             end=round(offset + segment.end, TIME_DIGITS),
         )
         for number, segment in enumerate(segments)
-        if every or segment.speech
     ]
 
 

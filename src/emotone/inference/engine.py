@@ -1,241 +1,359 @@
-"""The one engine: samples in, judged windows out. Files, arrays and live sound all go through it.
+"""The inference engine: audio in, utterances with their windows out. Files, arrays and sessions all use it.
 
-Conventions: windows lie on the recording's grid of feature rows, as `emotone.features.windows` says: at 0, hop, 2 hop
-... while they fit, and one more aligned to the end where rows are left over; or, where the bundle says how much sound a
-window holds at least, at multiples of the hop only, the last ones as short as what is left. A net is given the rows
-that are there; the zeros that it may need behind them are its own. A window is judged once its rows and its speech
-activity are known, whatever the sizes of the blocks that came. Where the bundle judges windows without speech too,
-all count as spoken, and none waits for its activity.
+The activity detector finds utterances, and only their audio reaches the model. Windows are placed on the utterance's
+own grid: at 0, hop, 2 hop ... from its first sample while they fit, plus one that is aligned to its end (see
+`emotone.features.windows`); an utterance shorter than a window is one window. Silence before, after and between
+utterances therefore changes no result. The windows of an utterance are divided into sections where the emotion changes
+(`emotone.inference.change_points`), and the clip is the mean of all sections, weighted by duration.
+
+A bundle may also analyse windows without speech (`windows.speech_only = false`, as some publications do). The whole
+recording then counts as one utterance, which is not divided.
+
+A window is analysed as soon as it is certain to lie inside an utterance, whatever the sizes of the pieces in which the
+audio arrives. A few seconds of audio are kept, and about a minute of an utterance's probabilities.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from emotone.audio import activity
-from emotone.audio.activity import PER_SECOND, ActivityDetector
+from emotone.audio.activity import PER_SECOND, RATE, ActivityDetector
 from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
-from emotone.features.windows import LEAST_SPEECH, has_speech, window_starts
-from emotone.inference.context import Context
-from emotone.inference.frames import FrameStream
-from emotone.inference.pooling import Together
-from emotone.inference.result import TIME_DIGITS, Clip, Segments, decide
-from emotone.inference.rolling import Rolling
+from emotone.features.windows import window_starts
+from emotone.inference.buffers import FrameStream, RollingBuffer
+from emotone.inference.change_points import ChangePointSegmenter, Section
+from emotone.inference.events import UtteranceEnd, UtteranceStart
+from emotone.inference.pooling import ContextPooler, DurationPooler, WindowPooler
+from emotone.inference.result import TIME_DIGITS, Segments, UtteranceSegment, decide
+from emotone.inference.utterances import PAUSE, Boundary, UtteranceDetector
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
+    from emotone.inference.result import Clip
     from emotone.types import Array, Seconds
 
-# Seconds of samples, and windows, worked on at a time. Twice as much is no faster, and the larger temporary arrays
+# Seconds of samples, and windows, processed at a time. Twice as many are no faster, and the larger temporary arrays
 # fragment memory: a two-hour recording then needs a tenth more than one of ten minutes, instead of a hundredth.
 BLOCK_SECONDS = 10
 BATCH = 8
-LARGEST_BATCH = 16
-LEAST_SECONDS = 0.1  # shorter recordings are refused
+MAX_BATCH = 16
+MIN_SECONDS = 0.1  # shorter recordings are refused
+RESAMPLING: Seconds = 0.3  # upper bound of the delay of the detector's resampled copy
+
+EngineEvent: TypeAlias = UtteranceStart | Segments | UtteranceEnd
 
 
-class Listener(Protocol):
-    """Is told what an engine hears and finds, in the order of the sound."""
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """The result of one recording.
 
-    def hear(self, samples: Array, rows: Array) -> None:
-        """Take sound [time] and the rows of features [rows, dimension] that it completes: before its activity."""
-        ...
-
-    def decide(self, active: NDArray[np.bool_]) -> None:
-        """Take decisions [frames] about speech."""
-        ...
-
-    def judge(self, segments: Segments) -> None:
-        """Take windows that were judged, each alone."""
-        ...
-
-
-class Engine:
-    """Judges one recording, pushed in blocks of any size. For the next recording, make the next engine.
-
-    Args:
-        bundle: the model.
-        batch: windows given to the net at once, at most 16. Windows wait until so many are ready; 1 waits for none.
-        listener: is told what is heard and found.
-
-    Example:
-        >>> engine = Engine(bundle)  # doctest: +SKIP
-        >>> for block in blocks: engine.push(block)  # doctest: +SKIP
-        >>> clip, segments = engine.finish()  # doctest: +SKIP
+    Attributes:
+        duration: seconds.
+        clip: the whole recording.
+        segments: all windows, in order.
+        utterances: all sections, in order.
 
     """
 
-    def __init__(self, bundle: Bundle, *, batch: int = BATCH, listener: Listener | None = None) -> None:
-        if not 1 <= batch <= LARGEST_BATCH:
-            raise ValueError(f"batch must be from 1 to {LARGEST_BATCH}; given {batch}")
+    duration: Seconds
+    clip: Clip
+    segments: Segments
+    utterances: tuple[UtteranceSegment, ...]
+
+
+class Engine:
+    """Analyses one recording, pushed in blocks of any size. Make a new engine for the next recording.
+
+    Args:
+        bundle: the model.
+        batch: number of windows per network call, at most 16. Windows wait until a batch is full or their utterance
+            ends; 1 waits for none.
+
+    Example:
+        >>> engine = Engine(bundle)  # doctest: +SKIP
+        >>> for block in blocks: events = engine.push(block)  # doctest: +SKIP
+        >>> events = engine.finish()  # doctest: +SKIP
+        >>> engine.clip()  # doctest: +SKIP
+
+    """
+
+    def __init__(self, bundle: Bundle, *, batch: int = BATCH) -> None:
+        if not 1 <= batch <= MAX_BATCH:
+            raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
         self._bundle = bundle
         self._batch = batch
-        self._listener = listener
-        self._frames = FrameStream(bundle.feature)
-        self._detector = ActivityDetector()
-        self._for_activity = Resampler(bundle.feature.rate, to=activity.RATE)  # some front ends have another rate
-        self._window = bundle.window_frames
-        self._hop = bundle.hop_frames
+        self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
-        self._least = bundle.manifest.windows.least_frames(bundle.feature)
-        self._span = round(bundle.manifest.windows.seconds * PER_SECOND)
-        self._rows = Rolling(np.zeros((0, bundle.feature.dimension), np.float32))
-        self._first_row = 0  # on the grid, of `_rows`
-        self._active = Rolling(np.zeros(0, np.bool_))
-        self._first_active = 0
-        self._next = 0  # first row of the next window
-        self._judged = 0  # windows, those that were taken too
-        self._segments: list[Segments] = []
-        self._together = Together(bundle.manifest.windows.combine, labels=len(bundle.labels))
-        self._context = Context(bundle.manifest.windows.context)
+        self._activity = ActivityDetector()
+        self._for_activity = Resampler(self._rate, to=RATE)  # some front ends have another rate
+        self._detector = UtteranceDetector()
+        self._sound = RollingBuffer(np.zeros(0, np.float32))
+        self._kept = round((PAUSE + ActivityDetector.lookahead + RESAMPLING) * self._rate)
+        self._total = 0  # samples pushed
+        self._utterance: _OpenUtterance | None = None
+        self._label: str | None = None  # of the last section
+        self._clip = DurationPooler(labels=len(bundle.labels))
 
     @property
     def duration(self) -> Seconds:
-        """Seconds pushed so far."""
-        return round(self._frames.samples / self._bundle.feature.rate, TIME_DIGITS)
+        """Seconds of audio so far."""
+        return round(self._total / self._rate, TIME_DIGITS)
 
-    def push(self, samples: Array) -> int:
-        """Take samples [time] float32 at the front end's rate; return how many windows were judged by now.
+    def push(self, samples: Array) -> list[EngineEvent]:
+        """Return what the samples [time], float32 at the front end's rate, complete.
 
         Raises:
-            BundleError: the net fails.
+            BundleError: the network fails.
 
         """
-        block = BLOCK_SECONDS * self._bundle.feature.rate
+        block = BLOCK_SECONDS * self._rate
+        events: list[EngineEvent] = []
         for start in range(0, len(samples), block):
             part = samples[start : start + block]
-            self._take(part, self._frames.push(part), self._detector.push(self._for_activity.push(part)))
-            while self._ready() >= self._batch:
-                self._judge([self._next + index * self._hop for index in range(self._batch)])
-                self._forget()
-        return self._judged
+            self._append(part)
+            active = self._activity.push(self._for_activity.push(part)) if self._speech_only else None
+            events += self._follow(self._boundaries(active))
+            self._sound.drop(max(0, len(self._sound) - max(self._kept, self._unread())))
+        return events
 
-    def take(self) -> Segments:
-        """Return the windows judged since the last time, and forget them: hours of live sound leave nothing behind."""
-        found, self._segments = self._segments, []
-        return Segments.joined(
-            found or [self._as_segments([], np.zeros(0, np.bool_), np.zeros((0, len(self._bundle.labels))))]
-        )
-
-    def finish(self, samples: Array | None = None) -> tuple[Clip, Segments]:
-        """Return the clip, and all segments or those that were not taken.
+    def finish(self, samples: Array | None = None) -> list[EngineEvent]:
+        """Return what the end of the recording completes.
 
         Args:
-            samples: the last ones [time], if any are left; short recordings cost less when they come here at once.
+            samples: the last samples [time], if there are any left. A short recording costs less if it is passed here
+                at once.
 
         Raises:
-            TooShortError: less than 0.1 s was pushed, or less than the bundle's windows hold at least.
-            BundleError: the net fails.
+            TooShortError: the recording is shorter than 0.1 s, or than the bundle's windows require where the whole
+                recording counts as one utterance.
+            BundleError: the network fails.
 
         """
-        rate = self._bundle.feature.rate
         rest = np.zeros(0, np.float32) if samples is None else samples
-        while len(rest) > BLOCK_SECONDS * rate:
-            self.push(rest[: BLOCK_SECONDS * rate])
-            rest = rest[BLOCK_SECONDS * rate :]
-        rows = self._frames.push(rest)
-        least = self._bundle.manifest.windows.least
-        if self._frames.samples < LEAST_SECONDS * rate or self._frames.samples < round(least * rate):
-            raise TooShortError(
-                f"too short to judge: {self._frames.samples / rate:.3f} s; "
-                f"at least {max(LEAST_SECONDS, least):g} s are needed"
-            )
-        last = np.concatenate([self._for_activity.push(rest), self._for_activity.finish()])
-        self._take(rest, rows, self._detector.finish(last))
-        self._take(np.zeros(0, np.float32), self._frames.finish(), np.zeros(0, np.bool_))
-        every = window_starts(self._frames.rows, window=self._window, hop=self._hop, least=self._least)
-        starts = every[self._judged :].tolist()  # those judged so far are the first of them
-        whole = sum(start + self._window <= self._frames.rows for start in starts)
-        for first in range(0, whole, self._batch):
-            self._judge(starts[first : min(first + self._batch, whole)])
-        for start in starts[whole:]:  # of different lengths: no batch holds two of them
-            self._judge([start])
-        return self._collect()
+        events: list[EngineEvent] = []
+        block = BLOCK_SECONDS * self._rate
+        if len(rest) > block:
+            whole = (len(rest) - 1) // block * block
+            events += self.push(rest[:whole])
+            rest = rest[whole:]
+        self._append(rest)
+        self._check_length()
+        boundaries: list[Boundary] = []
+        if self._speech_only:
+            last = np.concatenate([self._for_activity.push(rest), self._for_activity.finish()])
+            boundaries = self._boundaries(self._activity.finish(last))
+            boundaries += self._detector.finish()
+        else:
+            boundaries = [*self._boundaries(None), Boundary(0, -(-self._total * PER_SECOND // self._rate))]
+        return events + self._follow(boundaries)
 
-    def _take(self, samples: Array, rows: Array, active: NDArray[np.bool_]) -> None:
-        self._rows.push(rows)
-        self._active.push(active)
-        if self._listener is not None:
-            self._listener.hear(samples, rows)
-            self._listener.decide(active)
-
-    def _ready(self) -> int:
-        """Return how many whole windows from `_next` on have all of their rows, and activity enough to tell."""
-        by_rows = self._first_row + len(self._rows) - self._window - self._next
-        if by_rows < 0:
-            return 0  # after most pieces of live sound
-        if not self._speech_only:
-            feature = self._bundle.feature
-            unheard = round(self._bundle.manifest.windows.seconds * feature.rate) - self._frames.samples
-            return max(0, 1 + min(by_rows, -unheard // feature.hop - self._next) // self._hop)
-        known = (self._first_active + len(self._active) - self._span) / PER_SECOND  # the last start that is known
-        by_activity = int(known / self._bundle.feature.hop_seconds) - self._next
-        ready = max(0, 1 + min(by_rows, by_activity) // self._hop)
-        # Activity is decided late. Where enough speech is known already, what is still to come can't change that.
-        while ready * self._hop <= by_rows and self._surely_spoken(self._next + ready * self._hop):
-            ready += 1
-        return ready
-
-    def _surely_spoken(self, start: int) -> bool:
-        """Return whether the window at this row has all of its sound, and enough speech whatever follows."""
-        feature = self._bundle.feature
-        if start * feature.hop + round(self._bundle.manifest.windows.seconds * feature.rate) > self._frames.samples:
-            return False
-        first = self._activity_index(start) - self._first_active
-        return int(np.count_nonzero(self._active[first : first + self._span])) >= LEAST_SPEECH
-
-    def _judge(self, starts: list[int]) -> None:
-        """Judge the windows at these rows as one batch; those without speech never reach the net."""
-        count = len(self._bundle.labels)
-        speech = np.array([self._has_speech(start) for start in starts])
-        probabilities = np.full((len(starts), count), 1.0 / count)
-        heard = [start - self._first_row for start, spoken in zip(starts, speech, strict=True) if spoken]
-        if heard:
-            batch = np.stack([self._rows[start : start + self._window] for start in heard])
-            probabilities[speech] = self._bundle.probabilities(batch)
-            self._together.add(probabilities[speech])
-        self._judged += len(starts)
-        alone = self._as_segments(starts, speech, probabilities)
-        if self._listener is not None:
-            self._listener.judge(alone)
-        self._segments.append(replace(alone, probabilities=self._context.push(probabilities, speech)))
-        self._next = starts[-1] + self._hop
-
-    def _as_segments(self, rows: list[int], speech: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> Segments:
-        """Return the windows that start at these rows; all but a recording's last ones have all of their sound."""
+    def clip(self) -> Clip:
+        """Return the result of all utterances that have ended."""
         manifest = self._bundle.manifest
-        starts = np.array(rows, np.float64) * self._bundle.feature.hop_seconds
-        ends = np.minimum(starts + manifest.windows.seconds, self.duration)
-        return Segments(manifest.labels, manifest.thresholds, starts, ends, speech, probabilities)
+        return decide(
+            self._clip.probabilities(),
+            labels=manifest.labels,
+            thresholds=manifest.thresholds,
+            speech=self._clip.seconds > 0,
+        )
 
-    def _has_speech(self, start: int) -> bool:
-        if not self._speech_only:
-            return True
-        first = self._activity_index(start)
-        active = self._active[first - self._first_active : first - self._first_active + self._span]
-        return has_speech(active, whole=self._span, first=first == 0)
+    def _append(self, samples: Array) -> None:
+        self._sound.append(samples)
+        self._total += len(samples)
 
-    def _activity_index(self, row: int) -> int:
-        return round(row * self._bundle.feature.hop_seconds * PER_SECOND)
+    def _check_length(self) -> None:
+        required = MIN_SECONDS if self._speech_only else max(MIN_SECONDS, self._bundle.manifest.windows.least)
+        if self._total < round(required * self._rate):
+            raise TooShortError(
+                f"too short to analyse: {self._total / self._rate:.3f} s; at least {required:g} s are required"
+            )
 
-    def _forget(self) -> None:
-        """Drop what no later window needs; the last window, aligned to the end, starts after `_next - hop`."""
-        row = max(self._first_row, self._next - self._hop)
-        self._rows.drop(row - self._first_row)
-        self._first_row = row
-        index = max(self._first_active, self._activity_index(row))
-        self._active.drop(min(index - self._first_active, len(self._active)))
-        self._first_active = index
+    def _boundaries(self, active: NDArray[np.bool_] | None) -> list[Boundary]:
+        if active is not None:
+            return self._detector.push(active)
+        return [Boundary(0, None)] if self._utterance is None and self._total else []
 
-    def _collect(self) -> tuple[Clip, Segments]:
-        segments = self.take()
-        count = len(segments.labels)
-        spoken = self._together.count > 0
-        whole = self._together.probabilities() if spoken else np.full(count, 1.0 / count)
-        return decide(whole, labels=segments.labels, thresholds=segments.thresholds, speech=spoken), segments
+    def _unread(self) -> int:
+        """Return how many of the latest samples the open utterance has not read."""
+        return 0 if self._utterance is None else self._total - self._utterance.read
+
+    def _sample(self, frame: int) -> int:
+        return min(frame * self._rate // PER_SECOND, self._total)
+
+    def _follow(self, boundaries: Sequence[Boundary]) -> list[EngineEvent]:
+        events: list[EngineEvent] = []
+        for boundary in boundaries:
+            if boundary.end is None:
+                self._utterance = _OpenUtterance(self._bundle, start=self._sample(boundary.start), batch=self._batch)
+                events.append(UtteranceStart(self._utterance.start_seconds))
+            elif self._utterance is not None:
+                end = self._sample(boundary.end)
+                events += self._utterance.read_until(end, self._samples_of(self._utterance, end))
+                segments, sections = self._utterance.finish(end)
+                events += [segments] if len(segments) else []
+                events.append(
+                    self._ended(self._utterance.start_seconds, round(end / self._rate, TIME_DIGITS), sections)
+                )
+                self._utterance = None
+        if self._utterance is not None:
+            certain = self._sample(self._detector.last) if self._speech_only else self._total
+            events += self._utterance.read_until(certain, self._samples_of(self._utterance, certain))
+        return events
+
+    def _samples_of(self, utterance: _OpenUtterance, end: int) -> Array:
+        dropped = self._total - len(self._sound)
+        return self._sound[utterance.read - dropped : max(end, utterance.read) - dropped]
+
+    def _ended(self, start: Seconds, end: Seconds, sections: list[Section]) -> UtteranceEnd:
+        """Return the result of an utterance; its sections follow each other without gap or overlap."""
+        manifest = self._bundle.manifest
+        merged = sections[:1]
+        for section in sections[1:]:
+            if (
+                self._decide(merged[-1].pooler.probabilities()).label
+                == self._decide(section.pooler.probabilities()).label
+            ):
+                merged[-1].pooler.merge(section.pooler)
+                merged[-1].last = section.last
+            else:
+                merged.append(section)
+        cuts = [round((one.last + other.first) / 2, TIME_DIGITS) for one, other in pairwise(merged)]
+        whole = DurationPooler(labels=len(manifest.labels))
+        parts = []
+        for first, last, section in zip([start, *cuts], [*cuts, end], merged, strict=True):
+            probabilities = section.pooler.probabilities()
+            for pooler in (whole, self._clip):
+                pooler.add(probabilities, seconds=last - first)
+            clip = self._decide(probabilities)
+            changed = self._label not in {None, clip.label}
+            self._label = clip.label
+            parts.append(UtteranceSegment(first, last, clip.label, clip.unsure, clip.probabilities, changed))
+        return UtteranceEnd(end, start, self._decide(whole.probabilities()), tuple(parts))
+
+    def _decide(self, probabilities: NDArray[np.float64]) -> Clip:
+        manifest = self._bundle.manifest
+        return decide(probabilities, labels=manifest.labels, thresholds=manifest.thresholds, speech=True)
+
+
+class _OpenUtterance:
+    """One utterance while it lasts: its rows of features, the windows that are complete, and their sums."""
+
+    def __init__(self, bundle: Bundle, *, start: int, batch: int) -> None:
+        windows = bundle.manifest.windows
+        self._bundle = bundle
+        self._batch = batch
+        self._start = start  # sample
+        self._span = round(windows.seconds * bundle.feature.rate)  # samples of a whole window
+        self._frames = FrameStream(bundle.feature)
+        self._rows = RollingBuffer(np.zeros((0, bundle.feature.dimension), np.float32))
+        self._first_row = 0  # of `_rows`, on the utterance's grid
+        self._analysed = 0  # windows
+        self._context = ContextPooler(windows.context)
+        self._pooler = WindowPooler(windows.combine, labels=len(bundle.labels))
+        self._sections = ChangePointSegmenter(windows, labels=len(bundle.labels)) if windows.speech_only else None
+        self._centre = 0.0  # seconds, of the last window
+
+    @property
+    def start_seconds(self) -> Seconds:
+        return round(self._start / self._bundle.feature.rate, TIME_DIGITS)
+
+    @property
+    def read(self) -> int:
+        """The first sample that was not read."""
+        return self._start + self._frames.samples
+
+    def read_until(self, end: int, samples: Array) -> Iterator[Segments]:
+        """Read the samples up to `end`, which belong to the utterance; yield the windows that were analysed."""
+        if end > self.read:
+            self._rows.append(self._frames.push(samples))
+        hop, window = self._bundle.hop_frames, self._bundle.window_frames
+        by_rows = (self._frames.rows - window) // hop + 1
+        by_samples = (self._frames.samples - self._span) // (hop * self._bundle.feature.hop) + 1
+        ready = max(0, min(by_rows, by_samples) - self._analysed)
+        while ready >= self._batch:
+            yield self._analyse([(self._analysed + index) * hop for index in range(self._batch)], end=None)
+            ready -= self._batch
+            row = max(0, (self._analysed - 1) * hop)  # a window aligned to the end may start after this row
+            self._rows.drop(row - self._first_row)
+            self._first_row = row
+
+    def finish(self, end: int) -> tuple[Segments, list[Section]]:
+        """Return the remaining windows, and the sections of the whole utterance, which ends at this sample."""
+        self._rows.append(self._frames.finish())
+        bundle, window = self._bundle, self._bundle.window_frames
+        rows = self._frames.rows
+        least = bundle.manifest.windows.least_frames(bundle.feature)
+        starts = window_starts(rows, window=window, hop=bundle.hop_frames, least=least)[self._analysed :].tolist()
+        if not starts and not self._analysed:
+            starts = [0]  # shorter than a window should be, and all there is
+        whole = sum(start + window <= rows for start in starts)
+        batches = [starts[first : min(first + self._batch, whole)] for first in range(0, whole, self._batch)]
+        batches += [[start] for start in starts[whole:]]  # of different lengths: no batch contains two of them
+        segments = Segments.joined([no_segments(bundle), *(self._analyse(batch, end=end) for batch in batches)])
+        if self._sections is None:
+            return segments, [Section(self._centre, self._centre, self._pooler)]
+        return segments, self._sections.finish()
+
+    def _analyse(self, starts: list[int], *, end: int | None) -> Segments:
+        """Return the windows that start at these rows, all of the same length, as one batch."""
+        bundle, rate = self._bundle, self._bundle.feature.rate
+        first = [start - self._first_row for start in starts]
+        probabilities = bundle.probabilities(np.stack([self._rows[row : row + bundle.window_frames] for row in first]))
+        begin = self._start / rate + np.array(starts, np.float64) * bundle.feature.hop_seconds
+        until = begin + bundle.manifest.windows.seconds
+        if end is not None:
+            until = np.minimum(until, end / rate)
+        self._pooler.add(probabilities)
+        if self._sections is not None:
+            for centre, window in zip(((begin + until) / 2).tolist(), probabilities, strict=True):
+                self._sections.add(centre, window)
+        self._centre = float((begin[-1] + until[-1]) / 2)
+        self._analysed += len(starts)
+        manifest = bundle.manifest
+        return Segments(manifest.labels, manifest.thresholds, begin, until, self._context.push(probabilities))
+
+
+def no_segments(bundle: Bundle) -> Segments:
+    """Return an empty sequence of a bundle's segments."""
+    manifest = bundle.manifest
+    return Segments(manifest.labels, manifest.thresholds, np.zeros(0), np.zeros(0), np.zeros((0, len(manifest.labels))))
+
+
+def analyse(bundle: Bundle, blocks: Iterable[Array]) -> Analysis:
+    """Return the analysis of a whole recording.
+
+    Args:
+        bundle: the model.
+        blocks: of samples [time], float32 at the front end's rate.
+
+    Raises:
+        TooShortError: see `Engine.finish`.
+        BundleError: the network fails.
+
+    """
+    engine = Engine(bundle)
+    windows, utterances = [no_segments(bundle)], []
+    waiting: Array | None = None
+
+    def collect(events: list[EngineEvent]) -> None:
+        for event in events:
+            if isinstance(event, Segments):
+                windows.append(event)
+            elif isinstance(event, UtteranceEnd):
+                utterances.extend(event.parts)
+
+    for block in blocks:
+        if waiting is not None:
+            collect(engine.push(waiting))
+        waiting = block
+    collect(engine.finish(waiting))
+    return Analysis(engine.duration, engine.clip(), Segments.joined(windows), tuple(utterances))

@@ -1,7 +1,7 @@
-"""What a live session tells: what was heard in a window, and where speech begins and ends.
+"""Events of a session: where speech begins and ends, and the result of each window and each utterance.
 
-Conventions: times in seconds from the session's first sample, to the millisecond; `to_dict` gives the JSON object,
-whose `type` names the kind of event.
+Times are in seconds from the first sample of the session, rounded to the millisecond. `to_dict` returns the JSON
+object, whose `type` names the kind of event.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from emotone.inference.result import Segment
 
 if TYPE_CHECKING:
-    from emotone.inference.result import Clip, Spoken
+    from emotone.inference.result import Clip, UtteranceSegment
     from emotone.types import Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement(Segment):
-    """What was heard in one window: the segment that a prediction of the whole recording has there."""
+    """The result of one window: the segment that the prediction of the whole recording has at this place."""
 
     type: ClassVar[Literal["measurement"]] = "measurement"
 
@@ -29,10 +29,10 @@ class Measurement(Segment):
 
 @dataclass(frozen=True, slots=True)
 class UtteranceStart:
-    """Somebody begins to speak.
+    """Speech begins.
 
     Attributes:
-        time: seconds; known later than that, as far as the detector of speech looks ahead.
+        time: seconds. The event is emitted later than this by the look-ahead of the activity detector.
 
     """
 
@@ -47,13 +47,13 @@ class UtteranceStart:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceEnd:
-    """The speech that began at `start` is over.
+    """The utterance that began at `start` has ended.
 
     Attributes:
-        time: seconds, where the silence begins that ended it; known once the silence has been long enough.
+        time: seconds, end of the last speech. The event is emitted when the following pause has lasted 0.5 s.
         start: seconds, the `time` of its start.
-        clip: what the utterance as a whole sounds like.
-        parts: the utterance with one emotion each: itself, or its parts where the emotion changes in it.
+        clip: the result of the whole utterance.
+        parts: the utterance with one emotion each: itself, or its sections where the emotion changes within it.
 
     """
 
@@ -62,7 +62,7 @@ class UtteranceEnd:
     time: Seconds
     start: Seconds
     clip: Clip
-    parts: tuple[Spoken, ...]
+    parts: tuple[UtteranceSegment, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""

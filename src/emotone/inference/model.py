@@ -5,37 +5,32 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emotone.bundles import shipped
-from emotone.errors import EmotoneError, UsageError
-from emotone.inference.engine import BLOCK_SECONDS, Engine
-from emotone.inference.events import UtteranceEnd
+from emotone.errors import BundleError, EmotoneError, TooShortError, UsageError
+from emotone.inference.engine import BLOCK_SECONDS, analyse
 from emotone.inference.result import Failure, Prediction, model_info
-from emotone.inference.utterances import Utterances
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import ArrayLike
 
     from emotone.bundles.bundle import Bundle
-    from emotone.inference.result import Spoken
+    from emotone.inference.result import Channel
     from emotone.inference.session import Session
-    from emotone.inference.utterances import Known
     from emotone.types import Array, Hertz
-
-Channel: TypeAlias = int | Literal["mix"]
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model ready to listen. Built by `emotone.load`.
+    """A model that is ready to predict. Built by `emotone.load`.
 
     Attributes:
-        bundle: what it was loaded from.
+        bundle: the files that it was loaded from.
 
     Example:
         >>> import emotone
@@ -46,6 +41,14 @@ class Model:
     """
 
     bundle: Bundle
+
+    def __repr__(self) -> str:
+        manifest = self.bundle.manifest
+        return f"<Model {manifest.name} {manifest.version}: {', '.join(manifest.labels)}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[object, ...]]:
+        """Pickle the model as its folder: the copy loads and checks the files again."""
+        return _reload, (self.bundle.directory, self.bundle.threads, self.bundle.sha256)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -60,44 +63,44 @@ class Model:
         channel: Channel = "mix",
         name: str | None = None,
     ) -> Prediction:
-        """Return what a recording sounds like.
+        """Return the emotions in a recording.
 
         Args:
             recording: a path, or samples [time] or [channels, time] in float (full scale 1) or int16.
             rate: hertz of the samples; needed with samples, and not allowed with a path.
             channel: counted from 0, or "mix" for the mean of all.
-            name: what results call the recording; default: the path as it was given.
+            name: the name of the recording in results; default: the path as given.
 
         Raises:
             UsageError: samples without their rate, a path with one, or another type or shape of samples.
-            AudioError: the recording can't be used; its kind and message say why.
+            AudioError: the recording cannot be used; the class and message state why.
 
         """
         if isinstance(recording, str | Path):
             if rate is not None:
-                raise UsageError("a rate was given with a path; a file tells its own rate: leave `rate` out")
+                raise UsageError("a rate was given with a path; the file contains its rate, so omit `rate`")
             return self._predict_file(Path(recording), channel=channel, name=name or os.fspath(recording))
         if rate is None:
-            raise UsageError("samples were given without their rate; say it, e.g. predict(samples, rate=16000)")
+            raise UsageError("samples need a sampling rate; pass it, e.g. predict(samples, rate=16000)")
         return self._predict_samples(recording, rate=rate, channel=channel, name=name)
 
     def predict_many(
         self, paths: Iterable[str | Path], *, workers: int = 1, channel: Channel = "mix"
     ) -> Iterator[Prediction | Failure]:
-        """Yield one result per path, in their order; one that fails gives a `Failure` and stops nothing.
+        """Yield one result per path, in their order; a failure becomes a `Failure` and does not stop the others.
 
         Args:
-            paths: recordings; they are taken as results are asked for.
-            workers: processes; 1 stays in this one.
+            paths: recordings, read lazily.
+            workers: number of processes; 1 uses the current one.
             channel: counted from 0, or "mix" for the mean of all.
 
         Raises:
             UsageError: fewer than one worker.
-            BundleError: the model itself can't be run; said before the first recording.
+            BundleError: the model cannot be run; raised before the first recording.
 
         """
         if workers < 1:
-            raise UsageError(f"{workers} workers were given; at least 1 is needed")
+            raise UsageError(f"workers must be at least 1; given {workers}")
         self.bundle.warm()
         if workers == 1:
             return (self.attempt(path, channel=channel) for path in paths)
@@ -106,28 +109,28 @@ class Model:
         return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel)
 
     def attempt(self, path: str | Path, *, channel: Channel = "mix", name: str | None = None) -> Prediction | Failure:
-        """Return the prediction of a file, or the `Failure` that says why there is none."""
+        """Return the prediction of a file, or a `Failure` that states why there is none."""
         shown = name or os.fspath(path)
         try:
             return self.predict(path, channel=channel, name=shown)
         except EmotoneError as error:
             return Failure(shown, error.code, _renamed(str(error), path, shown))
         except OSError as error:
-            return Failure(shown, "missing_file", f"{shown}: can't be read: {error.strerror or error}")
+            return Failure(shown, "missing_file", f"{shown}: cannot be read: {error.strerror or error}")
         except MemoryError:
             return Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers")
 
     def session(self, *, rate: Hertz, channel: Channel = "mix") -> Session:
-        """Return a session for live sound, pushed in pieces of any size; its numbers are those of `predict`.
+        """Return a session for live audio in pieces of any size; its results equal those of `predict`.
 
         Args:
-            rate: hertz of what will be pushed.
+            rate: hertz of the samples that will be pushed.
             channel: counted from 0, or "mix" for the mean of all.
 
         Raises:
-            RateError: a rate or channel outside what is allowed.
+            RateError: a rate or channel outside the allowed range.
             UsageError: `channel` is something else.
-            BundleError: the model itself can't be run; said before the first sound.
+            BundleError: the model cannot be run; raised before the first sample.
 
         Example:
             >>> with model.session(rate=48000) as session:  # doctest: +SKIP
@@ -144,7 +147,7 @@ class Model:
         from emotone.audio.read import stream_with_rate
 
         rate, blocks = stream_with_rate(path, rate=self.bundle.feature.rate, channel=channel)
-        return self._judge(blocks, rate=rate, name=name)
+        return self._analyse(blocks, rate=rate, channel=channel, name=name)
 
     def _predict_samples(self, samples: ArrayLike, *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
         from emotone.audio.resample import resampled
@@ -153,40 +156,33 @@ class Model:
         waveform = validate_samples(samples, rate)
         check_channel(channel, channels=len(waveform), name=name or "samples")
         signal = pick_channel(waveform.T, channel)
-        return self._judge(resampled([signal], rate=rate, to=self.bundle.feature.rate), rate=int(rate), name=name)
+        blocks = resampled([signal], rate=rate, to=self.bundle.feature.rate)
+        return self._analyse(blocks, rate=int(rate), channel=channel, name=name)
 
-    def _judge(self, blocks: Iterable[Array], *, rate: Hertz, name: str | None) -> Prediction:
-        following = Utterances(self.bundle)
-        engine = Engine(self.bundle, listener=following)
-        spoken: list[Spoken] = []
-        last = np.zeros(0, np.float32)
-        for block in _joined(blocks, size=BLOCK_SECONDS * self.bundle.feature.rate):
-            engine.push(last)
-            spoken += _parts(following.events())
-            last = block
+    def _analyse(self, blocks: Iterable[Array], *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
         try:
-            clip, segments = engine.finish(last)
-        except EmotoneError as error:
-            raise type(error)(f"{name or 'samples'}: {error}") from error
-        spoken += _parts(following.finish())
+            analysis = analyse(self.bundle, _rejoined(blocks, size=BLOCK_SECONDS * self.bundle.feature.rate))
+        except TooShortError as error:
+            raise TooShortError(f"{name or 'samples'}: {error}") from error
         return Prediction(
             file=name,
-            duration=engine.duration,
+            duration=analysis.duration,
             rate=rate,
             model=model_info(self.bundle),
             labels=self.labels,
-            clip=clip,
-            segments=segments,
-            utterances=tuple(spoken),
+            clip=analysis.clip,
+            segments=analysis.segments,
+            utterances=analysis.utterances,
+            channel=channel,
         )
 
 
 def load(model: str | Path = "default", *, threads: int = 1) -> Model:
-    """Return a model, with every byte of it checked.
+    """Return a model; every byte of it is checked.
 
     Args:
-        model: the name of a shipped model, or a bundle's folder.
-        threads: of the net; predictions do not depend on it beyond rounding.
+        model: the name of a shipped model, or the folder of a bundle.
+        threads: of the network; predictions do not depend on it beyond rounding.
 
     Raises:
         UnknownNameError: neither a shipped model nor a folder; the message lists the shipped ones.
@@ -209,24 +205,27 @@ def predict(
     rate: Hertz | None = None,
     channel: Channel = "mix",
 ) -> Prediction:
-    """Return what one recording sounds like; for several, `load` once. Arguments as of `load` and `Model.predict`."""
+    """Return the emotions in one recording; for several, call `load` once. Arguments as for `load` and `Model.predict`."""
     return load(model).predict(recording, rate=rate, channel=channel)
 
 
 def predict_many(
     paths: Iterable[str | Path], *, model: str | Path = "default", workers: int = 1, channel: Channel = "mix"
 ) -> Iterator[Prediction | Failure]:
-    """Yield one result per path, in their order. Arguments as of `load` and `Model.predict_many`."""
+    """Yield one result per path, in their order. Arguments as for `load` and `Model.predict_many`."""
     return load(model).predict_many(paths, workers=workers, channel=channel)
 
 
-def _parts(known: Iterable[Known]) -> Iterator[Spoken]:
-    """Yield the utterances that ended, one emotion each."""
-    return (part for one in known if isinstance(one.event, UtteranceEnd) for part in one.event.parts)
+def _reload(directory: Path, threads: int, sha256: str) -> Model:
+    """Return a model that was pickled; raise `BundleError` if the files in its folder are other ones by now."""
+    model = load(directory, threads=threads)
+    if model.bundle.sha256 != sha256:
+        raise BundleError(f"{directory} contains another model than the one that was pickled; pickle it again")
+    return model
 
 
-def _joined(blocks: Iterable[Array], *, size: int) -> Iterator[Array]:
-    """Yield pieces of at most `size` samples, few of them shorter: most recordings then are one piece of work."""
+def _rejoined(blocks: Iterable[Array], *, size: int) -> Iterator[Array]:
+    """Yield blocks of at most `size` samples, few of them shorter: most recordings then are a single block."""
     waiting: list[Array] = []
     held = 0
     for block in blocks:
@@ -245,5 +244,5 @@ def _cut(blocks: list[Array], *, size: int) -> Iterator[Array]:
 
 
 def _renamed(message: str, path: str | Path, shown: str) -> str:
-    """Return the message with the name that the user knows, where a temporary file stood for standard input."""
+    """Return the message with the name that the user knows, where a temporary file holds standard input."""
     return message if os.fspath(path) == shown else message.replace(os.fspath(path), "standard input")

@@ -1,9 +1,9 @@
-"""Many recordings in several processes: one model each, results in the order of the inputs, and no hostage-taking.
+"""Prediction of many recordings in several processes, with results in the order of the inputs.
 
-Each worker is `python -m emotone.inference.worker`: a line of JSON in names a recording, a line of JSON out is its
-prediction or failure, the same object that `--format jsonl` writes. A worker that is killed (out of memory, a crash in
-a decoder) costs the one recording it was at; another takes its place. Plain processes, not `multiprocessing`: that
-would run the caller's script again in each of them.
+Each worker is `python -m emotone.inference.worker`: it reads the path of a recording as a line of JSON and writes its
+prediction or failure as a line of JSON, the object that `--format jsonl` writes. If a worker is killed (out of memory, a
+crash in a decoder), only its current recording fails, and a new worker replaces it. Plain processes are used because
+`multiprocessing` would run the caller's script again in each of them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from emotone.inference.result import Failure, Prediction, from_dict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from emotone.inference.model import Channel
+    from emotone.inference.result import Channel
 
-AHEAD = 8  # recordings per worker that may be waiting or done but not yet asked for: bounds memory
-LAST_WORDS = 5.0  # seconds for a dying process to say why
+AHEAD = 8  # recordings per worker that may be waiting, or done but not consumed: bounds memory
+LAST_WORDS = 5.0  # seconds for a dying process to report why
 
 
 def predict_in_processes(
@@ -38,7 +38,7 @@ def predict_in_processes(
     """Yield one result per path, in their order.
 
     Args:
-        model: a bundle's folder, already found good.
+        model: the folder of a bundle that has been checked.
         paths: recordings.
         workers: processes.
         channel: counted from 0, or "mix".

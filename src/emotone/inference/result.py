@@ -1,22 +1,26 @@
-"""What a prediction is: a clip, its segments, and the model that said so; or why there is none.
+"""Predictions: the clip, its utterances and segments, and the model that made them; or why there is no prediction.
 
-Conventions: times in seconds from the start of the recording, rounded to the millisecond. Probabilities come in the
-order of the labels, rounded to `DIGITS`, so that each object sums to 1 within 1e-6 in memory and in every format.
+Times are in seconds from the start of the recording, rounded to the millisecond. Probabilities are in the order of the
+labels, rounded to `DIGITS`, so that those of each object sum to 1 within 1e-6 in memory and in every format.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from emotone.bundles.detector import decided
+from emotone.bundles.detector import decide_label
+from emotone.errors import missing_extra
+from emotone.inference.saving import save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
@@ -25,11 +29,14 @@ if TYPE_CHECKING:
 SCHEMA = "emotone.prediction/1"
 DIGITS = 8  # of a probability: with 100 labels the sum is still within 5e-7 of 1
 TIME_DIGITS = 3  # milliseconds
+Channel: TypeAlias = int | Literal["mix"]
+Rows: TypeAlias = Literal["utterances", "segments", "clips"]
+Cell: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model judged: its SHA-256 names it exactly."""
+    """The model that made a prediction; its SHA-256 identifies it exactly."""
 
     name: str
     version: str
@@ -39,87 +46,92 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What was heard in one stretch.
+    """The result of one window of an utterance.
 
     Attributes:
         start: seconds.
         end: seconds.
-        label: the emotion, or None where nobody speaks, or where the model's thresholds withhold a decision.
-        probabilities: of every label, in their order; all equal where nobody speaks.
-        speech: whether there was enough speech to judge.
+        label: the emotion.
+        probabilities: of every label, in their order.
+        speech: True: only speech is analysed.
 
     """
 
     start: Seconds
     end: Seconds
-    label: str | None
+    label: str
     probabilities: Mapping[str, float]
-    speech: bool
+    speech: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {
-            "start": self.start,
-            "end": self.end,
-            "label": self.label,
-            "probabilities": dict(self.probabilities),
-            "speech": self.speech,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The whole recording: its segments with speech together, commonly their mean. Attributes as of a `Segment`."""
+    """The result of a whole recording: the mean of its utterances, weighted by duration.
+
+    Attributes:
+        label: the emotion, or None where there is no speech.
+        confidence: probability of the label, or None where there is no speech.
+        unsure: whether the confidence is below the model's threshold for the label.
+        probabilities: of every label, in their order; all equal where there is no speech.
+        speech: whether there is speech.
+
+    """
 
     label: str | None
+    confidence: float | None
+    unsure: bool
     probabilities: Mapping[str, float]
     speech: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {"label": self.label, "probabilities": dict(self.probabilities), "speech": self.speech}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """An utterance with one emotion: speech between two silences, or a part of it where the emotion changes in it.
+class UtteranceSegment:
+    """Speech with one emotion: an utterance, or a section of it where the emotion changes within it.
 
     Attributes:
         start: seconds.
         end: seconds.
-        label: the emotion, or None where the model's thresholds withhold a decision.
+        label: the emotion.
+        unsure: whether the probability of the label is below the model's threshold for it.
         probabilities: of every label, in their order.
-        changed: whether the emotion is another one than that of the last utterance before that has a label.
+        changed: whether the label differs from that of the preceding one.
 
     """
 
     start: Seconds
     end: Seconds
-    label: str | None
+    label: str
+    unsure: bool
     probabilities: Mapping[str, float]
     changed: bool
 
+    @property
+    def confidence(self) -> float:
+        """Probability of the label."""
+        return self.probabilities[self.label]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {
-            "start": self.start,
-            "end": self.end,
-            "label": self.label,
-            "probabilities": dict(self.probabilities),
-            "changed": self.changed,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Segments(Sequence[Segment]):
-    """The segments of a recording in order, built when asked for: hours of them stay small.
+    """Segments as arrays, for hours of audio; items are made when they are accessed.
 
     Attributes:
-        labels: in the order of the columns.
-        thresholds: per label, the probability that a decision for it needs.
+        labels: emotion names in the order of the probabilities.
+        thresholds: by label, as of a bundle.
         starts: seconds [segments].
         ends: seconds [segments].
-        speech: [segments].
         probabilities: [segments, labels].
 
     """
@@ -128,7 +140,6 @@ class Segments(Sequence[Segment]):
     thresholds: Mapping[str, float]
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
-    speech: NDArray[np.bool_]
     probabilities: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -141,53 +152,58 @@ class Segments(Sequence[Segment]):
     def __getitem__(self, index: int | slice) -> Segment | Sequence[Segment]:
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
-        clip = decide(
-            self.probabilities[index], labels=self.labels, thresholds=self.thresholds, speech=bool(self.speech[index])
-        )
+        by_label = rounded(self.probabilities[index], labels=self.labels)
         return Segment(
             start=round(float(self.starts[index]), TIME_DIGITS),
             end=round(float(self.ends[index]), TIME_DIGITS),
-            label=clip.label,
-            probabilities=clip.probabilities,
-            speech=clip.speech,
+            label=decide_label(by_label, self.thresholds)[0],
+            probabilities=by_label,
         )
 
     def __iter__(self) -> Iterator[Segment]:
         return (self[index] for index in range(len(self)))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(_equal, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} segments>"
+
     @classmethod
     def joined(cls, parts: Sequence[Segments]) -> Segments:
-        """Return the segments of parts of one recording, at least one, in their order."""
+        """Return the segments of consecutive parts of one recording, at least one part."""
         import numpy as np
 
         if len(parts) == 1:
             return parts[0]
-        columns = ("starts", "ends", "speech", "probabilities")
-        return cls(
-            parts[0].labels,
-            parts[0].thresholds,
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in columns),
-        )
+        columns = ("starts", "ends", "probabilities")
+        arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
+        return cls(parts[0].labels, parts[0].thresholds, *arrays)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one recording sounds like, over time and as a whole.
+    """The emotions in one recording, over time and as a whole.
 
     Attributes:
         file: the recording as it was named; `-` for standard input, None for samples.
         duration: seconds.
         rate: hertz of the recording.
-        model: which model judged.
+        model: the model that made the prediction.
         labels: emotion names in the order of the probabilities.
         clip: the whole recording.
-        segments: a lazy sequence.
-        utterances: speech in order, one emotion each; none where nobody speaks.
+        segments: a lazy sequence of the windows.
+        utterances: speech in order, with one emotion each; empty where there is no speech.
+        channel: the channel that was analysed, or "mix" for the mean of all.
+        adapted: whether the model was adapted to the recording or to others without labels.
+        notes: what the reader should know about how the recording was read.
 
     Example:
         >>> import emotone
         >>> p = emotone.predict("call.wav")  # doctest: +SKIP
-        >>> p.clip.label, p.clip.probabilities["anger"], p.segments[0].start  # doctest: +SKIP
+        >>> p.clip.label, p.clip.probabilities["anger"], p.utterances[0].start  # doctest: +SKIP
         ('anger', 0.81, 0.0)
 
     """
@@ -199,55 +215,101 @@ class Prediction:
     labels: tuple[str, ...]
     clip: Clip
     segments: Sequence[Segment]
-    utterances: Sequence[Spoken] = ()
+    utterances: Sequence[UtteranceSegment] = ()
+    channel: Channel = "mix"
+    adapted: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        share = "" if self.clip.confidence is None else f" {100 * self.clip.confidence:.0f} %"
+        return (
+            f"<Prediction of {self.file or 'samples'}, {self.duration:g} s: {self.clip.label or 'no speech'}{share}, "
+            f"{len(self.utterances)} utterances>"
+        )
 
     def head(self) -> dict[str, Any]:
-        """Return the JSON object without its segments and utterances."""
-        return {
+        """Return the JSON object without its utterances and segments."""
+        head: dict[str, Any] = {
             "schema": SCHEMA,
             "file": self.file,
             "duration": self.duration,
             "rate": self.rate,
-            "model": {
-                "name": self.model.name,
-                "version": self.model.version,
-                "sha256": self.model.sha256,
-                "licence": self.model.licence,
-            },
+            "model": asdict(self.model),
             "labels": list(self.labels),
+            "channel": self.channel,
+            "adapted": self.adapted,
             "clip": self.clip.to_dict(),
         }
+        return head | ({"notes": list(self.notes)} if self.notes else {})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object `emotone.prediction/1`."""
         return {
             **self.head(),
-            "segments": [segment.to_dict() for segment in self.segments],
             "utterances": [utterance.to_dict() for utterance in self.utterances],
+            "segments": [segment.to_dict() for segment in self.segments],
         }
+
+    def to_json(self) -> str:
+        """Return the JSON object `emotone.prediction/1` as text, on one line."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    def rows(self, by: Rows = "utterances") -> Iterator[list[Cell]]:
+        """Yield the rows of a table in the order of `columns`: one per utterance, segment or clip.
+
+        A recording without speech has one row, without a label, that covers all of it.
+        """
+        parts: Sequence[UtteranceSegment | Segment | Clip]
+        parts = {"utterances": self.utterances, "segments": self.segments, "clips": ()}[by]
+        for part in parts or [self.clip]:
+            start, end = (0.0, self.duration) if isinstance(part, Clip) else (part.start, part.end)
+            yield [
+                self.file,
+                self.channel,
+                start,
+                end,
+                part.label,
+                part.probabilities[part.label] if part.label is not None else None,
+                None if isinstance(part, Segment) else part.unsure,
+                part.changed if isinstance(part, UtteranceSegment) else None,
+                *part.probabilities.values(),
+                None,
+                None,
+            ]
+
+    def to_frame(self, by: Rows = "utterances") -> pd.DataFrame:
+        """Return a pandas table with one row per utterance, segment or clip, and the columns of the CSV format.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise missing_extra("pandas", "pandas", "to_frame()") from None
+        return pd.DataFrame(list(self.rows(by)), columns=columns(self.labels)).drop(columns=["error", "message"])
 
     def save(self, path: str | Path) -> None:
         """Write the prediction in the format that the suffix names: .json, .csv, .txt, .TextGrid, .vtt ...
 
         Raises:
             UnknownNameError: no format has this suffix.
-            OutputError: the file can't be written.
+            OutputError: the file cannot be written.
             MissingExtraError: the format needs a package that is not installed.
 
         """
-        from emotone.inference.formats import save
-
-        save(self, path)
+        save(self, path, labels=self.labels)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A recording that could not be judged.
+    """A recording that could not be analysed.
 
     Attributes:
         file: as it was named.
         code: a short word that scripts can test: `not_audio`, `missing_file`, `too_short` ...
-        message: one line: what, given, and how to mend it.
+        message: one line: what was given, what is wrong with it, and how to fix it.
 
     """
 
@@ -259,26 +321,41 @@ class Failure:
         """Return the JSON object."""
         return {"schema": SCHEMA, "file": self.file, "error": {"code": self.code, "message": self.message}}
 
+    def row(self, labels: tuple[str, ...]) -> list[Cell]:
+        """Return the row of a table, in the order of `columns`."""
+        return [self.file, *[None] * (7 + len(labels)), self.code, self.message]
+
+
+def columns(labels: tuple[str, ...]) -> list[str]:
+    """Return the names of a table's columns."""
+    first = ["file", "channel", "start", "end", "label", "confidence", "unsure", "changed"]
+    return [*first, *(f"p_{label}" for label in labels), "error", "message"]
+
+
+def rounded(probabilities: NDArray[np.float64], *, labels: tuple[str, ...]) -> dict[str, float]:
+    """Return probabilities [labels] by label, as results state them."""
+    return {label: round(value, DIGITS) for label, value in zip(labels, probabilities.tolist(), strict=True)}
+
 
 def decide(
     probabilities: NDArray[np.float64], *, labels: tuple[str, ...], thresholds: Mapping[str, float], speech: bool
 ) -> Clip:
-    """Return the decision for probabilities [labels]: as `emotone.bundles.detector.decided` says, unless nobody speaks.
-
-    Where thresholds withhold it, the label is None and `speech` is True.
-    """
-    by_label = {label: round(value, DIGITS) for label, value in zip(labels, probabilities.tolist(), strict=True)}
-    return Clip(label=decided(by_label, thresholds) if speech else None, probabilities=by_label, speech=speech)
+    """Return the result for probabilities [labels]; see `emotone.bundles.detector.decide_label`."""
+    by_label = rounded(probabilities, labels=labels)
+    if not speech:
+        return Clip(label=None, confidence=None, unsure=True, probabilities=by_label, speech=False)
+    label, unsure = decide_label(by_label, thresholds)
+    return Clip(label=label, confidence=by_label[label], unsure=unsure, probabilities=by_label, speech=True)
 
 
 def model_info(bundle: Bundle) -> ModelInfo:
-    """Return what a prediction tells about its model."""
+    """Return what a prediction states about its model."""
     manifest = bundle.manifest
     return ModelInfo(name=manifest.name, version=manifest.version, sha256=bundle.sha256, licence=manifest.licence)
 
 
 def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:
-    """Return the prediction or failure that `to_dict` wrote; the inverse of it, for results that emotone saved."""
+    """Return the prediction or failure that `to_dict` wrote."""
     if "error" in values:
         return Failure(values["file"], values["error"]["code"], values["error"]["message"])
     return Prediction(
@@ -289,5 +366,12 @@ def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:
         labels=tuple(values["labels"]),
         clip=Clip(**values["clip"]),
         segments=[Segment(**segment) for segment in values["segments"]],
-        utterances=[Spoken(**utterance) for utterance in values.get("utterances", ())],
+        utterances=tuple(UtteranceSegment(**utterance) for utterance in values["utterances"]),
+        channel=values["channel"],
+        adapted=values["adapted"],
+        notes=tuple(values.get("notes", ())),
     )
+
+
+def _equal(one: Segment, other: object) -> bool:
+    return one == other

@@ -1,13 +1,11 @@
-"""Live sound: pushed as it comes, told about as soon as something is known, with the numbers of a whole recording.
+"""Live audio: push samples as they arrive and get events as soon as they are known, equal to the offline results.
 
-Key idea: pushed sound is cut again, on the recording's own grid of 20 ms at the front end's rate, before anything
-looks at it. So what a session tells, and in which order, does not depend on the pieces that were pushed by one bit;
-and pieces of one sample cost no more than they must. As windows of whole multiples of 20 ms end on that grid, they do
-not wait for it.
+Pushed audio is re-cut on the recording's own grid of 20 ms at the front end's rate before it is analysed. The events of
+a session and their order therefore do not depend on the pieces that were pushed, and pieces of one sample cost little.
 
-Order. Events come as they become known. Of one kind they are in the order of time; an utterance's start comes before
-the first measurement that has its speech, and its end after every measurement that ends by then. A later measurement
-may come before it: an end is known only after 0.5 s of silence, and no measurement waits for that.
+Events arrive in the order of time: the start of an utterance, its measurements, its end. A measurement is emitted when
+its window is certain to lie inside the utterance: as soon as there is speech at or after the window's end. The end of an
+utterance is emitted after 0.5 s of silence.
 """
 
 from __future__ import annotations
@@ -21,38 +19,37 @@ from emotone.audio.resample import Resampler
 from emotone.audio.samples import MOST_CHANNELS, check_channel, check_finite, check_rate, pick_channel, validate_samples
 from emotone.errors import RateError, TooShortError, UsageError
 from emotone.inference.engine import Engine
-from emotone.inference.events import Measurement, UtteranceStart
-from emotone.inference.utterances import Utterances
+from emotone.inference.events import Measurement
+from emotone.inference.result import Segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from numpy.typing import ArrayLike
 
-    from emotone.audio.samples import Channel
     from emotone.bundles.bundle import Bundle
+    from emotone.inference.engine import EngineEvent
     from emotone.inference.events import Event
-    from emotone.inference.result import Segment
-    from emotone.inference.utterances import Known
+    from emotone.inference.result import Channel
     from emotone.types import Array, Hertz
 
 STEPS_PER_SECOND = 50  # 20 ms: what microphones and networks deliver; shorter steps cost more than they gain
 
 
 class Session:
-    """One stream of sound and all of its state. Built by `Model.session`; many may share a model, one per thread.
+    """One audio stream and all of its state. Built by `Model.session`; several sessions can share a model.
 
-    Leaving its `with` block, or calling `end`, ends the sound. Nothing is lost then: `end` returns the last events,
-    inside the block or after it.
+    Leaving its `with` block, or calling `end`, ends the audio. Nothing is lost: `end` returns the last events, inside
+    the block or after it.
 
     Args:
         bundle: the model.
-        rate: hertz of what is pushed.
+        rate: hertz of the samples that will be pushed.
         channel: counted from 0, or "mix" for the mean of all.
 
     Raises:
-        RateError: a rate or channel outside what is allowed.
+        RateError: a rate or channel outside the allowed range.
         UsageError: `channel` is something else.
 
     Example:
@@ -69,65 +66,63 @@ class Session:
     def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel = "mix") -> None:
         self._rate = check_rate(rate, name="session")
         self._channel = check_channel(channel, channels=MOST_CHANNELS, name="session")
-        self._channels = 0  # of the pieces; the first one says
+        self._channels = 0  # of the pieces; set by the first one
         self._received = 0  # samples
         self._resampler = Resampler(self._rate, to=bundle.feature.rate)
         self._step = bundle.feature.rate // STEPS_PER_SECOND
         self._waiting: Array = np.zeros(0, np.float32)  # less than a step
-        self._utterances = Utterances(bundle)
-        self._engine = Engine(bundle, batch=1, listener=self._utterances)
-        self._judged = 0
+        self._engine = Engine(bundle, batch=1)
         self._closed = False
         self._ended = False
-        self._at_work = False
+        self._busy = False
 
     def push(self, samples: ArrayLike) -> tuple[Event, ...]:
-        """Take the next samples and return what is known now.
+        """Add samples and return the events that they complete.
 
-        A piece that is refused is refused as a whole: the session goes on as if it had not been pushed.
+        A piece that is refused is refused as a whole: the session continues as if it had not been pushed.
 
         Args:
-            samples: [time] or [channels, time], any number of them, none too; float (full scale 1) or int16, as
-                `Model.predict` takes them.
+            samples: [time] or [channels, time], any number of them including none; float (full scale 1) or int16, as
+                for `Model.predict`.
 
         Raises:
             UsageError: the session has ended; or another type or shape of samples.
             RateError: another number of channels than before, or no such channel.
             NotFiniteError: a sample is NaN or infinite.
-            BundleError: the net fails; the session is over then.
+            BundleError: the network fails; the session is then unusable.
 
         """
         if self._closed:
             raise UsageError(
-                "samples were pushed into a session that has ended; start another: model.session(rate=...)"
+                "the session has ended, so it takes no more samples; start a new one: model.session(rate=...)"
             )
         signal = self._checked(samples)
         if not signal.size:
             return ()
-        with self._work():
+        with self._exclusive():
             self._received += len(signal)
             return tuple(self._advance(self._resampler.push(signal)))
 
     def end(self) -> tuple[Event, ...]:
-        """End the sound and return the last events; called again, there are none.
+        """End the audio and return the last events; further calls return none.
 
         Raises:
-            TooShortError: too little was pushed to judge any of it, though not nothing.
-            BundleError: the net fails.
+            TooShortError: too little audio was pushed to analyse, but not none.
+            BundleError: the network fails.
 
         """
         self._closed = True
         if self._ended or not self._received:
             return ()
-        with self._work():
+        with self._exclusive():
             events = list(self._advance(self._resampler.finish()))
-            try:
-                _, segments = self._engine.finish(self._waiting)
-            except TooShortError as error:
-                self._ended = True
-                raise TooShortError(f"session: {error}") from error
-            events += _in_order(segments, self._utterances.finish())
             self._ended = True
+            try:
+                events += _public(self._engine.finish(self._waiting))
+            except TooShortError as error:
+                raise TooShortError(f"session: {error}") from error
+            finally:
+                self._busy = False
         return tuple(events)
 
     def __enter__(self) -> Session:  # noqa: PYI034  (Self came with Python 3.11)
@@ -139,21 +134,21 @@ class Session:
         self._closed = True
 
     @contextlib.contextmanager
-    def _work(self) -> Iterator[None]:
-        """Guard the state: after an error in the middle of it, going on would give other numbers."""
-        if self._at_work:
-            raise UsageError("the session broke off in an earlier call, or another thread is in it; start another")
-        self._at_work = True
+    def _exclusive(self) -> Iterator[None]:
+        """Guard the state: after an error in the middle of a call, later results would be wrong."""
+        if self._busy:
+            raise UsageError("an earlier call failed, or another thread uses the session; start a new one")
+        self._busy = True
         yield
-        self._at_work = False
+        self._busy = False
 
     def _checked(self, samples: ArrayLike) -> Array:
-        """Return one channel's signal [time] of a piece; the state is changed only where nothing is wrong."""
+        """Return one channel [time] of a piece; the state changes only if the piece is valid."""
         given = np.asarray(samples)
         if not given.size and given.ndim in {1, 2}:
             return np.zeros(0, np.float32)
         if given.dtype == np.float32 and given.ndim == 1 and self._channels <= 1 and self._channel in {"mix", 0}:
-            # The common case: one channel as it is. It comes fifty times a second, and all the rest takes longer.
+            # The common case, fifty times per second; all other checks take longer than the analysis.
             check_finite(given, rate=self._rate, name="samples", offset=self._received)
             self._channels = 1
             return given
@@ -169,27 +164,18 @@ class Session:
         return pick_channel(waveform.T, self._channel)
 
     def _advance(self, samples: Array) -> Iterator[Event]:
-        """Work on all whole steps, and let the rest wait."""
+        """Process all whole steps and keep the rest."""
         waiting = np.concatenate([self._waiting, samples])
         whole = len(waiting) // self._step * self._step
         for at in range(0, whole, self._step):
-            step = waiting[at : at + self._step]
-            judged = self._engine.push(step)
-            segments: Sequence[Segment] = ()
-            if judged > self._judged:
-                self._judged, segments = judged, list(self._engine.take())
-            yield from _in_order(segments, self._utterances.events())
-        self._waiting = waiting[whole:].copy()  # a view would keep the whole piece alive
+            yield from _public(self._engine.push(waiting[at : at + self._step]))
+        self._waiting = waiting[whole:].copy()  # a view would keep the whole piece in memory
 
 
-def _in_order(segments: Sequence[Segment], known: list[Known]) -> Iterator[Event]:
-    """Yield what one step made known by the moment up to which it had to be heard: starts first, ends last."""
-    if not (segments or known):
-        return iter(())
-    events: list[tuple[float, int, Event]] = [
-        (one.moment, 0 if isinstance(one.event, UtteranceStart) else 2, one.event) for one in known
-    ]
-    events += [
-        (one.end, 1, Measurement(one.start, one.end, one.label, one.probabilities, one.speech)) for one in segments
-    ]
-    return (event for _, _, event in sorted(events, key=lambda ranked: ranked[:2]))
+def _public(events: Iterable[EngineEvent]) -> Iterator[Event]:
+    """Yield one `Measurement` per window instead of arrays of windows."""
+    for event in events:
+        if isinstance(event, Segments):
+            yield from (Measurement(one.start, one.end, one.label, one.probabilities) for one in event)
+        else:
+            yield event

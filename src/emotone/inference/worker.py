@@ -1,4 +1,4 @@
-"""One process of a pool: paths in on standard input, predictions out on standard output, a line of JSON each."""
+"""One process of a pool: reads paths from standard input, writes predictions to standard output, as lines of JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emotone.inference.format import json_pieces
-from emotone.inference.model import Channel, load
+from emotone.inference.model import load
+from emotone.inference.rendering import json_pieces
+
+if TYPE_CHECKING:
+    from emotone.inference.result import Channel
 
 
 def main(model: str, channel: str) -> None:

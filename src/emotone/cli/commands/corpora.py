@@ -228,7 +228,7 @@ def _print(checkup: Checkup) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from emotone.inference.filenames import printable
+    from emotone.inference.rendering import printable
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
     found = Table("emotion", "clips", "published", title=printable(f"{checkup.corpus} in {checkup.root}"))

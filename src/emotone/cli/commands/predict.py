@@ -12,14 +12,14 @@ import click
 from emotone.cli import console as _say
 from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, Recording, collect
 from emotone.errors import AudioError, UsageError
-from emotone.inference.format import FORMATS
+from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from emotone.cli.outputs import Folder, StandardOutput
-    from emotone.inference.model import Channel, Model
-    from emotone.inference.result import Failure, Prediction
+    from emotone.inference.model import Model
+    from emotone.inference.result import Channel, Failure, Prediction, Rows
 
 SOME_FAILED, ALL_FAILED = 1, 2
 MANY = 3  # recordings: from here on a progress bar is worth its lines
@@ -71,7 +71,14 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
     metavar="N|mix",
     help="Counted from 0, or the mean.",
 )
-@click.option("--quiet", is_flag=True, help="No progress and no notes; errors are still said.")
+@click.option(
+    "--rows",
+    type=click.Choice(["utterances", "segments", "clips"]),
+    default="utterances",
+    show_default=True,
+    help="What a row of a table (csv, parquet) is.",
+)
+@click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
 def command(  # noqa: PLR0917  (click passes them by keyword)
     paths: tuple[str, ...],
     model: str,
@@ -80,9 +87,10 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     overwrite: bool,
     workers: int,
     channel: Channel,
+    rows: Rows,
     quiet: bool,
 ) -> int:
-    """Judge recordings: how was it said, and when?
+    """Recognise emotions in recordings, with timestamps.
 
     PATH is a file, a folder (every recording below it, by its suffix), a pattern such as "*.wav", or - for a recording
     on standard input.
@@ -98,9 +106,11 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     output: Folder | StandardOutput
     kept = 0
     if out is None:
-        output = StandardOutput(chosen, labels=loaded.labels, single=inputs.single, alone=len(inputs.items) == 1)
+        alone = len(inputs.items) == 1
+        output = StandardOutput(chosen, labels=loaded.labels, rows=rows, single=inputs.single, alone=alone)
     else:
-        output = Folder(out, chosen, [item for item in inputs.items if isinstance(item, Recording)])
+        recordings = [item for item in inputs.items if isinstance(item, Recording)]
+        output = Folder(out, chosen, recordings, page=Page(labels=loaded.labels, single=True, rows=rows))
         if not overwrite:
             inputs, kept = _without_known(inputs, output)
     failures = []

@@ -1,10 +1,11 @@
-"""Audacity's labels: a line per utterance, with its start, end and emotion, for `File > Import > Labels`."""
+"""Audacity's labels: a line per utterance, with start, end and emotion, for `File > Import > Labels`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.inference.format import Format, shown, timeline
+from emotone.inference.rendering import description, timeline
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def document(prediction: Prediction) -> Iterator[str]:
     """Yield the lines of a recording."""
     for utterance in prediction.utterances:
-        yield f"{utterance.start:.6f}\t{utterance.end:.6f}\t{shown(utterance)}\n"
+        yield f"{utterance.start:.6f}\t{utterance.end:.6f}\t{description(utterance)}\n"
 
 
 FORMAT = Format(

@@ -1,7 +1,7 @@
-"""audformat: a database of what was heard, packed as one file. Needs the extra `audformat`.
+"""audformat: a database of predictions, packed as one file. Needs the extra `audformat`.
 
-Unpacked, it is a folder that `audformat.Database.load` reads: `db.yaml`, and a table each of clips, of segments, of
-utterances and of failures. It is written at the end, from all that was told: of many hours, take `parquet`.
+Unpacked, it is a folder that `audformat.Database.load` reads: `db.yaml`, and one table each for clips, utterances,
+segments and failures. It is written at the end, so all results stay in memory: for many hours, use `parquet`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import missing_extra
-from emotone.inference.format import Format
 from emotone.inference.result import Failure, Prediction
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.inference.format import Cell, Page, Result
-    from emotone.inference.result import Clip, Segment, Spoken
+    from emotone.inference.rendering import Result
+    from emotone.inference.result import Cell, Clip, Segment, UtteranceSegment
+    from emotone.inference.saving import Page
 
-NO_FILE = "samples"  # what was given as samples has no name
-NO_DATE = (1980, 1, 1, 0, 0, 0)  # one must be there; the same predictions shall give the same bytes
+NO_FILE = "samples"  # samples have no file name
+NO_DATE = (1980, 1, 1, 0, 0, 0)  # required; a constant, so that equal predictions give equal bytes
 
 
 class Database:
-    """Results are gathered, the last of each recording; the tables are written at the end."""
+    """Collects the last result of each recording and writes the tables at the end."""
 
     def __init__(self, stream: IO[bytes], page: Page) -> None:
         try:
@@ -39,18 +40,18 @@ class Database:
         self._results: dict[str, Result] = {}
 
     def write(self, result: Result) -> None:
-        """Take a recording's result."""
-        name = (result.file or NO_FILE).encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
+        """Add a recording's result."""
+        name = (result.file or NO_FILE).encode(errors="backslashreplace").decode()  # file names need not be UTF-8
         self._results[name] = result
 
     def finish(self) -> None:
         """Write the database, packed."""
-        heard = {name: one for name, one in self._results.items() if isinstance(one, Prediction)}
+        analysed = {name: one for name, one in self._results.items() if isinstance(one, Prediction)}
         failed = {name: one for name, one in self._results.items() if isinstance(one, Failure)}
-        database = self._empty(next(iter(heard.values()), None))
-        self._fill(database, "clips", list(heard), [one.clip for one in heard.values()])
-        self._fill_parts(database, "segments", {name: one.segments for name, one in heard.items()})
-        self._fill_parts(database, "utterances", {name: one.utterances for name, one in heard.items()})
+        database = self._empty(next(iter(analysed.values()), None))
+        self._fill(database, "clips", list(analysed), [one.clip for one in analysed.values()])
+        self._fill_parts(database, "segments", {name: one.segments for name, one in analysed.items()})
+        self._fill_parts(database, "utterances", {name: one.utterances for name, one in analysed.items()})
         if failed:
             table = self._audformat.Table(self._audformat.filewise_index(list(failed)))
             database["failures"] = table
@@ -63,11 +64,11 @@ class Database:
         self._pack(database)
 
     def _empty(self, first: Prediction | None) -> Any:
-        """Return the header: schemes, and which model judged."""
+        """Return the header: the schemes and the model."""
         model = None if first is None else first.model
-        told = "" if model is None else f" of the model {model.name} {model.version}, SHA-256 {model.sha256}"
+        source = "" if model is None else f" of the model {model.name} {model.version}, SHA-256 {model.sha256}"
         database = self._audformat.Database(
-            "emotone", source="emotone predict", usage="other", description=f"Predictions{told}."
+            "emotone", source="emotone predict", usage="other", description=f"Predictions{source}."
         )
         scheme = self._audformat.Scheme
         database.schemes["emotion"] = scheme("str", labels=list(self._labels) or None)
@@ -76,7 +77,7 @@ class Database:
         database.schemes["text"] = scheme("str")
         return database
 
-    def _fill_parts(self, database: Any, name: str, parts: dict[str, Sequence[Segment | Spoken]]) -> None:
+    def _fill_parts(self, database: Any, name: str, parts: dict[str, Sequence[Segment | UtteranceSegment]]) -> None:
         every = [(file, one) for file, ones in parts.items() for one in ones]
         starts, ends = ([f"{round(1000 * getattr(one, edge))}ms" for _, one in every] for edge in ("start", "end"))
         self._fill(database, name, [file for file, _ in every], [one for _, one in every], times=(starts, ends))
@@ -86,19 +87,19 @@ class Database:
         database: Any,
         name: str,
         files: list[str],
-        judged: Sequence[Clip | Segment | Spoken],
+        results: Sequence[Clip | Segment | UtteranceSegment],
         *,
         times: tuple[list[str], list[str]] | None = None,
     ) -> None:
-        """Add a table of files, or of parts of them from and to these times."""
+        """Add a table of files, or of the parts of files between these times."""
         make = self._audformat
         table = make.Table(make.filewise_index(files) if times is None else make.segmented_index(files, *times))
         database[name] = table
-        whether = "changed" if name == "utterances" else "speech"
+        whether = {"utterances": "changed", "segments": "speech", "clips": "speech"}[name]
         columns: dict[str, tuple[str, list[Cell]]] = {
-            "emotion": ("emotion", [one.label for one in judged]),
-            whether: ("whether", [getattr(one, whether) for one in judged]),
-            **{f"p_{label}": ("probability", [one.probabilities[label] for one in judged]) for label in self._labels},
+            "emotion": ("emotion", [one.label for one in results]),
+            whether: ("whether", [getattr(one, whether) for one in results]),
+            **{f"p_{label}": ("probability", [one.probabilities[label] for one in results]) for label in self._labels},
         }
         for column, (scheme, cells) in columns.items():
             table[column] = make.Column(scheme_id=scheme)

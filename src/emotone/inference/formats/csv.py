@@ -1,32 +1,36 @@
-"""CSV: a row per segment and, with an empty `segment`, one per recording; a failure has its `error` and `message`."""
+"""CSV: a row per utterance, segment or clip; a failure has its `error` and `message`."""
 
 from __future__ import annotations
 
 import csv
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.format import Cell, Format, columns, rows
+from emotone.inference.result import Failure, columns
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
-    from emotone.inference.format import Page, Result
+    from emotone.inference.rendering import Result
+    from emotone.inference.result import Cell
+    from emotone.inference.saving import Page
 
 
 class CsvTable:
-    """The header comes first, also where nothing follows."""
+    """A table whose header is written first, even if no row follows."""
 
     def __init__(self, stream: IO[str], page: Page) -> None:
         self._stream = stream
-        self._labels = page.labels
+        self._page = page
         self._csv = csv.writer(stream, lineterminator="\n")
-        self._csv.writerow(columns(self._labels))
+        self._csv.writerow(columns(page.labels))
 
     def write(self, result: Result) -> None:
         """Write a recording's rows."""
-        self._csv.writerows([_text(cell) for cell in row] for row in rows(result, self._labels))
+        rows = [result.row(self._page.labels)] if isinstance(result, Failure) else result.rows(self._page.rows)
+        self._csv.writerows([_text(cell) for cell in row] for row in rows)
         self._stream.flush()
 
     def finish(self) -> None:
-        """Nothing closes a table."""
+        """Do nothing: a table has no end."""
 
 
 def _text(cell: Cell) -> Cell:
@@ -34,5 +38,5 @@ def _text(cell: Cell) -> Cell:
 
 
 FORMAT = Format(
-    suffix=".csv", summary="a table with a row per segment and one per recording", binary=False, open=CsvTable
+    suffix=".csv", summary="a table with a row per utterance, segment or clip (--rows)", binary=False, open=CsvTable
 )

@@ -1,4 +1,4 @@
-"""ELAN's annotations: a tier with the emotions, and one with their changes."""
+"""ELAN annotations: one tier with the emotions and one with their changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from emotone.inference.filenames import printable
-from emotone.inference.format import Format, name_of, timeline
+from emotone.inference.rendering import printable, timeline
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
-NO_DATE = "1970-01-01T00:00:00+00:00"  # one must be there; the same prediction shall give the same bytes
+NO_DATE = "1970-01-01T00:00:00+00:00"  # required; a constant, so that equal predictions give equal bytes
 
 
 def document(prediction: Prediction) -> Iterator[str]:
@@ -50,7 +50,7 @@ def document(prediction: Prediction) -> Iterator[str]:
             made += 1
             places = {"ANNOTATION_ID": f"a{made}", "TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
             annotation = ET.SubElement(ET.SubElement(tiers[name], "ANNOTATION"), "ALIGNABLE_ANNOTATION", places)
-            ET.SubElement(annotation, "ANNOTATION_VALUE").text = name_of(one)
+            ET.SubElement(annotation, "ANNOTATION_VALUE").text = one.label
     kind = {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": "default-lt", "TIME_ALIGNABLE": "true"}
     ET.SubElement(root, "LINGUISTIC_TYPE", kind)
     ET.register_namespace("xsi", XSI)

@@ -1,17 +1,19 @@
-"""One JSON document: an object where one recording was asked for, else an array of objects."""
+"""One JSON document: an object for one recording, otherwise an array of objects."""
 
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.format import Format, json_pieces
+from emotone.inference.rendering import json_pieces
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
-    from emotone.inference.format import Page, Result
+    from emotone.inference.rendering import Result
+    from emotone.inference.saving import Page
 
 
 class JsonDocument:
-    """An object, or an array that is valid also when it stays empty."""
+    """An object, or an array that is valid even if it stays empty."""
 
     def __init__(self, stream: IO[str], page: Page) -> None:
         self._stream = stream

@@ -1,14 +1,16 @@
-"""JSON lines: one object `emotone.prediction/1` per recording and line, written as soon as it is done."""
+"""JSON lines: one object `emotone.prediction/1` per recording and line, written as soon as it is finished."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.format import Format, json_pieces
+from emotone.inference.rendering import json_pieces
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
-    from emotone.inference.format import Page, Result
+    from emotone.inference.rendering import Result
+    from emotone.inference.saving import Page
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class JsonLines:
         self.stream.flush()
 
     def finish(self) -> None:
-        """Nothing closes a file of lines."""
+        """Do nothing: a file of lines has no end."""
 
 
 FORMAT = Format(suffix=".jsonl", summary="one JSON object per recording and line", binary=False, open=JsonLines)

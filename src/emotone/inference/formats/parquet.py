@@ -6,16 +6,19 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import missing_extra
-from emotone.inference.format import Format, columns, rows
+from emotone.inference.result import Failure, columns
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
-    from emotone.inference.format import Cell, Page, Result
+    from emotone.inference.rendering import Result
+    from emotone.inference.result import Cell
+    from emotone.inference.saving import Page
 
 GROUP = 16384  # rows written at a time
 
 
 class ParquetTable:
-    """Rows are gathered into groups; the footer is written at the end."""
+    """A table that is written in groups of rows, with the footer at the end."""
 
     def __init__(self, stream: IO[bytes], page: Page) -> None:
         try:
@@ -23,26 +26,27 @@ class ParquetTable:
             from pyarrow import parquet
         except ImportError:
             raise missing_extra("pyarrow", "parquet", "writing parquet") from None
-        self._labels = page.labels
-        texts = {"file", "label", "error", "message"}
-        types = {"segment": pa.int32(), "speech": pa.bool_()}
+        self._page = page
+        texts = {"file", "channel", "label", "error", "message"}
+        types = {"unsure": pa.bool_(), "changed": pa.bool_()}
         self._schema: Any = pa.schema(
-            (name, pa.string() if name in texts else types.get(name, pa.float64())) for name in columns(self._labels)
+            (name, pa.string() if name in texts else types.get(name, pa.float64())) for name in columns(page.labels)
         )
         self._batch = pa.RecordBatch.from_pylist
         self._writer: Any = parquet.ParquetWriter(stream, self._schema)
         self._waiting: list[list[Cell]] = []
 
     def write(self, result: Result) -> None:
-        """Take a recording's rows; write them when a group is full."""
-        remaining = rows(result, self._labels)
+        """Add a recording's rows; write them when a group is complete."""
+        failed = isinstance(result, Failure)
+        remaining = iter([result.row(self._page.labels)] if failed else result.rows(self._page.rows))
         while added := list(islice(remaining, GROUP)):
             self._waiting.extend(added)
             if len(self._waiting) >= GROUP:
                 self._write_group()
 
     def finish(self) -> None:
-        """Write what is left, and the footer."""
+        """Write the remaining rows and the footer."""
         self._write_group()
         self._writer.close()
 
@@ -54,8 +58,10 @@ class ParquetTable:
 
 
 def _storable(row: list[Cell]) -> list[Cell]:
-    """Return the row with texts that are valid UTF-8: a file's name need not be."""
-    return [cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell for cell in row]
+    """Return the row with the channel as text, and texts that are valid UTF-8, which file names need not be."""
+    file, channel, *rest = row
+    texts = [file, None if channel is None else str(channel), *rest]
+    return [cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell for cell in texts]
 
 
 FORMAT = Format(

@@ -1,6 +1,6 @@
 """Text for people: a timeline with a bar per utterance, then the clip's probabilities as bars.
 
-Colour is an addition: every line says its label and probability in words, and whether the emotion changed.
+Colour is optional: every line states its label, its probability and whether the emotion changed in words.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from emotone.inference.filenames import printable
-from emotone.inference.format import UNDECIDED, Format, name_of
+from emotone.inference.rendering import printable
 from emotone.inference.result import Failure
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
-    from emotone.inference.format import Page, Result
-    from emotone.inference.result import Prediction, Spoken
+    from emotone.inference.rendering import Result
+    from emotone.inference.result import Prediction, UtteranceSegment
+    from emotone.inference.saving import Page
     from emotone.types import Seconds
 
 NARROWEST_BAR, WIDEST_BAR = 10, 48
-NO_SPEECH, CHANGED = "no speech", "changed"
+NO_SPEECH, CHANGED, UNSURE = "no speech", "changed", "unsure"
 COLOURS = {
     "anger": "#d73027",
     "boredom": "#a6761d",
@@ -59,7 +60,7 @@ class TextPage:
         self._bar = max(NARROWEST_BAR, min(WIDEST_BAR, page.width - self._label_width - 40))
 
     def write(self, result: Result) -> None:
-        """Write a recording's block, with an empty line before all but the first."""
+        """Write a recording's block, preceded by an empty line except for the first."""
         if self._written:
             self._console.print()
         self._written += 1
@@ -70,7 +71,7 @@ class TextPage:
         self._stream.flush()
 
     def finish(self) -> None:
-        """Nothing closes a page of text."""
+        """Do nothing: a page of text has no end."""
 
     def _write_prediction(self, prediction: Prediction) -> None:
         model = prediction.model
@@ -81,23 +82,26 @@ class TextPage:
         self._print(title)
         for utterance in prediction.utterances:
             self._write_utterance(utterance, prediction.duration)
+        for note in prediction.notes:
+            self._print(Text(f"  note: {printable(note)}", style="dim"))
         clip = prediction.clip
-        label = clip.label or (UNDECIDED if clip.speech else NO_SPEECH)
-        verdict = Text("  the whole clip: ").append(label, style=f"bold {_colour(label)}")
-        self._print(verdict)
+        label = clip.label or NO_SPEECH
+        verdict = Text("  whole recording: ").append(label, style=f"bold {_colour(label)}")
+        self._print(verdict.append(f" ({UNSURE})" if clip.speech and clip.unsure else "", style="dim"))
         if clip.speech:
             for name, probability in sorted(clip.probabilities.items(), key=lambda item: -item[1]):
                 self._write_probability(name, probability)
 
-    def _write_utterance(self, part: Spoken, duration: Seconds) -> None:
-        label = name_of(part)
+    def _write_utterance(self, part: UtteranceSegment, duration: Seconds) -> None:
+        label = part.label
         first = min(int(part.start / duration * self._bar), self._bar - 1)
         last = max(first + 1, round(part.end / duration * self._bar))
         line = Text(f"  {clock(part.start):>9} {clock(part.end):>9}  ")
         line.append(self._dot * first, style="bright_black").append(self._full * (last - first), style=_colour(label))
         line.append(self._dot * (self._bar - last), style="bright_black").append("  ")
         line.append(f"{label:<{self._label_width}}", style=_colour(label))
-        line.append(f" {percent(max(part.probabilities.values()))}")
+        line.append(f" {percent(part.confidence)}")
+        line.append(f"  {UNSURE}" if part.unsure else "", style="dim")
         self._print(line.append(f"  {CHANGED}" if part.changed else "", style="bold"))
 
     def _write_probability(self, label: str, probability: float) -> None:
@@ -135,7 +139,7 @@ def _colour(label: str) -> str:
 
 
 def _blocks(encoding: str | None) -> tuple[str, str]:
-    """Return the marks for full and empty: blocks, or plain characters where the stream can't write those."""
+    """Return the marks for full and empty: blocks, or plain characters where the stream cannot encode blocks."""
     try:
         "█·".encode(encoding or "ascii")
     except UnicodeEncodeError:

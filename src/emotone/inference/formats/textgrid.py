@@ -1,15 +1,16 @@
-"""TextGrid: a tier of intervals with the emotions, and one of points where they change, for Praat."""
+"""TextGrid for Praat: a tier of intervals with the emotions, and a tier of points where they change."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.inference.format import Format, name_of, timeline
+from emotone.inference.rendering import timeline
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from emotone.inference.result import Prediction, Spoken
+    from emotone.inference.result import Prediction, UtteranceSegment
     from emotone.types import Seconds
 
 
@@ -29,16 +30,16 @@ def document(prediction: Prediction) -> Iterator[str]:
     changes = [one for one in prediction.utterances if one.changed]
     yield _tier(2, "TextTier", "change", end) + f"        points: size = {len(changes)}\n"
     for number, one in enumerate(changes, start=1):
-        yield f'        points [{number}]:\n            number = {one.start}\n            mark = "{name_of(one)}"\n'
+        yield f'        points [{number}]:\n            number = {one.start}\n            mark = "{one.label}"\n'
 
 
-def intervals(utterances: Sequence[Spoken], end: Seconds) -> Iterator[tuple[Seconds, Seconds, str]]:
-    """Yield start, end and text of what covers a recording without gap: utterances, and nothing in between."""
+def intervals(utterances: Sequence[UtteranceSegment], end: Seconds) -> Iterator[tuple[Seconds, Seconds, str]]:
+    """Yield start, end and text of intervals that cover a recording without gaps; the text between utterances is ""."""
     at = 0.0
     for one in utterances:
         if one.start > at:
             yield at, one.start, ""
-        yield one.start, one.end, name_of(one)
+        yield one.start, one.end, one.label
         at = one.end
     if at < end:
         yield at, end, ""

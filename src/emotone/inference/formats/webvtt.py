@@ -1,10 +1,11 @@
-"""WebVTT: a caption per utterance, for players of sound and film."""
+"""WebVTT: a caption per utterance, for audio and video players."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.inference.format import Format, captions, timeline
+from emotone.inference.rendering import captions, timeline
+from emotone.inference.saving import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ def document(prediction: Prediction) -> Iterator[str]:
 
 FORMAT = Format(
     suffix=".vtt",
-    summary="captions of the utterances, as players take them (WebVTT)",
+    summary="captions of the utterances for media players (WebVTT)",
     binary=False,
     open=timeline(document),
     single=True,

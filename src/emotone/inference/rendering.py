@@ -1,0 +1,99 @@
+"""What formats have in common: JSON in pieces, captions, and documents of one recording's utterances."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from emotone.inference.result import Failure, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from emotone.inference.result import Segment, UtteranceSegment
+    from emotone.inference.saving import Page
+    from emotone.types import Seconds
+
+Result: TypeAlias = Prediction | Failure
+
+
+@dataclass(frozen=True)
+class TimelineWriter:
+    """Writes the utterances of recordings as text. A failure leaves no trace, because no such format has room for it.
+
+    Attributes:
+        stream: takes text.
+        document: yields the text of a prediction.
+
+    """
+
+    stream: IO[str]
+    document: Callable[[Prediction], Iterator[str]]
+
+    def write(self, result: Result) -> None:
+        """Write one recording's document."""
+        if isinstance(result, Prediction):
+            self.stream.writelines(self.document(result))
+            self.stream.flush()
+
+    def finish(self) -> None:
+        """Do nothing: such a document has no end."""
+
+
+def timeline(document: Callable[[Prediction], Iterator[str]]) -> Callable[[IO[Any], Page], TimelineWriter]:
+    """Return a function that opens writers of documents of utterances."""
+    return lambda stream, _: TimelineWriter(stream, document)
+
+
+def json_pieces(result: Result, *, line: bool) -> Iterator[str]:
+    """Yield the text of a result's JSON object: on one line, or with one segment or utterance per line."""
+    if isinstance(result, Failure):
+        yield _dumps(result.to_dict(), line=line)
+        return
+    head = _dumps(result.head(), line=line)
+    yield head[: head.rindex("}")].rstrip()
+    separator = ", " if line else ",\n    "
+    lists: dict[str, Sequence[Segment | UtteranceSegment]]
+    lists = {"utterances": result.utterances, "segments": result.segments}
+    for name, parts in lists.items():
+        yield f', "{name}": [' if line else f',\n  "{name}": ['
+        for index, part in enumerate(parts):
+            yield (separator if index else separator.lstrip(", ")) + _dumps(part.to_dict(), line=True)
+        yield "]" if line else "\n  ]"
+    yield "}" if line else "\n}"
+
+
+def description(utterance: UtteranceSegment) -> str:
+    """Return what a person reads of an utterance, e.g. `anger 81 %, changed`."""
+    remarks = [*(["unsure"] if utterance.unsure else []), *(["changed"] if utterance.changed else [])]
+    return ", ".join([f"{utterance.label} {round(100 * utterance.confidence)} %", *remarks])
+
+
+def captions(prediction: Prediction, *, decimal: str) -> Iterator[str]:
+    """Yield one caption per utterance, numbered from 1, each after an empty line; milliseconds follow `decimal`."""
+    for number, one in enumerate(prediction.utterances, start=1):
+        times = " --> ".join(_clock(seconds, decimal=decimal) for seconds in (one.start, one.end))
+        yield f"\n{number}\n{times}\n{description(one)}\n"
+
+
+def printable(text: str) -> str:
+    r"""Return the text on one line, with unprintable characters replaced by question marks.
+
+    The name of a file can contain bytes that move the cursor or that are not text.
+
+    Example:
+        >>> printable("a\x1b[2Jb\n.wav")
+        'a?[2Jb?.wav'
+
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _clock(seconds: Seconds, *, decimal: str) -> str:
+    whole, thousandths = divmod(round(1000 * seconds), 1000)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{decimal}{thousandths:03}"
+
+
+def _dumps(value: dict[str, Any], *, line: bool) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=None if line else 2)
