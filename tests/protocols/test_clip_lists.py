@@ -74,7 +74,9 @@ def test_sessions_of_iemocap() -> None:
 def test_a_speaker_in_two_sessions_of_a_split_is_refused() -> None:
     utterances = [clip(f"Ses0{s}F", corpus="iemocap", session=f"Ses0{s}") for s in range(1, 6)]
     wrong = [*utterances, replace(clip("Ses01F", 1, corpus="iemocap"), session="Ses05")]
-    with pytest.raises(RunError, match=r"keeps speakers apart, but 1 tested in split .*first: iemocap/Ses01F"):
+    with pytest.raises(
+        RunError, match=r"is speaker-independent, but 1 test speakers of fold split .*first: iemocap/Ses01F"
+    ):
         protocol("iemocap-sessions").folds(wrong, seed=0)
 
 
@@ -128,9 +130,9 @@ def test_the_name_and_the_signature_change_with_the_content_only(tmp_path: Path)
         (tmp_path / f"{name}.toml").write_text(text)
     one, same, other = (protocol(f"fixed:{tmp_path / name}.toml") for name in texts)
     assert one.name == same.name != other.name
-    assert one.signature == same.signature == (one.name, 1, one.content)
+    assert one.signature == same.signature == (one.name, 1, one.splitter.content)
     assert other.signature != one.signature
-    assert one.name == f"fixed-lists-{one.content[:8]}"
+    assert one.name == f"fixed-lists-{one.splitter.content[:8]}"
 
 
 def test_a_stored_name_can_not_be_run(lists: Path) -> None:
@@ -139,7 +141,9 @@ def test_a_stored_name_can_not_be_run(lists: Path) -> None:
     assert stored.speaker_independent
     assert not stored.covering
     assert stored.description == "lists that were read with fixed:FILE.toml"
-    with pytest.raises(RunError, match=r"fixed-lists-\w+ names lists by their content .*; give fixed:FILE\.toml"):
+    with pytest.raises(
+        RunError, match=r"fixed-lists-\w+ is a hash of lists and does not contain them; give fixed:FILE\.toml"
+    ):
         stored.folds([clip("a"), clip("b")], seed=0)
 
 

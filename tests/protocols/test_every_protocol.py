@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from emotone.config import signature
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.protocols import audit, descriptions, protocol
-from emotone.protocols.base import FAMILIES, SCALING
+from emotone.protocols import SCALING, audit, descriptions, protocol
+from emotone.protocols.base import FAMILIES
 from emotone.types import Utterance
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def test_folds_hold_what_they_promise(name: str, suffix: str, files: dict[str, s
     if division.covering:
         assert counts == Counter(speaker_of.keys())
     # Who is left out is said by the audit, and by a note where somebody is.
-    left = audit(folds, utterances, normalisation=division.normalisation).left_out
+    left = audit(folds, utterances, scaling=division.scaling).left_out
     assert bool(left) == any("left out" in note for note in division.notes(utterances))
 
 
@@ -204,7 +204,7 @@ def test_speaker_scaling_changes_the_name_and_no_fold(name: str, files: dict[str
     utterances = CORPUS[NAMED[name]](2)
     plain, scaled = protocol(name.format(**files)), protocol(name.format(**files) + "+speaker-scaled")
     assert scaled.folds(utterances, seed=1) == plain.folds(utterances, seed=1)
-    assert (plain.normalisation, scaled.normalisation) == ("train", "speaker")
+    assert (plain.scaling, scaled.scaling) == ("train", "speaker")
     assert scaled.name == f"{plain.name}+speaker-scaled"
     assert scaled.twin == (f"{plain.twin}+speaker-scaled" if plain.twin else None)
     assert scaled.signature != plain.signature
@@ -229,7 +229,7 @@ def test_the_stored_name_is_short_and_tells_the_same(name: str, files: dict[str,
     assert not set(division.name) & set("/\\:. ")
     remembered = protocol(f"{division.name}+speaker-scaled")  # as in a predictions table, where no file is at hand
     assert remembered.speaker_independent is division.speaker_independent
-    assert remembered.normalisation == "speaker"
+    assert remembered.scaling == "speaker"
     assert remembered.name == f"{division.name}+speaker-scaled"
 
 
@@ -266,7 +266,7 @@ def test_existing_runs_keep_their_signature() -> None:
 def test_a_known_speaker_is_needed_to_scale_by() -> None:
     utterances = [replace(utterance, speaker="") for utterance in emodb()]
     assert len(protocol("random-2").folds(utterances, seed=0)) == 2
-    with pytest.raises(RunError, match=r"have no speaker .* and random-2\+speaker-scaled scales each speaker's feat"):
+    with pytest.raises(RunError, match=r"have no speaker .* and random-2\+speaker-scaled scales features per speaker"):
         protocol("random-2+speaker-scaled").folds(utterances, seed=0)
 
 
@@ -285,13 +285,13 @@ def test_an_unknown_name_lists_the_forms() -> None:
 
 @pytest.mark.parametrize("name", ["random-0-1-1", "speakers-8-2-0", "random-0-0-0"])
 def test_shares_that_leave_nothing_to_do_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=rf"'{name}' leaves nothing to train or to test on.*e\.g\. \w+-60-20-20"):
+    with pytest.raises(UsageError, match=rf"'{name}' leaves no clip for training or testing.*e\.g\. \w+-60-20-20"):
         protocol(name)
 
 
 def test_every_line_is_short_enough_for_help() -> None:
     assert all(line and len(line) <= 110 and not line.endswith(".") for line in descriptions().values())
-    assert set(FAMILIES.names) == {"emobox", "few", "fixed", "folds", "onto", "published", "sessions", "shares"}
+    assert set(FAMILIES.names) == {"emobox", "fixed", "folds", "published", "sessions", "shares"}
 
 
 def test_the_page_names_every_form() -> None:

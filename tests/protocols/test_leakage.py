@@ -169,7 +169,7 @@ def test_a_threshold_that_is_no_cosine_of_alike_clips_is_refused(threshold: floa
 def test_statistics_of_tested_speakers_are_said() -> None:
     utterances = [clip("a", speaker="s1"), clip("b", speaker="s2"), clip("c", speaker="s2")]
     fold = Fold("f", train=("toy/a",), dev=(), test=("toy/b", "toy/c"))
-    strict, scaled = audit(fold, utterances), audit(fold, utterances, normalisation="speaker")
+    strict, scaled = audit(fold, utterances), audit(fold, utterances, scaling="speaker")
     assert "statistics: of the training parts only" in strict.lines()
     assert strict.to_dict()["statistics"] == {
         "normalisation": "train",
@@ -238,7 +238,7 @@ def found_everything() -> Leakage:
     return audit(
         Fold("f", train=("toy/a",), dev=(), test=("toy/b", "toy/c")),
         utterances,
-        normalisation="speaker",
+        scaling="speaker",
         hashes={"toy/a": "same", "toy/b": "same"},
         fingerprints=vectors,
     )

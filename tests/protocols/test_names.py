@@ -39,7 +39,7 @@ def test_the_twin_is_one_that_these_speakers_allow(name: str, speakers: int, twi
     if found is not None:
         division = protocol(found)
         assert division.speaker_independent
-        assert division.normalisation == protocol(name).normalisation
+        assert division.scaling == protocol(name).scaling
         assert division.folds(clips(speakers), seed=0)
 
 

@@ -1,14 +1,28 @@
-"""Named, versioned ways to divide utterances into folds, and the audit of what training and test parts share.
+"""Named, versioned protocols that divide utterances into folds, and the audit of what training and test parts share.
 
 Example:
-    >>> from emotone.protocols import protocol
+    >>> from emotone.protocols import ProtocolSpec, protocol
     >>> protocol("speaker-folds-5").speaker_independent
     True
+    >>> protocol(ProtocolSpec("random-5", target="emodb")).name
+    'onto-emodb-random-5'
 
 """
 
-from emotone.protocols.base import Protocol
 from emotone.protocols.leakage import Leakage, audit
 from emotone.protocols.names import descriptions, protocol, twin_for
+from emotone.protocols.protocol import Protocol
+from emotone.protocols.spec import SCALING, SPEAKER_SCALED, ProtocolSpec, Scaling
 
-__all__ = ["Leakage", "Protocol", "audit", "descriptions", "protocol", "twin_for"]
+__all__ = [
+    "SCALING",
+    "SPEAKER_SCALED",
+    "Leakage",
+    "Protocol",
+    "ProtocolSpec",
+    "Scaling",
+    "audit",
+    "descriptions",
+    "protocol",
+    "twin_for",
+]

@@ -1,4 +1,4 @@
-"""One division by lists of speakers or sessions: what published splits and a user's own lists share."""
+"""One fold by lists of speakers or sessions: common to published splits and users' own lists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.protocols.base import Division, Protocol
+from emotone.protocols.base import FoldUtterances, Splitter
 from emotone.protocols.sampling import grouped, session_key
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ FOLD = "split"
 
 
 @dataclass(frozen=True)
-class Lists:
-    """Who is in which part.
+class PartLists:
+    """The speakers or sessions of each part.
 
     Attributes:
         train: names, as `corpus/name`, or plain where one corpus is divided.
-        test: the same.
-        dev: the same; may be empty.
+        test: like train.
+        dev: like train; may be empty.
 
     """
 
@@ -39,20 +39,20 @@ class Lists:
         return {"train": self.train, "dev": self.dev, "test": self.test}
 
 
-@dataclass(frozen=True)
-class Listed(Protocol):
-    """A train, a dev and a test part by lists. Clips of whoever is in no list are left out, and counted in `notes`.
+@dataclass(frozen=True, kw_only=True)
+class ListSplitter(Splitter):
+    """A train, a dev and a test part by lists. Clips of unlisted speakers are left out, and counted in `notes`.
 
     Attributes:
-        lists: who is where.
+        lists: the names of each part.
         by: what the lists name.
-        where: how messages name the lists.
+        where: what messages call the lists.
 
     """
 
-    lists: Lists = Lists((), ())
+    lists: PartLists
+    where: str
     by: Literal["speaker", "session"] = "speaker"
-    where: str = ""
 
     @property
     def speaker_independent(self) -> bool:
@@ -61,31 +61,32 @@ class Listed(Protocol):
 
     @property
     def description(self) -> str:
-        """How many are where."""
+        """The sizes of the lists."""
         parts = ", ".join(f"{len(names)} {part}" for part, names in self.lists.parts.items() if names)
         return f"one split by a list of {self.by}s ({parts})"
 
     @property
     def covering(self) -> bool:
-        """Never: what is trained on is not tested."""
+        """Never: training clips are not tested."""
         return False
 
     def notes(self, utterances: Sequence[Utterance]) -> tuple[str, ...]:
-        """Say how many utterances are left out, and whose they are."""
+        """Count the utterances that are left out, and name the first of their speakers."""
         listed = set(self._part_of(utterances))
         left = [utterance for utterance in utterances if self._group(utterance) not in listed]
         if not left:
             return ()
         groups = sorted({self._group(utterance) for utterance in left})
-        said = f"{len(left)} of {len(utterances)} utterances are left out: {len(groups)} {self.by}s are in no list"
-        return (f"{said} (first: {groups[0]})",)
+        note = f"{len(left)} of {len(utterances)} utterances are left out: {len(groups)} {self.by}s are in no list"
+        return (f"{note} (first: {groups[0]})",)
 
-    def _divide(self, utterances: Sequence[Utterance], *, seed: int) -> Iterator[Division]:  # noqa: ARG002 - listed
+    def split(self, utterances: Sequence[Utterance], *, seed: int) -> Iterator[FoldUtterances]:  # noqa: ARG002 - listed
+        """Yield the one fold."""
         part_of = self._part_of(utterances)
         parts: dict[str, list[Utterance]] = defaultdict(list)
         for utterance in utterances:
             parts[part_of.get(self._group(utterance), "left out")].append(utterance)
-        yield Division(FOLD, train=parts["train"], dev=parts["dev"], test=parts["test"])
+        yield FoldUtterances(FOLD, train=parts["train"], dev=parts["dev"], test=parts["test"])
 
     def _group(self, utterance: Utterance) -> str:
         return utterance.speaker_key if self.by == "speaker" else session_key(utterance)
@@ -106,7 +107,7 @@ class Listed(Protocol):
         return part_of
 
 
-def check_lists(lists: Lists, *, where: str) -> None:
+def check_lists(lists: PartLists, *, where: str) -> None:
     """Raise `ConfigError` for an empty train or test list, and for a name that is listed twice."""
     seen: Mapping[str, str] = {}
     for part, names in lists.parts.items():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.protocols.base import Normalisation
+    from emotone.protocols.spec import Scaling
     from emotone.types import Utterance
 
 SHOWN = 3  # names in a one-line summary
@@ -58,20 +58,20 @@ class Statistics:
     """What the features are scaled with.
 
     Attributes:
-        normalisation: "train" or "speaker", see `emotone.protocols.Protocol`.
+        scaling: "train" or "speaker", see `emotone.protocols.ProtocolSpec`.
         speakers: tested speakers whose own unlabelled clips set their scaling.
         clips: tested clips of theirs.
 
     """
 
-    normalisation: Normalisation
+    scaling: Scaling
     speakers: tuple[str, ...] = ()
     clips: int = 0
 
     @property
     def fitted_on_test(self) -> bool:
         """Whether statistics of tested clips were used; labels never are."""
-        return self.normalisation == "speaker"
+        return self.scaling == "speaker"
 
     def line(self, *, tested: int) -> str:
         """Return one line."""
@@ -166,7 +166,7 @@ class Leakage:
             },
             "single_emotion_speakers": list(self.single_emotion_speakers),
             "statistics": {
-                "normalisation": self.statistics.normalisation,
+                "normalisation": self.statistics.scaling,
                 "fitted_on_test": self.statistics.fitted_on_test,
                 "speakers": list(self.statistics.speakers),
                 "clips": self.statistics.clips,
@@ -206,7 +206,7 @@ def audit(
     folds: Fold | Sequence[Fold],
     utterances: Sequence[Utterance],
     *,
-    normalisation: Normalisation = "train",
+    scaling: Scaling = "train",
     hashes: Mapping[str, str] | None = None,
     fingerprints: Mapping[str, NDArray[np.floating]] | None = None,
     near_duplicate: float = NEAR_DUPLICATE,
@@ -216,7 +216,7 @@ def audit(
     Args:
         folds: one fold or all of them.
         utterances: what the protocol was given: at least those that the folds name; the others are left out by it.
-        normalisation: of the protocol.
+        scaling: of the protocol.
         hashes: content hash (of file or samples) by `Utterance.key`; finds copies under other names.
         fingerprints: vectors of length 1 by `Utterance.key`, near each other for clips that sound alike; finds copies
             that were cut, levelled or coded anew. Near-duplicates are not known without them.
@@ -262,7 +262,7 @@ def audit(
             Shared("near-duplicates", known, tuple(map(str, pairs)), len(pairs)),
         ),
         single_emotion_speakers=_single_emotion(utterance for train, test in parts for utterance in (*train, *test)),
-        statistics=_statistics(normalisation, tested.values()),
+        statistics=_statistics(scaling, tested.values()),
         absent=_absent(several, by_key, labels={by_key[key].label for key in used}),
         given=len(by_key),
         left_out=tuple(sorted(by_key.keys() - used)),
@@ -300,8 +300,8 @@ def _sentence(utterance: Utterance) -> str | None:
     return f"{utterance.corpus}/{sentence}" if sentence else None
 
 
-def _statistics(normalisation: Normalisation, tested: Iterable[Utterance]) -> Statistics:
-    if normalisation == "train":
+def _statistics(scaling: Scaling, tested: Iterable[Utterance]) -> Statistics:
+    if scaling == "train":
         return Statistics("train")
     scaled = [utterance for utterance in tested if utterance.speaker]
     return Statistics("speaker", tuple(sorted({utterance.speaker_key for utterance in scaled})), len(scaled))

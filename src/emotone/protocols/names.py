@@ -1,58 +1,51 @@
-"""Find a protocol by its name, and list what names there are."""
+"""Get a protocol by its name, and list all forms of names."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from emotone.errors import RunError, unknown_name
-from emotone.protocols.base import FAMILIES, SPEAKER_SCALED
+from emotone.errors import RunError
+from emotone.protocols.base import base_forms, splitter_of
+from emotone.protocols.protocol import Protocol
+from emotone.protocols.spec import FORMS, ProtocolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.protocols.base import Protocol
     from emotone.types import Utterance
 
-ANY_SCALED = f"NAME{SPEAKER_SCALED}"
-FROM_FILES = ("fixed:", "emobox:")  # the rest of these names is a path, which may hold anything
+FEWEST_SPEAKERS = "leave-one-speaker-out"  # the speaker-independent base that needs the fewest speakers: two
 
 
-def protocol(name: str) -> Protocol:
-    """Return the protocol called `name`: one of `descriptions`, with numbers and paths filled in.
+def protocol(name: str | ProtocolSpec) -> Protocol:
+    """Return the protocol of a specification, or of its short spelling: one of `descriptions`, filled in.
 
     Raises:
-        UnknownNameError: no such protocol, or no such way to scale; the message has the nearest name.
+        UnknownNameError: no such protocol, or no such scaling; the message has the nearest name.
         UsageError: numbers that leave nothing to do, or no such folder.
         ConfigError: a file of lists that can't be read.
 
     Example:
         >>> protocol("random-5").twin
         'speaker-folds-5'
-        >>> protocol("random-5+speaker-scaled").twin
+        >>> protocol(ProtocolSpec("random-5", scaling="speaker")).twin
         'speaker-folds-5+speaker-scaled'
 
     """
-    plain = name.removesuffix(SPEAKER_SCALED)
-    scaled = plain != name
-    if "+" in plain and not any(form in plain for form in FROM_FILES):
-        suffix = name[name.index("+") :]
-        raise unknown_name("scaling", suffix, [SPEAKER_SCALED])
-    for family in FAMILIES.all().values():
-        found = family.find(plain)
-        if found is not None:
-            return found.speaker_scaled() if scaled else found
-    raise unknown_name("protocol", name, [form for form in descriptions() if form != ANY_SCALED])
+    spec = name if isinstance(name, ProtocolSpec) else ProtocolSpec.parse(name)
+    splitter = splitter_of(spec.base)
+    return Protocol(replace(spec, base=splitter.name), splitter)
 
 
-def twin_for(division: Protocol, utterances: Sequence[Utterance]) -> str | None:
-    """Return the speaker-independent protocol to run beside one that is not; None where there is none to run.
+def twin_for(given: Protocol, utterances: Sequence[Utterance]) -> str | None:
+    """Return the speaker-independent protocol to run next to one that is not; None where none can be run.
 
-    That is the twin, or a fold per speaker where there are fewer speakers than the twin has folds.
+    That is the twin, or leave-one-speaker-out where there are fewer speakers than the twin has folds.
     """
-    if division.twin is None:
+    if given.twin is None:
         return None
-    suffix = SPEAKER_SCALED if division.normalisation == "speaker" else ""
-    for name in (division.twin, f"{division.smallest}{suffix}"):
+    for name in (given.twin, str(replace(given.spec, base=FEWEST_SPEAKERS))):
         try:
             protocol(name).folds(utterances, seed=0)
         except RunError:
@@ -69,8 +62,4 @@ def descriptions() -> dict[str, str]:
         'a fold per recording session'
 
     """
-    lines = {form: line for family in FAMILIES.all().values() for form, line in family.lines.items()}
-    return {
-        **dict(sorted(lines.items())),
-        ANY_SCALED: "the same folds, with features scaled by each speaker's own statistics, the tested ones' too",
-    }
+    return {**base_forms(), **FORMS}

@@ -14,7 +14,6 @@ import numpy as np
 from emotone.errors import RunError
 from emotone.metrics.intervals import REPLICATES
 from emotone.protocols import protocol
-from emotone.protocols.families.limited import Few
 from emotone.scoring.comparison import compare_runs
 from emotone.scoring.scores import scores_of
 from emotone.scoring.summary import read_evaluation
@@ -79,8 +78,9 @@ def points_of(folders: Sequence[Path], *, replicates: int = REPLICATES) -> list[
         transfer: dict[str, Any] = about["recipe"].get("transfer") or {}
         plan = str(transfer.get("plan", NOTHING))
         division = protocol(about["protocol"]["name"])
-        few = isinstance(division, Few)
-        clips = division.clips if isinstance(division, Few) else _left(table)
+        limit = division.spec.train_clips
+        few = limit is not None
+        clips = _left(table) if limit is None else limit
         untrained = plan in ROWS and ROWS[plan].freeze is None
         (score,) = (
             each for each in scores_of(table, replicates=replicates) if (each.metric, each.setting) == ("uar", "system")

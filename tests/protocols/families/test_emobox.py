@@ -101,7 +101,10 @@ def test_shared_speakers_are_measured_and_said(tmp_path: Path) -> None:
     train, test = LEAKING
     division = protocol(f"emobox:{write(tmp_path, 'emodb', [(train, test)])}:emodb")
     assert not division.speaker_independent
-    assert division.description == "EmoBox's 1 fold of emodb, SPEAKER-DEPENDENT: 1 tested speakers are trained on"
+    assert (
+        division.description
+        == "EmoBox's 1 fold of emodb, SPEAKER-DEPENDENT: 1 test speakers are also in training parts"
+    )
     assert division.name.startswith("emobox-emodb-speakers-shared-")
     assert division.twin == "speaker-folds-2"  # 5 clips, 2 tested: about every second
     assert not protocol(division.name).speaker_independent
@@ -135,7 +138,7 @@ def test_the_folder_may_be_the_checkout_its_data_or_the_corpus(tmp_path: Path) -
     found: list[Protocol] = [protocol(f"emobox:{name}") for name in names]
     assert len(set(found)) == 1
     assert found[0].name.startswith("emobox-crema-d-")
-    assert protocol(found[0].name).kind == "emobox"
+    assert protocol(found[0].name).speaker_independent is found[0].speaker_independent
 
 
 def test_what_is_missing_or_left_out_is_counted(tmp_path: Path) -> None:
@@ -175,16 +178,16 @@ def test_a_clip_in_two_parts_is_refused(tmp_path: Path) -> None:
 def test_folders_that_are_no_checkout_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no folder .*none; give a checkout of emo-box/EmoBox"):
         protocol(f"emobox:{tmp_path / 'none'}:emodb")
-    with pytest.raises(UsageError, match="holds lists of none of our corpora"):
+    with pytest.raises(UsageError, match="contains lists of none of the known corpora"):
         protocol(f"emobox:{tmp_path}")
     write(tmp_path, "savee", [APART])
     write(tmp_path, "emodb", [LEAKING])
-    with pytest.raises(UsageError, match=r"holds lists of 2 corpora; say of which, e\.g\. emobox:DIR:emodb"):
+    with pytest.raises(UsageError, match=r"contains lists of 2 corpora; name one, e\.g\. emobox:DIR:emodb"):
         protocol(f"emobox:{tmp_path}")
     with pytest.raises(UnknownNameError, match=r"unknown corpus of EmoBox 'emoddb'; did you mean 'emodb'\? Allowed: e"):
         protocol(f"emobox:{tmp_path}:emoddb")
     (tmp_path / "data/urdu").mkdir()
-    with pytest.raises(UsageError, match="urdu holds no folders fold_1"):
+    with pytest.raises(UsageError, match="urdu contains no folders fold_1"):
         protocol(f"emobox:{tmp_path}:urdu")
 
 

@@ -42,7 +42,7 @@ def test_the_session_is_never_trained_on_however_many_share_it() -> None:
     assert not any("-one-" in key for key in folds["toy.b"].train)
     assert division.notes(utterances) == (
         "1 sessions have one speaker: their folds have no dev part (first: toy/two)",
-        "1 sessions have more than two speakers: all but the tested one are the dev part (first: toy/one)",
+        "1 sessions have more than two speakers: all except the test speaker are the dev part (first: toy/one)",
     )
     assert division.notes(sessions(one="ab", two="cd")) == ()
 
@@ -56,11 +56,11 @@ def test_sessions_of_one_name_in_two_corpora_are_two_sessions() -> None:
 @pytest.mark.parametrize(
     ("utterances", "words"),
     [
-        (sessions(one="a", two="b"), f"{NAME} needs sessions that speakers share, and every session here has one"),
+        (sessions(one="a", two="b"), f"{NAME} needs sessions with several speakers, but every session has one"),
         (sessions(one="ab"), f"{NAME} needs at least 2 sessions; there is 1: toy/one"),
         (
             [*sessions(one="ab"), clip("a", "two")],
-            "a is in the sessions 'one', 'two', so .* dev speakers that it train",
+            "a is in the sessions 'one', 'two', so .* dev speakers in the training part",
         ),
         ([*sessions(one="ab"), clip("c", "")], "toy/c--0 has no session"),
     ],

@@ -76,7 +76,6 @@ def test_the_ratio_matters_and_not_the_numbers() -> None:
             utterances, seed=2
         )
     assert protocol("random-08-1-1").name == "random-8-1-1"
-    assert protocol("random-8-1-1").parameters == (("train", 8), ("dev", 1), ("test", 1))
 
 
 @pytest.mark.parametrize("kind", ["random", "speakers"])
@@ -112,5 +111,5 @@ def test_corpora_of_one_speaker_each_can_not_be_divided() -> None:
 
 
 def test_too_few_clips_are_said() -> None:
-    with pytest.raises(RunError, match="random-98-1-1 leaves the test part of fold split empty on these utterances"):
+    with pytest.raises(RunError, match="random-98-1-1 leaves the test part of fold split empty for these utterances"):
         sizes("random-98-1-1", clips("toy", [3]))

@@ -1,11 +1,12 @@
 """EmoBox's folds, read from a user's checkout of the repository emo-box/EmoBox: `emobox:DIR:CORPUS`.
 
-Its folder data/NAME holds a folder fold_N per fold, with NAME_train_fold_N.jsonl and NAME_test_fold_N.jsonl: one
-recording a line, whose path our own parser of that corpus reads. Some folds are stored a second time as
+Its folder data/NAME contains a folder fold_N per fold, with NAME_train_fold_N.jsonl and NAME_test_fold_N.jsonl: one
+recording per line, whose path our parser of that corpus reads. Some folds are stored a second time as
 NAME_test_foldN.jsonl, with other field names: one of the two is read. No corpus of ours has a list of a dev part:
-EmoBox draws a fifth of the training clips, and so does this, by the same hashes as everything else.
+EmoBox chooses a fifth of the training clips at random, and so does this module, by the hashes of
+`emotone.protocols.sampling`.
 
-Whether the folds keep speakers apart is measured on the lists, never taken from a list of names.
+Whether the folds are speaker-independent is measured on the lists.
 
 Reference: Z. Ma, M. Chen, H. Zhang, Z. Zheng, W. Chen, X. Li, J. Ye, X. Chen and T. Hain: EmoBox: Multilingual
 Multi-corpus Speech Emotion Recognition Toolkit and Benchmark. Interspeech 2024.
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from emotone.config import signature
 from emotone.corpora.base import CORPORA
 from emotone.errors import ConfigError, RunError, UsageError, unknown_name
-from emotone.protocols.base import Division, Family, Protocol, Remembered
+from emotone.protocols.base import Family, FoldUtterances, Splitter, StoredSplitter, check_corpus
 from emotone.protocols.sampling import keys, stratified
 
 if TYPE_CHECKING:
@@ -30,24 +31,24 @@ if TYPE_CHECKING:
 
     from emotone.types import Utterance
 
-VERSION = 1
-KIND = "emobox"
+NAME = "emobox"
 FORM = "emobox:DIR:CORPUS"
 NAME_DIGITS = 8  # of the content's hash; a run's signature has all of it
 SHARED = "-speakers-shared"
 DEV_STEP = 5  # every fifth training clip, EmoBox's 80 : 20
 _FOLD = re.compile(r"fold_?(?P<number>\d+)")
-_STORED = re.compile(rf"{KIND}-(?P<corpus>[a-z0-9-]+?)(?P<shared>{SHARED})?-[0-9a-f]{{{NAME_DIGITS}}}")
+_CHECKOUT = f"{NAME}:"
+_STORED = re.compile(rf"{NAME}-(?P<corpus>[a-z0-9-]+?)(?P<shared>{SHARED})?-[0-9a-f]{{{NAME_DIGITS}}}")
 
 
 @dataclass(frozen=True)
-class Listing:
-    """One fold's lists: ids of utterances, sorted.
+class FoldLists:
+    """One fold's lists of ids of utterances, sorted.
 
     Attributes:
         name: e.g. "fold_1".
-        train: with what the lists call validation, which no corpus of ours has.
-        test: the tested ones.
+        train: the training list and, where there is one, the validation list.
+        test: the test list.
 
     """
 
@@ -56,26 +57,26 @@ class Listing:
     test: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class EmoBox(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class EmoBoxSplitter(Splitter):
     """EmoBox's folds of one corpus.
 
-    Utterances in none of its lists are left out, listed ones that are not given are skipped; `notes` counts both.
+    Utterances in none of its lists are left out, and listed ones that are not given are skipped; `notes` counts both.
 
     Attributes:
         corpus: registry name.
-        listings: the folds.
-        shared: tested speakers who are in the same fold's training list, sorted.
+        lists: of each fold.
+        shared: test speakers who are in the same fold's training list, sorted.
         speakers: how many speakers the lists have.
-        unreadable: lines whose path is no clip of the corpus.
+        unreadable: number of lines whose path is no clip of the corpus.
 
     """
 
-    corpus: str = ""
-    listings: tuple[Listing, ...] = ()
-    shared: tuple[str, ...] = ()
-    speakers: int = 0
-    unreadable: int = 0
+    corpus: str
+    lists: tuple[FoldLists, ...]
+    shared: tuple[str, ...]
+    speakers: int
+    unreadable: int
 
     @property
     def speaker_independent(self) -> bool:
@@ -84,60 +85,63 @@ class EmoBox(Protocol):
 
     @property
     def description(self) -> str:
-        """Whose folds they are, and whether they leak."""
-        count = len(self.listings)
-        leak = f", SPEAKER-DEPENDENT: {len(self.shared)} tested speakers are trained on" if self.shared else ""
+        """The number of folds, and whether they share speakers."""
+        count = len(self.lists)
+        leak = (
+            f", SPEAKER-DEPENDENT: {len(self.shared)} test speakers are also in training parts" if self.shared else ""
+        )
         return f"EmoBox's {count} fold{'s' * (count > 1)} of {self.corpus}{leak}"
 
     @property
     def covering(self) -> bool:
-        """Not promised: a corpus with one fold is tested in part."""
+        """Not guaranteed: a corpus with one fold is tested in part."""
         return False
 
     @property
-    def _twin(self) -> str | None:
-        """As many folds with speakers kept apart; of a single fold as many as give test parts of its size."""
+    def twin(self) -> str | None:
+        """Speaker-independent folds: as many, or for a single fold as many as give test parts of its size."""
         if not self.shared:
             return None
-        first = self.listings[0]
+        first = self.lists[0]
         alike = round((len(first.train) + len(first.test)) / len(first.test))
-        folds = len(self.listings) if len(self.listings) > 1 else alike
+        folds = len(self.lists) if len(self.lists) > 1 else alike
         return f"speaker-folds-{max(2, min(folds, self.speakers))}"
 
     def notes(self, utterances: Sequence[Utterance]) -> tuple[str, ...]:
-        """Count the listed utterances that are not given, the given ones that are not listed, and what is unread."""
-        listed = {f"{self.corpus}/{name}" for listing in self.listings for name in (*listing.train, *listing.test)}
+        """Count listed utterances that are not given, given ones that are not listed, and unreadable lines."""
+        listed = {f"{self.corpus}/{name}" for fold in self.lists for name in (*fold.train, *fold.test)}
         given = keys(utterances)
         counted = (
             (sorted(listed - given), "utterances of EmoBox's lists are not among the given ones"),
             (sorted(given - listed), "given utterances are in none of EmoBox's lists, and left out"),
         )
-        said = [f"{len(found)} {what} (first: {found[0]})" for found, what in counted if found]
+        notes = [f"{len(found)} {what} (first: {found[0]})" for found, what in counted if found]
         if self.unreadable:
-            said.append(f"{self.unreadable} lines of EmoBox's lists name no clip of {self.corpus}")
-        return tuple(said)
+            notes.append(f"{self.unreadable} lines of EmoBox's lists name no clip of {self.corpus}")
+        return tuple(notes)
 
-    def _check(self, utterances: Sequence[Utterance]) -> None:
-        self._check_corpus(utterances, corpus=self.corpus)
-        super()._check(utterances)
+    def check(self, utterances: Sequence[Utterance]) -> None:
+        """Raise `RunError` for utterances of another corpus."""
+        check_corpus(self.name, utterances, corpus=self.corpus)
 
-    def _divide(self, utterances: Sequence[Utterance], *, seed: int) -> Iterator[Division]:
+    def split(self, utterances: Sequence[Utterance], *, seed: int) -> Iterator[FoldUtterances]:
+        """Yield EmoBox's folds, with dev parts chosen from the training lists."""
         by_id = {utterance.id: utterance for utterance in utterances}
-        for listing in self.listings:
-            test = [by_id[name] for name in listing.test if name in by_id]
-            rest = [by_id[name] for name in listing.train if name in by_id]
+        for fold in self.lists:
+            test = [by_id[name] for name in fold.test if name in by_id]
+            rest = [by_id[name] for name in fold.train if name in by_id]
             if not (test and rest):
                 raise RunError(
-                    f"{listing.name} of EmoBox's {self.corpus} lists {len(listing.train)} training and "
-                    f"{len(listing.test)} test utterances, of which {len(rest)} and {len(test)} are among the "
-                    f"{len(utterances)} given (listed: {listing.test[0]}; given: {utterances[0].id})"
+                    f"{fold.name} of EmoBox's {self.corpus} lists {len(fold.train)} training and "
+                    f"{len(fold.test)} test utterances, of which {len(rest)} and {len(test)} are among the "
+                    f"{len(utterances)} given (listed: {fold.test[0]}; given: {utterances[0].id})"
                 )
-            dev = keys(stratified(rest, seed=seed, purpose=f"dev {listing.name}")[DEV_STEP - 1 :: DEV_STEP])
+            dev = keys(stratified(rest, seed=seed, purpose=f"dev {fold.name}")[DEV_STEP - 1 :: DEV_STEP])
             train = [utterance for utterance in rest if utterance.key not in dev]
-            yield Division(listing.name, train, [utterance for utterance in rest if utterance.key in dev], test)
+            yield FoldUtterances(fold.name, train, [utterance for utterance in rest if utterance.key in dev], test)
 
 
-def read(directory: Path, corpus: str | None) -> EmoBox:
+def read(directory: Path, corpus: str | None) -> EmoBoxSplitter:
     """Return the folds of one corpus.
 
     Args:
@@ -152,8 +156,8 @@ def read(directory: Path, corpus: str | None) -> EmoBox:
     folder, name = _locate(directory, corpus)
     numbers = sorted(int(match["number"]) for path in folder.iterdir() if (match := _FOLD.fullmatch(path.name)))
     if not numbers:
-        raise UsageError(f"{folder} holds no folders fold_1, fold_2 ...; give a checkout of emo-box/EmoBox")
-    listings: list[Listing] = []
+        raise UsageError(f"{folder} contains no folders fold_1, fold_2 ...; give a checkout of emo-box/EmoBox")
+    lists: list[FoldLists] = []
     shared: set[str] = set()
     speakers: set[str] = set()
     unreadable = 0
@@ -161,19 +165,17 @@ def read(directory: Path, corpus: str | None) -> EmoBox:
         train, test = _clips(folder, name, "train", number), _clips(folder, name, "test", number)
         valid = _clips(folder, name, "valid", number, needed=False)
         unreadable += sum(of.unreadable for of in (train, test, valid))
-        learned = {**train.speaker_of, **valid.speaker_of}
-        heard, tested = set(learned.values()), set(test.speaker_of.values())
-        shared |= heard & tested
-        speakers |= heard | tested
-        listings.append(Listing(f"fold_{number}", tuple(sorted(learned)), tuple(sorted(test.speaker_of))))
-    content = signature([[listing.name, listing.train, listing.test] for listing in listings])
-    return EmoBox(
-        f"{KIND}-{name}{SHARED if shared else ''}-{content[:NAME_DIGITS]}",
-        VERSION,
-        kind=KIND,
+        speaker_of = {**train.speaker_of, **valid.speaker_of}
+        trained, tested = set(speaker_of.values()), set(test.speaker_of.values())
+        shared |= trained & tested
+        speakers |= trained | tested
+        lists.append(FoldLists(f"fold_{number}", tuple(sorted(speaker_of)), tuple(sorted(test.speaker_of))))
+    content = signature([[fold.name, fold.train, fold.test] for fold in lists])
+    return EmoBoxSplitter(
+        name=f"{NAME}-{name}{SHARED if shared else ''}-{content[:NAME_DIGITS]}",
         content=content,
         corpus=name,
-        listings=tuple(listings),
+        lists=tuple(lists),
         shared=tuple(sorted(shared)),
         speakers=len(speakers),
         unreadable=unreadable,
@@ -203,7 +205,7 @@ class _Clips:
 
 
 def _clips(folder: Path, corpus: str, part: str, number: int, *, needed: bool = True) -> _Clips:
-    """Return what one list of one fold names; of a list that is stored twice, fold_N is read."""
+    """Return the clips in one list of one fold; of a list that is stored twice, fold_N is read."""
     stem = f"{_plain(corpus)}_{part}_fold"
     inside = folder / f"fold_{number}" if (folder / f"fold_{number}").is_dir() else folder / f"fold{number}"
     path = next(
@@ -243,7 +245,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _plain(corpus: str) -> str:
-    """Return EmoBox's name of a corpus: crema-d is cremad there."""
+    """Return EmoBox's name of a corpus, e.g. cremad for crema-d."""
     return corpus.replace("-", "")
 
 
@@ -254,34 +256,35 @@ def _locate(directory: Path, corpus: str | None) -> tuple[Path, str]:
         raise UsageError(f"there is no folder {directory}; give a checkout of emo-box/EmoBox, as in {FORM}")
     if corpus is None and directory.name in names:
         return directory, names[directory.name]
-    holding = directory / "data" if (directory / "data").is_dir() else directory
-    here = sorted(names[path.name] for path in holding.iterdir() if path.name in names and path.is_dir())
+    parent = directory / "data" if (directory / "data").is_dir() else directory
+    here = sorted(names[path.name] for path in parent.iterdir() if path.name in names and path.is_dir())
     if not here:
         raise UsageError(
-            f"{directory} holds lists of none of our corpora; give a checkout of emo-box/EmoBox, as in {FORM}"
+            f"{directory} contains lists of none of the known corpora; give a checkout of emo-box/EmoBox, as in {FORM}"
         )
     if corpus is None:
-        raise UsageError(f"{directory} holds lists of {len(here)} corpora; say of which, e.g. emobox:DIR:{here[0]}")
+        raise UsageError(f"{directory} contains lists of {len(here)} corpora; name one, e.g. emobox:DIR:{here[0]}")
     name = names.get(_plain(corpus))
     if name not in here:
         raise unknown_name("corpus of EmoBox", corpus, here)
-    return holding / _plain(name), name
+    return parent / _plain(name), name
 
 
-def find(name: str) -> Protocol | None:
-    """Return the protocol of a checkout, or what the name in a predictions table tells of one."""
-    if name.startswith("emobox:"):
-        # A colon may also stand in the path, as in C:\\EmoBox: a corpus's name holds no separators.
-        directory, _, corpus = name.removeprefix("emobox:").rpartition(":")
+def make(name: str) -> Splitter:
+    """Return the splitter of a checkout, or the record of a name in a predictions table."""
+    if name.startswith(_CHECKOUT):
+        # The path may contain a colon too, as in C:\\EmoBox; the name of a corpus contains no separators.
+        directory, _, corpus = name.removeprefix(_CHECKOUT).rpartition(":")
         if not directory or "/" in corpus or "\\" in corpus:
-            directory, corpus = name.removeprefix("emobox:"), ""
+            directory, corpus = name.removeprefix(_CHECKOUT), ""
         return read(Path(directory).expanduser(), corpus or None)
     match = _STORED.fullmatch(name)
-    if match:
-        return Remembered(name, VERSION, kind=KIND, independent=match["shared"] is None, given=FORM)
-    return None
+    assert match is not None  # noqa: S101 - the family's pattern
+    return StoredSplitter(name=name, independent=match["shared"] is None, form=FORM)
 
 
 FAMILY = Family(
-    lines={FORM: "EmoBox's folds of one corpus, from your checkout; says which of them share speakers"}, find=find
+    lines={FORM: "EmoBox's folds of one corpus, from your checkout; reports which of them share speakers"},
+    pattern=re.compile(rf"{_CHECKOUT}.+|{_STORED.pattern}"),
+    make=make,
 )

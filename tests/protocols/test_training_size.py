@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import audit, protocol, twin_for
-from emotone.protocols.families.limited import drawn
+from emotone.protocols.training_size import stratified_order
 from emotone.types import Utterance
 
 SHARES = {"anger": 8, "fear": 4, "neutral": 3, "sadness": 1}  # clips of each speaker
@@ -53,7 +53,7 @@ def test_draws_are_nested(count: int, more: int, seed: int) -> None:
 @settings(max_examples=20, deadline=None)
 @given(count=st.integers(1, 96), seed=st.integers(0, 20))
 def test_any_first_clips_have_every_label_and_the_whole_ones_proportion(count: int, seed: int) -> None:
-    taken = Counter(BY_KEY[key].label for key in drawn(TARGET, seed=seed)[:count])
+    taken = Counter(BY_KEY[key].label for key in stratified_order(TARGET, seed=seed)[:count])
     assert len(taken) == min(count, len(SHARES))
     for label, share in SHARES.items():
         exact = count * share / sum(SHARES.values())
@@ -61,13 +61,13 @@ def test_any_first_clips_have_every_label_and_the_whole_ones_proportion(count: i
 
 
 def test_another_seed_draws_others_and_the_order_of_a_table_none() -> None:
-    assert drawn(TARGET, seed=0) == drawn(TARGET[::-1], seed=0)
-    assert drawn(TARGET, seed=0) != drawn(TARGET, seed=1)
-    assert sorted(drawn(TARGET, seed=0)) == sorted(clip.key for clip in TARGET)
+    assert stratified_order(TARGET, seed=0) == stratified_order(TARGET[::-1], seed=0)
+    assert stratified_order(TARGET, seed=0) != stratified_order(TARGET, seed=1)
+    assert sorted(stratified_order(TARGET, seed=0)) == sorted(clip.key for clip in TARGET)
 
 
 def test_clips_are_of_many_speakers() -> None:
-    assert len({BY_KEY[key].speaker for key in drawn(TARGET, seed=0)[:24]}) == 6
+    assert len({BY_KEY[key].speaker for key in stratified_order(TARGET, seed=0)[:24]}) == 6
 
 
 def test_onto_a_corpus_the_others_keep_all_of_theirs() -> None:
@@ -88,14 +88,15 @@ def test_the_name_tells_speakers_scaling_and_twin() -> None:
     assert (few.name, few.twin) == ("random-5@50+speaker-scaled", "speaker-folds-5@50+speaker-scaled")
     assert not few.speaker_independent
     assert protocol("speaker-folds-5@50").twin is None
-    assert protocol("speaker-folds-5@50").description.endswith("of each corpus only 50 clips are learned from")
+    assert protocol("speaker-folds-5@50").description.endswith(
+        "; training data limited to 50 clips of each divided corpus"
+    )
     assert protocol("onto-savee-random-5@50").twin == "onto-savee-speaker-folds-5@50"
     assert twin_for(protocol("random-9@10"), TARGET) == "leave-one-speaker-out@10"
 
 
 def test_other_numbers_are_other_runs() -> None:
     assert protocol("random-5@50").signature == ("random-5@50", 1, 1)
-    assert protocol("random-5@50").parameters == (("folds", 5), ("clips", 50))
 
 
 def test_lists_of_ones_own_can_be_thinned(tmp_path: Path) -> None:
@@ -109,20 +110,22 @@ def test_lists_of_ones_own_can_be_thinned(tmp_path: Path) -> None:
 def test_who_is_left_out_is_said() -> None:
     few = protocol("speakers-4-0-2@6")
     (note,) = few.notes(TARGET)
-    assert note == "left out: all clips that are not tested, but for 6 of each corpus"
+    assert note == "left out: all clips that are not tested, except for 6 of each corpus"
     assert len(audit(few.folds(TARGET, seed=0), TARGET).left_out) == 4 * 16 - 6
     assert protocol("speaker-folds-3@6").notes(TARGET) == ()
 
 
 def test_more_than_there_are_is_refused() -> None:
-    said = r"@60 learns from 60 clips of each corpus, and savee\.s0 has 16 of savee; give fewer, or leave @60 out"
-    with pytest.raises(RunError, match=said):
+    message = r"@60 needs 60 training clips of each corpus, but fold savee\.s0 has 16 of savee; give a smaller number"
+    with pytest.raises(RunError, match=message):
         protocol("leave-one-speaker-out@60").folds(clips("savee", speakers=2), seed=0)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_to_learn_from_are_refused(count: int) -> None:
-    with pytest.raises(UsageError, match=rf"'random-5@{count}' leaves {count} clips.*give 2 or more.*plan A1"):
+    with pytest.raises(
+        UsageError, match=rf"'random-5@{count}' leaves {count} clips to train on; give 2 or more.*plan A1"
+    ):
         protocol(f"random-5@{count}")
 
 
