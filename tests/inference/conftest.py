@@ -42,6 +42,8 @@ class PaddedLogMel(LogMel):
 class LoudDetector:
     """A frame is active where a sample is above 0.01."""
 
+    lookahead = 0.3
+
     def __init__(self, rate: int = 16000) -> None:
         assert rate == 16000
         self._samples = np.zeros(0, np.float32)
@@ -81,12 +83,12 @@ def noise(rng: np.random.Generator) -> NDArray[np.float32]:
     return samples.astype(np.float32)
 
 
-DETECTOR = Windows(seconds=1.2, hop=0.6, least=1.0, context=3)
+DETECTOR = Windows(seconds=1.2, hop=0.6, min_seconds=1.0, context=3)
 FRONT_ENDS: dict[str, dict[str, Any]] = {
     "log-mel": {},
     "samples": {"front_end": {"name": "waveform", "rate": 16000}, "windows": DETECTOR},
-    "padded": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01)},
-    "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)},
+    "padded": {"windows": Windows(seconds=1.0, hop=0.5, min_seconds=0.01)},
+    "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, min_seconds=0.01, speech_only=False)},
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from emotone.errors import (
     UnknownNameError,
     UsageError,
 )
-from emotone.inference.engine import Engine
+from emotone.inference.engine import analyse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,11 +99,11 @@ def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.
 @pytest.mark.parametrize(
     ("samples", "options", "kind", "message"),
     [
-        (np.ones(16000), {}, UsageError, "samples were given without their rate; say it"),
+        (np.ones(16000), {}, UsageError, "samples need a sampling rate; pass it"),
         (np.ones(16000), {"rate": 100}, RateError, "100 Hz"),
         (np.ones((2, 2, 2)), {"rate": 16000}, UsageError, "shape"),
         (np.ones(0), {"rate": 16000}, EmptyAudioError, "holds nothing"),
-        (np.ones(1), {"rate": 16000}, TooShortError, "samples: too short to judge"),
+        (np.ones(1), {"rate": 16000}, TooShortError, "samples: too short to analyse"),
         (np.full(16000, np.nan), {"rate": 16000}, NotFiniteError, "nan"),
         (np.array(["a"]), {"rate": 16000}, UsageError, "type"),
         ("a.wav", {"rate": 16000}, UsageError, "a rate was given with a path"),
@@ -127,7 +129,7 @@ def test_failures_come_at_their_place_and_stop_nothing(model: Model, folder: Pat
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (OSError(5, "Input/output error"), "missing_file", "can't be read: Input/output error"),
+        (OSError(5, "Input/output error"), "missing_file", "cannot be read: Input/output error"),
         (MemoryError(), "memory", "not enough memory; use fewer workers"),
     ],
 )
@@ -153,7 +155,7 @@ def test_a_temporary_name_is_not_shown(model: Model, tmp_path: Path) -> None:
 
 
 def test_no_workers_is_said_at_once(model: Model) -> None:
-    with pytest.raises(UsageError, match="0 workers were given; at least 1"):
+    with pytest.raises(UsageError, match="workers must be at least 1; given 0"):
         model.predict_many([], workers=0)
 
 
@@ -208,23 +210,34 @@ def test_real_speech_in_any_pieces(tiny_bundle: Path, shared: Path, rng: np.rand
     for path in sorted((shared / "corpora" / "ami").glob("*.flac"))[:2]:
         whole = model.predict(path)
         signal, _ = read(path, rate=16000)
-        engine = Engine(model.bundle, batch=1)
-        for piece in np.split(signal, np.sort(rng.integers(0, len(signal), 40))):
-            engine.push(piece)
-        clip, segments = engine.finish()
-        assert [one.speech for one in segments] == [one.speech for one in whole.segments]
+        found = analyse(model.bundle, np.split(signal, np.sort(rng.integers(0, len(signal), 40))))
+        assert [(one.start, one.end) for one in found.utterances] == [(one.start, one.end) for one in whole.utterances]
         np.testing.assert_allclose(
-            [list(one.probabilities.values()) for one in (clip, *segments)], matrix(whole), atol=1e-5
+            [list(one.probabilities.values()) for one in (found.clip, *found.segments)], matrix(whole), atol=1e-5
         )
 
 
-def test_long_recordings_are_joined_into_pieces_of_work(model: Model, noise: NDArray[np.float32]) -> None:
-    from emotone.inference.model import _joined
+@pytest.mark.parametrize("noise_level", [0.0, 1e-5])
+def test_padding_real_recordings_keeps_their_labels(
+    tiny_bundle: Path, shared: Path, rng: np.random.Generator, noise_level: float
+) -> None:
+    model = emotone.load(tiny_bundle)
+    paths = sorted((shared / "corpora" / "emodb" / "wav").glob("*"))[::11]
+    changed = 0
+    for path in paths:
+        signal, rate = read(path)
+        padded = np.pad(signal, rate)
+        padded += rng.normal(0, noise_level, len(padded)).astype(np.float32)
+        changed += model.predict(padded, rate=rate).clip.label != model.predict(signal, rate=rate).clip.label
+    assert changed <= 0.05 * len(paths)
 
-    pieces = [noise[at : at + 7000] for at in range(0, len(noise), 7000)]
-    joined = list(_joined(pieces, size=50_000))
-    np.testing.assert_array_equal(np.concatenate(joined), noise)
-    assert max(map(len, joined)) == 50_000
-    assert len(joined) <= 2 * len(noise) / 50_000 + 1
-    assert [len(piece) for piece in _joined([noise], size=100_000)] == [100_000, len(noise) - 100_000]
-    assert list(_joined([], size=1)) == []
+
+def test_a_model_can_be_pickled_unless_its_files_change(model: Model, noise: NDArray[np.float32], tmp_path: Path) -> None:
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301  (made here)
+    assert again.bundle.sha256 == model.bundle.sha256
+    assert repr(again) == repr(model) == "<Model tiny 0.1.0: anger, happiness, neutral, sadness>"
+    copy = tmp_path / "copy"
+    shutil.copytree(model.bundle.directory, copy)
+    data = pickle.dumps(emotone.load(copy)).replace(model.bundle.sha256.encode(), b"0" * 64)
+    with pytest.raises(BundleError, match="contains another model than the one that was pickled"):
+        pickle.loads(data)  # noqa: S301

@@ -1,8 +1,9 @@
-"""Predictions sum to one, keep the order of labels, and read back as they were."""
+"""Probabilities sum to one in the order of the labels, and results are read back unchanged."""
 
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.inference.filenames import printable
-from emotone.inference.result import Failure, Segments, decide, from_dict
+from emotone.errors import MissingExtraError
+from emotone.inference.rendering import printable
+from emotone.inference.result import Failure, Segments, columns, decide, from_dict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,19 +36,20 @@ def test_probabilities_sum_to_one_after_rounding(values: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "thresholds", "speech", "label"),
+    ("probabilities", "thresholds", "label", "unsure"),
     [
-        ([0.2, 0.7, 0.1], {}, True, "anger"),
-        ([0.4, 0.4, 0.2], {}, True, "sadness"),  # the first of equals
-        ([0.2, 0.7, 0.1], {}, False, None),
-        ([0.2, 0.7, 0.1], {"anger": 0.7}, True, "anger"),
-        ([0.2, 0.7, 0.1], {"anger": 0.71}, True, None),
-        ([0.2, 0.7, 0.1], {"fear": 0.9}, True, "anger"),
+        ([0.2, 0.7, 0.1], {}, "anger", False),
+        ([0.4, 0.4, 0.2], {}, "sadness", False),  # the first of equals
+        ([0.2, 0.7, 0.1], {"anger": 0.7}, "anger", False),
+        ([0.2, 0.7, 0.1], {"anger": 0.71}, "anger", True),
+        ([0.2, 0.7, 0.1], {"fear": 0.9}, "anger", False),
     ],
 )
-def test_decisions(probabilities: list[float], thresholds: dict[str, float], speech: bool, label: str | None) -> None:
-    clip = decide(np.array(probabilities), labels=LABELS, thresholds=thresholds, speech=speech)
-    assert (clip.label, clip.speech) == (label, speech)
+def test_decisions(probabilities: list[float], thresholds: dict[str, float], label: str, unsure: bool) -> None:
+    clip = decide(np.array(probabilities), labels=LABELS, thresholds=thresholds, speech=True)
+    assert (clip.label, clip.unsure, clip.confidence) == (label, unsure, max(probabilities))
+    silent = decide(np.array(probabilities), labels=LABELS, thresholds=thresholds, speech=False)
+    assert (silent.label, silent.confidence, silent.speech) == (None, None, False)
     assert list(clip.probabilities.items()) == list(zip(LABELS, probabilities, strict=True))
 
 
@@ -54,28 +57,35 @@ def test_segments_are_a_sequence() -> None:
     count = 5
     starts = np.arange(count, dtype=np.float64)
     probabilities = np.tile([0.5, 0.3, 0.2], (count, 1))
-    segments = Segments(LABELS, {}, starts, starts + 3, np.ones(count, np.bool_), probabilities)
+    segments = Segments(LABELS, {}, starts, starts + 3, probabilities)
     assert len(segments) == count
     assert [one.start for one in segments] == [0, 1, 2, 3, 4]
     assert segments[-1] == segments[4]
     assert [one.start for one in segments[1:4:2]] == [1, 3]
     assert segments[0].label == "sadness"
+    assert segments == list(segments)
+    assert segments != list(segments)[1:]
+    assert repr(segments) == "<5 segments>"
     with pytest.raises(IndexError):
         segments[5]
 
 
-def test_a_prediction_reads_back(model: Model, noise: NDArray[np.float32]) -> None:
+def test_a_prediction_is_read_back_unchanged(model: Model, noise: NDArray[np.float32]) -> None:
     prediction = model.predict(noise, rate=16000, name="a.wav")
     values = json.loads(json.dumps(prediction.to_dict(), allow_nan=False))
     again = from_dict(values)
-    assert again.to_dict() == prediction.to_dict()
-    assert list(values) == ["schema", "file", "duration", "rate", "model", "labels", "clip", "segments", "utterances"]
+    assert again == prediction
+    assert json.loads(prediction.to_json()) == values
+    head = ["schema", "file", "duration", "rate", "model", "labels", "channel", "adapted", "clip"]
+    assert list(values) == [*head, "utterances", "segments"]
+    assert list(values["clip"]) == ["label", "confidence", "unsure", "probabilities", "speech"]
+    assert list(values["utterances"][0]) == ["start", "end", "label", "unsure", "probabilities", "changed"]
     assert list(values["segments"][0]) == ["start", "end", "label", "probabilities", "speech"]
     assert values["model"]["sha256"] == model.bundle.sha256
     assert prediction.clip.probabilities["anger"] == values["clip"]["probabilities"]["anger"]
 
 
-def test_a_failure_reads_back() -> None:
+def test_a_failure_is_read_back_unchanged() -> None:
     failure = Failure("a.wav", "not_audio", "a.wav: no")
     assert from_dict(failure.to_dict()) == failure
     assert failure.to_dict() == {
@@ -85,8 +95,39 @@ def test_a_failure_reads_back() -> None:
     }
 
 
+def test_predictions_of_the_same_samples_are_equal_and_short_to_print(model: Model, noise: NDArray[np.float32]) -> None:
+    one, other = (model.predict(noise, rate=16000, name="a.wav") for _ in range(2))
+    assert one == other
+    assert repr(one).startswith(f"<Prediction of a.wav, {one.duration:g} s: {one.clip.label} ")
+    assert len(repr(one)) < 100
+
+
+def test_a_frame_has_the_rows_of_the_table(model: Model, noise: NDArray[np.float32]) -> None:
+    pytest.importorskip("pandas")
+    prediction = model.predict(noise, rate=16000, name="a.wav")
+    frame = prediction.to_frame()
+    assert frame["label"].tolist() == [one.label for one in prediction.utterances]
+    assert list(frame.columns) == columns(prediction.labels)[:-2]
+    assert len(prediction.to_frame("segments")) == len(prediction.segments)
+    clips = prediction.to_frame("clips")
+    assert clips[["start", "end", "label"]].to_numpy().tolist() == [[0.0, prediction.duration, prediction.clip.label]]
+
+
+def test_a_recording_without_speech_has_one_row(model: Model) -> None:
+    silent = model.predict(np.zeros(16000, np.float32), rate=16000)
+    for by in ("utterances", "segments", "clips"):
+        (row,) = silent.rows(by)  # type: ignore[arg-type]
+        assert row[2:5] == [0.0, 1.0, None]
+
+
+def test_a_frame_needs_pandas(model: Model, noise: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match="pandas"):
+        model.predict(noise, rate=16000).to_frame()
+
+
 @pytest.mark.parametrize(
     ("text", "shown"), [("żółć.wav", "żółć.wav"), ("a\x1b[31m\n\udcff", "a?[31m??"), ("a b", "a b")]
 )
-def test_names_can_not_move_the_cursor(text: str, shown: str) -> None:
+def test_names_cannot_move_the_cursor(text: str, shown: str) -> None:
     assert printable(text) == shown

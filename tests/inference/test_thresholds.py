@@ -1,4 +1,4 @@
-"""A detector's threshold decides about segments, clips and utterances, offline and live, wherever it lies."""
+"""A detector's threshold decides the labels of segments, utterances and clips, offline and live."""
 
 from __future__ import annotations
 
@@ -21,50 +21,45 @@ LABELS = ("anger", "other")
 
 
 @pytest.fixture
-def spoken(noise: NDArray[np.float32]) -> NDArray[np.float32]:
+def signal(noise: NDArray[np.float32]) -> NDArray[np.float32]:
     """Loud noise, then a second of silence, so that an utterance ends."""
     return np.concatenate([noise, np.zeros(32000, np.float32)])
 
 
-@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
-def test_files_and_streams_hang_on_the_threshold(
+@pytest.mark.parametrize("quantile", [0.2, 0.5, 0.8])
+def test_the_threshold_decides_every_label(
     make_bundle: MakeBundle,
-    spoken: NDArray[np.float32],
+    signal: NDArray[np.float32],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    place: float,
+    quantile: float,
 ) -> None:
     monkeypatch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
-    plain = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(spoken, rate=16000)
-    found = [one.probabilities["anger"] for one in plain.segments if one.speech]
+    plain = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(signal, rate=16000)
+    found = [one.probabilities["anger"] for one in plain.segments]
     assert len(set(found)) > 3
-    threshold = float(np.quantile(found, place))
+    threshold = float(np.quantile(found, quantile))
     model = load(make_bundle(tmp_path / "set", labels=LABELS, thresholds={"anger": threshold}))
 
-    def named(chance: float) -> str:
-        return "anger" if chance >= threshold else "other"
+    def expected(probability: float) -> str:
+        return "anger" if probability >= threshold else "other"
 
-    whole = model.predict(spoken, rate=16000)
-    labels = {one.label for one in whole.segments if one.speech}
-    assert labels == {"anger", "other"}
-    for one in whole.segments:
-        assert one.label == (named(one.probabilities["anger"]) if one.speech else None)
-    assert whole.clip.label == named(whole.clip.probabilities["anger"])
+    whole = model.predict(signal, rate=16000)
+    assert {one.label for one in whole.segments} == {"anger", "other"}
+    for one in (*whole.segments, *whole.utterances, whole.clip):
+        assert one.label == expected(one.probabilities["anger"])
     with model.session(rate=16000) as session:
-        events = [*session.push(spoken), *session.end()]
+        events = [*session.push(signal), *session.end()]
     live = [event for event in events if isinstance(event, Measurement)]
     assert [event.label for event in live] == [one.label for one in whole.segments]
-    ends = [event for event in events if isinstance(event, UtteranceEnd)]
-    assert ends
-    for end in ends:
-        assert end.clip.label == named(end.clip.probabilities["anger"])
+    (end,) = (event for event in events if isinstance(event, UtteranceEnd))
+    assert end.clip.label == expected(end.clip.probabilities["anger"])
 
 
-def test_without_thresholds_the_most_probable_is_named(
-    make_bundle: MakeBundle, spoken: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_thresholds_the_most_probable_label_is_reported(
+    make_bundle: MakeBundle, signal: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
-    whole = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(spoken, rate=16000)
+    whole = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(signal, rate=16000)
     for one in whole.segments:
-        likelier = "anger" if one.probabilities["anger"] >= 0.5 else "other"
-        assert one.label == (likelier if one.speech else None)
+        assert one.label == ("anger" if one.probabilities["anger"] >= 0.5 else "other")

@@ -1,10 +1,10 @@
-"""Two results that show every case of every format."""
+"""Two results that cover every case of every format."""
 
 from __future__ import annotations
 
 import pytest
 
-from emotone.inference.result import Clip, Failure, ModelInfo, Prediction, Segment, Spoken
+from emotone.inference.result import Clip, Failure, ModelInfo, Prediction, Segment, UtteranceSegment
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -15,25 +15,25 @@ def probabilities(*values: float) -> dict[str, float]:
 
 @pytest.fixture
 def prediction() -> Prediction:
-    """A recording with a change of emotion, a pause, and a decision withheld."""
+    """A recording with changes of emotion, a pause, an unsure utterance and a note."""
     return Prediction(
         file='calls/"zażółć", 1.wav',
         duration=6.25,
         rate=8000,
         model=ModelInfo(name="tiny", version="0.1.0", sha256="ab" * 32, licence="CC0-1.0"),
         labels=LABELS,
-        clip=Clip("anger", probabilities(0.61, 0.29, 0.1), speech=True),
+        clip=Clip("anger", 0.61, False, probabilities(0.61, 0.29, 0.1), speech=True),
         segments=[
-            Segment(0.0, 3.0, "anger", probabilities(0.8, 0.15, 0.05), speech=True),
-            Segment(1.0, 4.0, "neutral", probabilities(0.12345678, 0.87654321, 0.00000001), speech=True),
-            Segment(2.0, 5.0, None, probabilities(0.4, 0.3, 0.3), speech=True),
-            Segment(3.25, 6.25, None, probabilities(0.33333333, 0.33333333, 0.33333333), speech=False),
+            Segment(0.1, 2.48, "anger", probabilities(0.8, 0.15, 0.05)),
+            Segment(1.1, 3.5, "neutral", probabilities(0.12345678, 0.87654321, 0.00000001)),
+            Segment(4.02, 4.5, "anger", probabilities(0.4, 0.3, 0.3)),
         ],
-        utterances=[
-            Spoken(0.1, 2.48, "anger", probabilities(0.8, 0.15, 0.05), changed=False),
-            Spoken(2.48, 3.5, "neutral", probabilities(0.12345678, 0.87654321, 0.00000001), changed=True),
-            Spoken(4.02, 4.5, None, probabilities(0.4, 0.3, 0.3), changed=False),
-        ],
+        utterances=(
+            UtteranceSegment(0.1, 2.48, "anger", False, probabilities(0.8, 0.15, 0.05), changed=False),
+            UtteranceSegment(2.48, 3.5, "neutral", False, probabilities(0.12345678, 0.87654321, 1e-8), changed=True),
+            UtteranceSegment(4.02, 4.5, "anger", True, probabilities(0.4, 0.3, 0.3), changed=True),
+        ),
+        notes=("the last frame is incomplete and was skipped",),
     )
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emotone.errors import MissingExtraError
-from emotone.inference.format import FORMATS, Page
+from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.inference.result import Failure, Prediction, Segment, Spoken
+    from emotone.inference.result import Failure, Prediction, Segment, UtteranceSegment
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
 LABELS = ("anger", "neutral", "sadness")
@@ -49,7 +49,7 @@ def test_every_part_of_a_prediction_is_there(prediction: Prediction, failure: Fa
     assert sorted(database.tables) == ["clips", "failures", "segments", "utterances"]
     assert "of the model tiny 0.1.0, SHA-256 abab" in database.description
     assert database.schemes["emotion"].labels == list(LABELS)
-    parts: dict[str, Sequence[Segment | Spoken]] = {
+    parts: dict[str, Sequence[Segment | UtteranceSegment]] = {
         "segments": prediction.segments,
         "utterances": prediction.utterances,
     }

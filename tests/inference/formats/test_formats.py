@@ -1,11 +1,13 @@
-"""Every format, byte for byte; nothing is lost, and nothing unprintable reaches a terminal."""
+"""Every format, byte for byte; all formats state the same result, and nothing unprintable reaches a terminal."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +16,9 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
-from emotone.inference.format import FORMATS, Page
-from emotone.inference.formats import text_stream
 from emotone.inference.formats.text import clock
-from emotone.inference.result import Clip, Failure, Prediction, Segment, from_dict
+from emotone.inference.result import Clip, Failure, Prediction, columns, from_dict
+from emotone.inference.saving import FORMATS, Page, text_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ def written(name: str, results: Sequence[Prediction | Failure], *, single: bool 
     return raw.getvalue().decode()
 
 
-def test_the_formats_are_those_of_the_interface() -> None:
+def test_the_promised_formats_exist() -> None:
     assert {"audformat", "csv", "json", "jsonl", "parquet", "text", *TIMELINES} <= set(FORMATS.names)
     suffixes = [found.suffix for found in FORMATS.all().values()]
     assert len(set(suffixes)) == len(suffixes)
@@ -53,7 +54,7 @@ def test_golden(name: str, case: str, prediction: Prediction, failure: Failure) 
     results: list[Prediction | Failure] = [prediction] if case == "one" else [prediction, failure]
     text = written(name, results, single=case == "one")
     if name in TIMELINES:
-        case = "one"  # they have no place for a failure
+        case = "one"  # these formats have no room for a failure
     golden = GOLDEN / f"{case}{FORMATS.get(name).suffix}"
     if os.environ.get("EMOTONE_GOLDEN") == "write":
         golden.write_bytes(text.encode())
@@ -71,30 +72,47 @@ def test_json_reads_back(prediction: Prediction, failure: Failure) -> None:
 
 @pytest.mark.parametrize("name", ["json", "jsonl"])
 def test_a_recording_without_segments_is_still_json(name: str, prediction: Prediction) -> None:
-    import dataclasses
-
     empty = dataclasses.replace(prediction, segments=[], utterances=[])
     assert json.loads(written(name, [empty], single=True)) == empty.to_dict()
 
 
-def test_names_that_are_no_text_survive(prediction: Prediction) -> None:
-    import dataclasses
-
+def test_file_names_that_are_not_text(prediction: Prediction) -> None:
     odd = dataclasses.replace(prediction, file="a\udcff.wav")
     assert json.loads(written("jsonl", [odd]))["file"] == "a\udcff.wav"
     assert "a?.wav" in written("text", [odd])
     assert r"a\udcff.wav" in written("csv", [odd])
 
 
+def table(results: Sequence[Prediction | Failure], rows: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(written("csv", results, rows=rows))))
+
+
 def test_csv_has_the_same_columns_in_every_row(prediction: Prediction, failure: Failure) -> None:
-    rows = list(csv.DictReader(io.StringIO(written("csv", [prediction, failure]))))
-    assert [row["segment"] for row in rows] == ["0", "1", "2", "3", "", ""]
-    clip, failed = rows[-2:]
-    assert (clip["start"], clip["end"], clip["label"], clip["p_neutral"]) == ("0.0", "6.25", "anger", "0.29")
-    assert (failed["error"], failed["message"]) == (failure.code, failure.message)
-    assert {row["speech"] for row in rows} == {"true", "false", ""}
+    rows = table([prediction, failure], "utterances")
+    assert [row["start"] for row in rows] == ["0.1", "2.48", "4.02", ""]
+    assert [row["unsure"] for row in rows] == ["false", "false", "true", ""]
+    assert (rows[-1]["error"], rows[-1]["message"]) == (failure.code, failure.message)
     assert all(None not in row and None not in row.values() for row in rows)
     assert written("csv", []).count("\n") == 1
+
+
+def test_csv_rows_may_be_segments_or_clips(prediction: Prediction) -> None:
+    assert [row["end"] for row in table([prediction], "segments")] == ["2.48", "3.5", "4.5"]
+    (clip,) = table([prediction], "clips")
+    shown = [clip[name] for name in ("start", "end", "label", "confidence", "p_neutral")]
+    assert shown == ["0.0", "6.25", "anger", "0.61", "0.29"]
+
+
+def test_all_formats_state_the_same_utterances(prediction: Prediction) -> None:
+    expected = [(one.start, one.end, one.label) for one in prediction.utterances]
+    rows = [(float(row["start"]), float(row["end"]), row["label"]) for row in table([prediction], "utterances")]
+    objects = json.loads(written("json", [prediction], single=True))["utterances"]
+    assert rows == [(one["start"], one["end"], one["label"]) for one in objects] == expected
+    labels = [label for _, _, label in expected]
+    for name in (*TIMELINES, "text"):
+        text = written(name, [prediction])
+        order = [label for _, label in sorted((match.start(), match[0]) for match in re.finditer("|".join(LABELS), text))]
+        assert order[: len(labels)] == labels, name
 
 
 def test_text_without_colour_has_no_escape_sequences_and_with_colour_the_same_words(prediction: Prediction) -> None:
@@ -102,44 +120,42 @@ def test_text_without_colour_has_no_escape_sequences_and_with_colour_the_same_wo
     coloured = written("text", [prediction], colour=True)
     assert "\x1b" not in plain
     assert "\x1b[" in coloured
-    import re
-
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 200])
-def test_text_keeps_its_lines_whole(prediction: Prediction, width: int) -> None:
+def test_text_has_one_line_per_utterance_at_any_width(prediction: Prediction, width: int) -> None:
     lines = written("text", [prediction], width=width).splitlines()
-    assert len(lines) == 1 + 3 + 1 + 3
-    assert all(len(line) <= max(width, 62) for line in lines[1:])
+    assert len(lines) == 1 + 3 + 1 + 1 + 3
+    assert all(len(line) <= max(width, 70) for line in lines[1:])
 
 
-def test_text_goes_without_blocks_where_they_can_not_be_written(prediction: Prediction) -> None:
+def test_text_uses_plain_characters_where_blocks_cannot_be_encoded(prediction: Prediction) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
-    import dataclasses
-
     writer = FORMATS.get("text").open(stream, Page(labels=LABELS))
     writer.write(dataclasses.replace(prediction, file="a.wav"))
     stream.seek(0)
     assert "####" in stream.read()
 
 
-def test_silence_is_one_word_and_no_bars(prediction: Prediction) -> None:
-    import dataclasses
-
-    silent = Segment(0.0, 3.0, None, prediction.segments[-1].probabilities, speech=False)
-    clip = Clip(None, silent.probabilities, speech=False)
-    text = written("text", [dataclasses.replace(prediction, clip=clip, segments=[silent], utterances=[])])
-    assert "the whole clip: no speech" in text
+def test_a_recording_without_speech_has_no_probabilities_in_text(prediction: Prediction) -> None:
+    clip = Clip(None, None, True, dict.fromkeys(LABELS, 1 / 3), speech=False)
+    text = written("text", [dataclasses.replace(prediction, clip=clip, segments=[], utterances=[])])
+    assert "whole recording: no speech" in text
     assert "%" not in text
 
 
-def test_every_utterance_has_a_line_and_a_change_is_marked(prediction: Prediction) -> None:
-    lines = written("text", [prediction], width=200).splitlines()[1:4]
-    assert [line.split()[:2] for line in lines] == [["0:00.1", "0:02.5"], ["0:02.5", "0:03.5"], ["0:04.0", "0:04.5"]]
-    assert [line.endswith("  changed") for line in lines] == [False, True, False]
-    assert [line.index("█") for line in lines] == sorted(line.index("█") for line in lines)
-    assert "undecided" in lines[2]
+def test_text_marks_changes_unsure_utterances_and_notes(prediction: Prediction) -> None:
+    lines = written("text", [prediction], width=200).splitlines()
+    assert [line.split()[:2] for line in lines[1:4]] == [
+        ["0:00.1", "0:02.5"],
+        ["0:02.5", "0:03.5"],
+        ["0:04.0", "0:04.5"],
+    ]
+    assert [line.endswith("  changed") for line in lines[1:4]] == [False, True, True]
+    assert [line.index("█") for line in lines[1:4]] == sorted(line.index("█") for line in lines[1:4])
+    assert "unsure" in lines[3]
+    assert lines[4] == "  note: the last frame is incomplete and was skipped"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +167,7 @@ def test_clock(seconds: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".txt", ".parquet", ".JSON", ".vtt", ".textgrid"])
-def test_save_goes_by_the_suffix(prediction: Prediction, tmp_path: Path, suffix: str) -> None:
+def test_save_chooses_the_format_by_the_suffix(prediction: Prediction, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "deep" / f"a{suffix}"
     prediction.save(path)
     assert path.stat().st_size > 100
@@ -160,7 +176,7 @@ def test_save_goes_by_the_suffix(prediction: Prediction, tmp_path: Path, suffix:
         assert json.loads(path.read_text(encoding="utf-8")) == prediction.to_dict()
 
 
-def test_save_says_what_it_can_not_do(prediction: Prediction, tmp_path: Path) -> None:
+def test_save_refuses_unknown_suffixes_and_unwritable_files(prediction: Prediction, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown suffix of a result file '.jsn'; did you mean '.json'"):
         prediction.save(tmp_path / "a.jsn")
     (tmp_path / "file").touch()
@@ -170,8 +186,6 @@ def test_save_says_what_it_can_not_do(prediction: Prediction, tmp_path: Path) ->
 
 def test_parquet_has_the_types_of_the_table(prediction: Prediction, failure: Failure, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    import dataclasses
-
     path = tmp_path / "a.parquet"
     with path.open("wb") as stream:
         writer = FORMATS.get("parquet").open(stream, Page(labels=LABELS))
@@ -180,24 +194,24 @@ def test_parquet_has_the_types_of_the_table(prediction: Prediction, failure: Fai
         writer.finish()
     table = parquet.read_table(path)
     assert {field.name: str(field.type) for field in table.schema} == {
-        **dict.fromkeys(("file", "label", "error", "message"), "string"),
-        **dict.fromkeys(("start", "end", "p_anger", "p_neutral", "p_sadness"), "double"),
-        "segment": "int32",
-        "speech": "bool",
+        **dict.fromkeys(("file", "channel", "label", "error", "message"), "string"),
+        **dict.fromkeys(("start", "end", "confidence", "p_anger", "p_neutral", "p_sadness"), "double"),
+        **dict.fromkeys(("unsure", "changed"), "bool"),
     }
+    assert table.column_names == columns(LABELS)
     rows = table.to_pylist()
-    assert [row["segment"] for row in rows] == [0, 1, 2, 3, None, None, 0, 1, 2, 3, None]
-    assert rows[4]["p_anger"] == 0.61
-    assert rows[5]["error"] == "truncated"
+    assert [row["start"] for row in rows] == [0.1, 2.48, 4.02, None, 0.1, 2.48, 4.02]
+    assert rows[0]["p_anger"] == 0.8
+    assert rows[3]["error"] == "truncated"
     assert rows[-1]["file"] == r"a\udcff.wav"
 
 
 def test_parquet_writes_in_groups(prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("emotone.inference.formats.parquet.GROUP", 3)
+    monkeypatch.setattr("emotone.inference.formats.parquet.GROUP", 2)
     prediction.save(tmp_path / "a.parquet")
     assert parquet.read_metadata(tmp_path / "a.parquet").num_row_groups == 2
-    assert parquet.read_table(tmp_path / "a.parquet").num_rows == 5
+    assert parquet.read_table(tmp_path / "a.parquet").num_rows == 3
 
 
 def test_parquet_names_its_extra(prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,10 +227,10 @@ def test_the_formats_for_programs_need_no_rich() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_results_come_out_as_they_are_done(prediction: Prediction) -> None:
+def test_results_are_flushed_one_by_one(prediction: Prediction) -> None:
     for name in ("text", "json", "jsonl", "csv"):
         raw = io.BytesIO()
         stream: IO[str] = io.TextIOWrapper(io.BufferedWriter(raw, 1 << 20), encoding="utf-8")
         writer = FORMATS.get(name).open(stream, Page(labels=LABELS))
         writer.write(prediction)
-        assert b"0.61" in raw.getvalue() or b"61 %" in raw.getvalue(), name
+        assert b"anger" in raw.getvalue(), name

@@ -1,4 +1,4 @@
-"""Timelines hold every utterance, as the programs that read them expect it; none is lost, and silence is empty."""
+"""Timelines contain every utterance, as the programs that read them expect, and are empty without speech."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from emotone.inference.format import FORMATS, Page
 from emotone.inference.formats.textgrid import intervals
+from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.inference.result import Failure, Prediction
 
-NAMES = ("anger", "neutral", "undecided")
+NAMES = ("anger", "neutral", "anger")
 SPANS = [(0.1, 2.48), (2.48, 3.5), (4.02, 4.5)]
 
 
@@ -37,18 +37,18 @@ def parsed(text: str) -> ET.Element:
 
 def test_a_textgrid_covers_the_recording_without_gap(prediction: Prediction) -> None:
     found = list(intervals(prediction.utterances, prediction.duration))
-    assert [label for *_, label in found] == ["", "anger", "neutral", "", "undecided", ""]
+    assert [label for *_, label in found] == ["", "anger", "neutral", "", "anger", ""]
     assert [start for start, *_ in found] == [0.0, *(end for _, end, _ in found[:-1])]
     assert found[-1][1] == prediction.duration
     text = written("textgrid", prediction)
     assert "intervals: size = 6" in text
-    assert "points: size = 1" in text
-    assert re.findall(r"number = (.*)\n *mark = (.*)", text) == [("2.48", '"neutral"')]
+    assert "points: size = 2" in text
+    assert re.findall(r"number = (.*)\n *mark = (.*)", text) == [("2.48", '"neutral"'), ("4.02", '"anger"')]
     assert list(intervals([], 2.0)) == [(0.0, 2.0, "")]
 
 
 @pytest.mark.parametrize(("name", "decimal"), [("webvtt", "."), ("srt", ",")])
-def test_captions_are_numbered_and_say_hours(prediction: Prediction, name: str, decimal: str) -> None:
+def test_captions_are_numbered_and_have_hours(prediction: Prediction, name: str, decimal: str) -> None:
     late = dataclasses.replace(prediction.utterances[1], start=3599.9996, end=36000.0)
     text = written(name, dataclasses.replace(prediction, utterances=[*prediction.utterances, late]))
     blocks = text.removeprefix("WEBVTT\n\n").split("\n\n")
@@ -58,7 +58,7 @@ def test_captions_are_numbered_and_say_hours(prediction: Prediction, name: str, 
     assert blocks[3].splitlines()[1] == f"01:00:00{decimal}000 --> 10:00:00{decimal}000"
 
 
-def test_labels_of_audacity_are_lines_with_tabs(prediction: Prediction) -> None:
+def test_audacity_labels_are_lines_with_tabs(prediction: Prediction) -> None:
     fields = [line.split("\t") for line in written("audacity", prediction).splitlines()]
     assert [(float(start), float(end)) for start, end, _ in fields] == SPANS
     assert [text.split()[0] for *_, text in fields] == list(NAMES)
@@ -80,7 +80,7 @@ def test_elan_reads_times_tiers_and_the_recording(prediction: Prediction) -> Non
     found = [(slots[one.attrib["TIME_SLOT_REF1"]], slots[one.attrib["TIME_SLOT_REF2"]]) for one in tiers["emotion"]]
     assert found == [(round(1000 * start), round(1000 * end)) for start, end in SPANS]
     assert [one.findtext("ANNOTATION_VALUE") for one in tiers["emotion"]] == list(NAMES)
-    assert [one.findtext("ANNOTATION_VALUE") for one in tiers["change"]] == ["neutral"]
+    assert [one.findtext("ANNOTATION_VALUE") for one in tiers["change"]] == ["neutral", "anger"]
     numbers = [one.attrib["ANNOTATION_ID"] for tier in tiers.values() for one in tier]
     assert len(set(numbers)) == len(numbers)
     (media,) = root.iter("MEDIA_DESCRIPTOR")
@@ -89,15 +89,26 @@ def test_elan_reads_times_tiers_and_the_recording(prediction: Prediction) -> Non
     assert not list(unnamed.iter("MEDIA_DESCRIPTOR"))
 
 
+def test_rttm_identifiers_are_unique_and_channels_are_counted_from_one(prediction: Prediction) -> None:
+    results = [dataclasses.replace(prediction, file=file, channel=channel) for file, channel in PLACES]
+    fields = [line.split(" ") for line in written("rttm", *results).splitlines()[::3]]
+    names = [line[1] for line in fields]
+    assert names[0] == names[1] == "call"
+    assert re.fullmatch("call-[0-9a-f]{8}", names[2])
+    assert [line[2] for line in fields] == ["1", "2", "1"]
+
+
+PLACES = (("a/call.wav", 0), ("a/call.wav", 1), ("b/call.wav", "mix"))
+
+
 @pytest.mark.parametrize("name", ["audacity", "elan", "rttm", "srt", "textgrid", "webvtt"])
-def test_where_nobody_speaks_the_document_is_empty(name: str, prediction: Prediction) -> None:
+def test_without_speech_the_document_has_no_emotions(name: str, prediction: Prediction) -> None:
     text = written(name, dataclasses.replace(prediction, utterances=[]))
     assert "anger" not in text
-    assert "undecided" not in text
 
 
 def test_the_longest_suffix_names_the_format(prediction: Prediction, tmp_path: Path) -> None:
     prediction.save(tmp_path / "a.labels.txt")
     prediction.save(tmp_path / "a.txt")
     assert (tmp_path / "a.labels.txt").read_text(encoding="utf-8").startswith("0.100000\t2.480000\tanger")
-    assert "the whole clip" in (tmp_path / "a.txt").read_text(encoding="utf-8")
+    assert "whole recording" in (tmp_path / "a.txt").read_text(encoding="utf-8")

@@ -57,7 +57,7 @@ class TextPage:
         self._full, self._dot = _blocks(getattr(stream, "encoding", None))
         self._label_width = max(map(len, (*page.labels, NO_SPEECH)))
         self._written = 0
-        self._bar = max(NARROWEST_BAR, min(WIDEST_BAR, page.width - self._label_width - 40))
+        self._bar = max(NARROWEST_BAR, min(WIDEST_BAR, page.width - self._label_width - 48))
 
     def write(self, result: Result) -> None:
         """Write a recording's block, preceded by an empty line except for the first."""
