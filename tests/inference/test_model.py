@@ -83,7 +83,7 @@ def test_channels(model: Model, noise: NDArray[np.float32]) -> None:
     both = np.stack([left, right])
     assert_same(model.predict(both, rate=16000, channel=1), model.predict(right, rate=16000))
     assert_same(model.predict(both, rate=16000), model.predict((left + right) / 2, rate=16000))
-    with pytest.raises(RateError, match="channel 2 was asked for, but there are 2 channels"):
+    with pytest.raises(RateError, match="channel 2 was requested, but there are 2 channels"):
         model.predict(both, rate=16000, channel=2)
 
 
@@ -100,7 +100,7 @@ def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.
         (np.ones(16000), {}, UsageError, "samples were given without their rate; say it"),
         (np.ones(16000), {"rate": 100}, RateError, "100 Hz"),
         (np.ones((2, 2, 2)), {"rate": 16000}, UsageError, "shape"),
-        (np.ones(0), {"rate": 16000}, EmptyAudioError, "holds nothing"),
+        (np.ones(0), {"rate": 16000}, EmptyAudioError, "is empty"),
         (np.ones(1), {"rate": 16000}, TooShortError, "samples: too short to judge"),
         (np.full(16000, np.nan), {"rate": 16000}, NotFiniteError, "nan"),
         (np.array(["a"]), {"rate": 16000}, UsageError, "type"),

@@ -71,7 +71,7 @@ def test_a_bad_piece_is_refused_whole_and_the_session_goes_on(
 
 
 def test_a_channel_that_is_not_there(any_model: Model) -> None:
-    with pytest.raises(RateError, match="channel 1 was asked for, but there is 1 channel"):
+    with pytest.raises(RateError, match="channel 1 was requested, but there is 1 channel"):
         any_model.session(rate=16000, channel=1).push(np.zeros(80))
 
 

@@ -40,7 +40,7 @@ def frame_length(head: bytes) -> int | None:
     return length if length >= HEADER else None
 
 
-def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+def walk(file: BinaryIO, size: int, _: str, offset: int) -> tuple[LogicalStream, ...]:
     """Return the stream from its first frame to its last complete one (see `headers.logical_streams`)."""
     at, notes = offset, []
     while at < size:

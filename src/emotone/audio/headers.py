@@ -15,7 +15,7 @@ import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from emotone.audio import adts, ebml, mp3, ogg
-from emotone.audio.layout import PIPE_SIZE, DataChunk, LogicalStream, check_data
+from emotone.audio.layout import PIPE_SIZE, WHOLE_FILE, DataChunk, LogicalStream, check_data
 from emotone.audio.riff import MAX_CHUNKS, chunks, read_wav
 from emotone.errors import TruncatedError
 
@@ -157,12 +157,12 @@ DATA_CHUNKS: dict[str, Callable[[BinaryIO, int, str], DataChunk | None]] = {
 }
 
 
-def _flac(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+def _flac(file: BinaryIO, size: int, _: str, offset: int) -> tuple[LogicalStream, ...]:
     """Return the stream with the samples of its largest block, which its first metadata block contains."""
     file.seek(offset)
     head = file.read(26)
     if len(head) < 26 or head[4] & 0x7F != 0:
-        return (LogicalStream(),)
+        return (WHOLE_FILE,)
     largest = struct.unpack(">H", head[10:12])[0]
     return (LogicalStream((range(offset, size),), coded_frame=largest),)
 
@@ -186,14 +186,14 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
             if head[4:8] == b"mdat" and missing <= MAX_CODED_FRAME_BYTES:
                 return (LogicalStream(shortfall=missing),)
             raise _promise(at, size=size, name=name)
-    return (LogicalStream(),)
+    return (WHOLE_FILE,)
 
 
 def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that the segment ends within the file."""
-    end = ebml.segment_end(file)
+    end = ebml.segment_end(file, offset)
     if end is None or end <= size:
-        return (LogicalStream(),)
+        return (WHOLE_FILE,)
     if end - size > MAX_CODED_FRAME_BYTES:
         raise _promise(end, size=size, name=name)
     return (LogicalStream(shortfall=end - size),)

@@ -10,7 +10,9 @@ import re
 
 from emotone.errors import NotAudioError
 
-HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL)
+HTML = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL
+)
 XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s")
 
 OTHER_KINDS: tuple[tuple[bytes, str], ...] = (

@@ -1,0 +1,169 @@
+"""Logical streams of an Ogg file, found by walking its pages.
+
+Ogg files may be chained: one stream after another, each with its own headers. libsndfile reads only the first one.
+Each link is therefore decoded on its own. A link whose last page lacks the end-of-stream flag is complete (recorders on
+phones do not set it); libsndfile refuses some of them, so its decoder is shown that page with the flag set.
+
+Reference:
+    RFC 3533 (Ogg): page structure, chaining.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from emotone.audio.layout import WHOLE_FILE, LogicalStream
+from emotone.errors import TruncatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from emotone.audio.source import Piece
+
+CAPTURE = b"OggS"
+HEADER = 27  # bytes before the lacing values
+CONTINUED, FIRST, LAST = 1, 2, 4  # flags
+SEARCHED = 1 << 16  # bytes read at a time while searching for the next page
+REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+NATIVE = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")  # first packets of codings that libsndfile knows
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its bytes, flags, stream, position in samples (0 in headers), and the packets that end in it.
+
+    `missing` is the number of its bytes after the end of the file.
+    """
+
+    at: int
+    end: int
+    flags: int
+    serial: int
+    granule: int
+    packets: int
+    beginning: bytes
+    missing: int = 0
+
+
+@dataclass(slots=True)
+class Link:
+    """Streams that start together: one, or several multiplexed ones."""
+
+    start: int
+    streams: dict[int, bytes] = field(default_factory=dict)
+    last: dict[int, Page] = field(default_factory=dict)
+
+
+def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Return one logical stream per link (see `headers.logical_streams`)."""
+    links, notes, end = _links(file, size=size, name=name, offset=offset)
+    if not links:
+        return (WHOLE_FILE,)
+    ends = [link.start for link in links[1:]] + [end]
+    streams = [_stream(file, link, end=stop) for link, stop in zip(links, ends, strict=True)]
+    last = streams[-1]
+    streams[-1] = LogicalStream(last.pieces, native=last.native, notes=notes, shortfall=size - end if notes else 0)
+    return tuple(streams)
+
+
+def _links(file: BinaryIO, *, size: int, name: str, offset: int) -> tuple[list[Link], tuple[str, ...], int]:
+    """Return the links, notes, and the byte after the last complete page."""
+    links: list[Link] = []
+    opening, packets, end = False, 0, size
+    sound = False
+    notes: tuple[str, ...] = ()
+    for page in _pages(file, size=size, offset=offset):
+        if page.missing:
+            if max(page.packets, packets) > 1 or not sound:
+                raise TruncatedError(
+                    f"{name}: is truncated: its last Ogg page is incomplete after {size:,} bytes; "
+                    "copy or download it again"
+                )
+            notes, end = ("the last Ogg page, with one coded frame, is incomplete and was left out",), page.at
+            break
+        if page.flags & FIRST and not opening:
+            links.append(Link(page.at))
+        opening = bool(page.flags & FIRST)
+        if not links:
+            links.append(Link(page.at))
+        if opening:
+            links[-1].streams[page.serial] = page.beginning
+        else:
+            packets = page.packets
+        links[-1].last[page.serial] = page
+        sound |= page.granule > 0
+        end = page.end
+    return links, notes, end
+
+
+def _pages(file: BinaryIO, *, size: int, offset: int) -> Iterator[Page]:
+    at = offset
+    while at < size:
+        file.seek(at)
+        head = file.read(HEADER)
+        if head[:4] != CAPTURE:
+            following = _search(file, at + 1)
+            if following is None:
+                return
+            at = following
+            continue
+        lacing = file.read(head[26]) if len(head) == HEADER else b""
+        if len(head) < HEADER or len(lacing) < head[26]:
+            yield Page(at, size, 0, 0, 0, 0, b"", missing=1)
+            return
+        end = at + HEADER + len(lacing) + sum(lacing)
+        granule, serial = struct.unpack("<qI", head[6:18])
+        packets = sum(1 for length in lacing if length < 255)
+        beginning = file.read(8) if head[5] & FIRST else b""
+        yield Page(at, end, head[5], serial, granule, packets, beginning, missing=max(0, end - size))
+        at = end
+
+
+def _search(file: BinaryIO, at: int) -> int | None:
+    """Return the byte of the next page, or None."""
+    file.seek(at)
+    kept = b""
+    while content := file.read(SEARCHED):
+        content = kept + content
+        found = content.find(CAPTURE)
+        if found >= 0:
+            return at + found
+        kept = content[-3:]
+        at += len(content) - len(kept)
+    return None
+
+
+def _stream(file: BinaryIO, link: Link, *, end: int) -> LogicalStream:
+    native = len(link.streams) == 1 and next(iter(link.streams.values())).startswith(NATIVE)
+    pieces: list[Piece] = []
+    at = link.start
+    for page in sorted(link.last.values(), key=lambda page: page.at):
+        if not page.flags & LAST:
+            pieces += [range(at, page.at), _ended(file, page)]
+            at = page.end
+    pieces.append(range(at, end))
+    return LogicalStream(tuple(piece for piece in pieces if len(piece)), native=native)
+
+
+def _ended(file: BinaryIO, page: Page) -> bytes:
+    """Return the bytes of a page with the end-of-stream flag and its checksum."""
+    file.seek(page.at)
+    content = bytearray(file.read(page.end - page.at))
+    damaged = content[22:26] != checksum(content)
+    content[5] |= LAST
+    if not damaged:
+        content[22:26] = checksum(content)
+    return bytes(content)
+
+
+def checksum(page: bytes | bytearray) -> bytes:
+    """Return the CRC-32 of a page as Ogg defines it: most significant bit first, without inversion.
+
+    `zlib` computes the reflected, inverted one; reversing the bits before and after makes them equal.
+    """
+    content = bytes(page[:22]) + bytes(4) + bytes(page[26:])
+    reflected = zlib.crc32(content.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return struct.pack("<I", int(f"{reflected:032b}"[::-1], 2))
