@@ -148,9 +148,9 @@ class Model:
 
     def _predict_samples(self, samples: ArrayLike, *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
         from emotone.audio.resample import resampled
-        from emotone.audio.samples import check_channel, pick_channel, validate_samples
+        from emotone.audio.samples import as_samples, check_channel, pick_channel
 
-        waveform = validate_samples(samples, rate)
+        waveform = as_samples(samples, rate)
         check_channel(channel, channels=len(waveform), name=name or "samples")
         signal = pick_channel(waveform.T, channel)
         return self._judge(resampled([signal], rate=rate, to=self.bundle.feature.rate), rate=int(rate), name=name)

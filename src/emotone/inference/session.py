@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.audio.resample import Resampler
-from emotone.audio.samples import MOST_CHANNELS, check_channel, check_finite, check_rate, pick_channel, validate_samples
+from emotone.audio.samples import MAX_CHANNELS, as_samples, check_channel, check_finite, check_rate, pick_channel
 from emotone.errors import RateError, TooShortError, UsageError
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement, UtteranceStart
@@ -68,7 +68,7 @@ class Session:
 
     def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel = "mix") -> None:
         self._rate = check_rate(rate, name="session")
-        self._channel = check_channel(channel, channels=MOST_CHANNELS, name="session")
+        self._channel = check_channel(channel, channels=MAX_CHANNELS, name="session")
         self._channels = 0  # of the pieces; the first one says
         self._received = 0  # samples
         self._resampler = Resampler(self._rate, to=bundle.feature.rate)
@@ -157,7 +157,7 @@ class Session:
             check_finite(given, rate=self._rate, name="samples", offset=self._received)
             self._channels = 1
             return given
-        waveform = validate_samples(given, self._rate, offset=self._received)
+        waveform = as_samples(given, self._rate, offset=self._received)
         channels = len(waveform)
         if self._channels not in {0, channels}:
             raise RateError(
