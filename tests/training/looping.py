@@ -12,12 +12,13 @@ from tests.toy import TINY_NET, separable
 from emotone.augment.augmentations.spec_mask import SpecMask
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Examples
-from emotone.training.loop import Task, Trained, train
+from emotone.training.batches import Examples, Task
+from emotone.training.classification import train
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import LengthAware
     from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import TrainingResult
 
 
 NOTHING = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -61,7 +62,7 @@ def task(**changes: Any) -> Task:
 
 def run(
     settings: TrainingSettings = SETTINGS, *, of: Task | None = None, **options: Any
-) -> tuple[LengthAware, Trained]:
+) -> tuple[LengthAware, TrainingResult]:
     return train(build, of or task(), settings, augmentations=(SpecMask(),), **options)
 
 

@@ -16,7 +16,7 @@ from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.nets.base import NETS
 from emotone.nets.blocks.base import LengthAware
 from emotone.training import prefix as module
-from emotone.training.prefix import AT_ONCE, Prefix, Shape, split
+from emotone.training.prefix import BATCH, OutputShape, Prefix, split
 from emotone.transfer.freeze import Freezer
 from emotone.transfer.select import select
 
@@ -164,11 +164,11 @@ def test_a_worker_computes_on_what_torch_was_given_and_others_on_all_cores(monke
 
 def test_the_shape_is_told_before_anything_is_computed_and_so_is_what_is_too_much() -> None:
     shape = prefix_of("conv[1]").shape(40, 64)
-    assert shape == Shape((4, 32, 20), 20)
+    assert shape == OutputShape((4, 32, 20), 20)
     assert shape.fits(1000)
     assert not shape.fits((1 << 30) // (4 * 4 * 32 * 20) + 1)
     pooled = prefix_of("conv?", "mix", "pool").shape(40, 64)
-    assert pooled.whole is None
+    assert pooled.steps is None
 
 
 def test_the_signature_is_that_of_what_is_computed() -> None:
@@ -208,5 +208,5 @@ def test_a_portion_has_one_size() -> None:
             seen.append(tuple(x.shape))
             return x, lengths
 
-    Prefix({"listening": Listening()}).run(windows(*(9,) * (AT_ONCE + 1), 4), 9)
-    assert seen == [(1, 9, 64), *[(AT_ONCE, 9, 64)] * 3]
+    Prefix({"listening": Listening()}).run(windows(*(9,) * (BATCH + 1), 4), 9)
+    assert seen == [(1, 9, 64), *[(BATCH, 9, 64)] * 3]

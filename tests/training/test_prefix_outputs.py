@@ -15,12 +15,12 @@ from emotone.errors import OutputError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.recipes.training import TrainingSettings
-from emotone.training import outputs
-from emotone.training.batches import Examples, Outputs
+from emotone.training import prefix_outputs
+from emotone.training.batches import Examples, PrefixOutputs, Task
+from emotone.training.classification import train
 from emotone.training.development import window_probabilities
-from emotone.training.loop import Task, Trained, train
-from emotone.training.outputs import Windows, compute_outputs
 from emotone.training.prefix import Prefix, split
+from emotone.training.prefix_outputs import WindowLayout, compute_outputs
 from emotone.transfer.freeze import Freezer
 from emotone.transfer.select import select
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.nets.blocks.base import LengthAware
+    from emotone.training.loop import TrainingResult
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -56,13 +57,15 @@ def build(*patterns: str, hidden: int = 8) -> LengthAware:
     return net
 
 
-def run(settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any) -> tuple[LengthAware, Trained]:
+def run(
+    settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any
+) -> tuple[LengthAware, TrainingResult]:
     return train(lambda: build(*patterns), of, settings, **options)
 
 
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on, nothing is computed once."""
-    monkeypatch.setattr("emotone.training.loop.compute_ahead", lambda *_given, **_options: None)
+    monkeypatch.setattr("emotone.training.classification.precompute_prefix", lambda *_given, **_options: None)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +80,12 @@ def without(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["windows", "starts", "areas", "equal shares", "no development"],
 )
 @pytest.mark.parametrize("patterns", [("conv[12]",), TRUNK], ids=["two", "trunk"])
-@pytest.mark.parametrize("least", [0, 10])
+@pytest.mark.parametrize("min_frames", [0, 10])
 def test_a_training_is_that_of_the_slow_twin(
-    changes: dict[str, Any], patterns: tuple[str, ...], least: int, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], patterns: tuple[str, ...], min_frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(COMPARED, **changes)
-    of = replace(TASK, least=least)
+    of = replace(TASK, min_frames=min_frames)
     if settings.patience == 0:
         nothing = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
         of = replace(of, development=nothing)
@@ -123,7 +126,7 @@ def test_raw_samples_too(monkeypatch: pytest.MonkeyPatch) -> None:
         hop=8000,
         signature="f00d",
         seed=3,
-        least=8000,
+        min_frames=8000,
     )
 
     def sounding() -> LengthAware:
@@ -180,30 +183,32 @@ def test_another_head_or_seed_finds_what_was_computed(computed: list[int], tmp_p
         torch.manual_seed(0)  # the frozen ones are taken over from the same source
         return build(*TRUNK, hidden=hidden)
 
-    first, _ = train(lambda: heads(8), TASK, SETTINGS, kept=tmp_path)
+    first, _ = train(lambda: heads(8), TASK, SETTINGS, cache=tmp_path)
     once = list(computed)
     assert len(once) == 2
-    again, _ = train(lambda: heads(8), TASK, SETTINGS, kept=tmp_path)
-    train(lambda: heads(5), replace(TASK, seed=9), replace(SETTINGS, monitor="auroc", epochs=1), kept=tmp_path)
+    again, _ = train(lambda: heads(8), TASK, SETTINGS, cache=tmp_path)
+    train(lambda: heads(5), replace(TASK, seed=9), replace(SETTINGS, monitor="auroc", epochs=1), cache=tmp_path)
     assert computed == once
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in first.state_dict().items())
-    train(lambda: heads(8), replace(TASK, hop=10), replace(SETTINGS, epochs=1), kept=tmp_path)
+    train(lambda: heads(8), replace(TASK, hop=10), replace(SETTINGS, epochs=1), cache=tmp_path)
     assert len(computed) == 4
 
 
 def test_what_is_too_much_for_the_memory_is_computed_as_it_comes(
     computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.training.prefix.MOST", 1000)
+    monkeypatch.setattr("emotone.training.prefix.MAX_BYTES", 1000)
     run(SETTINGS, *TRUNK)
     assert computed == []
 
 
 def test_what_is_more_than_it_is_from_is_not_kept(computed: list[int], tmp_path: Path) -> None:
-    run(SETTINGS, "conv1", kept=tmp_path / "first")  # 4 channels of half the bands and steps, from windows that overlap
+    run(
+        SETTINGS, "conv1", cache=tmp_path / "first"
+    )  # 4 channels of half the bands and steps, from windows that overlap
     assert len(computed) == 2
     assert not (tmp_path / "first").exists()
-    run(SETTINGS, *TRUNK, kept=tmp_path / "trunk")
+    run(SETTINGS, *TRUNK, cache=tmp_path / "trunk")
     assert len(list((tmp_path / "trunk").glob("*/*.safetensors"))) == 2
 
 
@@ -217,8 +222,8 @@ def test_it_goes_on_exactly_where_it_was_cut_off(tmp_path: Path) -> None:
 
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(Stop):
-        run(SETTINGS, *TRUNK, checkpoint=checkpoint, progress=stop, kept=tmp_path)
-    net, _ = run(SETTINGS, *TRUNK, checkpoint=checkpoint, kept=tmp_path)
+        run(SETTINGS, *TRUNK, checkpoint=checkpoint, progress=stop, cache=tmp_path)
+    net, _ = run(SETTINGS, *TRUNK, checkpoint=checkpoint, cache=tmp_path)
     whole, _ = run(SETTINGS, *TRUNK)
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in whole.state_dict().items())
 
@@ -230,12 +235,12 @@ def prefix() -> Prefix:
     return parts[0]
 
 
-def asked(examples: Examples, *, width: int = 30) -> Windows:
+def asked(examples: Examples, *, width: int = 30) -> WindowLayout:
     starts = tuple(np.arange(0, max(1, len(rows) - 20), 10, dtype=np.int64) for rows in examples.features)
-    return Windows(starts, width)
+    return WindowLayout(starts, width)
 
 
-def same(one: Outputs, two: Outputs) -> bool:
+def same(one: PrefixOutputs, two: PrefixOutputs) -> bool:
     assert one.lengths is not None
     assert two.lengths is not None
     return np.array_equal(one.values, two.values) and np.array_equal(one.lengths, two.lengths)
@@ -244,7 +249,7 @@ def same(one: Outputs, two: Outputs) -> bool:
 def test_files_hold_what_was_computed_and_only_what_lacks_is_computed(
     computed: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outputs, "A_FILE", 4 * 4 * 16 * 8 * 20)  # 20 windows
+    monkeypatch.setattr(prefix_outputs, "FILE_BYTES", 4 * 4 * 16 * 8 * 20)  # 20 windows
     examples = separable(20)
     first = Examples(examples.features[:6], examples.labels[:6], examples.corpora[:6])
     part = compute_outputs(prefix(), first, asked(first), folder=tmp_path)
