@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emotone.corpora.base import CORPORA, Annotation, Annotations
+from emotone.corpora.base import CORPORA, Annotation, AnnotationFiles
 from emotone.corpora.scan import Scan, scan
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def read(relative: PurePosixPath, text: str) -> Iterator[Annotation | str]:
 
 
 TOY = dataclasses.replace(
-    CORPORA.get("emodb"), annotations=Annotations(lambda path: path.suffix == ".lab", read, examples={})
+    CORPORA.get("emodb"), annotations=AnnotationFiles(lambda path: path.suffix == ".lab", read, examples={})
 )
 
 

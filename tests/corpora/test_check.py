@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.check import Checkup, check, recognise
+from emotone.corpora.check import CheckReport, check, recognise
 from emotone.corpora.scan import scan
 from emotone.corpora.table import read_table
 from emotone.errors import CorpusError
@@ -36,11 +36,11 @@ def complete(write: Write, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def examine(folder: Path) -> Checkup:
+def examine(folder: Path) -> CheckReport:
     return check(scan(SMALL, folder), corpus=SMALL)
 
 
-def problem(checkup: Checkup) -> Finding:
+def problem(checkup: CheckReport) -> Finding:
     """Return the only finding."""
     assert len(checkup.findings) == 1, checkup.findings
     return checkup.findings[0]

@@ -74,7 +74,7 @@ def test_a_table_of_files(root: Root, storage: str) -> None:
     first = found.utterances[0]
     assert (first.corpus, first.path, first.start, first.end) == ("calls", root.folder / "wav/a.wav", 0.0, None)
     assert first.extras == {"original_label": "anger", "gender": "female"}
-    assert (found.root, found.problems, found.tabled) == (root.folder, (), True)
+    assert (found.root, found.problems, found.from_table) == (root.folder, (), True)
 
 
 @pytest.mark.parametrize("storage", ["csv", "parquet"])

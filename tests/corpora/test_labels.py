@@ -130,8 +130,8 @@ def test_anger_and_frustration_against_the_rest_ignores_what_is_unknown() -> Non
 
 def test_six_and_four() -> None:
     kept, dropped = apply_labels([clip(emotion, emotion) for emotion in EMOTIONS], label_set("six"))
-    assert label_set("six").found(kept[::-1]) == label_set("six").labels
-    assert label_set("six").found([kept[3], kept[0]]) == ("anger", "happiness")
+    assert label_set("six").present_in(kept[::-1]) == label_set("six").labels
+    assert label_set("six").present_in([kept[3], kept[0]]) == ("anger", "happiness")
     assert [item.label for item in kept] == ["anger", "disgust", "fear", "happiness", "sadness", "surprise"]
     assert sorted(dropped) == ["boredom", "calm", "contempt", "excitement", "frustration", "neutral", "other"]
     kept, _ = apply_labels([clip("exc", "excitement"), clip("hap", "happiness")], label_set("four"))

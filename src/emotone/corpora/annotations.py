@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from emotone.corpora.base import Annotation, Annotations, Corpus, Parsed
+    from emotone.corpora.base import Annotation, AnnotationFiles, Corpus, ParsedPath
 
 
 def annotated(
     corpus: Corpus,
-    annotations: Annotations,
+    annotations: AnnotationFiles,
     directory: Path,
     *,
-    recordings: Mapping[str, tuple[Parsed, Path]],
+    recordings: Mapping[str, tuple[ParsedPath, Path]],
     texts: Sequence[PurePosixPath],
 ) -> tuple[list[Utterance], list[str]]:
     """Return the labelled utterances of a folder, and one line for each thing that is wrong with its labels.
@@ -28,7 +28,7 @@ def annotated(
         corpus: whose words the labels are.
         annotations: how its label files are read.
         directory: the corpus folder.
-        recordings: what each recording's path says, and where it is, by `Parsed.id`.
+        recordings: what each recording's path says, and where it is, by `ParsedPath.id`.
         texts: the label files, in the order in which they are read, below `directory`.
 
     Returns:
@@ -70,7 +70,7 @@ def annotated(
     return utterances, problems
 
 
-def _read(annotations: Annotations, directory: Path, relative: PurePosixPath) -> list[Annotation | str]:
+def _read(annotations: AnnotationFiles, directory: Path, relative: PurePosixPath) -> list[Annotation | str]:
     try:
         # A byte that is no UTF-8 can only stand in a comment or a text, which must not cost the labels beside it.
         text = (directory / relative).read_text("utf-8-sig", errors="replace")
@@ -80,7 +80,7 @@ def _read(annotations: Annotations, directory: Path, relative: PurePosixPath) ->
 
 
 def _utterance(
-    corpus: Corpus, item: Annotation, *, extras: Mapping[str, str], recording: tuple[Parsed, Path]
+    corpus: Corpus, item: Annotation, *, extras: Mapping[str, str], recording: tuple[ParsedPath, Path]
 ) -> Utterance:
     parsed, path = recording
     return Utterance(

@@ -51,13 +51,13 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedPath:
     """What one path says.
 
     Attributes:
         id: unique within the corpus; the same for a converted copy and in every layout.
         speaker: unique within the corpus; "" where names do not tell who speaks.
-        label: the corpus's own word for the emotion; "" where it stands in a file (see `Annotations`).
+        label: the corpus's own word for the emotion; "" where it stands in a file (see `AnnotationFiles`).
         session: recording session shared by speakers; "" where the corpus has none (the speaker then stands for it).
         extras: what else the path tells: sentence, intensity, repetition, version, gender.
 
@@ -76,7 +76,7 @@ class Annotation:
 
     Attributes:
         id: of the utterance, unique within the corpus.
-        recording: `Parsed.id` of the recording that it is in.
+        recording: `ParsedPath.id` of the recording that it is in.
         label: the corpus's own word for the emotion; "" if this one only adds extras, such as the words spoken.
         start: seconds from the start of the recording.
         end: seconds, or None for the end of the recording.
@@ -93,7 +93,7 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Annotations:
+class AnnotationFiles:
     """How a corpus's label files are read, where its names do not tell the emotion. Both functions are pure.
 
     Attributes:
@@ -116,7 +116,7 @@ class Corpus:
         name: registry name.
         title: full name.
         languages: BCP 47 tags.
-        speakers: every speaker's id, as `Parsed.speaker` gives it; empty where they are not known.
+        speakers: every speaker's id, as `ParsedPath.speaker` gives it; empty where they are not known.
         counts: clips per canonical emotion in the complete corpus, every emotion of it; None where the number is not
             known, because it was not published, or differently in different places.
         emotions: the corpus's own words, each with its canonical emotion, or "unknown" where its raters disagreed.
@@ -147,10 +147,10 @@ class Corpus:
     access: str
     layout: str
     examples: tuple[str, ...]
-    parser: Callable[[PurePosixPath], Parsed | None]
+    parser: Callable[[PurePosixPath], ParsedPath | None]
     suffixes: tuple[str, ...] = SUFFIXES
     known_duplicates: tuple[tuple[str, ...], ...] = ()
-    annotations: Annotations | None = None
+    annotations: AnnotationFiles | None = None
     published_speakers: int | None = None
     minutes: float | None = None
     verified: bool = False
@@ -178,7 +178,7 @@ class Corpus:
         """Number of speakers, or None where it is not known."""
         return len(self.speakers) or self.published_speakers
 
-    def parse(self, relative: PurePosixPath) -> Parsed | None:
+    def parse(self, relative: PurePosixPath) -> ParsedPath | None:
         """Return what a path below the corpus folder says, or None if it is not a clip of this corpus.
 
         Nothing on disk is touched. The suffix is compared without regard to case.

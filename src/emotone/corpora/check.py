@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.measure import Measured
+    from emotone.corpora.measure import SoundStatistics
     from emotone.corpora.scan import Scan
     from emotone.types import Seconds
 
@@ -33,7 +33,7 @@ LEAST_SHARE = 0.1  # of a folder's recordings that a corpus must account for to 
 
 
 @dataclass(frozen=True)
-class Checkup:
+class CheckReport:
     """The doctor's result.
 
     Attributes:
@@ -100,7 +100,7 @@ def recognise(directory: Path) -> Corpus:
 
 def check(
     scan: Scan, *, corpus: Corpus | None = None, progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> Checkup:
+) -> CheckReport:
     """Return what is wrong with a copy of a corpus. Every recording is read to its end, none at once as a whole.
 
     Args:
@@ -135,7 +135,7 @@ def check(
     if len(rates) > 1:
         listed = ", ".join(f"{rate} Hz {count}" for rate, count in sorted(rates.items()))
         findings.append(Finding("rates", f"sampling rates differ between recordings: {listed}", "note"))
-    return Checkup(
+    return CheckReport(
         corpus=scan.name,
         root=str(scan.root),
         clips=len(scan.utterances),
@@ -151,7 +151,7 @@ def check(
     )
 
 
-def _listen(scan: Scan, progress: Callable[[int, int], None]) -> tuple[dict[Path, Measured], list[Finding]]:
+def _listen(scan: Scan, progress: Callable[[int, int], None]) -> tuple[dict[Path, SoundStatistics], list[Finding]]:
     """Read every recording once, however many utterances it holds."""
     paths = sorted({utterance.path for utterance in scan.utterances})
     measured = {}

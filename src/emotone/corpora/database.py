@@ -109,7 +109,7 @@ def read_database(root: Path, *, name: str) -> Scan:
     ids = Counter(utterance.id for utterance in there.values())
     unique = (item if ids[item.id] == 1 else replace(item, id=place) for place, item in there.items())
     ordered = tuple(sorted(unique, key=lambda utterance: utterance.id))
-    return Scan(name, root, ordered, problems=tuple(problems), tabled=True)
+    return Scan(name, root, ordered, problems=tuple(problems), from_table=True)
 
 
 def _utterance(root: Path, row: _Row, *, word: str, meanings: Mapping[str, str], corpus: str) -> Utterance:

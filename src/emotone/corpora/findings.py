@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.measure import Measured
+    from emotone.corpora.measure import SoundStatistics
     from emotone.corpora.scan import Scan
     from emotone.types import Seconds, Utterance
 
@@ -105,7 +105,7 @@ def compare(
             yield Finding("minutes", f"{message}; recordings may have been cut, trimmed or changed in speed")
 
 
-def parts(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding]:
+def parts(scan: Scan, measured: Mapping[Path, SoundStatistics]) -> Iterator[Finding]:
     """Find utterances that are too short, end after their recording does, are given twice, or share sound."""
     for utterance in scan.utterances:
         if utterance.path not in measured:
@@ -137,7 +137,7 @@ def _twice(scan: Scan) -> Iterator[Finding]:
             yield Finding("twice", message, files=(str(path),))
 
 
-def _overlaps(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding]:
+def _overlaps(scan: Scan, measured: Mapping[Path, SoundStatistics]) -> Iterator[Finding]:
     """Find stretches of one recording that share sound, one note per recording: two people may speak at once."""
     recordings: dict[Path, list[Utterance]] = defaultdict(list)
     for utterance in scan.utterances:
@@ -158,7 +158,9 @@ def _overlaps(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding
             yield Finding("overlap", f"two utterances share sound: {first}{more}", "note", (str(path),))
 
 
-def duplicates(scan: Scan, measured: Mapping[Path, Measured], known: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
+def duplicates(
+    scan: Scan, measured: Mapping[Path, SoundStatistics], known: Sequence[tuple[str, ...]]
+) -> Iterator[Finding]:
     """Find different files with the same samples; for a published flaw that is a note."""
     utterances: dict[Path, Utterance] = {utterance.path: utterance for utterance in scan.utterances}
     same: dict[str, list[Path]] = defaultdict(list)
@@ -177,7 +179,7 @@ def duplicates(scan: Scan, measured: Mapping[Path, Measured], known: Sequence[tu
             yield Finding("duplicate", message + differ, files=_names(paths))
 
 
-def levels(measured: Mapping[Path, Measured]) -> Iterator[Finding]:
+def levels(measured: Mapping[Path, SoundStatistics]) -> Iterator[Finding]:
     """Find recordings with nothing to hear, and those that were too loud for their file."""
     for path, sound in measured.items():
         if sound.peak < SILENT_PEAK:

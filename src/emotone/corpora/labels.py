@@ -74,7 +74,7 @@ class LabelSet:
     labels: tuple[str, ...]
     merge: Mapping[str, str]
 
-    def found(self, utterances: Iterable[Utterance]) -> tuple[str, ...]:
+    def present_in(self, utterances: Iterable[Utterance]) -> tuple[str, ...]:
         """Return those of the labels that utterances with labels of this task have, in its order."""
         present = {utterance.label for utterance in utterances}
         return tuple(label for label in self.labels if label in present)

@@ -19,7 +19,7 @@ FULL_SCALE = 0.999  # 32735 of 32768: converters and codecs leave clipped sample
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class SoundStatistics:
     """One recording, all channels mixed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Measured:
     sha256: str
 
 
-def measure(path: Path) -> Measured:
+def measure(path: Path) -> SoundStatistics:
     """Return what the sound of a recording is like; memory does not grow with its length.
 
     Raises:
@@ -57,7 +57,7 @@ def measure(path: Path) -> Measured:
         length += len(piece)
         peak = max(peak, float(level.max(initial=0.0)))
         clipped += _clipped(level)
-    return Measured(info.rate, info.channels, length / info.rate, peak, clipped / length, digest.hexdigest())
+    return SoundStatistics(info.rate, info.channels, length / info.rate, peak, clipped / length, digest.hexdigest())
 
 
 def _clipped(level: Array) -> int:

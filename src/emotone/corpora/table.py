@@ -92,7 +92,7 @@ def read_table(path: Path, *, name: str) -> Scan:
         else:
             utterances[utterance.id] = (number, utterance)
     ordered = tuple(utterances[key][1] for key in sorted(utterances))
-    return Scan(name, path, ordered, problems=tuple(problems), tabled=True)
+    return Scan(name, path, ordered, problems=tuple(problems), from_table=True)
 
 
 def write_table(scan: Scan, path: Path) -> None:

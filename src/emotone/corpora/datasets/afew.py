@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import VIDEO_SUFFIXES, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -23,13 +23,13 @@ NAME = re.compile(r"[0-9]{9}")
 FOLDERS = re.compile(rf"(?:.*/)?(?P<part>Train|Val)(?:_AFEW)?/(?P<emotion>{'|'.join(WORDS)})")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what `Train/Angry/000046280` says. The name itself tells nothing, so the folders are part of the id."""
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
     if folders is None or not NAME.fullmatch(relative.stem):
         return None
     name = f"{folders['part']}-{folders['emotion']}-{relative.stem}"
-    return Parsed(name, "", folders["emotion"], extras={"part": folders["part"].lower()})
+    return ParsedPath(name, "", folders["emotion"], extras={"part": folders["part"].lower()})
 
 
 CORPUS = Corpus(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -27,12 +27,12 @@ NAME = re.compile(
 ACTORS = tuple(str(number) for number in range(1001, 1092))
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what a name such as `1001_DFA_ANG_XX` says; the folders above it do not matter."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["actor"] not in ACTORS:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["actor"],
         label=match["emotion"],

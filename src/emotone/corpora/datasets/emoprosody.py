@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Annotation, Annotations, Corpus, Licence, Parsed
+from emotone.corpora.base import Annotation, AnnotationFiles, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +39,10 @@ LINE = re.compile(r"(?P<start>[0-9]+(?:\.[0-9]+)?)\s+(?P<end>[0-9]+(?:\.[0-9]+)?
 BETWEEN = ("[", "(", "emotion category")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what a name such as `cc_001` says: who speaks in that session."""
     match = NAME.fullmatch(relative.stem)
-    return None if match is None else Parsed(relative.stem, match["speaker"], "")
+    return None if match is None else ParsedPath(relative.stem, match["speaker"], "")
 
 
 def wanted(relative: PurePosixPath) -> bool:
@@ -118,7 +118,7 @@ CORPUS = Corpus(
     examples=("speech/cc_001.sph", "speech/mm_001.sph"),
     parser=parse,
     suffixes=(".sph", ".wav", ".flac", ".ogg"),
-    annotations=Annotations(
+    annotations=AnnotationFiles(
         wanted=wanted,
         read=read,
         examples={

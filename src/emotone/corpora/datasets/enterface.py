@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -21,7 +21,7 @@ FOLDERS = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what `subject 1/anger/sentence 1/s1_an_1` says, or `s1_an_1` in a flat copy.
 
     The folders decide who speaks: every file of subject 11 is called s12_... in the published corpus. Emotion and
@@ -40,7 +40,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
         return None
     sentence = f"{emotion}_{match['sentence']}"
     label = TWO_LETTERS[emotion]
-    return Parsed(f"s{int(subject)}_{sentence}", _speaker(int(subject)), label, extras={"sentence": sentence})
+    return ParsedPath(f"s{int(subject)}_{sentence}", _speaker(int(subject)), label, extras={"sentence": sentence})
 
 
 def _speaker(subject: int) -> str:

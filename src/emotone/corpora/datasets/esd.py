@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -19,7 +19,7 @@ MALE = ("0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", 
 NAME = re.compile(r"(?P<speaker>00[0-9]{2})_(?P<number>[0-9]{6})")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what `0011/Angry/0011_000351` says; a folder that is named after another emotion is refused."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["speaker"] not in SPEAKERS:
@@ -31,7 +31,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
     if any(folder in WORDS and folder != word for folder in relative.parts[:-1]):
         return None
     language = "zh" if match["speaker"] in MANDARIN else "en"
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["speaker"],
         label=word,

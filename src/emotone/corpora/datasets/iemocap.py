@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Annotation, Annotations, Corpus, Licence, Parsed
+from emotone.corpora.base import Annotation, AnnotationFiles, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ RATER = re.compile(r"C-(?P<rater>[EFM][0-9]+):\s*(?P<said>[^()]*?);?\s*(?:\(.*)?
 SPOKEN = re.compile(rf"(?P<turn>{TURN}) \[[0-9.]+-[0-9.]+\]:\s*(?P<text>.*)")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what a name such as `Ses01F_impro01_M000` says: session, dialogue, and session 1's man as its speaker.
 
     The letter after the session tells who wore the markers of the motion capture, not who speaks.
@@ -70,7 +70,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["session"] + match["speaker"],
         label="",
@@ -234,7 +234,7 @@ CORPUS = Corpus(
         *(f"Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_F00{turn}.wav" for turn in range(7)),
     ),
     parser=parse,
-    annotations=Annotations(
+    annotations=AnnotationFiles(
         wanted=wanted,
         read=read,
         examples={

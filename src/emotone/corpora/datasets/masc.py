@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -21,12 +21,12 @@ FOLDERS = re.compile(rf"(?:.*/)?(?P<speaker>[0-9]{{3}})/(?P<emotion>{'|'.join(WO
 NAME = re.compile(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what `001/anger/201` says; names are the same for all speakers and emotions, so folders are in the id."""
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
     if folders is None or not NAME.fullmatch(relative.stem):
         return None
-    return Parsed(
+    return ParsedPath(
         id=f"{folders['speaker']}-{folders['emotion']}-{relative.stem}",
         speaker=folders["speaker"],
         label=folders["emotion"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -19,13 +19,13 @@ NAME = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what a name such as `WR0_surprised_64` says; the folders above it do not matter."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["sentence"] == "0":
         return None
     speaker = match["speaker"]
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=speaker,
         label=match["emotion"],

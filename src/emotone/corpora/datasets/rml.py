@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ NAME = re.compile(rf"(?P<emotion>{'|'.join(TWO_LETTERS)})(?P<number>[1-9][0-9]?)
 FOLDERS = re.compile(r"(?:.*/)?(?P<speaker>s[1-8])(?:/(?P<language>[^/]+))?")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what `s1/an1`, or `s1/LANGUAGE/an1`, says."""
     match = NAME.fullmatch(relative.stem)
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
@@ -23,9 +23,9 @@ def parse(relative: PurePosixPath) -> Parsed | None:
         return None
     speaker, language = folders["speaker"], folders["language"]
     if language is None:
-        return Parsed(f"{speaker}-{relative.stem}", speaker, TWO_LETTERS[match["emotion"]])
+        return ParsedPath(f"{speaker}-{relative.stem}", speaker, TWO_LETTERS[match["emotion"]])
     name = f"{speaker}-{language}-{relative.stem}"
-    return Parsed(name, speaker, TWO_LETTERS[match["emotion"]], extras={"language": language})
+    return ParsedPath(name, speaker, TWO_LETTERS[match["emotion"]], extras={"language": language})
 
 
 CORPUS = Corpus(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -23,13 +23,13 @@ WORDS = {
 NAME = re.compile(rf"(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>{'|'.join(WORDS)})")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what a name such as `OAF_back_angry` says; the folders above it do not matter."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
     speaker = "OAF" if match["speaker"] == "OA" else match["speaker"]
-    return Parsed(
+    return ParsedPath(
         id=f"{speaker}_{match['word']}_{match['emotion']}",
         speaker=speaker,
         label=match["emotion"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -22,7 +22,7 @@ NAME = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
+def parse(relative: PurePosixPath) -> ParsedPath | None:
     """Return what `Angry/SM1_F1_A01` says; a folder that is named after another emotion is refused."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["speaker"] not in SPEAKERS:
@@ -30,7 +30,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
     word = WORDS[match["emotion"]]
     if relative.parent.name in WORDS.values() and relative.parent.name != word:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["speaker"],
         label=word,
