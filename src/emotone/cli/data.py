@@ -177,7 +177,7 @@ def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "")
     if selection:
         found, unselected = _selected(found, selection)
     utterances, dropped = apply_labels(found, label_set)
-    return Data(tuple(utterances), label_set.found(utterances), dropped, problems, unselected, notes)
+    return Data(tuple(utterances), label_set.present_in(utterances), dropped, problems, unselected, notes)
 
 
 def _found(corpora: tuple[str, ...]) -> tuple[list[Utterance], tuple[str, ...], tuple[str, ...]]:
@@ -199,7 +199,7 @@ def _notes(scan: Scan) -> Iterator[str]:
     """Yield what is unlike the published corpus in a copy of it."""
     from emotone.corpora.base import CORPORA
 
-    if scan.tabled or scan.name not in CORPORA.names:
+    if scan.from_table or scan.name not in CORPORA.names:
         return
     published, check = CORPORA.get(scan.name).clips, f"emotone corpora check {scan.name} {scan.root} says which"
     if published is not None and len(scan.utterances) < published:
