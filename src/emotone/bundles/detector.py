@@ -1,4 +1,4 @@
-"""Systems that look for one label: what they look for, and when a threshold says that it is there."""
+"""Detectors, which have one positive label: which label it is, and the decision of a threshold."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OTHER = "other"  # what label sets call everything that is not looked for
+OTHER = "other"  # the negative label in label sets
 
 
 def positive_of(labels: Sequence[str]) -> str | None:
-    """Return the label that a system with these labels looks for, or None where it is no detector.
+    """Return the positive label of a system with these labels, or None if it is not a detector.
 
     Example:
         >>> positive_of(("anger", "other")), positive_of(("anger", "joy")), positive_of(("anger", "joy", "other"))
@@ -24,10 +24,10 @@ def positive_of(labels: Sequence[str]) -> str | None:
 
 
 def decided(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str | None:
-    """Return the label to name, or None where the thresholds withhold a decision.
+    """Return the decided label, or None if its probability is below its threshold.
 
-    A detector with a threshold names what it looks for where that reaches the threshold, wherever it lies, and `other`
-    everywhere else. All other systems name the most probable label, the first of equals, if it reaches its threshold.
+    A detector with a threshold decides for its positive label if that reaches the threshold, and for `other` otherwise.
+    All other systems decide for the most probable label, the first of equals, if it reaches its threshold.
 
     Args:
         probabilities: by label, in the order of the labels.

@@ -15,9 +15,9 @@ from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.features.store import Problem
 from emotone.files import atomic_write
+from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
 from emotone.inference.engine import Engine
 from emotone.inference.result import TIME_DIGITS
-from emotone.recipes.classical_recipe import ClassicalRecipe, fit_and_judge
 from emotone.scoring.detection import positive_of
 from emotone.scoring.missing_labels import without_labels
 from emotone.scoring.table import PredictionRow, PredictionsTable
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.fitting.fit import Fitted
+    from emotone.fitting.fit import TrainedNetwork
+    from emotone.fitting.resolve import AnyResolved, ResolvedRecipe
     from emotone.inference.result import Segments
-    from emotone.protocols.base import Normalisation
-    from emotone.recipes.library import AnyRecipe
-    from emotone.recipes.recipe import Recipe
+    from emotone.protocols import Scaling as Normalisation
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Fold, Utterance
 
@@ -56,7 +55,7 @@ class FoldJob:
 
     """
 
-    recipe: AnyRecipe
+    recipe: AnyResolved
     utterances: tuple[Utterance, ...]
     fold: Fold
     labels: tuple[str, ...]
@@ -76,7 +75,7 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
     if finished.exists():
         return read_problems(job.folder)
     problems: tuple[Problem, ...] = ()
-    if isinstance(job.recipe, ClassicalRecipe):
+    if isinstance(job.recipe, ResolvedBaseline):
         table = _fit_baseline(job, job.recipe)
     else:
         table, problems = _train_net(job, job.recipe)
@@ -88,19 +87,19 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
     return problems
 
 
-def _fit_baseline(job: FoldJob, recipe: ClassicalRecipe) -> PredictionsTable:
+def _fit_baseline(job: FoldJob, recipe: ResolvedBaseline) -> PredictionsTable:
     try:
         from threadpoolctl import threadpool_limits  # comes with scikit-learn
     except ImportError as error:
         raise missing_extra("scikit-learn", "baselines", f"the baseline {recipe.name}") from error
     with threadpool_limits(1):  # the same in every worker: sums are rounded by the number of threads
-        asked, probabilities, tuned = fit_and_judge(
+        asked, probabilities, tuned = fit_and_predict(
             recipe,
             job.utterances,
             job.features or {},
             job.fold,
             labels=job.labels,
-            normalisation=job.normalisation,
+            scaling=job.normalisation,
         )
     with atomic_write(job.folder / TUNING, text=True) as stream:
         inner = [round(recall, 6) for recall in tuned.inner]
@@ -119,7 +118,7 @@ def _fit_baseline(job: FoldJob, recipe: ClassicalRecipe) -> PredictionsTable:
     return PredictionsTable.from_rows(rows, labels=job.labels)
 
 
-def _train_net(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
+def _train_net(job: FoldJob, recipe: ResolvedRecipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
     import torch
 
     threads = torch.get_num_threads()
@@ -130,33 +129,33 @@ def _train_net(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Pr
         torch.set_num_threads(threads)
 
 
-def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
+def _train_and_judge(job: FoldJob, recipe: ResolvedRecipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
     from emotone.fitting.export import write_net
 
     fitted, failed, absent = _trained(job, recipe)
     corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
     data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=recipe.name, signature=fitted.signature)
-    bundle = write_net(job.folder / BUNDLE, recipe, fitted.net, labels=job.labels, data=data)
-    if recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
+    bundle = write_net(job.folder / BUNDLE, recipe.recipe, fitted.net, labels=job.labels, data=data)
+    if recipe.recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
         own, _ = _judge_part(bundle, job, job.fold.dev)  # thresholds are chosen on it
         own.write(job.folder / VALIDATION)
     table, problems = _judge_part(bundle, job, job.fold.test)
     return without_labels(table, absent), (*failed, *problems)
 
 
-def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], tuple[str, ...]]:
+def _trained(job: FoldJob, recipe: ResolvedRecipe) -> tuple[TrainedNetwork, Sequence[Problem], tuple[str, ...]]:
     """Return the fold's net, the recordings that could not be learned from, and labels that its target never has."""
     from emotone.fitting.fit import fit
-    from emotone.fitting.pretraining import fit_in_stages
+    from emotone.fitting.pretraining import fit_two_stages
 
     def heard(epoch: Epoch) -> None:
         write_progress(job.folder, epoch.number)
 
-    if recipe.pretraining is not None:
-        staged = fit_in_stages(recipe, job.utterances, job.fold, labels=job.labels, folder=job.folder, progress=heard)
+    if recipe.recipe.pretraining is not None:
+        staged = fit_two_stages(recipe, job.utterances, job.fold, labels=job.labels, folder=job.folder, progress=heard)
         with atomic_write(job.folder / STAGES, text=True) as stream:
             json.dump(staged.about, stream)
-        return staged.fitted, staged.problems, staged.absent
+        return staged.network, staged.problems, staged.absent
     learned = set(job.fold.train) | set(job.fold.dev)
     extracted = recipe.extract([utterance for utterance in job.utterances if utterance.key in learned])
     fitted = fit(
@@ -168,7 +167,7 @@ def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], t
         folder=job.folder,
         progress=heard,
     )
-    if fitted.unlabelled is not None:
+    if fitted.adaptation is not None:
         with atomic_write(job.folder / STAGES, text=True) as stream:
             json.dump(fitted.about(), stream)
     return fitted, extracted.problems, ()
@@ -206,7 +205,7 @@ def judge(
     the recording; other tables hold whole utterances only.
     """
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    with_windows = positive_of(model.labels) is not None or model.manifest.windows.least > 0
+    with_windows = positive_of(model.labels) is not None or model.manifest.windows.min_seconds > 0
     rows: list[PredictionRow] = []
     problems: list[Problem] = []
     for utterance in utterances:

@@ -26,9 +26,8 @@ from emotone.evaluation.folds import (
 )
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.files import atomic_write
-from emotone.protocols import Leakage, audit, protocol
-from emotone.protocols.base import SPEAKER_SCALED
-from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.fitting.classical import ResolvedBaseline
+from emotone.protocols import SPEAKER_SCALED, Leakage, audit, protocol
 from emotone.scoring.scores import scores_of
 from emotone.scoring.table import PredictionsTable
 
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
 
     from emotone.bundles.bundle import Bundle
     from emotone.features.store import Extracted, Problem
+    from emotone.fitting.resolve import AnyResolved
     from emotone.protocols import Protocol
-    from emotone.recipes.library import AnyRecipe
     from emotone.scoring.scores import Score
     from emotone.types import Fold, Utterance
 
@@ -84,7 +83,7 @@ class Report:
 
 
 def evaluate_recipe(
-    recipe: AnyRecipe,
+    recipe: AnyResolved,
     utterances: Sequence[Utterance],
     *,
     labels: tuple[str, ...],
@@ -115,7 +114,7 @@ def evaluate_recipe(
     if seeds < 1 or workers < 1:
         raise RunError(f"seeds and workers must be at least 1; given {seeds} and {workers}")
     division = protocol(protocol_name)
-    if division.normalisation == "speaker" and not isinstance(recipe, ClassicalRecipe):
+    if division.scaling == "speaker" and not isinstance(recipe, ResolvedBaseline):
         raise RunError(
             f"{division.name} scales each speaker's values by that speaker's own statistics, and the net of "
             f"{recipe.name} takes recordings as they are; choose {protocol_name.removesuffix(SPEAKER_SCALED)}"
@@ -132,7 +131,7 @@ def evaluate_recipe(
         return replace(again, asked=protocol_name, problems=_together(again.problems, extracted.problems))
     jobs = _jobs(recipe, usable, extracted, division, labels=labels, seeds=seeds, folder=folder)
     first = [job.fold for job in jobs if job.recipe.seed == recipe.seed]  # the other seeds' share as much
-    learned = [_merged(fold) for fold in first] if isinstance(recipe, ClassicalRecipe) else first
+    learned = [_merged(fold) for fold in first] if isinstance(recipe, ResolvedBaseline) else first
     leakage = _audited(learned, usable, division=division, workers=workers, progress=progress)
     if not (folder / TABLE).exists():
         problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress)]
@@ -152,7 +151,7 @@ def evaluate_recipe(
 
 
 def _jobs(
-    recipe: AnyRecipe,
+    recipe: AnyResolved,
     utterances: tuple[Utterance, ...],
     extracted: Extracted,
     division: Protocol,
@@ -165,15 +164,15 @@ def _jobs(
     system = run_signature(recipe, utterances, division, labels=labels, seeds=seeds)
     return [
         FoldJob(
-            recipe=replace(recipe, seed=seed),
+            recipe=recipe.with_seed(seed),
             utterances=utterances,
             fold=fold,
             labels=labels,
             protocol=division.name,
             system=system,
             folder=folder / "folds" / f"{seed}-{fold.name}",
-            normalisation=division.normalisation,
-            features=extracted.features if isinstance(recipe, ClassicalRecipe) else None,
+            normalisation=division.scaling,
+            features=extracted.features if isinstance(recipe, ResolvedBaseline) else None,
         )
         for seed in range(recipe.seed, recipe.seed + seeds)
         for fold in division.folds(utterances, seed=seed)
@@ -181,17 +180,17 @@ def _jobs(
 
 
 def _about(
-    recipe: AnyRecipe, division: Protocol, utterances: Sequence[Utterance], *, folds: int, seeds: int
+    recipe: AnyResolved, division: Protocol, utterances: Sequence[Utterance], *, folds: int, seeds: int
 ) -> dict[str, Any]:
     """Return what a finished run tells of how it was made."""
     return {
-        "recipe": to_mapping(recipe.expanded()),
+        "recipe": to_mapping(recipe.recipe),
         "protocol": {
             "name": division.name,
             "version": division.version,
             "folds": folds,
             "title": division.title,
-            "normalisation": division.normalisation,
+            "normalisation": division.scaling,
             "covering": division.covering,
             "notes": list(division.notes(utterances)),
         },
@@ -200,7 +199,7 @@ def _about(
 
 
 def run_signature(
-    recipe: AnyRecipe, utterances: Sequence[Utterance], division: Protocol, *, labels: tuple[str, ...], seeds: int
+    recipe: AnyResolved, utterances: Sequence[Utterance], division: Protocol, *, labels: tuple[str, ...], seeds: int
 ) -> str:
     """Return the hash of what changes the result of an evaluation; its folder is `RECIPE-PROTOCOL-HASH`."""
     data = sorted((utterance.key, utterance.label) for utterance in utterances)
@@ -209,7 +208,7 @@ def run_signature(
 
 def run_folder(
     out: Path,
-    recipe: AnyRecipe,
+    recipe: AnyResolved,
     utterances: Sequence[Utterance],
     division: Protocol,
     *,
@@ -308,7 +307,7 @@ def _audited(
     return audit(
         folds,
         utterances,
-        normalisation=division.normalisation,
+        scaling=division.scaling,
         fingerprints=heard,
         near_duplicate=NEAR_DUPLICATE,
     )
@@ -375,7 +374,7 @@ def _run_jobs(jobs: list[FoldJob], *, workers: int, progress: Callable[[Report],
 
 def _folds_done(jobs: list[FoldJob], finished: int) -> float:
     """Return finished folds, with the share of the epochs of those that are under way."""
-    shares = [(read_progress(job.folder) or 0) / job.recipe.steps for job in jobs]
+    shares = [(read_progress(job.folder) or 0) / job.recipe.epochs for job in jobs]
     return finished + sum(shares)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from emotone.errors import RunError
 from emotone.evaluation.run import RUN, Report, evaluate_recipe
 from emotone.files import atomic_write
+from emotone.fitting.classical import resolve_baseline
 from emotone.protocols import protocol
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.library import load_recipe
@@ -176,7 +177,7 @@ def probe(
         if name == "identity" and nameless:
             continue
         result = evaluate_recipe(
-            replace(shortcut_recipe(name), seed=seed),
+            resolve_baseline(replace(shortcut_recipe(name), seed=seed)),
             utterances,
             labels=labels,
             protocol_name=protocol_name,

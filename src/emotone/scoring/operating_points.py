@@ -173,7 +173,7 @@ def stored_threshold(
 
     """
     about, table = read_evaluation(validation)
-    check_same_system({"recipe": to_mapping(recipe.expanded())}, about, where=validation)
+    check_same_system({"recipe": to_mapping(recipe.written_out())}, about, where=validation)
     if set(table.labels) != set(labels):
         raise RunError(f"{validation} judged {', '.join(table.labels)}; the training has {', '.join(labels)}")
     if any(score.get("speaker_independent") is False for score in about["scores"]):
@@ -207,9 +207,9 @@ def _settings(given: dict[str, Any], *, where: str) -> dict[str, Any]:
     """Return what makes a recipe's system, written out: of a transfer whose weights it takes, not where they lie."""
     recipe: AnyRecipe
     if "classifier" in given or "functionals" in given:
-        recipe = from_mapping(ClassicalRecipe, given, where=where).expanded()
+        recipe = from_mapping(ClassicalRecipe, given, where=where).written_out()
     else:
-        recipe = from_mapping(Recipe, given, where=where).expanded()
+        recipe = from_mapping(Recipe, given, where=where).written_out()
         if recipe.transfer is not None:
             recipe = replace(recipe, transfer=replace(recipe.transfer, source=""))
     return {key: value for key, value in to_mapping(recipe).items() if key not in NAMES}

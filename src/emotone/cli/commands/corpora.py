@@ -146,7 +146,8 @@ def table(context: click.Context, name: str, directory: Path, *, out: Path, want
     from emotone.corpora.base import CORPORA
     from emotone.corpora.database_write import write_database
     from emotone.corpora.resolve import load
-    from emotone.corpora.table import TABLE_SUFFIXES, write_table
+    from emotone.corpora.table import TABLE_SUFFIXES
+    from emotone.corpora.table_write import write_table
 
     if wanted == "csv" and out.suffix.lower() not in TABLE_SUFFIXES:
         raise click.UsageError(f"--out {out} was given; allowed: a name that ends in {' or '.join(TABLE_SUFFIXES)}")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from emotone.cli.data import Data
     from emotone.evaluation.run import Evaluation
     from emotone.evaluation.shortcuts import Shortcut
-    from emotone.recipes.library import AnyRecipe
-    from emotone.recipes.transfer import Hearing
+    from emotone.fitting.resolve import AnyResolved
+    from emotone.recipes.transfer import UnlabelledMethod
     from emotone.scoring.operating_points import OperatingPoints
 
 
@@ -72,7 +72,7 @@ def command(
     out: Path,
     source: str,
     plan: str,
-    unlabelled: Hearing | None,
+    unlabelled: UnlabelledMethod | None,
     seeds: int,
     workers: int,
     validation: Path | None,
@@ -107,12 +107,12 @@ def command(
     return 1 if problems or data.problems else 0
 
 
-def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled: Hearing) -> AnyRecipe | None:
+def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled: UnlabelledMethod) -> AnyResolved | None:
     """Return the recipe that is meant, or None where it is a finished model."""
     from emotone.bundles import shipped
-    from emotone.fitting.adaptation import check_unlabelled
+    from emotone.fitting.resolve import recipe_for, resolve_any
     from emotone.recipes import library as recipes
-    from emotone.recipes.recipe import Recipe, transferring
+    from emotone.recipes.recipe import Recipe
 
     models, names = shipped.shipped_names(), recipes.shipped_names()
     if not what.endswith(recipes.SUFFIX) and (what in models or what not in names):
@@ -125,24 +125,22 @@ def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled
         return None
     found = recipes.load_recipe(what)
     if isinstance(found, Recipe):
-        found = transferring(found, source=source, plan=plan, unlabelled=unlabelled)
-        check_unlabelled(found)
-        if found.transfer is not None and found.pretraining is None:
-            found.transfer.weights()  # said before the corpora are read
+        found = recipe_for(found, source=source, plan=plan, unlabelled=unlabelled)
     elif source or plan or unlabelled:
         raise UsageError(f"--source, --plan and --unlabelled are for nets; {what} is a baseline: it takes over nothing")
-    return found if labels is None else recipes.relabelled(found, labels)
+    # Resolved here, so that a wrong recipe is reported before the corpora are read.
+    return resolve_any(found if labels is None else recipes.relabelled(found, labels))
 
 
 def _evaluate_recipe(
-    recipe: AnyRecipe, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
+    recipe: AnyResolved, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
 ) -> tuple[list[Evaluation], Data]:
     """Return the evaluation asked for, and that of its speaker-independent twin where it shares speakers."""
     from emotone.evaluation.run import evaluate_recipe
     from emotone.protocols import protocol, twin_for
 
     asked = protocol(protocol_name)  # a misspelt name is said before the corpora are read
-    data = _data.load(corpus, label_set_name=recipe.labels, selection=recipe.selection)
+    data = _data.load(corpus, label_set_name=recipe.recipe.labels, selection=recipe.recipe.selection)
     _data.report(data)
     names = [protocol_name]  # not its short name, which does not hold the lists of files
     if not asked.speaker_independent:
@@ -240,7 +238,7 @@ def _beside_twin(results: list[Evaluation]) -> list[str]:
     ]
 
 
-def _probe(recipe: AnyRecipe, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[Shortcut]:
+def _probe(recipe: AnyResolved, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[Shortcut]:
     """Return what simple cues reach under the protocols of the results, and keep it with their runs."""
     from emotone.evaluation.shortcuts import add_shortcuts, probe
 

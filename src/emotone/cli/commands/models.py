@@ -84,7 +84,7 @@ def show(model: str, *, as_json: bool) -> None:
         ("labels", ", ".join(manifest.labels)),
         ("licence", manifest.licence),
         ("front end", f"{manifest.front_end['name']}: {front_end}"),
-        ("windows", f"{manifest.windows}; a clip is {manifest.windows.clip}"),
+        ("windows", f"{manifest.windows}; a clip is {manifest.windows.clip_score}"),
         *(("threshold", f"{label} from {value:.4g} on") for label, value in manifest.thresholds.items()),
         ("trained on", ", ".join(manifest.training.corpora)),
         ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),

@@ -27,10 +27,10 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_sources(*, as_json: bool) -> None:
     """List every source: those that come with emotone, and those that others publish."""
-    from emotone.recipes.transfer import shipped
+    from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
-    here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped().items()}
+    here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped_weights().items()}
     published = [_summary(source) for source in SOURCES.all().values()]
     if as_json:
         _say.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
@@ -51,11 +51,11 @@ def list_sources(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
     """Show one source: the card of one that comes with emotone; files, hashes and tensors of a published one."""
-    from emotone.recipes.transfer import shipped
+    from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
-    if name in shipped():
-        card = shipped()[name].with_suffix(CARD).read_text(encoding="utf-8")
+    if name in shipped_weights():
+        card = shipped_weights()[name].with_suffix(CARD).read_text(encoding="utf-8")
         if as_json:
             _say.print_json({"name": name, "shipped": True, "card": card})
         else:
