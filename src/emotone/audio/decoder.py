@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
 from emotone.audio.chain import ChainedDecoder
+from emotone.audio.concatenated import part_starts
 from emotone.audio.formats import HEAD_BYTES, identify
 from emotone.audio.headers import logical_streams
 from emotone.audio.native import NativeDecoder
@@ -55,6 +57,16 @@ def _open(source: Source, *, track: Track) -> Decoder:
     with source.open_buffered() as file:
         check_audio_bytes(file.read(HEAD_BYTES), name=source.name)
         kind, offset = identify(file)
+        starts = [0] if kind is None or offset else part_starts(file, kind=kind.name, size=source.size)
+    if len(starts) == 1:
+        return _open_file(source, kind=kind, offset=offset, track=track)
+    parts = [source.part(start, stop) for start, stop in itertools.pairwise([*starts, source.size])]
+    openers = [functools.partial(_open_file, part, kind=kind, offset=0, track=track) for part in parts]
+    return ChainedDecoder(openers, name=source.name)
+
+
+def _open_file(source: Source, *, kind: Kind | None, offset: int, track: Track) -> Decoder:
+    """Return the decoder of a file that is not followed by another one."""
     streams = logical_streams(source, kind=kind.name if kind else "", offset=offset)
     openers = [functools.partial(_open_stream, source, stream, kind=kind) for stream in streams]
     if len(openers) > 1:

@@ -189,6 +189,24 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
     return (WHOLE_FILE,)
 
 
+def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Check that every RIFF chunk at the top level ends within the file; long files have several."""
+    at = offset
+    for _ in range(MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        length = struct.unpack("<I", head[4:])[0] if len(head) == 8 and head[:4] == b"RIFF" else 0
+        if not length or length >= PIPE_SIZE:
+            break
+        at += 8 + length
+        if at > size:
+            if at - size > MAX_CODED_FRAME_BYTES:
+                raise _promise(at, size=size, name=name)
+            return (LogicalStream(shortfall=at - size),)
+        at += length % 2
+    return (WHOLE_FILE,)
+
+
 def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that the segment ends within the file."""
     end = ebml.segment_end(file, offset)
@@ -212,5 +230,6 @@ WALKERS: dict[str, Callable[[BinaryIO, int, str, int], tuple[LogicalStream, ...]
     "aac": adts.walk,
     "flac": _flac,
     "mp4": _mp4,
+    "avi": _avi,
     "matroska or webm": _matroska,
 }

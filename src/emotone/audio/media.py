@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GATHERED = 1 << 14  # frames yielded at a time: codecs produce about a thousand
 ALLOWANCE: Seconds = 0.5  # containers round their durations, and count what encoders add at the ends
+NOTED: Seconds = 0.1  # a shorter difference is rounding
 MAX_CODED_FRAME = 4096  # samples: HE-AAC, and FLAC's default
 MAX_START: Seconds = 60.0  # a track that starts later than this in a file of its own was cut from a longer recording
 ZERO_BASED = frozenset({"mov", "matroska"})  # containers whose timestamps count from the start of the recording
@@ -204,6 +205,9 @@ class MediaDecoder:
         if self.frames is not None and timeline.at < self.frames - allowed:
             raise self._stopped(timeline.at, reason="no more samples")
         notes = timeline.notes()
+        missing = 0.0 if self.frames is None else (self.frames - timeline.at) / self.rate
+        if missing > NOTED and not self._stream.shortfall:
+            notes.append(f"the sound ends {missing:.2f} s before the end that the container promises")
         if self._stream.shortfall and not self._stream.notes:
             notes.append(f"the file ends {self._stream.shortfall} bytes too early; its last coded frame is missing")
         self.notes += [note for note in notes if note not in self.notes]

@@ -33,6 +33,7 @@ BIT_RATES = {
 }
 RATES = (44_100, 48_000, 32_000)  # MPEG-1; halved for MPEG-2, quartered for 2.5
 WINDOW = 1 << 20  # bytes read at a time
+MIN_TAG = 120  # bytes from the start of the tag to the end of its frame
 PEEK = 64  # bytes: a counting tag starts 13 to 36 bytes into its frame
 TRAILERS = (b"TAG", b"APE", b"LYR", b"ID3", b"3DI")  # tags that may follow the last frame
 PADDING = 1 << 16  # bytes of zeros that may follow it
@@ -179,7 +180,7 @@ def _parts(content: Bytes, at: int, *, name: str) -> list[Part]:
                 parts[-1].gaps.append(at)
             at = following.at
             continue
-        tagged, counted = _tag(head)
+        tagged, counted = _tag(head, frame)
         if tagged or not known:
             parts.append(Part(frame.stream, frame.samples))
         part = parts[-1]
@@ -196,12 +197,15 @@ def _parts(content: Bytes, at: int, *, name: str) -> list[Part]:
     return parts
 
 
-def _tag(head: bytes) -> tuple[bool, int | None]:
-    """Return whether a frame contains a counting tag, and the number of frames that it promises."""
+def _tag(head: bytes, frame: Frame) -> tuple[bool, int | None]:
+    """Return whether a frame contains a counting tag, and the number of frames that it promises.
+
+    The conditions are those of libmpg123: only zeros before the tag, and a frame that is long enough.
+    """
     if head.startswith(b"VBRI", 36):
         return True, struct.unpack(">I", head[50:54])[0] if len(head) >= 54 else None
     at = max(head.find(b"Xing", 4, 46), head.find(b"Info", 4, 46))
-    if at < 0:
+    if at < 0 or head[4:at].strip(b"\x00") or frame.length < at + MIN_TAG:
         return False, None
     counts = len(head) >= at + 12 and head[at + 7] & 1
     return True, struct.unpack(">I", head[at + 8 : at + 12])[0] if counts else None

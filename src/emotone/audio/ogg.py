@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CAPTURE = b"OggS"
 HEADER = 27  # bytes before the lacing values
 CONTINUED, FIRST, LAST = 1, 2, 4  # flags
+ID3V1 = 128  # bytes
 SEARCHED = 1 << 16  # bytes read at a time while searching for the next page
 REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 NATIVE = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")  # first packets of codings that libsndfile knows
@@ -55,6 +56,18 @@ class Link:
     start: int
     streams: dict[int, bytes] = field(default_factory=dict)
     last: dict[int, Page] = field(default_factory=dict)
+    position: dict[int, int] = field(default_factory=dict)
+
+    def continues(self, page: Page) -> bool:
+        """Return whether a page continues one of the streams: it has not ended, and time does not go back."""
+        if page.serial not in self.streams or self.last[page.serial].flags & LAST:
+            return False
+        return page.granule < 0 or page.granule >= self.position[page.serial]
+
+    def add(self, page: Page) -> None:
+        """Append a page; a position of -1 is that of a page in which no packet ends."""
+        self.last[page.serial] = page
+        self.position[page.serial] = max(page.granule, self.position.get(page.serial, 0))
 
 
 def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
@@ -72,8 +85,8 @@ def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
 def _links(file: BinaryIO, *, size: int, name: str, offset: int) -> tuple[list[Link], tuple[str, ...], int]:
     """Return the links, notes, and the byte after the last complete page."""
     links: list[Link] = []
-    opening, packets, end = False, 0, size
-    sound = False
+    opening = sound = ended = False
+    packets, end = 0, size
     notes: tuple[str, ...] = ()
     for page in _pages(file, size=size, offset=offset):
         if page.missing:
@@ -87,16 +100,32 @@ def _links(file: BinaryIO, *, size: int, name: str, offset: int) -> tuple[list[L
         if page.flags & FIRST and not opening:
             links.append(Link(page.at))
         opening = bool(page.flags & FIRST)
-        if not links:
-            links.append(Link(page.at))
         if opening:
             links[-1].streams[page.serial] = page.beginning
+        elif not links or not links[-1].continues(page):
+            raise TruncatedError(
+                f"{name}: is damaged: the Ogg page at byte {page.at:,} does not continue the pages before it; "
+                "copy or download it again"
+            )
         else:
             packets = page.packets
-        links[-1].last[page.serial] = page
+        links[-1].add(page)
         sound |= page.granule > 0
         end = page.end
+        ended = bool(page.flags & LAST)
+    if links and not notes and not ended and not _is_padding(file, end):
+        raise TruncatedError(
+            f"{name}: is damaged: {size - end:,} bytes after the Ogg page that ends at byte {end:,} are no page; "
+            "copy or download it again"
+        )
     return links, notes, end
+
+
+def _is_padding(file: BinaryIO, at: int) -> bool:
+    """Return whether nothing but zeros or an ID3v1 tag follows."""
+    file.seek(at)
+    rest = file.read(SEARCHED)
+    return not rest.strip(b"\x00") or (len(rest) == ID3V1 and rest.startswith(b"TAG"))
 
 
 def _pages(file: BinaryIO, *, size: int, offset: int) -> Iterator[Page]:
