@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS, ROOT, page, system_of, table
 
-from emotone.fitting.distillation.results import results_card
+from emotone.fitting.distillation.card import results_card
 from emotone.scoring.scores import scores_of
 from emotone.scoring.summary import read_evaluation, summary_markdown
 

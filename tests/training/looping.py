@@ -16,7 +16,7 @@ from emotone.training.batches import Examples, Task
 from emotone.training.classification import train
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.training.checkpoint import Epoch
     from emotone.training.loop import TrainingResult
 
@@ -43,7 +43,7 @@ KERAS = TrainingSettings(
 )
 
 
-def build() -> LengthAware:
+def build() -> Network:
     return LogMelCnn(**TINY_NET).build(64, 2)
 
 
@@ -62,11 +62,11 @@ def task(**changes: Any) -> Task:
 
 def run(
     settings: TrainingSettings = SETTINGS, *, of: Task | None = None, **options: Any
-) -> tuple[LengthAware, TrainingResult]:
+) -> tuple[Network, TrainingResult]:
     return train(build, of or task(), settings, augmentations=(SpecMask(),), **options)
 
 
-def same_weights(first: LengthAware, second: LengthAware) -> bool:
+def same_weights(first: Network, second: Network) -> bool:
     one, two = first.state_dict(), second.state_dict()
     return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
 

@@ -26,7 +26,7 @@ from emotone.training.development import development_score
 from emotone.training.loop import TrainingResult
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def straight() -> tuple[LengthAware, TrainingResult]:
+def straight() -> tuple[Network, TrainingResult]:
     """Four epochs without interruption."""
     torch.set_num_threads(1)
     return run()
@@ -53,7 +53,7 @@ def test_a_separable_problem_is_learned() -> None:
     assert not net.training
 
 
-def test_equal_arguments_give_equal_weights(straight: tuple[LengthAware, TrainingResult]) -> None:
+def test_equal_arguments_give_equal_weights(straight: tuple[Network, TrainingResult]) -> None:
     torch.manual_seed(999)  # what was drawn before does not matter
     net, trained = run()
     assert same_weights(net, straight[0])
@@ -62,7 +62,7 @@ def test_equal_arguments_give_equal_weights(straight: tuple[LengthAware, Trainin
 
 
 def test_another_seed_gives_other_weights_and_another_name_does_not(
-    straight: tuple[LengthAware, TrainingResult],
+    straight: tuple[Network, TrainingResult],
 ) -> None:
     assert not same_weights(run(of=task(seed=4))[0], straight[0])
     assert same_weights(run(of=task(signature="beef"))[0], straight[0])
@@ -73,7 +73,7 @@ class Stop(Exception):  # noqa: N818 - it is no error
 
 
 def test_a_training_that_was_cut_off_goes_on_exactly(
-    straight: tuple[LengthAware, TrainingResult], tmp_path: Path
+    straight: tuple[Network, TrainingResult], tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
 
@@ -90,7 +90,7 @@ def test_a_training_that_was_cut_off_goes_on_exactly(
     assert timeless(trained.history) == timeless(straight[1].history)
 
 
-def test_a_finished_training_is_not_run_again(straight: tuple[LengthAware, TrainingResult], tmp_path: Path) -> None:
+def test_a_finished_training_is_not_run_again(straight: tuple[Network, TrainingResult], tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     run(checkpoint=checkpoint)
     batches: list[tuple[int, int]] = []
@@ -118,7 +118,7 @@ run(checkpoint=Path(sys.argv[1]), progress=epochs.append, on_batch=kill_in_the_t
 
 
 def test_kill_minus_nine_in_the_middle_of_an_epoch_changes_nothing(
-    straight: tuple[LengthAware, TrainingResult], tmp_path: Path
+    straight: tuple[Network, TrainingResult], tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     process = subprocess.run(
@@ -158,10 +158,10 @@ def test_it_stops_when_the_development_score_no_longer_rises() -> None:
 
 
 def test_without_a_development_part_the_last_weights_are_kept() -> None:
-    built: list[LengthAware] = []
+    built: list[Network] = []
     seen: list[dict[str, torch.Tensor]] = []
 
-    def remembering() -> LengthAware:
+    def remembering() -> Network:
         built.append(build())
         return built[0]
 
@@ -280,7 +280,7 @@ def test_on_the_grid_windows_say_how_much_is_seen() -> None:
 
 
 def test_a_net_in_which_nothing_learns_comes_back_as_it_was_built(tmp_path: Path) -> None:
-    def frozen() -> LengthAware:
+    def frozen() -> Network:
         return build().requires_grad_(requires_grad=False)
 
     checkpoint = tmp_path / "checkpoint.safetensors"

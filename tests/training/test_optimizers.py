@@ -17,15 +17,15 @@ from emotone.training.batches import BatchSampler
 from emotone.training.classification import schedule, train
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, task, timeless
 
 
 def test_the_average_is_the_moving_average_of_the_weights_after_each_step() -> None:
-    built: list[LengthAware] = []
+    built: list[Network] = []
     seen: list[torch.Tensor] = []
 
-    def remembering() -> LengthAware:
+    def remembering() -> Network:
         built.append(build())
         return built[0]
 
@@ -55,7 +55,7 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> No
     the first step follows the sign of rounding errors unless they are far below Adam's epsilon of 1e-8.
     """
 
-    def build_float64() -> LengthAware:
+    def build_float64() -> Network:
         built = LogMelCnn(**{**TINY_NET, "dropout": 0.0}).build(64, 2).double()
         built.register_forward_pre_hook(lambda _, args: (args[0].double(), *args[1:]))
         return built

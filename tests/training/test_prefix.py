@@ -14,7 +14,7 @@ from torch import nn
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.nets.base import NETS
-from emotone.nets.blocks.base import LengthAware
+from emotone.nets.blocks.base import Network
 from emotone.training import prefix as module
 from emotone.training.prefix import BATCH, OutputShape, Prefix, split
 from emotone.transfer.freeze import Freezer
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SPEC = LogMelCnn(**TINY_NET)
 
 
-def frozen(*patterns: str, spec: LogMelCnn = SPEC, seed: int = 0) -> LengthAware:
+def frozen(*patterns: str, spec: LogMelCnn = SPEC, seed: int = 0) -> Network:
     """Return a net in training mode, of which some layers are frozen."""
     torch.manual_seed(seed)
     net = spec.build(64, 2)
@@ -92,7 +92,7 @@ def test_what_learns_nothing_but_moves_with_the_batches_is_not_computed_once() -
 
 
 def test_a_net_with_a_way_of_its_own_is_not_split() -> None:
-    class Another(LengthAware):
+    class Another(Network):
         def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
             return super().forward(x, lengths)
 
@@ -122,7 +122,7 @@ def test_outcomes_are_those_of_single_windows(patterns: tuple[str, ...], lengths
 def test_the_first_groups_of_every_net_can_be_computed_once(name: str, groups: int) -> None:
     torch.manual_seed(0)
     spec = NETS.get(name)(**TINY.get(name, {}))
-    net: LengthAware = spec.build(BANDS, CLASSES)
+    net: Network = spec.build(BANDS, CLASSES)
     Freezer(net, select([pattern for group in spec.groups[:groups] for pattern in group], net.state_dict()))
     parts = split(net.train())
     assert parts is not None

@@ -27,7 +27,7 @@ from emotone.transfer.select import select
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.training.loop import TrainingResult
 
 __all__ = ["one_thread"]
@@ -49,7 +49,7 @@ UNSEEN = separable(10, seed=7, corpora=2)
 TASK = Task(separable(24), UNSEEN, hop_seconds=0.01, window=30, hop=15, signature="f00d", seed=3)
 
 
-def build(*patterns: str, hidden: int = 8) -> LengthAware:
+def build(*patterns: str, hidden: int = 8) -> Network:
     net = LogMelCnn(**{**TINY_NET, "hidden": hidden}).build(64, 2)
     with torch.no_grad():
         net(torch.randn(8, 60, 64, generator=torch.Generator().manual_seed(0)), None)
@@ -59,7 +59,7 @@ def build(*patterns: str, hidden: int = 8) -> LengthAware:
 
 def run(
     settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any
-) -> tuple[LengthAware, TrainingResult]:
+) -> tuple[Network, TrainingResult]:
     return train(lambda: build(*patterns), of, settings, **options)
 
 
@@ -103,7 +103,7 @@ def test_a_training_is_that_of_the_slow_twin(
     assert not fast.training
 
 
-def learned(net: LengthAware) -> dict[str, torch.Tensor]:
+def learned(net: Network) -> dict[str, torch.Tensor]:
     """Return the weights without what a batch normalisation takes away again: only rounding moves that."""
     return {
         name: value
@@ -129,7 +129,7 @@ def test_raw_samples_too(monkeypatch: pytest.MonkeyPatch) -> None:
         min_frames=8000,
     )
 
-    def sounding() -> LengthAware:
+    def sounding() -> Network:
         net = SoundNet5().build(1, 2)
         Freezer(net, select(["conv[123]"], net.state_dict()))
         return net
@@ -179,7 +179,7 @@ def test_random_crops_and_augmentations_are_computed_as_they_come(computed: list
 
 
 def test_another_head_or_seed_finds_what_was_computed(computed: list[int], tmp_path: Path) -> None:
-    def heads(hidden: int) -> LengthAware:
+    def heads(hidden: int) -> Network:
         torch.manual_seed(0)  # the frozen ones are taken over from the same source
         return build(*TRUNK, hidden=hidden)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emotone.augment.base import Augmentation
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.recipes.training import TrainingSettings
     from emotone.training.checkpoint import Epoch
 
@@ -38,7 +38,7 @@ MIXUP_STREAM = 1  # separates the random draws of mixup from those of the batche
 
 
 def train(
-    build: Callable[[], LengthAware],
+    build: Callable[[], Network],
     task: Task,
     settings: TrainingSettings,
     *,
@@ -47,7 +47,7 @@ def train(
     progress: Callable[[Epoch], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
     cache: Path | None = None,
-) -> tuple[LengthAware, TrainingResult]:
+) -> tuple[Network, TrainingResult]:
     """Return a trained network in eval mode, and the history.
 
     Equal arguments give bit-identical weights; see `emotone.training.loop.run_epochs`. A network without trainable

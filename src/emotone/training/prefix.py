@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from emotone.nets.blocks.base import LengthAware
+from emotone.nets.blocks.base import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,14 +140,14 @@ class Prefix:
         return x, lengths
 
 
-def split(net: LengthAware) -> tuple[Prefix, LengthAware] | None:
+def split(net: Network) -> tuple[Prefix, Network] | None:
     """Return the frozen blocks that a network in training mode starts with, and a network of the others.
 
     None if there are no such blocks. A block belongs to the prefix if its output is constant: it has no trainable
     parameter, everything in it that has tensors is in eval mode (see `emotone.transfer.freeze`), and no dropout is
     active. Both parts share their blocks with the network.
     """
-    if type(net).forward is not LengthAware.forward:
+    if type(net).forward is not Network.forward:
         return None
     names: list[str] = []
     for name, block in net.blocks.items():
@@ -157,7 +157,7 @@ def split(net: LengthAware) -> tuple[Prefix, LengthAware] | None:
     first = {name: net.blocks[name] for name in names}
     if len(names) == len(net.blocks) or not any(_has_tensors(block) for block in first.values()):
         return None
-    return Prefix(first), LengthAware({name: block for name, block in net.blocks.items() if name not in first})
+    return Prefix(first), Network({name: block for name, block in net.blocks.items() if name not in first})
 
 
 def _is_constant(block: nn.Module) -> bool:

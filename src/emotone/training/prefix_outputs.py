@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.training.batches import Task
     from emotone.training.prefix import Prefix
     from emotone.types import Array
@@ -55,8 +55,8 @@ class WindowLayout:
 
 
 def precompute_prefix(
-    net: LengthAware, task: Task, *, crop: int | None, folder: Path | None
-) -> tuple[LengthAware, Task] | None:
+    net: Network, task: Task, *, crop: int | None, folder: Path | None
+) -> tuple[Network, Task] | None:
     """Return the blocks of a network after its frozen first ones, and the task with the outputs of the latter.
 
     None if there is nothing to gain: the first block is not frozen, or the outputs don't fit into memory.

@@ -64,8 +64,8 @@ def _head(run: SourceRun) -> list[str]:
         f"  logits{divided}.",
         f"- Training: Kullback-Leibler divergence, Adam {training.learning_rate:g}, beta1 {training.beta1:g}, batches",
         f"  of {training.batch_size}, {training.steps} steps, {training.precision}; seed {recipe.seed}.",
-        f"- Training data: {excerpts.train} excerpts of {excerpts.seconds:g} s, {100 * excerpts.mix_probability:.0f} % of",
-        "  them mixtures of two recordings; the teacher processed the same mixtures.",
+        f"- Training data: {excerpts.train} excerpts of {excerpts.seconds:g} s, {100 * excerpts.mix_probability:.0f} %",
+        "  of them mixtures of two recordings; the teacher processed the same mixtures.",
         f"- Signature: {run.signature}; weights SHA-256 `{run.weights_sha256}`",
     ]
 
@@ -103,10 +103,10 @@ def _held_out(run: SourceRun) -> list[str]:
     lines = [
         "## Results on held-out sound",
         "",
-        f"{run.recipe.excerpts.held_out} excerpts of held-out recordings, not mixed. Divergence is KL(teacher || student)",
-        "in nats (lower is better). Agreement is the share of excerpts for which student and teacher have the same most",
-        "probable class. The values in brackets are those of a baseline that ignores the audio: it always predicts the",
-        "mean of the teacher's probabilities on the training data.",
+        f"{run.recipe.excerpts.held_out} excerpts of held-out recordings, not mixed. Divergence is KL(teacher ||",
+        "student) in nats (lower is better). Agreement is the share of excerpts for which student and teacher have the",
+        "same most probable class. The values in brackets are those of a baseline that ignores the audio: it always",
+        "predicts the mean of the teacher's probabilities on the training data.",
         "",
         "| excerpts of | divergence | agreement |",
         "| --- | --- | --- |",
@@ -118,8 +118,8 @@ def _held_out(run: SourceRun) -> list[str]:
     if equal:
         lines += [
             "",
-            f"On {', '.join(equal)} the student's agreement equals that of the constant prediction: only the divergence",
-            "measures the student there.",
+            f"On {', '.join(equal)} the student's agreement equals that of the constant prediction: only the",
+            "divergence measures the student there.",
         ]
     return lines
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from emotone.features.front_ends.mn_log_mel import EMPHASIS, FFT, OFFSET, TAPER, MnLogMel, tables
+from emotone.features.front_ends.mn_log_mel import EMPHASIS, FFT, OFFSET, WINDOW, MnLogMel, tables
 from emotone.nets.architectures.mn04 import Mn04
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 
 class MobileNet(nn.Module):
@@ -29,7 +29,7 @@ class MobileNet(nn.Module):
 
     def __init__(self, *, width: float, classes: int) -> None:
         super().__init__()
-        self.net: LengthAware = Mn04(width=width).build(MnLogMel.dimension, classes)
+        self.net: Network = Mn04(width=width).build(MnLogMel.dimension, classes)
         for name, table in zip(("window", "bands"), tables(), strict=True):
             self.register_buffer(name, torch.from_numpy(table), persistent=False)
 
@@ -37,7 +37,7 @@ class MobileNet(nn.Module):
         """Return ln(mel power + 1e-5) [batch, time, 128] of signals [batch, samples]."""
         emphasised = signals[:, 1:] - EMPHASIS * signals[:, :-1]
         window, bands = self.get_buffer("window"), self.get_buffer("bands")
-        spectrum = torch.stft(emphasised, FFT, MnLogMel.hop, TAPER, window, center=True, return_complex=True)
+        spectrum = torch.stft(emphasised, FFT, MnLogMel.hop, WINDOW, window, center=True, return_complex=True)
         power = (spectrum.real**2 + spectrum.imag**2).transpose(1, 2)
         return (torch.matmul(power, bands) + OFFSET).log()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from emotone.fitting.distillation.run import PreparedSource
     from emotone.fitting.distillation.student import DistillationData
-    from emotone.nets.blocks.waveform import ManyHeads
+    from emotone.nets.blocks.waveform import MultiHeadNetwork
     from emotone.recipes.source_recipe import SourceRecipe
     from emotone.types import Array
 
@@ -30,7 +30,7 @@ LAYERS = ("conv1", "conv2", "conv3", "conv4")
 INPUTS = (*((layer,) for layer in LAYERS), LAYERS)  # of the classifiers: each layer alone, then all
 
 
-def pooled_layers(net: ManyHeads, signals: Sequence[Array]) -> dict[str, Array]:
+def pooled_layers(net: MultiHeadNetwork, signals: Sequence[Array]) -> dict[str, Array]:
     """Return mean and standard deviation over time of each layer, [signals, 2 channels] by its name.
 
     Args:
@@ -90,7 +90,7 @@ def probe(
     return LayerProbe(layers, by_fold, float(correct.mean()), len(truth))
 
 
-def untrained_student(recipe: SourceRecipe, data: DistillationData, *, seed: int) -> ManyHeads:
+def untrained_student(recipe: SourceRecipe, data: DistillationData, *, seed: int) -> MultiHeadNetwork:
     """Return a student with random weights whose batch normalisation statistics are from the training sound.
 
     Without these statistics most activations would be outside the range where a ReLU is informative, and the
@@ -101,7 +101,7 @@ def untrained_student(recipe: SourceRecipe, data: DistillationData, *, seed: int
 
 
 def compare_folder(
-    prepared: PreparedSource, net: ManyHeads, *, folder: str, label: str, seeds: Sequence[int] = (1, 2, 3)
+    prepared: PreparedSource, net: MultiHeadNetwork, *, folder: str, label: str, seeds: Sequence[int] = (1, 2, 3)
 ) -> ProbeComparison:
     """Return probes of the student and of untrained networks on the recordings of one of the recipe's folders.
 
@@ -136,7 +136,7 @@ def compare_folder(
 
 def compare_signals(
     prepared: PreparedSource,
-    net: ManyHeads,
+    net: MultiHeadNetwork,
     signals: Sequence[Array],
     *,
     labels: Sequence[str],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emotone.fitting.distillation.sound import SoundCollection
     from emotone.fitting.distillation.source_run import HeldOutScore
     from emotone.fitting.distillation.student import DistillationData
-    from emotone.nets.blocks.waveform import ManyHeads
+    from emotone.nets.blocks.waveform import MultiHeadNetwork
     from emotone.recipes.source_recipe import SourceRecipe
 
 WEIGHTS, CARD, CHECKPOINT = "weights.safetensors", "CARD.md", "checkpoint.safetensors"
@@ -132,13 +132,13 @@ def train_source(
     return run
 
 
-def save_student(net: ManyHeads, path: Path, *, name: str, licence: str) -> None:
+def save_student(net: MultiHeadNetwork, path: Path, *, name: str, licence: str) -> None:
     """Write the student, trunk and head, in the format that transfer reads."""
     tensors = {key: value.numpy() for key, value in net.state_dict().items()}
     write_weights(path, SourceWeights(name, tensors, licence=licence))
 
 
-def load_student(folder: Path, run: SourceRun) -> ManyHeads:
+def load_student(folder: Path, run: SourceRun) -> MultiHeadNetwork:
     """Return the trained student in eval mode; its file must be the one that the training wrote.
 
     Raises:

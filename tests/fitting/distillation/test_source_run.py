@@ -8,29 +8,34 @@ import pytest
 from tests.fitting.distillation.conftest import made_run
 
 from emotone.errors import RunError
-from emotone.fitting.distillation.card import source_card
-from emotone.fitting.distillation.probe import Comparison, Probe
-from emotone.fitting.distillation.results import NOTES, PROBES, load_probes, results_card, save_results
-from emotone.fitting.distillation.run import RUN, WEIGHTS, load_source_run, save_run
+from emotone.fitting.distillation.card import NOTES, results_card, source_card
+from emotone.fitting.distillation.source_run import (
+    PROBES,
+    RUN,
+    LayerProbe,
+    ProbeComparison,
+    load_probes,
+    load_source_run,
+    save_probes,
+    save_source_run,
+)
 from emotone.recipes.source_recipe import read_source_recipe
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 PLACE = re.compile(r"(?<![\w/.])/\w+/|\b[A-Z]:\\")  # an absolute path
-RECIPES = ROOT / "recipes" / "sources"
-FOUND = Comparison("rain", 2, 0.5, ("5",), {"student": (Probe(("conv1",), {"1": 0.5, "5": 1.0}, 0.75, 4),)})
+RECIPES = ROOT / "src/emotone/recipes/shipped/sources"
+FOUND = ProbeComparison("rain", 2, 0.5, ("5",), {"student": (LayerProbe(("conv1",), {"1": 0.5, "5": 1.0}, 0.75, 4),)})
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / WEIGHTS).write_text("weights")
-    save_run(made_run(), tmp_path / "run")
-    save_results(tmp_path / "run", (FOUND,), tmp_path / "results", signature=made_run().signature)
+    save_source_run(made_run(), tmp_path / "results")
+    save_probes((FOUND,), tmp_path / "results", signature=made_run().signature)
     return tmp_path / "results"
 
 
-def test_results_come_back_without_weights(saved: Path) -> None:
-    assert load_probes(saved) == (FOUND,)
+def test_results_are_read_back(saved: Path) -> None:
+    assert load_probes(saved, signature=made_run().signature) == (FOUND,)
     assert sorted(path.name for path in saved.iterdir()) == sorted([RUN, PROBES])
     assert load_source_run(saved) == made_run()
 
@@ -43,27 +48,27 @@ def test_the_card_of_results_has_probes_and_notes(saved: Path) -> None:
 
 def test_probes_of_another_training_are_no_part_of_a_card(saved: Path) -> None:
     (saved / PROBES).write_text(json.dumps(json.loads((saved / PROBES).read_text()) | {"signature": "another"}))
-    with pytest.raises(RunError, match=r"is of the training another, run\.json beside it of 0123456789ab"):
+    with pytest.raises(RunError, match=r"belongs to the training another, run\.json in its folder to 0123456789ab"):
         results_card(saved)
 
 
 def test_a_folder_without_probes_is_said(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="holds no probes of a source"):
-        load_probes(tmp_path)
+    with pytest.raises(RunError, match="contains no probes of a source"):
+        load_probes(tmp_path, signature="0123456789ab")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"schema": "x"}, "has schema 'x'"),
-        ({"comparisons": [{"probes": 3, "unheard": []}]}, "probes are no mapping"),
+        ({"comparisons": [{"probes": 3, "unheard": []}]}, "can't be read as probes"),
         ({"comparisons": [{}]}, "can't be read as probes"),
     ],
 )
 def test_probes_that_are_none_are_said(saved: Path, change: dict[str, object], message: str) -> None:
     (saved / PROBES).write_text(json.dumps(json.loads((saved / PROBES).read_text()) | change))
     with pytest.raises(RunError, match=message):
-        load_probes(saved)
+        load_probes(saved, signature="0123456789ab")
 
 
 def test_there_are_recipes_of_sources_and_all_can_be_read() -> None:
