@@ -132,7 +132,7 @@ class _Walker:
         """Return a folder and all folders below it, each once: folders before links to folders."""
         found: list[tuple[str, ...]] = []
         seen: set[tuple[int, int]] = set()
-        folders, links = [top], []
+        folders, links = [top], list[tuple[str, ...]]()
         while folders or links:
             below = folders.pop() if folders else links.pop(0)
             identity = self._identity(below)
