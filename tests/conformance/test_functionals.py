@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import AudioError, TooShortError
-from emotone.features.functional import FUNCTIONALS, Functionals, Known
+from emotone.features.functional import FUNCTIONALS, Functionals, MetadataFunctionals
 from emotone.types import Utterance
 
 KNOWN = tuple(name for name in FUNCTIONALS.names if hasattr(FUNCTIONALS.get(name), "of"))
@@ -43,9 +43,9 @@ def functionals(request: pytest.FixtureRequest) -> Functionals:
 
 
 @pytest.fixture(params=KNOWN)
-def known(request: pytest.FixtureRequest) -> Known:
+def known(request: pytest.FixtureRequest) -> MetadataFunctionals:
     spec = FUNCTIONALS.get(request.param)()
-    assert isinstance(spec, Known)
+    assert isinstance(spec, MetadataFunctionals)
     return spec
 
 
@@ -102,7 +102,7 @@ def test_what_is_too_short_is_said_with_its_length() -> None:
         FUNCTIONALS.get("fingerprint")().compute(np.zeros(3200, np.float32))  # type: ignore[union-attr]
 
 
-def test_known_values_come_for_every_utterance_and_ignore_its_label(known: Known) -> None:
+def test_known_values_come_for_every_utterance_and_ignore_its_label(known: MetadataFunctionals) -> None:
     clips = [
         Utterance(name, "toy", Path(name), 0.0, None, speaker, speaker, label)
         for name, speaker, label in (("a", "s1", "anger"), ("b", "s2", "anger"), ("c", "s1", "fear"))

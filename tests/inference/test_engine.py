@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
 from emotone.audio.resample import resample
-from emotone.bundles.manifest import Windows
 from emotone.config import to_mapping
 from emotone.errors import TooShortError
 from emotone.features.front_ends.log_mel import LogMel
+from emotone.features.window_spec import Windows
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
@@ -164,7 +164,7 @@ def test_windows_of_known_lengths(model: Model, samples: int, starts: list[float
 
 
 RAW = {"name": "waveform", "rate": RATE}
-ANGER = Windows(seconds=1.2, hop=0.6, least=1.0)
+ANGER = Windows(seconds=1.2, hop=0.6, min_seconds=1.0)
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_the_least_holds_for_rows_of_several_samples_too(
     assert len(judged(bundle, [noise[:RATE]])[1]) == 1
 
 
-SEGMENTS = Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)
+SEGMENTS = Windows(seconds=1.0, hop=0.5, min_seconds=0.01, speech_only=False)
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ def test_every_multiple_of_the_hop_inside_the_recording_begins_a_window(every_wi
 @pytest.mark.parametrize("samples", [0, 1, 1600, 8000, 8160, 16000, 40160])
 def test_training_finds_the_windows_of_prediction(feature: LogMel, samples: int) -> None:
     window, hop = SEGMENTS.frames(feature)
-    starts = window_starts(feature.frames(samples), window=window, hop=hop, least=SEGMENTS.least_frames(feature))
+    starts = window_starts(feature.frames(samples), window=window, hop=hop, min_frames=SEGMENTS.min_frames(feature))
     last = feature.frames(samples) - 1
     assert starts.tolist() == list(range(0, last + 1, 50))
 

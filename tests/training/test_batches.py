@@ -262,7 +262,7 @@ def test_windows_become_examples_with_the_label_of_their_recording(min_frames: i
     slow = [
         (rows[start : start + 8], label, corpus)
         for rows, label, corpus in zip(examples.features, examples.labels, examples.corpora, strict=True)
-        for start in window_starts(len(rows), window=8, hop=5, least=min_frames)
+        for start in window_starts(len(rows), window=8, hop=5, min_frames=min_frames)
     ]
     assert len(cut) == len(slow) == {0: 6, 3: 7}[min_frames]
     assert cut.labels.tolist() == [label for _, label, _ in slow]

@@ -46,7 +46,7 @@ class Computation(Protocol):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ExtractionProblem:
     """A recording whose features could not be computed, and why."""
 
     key: str
@@ -54,18 +54,18 @@ class Problem:
     message: str
 
     @classmethod
-    def of(cls, utterance: Utterance, error: AudioError | MissingExtraError) -> Problem:
+    def of(cls, utterance: Utterance, error: AudioError | MissingExtraError) -> ExtractionProblem:
         """Return what a recording failed with; the message names it, also where the error knew its samples only."""
         name, message = str(utterance.path), str(error)
         return cls(utterance.key, error.code, message if name in message else f"{name}: {message}")
 
 
 @dataclass(frozen=True)
-class Extracted:
+class ExtractionResult:
     """Features by `Utterance.key`, [time, dimension] or functionals [values], and the recordings that failed."""
 
     features: dict[str, Array]
-    problems: tuple[Problem, ...]
+    problems: tuple[ExtractionProblem, ...]
 
     def usable(self, utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
         """Return the utterances whose features are there; raise `RunError` where there is none."""
@@ -116,7 +116,7 @@ class FeatureStore:
         *,
         workers: int = 1,
         progress: Callable[[int], None] | None = None,
-    ) -> Extracted:
+    ) -> ExtractionResult:
         """Return the features of many utterances; a recording that fails is listed and stops nothing.
 
         Args:
@@ -127,11 +127,11 @@ class FeatureStore:
         """
         chunks = [utterances[start : start + CHUNK] for start in range(0, len(utterances), CHUNK)]
         features: dict[str, Array] = {}
-        problems: list[Problem] = []
+        problems: list[ExtractionProblem] = []
 
-        def collect(chunk: Sequence[Utterance], results: list[Array | Problem]) -> None:
+        def collect(chunk: Sequence[Utterance], results: list[Array | ExtractionProblem]) -> None:
             for utterance, result in zip(chunk, results, strict=True):
-                if isinstance(result, Problem):
+                if isinstance(result, ExtractionProblem):
                     problems.append(result)
                 else:
                     features[utterance.key] = result
@@ -146,15 +146,15 @@ class FeatureStore:
             with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
                 for chunk, results in zip(chunks, pool.map(self._get_many, chunks), strict=True):
                     collect(chunk, results)
-        return Extracted(features, tuple(problems))
+        return ExtractionResult(features, tuple(problems))
 
-    def _get_many(self, utterances: Sequence[Utterance]) -> list[Array | Problem]:
-        results: list[Array | Problem] = []
+    def _get_many(self, utterances: Sequence[Utterance]) -> list[Array | ExtractionProblem]:
+        results: list[Array | ExtractionProblem] = []
         for utterance in utterances:
             try:
                 results.append(self.get(utterance))
             except (AudioError, MissingExtraError) as error:
-                results.append(Problem.of(utterance, error))
+                results.append(ExtractionProblem.of(utterance, error))
         return results
 
     def _entry(self, utterance: Utterance) -> Path:

@@ -264,7 +264,7 @@ def speech_window_starts(
     found = {}
     for utterance in utterances:
         active = store.get(utterance) > 0
-        starts = window_starts(features[utterance.key].shape[0], window=window, hop=hop, least=minimum)
+        starts = window_starts(features[utterance.key].shape[0], window=window, hop=hop, min_frames=minimum)
         places = [round(start * front_end.hop_seconds * PER_SECOND) for start in starts.tolist()]
         spoken = [has_speech(active[place : place + span], whole=span, first=place == 0) for place in places]
         if any(spoken):

@@ -19,7 +19,7 @@ from emotone.audio import activity
 from emotone.audio.activity import PER_SECOND, ActivityDetector
 from emotone.audio.resample import Resampler
 from emotone.errors import TooShortError
-from emotone.features.windows import LEAST_SPEECH, has_speech, window_starts
+from emotone.features.windows import MIN_SPEECH_FRAMES, has_speech, window_starts
 from emotone.inference.context import Context
 from emotone.inference.frames import FrameStream
 from emotone.inference.pooling import Together
@@ -83,7 +83,7 @@ class Engine:
         self._window = bundle.window_frames
         self._hop = bundle.hop_frames
         self._speech_only = bundle.manifest.windows.speech_only
-        self._least = bundle.manifest.windows.least_frames(bundle.feature)
+        self._least = bundle.manifest.windows.min_frames(bundle.feature)
         self._span = round(bundle.manifest.windows.seconds * PER_SECOND)
         self._rows = Rolling(np.zeros((0, bundle.feature.dimension), np.float32))
         self._first_row = 0  # on the grid, of `_rows`
@@ -140,7 +140,7 @@ class Engine:
             self.push(rest[: BLOCK_SECONDS * rate])
             rest = rest[BLOCK_SECONDS * rate :]
         rows = self._frames.push(rest)
-        least = self._bundle.manifest.windows.least
+        least = self._bundle.manifest.windows.min_seconds
         if self._frames.samples < LEAST_SECONDS * rate or self._frames.samples < round(least * rate):
             raise TooShortError(
                 f"too short to judge: {self._frames.samples / rate:.3f} s; "
@@ -149,7 +149,7 @@ class Engine:
         last = np.concatenate([self._for_activity.push(rest), self._for_activity.finish()])
         self._take(rest, rows, self._detector.finish(last))
         self._take(np.zeros(0, np.float32), self._frames.finish(), np.zeros(0, np.bool_))
-        every = window_starts(self._frames.rows, window=self._window, hop=self._hop, least=self._least)
+        every = window_starts(self._frames.rows, window=self._window, hop=self._hop, min_frames=self._least)
         starts = every[self._judged :].tolist()  # those judged so far are the first of them
         whole = sum(start + self._window <= self._frames.rows for start in starts)
         for first in range(0, whole, self._batch):
@@ -188,7 +188,7 @@ class Engine:
         if start * feature.hop + round(self._bundle.manifest.windows.seconds * feature.rate) > self._frames.samples:
             return False
         first = self._activity_index(start) - self._first_active
-        return int(np.count_nonzero(self._active[first : first + self._span])) >= LEAST_SPEECH
+        return int(np.count_nonzero(self._active[first : first + self._span])) >= MIN_SPEECH_FRAMES
 
     def _judge(self, starts: list[int]) -> None:
         """Judge the windows at these rows as one batch; those without speech never reach the net."""

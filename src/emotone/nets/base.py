@@ -20,15 +20,20 @@ class NetSpec(Protocol):
     Attributes:
         title: one line for lists.
         paper: its source: a citation, or "emotone" for an architecture of this project.
-        groups: names of the layers that have tensors, each once and in order, in `GROUPS` groups: first convolution,
-            further convolutions, layers over time, classifier, or what corresponds to them. Named transfer plans refer
-            to these groups (see `emotone.transfer.plans`), so they fit every architecture.
-
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
-    groups: ClassVar[tuple[tuple[str, ...], ...]]
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the layers that have tensors, each once and in order, in `GROUPS` groups.
+
+        The groups are the first convolution, further convolutions, layers over time and the classifier, or what
+        corresponds to them. Named transfer plans refer to them (see `emotone.transfer.plans`), so they fit every
+        architecture.
+        """
+        ...
 
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module: `forward(x [batch, time, dimension], lengths) -> logits [batch, classes]`.

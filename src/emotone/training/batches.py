@@ -44,7 +44,7 @@ class Examples:
         """Return the first frame of each window of each example; see `emotone.features.windows`."""
         if self.starts is not None:
             return self.starts
-        return tuple(window_starts(len(rows), window=window, hop=hop, least=min_frames) for rows in self.features)
+        return tuple(window_starts(len(rows), window=window, hop=hop, min_frames=min_frames) for rows in self.features)
 
 
 @dataclass(frozen=True)

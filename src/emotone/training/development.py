@@ -80,7 +80,7 @@ def recall_by_corpus(truth: NDArray[Any], predicted: NDArray[Any], corpora: NDAr
 
 def window_probabilities(net: nn.Module, features: Array, *, window: int, hop: int, min_frames: int) -> Array:
     """Return the probabilities [windows, labels] of a recording's windows (see `emotone.features.windows`)."""
-    starts = window_starts(features.shape[0], window=window, hop=hop, least=min_frames)
+    starts = window_starts(features.shape[0], window=window, hop=hop, min_frames=min_frames)
     return _probabilities(net, [features[start : start + window] for start in starts])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from emotone.errors import ConfigError
 from emotone.features.functional import FUNCTIONALS as MEMBERS
-from emotone.features.functional import Known
+from emotone.features.functional import MetadataFunctionals
 
 if TYPE_CHECKING:
     from emotone.features.functional import Functionals
@@ -66,7 +66,7 @@ class Joined:
     @property
     def _parts(self) -> tuple[Functionals, ...]:
         built = [MEMBERS.get(name)() for name in self.members]
-        parts = tuple(part for part in built if not isinstance(part, Known))
+        parts = tuple(part for part in built if not isinstance(part, MetadataFunctionals))
         if len(parts) < len(built):
             raise ConfigError(f"members must be computed from the signal; given {list(self.members)}")
         return parts

@@ -115,7 +115,7 @@ def per_segment(block: Block) -> Block:
     `torch.nn.utils.parametrize`, the module's class is replaced by a subclass: a wrapper would change the names.
     """
     copied = copy.copy(block)
-    copied.__class__ = _per_segment_class(type(block))
+    copied.__class__ = _per_segment_class(type(block))  # type: ignore[arg-type] # mypy: a class is hashable
     return copied
 
 
