@@ -24,18 +24,19 @@ from pyarrow import parquet
 from scripts.migrated_models import migrate_model, seal
 from scripts.migrated_settings import adaptation_report, current, signature_v0, signature_v1
 
+from emotone.bundles.manifest import MANIFEST
 from emotone.config import from_mapping, signature, to_mapping
 from emotone.corpora.base import CORPORA
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.corpora.resolve import resolve as resolve_corpora
 from emotone.corpora.selections import SELECTIONS, select
-from emotone.evaluation.run import RUN, TABLE
 from emotone.files import atomic_write
 from emotone.fitting.classical import resolve_baseline
 from emotone.fitting.resolve import recipe_signature
 from emotone.protocols import protocol
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.recipe import Recipe
+from emotone.scoring.finished_run import RUN, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,7 +184,7 @@ def _replace(renamed: dict[str, str], *, results: Path) -> None:
     roots = [results, *(ROOT / text for text in TEXTS[1:])]
     files = [path for root in roots for path in ([root] if root.is_file() else root.rglob("*"))]
     for path in files:
-        if path.suffix not in SUFFIXES or not path.is_file():
+        if path.suffix not in SUFFIXES or path.name == MANIFEST or not path.is_file():
             continue
         text = path.read_text(encoding="utf-8")
         new = pattern.sub(lambda match: renamed[match[0]], text)

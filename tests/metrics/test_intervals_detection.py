@@ -12,7 +12,7 @@ from emotone.errors import RunError, UsageError
 from emotone.metrics import weighted as _weighted
 from emotone.metrics.detection import auroc, equal_error_rate
 from emotone.metrics.intervals import Interval
-from emotone.metrics.intervals_detection import Judged, auroc_difference_interval, auroc_interval, eer_interval
+from emotone.metrics.intervals_detection import DetectorScores, auroc_difference_estimate, auroc_estimate, eer_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 DRAWS = 60
 
 
-def made(rng: np.random.Generator, *, rows: int = 90, speakers: int = 7, skill: float = 1.0) -> Judged:
+def made(rng: np.random.Generator, *, rows: int = 90, speakers: int = 7, skill: float = 1.0) -> DetectorScores:
     """Return judged rows with ties, and speakers of different sizes and shares of positives."""
     owner = np.minimum(rng.integers(0, speakers, rows), rng.integers(0, speakers, rows))
     truth = rng.random(rows) < 0.2 + 0.08 * owner
     scores = np.round(rng.normal(size=rows) + skill * truth + 0.3 * owner, 1)
-    return Judged(truth, scores, np.char.add("s", owner.astype(np.str_)))
+    return DetectorScores(truth, scores, np.char.add("s", owner.astype(np.str_)))
 
 
-def copied(judged: Judged, draw: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]] | None:
+def copied(judged: DetectorScores, draw: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]] | None:
     """Return truth and scores with every speaker's rows as often as drawn, or None where one class is left."""
     owner = np.unique(np.asarray(judged.speakers), return_inverse=True)[1]
     index = np.repeat(np.arange(len(owner)), draw[owner])
@@ -39,7 +39,7 @@ def copied(judged: Judged, draw: NDArray[np.int64]) -> tuple[NDArray[np.bool_], 
 
 
 def slow_interval(
-    score: Callable[[NDArray[np.bool_], NDArray[np.float64]], float], judged: Judged, *, seed: int
+    score: Callable[[NDArray[np.bool_], NDArray[np.float64]], float], judged: DetectorScores, *, seed: int
 ) -> tuple[float, float]:
     speakers = len(np.unique(np.asarray(judged.speakers)))
     draws = np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=DRAWS)
@@ -61,9 +61,9 @@ def _many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("speakers", [3, 12])
 def test_the_slow_twin_copies_rows(speakers: int, rng: np.random.Generator) -> None:
     judged = made(rng, speakers=speakers)
-    found = auroc_interval(judged, rng=np.random.default_rng(5), replicates=DRAWS)
+    found = auroc_estimate(judged, rng=np.random.default_rng(5), replicates=DRAWS)
     assert (found.low, found.high) == pytest.approx(slow_interval(sklearn.metrics.roc_auc_score, judged, seed=5))
-    found = eer_interval(judged, rng=np.random.default_rng(5), replicates=DRAWS)
+    found = eer_estimate(judged, rng=np.random.default_rng(5), replicates=DRAWS)
     assert (found.low, found.high) == pytest.approx(slow_interval(slow_eer, judged, seed=5))
 
 
@@ -85,29 +85,29 @@ def test_weights_of_one_are_the_metrics(rng: np.random.Generator) -> None:
     ("scores", "area", "rate"), [([0.0, 1.0], 1.0, 0.0), ([1.0, 0.0], 0.0, 1.0), ([1, 1], 0.5, 0.5)]
 )
 def test_perfect_inverted_and_constant_scores_do_not_vary(scores: list[float], area: float, rate: float) -> None:
-    judged = Judged([False, True] * 4, scores * 4, list("aabbccdd"))
+    judged = DetectorScores([False, True] * 4, scores * 4, list("aabbccdd"))
     rng = np.random.default_rng(0)
-    assert auroc_interval(judged, rng=rng, replicates=DRAWS) == Interval(area, area)
-    assert eer_interval(judged, rng=rng, replicates=DRAWS) == Interval(rate, rate)
+    assert auroc_estimate(judged, rng=rng, replicates=DRAWS) == Interval(area, area)
+    assert eer_estimate(judged, rng=rng, replicates=DRAWS) == Interval(rate, rate)
 
 
 @pytest.mark.usefixtures("_many")
 def test_a_difference_is_of_the_same_draws(rng: np.random.Generator) -> None:
     weak, strong = made(rng, rows=80, skill=0.5), made(rng, rows=120, skill=2.0)  # other rows, the same speakers
-    found = auroc_difference_interval(weak, strong, rng=np.random.default_rng(3), replicates=DRAWS)
+    found = auroc_difference_estimate(weak, strong, rng=np.random.default_rng(3), replicates=DRAWS)
     draws = np.random.default_rng(3).multinomial(7, np.full(7, 1 / 7), size=DRAWS)
     both = [(copied(weak, draw), copied(strong, draw)) for draw in draws]
     slow = [auroc(*two) - auroc(*one) for one, two in both if one is not None and two is not None]
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
-    same = auroc_difference_interval(weak, weak, rng=np.random.default_rng(3), replicates=DRAWS)
+    same = auroc_difference_estimate(weak, weak, rng=np.random.default_rng(3), replicates=DRAWS)
     assert same == Interval(0.0, 0.0)
 
 
 @pytest.mark.usefixtures("_many")
 def test_draws_with_one_class_are_left_out_and_counted() -> None:
     # Two of four speakers have the positives: both are missing in one draw of sixteen.
-    judged = Judged([True, False, True, False, False, False], [3, 1, 2, 2, 1, 3], list("aabbcd"))
-    for interval in (auroc_interval, eer_interval):
+    judged = DetectorScores([True, False, True, False, False, False], [3, 1, 2, 2, 1, 3], list("aabbcd"))
+    for interval in (auroc_estimate, eer_estimate):
         found = interval(judged, rng=np.random.default_rng(0), replicates=400)
         assert found.low is not None
         words = "% of the draws of speakers, in which it is undefined"
@@ -117,9 +117,9 @@ def test_draws_with_one_class_are_left_out_and_counted() -> None:
 
 
 def test_an_interval_that_no_draw_defines() -> None:
-    judged = Judged([True, False, True, False], [1, 2, 3, 4], list("abcd"))
+    judged = DetectorScores([True, False, True, False], [1, 2, 3, 4], list("abcd"))
     seed = next(s for s in range(999) if max(np.random.default_rng(s).multinomial(4, [0.25] * 4)) == 4)
-    found = auroc_interval(judged, rng=np.random.default_rng(seed), replicates=1)
+    found = auroc_estimate(judged, rng=np.random.default_rng(seed), replicates=1)
     assert found == Interval(None, None, "no interval: undefined in every draw of speakers")
 
 
@@ -127,32 +127,32 @@ def test_an_interval_that_no_draw_defines() -> None:
     ("truth", "speakers", "reason"),
     [
         ([True, False, True], ["a", "a", "a"], "no interval: there is one speaker only"),
-        ([True, False, True], ["a", "", "b"], "no interval: the speaker of 1 of 3 windows is not known"),
+        ([True, False, True], ["a", "", "b"], "no interval: the speaker of 1 of 3 windows is unknown"),
         ([True, False, True, False], ["a", "b", "a", "c"], "no interval: all positive windows are of one speaker"),
         ([False, True, False, True], ["a", "b", "a", "c"], "no interval: all negative windows are of one speaker"),
     ],
 )
 def test_what_other_speakers_would_give_can_not_be_told(truth: list[bool], speakers: list[str], reason: str) -> None:
-    judged, rng = Judged(truth, np.arange(len(truth)) / 4, speakers, "windows"), np.random.default_rng(0)
+    judged, rng = DetectorScores(truth, np.arange(len(truth)) / 4, speakers, "windows"), np.random.default_rng(0)
     expected = Interval(None, None, reason)
-    assert auroc_interval(judged, rng=rng) == expected
-    assert eer_interval(judged, rng=rng) == expected
-    assert auroc_difference_interval(judged, judged, rng=rng) == expected
+    assert auroc_estimate(judged, rng=rng) == expected
+    assert eer_estimate(judged, rng=rng) == expected
+    assert auroc_difference_estimate(judged, judged, rng=rng) == expected
 
 
 def test_refusals(rng: np.random.Generator) -> None:
     judged = made(rng)
     with pytest.raises(RunError, match="undefined with one class: all 2 entries are positive"):
-        auroc_interval(Judged([True, True], [1, 2], ["a", "b"]), rng=rng)
+        auroc_estimate(DetectorScores([True, True], [1, 2], ["a", "b"]), rng=rng)
     with pytest.raises(RunError, match="1 speakers were given for 2 entries"):
-        eer_interval(Judged([True, False], [1, 2], ["a"]), rng=rng)
-    other = Judged(judged.truth, judged.scores, np.where(np.asarray(judged.speakers) == "s0", "x", judged.speakers))
+        eer_estimate(DetectorScores([True, False], [1, 2], ["a"]), rng=rng)
+    other = DetectorScores(judged.truth, judged.scores, np.where(np.asarray(judged.speakers) == "s0", "x", judged.speakers))
     with pytest.raises(RunError, match="must have judged the same speakers; 's0' is of one of them only"):
-        auroc_difference_interval(judged, other, rng=rng)
+        auroc_difference_estimate(judged, other, rng=rng)
     with pytest.raises(UsageError, match="replicates is 0"):
-        auroc_interval(judged, rng=rng, replicates=0)
+        auroc_estimate(judged, rng=rng, replicates=0)
     with pytest.raises(UsageError, match="level is 1"):
-        eer_interval(judged, rng=rng, level=1.0)
+        eer_estimate(judged, rng=rng, level=1.0)
 
 
 def test_speakers_that_are_alike_make_a_wider_interval_than_clips(rng: np.random.Generator) -> None:
@@ -160,8 +160,8 @@ def test_speakers_that_are_alike_make_a_wider_interval_than_clips(rng: np.random
     owner = np.repeat(np.arange(20), 40)
     truth = (owner % 2 == 0) ^ (rng.random(800) < 0.2)
     scores = truth + 2 * rng.normal(size=20)[owner] + 0.3 * rng.normal(size=800)
-    by_speaker = auroc_interval(Judged(truth, scores, owner.astype(np.str_)), rng=rng, replicates=500)
-    by_clip = auroc_interval(Judged(truth, scores, np.arange(800).astype(np.str_)), rng=rng, replicates=500)
+    by_speaker = auroc_estimate(DetectorScores(truth, scores, owner.astype(np.str_)), rng=rng, replicates=500)
+    by_clip = auroc_estimate(DetectorScores(truth, scores, np.arange(800).astype(np.str_)), rng=rng, replicates=500)
     assert None not in (by_speaker.low, by_speaker.high, by_clip.low, by_clip.high)
     widths = [(found.high or 0) - (found.low or 0) for found in (by_speaker, by_clip)]
     assert widths[0] > 2 * widths[1]

@@ -12,11 +12,11 @@ from tests.made_runs import LABELS, Made, write_run
 from tests.scoring.comparing import STRONG, WEAK, compare, find
 
 from emotone.metrics.classification import accuracy, unweighted_average_recall
-from emotone.metrics.intervals import paired_interval
+from emotone.metrics.intervals import difference_estimate
 from emotone.metrics.significance import corrected_t, holm, mcnemar, paired_t, wilcoxon
 from emotone.scoring.comparison import compare_runs
 from emotone.scoring.comparison_text import comparison_markdown
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def test_one_seed_is_compared_as_the_metrics_would(tmp_path: Path) -> None:
         values = [score(table.truth, table.prediction, labels=LABELS) for table in (first, second)]
         assert (found.first_value, found.second_value) == pytest.approx(values)
         assert found.value == pytest.approx(values[1] - values[0])
-        interval = paired_interval(
+        interval = difference_estimate(
             first.truth,
             first.prediction,
             second.prediction,
@@ -230,7 +230,7 @@ def test_unknown_speakers_are_said(tmp_path: Path) -> None:
 
     found = find(compare(tmp_path, nameless(WEAK), nameless(STRONG)), "uar")
     assert (found.speakers, found.low) == (0, None)
-    assert found.notes == ("no interval: the speaker of 216 of 216 clips is not known",)
+    assert found.notes == ("no interval: the speaker of 216 of 216 clips is unknown",)
 
 
 def test_the_json_form(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.made_runs import LABELS, write_run
 
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.scoring.comparison import compare_runs
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path

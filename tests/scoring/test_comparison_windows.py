@@ -10,7 +10,7 @@ import pytest
 from tests.made_runs import Made, made_detector
 
 from emotone.metrics.detection import auroc
-from emotone.metrics.intervals_detection import Judged, auroc_difference_interval
+from emotone.metrics.intervals_detection import DetectorScores, auroc_difference_estimate
 from emotone.metrics.significance_auroc import delong, unpaired_z
 from emotone.scoring.comparison_text import comparison_markdown
 
@@ -43,8 +43,8 @@ def test_detectors_are_compared_over_clips_and_windows(metric: str, n: int, tmp_
     ]
     truth, (first, second) = parts[0].truth == "anger", (part.probabilities[:, 0] for part in parts)
     assert (found.first_value, found.second_value) == pytest.approx((auroc(truth, first), auroc(truth, second)))
-    judged = [Judged(truth, scores, parts[0].speaker) for scores in (first, second)]
-    interval = auroc_difference_interval(*judged, rng=np.random.default_rng(3), replicates=100)
+    judged = [DetectorScores(truth, scores, parts[0].speaker) for scores in (first, second)]
+    interval = auroc_difference_estimate(*judged, rng=np.random.default_rng(3), replicates=100)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     tests = {test.test.name: test.test for test in found.tests}
     assert tests["DeLong"].p == pytest.approx(delong(truth, first, second).p)

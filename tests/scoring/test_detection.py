@@ -16,9 +16,9 @@ from emotone.scoring.detection import (
     AppliedThreshold,
     chosen_threshold,
     operating_points,
-    operating_points_markdown,
+    operating_points_table,
 )
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 LABELS = ("anger", "other")
 VALIDATION = made_detector(2.0, draw=1, corpus="before")
@@ -126,7 +126,7 @@ def test_what_can_not_be_resampled_has_a_value_and_no_interval() -> None:
     nameless = PredictionsTable(labels=LABELS, **{**TESTED.columns(), "speaker": np.full(len(TESTED), "")})
     found = point(test=nameless)
     assert found.speakers == 0
-    assert found.recall.note == "no interval: the speaker of 10 of 10 windows is not known"
+    assert found.recall.note == "no interval: the speaker of 10 of 10 windows is unknown"
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -227,10 +227,10 @@ def test_refusals() -> None:
 
 def test_as_markdown() -> None:
     points = operating_points(CHOSEN, TESTED, rates=[0.0, 0.2], merge=True, replicates=50)
-    lines = operating_points_markdown(points).splitlines()
+    lines = operating_points_table(points).splitlines()
     assert "| false alarms per hour, merged | n | speakers |" in lines[0]
     assert lines[2].startswith("| toy | window | 0 | 0.9 | 14.3 [0.0, 25.0] | 33.3 | 50.0 [0.0, 100.0] |")
     assert lines[3].startswith("| toy | window | 20 | 0.7 | 57.1 [50.0, 66.7] | 66.7 |")
     assert "toy: recall: no interval: it rests on one speaker only" in lines
-    clips = operating_points_markdown(operating_points(CHOSEN, TESTED, per="clip", rates=[0.5], replicates=20))
+    clips = operating_points_table(operating_points(CHOSEN, TESTED, per="clip", rates=[0.5], replicates=20))
     assert "| undefined | 3 | 2 |" in clips

@@ -10,7 +10,7 @@ from tests.made_runs import Made
 from emotone.errors import RunError
 from emotone.metrics import significance
 from emotone.scoring.comparison import compare_runs
-from emotone.scoring.gains import CORRECTED, PAIRED, Gain, gain
+from emotone.scoring.evidence import CORRECTED, PAIRED, FoldGain, gain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,6 @@ def test_other_utterances_can_not_be_compared(tmp_path: Path) -> None:
     [(3.0, 0.05, "up"), (-3.0, 0.01, "down"), (3.0, 0.051, "same"), (None, None, "same")],
 )
 def test_the_level_is_a_twentieth(statistic: float | None, p: float | None, change: str) -> None:
-    test = significance.Test(statistic, p, 5, PAIRED)
-    assert Gain(test, None).change(corrected=False) == change
-    assert Gain(test, None).change(corrected=True) == "not known"
+    test = significance.SignificanceTest(statistic, p, 5, PAIRED)
+    assert FoldGain(test, None).change(corrected=False) == change
+    assert FoldGain(test, None).change(corrected=True) == "unknown"

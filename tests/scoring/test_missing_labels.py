@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.scoring.missing_labels import without_labels
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 LABELS = ("anger", "fear", "joy", "surprise")
 
@@ -24,14 +24,14 @@ def table(*probabilities: list[float]) -> PredictionsTable:
 
 
 def test_the_best_of_the_labels_that_there_are_is_named() -> None:
-    found = without_labels(table([0.1, 0.6, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1]), ("fear", "surprise"))
+    found = table([0.1, 0.6, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1]).without_labels(("fear", "surprise"))
     np.testing.assert_allclose(found.probabilities, [[1 / 3, 0, 2 / 3, 0], [0.875, 0, 0.125, 0]])
     assert found.prediction.tolist() == ["joy", "anger"]
     assert found.truth.tolist() == ["joy", "joy"]
 
 
 def test_where_nothing_is_left_all_are_equal() -> None:
-    found = without_labels(table([0.0, 1.0, 0.0, 0.0]), ("fear",))
+    found = table([0.0, 1.0, 0.0, 0.0]).without_labels(("fear",))
     np.testing.assert_allclose(found.probabilities, [[1 / 3, 0, 1 / 3, 1 / 3]])
     assert found.prediction.tolist() == ["anger"]
 
@@ -39,9 +39,9 @@ def test_where_nothing_is_left_all_are_equal() -> None:
 @pytest.mark.parametrize("absent", [(), ("fear",)])
 def test_a_table_without_rows_or_absent_labels_stays(absent: tuple[str, ...]) -> None:
     empty = table()
-    assert without_labels(empty, absent) is empty
+    assert empty.without_labels(absent) is empty
     full = table([0.25, 0.25, 0.25, 0.25])
-    assert without_labels(full, ()) is full
+    assert full.without_labels(()) is full
 
 
 @given(
@@ -50,7 +50,7 @@ def test_a_table_without_rows_or_absent_labels_stays(absent: tuple[str, ...]) ->
 )
 def test_rows_sum_to_one_and_proportions_stay(values: Any, absent: set[str]) -> None:
     rows = [[value / sum(row) for value in row] for row in values]
-    found = without_labels(table(*rows), sorted(absent))
+    found = table(*rows).without_labels(sorted(absent))
     assert found.probabilities.sum(axis=1) == pytest.approx(1.0)
     for given_row, row in zip(rows, found.probabilities, strict=True):
         assert [row[LABELS.index(label)] for label in absent] == [0.0] * len(absent)

@@ -12,7 +12,7 @@ from tests.toy import tiny_recipe
 
 from emotone.config import to_mapping
 from emotone.errors import RunError
-from emotone.evaluation.folds import VALIDATION
+from emotone.scoring.finished_run import VALIDATION
 from emotone.metrics.detection import threshold_at
 from emotone.recipes.library import load_recipe
 from emotone.scoring.detection import RATES, operating_points
@@ -21,7 +21,7 @@ from emotone.scoring.operating_points import (
     add_operating_points,
     operating_points_of,
     stored_threshold,
-    told_points,
+    recorded_points,
 )
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def test_kept_points_read_back(tmp_path: Path) -> None:
     assert found is not None
     add_operating_points(after, found)
     told = json.loads((after / "run.json").read_text(encoding="utf-8"))
-    assert told_points(told) == found
-    assert told_points({}) is told_points({"operating_points": "none"}) is None
+    assert recorded_points(told) == found
+    assert recorded_points({}) is recorded_points({"operating_points": "none"}) is None
     with pytest.raises(RunError, match=r"operating_points can't be read: KeyError\('points'\); run"):
-        told_points({"operating_points": {"validation": "b"}})
+        recorded_points({"operating_points": {"validation": "b"}})
 
 
 def test_a_model_is_known_by_its_name(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from tests.made_runs import made_detector
 from emotone.errors import RunError, UnknownNameError
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.detection import equal_error_rate
-from emotone.metrics.intervals_detection import Judged, auroc_interval
-from emotone.scoring.scores import Score, confusion_markdown, confusion_of, scores_markdown, scores_of
+from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate
+from emotone.scoring.scores import Score, confusion_table, confusion_of, scores_table, scores_of
 from emotone.scoring.segments import SEGMENT_TITLES
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 LABELS = ("fear", "joy", "sadness")
 
@@ -143,7 +143,7 @@ def test_intervals_hold_the_value_and_are_the_same_twice(rng: np.random.Generato
 @pytest.mark.parametrize(
     ("speaker", "known", "note"),
     [
-        ("", 0, "no interval: the speaker of 4 of 4 clips is not known"),
+        ("", 0, "no interval: the speaker of 4 of 4 clips is unknown"),
         ("s", 1, "no interval: there is one speaker only"),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_detector_is_scored_over_clips_and_windows() -> None:
         truth, chances = part.truth == "anger", part.probabilities[:, 0]
         found = find(scores, metric)
         assert found.value == pytest.approx(sklearn.metrics.roc_auc_score(truth, chances))
-        interval = auroc_interval(Judged(truth, chances, part.speaker), rng=np.random.default_rng(4), replicates=100)
+        interval = auroc_estimate(DetectorScores(truth, chances, part.speaker), rng=np.random.default_rng(4), replicates=100)
         assert (found.low, found.high) == (interval.low, interval.high)
         assert (found.n, found.speakers, found.seeds) == (72 if metric == "au-roc" else 216, 12, 2)
         assert find(scores, metric, setting="chance").value == 0.5
@@ -212,7 +212,7 @@ def test_one_class_leaves_auroc_undefined_and_says_so() -> None:
             _ = found.number
     rows = [score.to_dict() for score in scores]
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    assert "| toy | system | AU-ROC | undefined | 36 | 12 |" in scores_markdown(scores)
+    assert "| toy | system | AU-ROC | undefined | 36 | 12 |" in scores_table(scores)
 
 
 @pytest.mark.parametrize(
@@ -251,17 +251,17 @@ def test_scores_as_markdown() -> None:
     score = Score("uar", "toy", 0.7654, 0.7, 0.81239, 535, 10, "leave-one-speaker-out", 1, True, 10)
     chance = replace(score, value=1 / 7, low=None, high=None, setting="chance", speaker_independent=False)
     unknown = replace(chance, setting="system", speakers=0, speaker_independent=None, note="no interval: why")
-    lines = scores_markdown([score, chance, unknown, unknown]).splitlines()
+    lines = scores_table([score, chance, unknown, unknown]).splitlines()
     assert lines[1] == "|" + " --- |" * 10
     assert lines[2] == "| toy | system | UAR | 76.5 [70.0, 81.2] | 535 | 10 | leave-one-speaker-out | 10 | 1 | yes |"
     assert lines[3] == "| toy | chance | UAR | 14.3 | 535 | 10 | leave-one-speaker-out | 10 | 1 | NO |"
-    assert lines[4] == "| toy | system | UAR | 14.3 | 535 | not known | leave-one-speaker-out | 10 | 1 | not known |"
+    assert lines[4] == "| toy | system | UAR | 14.3 | 535 | unknown | leave-one-speaker-out | 10 | 1 | unknown |"
     assert lines[6:] == ["", "toy: no interval: why"]
 
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     score = Score("uar", "a|b", 0.5, None, None, 1, 1, "random-2", 1, False, 2)
-    assert "| a\\|b |" in scores_markdown([score])
+    assert "| a\\|b |" in scores_table([score])
 
 
 def test_confusion_of_a_corpus() -> None:
@@ -272,7 +272,7 @@ def test_confusion_of_a_corpus() -> None:
 
 
 def test_confusion_as_markdown_leaves_unused_labels_out() -> None:
-    assert confusion_markdown(confusion_of(table_of(*FOUR), "toy"), labels=LABELS).splitlines() == [
+    assert confusion_table(confusion_of(table_of(*FOUR), "toy"), labels=LABELS).splitlines() == [
         "| truth \\ prediction | fear | joy | recall x 100 |",
         "| --- | --- | --- | --- |",
         "| fear | 2 | 1 | 66.7 |",
@@ -282,4 +282,4 @@ def test_confusion_as_markdown_leaves_unused_labels_out() -> None:
 
 def test_confusion_as_markdown_has_no_recall_for_what_is_never_true() -> None:
     matrix = np.array([[1, 1], [0, 0]])
-    assert confusion_markdown(matrix, labels=["fear", "joy"]).splitlines()[-1] == "| joy | 0 | 0 | - |"
+    assert confusion_table(matrix, labels=["fear", "joy"]).splitlines()[-1] == "| joy | 0 | 0 | - |"

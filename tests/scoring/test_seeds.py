@@ -10,9 +10,9 @@ from tests.made_runs import LABELS, Made, made_segments
 
 from emotone.errors import RunError
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
-from emotone.scoring.seeds import seeds_of
+from emotone.scoring.breakdowns import seeds_of
 from emotone.scoring.segments import SEGMENT_TITLES, segment_values
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 SLOW = {"uar": unweighted_average_recall, "accuracy": accuracy, "macro-f1": macro_f1}
 

@@ -19,7 +19,7 @@ from emotone.scoring.segments import (
     clip_confusion_of,
     has_segments,
 )
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.predictions import PredictionsTable
 
 SLOW = {
     "segment-accuracy": metrics.segment_accuracy,
@@ -103,7 +103,7 @@ def test_a_clip_without_segments_is_left_out_and_that_is_said() -> None:
     score = found_in(scores_of(nameless, replicates=10))[SEGMENT]
     assert (score.low, score.speakers) == (None, 0)
     assert score.note == (
-        "1 of 36 clips have no segment and are left out; no interval: the speaker of 95 of 95 segments is not known"
+        "1 of 36 clips have no segment and are left out; no interval: the speaker of 95 of 95 segments is unknown"
     )
 
 

@@ -10,8 +10,8 @@ from tests.made_runs import LABELS, Made
 
 from emotone.errors import RunError
 from emotone.metrics.classification import accuracy, per_class_recall, unweighted_average_recall
-from emotone.scoring.speakers import speakers_markdown, speakers_of
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.breakdowns import speakers_table, speakers_of
+from emotone.scoring.predictions import PredictionsTable
 
 
 def test_every_speaker_is_scored_like_a_table_of_its_own() -> None:
@@ -38,13 +38,13 @@ def test_unknown_speakers_are_one_row() -> None:
     rows = [replace(row, speaker="") for row in Made().rows()]
     (found,) = speakers_of(PredictionsTable.from_rows(rows, labels=LABELS))
     assert (found.speaker, found.n, found.to_dict()["speaker"]) == ("", 216, None)
-    assert "| toy | not known | 216 |" in speakers_markdown([found], labels=LABELS)
+    assert "| toy | unknown | 216 |" in speakers_table([found], labels=LABELS)
 
 
 def test_as_markdown_and_json() -> None:
     rows = [row for row in Made(speakers=2, skill=1.0).rows() if row.speaker == "s0" or row.truth == "joy"]
     found = speakers_of(PredictionsTable.from_rows(rows, labels=LABELS))
-    assert speakers_markdown(found, labels=(*LABELS, "calm")).splitlines() == [
+    assert speakers_table(found, labels=(*LABELS, "calm")).splitlines() == [
         "| corpus | speaker | n | UAR | accuracy | fear | joy | sadness |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         "| toy | s0 | 9 | 100.0 | 100.0 | 100.0 | 100.0 | 100.0 |",

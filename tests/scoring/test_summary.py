@@ -63,7 +63,7 @@ def test_a_finished_model_says_what_it_has_heard(folder: Path, seen: list[str], 
 def test_another_system_is_put_beside(folder: Path, tmp_path: Path) -> None:
     other = replace(MADE, skill=0.9, draw=1).write(tmp_path / "two")
     describe(other, recipe={"name": "better"})
-    text = summary_markdown(folder, beside=[other])
+    text = summary_markdown(folder, others=[other])
     assert f"better, on the same clips and folds (`results/{other.name}`):" in text
     assert text.count("| 24 | 4 |") == 2
 
@@ -71,7 +71,7 @@ def test_another_system_is_put_beside(folder: Path, tmp_path: Path) -> None:
 def test_other_clips_can_t_be_put_beside(folder: Path, tmp_path: Path) -> None:
     other = replace(MADE, clips=5).write(tmp_path / "two")
     with pytest.raises(RunError, match="not made on the same clips and folds"):
-        summary_markdown(folder, beside=[other])
+        summary_markdown(folder, others=[other])
 
 
 def test_a_detector_shows_its_clips_and_windows_beside_a_baseline_without(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_detector_shows_its_clips_and_windows_beside_a_baseline_without(tmp_pa
     runs = [write_run(tmp_path / name, part) for name, part in (("one", table), ("two", table.whole_utterances()))]
     for run in runs:
         describe(run, recipe={"name": run.name}, protocol={"name": "leave-one-speaker-out", "folds": 12})
-    text = summary_markdown(runs[0], beside=[runs[1]])
+    text = summary_markdown(runs[0], others=[runs[1]])
     header = "| macro-F1 | AU-ROC | AU-ROC of windows | EER (less is better) | chance UAR |"
     assert text.count(header) == 1
     assert text.count("| macro-F1 | AU-ROC | EER (less is better) | chance UAR |") == 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from emotone.corpora.labels import LabelSet
     from emotone.corpora.scan import Scan
-    from emotone.evaluation.run import Report
+    from emotone.evaluation.run import Progress
     from emotone.types import Utterance
 
 corpus_option = click.option(
@@ -111,7 +111,7 @@ class Display:
         self._bar = bar
         self._tasks: dict[str, Any] = {}
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Progress) -> None:
         """Show how far a stage is."""
         self.stage(report.stage, report.done, report.total)
 

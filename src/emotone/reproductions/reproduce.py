@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.run import evaluate_recipe, is_finished, run_folder
+from emotone.evaluation.run import evaluate_recipe, run_folder
 from emotone.files import atomic_write
 from emotone.fitting.resolve import resolve_any
 from emotone.fitting.weights import find_weights
@@ -17,12 +17,13 @@ from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.base import Row, compared, score_of
 from emotone.reproductions.recipe_changes import changed
+from emotone.scoring.finished_run import is_finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.evaluation.run import Evaluation, Report
+    from emotone.evaluation.run import Evaluation, Progress
     from emotone.fitting.resolve import AnyResolved
     from emotone.fitting.weights import WeightsFile
     from emotone.recipes.library import AnyRecipe
@@ -45,7 +46,7 @@ def reproduce(
     only: Sequence[str] = (),
     seeds: int = 1,
     workers: int = 1,
-    progress: Callable[[Report], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     finished: Callable[[Row, Evaluation | None], None] | None = None,
 ) -> tuple[Row, ...]:
     """Return every cell beside what was measured, and keep which run each is from.
@@ -178,7 +179,7 @@ class _Asked:
         division = protocol(self.protocol)
         return run_folder(self.out, self.recipe, self.utterances, division, labels=self.labels, seeds=self.seeds)
 
-    def evaluate(self, *, workers: int, progress: Callable[[Report], None] | None) -> Evaluation:
+    def evaluate(self, *, workers: int, progress: Callable[[Progress], None] | None) -> Evaluation:
         return evaluate_recipe(
             self.recipe,
             self.utterances,

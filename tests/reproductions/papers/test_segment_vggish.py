@@ -25,8 +25,8 @@ from emotone.reproductions.papers.segment_vggish import (
 )
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import folder_of, needed_sources, reproduce
+from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
-from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path

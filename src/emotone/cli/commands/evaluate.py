@@ -14,7 +14,7 @@ from emotone.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from emotone.cli.data import Data
     from emotone.evaluation.run import Evaluation
-    from emotone.evaluation.shortcuts import Shortcut
+    from emotone.evaluation.shortcuts import CueScore
     from emotone.fitting.resolve import AnyResolved
     from emotone.recipes.transfer import UnlabelledMethod
     from emotone.scoring.operating_points import OperatingPoints
@@ -206,11 +206,11 @@ def _operating_points(folder: Path, *, validation: Path | None) -> OperatingPoin
 
 
 def _print(results: list[Evaluation], points: OperatingPoints | None) -> None:
-    from emotone.scoring.scores import scores_markdown
+    from emotone.scoring.scores import scores_table
 
-    click.echo(scores_markdown([score for result in results for score in result.scores]))
+    click.echo(scores_table([score for result in results for score in result.scores]).text())
     if points is not None:
-        click.echo(f"\n{points.lines()}")
+        click.echo(f"\n{points.table().text()}")
     for line in _beside_twin(results):
         click.echo(f"\n{line}")
     for result in results:
@@ -238,30 +238,30 @@ def _beside_twin(results: list[Evaluation]) -> list[str]:
     ]
 
 
-def _probe(recipe: AnyResolved, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[Shortcut]:
+def _probe(recipe: AnyResolved, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[CueScore]:
     """Return what simple cues reach under the protocols of the results, and keep it with their runs."""
-    from emotone.evaluation.shortcuts import add_shortcuts, probe
+    from emotone.evaluation.shortcuts import add_cues, evaluate_cues
 
-    found: list[Shortcut] = []
+    found: list[CueScore] = []
     for result in results:
         with _data.progress(quiet=quiet) as bar:
-            shortcuts = probe(
+            shortcuts = evaluate_cues(
                 data.utterances,
                 labels=data.labels,
-                protocol_name=result.asked,
+                protocol_name=result.requested,
                 out=result.folder.parent,
                 seed=recipe.seed,
                 seeds=len(set(result.table.seed.tolist())),
                 workers=workers,
                 progress=bar.report,
             )
-        add_shortcuts(result.folder, shortcuts)
+        add_cues(result.folder, shortcuts)
         found += shortcuts
     return found
 
 
-def _shortcuts_text(results: list[Evaluation], shortcuts: list[Shortcut]) -> str:
-    from emotone.evaluation.shortcuts import shortcuts_markdown
+def _shortcuts_text(results: list[Evaluation], shortcuts: list[CueScore]) -> str:
+    from emotone.evaluation.shortcuts import cues_table
 
     texts = []
     for result in results:
@@ -270,6 +270,6 @@ def _shortcuts_text(results: list[Evaluation], shortcuts: list[Shortcut]) -> str
             score.corpus: score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar")
         }
         texts.append(
-            f"\nHow far simple cues alone get ({result.protocol}):\n\n{shortcuts_markdown(of, systems=systems)}"
+            f"\nBaselines that use simple cues ({result.protocol}):\n\n{cues_table(of, systems=systems).text()}"
         )
     return "\n".join(texts)
