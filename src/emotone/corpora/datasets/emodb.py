@@ -28,7 +28,7 @@ NAME = re.compile(
 
 
 def parse(relative: PurePosixPath) -> ParsedPath | None:
-    """Return what a name such as `03a01Fa` says; the folders above it do not matter."""
+    """Parse a name such as `03a01Fa`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None

@@ -26,7 +26,7 @@ NAME = re.compile(
 
 
 def parse(relative: PurePosixPath) -> ParsedPath | None:
-    """Return what a name such as `gio-f1-b1` says; the folders above it do not matter."""
+    """Parse a name such as `gio-f1-b1`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # In the order of their numbers: 1-350 neutral, 351-700 angry, and so on.
 WORDS = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
-SENTENCES = 350  # of each emotion and speaker; the same ones for all speakers of a language
+SENTENCES = 350  # of each emotion and speaker; the same for all speakers of a language
 SPEAKERS = tuple(f"{number:04d}" for number in range(1, 21))
 MANDARIN = SPEAKERS[:10]
 MALE = ("0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020")
@@ -20,7 +20,7 @@ NAME = re.compile(r"(?P<speaker>00[0-9]{2})_(?P<number>[0-9]{6})")
 
 
 def parse(relative: PurePosixPath) -> ParsedPath | None:
-    """Return what `0011/Angry/0011_000351` says; a folder that is named after another emotion is refused."""
+    """Parse a path such as `0011/Angry/0011_000351`; None in a folder that is named after another emotion."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["speaker"] not in SPEAKERS:
         return None

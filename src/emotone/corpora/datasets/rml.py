@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 NAME = re.compile(rf"(?P<emotion>{'|'.join(TWO_LETTERS)})(?P<number>[1-9][0-9]?)")
-# Subjects who speak several languages have a folder for each, whose names are used as they are.
+# Subjects who speak several languages have a folder for each, whose names are used unchanged.
 FOLDERS = re.compile(r"(?:.*/)?(?P<speaker>s[1-8])(?:/(?P<language>[^/]+))?")
 
 
 def parse(relative: PurePosixPath) -> ParsedPath | None:
-    """Return what `s1/an1`, or `s1/LANGUAGE/an1`, says."""
+    """Parse a path such as `s1/an1` or `s1/LANGUAGE/an1`."""
     match = NAME.fullmatch(relative.stem)
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
     if match is None or folders is None:

@@ -26,7 +26,7 @@ SENTENCES = 15  # of every other emotion
 
 
 def parse(relative: PurePosixPath) -> ParsedPath | None:
-    """Return what `DC/a01` (the original) or `DC_a01` (a flat copy) says."""
+    """Parse a path such as `DC/a01` (the original) or `DC_a01` (a flat copy)."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None

@@ -23,7 +23,7 @@ LAST = {"F": 31, "M": 56}
 
 
 def parse(relative: PurePosixPath) -> ParsedPath | None:
-    """Return what a name such as `F01A05` says; the folders above it do not matter."""
+    """Parse a name such as `F01A05`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None or not 1 <= int(match["number"]) <= LAST[match["gender"]] or int(match["take"]) == 0:
         return None
