@@ -49,10 +49,8 @@ def test_every_form_gives_the_same_tensors(encoder: dict[str, NDArray[Any]], mod
 
 
 def test_half_precision_becomes_single(encoder: dict[str, NDArray[Any]], tmp_path: Path) -> None:
-    half = {
-        name: values.astype(np.float16) if values.dtype == np.float32 else values
-        for name, values in ctranslate2(encoder).items()
-    }
+    variables = ctranslate2(encoder)
+    floats = {name: values.astype(np.float16) for name, values in variables.items() if values.dtype == np.float32}
     path = tmp_path / "model.bin"
     path.write_bytes(ctranslate2_bytes(variables | floats))
     found = from_ctranslate2(path)
@@ -88,6 +86,9 @@ def test_a_truncated_file_is_refused(model_bin: Path, share: float) -> None:
         read_ctranslate2(model_bin, prefix="encoder/")
 
 
+HEADER = struct.pack("<IH", 6, 1) + b"\0" + struct.pack("<II", 3, 1)  # version, empty name, revision, one variable
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -99,11 +100,7 @@ def test_a_truncated_file_is_refused(model_bin: Path, share: float) -> None:
         (struct.pack("<IH", 6, 1) + b"\0" + struct.pack("<II", 3, 10**6), "declares 1000000 variables"),
         (HEADER + struct.pack("<H", 2) + b"x\0\x63", "x declares 99 dimensions"),
         (
-            struct.pack("<IH", 6, 1)
-            + b"\0"
-            + struct.pack("<IIH", 3, 1, 2)
-            + b"x\0"
-            + struct.pack("<BIBI", 1, 4, 0, 15),
+            HEADER + struct.pack("<H", 2) + b"x\0" + struct.pack("<BIBI", 1, 4, 0, 15),
             r"x declares shape \[4\], type 0, 15 bytes",
         ),
     ],
