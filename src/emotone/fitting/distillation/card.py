@@ -152,7 +152,7 @@ def _comparison(comparison: ProbeComparison) -> list[str]:
         header += [f"student, {only}", f"untrained, {only}"]
         known = (
             f"All folds except {', '.join(separate)} were part of the student's training sound (without labels): only "
-            "the columns for the other folds measure new sound."
+            "the columns for new folds measure new sound."
         )
     else:
         known = (
