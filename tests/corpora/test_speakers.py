@@ -33,9 +33,7 @@ def clip(speaker: str, number: int = 0, *, corpus: str = "toy") -> Utterance:
 )
 def test_spellings_of_one_name_have_one_form(first: str, second: str) -> None:
     assert normalised_speaker(first) == normalised_speaker(second)
-    assert list(speaker_spellings([clip(first), clip(second)]).values()) == [
-        dict.fromkeys(sorted([first, second]), 1)
-    ]
+    assert list(speaker_spellings([clip(first), clip(second)]).values()) == [dict.fromkeys(sorted([first, second]), 1)]
 
 
 @pytest.mark.parametrize(("first", "second"), [("3", "30"), ("1", "10"), ("0", "1"), ("a1", "a11"), ("3.0", "3.5")])
