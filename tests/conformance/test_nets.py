@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Published networks with so many parameters that every test would take seconds: a narrower one has the same arithmetic,
 # and tests of their own count the published parameters.
-LARGE = {"vggish"}
+LARGE = {"vggish", "whisper-encoder"}
 CASES = [
     (name, settings)
     for name in NETS.names
@@ -33,8 +33,9 @@ CASES = [
     if settings is not None and not (name in LARGE and not settings)
 ]
 # Published networks depend on the recording level: with a normalisation their weights would not fit.
-LEVEL_DEPENDENT = {"mn04", "segment-mlp", "segment-pool", "vggish", "yamnet"}
+LEVEL_DEPENDENT = {"mn04", "segment-mlp", "segment-pool", "vggish", "whisper-encoder", "yamnet"}
 ROWS = 1600  # of an input whose sizes are compared with the layer table: longer than every minimum length
+UNLIMITED = {"whisper-encoder"}  # receptive field: attention reads the whole input
 # Parameters that cancel out: the softmax removes a constant that is added to the attention scores of all steps.
 WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}
 
@@ -89,20 +90,22 @@ def test_it_is_a_frozen_specification_with_a_title_and_a_source(spec: NetSpec) -
 
 @pytest.mark.parametrize(("extra", "filling"), [(0, 0.0), (17, 0.0), (5, 3.0)])
 def test_padded_batches_agree_with_single_inputs(net: Network, inputs: Input, extra: int, filling: float) -> None:
+    net.double()  # in float32, rounding depends on the shape and the processor, and exceeds 1e-5 for large scores
     items = [inputs.draw(1, length)[0] for length in inputs.lengths]
     x, lengths = padded(items, extra=extra, filling=filling)
     with torch.inference_mode():
-        padded_scores = net(x, lengths)
-        alone = torch.cat([net(item[None], None) for item in items])
+        padded_scores = net(x.double(), lengths)
+        alone = torch.cat([net(item[None].double(), None) for item in items])
     assert padded_scores.shape == (len(inputs.lengths), CLASSES)
-    torch.testing.assert_close(padded_scores, alone, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(padded_scores, alone, atol=1e-9, rtol=1e-9)
 
 
 def test_the_order_of_a_batch_has_no_effect(net: Network, inputs: Input) -> None:
+    net.double()
     x, lengths = padded([inputs.draw(1, length)[0] for length in inputs.lengths], extra=0, filling=0.0)
-    order = torch.tensor([3, 0, 4, 2, 1])
+    x, order = x.double(), torch.tensor([3, 0, 4, 2, 1])
     with torch.inference_mode():
-        torch.testing.assert_close(net(x[order], lengths[order]), net(x, lengths)[order], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(net(x[order], lengths[order]), net(x, lengths)[order], atol=1e-9, rtol=1e-9)
 
 
 def test_gradient_reaches_every_trainable_parameter(case: tuple[str, NetSpec], net: Network, inputs: Input) -> None:
@@ -156,7 +159,10 @@ def test_its_groups_contain_every_layer_with_tensors_once(spec: NetSpec, net: Ne
     assert named == list(dict.fromkeys(layer_of(name) for name in net.state_dict()))
 
 
-def test_the_receptive_field_is_between_a_syllable_and_a_sentence(spec: NetSpec, inputs: Input) -> None:
+def test_the_receptive_field_is_between_a_syllable_and_a_sentence(case: tuple[str, NetSpec], inputs: Input) -> None:
+    name, spec = case
+    if name in UNLIMITED:
+        return
     assert 0.1 <= inputs.row * receptive_field(layer_table(spec, BANDS, CLASSES)) <= 6.0
 
 
@@ -187,11 +193,15 @@ def test_the_seed_decides_the_weights(spec: NetSpec) -> None:
 
 def test_onnx_agrees_with_torch(net: Network, inputs: Input, onnx_run: Callable[..., Callable[..., Any]]) -> None:
     run = onnx_run(net)
+    net.double()  # the expected scores then have no rounding errors of their own
     for batch, time in inputs.onnx:
         x = inputs.draw(batch, time)
         with torch.inference_mode():
-            expected = net(x, None).numpy()
-        np.testing.assert_allclose(run(x.numpy()), expected, atol=1e-5, err_msg=f"batch {batch}, {time} frames")
+            expected = net(x.double(), None).numpy()
+        rounding = 2e-6 * np.abs(expected).max()  # 17 float32 epsilons of the largest score
+        np.testing.assert_allclose(
+            run(x.numpy()), expected, atol=rounding, rtol=0, err_msg=f"batch {batch}, {time} frames"
+        )
 
 
 @pytest.fixture
