@@ -50,7 +50,8 @@ def mel_filterbank(*, rate: Hertz, fft: int, bands: int, low: float, high: float
         kind: see the table above.
 
     """
-    edges = np.linspace(*hertz_to_mel(np.array([low, high]), kind=kind), bands + 2)
+    lowest, highest = hertz_to_mel(np.array([low, high]), kind=kind)
+    edges = np.linspace(lowest, highest, bands + 2)
     bins = np.arange(fft // 2 + 1) * rate / fft
     if kind == "kaldi":
         return _triangles(hertz_to_mel(bins, kind=kind), edges)
