@@ -81,5 +81,6 @@ TINY: dict[str, dict[str, Any]] = {
         "offset": 0.01,
     },
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},
+    "whisper-encoder": {"layers": (0, 2), "width": 8, "heads": 2, "statistics": "mean-deviation", "final_norm": True},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }

@@ -58,11 +58,13 @@ def plain_outputs(encoder: Encoder, rows: NDArray[np.float32]) -> list[NDArray[n
     from math import erf
 
     def gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2)))
+        result: NDArray[np.float64] = x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2)))
+        return result
 
     def norm(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         scaled = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
-        return scaled * encoder[f"{name}.weight"] + encoder[f"{name}.bias"]
+        result: NDArray[np.float64] = scaled * encoder[f"{name}.weight"] + encoder[f"{name}.bias"]
+        return result
 
     def linear(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         return x @ encoder[f"{name}.weight"].T.astype(np.float64) + encoder.get(f"{name}.bias", 0.0)

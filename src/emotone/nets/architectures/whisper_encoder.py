@@ -20,7 +20,6 @@ from emotone.nets.settings import check_dropout
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
 
-POSITIONS = 1500  # 30 s in steps of 20 ms
 MAX_LAYERS = 32
 
 
@@ -91,7 +90,7 @@ class WhisperEncoder:
             "range": transformer.DynamicRange(peak=self.peak),
             "conv1": transformer.ConvGelu(dimension, width, stride=1),
             "conv2": transformer.ConvGelu(width, width, stride=2),
-            "positions": transformer.Positions(POSITIONS, width),
+            "positions": transformer.Positions(transformer.MAX_STEPS, width),
         }
         for number in range(1, last + 1):
             keep = number - 1 in self.layers

@@ -17,6 +17,7 @@ Statistics: TypeAlias = Literal["mean", "mean-deviation"]
 LayerCombination: TypeAlias = Literal["concatenate", "mean", "learned"]
 DYNAMIC_RANGE = 8.0  # log10 of power: 80 dB below the loudest value
 SMALLEST_VARIANCE = 1e-6
+MAX_STEPS = 1500  # 30 s in steps of 20 ms
 
 
 class DynamicRange(Block):
@@ -124,6 +125,10 @@ class EncoderLayer(Block):
         """The number of heads."""
         return f"transformer layer, {self.heads} heads" + (", input kept" if self.keep_input else "")
 
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - the same for every dimension
+        """Return the 30 s that Whisper was trained on: every step depends on all others."""
+        return MAX_STEPS
+
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the stack with the layer's output as the last one. Padding steps are neither read nor changed."""
         given = x[:, -1]
@@ -182,17 +187,16 @@ class LayerPooling(Block):
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the values; the time axis is gone, so the lengths are None."""
-        if lengths is None:
-            mean = x.mean(dim=2)
-            square = (x * x).mean(dim=2)
-        else:
+        mask = torch.ones((), dtype=x.dtype, device=x.device)
+        count: Tensor | int = x.shape[2]
+        if lengths is not None:
             mask = valid_steps(lengths, x.shape[2])[:, None, :, None].to(x.dtype)
             count = lengths[:, None, None].to(x.dtype)
-            mean, square = (x * mask).sum(dim=2) / count, (x * x * mask).sum(dim=2) / count
+        mean = (x * mask).sum(dim=2) / count
         values = mean
         if self.statistics == "mean-deviation":
-            deviation = (square - mean * mean).clamp(min=SMALLEST_VARIANCE).sqrt()
-            values = torch.cat([mean, deviation], dim=2)
+            variance = (((x - mean.unsqueeze(2)) * mask) ** 2).sum(dim=2) / count
+            values = torch.cat([mean, variance.clamp(min=SMALLEST_VARIANCE).sqrt()], dim=2)
         if self.combination == "concatenate":
             return values.flatten(1), None
         if self.weights is None:
