@@ -131,7 +131,7 @@ def test_an_unknown_label_is_said_with_its_side(truth: str, prediction: str, whe
 
 @pytest.mark.parametrize("labels", [(), ("anger", "anger")])
 def test_labels_must_be_different_names(labels: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="labels must be different names"):
+    with pytest.raises(UsageError, match="labels must be unique"):
         accuracy(["anger"], ["anger"], labels=labels)
 
 

@@ -187,7 +187,7 @@ def test_segments_of_clips_may_be_mixed() -> None:
         ([], [], np.zeros((0, 4)), "nothing to score"),
         (["a"], ["anger", "anger"], [[0.25] * 4] * 2, "1 clips were given for 2 segments"),
         (["a"], ["anger"], [[0.5, 0.5]], r"probabilities have the shape \(1, 2\)"),
-        (["a"], ["anger"], [[0.5, 0.6, 0.0, 0.0]], "1 of 1 rows are no probabilities"),
+        (["a"], ["anger"], [[0.5, 0.6, 0.0, 0.0]], "1 of 1 rows are not probabilities"),
         (["a", "a"], ["anger", "sadness"], [[0.25] * 4] * 2, "a has segments of 'anger' and of 'sadness'"),
     ],
 )

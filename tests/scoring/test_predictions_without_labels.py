@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.scoring.missing_labels import without_labels
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 LABELS = ("anger", "fear", "joy", "surprise")

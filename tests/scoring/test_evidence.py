@@ -1,4 +1,4 @@
-"""Gains of one run over another: which way, by which test, and where there is none."""
+"""Paired tests over folds of one run against another: their direction, and runs without a test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_tests_are_those_of_a_comparison(tmp_path: Path) -> None:
     assert gain(better, worse, "toy").change(corrected=True) == "down"
 
 
-def test_the_corrected_test_is_the_careful_one(tmp_path: Path) -> None:
+def test_the_corrected_test_has_the_larger_p(tmp_path: Path) -> None:
     first, second = Made(skill=0.4).write(tmp_path / "a"), Made(skill=0.45, draw=1).write(tmp_path / "b")
     found = gain(first, second, "toy")
     assert found.paired is not None
@@ -36,7 +36,7 @@ def test_the_corrected_test_is_the_careful_one(tmp_path: Path) -> None:
     assert found.paired.p < found.corrected.p
 
 
-def test_a_run_beside_itself_has_not_changed(tmp_path: Path) -> None:
+def test_a_run_does_not_differ_from_itself(tmp_path: Path) -> None:
     run = Made().write(tmp_path / "a")
     assert gain(run, run, "toy").change(corrected=False) == "same"
 
@@ -51,7 +51,7 @@ def test_other_utterances_can_not_be_compared(tmp_path: Path) -> None:
     ("statistic", "p", "change"),
     [(3.0, 0.05, "up"), (-3.0, 0.01, "down"), (3.0, 0.051, "same"), (None, None, "same")],
 )
-def test_the_level_is_a_twentieth(statistic: float | None, p: float | None, change: str) -> None:
+def test_the_level_is_five_percent(statistic: float | None, p: float | None, change: str) -> None:
     test = significance.SignificanceTest(statistic, p, 5, PAIRED)
     assert FoldGain(test, None).change(corrected=False) == change
     assert FoldGain(test, None).change(corrected=True) == "unknown"

@@ -11,8 +11,8 @@ from tests.made_runs import LABELS, Made, made_segments
 from emotone.errors import RunError
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.scoring.breakdowns import seeds_of
-from emotone.scoring.segments import SEGMENT_TITLES, segment_values
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
+from emotone.scoring.segments import SEGMENT_TITLES, segment_values
 
 SLOW = {"uar": unweighted_average_recall, "accuracy": accuracy, "macro-f1": macro_f1}
 
@@ -51,7 +51,7 @@ def test_one_seed_has_no_deviation() -> None:
 
 def test_nothing_to_score_is_an_error() -> None:
     table = Made().table()
-    with pytest.raises(RunError, match="holds 0 systems; look at one at a time"):
+    with pytest.raises(RunError, match="contains 0 systems; score one at a time"):
         seeds_of(table.where(np.zeros(len(table), dtype=np.bool_)))
 
 

@@ -124,13 +124,13 @@ def test_joining_keeps_the_order(mixed: PredictionsTable) -> None:
 
 
 def test_joining_what_is_there_already_is_refused(mixed: PredictionsTable) -> None:
-    with pytest.raises(RunError, match=r"toy/a comes twice with the same segment, protocol, seed, system \(5 of 10"):
+    with pytest.raises(RunError, match=r"toy/a is duplicated with the same segment, protocol, seed, system \(5 of 10"):
         PredictionsTable.concat([mixed, mixed])
 
 
 def test_joining_other_labels_is_refused(mixed: PredictionsTable) -> None:
     other = PredictionsTable.from_rows([ROW], labels=("joy", "fear"))
-    with pytest.raises(RunError, match="labels fear, joy and joy, fear can't be joined"):
+    with pytest.raises(RunError, match="labels fear, joy and joy, fear can't be concatenated"):
         PredictionsTable.concat([mixed, other])
 
 
@@ -182,7 +182,7 @@ def test_probabilities_may_be_float32() -> None:
 
 @pytest.mark.parametrize("labels", [(), ("joy", "joy")])
 def test_labels_must_be_different_names(labels: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="labels must be different names"):
+    with pytest.raises(UsageError, match="labels must be unique"):
         PredictionsTable.from_rows([], labels=labels)
 
 
@@ -190,7 +190,7 @@ def test_labels_must_be_different_names(labels: tuple[str, ...]) -> None:
     "change", [{"truth": np.array(["joy", "joy"])}, {"probabilities": np.array([[1.0]])}], ids=["rows", "labels"]
 )
 def test_columns_of_other_lengths_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="columns must have one length"):
+    with pytest.raises(UsageError, match="columns must have equal lengths"):
         PredictionsTable(labels=LABELS, **(table_of(ROW).columns() | change))
 
 
@@ -212,10 +212,10 @@ def with_column(name: str, values: list[Any]) -> Any:
     [
         (lambda table: table.drop_columns(["fold", "seed"]), "lacks the columns fold, seed"),
         (lambda table: table.drop_columns(["p_fear", "p_joy"]), "lacks the columns p_<label>"),
-        (with_column("truth", [None]), "the column truth has 1 nulls, and may have none"),
+        (with_column("truth", [None]), "the column truth has 1 nulls; none are allowed"),
         (with_column("p_joy", [None]), "the column p_joy has 1 nulls"),
-        (with_column("seed", ["zero"]), "the column seed holds 'zero', which is of another type"),
-        (with_column("truth", [3]), "the column truth holds 3, which is of another type"),
+        (with_column("seed", ["zero"]), "the column seed contains 'zero', which has an unexpected type"),
+        (with_column("truth", [3]), "the column truth contains 3, which has an unexpected type"),
     ],
 )
 def test_a_file_with_other_columns_is_refused(change: Any, words: str, tmp_path: Path) -> None:
@@ -241,9 +241,7 @@ def test_a_null_speaker_is_an_unknown_one(tmp_path: Path) -> None:
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     rewrite(path, lambda table: table, schema="emotone.predictions/9")
-    with pytest.raises(
-        ConfigError, match=r"its schema is 'emotone.predictions/9', 'emotone.predictions/1' was expected"
-    ):
+    with pytest.raises(ConfigError, match=r"its schema is 'emotone.predictions/9', expected 'emotone.predictions/1'"):
         PredictionsTable.read(path)
 
 
