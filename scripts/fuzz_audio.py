@@ -141,7 +141,7 @@ def flipped(content: bytes, rng: np.random.Generator) -> bytes:
     """Change up to 8 bytes anywhere."""
     changed = bytearray(content)
     for _ in range(int(rng.integers(1, 9))):
-        changed[int(rng.integers(len(changed)))] = int(rng.choice([0, 0x7F, 0x80, 0xFF, rng.integers(256)]))
+        changed[int(rng.integers(len(changed)))] = int(rng.choice([0, 0x7F, 0x80, 0xFF, int(rng.integers(256))]))
     return bytes(changed)
 
 
@@ -150,7 +150,7 @@ def header(content: bytes, rng: np.random.Generator) -> bytes:
     changed = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
         place = int(rng.integers(min(256, len(changed))))
-        changed[place] = int(rng.choice([0, 0x7F, 0x80, 0xFF, rng.integers(256)]))
+        changed[place] = int(rng.choice([0, 0x7F, 0x80, 0xFF, int(rng.integers(256))]))
     return bytes(changed)
 
 

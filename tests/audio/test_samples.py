@@ -120,3 +120,77 @@ def test_the_mix_is_the_mean(rng: np.random.Generator) -> None:
 def test_float32_is_not_copied() -> None:
     samples = np.zeros(3, np.float32)
     assert to_float32(samples, name="x") is samples
+
+
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "<i4", ">i4", "<f4", ">f4", ">f8"])
+def test_every_byte_order_is_read(kind: str) -> None:
+    scale = {"i2": 2**15, "i4": 2**31}.get(kind[1:], 1)
+    samples = (np.array([-0.5, 0.25]) * scale).astype(kind)
+
+    waveform = as_samples(samples, 16000)
+
+    assert waveform.dtype == np.float32
+    assert waveform.dtype.isnative
+    assert waveform.tolist() == [[-0.5, 0.25]]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_raw_bytes_need_an_encoding(kind: type) -> None:
+    raw = np.array([[0, 16384], [-32768, 0]], "<i2").tobytes()
+
+    with pytest.raises(UsageError, match=rf"a {kind.__name__} was given, .* numpy.frombuffer\(data, '<i2'\)"):
+        as_samples(kind(raw), 16000)
+    assert as_samples(kind(raw), 16000, encoding="s16le").tolist() == [[0, 0.5, -1, 0]]
+    assert as_samples(kind(raw), 16000, encoding="s16le", channels=2).tolist() == [[0, -1], [0.5, 0]]
+    floats = np.array([0.5, -1], "<f4").tobytes()
+    assert as_samples(kind(floats), 16000, encoding="f32le").tolist() == [[0.5, -1]]
+
+
+def test_wrong_encodings() -> None:
+    with pytest.raises(UsageError, match="unknown encoding 's16'; did you mean 's16le'"):
+        as_samples(b"ab", 16000, encoding="s16")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="3 bytes were given; allowed in s16le: multiples of 2"):
+        as_samples(b"abc", 16000, encoding="s16le")
+    with pytest.raises(UsageError, match="an encoding was given with samples of type ndarray; it is for bytes"):
+        as_samples(np.zeros(3), 16000, encoding="s16le")
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "expected"),
+    [
+        ((16, 2), 2, (2, 16)),
+        ((2, 16), 2, (2, 16)),
+        ((2, 2), 2, (2, 2)),
+        ((1, 2), 2, (2, 1)),
+        ((32,), 2, (2, 16)),
+        ((32,), 1, (1, 32)),
+    ],
+)
+def test_declared_channels_make_shapes_unambiguous(
+    shape: tuple[int, ...], channels: int, expected: tuple[int, int]
+) -> None:
+    samples = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+    waveform = as_samples(samples, 16000, channels=channels)
+
+    assert waveform.shape == expected
+    if shape == (16, 2):
+        assert (waveform == samples.T).all()
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((16, 3), 2), ((33,), 2), ((4,), 0)])
+def test_shapes_that_contradict_the_declared_channels(shape: tuple[int, ...], channels: int) -> None:
+    with pytest.raises(UsageError, match=rf"channels={channels}"):
+        as_samples(np.zeros(shape), 16000, channels=channels)
+
+
+@pytest.mark.parametrize("samples", [[[1.0, 2.0], [3.0]], object()])
+def test_objects_that_are_no_array(samples: object) -> None:
+    with pytest.raises(UsageError, match="samples"):
+        as_samples(samples, 16000)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", ["16000", None, True, 16000j])
+def test_rates_that_are_no_number(rate: object) -> None:
+    with pytest.raises(UsageError, match=r"allowed: a number of hertz, e\.g\. rate=16000"):
+        check_rate(rate, name="x")  # type: ignore[arg-type]

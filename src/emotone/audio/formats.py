@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
+from emotone.audio import adts
 from emotone.audio.mp3 import Bytes, find_frames
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def identify(file: BinaryIO) -> tuple[Kind | None, int]:
     """Return the kind of an open file, and the byte at which it starts after ID3v2 tags.
 
     Segments of HTTP live streams, and files of some editors, have such a tag before any format. A file without a
-    signature is MP3 where frames of one follow each other near its start: a stream recorded from the middle.
+    signature is MP3 or AAC where frames follow each other near its start: a stream recorded from the middle.
     """
     file.seek(0)
     head, at = file.read(HEAD_BYTES), 0
@@ -72,7 +73,8 @@ def identify(file: BinaryIO) -> tuple[Kind | None, int]:
     if kind is None:
         file.seek(0, os.SEEK_END)
         content = Bytes(file, file.tell())
-        return (None if find_frames(content, 0) is None else MP3), 0
+        found = (MP3, find_frames(content, 0)), (AAC, adts.find_frames(content, 0))
+        return next((kind for kind, at in found if at is not None), None), 0
     return kind, at
 
 
@@ -124,6 +126,7 @@ def _transport(head: bytes) -> bool:
 
 
 MP3 = Kind("mp3", "libsndfile", "estimated")
+AAC = Kind("aac", "ffmpeg", "estimated")
 
 SIGNATURES: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
     (Kind("wav", "libsndfile"), _riff(b"WAVE")),
@@ -150,7 +153,7 @@ SIGNATURES: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
     (Kind("dsf", "ffmpeg"), _starts(b"DSD \x1c")),
     (Kind("ac3", "ffmpeg", "estimated"), _starts(b"\x0b\x77")),
     (Kind("dts", "ffmpeg", "estimated"), _starts(b"\x7f\xfe\x80\x01")),
-    (Kind("aac", "ffmpeg", "estimated"), _adts),
+    (AAC, _adts),
     (MP3, _mp3),
 )
 """Kind and test; the first fit counts. A container that FFmpeg knows is added here with its first bytes."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from emotone.audio import adts, ebml, mp3, ogg
 from emotone.audio.layout import PIPE_SIZE, WHOLE_FILE, DataChunk, LogicalStream, check_data
-from emotone.audio.riff import MAX_CHUNKS, chunks, read_wav
+from emotone.audio.riff import CHUNK_ID, MAX_CHUNKS, chunks, read_wav
 from emotone.errors import TruncatedError
 
 if TYPE_CHECKING:
@@ -191,6 +191,13 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
 
 def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that every RIFF chunk at the top level ends within the file; long files have several."""
+    for chunk, _length, found, _moved in chunks(file, start=offset + 12, size=size, order="<"):
+        if not CHUNK_ID.fullmatch(chunk):
+            raise TruncatedError(
+                f"{name}: is damaged: there is no chunk at byte {found - 8:,}; copy or download it again"
+            )
+        if chunk == b"LIST" and file.read(4) == b"movi":
+            break
     at = offset
     for _ in range(MAX_CHUNKS):
         file.seek(at)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PIPE_SIZE = 0x7FFF0000
 """32-bit sizes from here on are what programs write into a pipe: sox 7FFFF000, arecord 80000000, FFmpeg FFFFFFFF."""
+UNLIMITED = frozenset({"w64", "sphere", "au"})  # libsndfile reads what follows the samples of these as samples
 HEADER_ALLOWANCE = 64  # bytes: writers that count their own 44-byte header in the size of the data are common
 
 
@@ -116,6 +117,8 @@ def check_data(chunk: DataChunk, *, kind: str, size: int, name: str) -> LogicalS
         pieces = (range(chunk.offset, end),)
     elif chunk.rewritten is not None:
         pieces = (chunk.rewritten, range(chunk.offset, end))
+    elif kind in UNLIMITED and end < size:
+        pieces = (range(end),)
     elif chunk.size_field is not None:
         field, shown = chunk.size_field
         pieces = (range(field.start), shown, range(field.stop, size))

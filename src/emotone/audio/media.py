@@ -146,7 +146,8 @@ class MediaDecoder:
                     yield np.concatenate(waiting)
                     waiting, held = [], 0
         except self._foreign as error:
-            raise self._stopped(timeline.at, reason=_said(error)) from error
+            if not self._is_last_frame(timeline.at):
+                raise self._stopped(timeline.at, reason=_said(error)) from error
         if held:
             yield np.concatenate(waiting)
         self._check_end(timeline)
@@ -194,6 +195,10 @@ class MediaDecoder:
         note = f"the format changes {words}; the rest was converted"
         if note not in self.notes:
             self.notes.append(note)
+
+    def _is_last_frame(self, at: int) -> bool:
+        """Return whether decoding failed in the last coded frame of a file that ends within it."""
+        return bool(self._stream.shortfall) and self.frames is not None and at >= self.frames - MAX_CODED_FRAME
 
     def _check_end(self, timeline: Timeline) -> None:
         """Raise where more is missing than containers round; note what the caller should know."""

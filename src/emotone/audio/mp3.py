@@ -226,7 +226,7 @@ def _following(content: Bytes, at: int, *, name: str) -> _Following | None:
         TruncatedError: more is damaged than two frames.
 
     """
-    tag = _tag_length(content.peek(at, 160))
+    tag = tag_length(content.peek(at, 160))
     if tag:
         found = find_frames(content, at + tag)
         return None if found is None else _Following(found, damage=False)
@@ -244,7 +244,7 @@ def _following(content: Bytes, at: int, *, name: str) -> _Following | None:
     )
 
 
-def _tag_length(head: bytes) -> int:
+def tag_length(head: bytes) -> int:
     """Return the bytes of an ID3 or APE tag, or 0 where there is none of known length."""
     if head[:3] == b"ID3" and len(head) >= 10:
         return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -258,7 +258,7 @@ def _tag_length(head: bytes) -> int:
 
 def _after_tags(content: Bytes, at: int) -> int:
     """Return the byte after all ID3v2 tags."""
-    while content.peek(at, 3) == b"ID3" and (length := _tag_length(content.peek(at, 10))):
+    while content.peek(at, 3) == b"ID3" and (length := tag_length(content.peek(at, 10))):
         at += length
     return at
 

@@ -39,7 +39,7 @@ class Source:
         size: bytes, more than 0.
         path: the file, or None for bytes in memory.
         content: the bytes in memory, empty for a file.
-        base: byte of the file or content at which the recording starts.
+        base: byte of the file or content at which the recording starts, or None for all of it.
 
     """
 
@@ -47,7 +47,7 @@ class Source:
     size: int
     path: Path | None = None
     content: bytes = b""
-    base: int = 0
+    base: int | None = None
 
     @property
     def suffix(self) -> str:
@@ -61,9 +61,9 @@ class Source:
             OSError: the file can't be opened.
 
         """
-        if self.base:
-            whole = Source(self.name, self.base + self.size, self.path, self.content)
-            return ByteView(whole, (range(self.base, self.base + self.size),))
+        if self.base is not None:
+            end = self.base + self.size
+            return ByteView(Source(self.name, end, self.path, self.content), (range(self.base, end),))
         return io.BytesIO(self.content) if self.path is None else io.FileIO(self.path)
 
     def open_buffered(self) -> BinaryIO:
@@ -73,13 +73,13 @@ class Source:
             OSError: the file can't be opened.
 
         """
-        if self.base:
+        if self.base is not None:
             return io.BufferedReader(self.open())
         return io.BytesIO(self.content) if self.path is None else self.path.open("rb")
 
     def part(self, start: int, stop: int) -> Source:
         """Return the bytes from `start` to `stop` as a source of their own."""
-        return Source(self.name, stop - start, self.path, self.content, self.base + start)
+        return Source(self.name, stop - start, self.path, self.content, (self.base or 0) + start)
 
 
 @contextlib.contextmanager
