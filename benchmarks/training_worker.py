@@ -20,8 +20,8 @@ from emotone.audio.read import read
 from emotone.features.front_ends.waveform import Waveform
 from emotone.nets.architectures.multidomain import SAMPLES, MultiDomain
 from emotone.recipes.training import EPSILON, RHO, TrainingSettings
-from emotone.training.batches import Examples
-from emotone.training.loop import Task, train
+from emotone.training.batches import Examples, Task
+from emotone.training.classification import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable

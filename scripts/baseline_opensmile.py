@@ -25,8 +25,8 @@ from emotone.cli import data as _data
 from emotone.config import signature
 from emotone.files import atomic_write, cache_dir, sha256_file
 from emotone.protocols import audit, protocol
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.scoring.scores import scores_of
-from emotone.scoring.table import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from scripts.pages import activity, code, reproductions, results, segments, transfer, transferable_features
 from scripts.pages.markdown import RESULTS, ROOT
 
-from emotone.fitting.distillation.results import results_card
+from emotone.fitting.distillation.card import results_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable

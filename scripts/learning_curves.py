@@ -19,6 +19,7 @@ from scripts.pages.markdown import RESULTS
 from emotone.cli import data as _data
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.evaluation.run import evaluate_recipe
+from emotone.fitting.resolve import resolve
 from emotone.recipes.library import load_net_recipe
 from emotone.recipes.transfer import Transfer
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from emotone.recipes.recipe import Recipe
 
-RECIPES = {"log-mel-cnn": "recipes/default.toml", "multidomain": "multidomain"}  # whose settings a net's trainings have
+RECIPES = {"log-mel-cnn": "default", "multidomain": "multidomain"}  # whose settings a net's trainings have
 LABELS = "six"
 DIVISION = "speaker-folds-2"  # half of the speakers are learned from and the others tested, and the other way round
 CLIPS: tuple[int | None, ...] = (25, None, 100, 50, 200)  # None = all; the most telling first
@@ -49,7 +50,7 @@ def asked(base: Recipe, source: str, *, most: int) -> Iterator[tuple[Recipe, str
             return alone
         return replace(alone, name=f"curve-{plan.lower()}", transfer=Transfer(source, plan=plan))
 
-    longer = replace(training, steps=LONGER * STEPS)
+    longer = replace(training, steps_per_epoch=LONGER * STEPS)
     yield taking(UNTRAINED), DIVISION
     for plans in (PLANS[:3], PLANS[3:]):
         for clips in (clips for clips in CLIPS if clips is None or clips <= most):
@@ -70,9 +71,9 @@ def main() -> None:
     wanted, base = label_set(LABELS), load_net_recipe(RECIPES[given.net])
     for utterances in corpora.values():
         labelled, _ = apply_labels(utterances, wanted)
-        labels = wanted.found(labelled)
+        labels = wanted.present_in(labelled)
         for recipe, protocol in asked(base, given.source, most=len(labelled) // 2):
-            done = evaluate_recipe(recipe, labelled, labels=labels, protocol_name=protocol, out=given.out)
+            done = evaluate_recipe(resolve(recipe), labelled, labels=labels, protocol_name=protocol, out=given.out)
             scores = {score.metric: score.text for score in done.scores if score.setting == "system"}
             print(labelled[0].corpus, recipe.name, protocol, scores["uar"], flush=True)
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 import emotone
-from emotone.bundles.manifest import Combine
 from emotone.cli import data as _data
 from emotone.corpora.labels import apply_labels, label_set
+from emotone.features.window_spec import Combine
 from emotone.inference.pooling import combined
 from emotone.inference.result import Prediction
 from emotone.metrics.classification import unweighted_average_recall

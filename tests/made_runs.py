@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path

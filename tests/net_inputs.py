@@ -1,4 +1,4 @@
-"""What the conformance tests give each net to hear, and a small setting of each."""
+"""Inputs of each architecture in the conformance tests, and small settings of each."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ BANDS, CLASSES = 64, 5
 
 @dataclass(frozen=True)
 class Input:
-    """What a net hears: how rows are drawn, what makes them louder, and how long they are.
+    """Inputs of an architecture: random rows, rows of another level, and lengths.
 
     Attributes:
-        lengths: rows of single inputs, some of them shorter than the net sees.
-        onnx: (batch, rows) that the exported net is run with.
-        row: seconds of a row.
+        lengths: rows of single inputs, some of them shorter than the receptive field.
+        onnx: (batch, rows) of the inputs of the exported network.
+        row: seconds per row.
 
     """
 
@@ -52,10 +52,10 @@ class Samples(Input):
         return x * float(np.exp(by / 2))
 
 
-PATCHES = Input((1, 40, 95, 96, 130), ((1, 1), (1, 95), (3, 96), (2, 97), (1, 298)))  # nets of 96 rows
+PATCHES = Input((1, 40, 95, 96, 130), ((1, 1), (1, 95), (3, 96), (2, 97), (1, 298)))  # networks that read 96 rows
 
 INPUTS: dict[str, Input] = {
-    # 54,000 samples are 844 rows: what lies behind them is not heard.
+    # 54,000 samples are 844 rows: later rows are ignored.
     "multidomain": Samples((1, 118, 305, 843, 900), ((1, 1), (3, 301), (2, 844), (1, 1000)), BANDS / 16000),
     "segment-mlp": PATCHES,
     "segment-pool": Input((1, 49, 50, 131, 298), ((1, 1), (1, 50), (3, 51), (2, 97), (1, 298))),  # segments every 50
@@ -63,8 +63,8 @@ INPUTS: dict[str, Input] = {
     "yamnet": PATCHES,
     "soundnet5": Samples((1, 118, 120, 305, 700), ((1, 1), (1, 119), (3, 301), (2, 450)), BANDS / 16000),
 }
-# A small setting of each net, so that its arithmetic is seen in other shapes too, with its switches the other way.
-# A net without one is tested as it is.
+# Small settings of each architecture, so that its arithmetic is tested with other shapes and switches too. An
+# architecture without an entry is tested with its defaults only.
 TINY: dict[str, dict[str, Any]] = {
     "log-mel-cnn": TINY_NET,
     "multidomain": {"lstm": False, "channels": 5, "units": 4, "hidden": 6, "dropout": 0.1},
@@ -81,5 +81,6 @@ TINY: dict[str, dict[str, Any]] = {
         "offset": 0.01,
     },
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},
+    "whisper-encoder": {"layers": (0, 2), "width": 8, "heads": 2, "statistics": "mean-deviation", "final_norm": True},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }

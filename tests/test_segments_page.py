@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.reproductions.base import Table
-    from emotone.scoring.table import PredictionsTable
+    from emotone.scoring.predictions import PredictionsTable
 
 
 def _keep(of: Table, tables: dict[tuple[str, str], PredictionsTable], *, out: Path) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from scripts.pages.transferable_features import transferable_features
 from tests.made_runs import Made
 
-from emotone.evaluation.folds import STAGES
 from emotone.reproductions.base import Row
 from emotone.reproductions.papers.transferable_features import PAPER, TABLE3, TABLE4
 from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
+from emotone.scoring.finished_run import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path

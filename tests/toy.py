@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from emotone.bundles.manifest import TrainingData
     from emotone.nets.blocks.base import LengthAware
     from emotone.recipes.recipe import Recipe
-    from emotone.training.batches import Examples
-    from emotone.training.loop import Task
+    from emotone.training.batches import Examples, Task
     from emotone.types import Array, Utterance
 
 TINY_NET: dict[str, Any] = {
@@ -61,7 +60,7 @@ def private_cache(folder: Path) -> Iterator[None]:
 
 def placing(task: Task) -> dict[str, int]:
     """Return how the windows of a task lie, for `window_probabilities`."""
-    return {"window": task.window, "hop": task.hop, "least": task.least}
+    return {"window": task.window, "hop": task.hop, "min_frames": task.min_frames}
 
 
 def tiny_training(folder: Path, utterances: Sequence[Utterance], *, labels: tuple[str, ...], epochs: int) -> Path:

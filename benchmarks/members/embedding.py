@@ -100,26 +100,26 @@ def _timed(work: Callable[[], Result]) -> tuple[Result, Taken]:
 def _measure(trunk: Trunk, paths: list[Path], folder: Path) -> tuple[float, Taken, Taken, Taken]:
     """Return seconds of sound, and what reading it, running the trunk and training another head take."""
     from emotone.recipes.training import TrainingSettings
-    from emotone.training.batches import Examples
-    from emotone.training.loop import Task, train
-    from emotone.training.outputs import Windows, compute_outputs
+    from emotone.training.batches import Examples, Task
+    from emotone.training.classification import train
     from emotone.training.prefix import split
+    from emotone.training.prefix_outputs import WindowLayout, compute_outputs
 
     recordings, reading = _timed(lambda: tuple(trunk.rows(path) for path in paths))
     labels = np.arange(len(recordings), dtype=np.int64) % 4
     examples = Examples(recordings, labels, np.zeros(len(recordings), np.int64))
     nothing = replace(examples, features=(), labels=labels[:0], corpora=labels[:0])
-    task = Task(examples, nothing, hop_seconds=0.01, window=100, hop=50, signature="", seed=1, least=1)
-    starts = tuple(window_starts(len(rows), window=task.window, hop=task.hop, least=task.least) for rows in recordings)
+    task = Task(examples, nothing, hop_seconds=0.01, window=100, hop=50, signature="", seed=1, min_frames=1)
+    starts = tuple(window_starts(len(rows), window=task.window, hop=task.hop, least=task.min_frames) for rows in recordings)
     net = trunk.build(recordings[0].shape[1]).train()
     parts = split(net)
     assert parts is not None, f"{trunk.net} has a frozen trunk"
-    windows = Windows(starts, task.window)
+    windows = WindowLayout(starts, task.window)
     settings = TrainingSettings(epochs=EPOCHS, batch_size=32, crop_mode="grid", sampling="shuffled")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         kept = Path(name)
         _, running = _timed(lambda: compute_outputs(parts[0], examples, windows, folder=kept))
-        _, again = _timed(lambda: train(lambda: net, task, settings, kept=kept))
+        _, again = _timed(lambda: train(lambda: net, task, settings, cache=kept))
     return sum(map(len, recordings)) * task.hop_seconds, reading, running, again
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.base import Benchmark, Check, Outcome
 from benchmarks.child import emotone, measure
 
-from emotone.metrics.base import statistic
+from emotone.metrics.classification import statistic
 from emotone.metrics.intervals import bootstrap, matrices_by_speaker
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.selections import Selection, selections_of
 from emotone.errors import AudioError, EmotoneError
-from emotone.nets.base import NETS, parameters, receptive_field
+from emotone.nets.base import NETS
+from emotone.nets.layers import layer_table, parameter_count, receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,14 +110,14 @@ def nets() -> str:
     ]
     for name in NETS.names:
         spec = NETS.get(name)()
-        layers = spec.layers(BANDS, CLASSES)
+        layers = layer_table(spec, BANDS, CLASSES)
         rows = ((layer.name, layer.kind, layer.output, f"{layer.parameters:,}") for layer in layers)
         lines += [
             "",
             f"## {name}",
             "",
             f"{spec.title[0].upper()}{spec.title[1:]}. From: {spec.paper}.",
-            f"{parameters(layers):,} parameters; a step sees {receptive_field(layers)} frames.",
+            f"{parameter_count(layers):,} parameters; a step sees {receptive_field(layers)} frames.",
             "",
             *table(("layer", "what it does", "output", "parameters"), rows),
         ]

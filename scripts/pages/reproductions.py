@@ -9,12 +9,11 @@ from scripts.pages.markdown import RESULTS, page, system_of, table
 
 from emotone.protocols import Leakage
 from emotone.reproductions.base import PAPERS, Paper, Row
-from emotone.reproductions.page import grid_markdown, kept_rows
+from emotone.reproductions.page import grid_table, kept_rows
 from emotone.reproductions.reproduce import ROWS, folder_of
-from emotone.scoring.comparison import compare_runs
-from emotone.scoring.comparison_text import comparison_markdown
-from emotone.scoring.seeds import seeds_of
-from emotone.scoring.summary import read_evaluation
+from emotone.scoring.breakdowns import seeds_of
+from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
+from emotone.scoring.finished_run import read_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,12 +63,12 @@ def anger_soundnet() -> str:
 def _seeds(folder: Path) -> list[str]:
     rows = []
     for run in sorted(path.parent for path in folder.glob("*/predictions.parquet")):
-        about, predictions = read_evaluation(run)
-        for spread in seeds_of(predictions):
+        finished = read_run(run)
+        for spread in seeds_of(finished.predictions):
             if spread.metric == "window-au-roc":
                 values = ", ".join(f"{100 * value:.1f}" for value in spread.values.values())
                 deviation = "-" if spread.deviation is None else f"{100 * spread.deviation:.1f}"
-                rows.append((system_of(about), spread.corpus, f"{100 * spread.mean:.1f}", deviation, values))
+                rows.append((system_of(finished.about), spread.corpus, f"{100 * spread.mean:.1f}", deviation, values))
     return table(("recipe", "corpus", "mean", "deviation", "by seed"), rows)
 
 
@@ -78,7 +77,11 @@ def _scratch_and_transfer(folder: Path) -> list[str]:
     runs = [run for name in names for run in sorted(folder.glob(f"{name}-train-on-*"))]
     if len(runs) != 2:
         return ["Not both of them were run."]
-    return [comparison_markdown(compare_runs(runs)).replace(f"{RESULTS.resolve()}/", "")]
+    comparison = compare_runs(runs)
+    lines = [line.replace(f"{RESULTS.resolve()}/", "") for line in runs_lines(comparison)]
+    for each in comparison_tables(comparison):
+        lines += ["", *each.markdown().splitlines()]
+    return lines
 
 
 def tables_of(paper: Paper) -> list[str]:
@@ -88,7 +91,7 @@ def tables_of(paper: Paper) -> list[str]:
         folder = folder_of(paper, each, out=RESULTS)
         told = json.loads((folder / ROWS).read_text(encoding="utf-8"))["rows"]
         rows = kept_rows(each, told, results=folder)
-        lines += ["", f"## {each.title}", "", f"{each.note} Published: {each.source}.", "", grid_markdown(rows)]
+        lines += ["", f"## {each.title}", "", f"{each.note} Published: {each.source}.", "", grid_table(rows).markdown()]
         lines += ["", *_random_beside(rows), *_audits(rows, folder)]
         lines += [f"Again: `emotone reproduce {paper.key} {each.name} --corpus NAME=DIR...`"]
     return lines
@@ -111,8 +114,8 @@ def _audits(rows: tuple[Row, ...], folder: Path) -> list[str]:
     """Return what training and test parts share, once for each set of tested corpora and protocol."""
     seen: dict[tuple[str, str], str] = {}
     for run in dict.fromkeys(row.run for row in rows if row.run):
-        about, predictions = read_evaluation(folder / run)
-        where = ", ".join(predictions.corpora), about["protocol"]["name"]
-        seen.setdefault(where, "; ".join(Leakage.from_dict(about["leakage"]).lines()))
+        finished = read_run(folder / run)
+        where = ", ".join(finished.predictions.corpora), finished.about["protocol"]["name"]
+        seen.setdefault(where, "; ".join(Leakage.from_dict(finished.about["leakage"]).lines()))
     lines = (f"- {corpora}, `{division}`: {shared}" for (corpora, division), shared in seen.items())
     return ["What training and test parts share:", "", *lines, ""]

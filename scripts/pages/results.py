@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS, ROOT, page, system_of, table
 
-from emotone.fitting.distillation.results import results_card
+from emotone.fitting.distillation.card import results_card
+from emotone.scoring.finished_run import read_run
 from emotone.scoring.scores import scores_of
-from emotone.scoring.summary import read_evaluation, summary_markdown
+from emotone.scoring.summary import summary_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ def evaluations() -> str:
         "once.",
     ]
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
-        about, _ = read_evaluation(folder)
+        about = read_run(folder).about
         system = system_of(about)
         asked = f"recipes/{system}.toml --protocol {about['protocol']['name']}" if "recipe" in about else system
         again = about.get("again", f"emotone evaluate {asked} --corpus NAME=DIR...")
@@ -80,12 +81,12 @@ def _speed() -> list[str]:
 
 def _uar_rows() -> Iterator[tuple[str, ...]]:
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
-        about, predictions = read_evaluation(folder)
-        for score in scores_of(predictions):
+        run = read_run(folder)
+        for score in scores_of(run.predictions):
             if score.metric == "uar" and score.setting == "system":
-                classes = len(set(predictions.of_corpus(score.corpus).truth))
+                classes = len(set(run.predictions.of_corpus(score.corpus).truth))
                 yield (
-                    system_of(about),
+                    system_of(run.about),
                     score.protocol,
                     score.corpus,
                     f"{classes}",

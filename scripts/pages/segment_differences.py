@@ -11,6 +11,7 @@ from scripts.pages.markdown import table
 from emotone.metrics.significance import holm
 from emotone.reproductions.papers.segment_vggish import BASELINE, LEARNED, SEGMENTATIONS, UNITS
 from emotone.scoring.comparison import compare_runs
+from emotone.scoring.result_table import format_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ def _counts(pairs: Sequence[_Pair], found: Sequence[Difference]) -> Iterator[tup
     """Give how often each change is one for the better, and by how much."""
     values: dict[str, list[float]] = {}
     for pair, difference in zip(pairs, found, strict=True):
-        values.setdefault(pair.change, []).append(difference.value)
+        values.setdefault(pair.change, []).append(difference.number)
     for change, listed in values.items():
         better = sum(value > 0 for value in listed)
         yield change, str(len(listed)), str(better), f"{100 * sum(listed) / len(listed):+.1f}"
@@ -94,10 +95,7 @@ def _difference(folders: tuple[Path, ...]) -> Difference:
 
 
 def _numbers(difference: Difference) -> tuple[str, str, str]:
-    value = f"{100 * difference.value:+.1f}"
-    if difference.low is not None and difference.high is not None:
-        value += f" [{100 * difference.low:.1f}, {100 * difference.high:.1f}]"
-    return value, str(difference.n), str(difference.speakers)
+    return format_estimate(difference, sign="+"), str(difference.n), str(difference.speakers)
 
 
 def _p(chance: float | None) -> str:

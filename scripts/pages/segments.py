@@ -11,7 +11,7 @@ from scripts.pages.markdown import RESULTS, page, table
 from scripts.pages.segment_differences import differences
 
 from emotone.protocols import Leakage
-from emotone.reproductions.page import grid_markdown, kept_rows
+from emotone.reproductions.page import grid_table, kept_rows
 from emotone.reproductions.papers.segment_vggish import (
     FIGURE3,
     METRICS,
@@ -23,9 +23,9 @@ from emotone.reproductions.papers.segment_vggish import (
     TABLE3,
 )
 from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
-from emotone.scoring.seeds import seeds_of
+from emotone.scoring.breakdowns import seeds_of
+from emotone.scoring.finished_run import read_run
 from emotone.scoring.segments import clip_confusion_of
-from emotone.scoring.summary import read_evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.reproductions.base import Row, Table
-    from emotone.scoring.table import PredictionsTable
+    from emotone.scoring.predictions import PredictionsTable
 
 
 def segment_vggish(results: Path = RESULTS) -> str:
@@ -52,7 +52,7 @@ def segment_vggish(results: Path = RESULTS) -> str:
     kept = {each.name: _kept(each, results) for each in PAPER.tables}
     for each in PAPER.tables:
         lines += ["", f"## {each.title}", "", f"{each.note} Published: {each.source}.", ""]
-        lines += [grid_markdown(kept[each.name]), ""]
+        lines += [grid_table(kept[each.name]).markdown(), ""]
         lines += [f"Again: `emotone reproduce {PAPER.key} {each.name} --corpus NAME=DIR... --source NET=FILE...`"]
     runs = runs_of(PAPER, TABLE3, out=results)
     lines += ["", "## From one training to the next", "", *_spread(kept["table3"], runs)]
@@ -71,7 +71,7 @@ def _kept(of: Table, results: Path) -> tuple[Row, ...]:
 
 @cache
 def _table(run: Path) -> PredictionsTable:
-    return read_evaluation(run)[1]
+    return read_run(run).predictions
 
 
 def _by_run(rows: Iterable[Row]) -> dict[str, Row]:
@@ -164,7 +164,7 @@ def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 def _audits(rows: Sequence[Row], runs: Path) -> list[str]:
     seen: dict[tuple[str, str], str] = {}
     for run, row in _by_run(rows).items():
-        leakage = read_evaluation(runs / run)[0].get("leakage")
+        leakage = read_run(runs / run).about.get("leakage")
         if leakage is not None:
             seen.setdefault((row.cell.corpus, row.cell.protocol), "; ".join(Leakage.from_dict(leakage).lines()))
     if not seen:

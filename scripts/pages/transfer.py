@@ -12,23 +12,23 @@ from scripts.learning_curves import RECIPES
 from scripts.pages.markdown import RESULTS, page, table
 
 from emotone.corpora.base import CORPORA
-from emotone.scoring.learning_curve import NOTHING, gains_of, points_of
-from emotone.scoring.scores import with_interval
-from emotone.scoring.summary import read_evaluation
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.learning_curve import SCRATCH, gains_of, points_of
+from emotone.scoring.result_table import format_estimate
 from emotone.transfer.plans import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from emotone.scoring.comparison import Difference
-    from emotone.scoring.learning_curve import Point
+    from emotone.scoring.learning_curve import CurvePoint
 
 ALONE = "from nothing"
 LONGER = "curve-alone-longer"  # the run that tells whether training from nothing would only have needed more batches
 REPLICATES = 2_000  # of intervals; a page has many of them
 # Plans in the order of how much learns, each with a colour that can be told apart without seeing red or green.
 STYLES = {
-    NOTHING: ("#555555", "s", (0, (4, 2))),
+    SCRATCH: ("#555555", "s", (0, (4, 2))),
     "A2": ("#0072b2", "o", "-"),
     "A4": ("#009e73", "^", "-"),
     "A5": ("#d55e00", "D", "-"),
@@ -41,9 +41,9 @@ class Curves(NamedTuple):
     """What was measured with one net: from nothing, and from a source that has it."""
 
     net: str
-    points: list[Point]
+    points: list[CurvePoint]
     gains: dict[tuple[str, str, str, int], Difference]
-    longer: list[Point]
+    longer: list[CurvePoint]
 
     def corpora(self) -> list[str]:
         """Return what was tested."""
@@ -99,7 +99,7 @@ def figure(results: Path = RESULTS) -> str:
 def _measured(results: Path) -> list[Curves]:
     by_net: dict[str, list[Path]] = {}
     for path in sorted((results / "transfer-curves").glob("*/predictions.parquet")):
-        by_net.setdefault(read_evaluation(path.parent)[0]["recipe"]["net"]["name"], []).append(path.parent)
+        by_net.setdefault(read_run(path.parent).about["recipe"]["net"]["name"], []).append(path.parent)
     made = []
     for net, folders in sorted(by_net.items()):
         points, longer = (
@@ -114,17 +114,17 @@ def _is_longer(folder: Path) -> bool:
     return folder.name.startswith(LONGER)
 
 
-def _longer(corpus: str, longer: Sequence[Point]) -> list[str]:
+def _longer(corpus: str, longer: Sequence[CurvePoint]) -> list[str]:
     """Return what training from nothing gives with more batches, where that was run."""
     for point in longer:
-        training = read_evaluation(point.folder)[0]["recipe"]["training"]
+        training = read_run(point.folder).about["recipe"]["training"]
         if point.corpus == corpus:
             batches = training["epochs"] * training["steps"]
             return ["", f"From nothing with {batches} batches and {point.column} clips: {point.score.text}."]
     return []
 
 
-def _draw(axes: Any, corpus: str, points: Sequence[Point]) -> None:
+def _draw(axes: Any, corpus: str, points: Sequence[CurvePoint]) -> None:
     columns = _columns(points)
     for plan, (colour, marker, dashes) in STYLES.items():
         of = [point for point in points if point.plan == plan]
@@ -146,19 +146,19 @@ def _draw(axes: Any, corpus: str, points: Sequence[Point]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _columns(points: Sequence[Point]) -> list[str]:
+def _columns(points: Sequence[CurvePoint]) -> list[str]:
     return list(dict.fromkeys(point.column for point in sorted(points, key=lambda point: point.clips)))
 
 
 def _source(curves: Curves) -> str:
-    return next((f"`{point.source}`" for point in curves.points if point.plan != NOTHING), "Nothing taken over")
+    return next((f"`{point.source}`" for point in curves.points if point.plan != SCRATCH), "Nothing taken over")
 
 
 def _setting(curves: Curves) -> list[str]:
     """Return what was run, in words, from what the runs have kept of it."""
-    one = next((point for point in curves.points if point.plan != NOTHING), curves.points[0])
-    about, predictions = read_evaluation(one.folder)
-    recipe = about["recipe"]
+    one = next((point for point in curves.points if point.plan != SCRATCH), curves.points[0])
+    run = read_run(one.folder)
+    recipe = run.about["recipe"]
     training = recipe["training"]
     start = recipe.get("transfer", {"sha256": ""})["sha256"]
     known = Path(RECIPES[curves.net]).stem
@@ -166,18 +166,18 @@ def _setting(curves: Curves) -> list[str]:
         f"The model (sha256 {start[:12]}...) has heard none of these corpora; beside it stands the same net from",
         "nothing. However many clips there are, a training takes",
         f"{training['epochs']} epochs of {training['steps']} batches of {training['batch']}; all else is as in recipe",
-        f"`{known}`. Labels: {', '.join(predictions.labels)}. Nobody who is tested was trained on: half of a",
+        f"`{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on: half of a",
         "corpus's speakers are learned from and the others tested, and the other way round. Draws are nested, and hold",
-        f"every label; trainings per fold: {about['seeds']}.",
+        f"every label; trainings per fold: {run.about['seeds']}.",
     ]
 
 
-def _of_corpus(corpus: str, points: Sequence[Point], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+def _of_corpus(corpus: str, points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
     of = [point for point in points if point.corpus == corpus]
     columns = _columns(of)
     by_place = {(point.plan, point.column): point for point in of}
-    chance = 100 / len(set(read_evaluation(of[0].folder)[1].truth))
-    plans = [plan for plan in (NOTHING, *ROWS) if any(point.plan == plan for point in of)]
+    chance = 100 / len(set(read_run(of[0].folder).predictions.truth))
+    plans = [plan for plan in (SCRATCH, *ROWS) if any(point.plan == plan for point in of)]
     scores = [
         (
             plan or ALONE,
@@ -199,14 +199,14 @@ def _of_corpus(corpus: str, points: Sequence[Point], gains: dict[tuple[str, str,
     return lines
 
 
-def _gain(point: Point | None, gains: dict[tuple[str, str, str, int], Difference]) -> str:
+def _gain(point: CurvePoint | None, gains: dict[tuple[str, str, str, int], Difference]) -> str:
     if point is None:
         return ""
     found = gains.get((point.corpus, point.source, point.plan, point.clips))
-    return "" if found is None else with_interval(found.value, found.low, found.high, sign="+")
+    return "" if found is None else format_estimate(found, sign="+")
 
 
-def _answer(points: Sequence[Point], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+def _answer(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
     """Return, for each number of clips that was asked for, what was best on each corpus."""
     lines = ["The best of several plans, chosen on the clips that are tested, would do a little worse on others.", ""]
     for corpus in dict.fromkeys(point.corpus for point in points):
@@ -222,10 +222,10 @@ def _answer(points: Sequence[Point], gains: dict[tuple[str, str, str, int], Diff
     return lines
 
 
-def _worth(of: Sequence[Point]) -> list[str]:
+def _worth(of: Sequence[CurvePoint]) -> list[str]:
     """Return how many clips training from nothing needs for what the best plan reaches with the fewest."""
-    alone = sorted((point for point in of if point.plan == NOTHING), key=lambda point: point.clips)
-    taking = [point for point in of if point.plan != NOTHING and point.clips]
+    alone = sorted((point for point in of if point.plan == SCRATCH), key=lambda point: point.clips)
+    taking = [point for point in of if point.plan != SCRATCH and point.clips]
     if not alone or not taking:
         return []
     fewest = min(point.clips for point in taking)
@@ -235,16 +235,16 @@ def _worth(of: Sequence[Point]) -> list[str]:
     return [f"  {best.plan} with {fewest} clips is reached from nothing with {needs}."]
 
 
-def _means(points: Sequence[Point], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+def _means(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
     """Return the mean gain over corpora by plan and number of clips, for numbers that all corpora have."""
     corpora = {point.corpus for point in points}
-    asked = sorted({point.clips for point in points if point.few})
+    asked = sorted({point.clips for point in points if point.limited})
     rows = []
     for plan in (plan for plan in ROWS if any(point.plan == plan for point in points)):
         cells = []
         for clips in asked:
             of = [
-                found.value
+                found.number
                 for (_, _, of_plan, of_clips), found in gains.items()
                 if (of_plan, of_clips) == (plan, clips)
             ]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS, page, table
 
-from emotone.evaluation.folds import STAGES
-from emotone.reproductions.page import grid_markdown, kept_rows
+from emotone.reproductions.page import grid_table, kept_rows
 from emotone.reproductions.papers.transferable_features import (
     ABLATED,
     ALIKE,
@@ -28,7 +27,8 @@ from emotone.reproductions.papers.transferable_features import (
     ablated,
 )
 from emotone.reproductions.reproduce import ROWS, folder_of, runs_of
-from emotone.scoring.gains import gain
+from emotone.scoring.evidence import gain
+from emotone.scoring.finished_run import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from emotone.reproductions.base import Row, Table
 
-ARROWS = {"up": "↑", "down": "↓", "same": "•", "not known": ""}
+ARROWS = {"up": "↑", "down": "↓", "same": "•", "unknown": ""}
 ONCE = 1  # replicates: these tables show no intervals, which take most of the time
 ABOUT = (
     "An arrow says that the change is significant at .05 by the paired t-test over folds, as in the paper (• not); the",
@@ -80,7 +80,7 @@ def _kept(of: Table, results: Path) -> tuple[Row, ...]:
 
 
 def _grid(rows: Sequence[Row]) -> list[str]:
-    return [grid_markdown(rows)] if rows else ["Not run yet."]
+    return [grid_table(rows).markdown()] if rows else ["Not run yet."]
 
 
 def _columns(rows: Iterable[Row]) -> dict[str, list[Row]]:

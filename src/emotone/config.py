@@ -1,8 +1,4 @@
-"""Frozen dataclasses to and from TOML: unknown keys are errors, `signature` names what changes a result.
-
-A setting that joins a class later is a field with the metadata `LATER`: where it has its default, it is left out of
-files and of signatures. What was named before it was there keeps its name, and its default never changes.
-"""
+"""Frozen dataclasses to and from TOML, and the hash that names a result: unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -31,32 +27,25 @@ else:
 
 Spec = TypeVar("Spec", bound="DataclassInstance")
 SIGNATURE_LENGTH = 12  # hex digits: 48 bits, ample for the runs of one project
-LATER: Mapping[str, bool] = types.MappingProxyType({"later": True})
-"""Metadata of a field whose setting a dataclass did not always have; its default is what was done before.
-
-Example: ``colour: str = field(default="none", metadata=LATER)``
-"""
-
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # of what names folders and files
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")  # also names folders and files
 
 
 def check_name(name: str) -> None:
-    """Raise `ConfigError` for a name of a recipe or bundle that could not name a folder everywhere."""
+    """Raise `ConfigError` for a name of a recipe or bundle that is not a valid folder name on every system."""
     if not NAME.fullmatch(name):
         raise ConfigError(f"name '{name}' must be lower-case letters, digits, '.', '-' or '_'")
 
 
 def check_ranges(spec: DataclassInstance, *, where: str, **ranges: tuple[float, float]) -> None:
-    """Raise `ConfigError` for the first setting that lies outside its range (lowest, highest), both allowed."""
+    """Raise `ConfigError` for the first setting outside its range (lowest, highest), limits included."""
     for name, (low, high) in ranges.items():
         value = getattr(spec, name)
         if not low <= value <= high:
-            raise ConfigError(f"{where}: {name} must lie between {low:g} and {high:g}; given {value:g}")
+            raise ConfigError(f"{where}: {name} must be between {low:g} and {high:g}; given {value:g}")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file; a missing file or a syntax error is said with its line."""
+    """Return the tables of a TOML file; a missing file or a syntax error raises `ConfigError`."""
     try:
         with path.open("rb") as stream:
             return tomllib.load(stream)
@@ -73,11 +62,11 @@ def from_mapping(cls: type[Spec], values: Mapping[str, Any], *, where: str) -> S
 
     Args:
         cls: a dataclass whose fields are scalars, tuples, mappings of scalars, or further dataclasses.
-        values: what TOML gave.
-        where: how messages name the place, e.g. "recipe.toml".
+        values: parsed TOML.
+        where: name of the place in messages, e.g. "recipe.toml".
 
     Raises:
-        ConfigError: a key that the class lacks, a value of another type, or a missing key.
+        ConfigError: an unknown key, a value of another type, or a missing key.
 
     """
     hints = typing.get_type_hints(cls)
@@ -97,20 +86,13 @@ def from_mapping(cls: type[Spec], values: Mapping[str, Any], *, where: str) -> S
 
 
 def to_mapping(spec: DataclassInstance) -> dict[str, Any]:
-    """Return nested plain tables, without fields of `LATER` that have their default.
-
-    TOML has no null: a field that is None is left out.
-    """
-    values = {field: getattr(spec, field.name) for field in dataclasses.fields(spec)}
-    return {
-        field.name: _plain(value)
-        for field, value in values.items()
-        if value is not None and not (field.metadata.get("later") and value == field.default)
-    }
+    """Return nested plain tables with every setting. TOML has no null: a field that is None is left out."""
+    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
 
 
 def signature(*parts: object) -> str:
-    """Return a stable hash of dataclasses, mappings and scalars: equal content, equal name, on any machine."""
+    """Return a stable hash of dataclasses, mappings and scalars: equal content, equal hash, on any machine."""
     text = json.dumps([_plain(part) for part in parts], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:SIGNATURE_LENGTH]
 
@@ -126,7 +108,7 @@ def _plain(value: object) -> Any:
 
 
 def _convert(hint: Any, value: object, *, where: str) -> Any:
-    """Return `value` as `hint` wants it, or raise `ConfigError`."""
+    """Return `value` converted to the type `hint`, or raise `ConfigError`."""
     origin = typing.get_origin(hint)
     if origin in {typing.Union, types.UnionType}:
         return _convert_union(hint, value, where=where)
@@ -174,7 +156,7 @@ def _convert_scalar(hint: Any, value: object, *, where: str) -> Any:
 
 
 def _finite(value: float, *, where: str) -> float:
-    """Return `value`; TOML knows nan and inf, and integers of any length, none of which can be a setting."""
+    """Return `value`; TOML has nan, inf and integers of any length, which are not valid settings."""
     try:
         number = float(value)
     except OverflowError:

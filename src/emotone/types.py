@@ -32,7 +32,8 @@ class Utterance:
         speaker: unique within the corpus.
         session: a recording session shared by speakers, or the speaker where the corpus has none.
         label: canonical emotion name (see `emotone.corpora.labels`).
-        extras: what else the corpus tells: sentence, intensity, gender ...
+        extras: other information from the corpus: sentence, intensity, gender ...
+        channel: of the recording, from 0, or None for the mix of all channels.
 
     """
 
@@ -45,6 +46,7 @@ class Utterance:
     session: str
     label: str
     extras: Mapping[str, str] = field(default_factory=dict)
+    channel: int | None = None
 
     @property
     def key(self) -> str:

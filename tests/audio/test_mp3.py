@@ -1,9 +1,10 @@
-"""Frames of an mp3, counted; and what a decoder that guesses would have lost."""
+"""MP3 frames are counted, and concatenated files are read in full."""
 
 from __future__ import annotations
 
 import io
 import os
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.audio.mp3 import Survey, parse_frame, survey
+from emotone.audio.mp3 import parse_frame
 from emotone.audio.read import probe, read
 from emotone.errors import AudioError, NotAudioError, TruncatedError
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tests.audio.conftest import Write
 
 ID3 = b"ID3\x03\x00\x00\x00\x00\x07\x76" + bytes(1014)
+
+
+APE = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0xA0000000) + bytes(8) + b"APETAGEX" + bytes(24)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +86,9 @@ def test_with_a_counting_frame(content: bytes, write: Write) -> None:
 
 @pytest.mark.parametrize("after", [b"", b"TAG" + bytes(125), bytes(20000), b"APETAGEX" + bytes(4000), b"\xff"])
 @pytest.mark.parametrize("before", [b"", ID3, ID3 + ID3])
-def test_without_one_nothing_is_lost(before: bytes, after: bytes, bare: bytes, content: bytes, write: Write) -> None:
+def test_without_a_counting_frame_the_file_is_read_in_full(
+    before: bytes, after: bytes, bare: bytes, content: bytes, write: Write
+) -> None:
     path = write(before + bare + after, "a.mp3")
 
     samples, rate = read(path)
@@ -95,44 +101,84 @@ def test_without_one_nothing_is_lost(before: bytes, after: bytes, bare: bytes, c
     assert np.corrcoef(spectra[0], spectra[1])[0, 1] > 0.999
 
 
-def test_cut_files(content: bytes, bare: bytes, write: Write) -> None:
-    with pytest.raises(TruncatedError, match=r"its first frame promises [\d,]+ bytes, the file holds"):
+def test_truncated_files(content: bytes, bare: bytes, write: Write) -> None:
+    with pytest.raises(TruncatedError, match=r"its first frame promises [\d,]+ MP3 frames, the file contains"):
         read(write(content[: len(content) // 2], "a.mp3"))
-    with pytest.raises(TruncatedError, match="its last mp3 frame is incomplete after"):
-        read(write(bare[: len(bare) // 2 + 11], "b.mp3"))
+    signal = read(write(bare[: len(bare) // 2 + 11], "b.mp3"))
+    assert signal.notes == ("the last MP3 frame is incomplete and was left out",)
+    assert 4 < len(signal.samples) / 48000 < 16
 
 
-def test_a_hole_is_decoded_around_or_said(bare: bytes, write: Write) -> None:
+def test_small_damage_is_noted_and_large_damage_refused(bare: bytes, write: Write) -> None:
     small, large = bytearray(bare), bytearray(bare)
     small[100_000:100_400] = bytes(400)
     large[100_000:110_000] = bytes(10_000)
 
-    path = write(bytes(small), "a.mp3")
-    assert probe(path).duration is None
-    assert len(read(path)[0]) == pytest.approx(48000 * 20, abs=6 * 1152)
-    with pytest.raises(TruncatedError, match=r"decoding stops after \d"):
+    signal = read(write(bytes(small), "a.mp3"))
+    assert len(signal.samples) == pytest.approx(48000 * 20, abs=6 * 1152)
+    assert any(note.endswith("is not an MP3 frame; the damaged part was left out") for note in signal.notes)
+    with pytest.raises(TruncatedError, match=r"is damaged: [\d,]+ bytes from byte [\d,]+ on are not MP3 frames"):
         read(write(bytes(large), "b.mp3"))
 
 
-def test_surveys(content: bytes, bare: bytes) -> None:
-    counted = survey(io.BytesIO(content), len(content))
-    assert counted is not None
-    assert counted.counted is not None
-    assert counted.end is None
-    assert survey(io.BytesIO(b"no frame here"), 13) is None
-    uncounted = content.replace(b"Info", b"VBRI").replace(b"Xing", b"VBRI")
-    assert survey(io.BytesIO(uncounted), len(uncounted)) == Survey(0)
+@pytest.mark.parametrize("tag", ["VBRI", "flagless"])
+def test_a_counting_frame_without_a_usable_number_is_left_out(tag: str, content: bytes, write: Write) -> None:
     at = max(content.find(b"Info"), content.find(b"Xing"))
-    flagless = content[: at + 7] + b"\x00" + content[at + 8 :]
-    assert survey(io.BytesIO(flagless), len(flagless)) == Survey(0)
-    walked = survey(io.BytesIO(bare), len(bare))
-    assert walked is not None
-    assert walked.end == len(bare)
-    assert walked.frames is not None
-    assert walked.frames % 1152 == 0
+    changed = bytearray(content)
+    if tag == "VBRI":
+        changed[36:58] = b"VBRI" + bytes(10) + bytes(4) + bytes(4)
+    else:
+        changed[at + 7] = 0
+
+    signal = read(write(bytes(changed), "a.mp3"))
+
+    assert len(signal.samples) == pytest.approx(20 * 48000, abs=3 * 1152)
 
 
-def test_one_frame_and_nothing_more(bare: bytes, write: Write) -> None:
+@pytest.mark.parametrize("between", [b"", ID3, b"TAG" + bytes(125), APE], ids=["", "id3", "v1", "ape"])
+@pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True), (False, False)])
+def test_concatenated_files_are_read_in_full(
+    *, first: bool, second: bool, between: bytes, content: bytes, bare: bytes, write: Write
+) -> None:
+    path = write((content if first else bare) + between + (content if second else bare), "a.mp3")
+
+    signal = read(path)
+
+    assert len(signal.samples) == pytest.approx(40 * 48000, abs=6 * 1152)
+    assert probe(path).duration == pytest.approx(len(signal.samples) / 48000, abs=0.05)
+    part = read(path, start=30.0, end=31.0).samples
+    np.testing.assert_allclose(part, signal.samples[30 * 48000 : 31 * 48000], atol=1e-4)
+
+
+def test_concatenated_files_of_different_rates_are_converted(content: bytes, write: Write) -> None:
+    stream = io.BytesIO()
+    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(24000 * 5) / 24000)
+    soundfile.write(stream, np.column_stack([tone, tone]), 24000, format="MP3")
+
+    signal = read(write(content + stream.getvalue(), "a.mp3"))
+
+    assert signal.rate == 48000
+    assert len(signal.samples) == pytest.approx(25 * 48000, abs=4 * 1152)
+    assert any("changes from 48000 Hz, 1 channels to 24000 Hz, 2 channels" in note for note in signal.notes)
+    spectrum = np.abs(np.fft.rfft(signal.samples[21 * 48000 : 22 * 48000]))
+    assert abs(int(np.argmax(spectrum)) - 440) <= 1
+
+
+@pytest.mark.parametrize("skipped", [1, 100, 1000])
+def test_a_file_that_begins_in_the_middle_of_a_frame(skipped: int, bare: bytes, write: Write) -> None:
+    signal = read(write(bare[skipped:], "a.mp3"))
+
+    assert len(signal.samples) == pytest.approx(20 * 48000, abs=5 * 1152)
+    assert any("are not a complete MP3 frame" in note for note in signal.notes)
+
+
+def test_trailing_bytes_that_are_neither_frames_nor_a_tag(bare: bytes, write: Write) -> None:
+    assert len(read(write(bare + b"\x01" * 1000, "a.mp3")).samples) == pytest.approx(20 * 48000, abs=3 * 1152)
+    with pytest.raises(TruncatedError, match="100,000 bytes from byte"):
+        read(write(bare + bytes(100_000), "b.mp3"))
+
+
+def test_a_single_frame(bare: bytes, write: Write) -> None:
     frame = parse_frame(bare[:4])
     assert frame is not None
     try:

@@ -1,4 +1,4 @@
-"""Pipes become files, within a bound."""
+"""Streams are stored in temporary files of limited size."""
 
 from __future__ import annotations
 

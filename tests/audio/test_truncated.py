@@ -1,4 +1,4 @@
-"""Cut files must not pass for short ones, and unknown lengths must not pass for cut files."""
+"""Truncated files are refused, and files of unknown length are read in full."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ def signal(rng: np.random.Generator) -> Array:
 
 
 @pytest.mark.parametrize(("container", "coding"), HEADED)
-def test_a_header_that_promises_more(container: str, coding: str, signal: Array, encode: Encode, write: Write) -> None:
+def test_a_header_that_promises_more_than_the_file_contains(
+    container: str, coding: str, signal: Array, encode: Encode, write: Write
+) -> None:
     content = encode(signal, format=container, subtype=coding)
     path = write(content[: len(content) * 3 // 4])
 
     with pytest.raises(
-        TruncatedError, match=r"is cut short: its \w+ header promises 2\.0\d s, the file holds 1\.[45]\d s; copy"
+        TruncatedError, match=r"is truncated: its \w+ header promises 2\.0\d s, the file contains 1\.[45]\d s; copy"
     ):
         read(path)
     with pytest.raises(TruncatedError):
@@ -56,20 +58,12 @@ def test_an_ogg_without_its_last_page(
 ) -> None:
     content = encode(signal, format=container, subtype=coding)
 
-    with pytest.raises(TruncatedError, match="the page that ends an ogg stream is missing after"):
+    with pytest.raises(TruncatedError, match="its last Ogg page is incomplete after"):
         read(write(content[: round(len(content) * kept)]))
 
 
-def test_an_ogg_whose_last_page_is_not_the_end(signal: Array, encode: Encode, write: Write) -> None:
-    content = bytearray(encode(signal, format="OGG", subtype="VORBIS"))
-    content[content.rfind(b"OggS") + 5] &= 0xFB
-
-    with pytest.raises(TruncatedError):
-        read(write(bytes(content)))
-
-
-@pytest.mark.parametrize("kept", [0.3, 0.75, 0.99])
-def test_a_flac_says_where_it_stops(kept: float, signal: Array, encode: Encode, write: Write) -> None:
+@pytest.mark.parametrize("kept", [0.3, 0.75])
+def test_a_truncated_flac_reports_where_it_stops(kept: float, signal: Array, encode: Encode, write: Write) -> None:
     content = encode(signal, format="FLAC")
 
     with pytest.raises(
@@ -82,7 +76,7 @@ def test_a_flac_damaged_in_the_middle(encode: Encode, write: Write, rng: np.rand
     content = bytearray(encode(rng.uniform(-0.5, 0.5, 100_000).astype(np.float32), format="FLAC"))
     content[150_000] ^= 0x40
 
-    with pytest.raises(TruncatedError, match=r"cut short or damaged: decoding stops after 4\.\d\d s of 6.25 s"):
+    with pytest.raises(TruncatedError, match=r"truncated or damaged: decoding stops after 4\.\d\d s of 6.25 s"):
         read(write(bytes(content)))
 
 
@@ -106,7 +100,9 @@ def test_a_flac_of_unknown_length(signal: Array, encode: Encode, write: Write) -
 
 @pytest.mark.parametrize("riff", [0, 8, 36, 0x7FFFFFFF, 0x80000024, 0xFFFFFFFF])
 @pytest.mark.parametrize("data", [0, 0x7FFFFFDB, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
-def test_a_wav_from_a_pipe_promises_nothing(riff: int, data: int, signal: Array, encode: Encode, write: Write) -> None:
+def test_a_wav_from_a_pipe_is_read_to_its_end(
+    riff: int, data: int, signal: Array, encode: Encode, write: Write
+) -> None:
     content = bytearray(encode(signal))
     whole = read(write(bytes(content), "whole.wav"))[0]
     content[4:8], content[40:44] = struct.pack("<I", riff), struct.pack("<I", data)
@@ -125,7 +121,7 @@ def test_a_big_endian_wav(signal: Array, write: Write) -> None:
     content = head + b"data" + struct.pack(">I", 2 * len(samples)) + samples.tobytes()
 
     assert len(read(write(content))[0]) == 32000
-    with pytest.raises(TruncatedError, match=r"promises 2\.00 s, the file holds 1\.00 s"):
+    with pytest.raises(TruncatedError, match=r"promises 2\.00 s, the file contains 1\.00 s"):
         read(write(content[: 44 + 32000]))
 
 
@@ -136,7 +132,7 @@ def test_an_empty_data_chunk_before_another_one(encode: Encode, write: Write) ->
         read(write(content))
 
 
-def test_few_stray_bytes_after_an_empty_data_chunk_are_samples(encode: Encode, write: Write) -> None:
+def test_bytes_after_an_empty_data_chunk_are_samples(encode: Encode, write: Write) -> None:
     assert len(read(write(encode(np.zeros(0, np.float32)) + bytes(6)))[0]) == 3
 
 
@@ -153,33 +149,30 @@ def test_a_wav_whose_size_counts_its_own_header(signal: Array, encode: Encode, w
     assert len(read(write(bytes(content)))[0]) == 32000
 
 
-def test_a_long_row_of_chunks_is_given_up(
+def test_the_number_of_chunks_is_limited(
     write: Write, encode: Encode, signal: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.audio.headers.MOST_CHUNKS", 50)
+    monkeypatch.setattr("emotone.audio.riff.MAX_CHUNKS", 50)
     content = encode(signal)
 
     with pytest.raises(EmptyAudioError):
         read(write(content[:12] + b"junk\0\0\0\0" * 100 + content[12:]))
 
 
-def test_an_rf64_with_its_size_apart(signal: Array, encode: Encode, write: Write) -> None:
+def test_an_rf64_with_its_size_in_ds64(signal: Array, encode: Encode, write: Write) -> None:
     content = encode(signal, format="RF64")
     assert b"ds64" in content
 
     assert len(read(write(content))[0]) == 32000
 
 
-@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("size", [0, 0x7F000008, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_an_aiff_of_unknown_length(size: int, signal: Array, encode: Encode, write: Write) -> None:
     content = bytearray(encode(signal, format="AIFF"))
     at = content.find(b"SSND")
     content[at + 4 : at + 8] = struct.pack(">I", size)
 
-    try:
-        assert len(read(write(bytes(content)))[0]) in range(31990, 32001)
-    except AudioError as error:  # libsndfile makes nothing of some of them
-        assert "a.wav" in str(error)  # noqa: PT017
+    assert len(read(write(bytes(content)))[0]) == 32000
 
 
 @pytest.mark.parametrize("lost", [b"COMM", b"SSND"])
@@ -194,7 +187,7 @@ def test_a_sphere_header_without_a_count(signal: Array, encode: Encode, write: W
     assert len(read(write(content))[0]) == 32000
 
 
-def test_a_sphere_header_that_counts_nothing(signal: Array, encode: Encode, write: Write) -> None:
+def test_a_sphere_header_with_a_count_of_zero(signal: Array, encode: Encode, write: Write) -> None:
     with pytest.raises(EmptyAudioError):
         read(write(encode(signal, format="NIST").replace(b"sample_count -i 32000", b"sample_count -i 0    ")))
 
@@ -207,7 +200,7 @@ def test_broken_sphere_headers(content: bytes, write: Write) -> None:
         read(write(content))
 
 
-def test_an_au_of_unknown_length_and_a_short_one(signal: Array, encode: Encode, write: Write) -> None:
+def test_an_au_of_unknown_length_and_a_truncated_header(signal: Array, encode: Encode, write: Write) -> None:
     content = bytearray(encode(signal, format="AU"))
     content[8:12] = b"\xff" * 4
 
@@ -225,9 +218,9 @@ class FailingFile(io.FileIO):
         return super().readinto(buffer)
 
 
-def test_a_disk_that_fails_midway(signal: Array, encode: Encode, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_midway(signal: Array, encode: Encode, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(encode(np.tile(signal, 4)))
-    monkeypatch.setattr("emotone.audio.native.FileIO", FailingFile)
+    monkeypatch.setattr("io.FileIO", FailingFile)
 
     with pytest.raises(TruncatedError, match=r"Input/output error"):
         read(path)

@@ -11,8 +11,8 @@ import pytest
 from tests.toy import write_emodb
 
 from emotone.evaluation import run
-from emotone.evaluation.run import RUN, TABLE
 from emotone.features.store import FeatureStore
+from emotone.scoring.finished_run import RUN, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +166,7 @@ def test_a_finished_model_has_no_shortcuts(evaluate: Callable[..., Any], shipped
 @pytest.fixture
 def one_cue(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe with its quickest cue only."""
-    monkeypatch.setattr("emotone.evaluation.shortcuts.SHORTCUTS", {"duration": "Knowing only the length"})
+    monkeypatch.setattr("emotone.evaluation.shortcuts.CUES", {"duration": "the duration"})
 
 
 @pytest.mark.usefixtures("one_cue")

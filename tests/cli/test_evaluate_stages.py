@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import RECIPE_TOML, emodb_utterances, one_thread, torch_bundles, write_emodb
 
-from emotone.evaluation.folds import STAGES
+from emotone.scoring.finished_run import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, one_thread, tiny_training, torch_bundles, write_emodb
 
-from emotone.evaluation.folds import STAGES
 from emotone.fitting.training_run import load_run
+from emotone.scoring.finished_run import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

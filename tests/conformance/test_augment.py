@@ -1,6 +1,6 @@
-"""Every augmentation: a drawn change of a copy, the same for the same draw, finite for the shortest input.
+"""Every augmentation: a random change of a copy, reproducible, finite for the shortest input.
 
-Rows of log-mel-like values do for all: augmentations of other front ends are given one column of them.
+All get rows of log-mel-like values, or raw samples for augmentations of the waveform.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 SHAPES = ((1, 64), (2, 64), (3, 1), (200, 64), (57, 20))
-DRAWS = 25  # of each; enough that a change that is drawn with a chance happens
+DRAWS = 25  # per augmentation: enough for changes that are not applied to every example
 
 
 @pytest.fixture(params=AUGMENTATIONS.names)
@@ -32,7 +32,7 @@ def features(augmentation: Augmentation, rng: np.random.Generator) -> Array:
 
 
 def rows_for(augmentation: Augmentation, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Return rows of the dimension that the augmentation's front end has."""
+    """Return rows with the dimension of the augmentation's front end."""
     if augmentation.front_ends == ("waveform",):
         return rng.normal(0, 0.1, (shape[0], 1)).astype(np.float32)
     return rng.normal(-9, 3, shape).astype(np.float32)
@@ -61,7 +61,7 @@ def test_it_is_a_frozen_spec_with_a_title(augmentation: Augmentation) -> None:
     assert augmentation.title
 
 
-def test_it_says_what_it_is_made_for(augmentation: Augmentation) -> None:
+def test_it_names_its_front_ends(augmentation: Augmentation) -> None:
     assert set(augmentation.front_ends) <= set(FEATURES.names)
     assert augmentation.front_ends
     assert augmentation.reach >= 1
@@ -124,14 +124,14 @@ def test_draws_differ_and_change_something(
 
 
 def test_drawing_uses_no_global_randomness(augmentation: Augmentation) -> None:
-    np.random.seed(0)  # noqa: NPY002 - the state that must not matter
+    np.random.seed(0)  # noqa: NPY002 - a state that must have no effect
     first = augmentation.draw(np.random.default_rng(5), (200, 64))
     np.random.seed(1)  # noqa: NPY002
     assert equal(first, augmentation.draw(np.random.default_rng(5), (200, 64)))
 
 
 @pytest.mark.parametrize("front_end", ["log-mel", "waveform"])
-def test_all_of_them_in_turn(rng: np.random.Generator, front_end: str) -> None:
+def test_augmentations_are_applied_in_order(rng: np.random.Generator, front_end: str) -> None:
     every = [AUGMENTATIONS.get(name)() for name in AUGMENTATIONS.names]
     chain = tuple(augmentation for augmentation in every if front_end in augmentation.front_ends)
     features = rows_for(chain[0], rng, (200, 64))

@@ -16,10 +16,12 @@ from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.check import recognise
 from emotone.corpora.database import read_database
 from emotone.corpora.database_write import write_database
-from emotone.corpora.label_words import meant
+from emotone.corpora.label_words import emotion_of
 from emotone.corpora.labels import EMOTIONS, UNKNOWN
 from emotone.corpora.scan import scan
-from emotone.corpora.table import COLUMNS, read_table, write_table
+from emotone.corpora.table import read_table
+from emotone.corpora.table_rows import COLUMNS
+from emotone.corpora.table_write import write_table
 
 # Recordings that belong to no corpus here; the first two are other parts of RAVDESS, the next are whole dialogues of
 # IEMOCAP and an uncut recording of eNTERFACE.
@@ -102,7 +104,7 @@ def test_counts_are_there_and_labels_canonical(corpus: Corpus) -> None:
 
 
 def test_its_words_in_a_table_are_never_taken_for_another_emotion(corpus: Corpus) -> None:
-    assert all(meant(word) in (None, emotion) for word, emotion in corpus.emotions.items())
+    assert all(emotion_of(word) in (None, emotion) for word, emotion in corpus.emotions.items())
 
 
 def test_suffixes_are_lower_case_and_include_lossless_copies(corpus: Corpus) -> None:

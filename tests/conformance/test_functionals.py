@@ -1,4 +1,4 @@
-"""All functionals, whatever they compute: one finite vector for any recording, or a reason why there is none."""
+"""All functionals: one finite vector for any recording, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from emotone.errors import AudioError, TooShortError
-from emotone.features.functional import FUNCTIONALS, Functionals, Known
+from emotone.features.functional import FUNCTIONALS, Functionals, MetadataFunctionals
 from emotone.types import Utterance
 
-KNOWN = tuple(name for name in FUNCTIONALS.names if hasattr(FUNCTIONALS.get(name), "of"))
-HEARD = tuple(name for name in FUNCTIONALS.names if name not in KNOWN)
-DEMANDING = {"fingerprint", "opensmile"}  # these may refuse what is short; all others take anything
+METADATA = tuple(name for name in FUNCTIONALS.names if hasattr(FUNCTIONALS.get(name), "of"))
+COMPUTED = tuple(name for name in FUNCTIONALS.names if name not in METADATA)
+DEMANDING = {"fingerprint", "opensmile"}  # these refuse short signals; all others accept any
 
 
 def signals(rate: int) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def signals(rate: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=HEARD)
+@pytest.fixture(params=COMPUTED)
 def functionals(request: pytest.FixtureRequest) -> Functionals:
     if request.param == "opensmile":
         pytest.importorskip("opensmile", reason="the extra 'baselines' is not installed")
@@ -42,16 +42,16 @@ def functionals(request: pytest.FixtureRequest) -> Functionals:
     return spec
 
 
-@pytest.fixture(params=KNOWN)
-def known(request: pytest.FixtureRequest) -> Known:
+@pytest.fixture(params=METADATA)
+def metadata(request: pytest.FixtureRequest) -> MetadataFunctionals:
     spec = FUNCTIONALS.get(request.param)()
-    assert isinstance(spec, Known)
+    assert isinstance(spec, MetadataFunctionals)
     return spec
 
 
 def test_there_are_functionals() -> None:
-    assert {"duration", "fingerprint", "joined", "loudness", "opensmile", "spectral-tilt"} <= set(HEARD)
-    assert set(KNOWN) >= {"speaker-identity"}
+    assert {"duration", "fingerprint", "joined", "loudness", "opensmile", "spectral-tilt"} <= set(COMPUTED)
+    assert set(METADATA) >= {"speaker-identity"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONALS.names)
@@ -97,19 +97,19 @@ def test_the_argument_is_not_changed(functionals: Functionals) -> None:
     np.testing.assert_array_equal(signal, before)
 
 
-def test_what_is_too_short_is_said_with_its_length() -> None:
+def test_a_too_short_signal_is_refused_with_its_length() -> None:
     with pytest.raises(TooShortError, match=r"too short for a fingerprint: 0\.200 s; it needs 0\.5 s"):
         FUNCTIONALS.get("fingerprint")().compute(np.zeros(3200, np.float32))  # type: ignore[union-attr]
 
 
-def test_known_values_come_for_every_utterance_and_ignore_its_label(known: Known) -> None:
+def test_metadata_values_exist_for_every_utterance_and_ignore_its_label(metadata: MetadataFunctionals) -> None:
     clips = [
         Utterance(name, "toy", Path(name), 0.0, None, speaker, speaker, label)
         for name, speaker, label in (("a", "s1", "anger"), ("b", "s2", "anger"), ("c", "s1", "fear"))
     ]
-    found = known.of(clips)
+    found = metadata.of(clips)
     assert set(found) == {"toy/a", "toy/b", "toy/c"}
     assert len({vector.shape for vector in found.values()}) == 1
     assert {vector.dtype for vector in found.values()} == {np.dtype(np.float32)}
-    others = known.of([dataclasses.replace(clip, label="joy") for clip in clips])
+    others = metadata.of([dataclasses.replace(clip, label="joy") for clip in clips])
     assert all((others[key] == vector).all() for key, vector in found.items())

@@ -39,7 +39,7 @@ def test_it_says_where_its_files_are(source: Source) -> None:
 
 
 def test_its_layers_are_the_net_s(source: Source) -> None:
-    names = {layer.name for layer in NETS.get(source.net)().layers(64, 2)}
+    names = {layer for group in NETS.get(source.net)().groups for layer in group}
     assert set(source.layers) <= names
     assert {layer_of(name) for name in source.shapes} == set(source.layers)
     assert not set(source.shapes) & set(source.optional)

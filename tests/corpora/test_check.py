@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.check import Checkup, check, recognise
+from emotone.corpora.check import CheckReport, check, recognise
 from emotone.corpora.scan import scan
 from emotone.corpora.table import read_table
 from emotone.errors import CorpusError
@@ -36,11 +36,11 @@ def complete(write: Write, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def examine(folder: Path) -> Checkup:
+def examine(folder: Path) -> CheckReport:
     return check(scan(SMALL, folder), corpus=SMALL)
 
 
-def problem(checkup: Checkup) -> Finding:
+def problem(checkup: CheckReport) -> Finding:
     """Return the only finding."""
     assert len(checkup.findings) == 1, checkup.findings
     return checkup.findings[0]
@@ -124,9 +124,7 @@ def test_one_recording_under_two_names(complete: Path) -> None:
     shutil.copy(complete / CLIPS[0], complete / CLIPS[1])
     found = problem(examine(complete))
     assert (found.kind, found.severity) == ("duplicate", "problem")
-    assert found.message == (
-        "the same recording under 2 names: 03a01Fa, 03a02Wb; their labels differ: anger, happiness"
-    )
+    assert found.message == ("the same recording has 2 names: 03a01Fa, 03a02Wb; their labels differ: anger, happiness")
     assert found.files == (str(complete / CLIPS[0]), str(complete / CLIPS[1]))
 
 
@@ -142,7 +140,7 @@ def test_a_corpus_that_was_unpacked_twice(complete: Path) -> None:
     shutil.copytree(complete / "wav", complete / "wav (1)")
     found = problem(examine(complete))
     assert found.kind == "repeated"
-    assert "3 clips are there more than once" in found.message
+    assert "3 copies of clips ignored" in found.message
     assert len(found.files) == 3
 
 
@@ -170,8 +168,8 @@ def test_one_stretch_under_two_ids(complete: Path) -> None:
     found = check(read_table(complete / "t.csv", name="calls"))
     assert not found.ok
     assert [(item.kind, item.message) for item in found.findings] == [
-        ("twice", "the same part of one recording under 2 ids: 1, 2"),
-        ("twice", "the same part of one recording under 2 ids: 3, 4; their labels differ: anger, fear"),
+        ("twice", "the same part of one recording has 2 ids: 1, 2"),
+        ("twice", "the same part of one recording has 2 ids: 3, 4; their labels differ: anger, fear"),
     ]
 
 
@@ -187,8 +185,8 @@ def test_stretches_that_share_sound_are_a_note(complete: Path) -> None:
     found = check(read_table(complete / "t.csv", name="calls"))
     assert found.ok
     assert [(item.kind, item.message) for item in found.findings] == [
-        ("overlap", "two utterances share sound: 4 (fear) and 5 (fear); 1 more in this recording"),
-        ("overlap", "two utterances share sound: 7 (fear) and 8 (fear)"),
+        ("overlap", "two utterances overlap: 4 (fear) and 5 (fear); 1 more in this recording"),
+        ("overlap", "two utterances overlap: 7 (fear) and 8 (fear)"),
     ]
 
 
@@ -197,7 +195,7 @@ def test_other_recordings_are_a_note(complete: Path, write: Write) -> None:
     write("more.wav")
     found = examine(complete)
     assert found.ok
-    assert problem(found).message.startswith("2 other recordings are there; the first: ")
+    assert problem(found).message.startswith("2 recordings are not clips of this corpus; the first: ")
     assert problem(found).files == (str(complete / "more.wav"), str(complete / "wav/other.wav"))
 
 
@@ -270,7 +268,7 @@ def test_the_corpus_of_a_folder(complete: Path) -> None:
     ("names", "said"),
     [
         ((), "holds no recordings"),
-        (("a.wav",), r"holds none of the known corpora \(afew, crema-d, .*urdu\); any other is given as a table$"),
+        (("a.wav",), r"contains none of the known corpora \(afew, crema-d, .*urdu\); give any other as a table$"),
         (
             ("03a01Fa.wav", *(f"{number}.wav" for number in range(12))),
             r"none of the known corpora .*; the nearest is emodb with 1 of 13 files",
@@ -309,3 +307,46 @@ def test_a_real_corpus_has_nothing_wrong(shared: Path) -> None:
     assert found.findings == ()
     assert (found.clips, found.speakers) == (535, 10)
     assert found.seconds["total"] == pytest.approx(1487.09, abs=0.01)
+
+
+def table(write: Write, folder: Path, *rows: str, header: str = "file,speaker,label") -> CheckReport:
+    for row in rows:
+        write(row.split(",")[0])
+    (folder / "t.csv").write_text("\n".join([header, *rows]), "utf-8")
+    return check(read_table(folder / "t.csv", name="calls"))
+
+
+def test_two_spellings_of_a_speaker_are_a_problem(write: Write, tmp_path: Path) -> None:
+    found = table(write, tmp_path, "a.wav,3,anger", "b.wav,03,fear", "c.wav,03,anger", "d.wav,8,fear")
+    assert not found.ok
+    assert problem(found).kind == "speakers"
+    assert problem(found).message.startswith("these names may be one speaker: '03' (2), '3' (1); use one spelling")
+
+
+def test_a_speaker_called_nan_is_a_problem(write: Write, tmp_path: Path) -> None:
+    found = table(write, tmp_path, "a.wav,nan,anger", "b.wav,nan,fear", "c.wav,8,anger", "d.wav,,anger")
+    assert problem(found).message.startswith("2 utterances have the speaker 'nan', which is no name")
+
+
+def test_mapped_labels_are_a_note(write: Write, tmp_path: Path) -> None:
+    found = table(write, tmp_path, "a.wav,3,Happy", "b.wav,4,sad", "c.wav,4,happy", "d.wav,5,anger")
+    assert found.ok
+    assert (problem(found).kind, problem(found).message) == (
+        "words",
+        "labels were mapped: happy to happiness (2), sad to sadness (1)",
+    )
+
+
+def test_a_channel_that_is_not_there_is_a_problem(write: Write, tmp_path: Path) -> None:
+    found = table(write, tmp_path, "a.wav,3,anger,0", "b.wav,4,fear,1", header="file,speaker,label,channel")
+    assert problem(found).message == "b.wav#channel=1: there is no channel 1; the recording has 1, from 0"
+
+
+def test_an_unreadable_recording_is_one_finding_and_the_others_are_read(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "b.wav").write_bytes(b"RIFF not a recording")
+    for name in ("a.wav", "c.wav"):
+        write(name)
+    (tmp_path / "t.csv").write_text("file,speaker,label\na.wav,3,anger\nb.wav,4,fear\nc.wav,5,anger\n")
+    found = check(read_table(tmp_path / "t.csv", name="calls"))
+    assert (problem(found).kind, problem(found).files) == ("unreadable", (str(tmp_path / "b.wav"),))
+    assert (found.clips, found.rates) == (3, {RATE: 2})

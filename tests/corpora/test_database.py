@@ -74,7 +74,7 @@ def test_a_table_of_files(root: Root, storage: str) -> None:
     first = found.utterances[0]
     assert (first.corpus, first.path, first.start, first.end) == ("calls", root.folder / "wav/a.wav", 0.0, None)
     assert first.extras == {"original_label": "anger", "gender": "female"}
-    assert (found.root, found.problems, found.tabled) == (root.folder, (), True)
+    assert (found.root, found.problems, found.from_table) == (root.folder, (), True)
 
 
 @pytest.mark.parametrize("storage", ["csv", "parquet"])
@@ -120,7 +120,7 @@ def test_tables_of_splits_are_taken_together_and_a_contradiction_is_said(root: R
         ("neutral", "test"),
     ]
     assert found.problems == (
-        f"{root.folder}, table 'e.train': a label differs from that in a table before, which is taken",
+        f"{root.folder}, table 'e.train': a label differs from that of a previous table, which is used",
     )
 
 
@@ -188,13 +188,13 @@ def test_rows_that_can_not_be_taken_are_counted(root: Root) -> None:
         ["0s", "1s", "3s", "0s", "0s"],
         ["1s", "2s", "2s", "1s", "1s"],
     )
-    root.table("e", index, {"emotion": ("emotion", ["Wut", "Wut", "fear", "fear", "fear"])})
+    root.table("e", index, {"emotion": ("emotion", ["panic", "panic", "fear", "fear", "fear"])})
     found = root.read()
     assert [item.id for item in found.utterances] == ["wav/b.wav#t=0,1.0"]
     assert [problem.partition(": ")[2] for problem in found.problems] == [
-        f"unknown label 'Wut'; did you mean 'anger'? Allowed: {', '.join(sorted(EMOTIONS))}, unknown (2 rows)",
+        f"unknown label 'panic'; did you mean 'fear'? Allowed: {', '.join(sorted(EMOTIONS))}, unknown (2 rows)",
         "the end, 2 s, is not after the start, 3 s, of wav/a.wav",
-        f"of 1 rows the file is not there; the first: {root.folder / FILES[2]}",
+        f"the files of 1 rows do not exist; the first: {root.folder / FILES[2]}",
     ]
 
 
@@ -235,12 +235,12 @@ def test_a_pickle_is_never_loaded(root: Root, *, only: bool) -> None:
     [
         (
             "name: !!python/object/apply:os.system ['touch bang']",
-            "is no header of an audformat database: could not det",
+            "is not the header of an audformat database: could not det",
         ),
-        ("", "is no header of an audformat database: "),
-        ("name: x", "is no header of an audformat database: "),
-        ("- 1", "is no header of an audformat database: "),
-        ("name: x\nsource: y\nusage: other\nschemes: 7", "is no header of an audformat database: "),
+        ("", "is not the header of an audformat database: "),
+        ("name: x", "is not the header of an audformat database: "),
+        ("- 1", "is not the header of an audformat database: "),
+        ("name: x\nsource: y\nusage: other\nschemes: 7", "is not the header of an audformat database: "),
     ],
 )
 def test_a_header_is_plain_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str, said: str) -> None:
@@ -254,7 +254,7 @@ def test_a_header_is_plain_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "db.e.csv").unlink(), r"db\.e is not there; allowed: db\.e\.parquet, db\.e\.csv"),
+        (lambda folder: (folder / "db.e.csv").unlink(), r"db\.e does not exist; allowed: db\.e\.parquet, db\.e\.csv"),
         (lambda folder: (folder / "db.e.csv").write_text("x"), r"can't read the table .*db\.e\.csv: "),
         (lambda folder: (folder / "db.e.parquet").write_text("x"), r"can't read the table .*db\.e\.parquet: "),
         (lambda folder: (folder / "db.yaml").unlink(), r"can't read the database .*db\.yaml: No such file"),
@@ -293,7 +293,7 @@ def test_as_a_corpus_under_any_name(root: Root) -> None:
 def test_nothing_in_it_can_be_used(root: Root) -> None:
     root.table("e", filewise(f"{'x' * 5000}.wav"), {"emotion": ("emotion", ["anger"])})
     root.read()
-    with pytest.raises(CorpusError, match=r"holds no row that can be used; the first problem: .*of 1 rows the f"):
+    with pytest.raises(CorpusError, match=r"has no usable row; the first problem: .*the files of 1 rows"):
         load("calls", root.folder)
 
 
@@ -323,7 +323,7 @@ def test_the_header_says_what_the_corpus_says(tmp_path: Path) -> None:
 def test_a_database_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "db.yaml").touch()
     with pytest.raises(
-        OutputError, match=r"holds an audformat database already; choose another folder, or delete db\.y"
+        OutputError, match=r"contains an audformat database already; choose another folder, or delete db\.y"
     ):
         write_database(Scan("calls", tmp_path, ()), tmp_path)
 
@@ -331,8 +331,8 @@ def test_a_database_is_not_written_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("file,label,id,emotion\na.wav,anger,1,x\n", "there is a column 'emotion' beside the label"),
-        ("file,label,id\na.wav,anger,1\na.wav,fear,2\n", "1 and 2 are the same stretch of .*a.wav; keep one of them"),
+        ("file,label,id,emotion\na.wav,anger,1,x\n", "the table has a column 'emotion' besides the label"),
+        ("file,label,id\na.wav,anger,1\na.wav,fear,2\n", "1 and 2 are the same part of .*a.wav; keep one of them"),
     ],
 )
 def test_what_a_database_can_not_hold(tmp_path: Path, rows: str, said: str) -> None:

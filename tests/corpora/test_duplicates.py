@@ -50,9 +50,10 @@ def test_empty_and_missing_files_are_equal_to_none(two: tuple[Path, Path]) -> No
 
 def test_they_are_refused_together(two: tuple[Path, Path]) -> None:
     with pytest.raises(
-        CorpusError, match=r"one and two hold the same 2 recordings, so that nothing can keep .*; the f"
+        CorpusError,
+        match=r"one and two contain the same 2 recordings, so no protocol can be speaker-independent; .*; the f",
     ):
         resolve([f"one={two[0]}", f"two={two[1]}"])
     two[1].write_text("file,label\nx.wav,fear\n", "utf-8")
-    with pytest.raises(CorpusError, match="hold the same 1 recording, "):
+    with pytest.raises(CorpusError, match="contain the same 1 recording, "):
         resolve([f"one={two[0]}", f"two={two[1]}"])

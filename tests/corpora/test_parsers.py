@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emotone.corpora.base import CORPORA, Parsed
+from emotone.corpora.base import CORPORA, ParsedPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def parse(corpus: str, name: str) -> Parsed | None:
+def parse(corpus: str, name: str) -> ParsedPath | None:
     return CORPORA.get(corpus).parse(PurePosixPath(name))
 
 
@@ -116,17 +116,17 @@ def test_the_published_grid_gives_the_published_counts(name: str, grid: object) 
         (
             "emodb",
             "wav/03a01Fa.wav",
-            Parsed("03a01Fa", "03", "Freude", extras={"sentence": "a01", "version": "a", "gender": "male"}),
+            ParsedPath("03a01Fa", "03", "Freude", extras={"sentence": "a01", "version": "a", "gender": "male"}),
         ),
         (
             "emodb",
             "16b10Td.WAV",
-            Parsed("16b10Td", "16", "Trauer", extras={"sentence": "b10", "version": "d", "gender": "female"}),
+            ParsedPath("16b10Td", "16", "Trauer", extras={"sentence": "b10", "version": "d", "gender": "female"}),
         ),
         (
             "ravdess",
             "Actor_12/03-01-05-02-01-02-12.wav",
-            Parsed(
+            ParsedPath(
                 "03-01-05-02-01-02-12",
                 "12",
                 "angry",
@@ -136,66 +136,68 @@ def test_the_published_grid_gives_the_published_counts(name: str, grid: object) 
         (
             "nemo",
             "samples/WR0_surprised_64.wav",
-            Parsed("WR0_surprised_64", "WR0", "surprised", extras={"sentence": "64", "gender": "male"}),
+            ParsedPath("WR0_surprised_64", "WR0", "surprised", extras={"sentence": "64", "gender": "male"}),
         ),
-        ("savee", "DC/a01.wav", Parsed("DC_a01", "DC", "anger", extras={"sentence": "a01", "gender": "male"})),
-        ("savee", "DC_a01.flac", Parsed("DC_a01", "DC", "anger", extras={"sentence": "a01", "gender": "male"})),
+        ("savee", "DC/a01.wav", ParsedPath("DC_a01", "DC", "anger", extras={"sentence": "a01", "gender": "male"})),
+        ("savee", "DC_a01.flac", ParsedPath("DC_a01", "DC", "anger", extras={"sentence": "a01", "gender": "male"})),
         (
             "emovo",
             "f1/gio-f1-b1.wav",
-            Parsed("gio-f1-b1", "f1", "gioia", extras={"sentence": "b1", "gender": "female"}),
+            ParsedPath("gio-f1-b1", "f1", "gioia", extras={"sentence": "b1", "gender": "female"}),
         ),
         (
             "tess",
             "OAF_neutral/OA_bite_neutral.wav",
-            Parsed("OAF_bite_neutral", "OAF", "neutral", extras={"sentence": "bite", "gender": "female"}),
+            ParsedPath("OAF_bite_neutral", "OAF", "neutral", extras={"sentence": "bite", "gender": "female"}),
         ),
         (
             "crema-d",
             "AudioWAV/1040_ITH_SAD_X.wav",
-            Parsed("1040_ITH_SAD_X", "1040", "SAD", extras={"sentence": "ITH", "intensity": "unspecified"}),
+            ParsedPath("1040_ITH_SAD_X", "1040", "SAD", extras={"sentence": "ITH", "intensity": "unspecified"}),
         ),
-        ("shemo", "female/F24A68.wav", Parsed("F24A68", "F24", "A", extras={"gender": "female", "take": "68"})),
+        ("shemo", "female/F24A68.wav", ParsedPath("F24A68", "F24", "A", extras={"gender": "female", "take": "68"})),
         (
             "urdu",
             "Happy/SM7_F28_H0100.wav",
-            Parsed("SM7_F28_H0100", "SM7", "Happy", extras={"gender": "male", "take": "28"}),
+            ParsedPath("SM7_F28_H0100", "SM7", "Happy", extras={"gender": "male", "take": "28"}),
         ),
         (
             "esd",
             "0011/Angry/train/0011_000351.wav",
-            Parsed("0011_000351", "0011", "Angry", extras={"sentence": "en001", "language": "en", "gender": "male"}),
+            ParsedPath(
+                "0011_000351", "0011", "Angry", extras={"sentence": "en001", "language": "en", "gender": "male"}
+            ),
         ),
         (
             "esd",
             "0001_001750.wav",
-            Parsed(
+            ParsedPath(
                 "0001_001750", "0001", "Surprise", extras={"sentence": "zh350", "language": "zh", "gender": "female"}
             ),
         ),
         (
             "enterface",
             "subject 11/fear/sentence 5/s12_fe_5.avi",
-            Parsed("s11_fe_5", "s11", "fear", extras={"sentence": "fe_5"}),
+            ParsedPath("s11_fe_5", "s11", "fear", extras={"sentence": "fe_5"}),
         ),
-        ("enterface", "s3_ha_1.wav", Parsed("s3_ha_1", "s03", "happiness", extras={"sentence": "ha_1"})),
-        ("rml", "rml-2/s8/an10.avi", Parsed("s8-an10", "s8", "anger")),
-        ("rml", "s3/urdu/an1.mp4", Parsed("s3-urdu-an1", "s3", "anger", extras={"language": "urdu"})),
+        ("enterface", "s3_ha_1.wav", ParsedPath("s3_ha_1", "s03", "happiness", extras={"sentence": "ha_1"})),
+        ("rml", "rml-2/s8/an10.avi", ParsedPath("s8-an10", "s8", "anger")),
+        ("rml", "s3/urdu/an1.mp4", ParsedPath("s3-urdu-an1", "s3", "anger", extras={"language": "urdu"})),
         (
             "afew",
             "Val_AFEW/Happy/000421754.avi",
-            Parsed("Val-Happy-000421754", "", "Happy", extras={"part": "val"}),
+            ParsedPath("Val-Happy-000421754", "", "Happy", extras={"part": "val"}),
         ),
         (
             "masc",
             "data/023/panic/s20_3.wav",
-            Parsed("023-panic-s20_3", "023", "panic", extras={"sentence": "s20_3"}),
+            ParsedPath("023-panic-s20_3", "023", "panic", extras={"sentence": "s20_3"}),
         ),
-        ("emoprosody", "speech/cc_001.sph", Parsed("cc_001", "cc", "")),
+        ("emoprosody", "speech/cc_001.sph", ParsedPath("cc_001", "cc", "")),
         (
             "iemocap",
             "Session3/sentences/wav/Ses03M_impro05b/Ses03M_impro05b_F009.wav",
-            Parsed(
+            ParsedPath(
                 "Ses03M_impro05b_F009",
                 "Ses03F",
                 "",
@@ -206,7 +208,7 @@ def test_the_published_grid_gives_the_published_counts(name: str, grid: object) 
         (
             "iemocap",
             "Ses05M_script01_1b_MXX0.flac",
-            Parsed(
+            ParsedPath(
                 "Ses05M_script01_1b_MXX0",
                 "Ses05M",
                 "",
@@ -216,7 +218,7 @@ def test_the_published_grid_gives_the_published_counts(name: str, grid: object) 
         ),
     ],
 )
-def test_a_name_says(corpus: str, name: str, expected: Parsed) -> None:
+def test_a_name_says(corpus: str, name: str, expected: ParsedPath) -> None:
     assert parse(corpus, name) == expected
 
 

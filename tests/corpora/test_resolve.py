@@ -89,15 +89,15 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("folder", "seen"), [("else", "1 other recordings"), ("empty", "no recordings at all")])
 def test_a_folder_with_nothing_of_the_corpus_says_what_is_expected(home: Path, folder: str, seen: str) -> None:
     (home / "empty").mkdir()
-    with pytest.raises(CorpusError, match=rf"nothing of emodb, but {seen}; expected are files such as wav/03a01Fa.wav"):
+    with pytest.raises(
+        CorpusError, match=rf"contains no clip of emodb, but {seen}; expected are files such as wav/03a01Fa.wav"
+    ):
         resolve([f"emodb={home}/{folder}"])
 
 
 def test_recordings_whose_labels_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "cc_001.sph").touch()
-    with pytest.raises(
-        CorpusError, match=r"holds recordings of emoprosody, but none with a label; .*1 recording has no"
-    ):
+    with pytest.raises(CorpusError, match=r"has no usable clip of emoprosody; .*1 recording has no"):
         load("emoprosody", tmp_path)
 
 
@@ -107,15 +107,29 @@ def test_recordings_whose_labels_are_not_there(tmp_path: Path) -> None:
 )
 def test_a_table_without_a_usable_row(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "t.csv").write_text(text, "utf-8")
-    with pytest.raises(CorpusError, match=f"holds no row that can be used.*{said}"):
+    with pytest.raises(CorpusError, match=f"has no usable row.*{said}"):
         resolve([f"t={tmp_path}/t.csv"])
 
 
 def test_a_variable_that_names_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=f"{VARIABLE} names .*none, which is no folder"):
+    with pytest.raises(CorpusError, match=f"{VARIABLE} names .*none, which is not a folder"):
         resolve(environment={VARIABLE: str(tmp_path / "none")})
 
 
 def test_a_variable_that_names_a_folder_without_corpora(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=f"{VARIABLE} names .* which holds none of the folders afew, crema-d, emodb"):
+    with pytest.raises(
+        CorpusError, match=f"{VARIABLE} names .* which contains none of the folders afew, crema-d, emodb"
+    ):
         resolve(environment={VARIABLE: str(tmp_path)})
+
+
+def test_a_label_map_is_for_tables_and_every_word_must_match(tmp_path: Path) -> None:
+    for name in ("a.wav", "wav/03a01Fa.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "t.csv").write_text("file,label\na.wav,Freude\n")
+    options = [f"calls={tmp_path}/t.csv", f"emodb={tmp_path}/wav"]
+    found = resolve(options, label_map={"freude": "surprise"})
+    assert [scan.utterances[0].label for scan in found.values()] == ["surprise", "happiness"]
+    with pytest.raises(UsageError, match=r"matches no label: unknown word 'wut'\. Allowed: freude"):
+        resolve(options, label_map={"wut": "anger"})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,21 +43,23 @@ def test_hidden_files_and_archive_leftovers_are_no_recordings(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
-        (("a/03a01Fa.wav", "b/03a01Fa.wav"), "1 clip is there more than once"),
+        (("a/03a01Fa.wav", "b/03a01Fa.wav"), "1 copy of a clip ignored"),
         (
             ("a/03a01Fa.flac", "a/03a01Fa.wav", "b/03a01Fa.wav"),
-            "2 clips are there more than once, taken once; the first: ",
+            "2 copies of clips ignored; the first: ",
         ),
     ],
 )
-def test_a_clip_in_two_layouts_is_taken_once_and_said(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+def test_of_a_clip_in_two_layouts_one_is_used_and_the_other_reported(
+    tmp_path: Path, names: tuple[str, ...], message: str
+) -> None:
     found = scan(EMODB, touch(tmp_path, *names))
     assert [item.path for item in found.utterances] == [tmp_path / names[0]]
     assert found.repeated == tuple(tmp_path / name for name in names[1:])
     assert len(found.problems) == 1
-    assert said in found.problems[0]
+    assert message in found.problems[0]
 
 
 def test_links_are_followed_and_a_loop_is_walked_once(tmp_path: Path) -> None:
@@ -85,3 +88,18 @@ def test_a_folder_that_can_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(CorpusError, match=r"can't read the folder .*: Permission denied"):
         scan(EMODB, tmp_path)
+
+
+def test_a_sub_folder_that_can_not_be_read_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "wav/03a01Fa.wav", "locked/16a01Wb.wav")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    found = scan(EMODB, tmp_path)
+    assert [item.id for item in found.utterances] == ["03a01Fa"]
+    assert found.problems == found.unreadable == (f"can't read the folder {tmp_path}/locked: Permission denied",)

@@ -13,19 +13,19 @@ from tests.toy import LABELS, emodb_utterances, one_thread, tiny_recipe, torch_b
 
 from emotone.audio.read import read
 from emotone.bundles.bundle import load_bundle
-from emotone.bundles.manifest import Windows
 from emotone.errors import RunError
 from emotone.evaluation import folds
 from emotone.evaluation.folds import (
     PREDICTIONS,
     TUNING,
     FoldJob,
-    judge,
+    predict_utterances,
     read_fold,
     read_progress,
     run_fold,
     write_progress,
 )
+from emotone.features.window_spec import Windows
 from emotone.fitting.fit import CHECKPOINT
 from emotone.inference.engine import Engine
 from emotone.recipes.classical_recipe import ClassicalRecipe
@@ -131,7 +131,7 @@ def test_a_fold_without_predictions_is_said(job: FoldJob) -> None:
 def test_judging_is_what_the_engine_says(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
     heard: list[int] = []
     stretch = replace(corpus[1], start=0.1, end=0.6)
-    table, problems = judge(
+    table, problems = predict_utterances(
         bundle, [corpus[0], stretch], protocol="p", fold="f", seed=3, system="s", progress=heard.append
     )
     assert problems == ()
@@ -153,7 +153,7 @@ def test_a_detector_leaves_its_windows_too(
     soundfile.write(tmp_path / "long.wav", np.resize(speech, 9 * 16000), 16000)
     heard = [replace(corpus[0], id=name, label="anger", path=tmp_path / "long.wav") for name in ("whole", "part")]
     heard[1] = replace(heard[1], start=1.5, end=8.5)
-    table, _ = judge(detector, heard, protocol="p", fold="f", seed=0, system="s")
+    table, _ = predict_utterances(detector, heard, protocol="p", fold="f", seed=0, system="s")
     for utterance in heard:
         signal, _ = read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)
         clip, segments = Engine(detector).finish(signal)
@@ -173,11 +173,11 @@ def test_a_detector_leaves_its_windows_too(
 def test_windows_that_say_what_they_hold_leave_rows_too(
     make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path, least: float, segments: list[int]
 ) -> None:
-    windows = Windows(seconds=1.0, hop=0.5, least=least, speech_only=False)
+    windows = Windows(seconds=1.0, hop=0.5, min_seconds=least, speech_only=False)
     bundle = load_bundle(make_bundle(tmp_path / "segments", windows=windows))
     soundfile.write(tmp_path / "long.wav", np.resize(read(corpus[0].path, rate=16000)[0], 20100), 16000)
     heard = replace(corpus[0], label="anger", path=tmp_path / "long.wav")
-    table, _ = judge(bundle, [heard], protocol="p", fold="f", seed=0, system="s")
+    table, _ = predict_utterances(bundle, [heard], protocol="p", fold="f", seed=0, system="s")
     assert table.segment.tolist() == segments
     assert table.windows().start.tolist() == [0.0, 0.5, 1.0][: len(segments) - 1]
 
@@ -185,14 +185,14 @@ def test_windows_that_say_what_they_hold_leave_rows_too(
 def test_windows_without_speech_are_no_votes_unless_there_are_no_others(
     make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
-    windows = Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=True)
+    windows = Windows(seconds=1.0, hop=0.5, min_seconds=0.01, speech_only=True)
     bundle = load_bundle(make_bundle(tmp_path / "segments", windows=windows))
     speech, silence = np.resize(read(corpus[0].path, rate=16000)[0], 16000), np.zeros(2 * 16000, np.float32)
     recordings = {"first": [speech, silence], "last": [silence, speech], "none": [silence]}
     for name, parts in recordings.items():
         soundfile.write(tmp_path / f"{name}.wav", np.concatenate(parts), 16000)
     heard = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in recordings]
-    table, _ = judge(bundle, heard, protocol="p", fold="f", seed=0, system="s")
+    table, _ = predict_utterances(bundle, heard, protocol="p", fold="f", seed=0, system="s")
     kept = {utterance.id: table.windows().where(table.windows().utterance == utterance.key) for utterance in heard}
     for name in ("first", "last"):
         spoken = Engine(bundle).finish(np.concatenate(recordings[name]))[1].speech
@@ -204,8 +204,8 @@ def test_windows_without_speech_are_no_votes_unless_there_are_no_others(
 
 
 def test_a_folder_can_be_judged_too(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
-    first, _ = judge(bundle, corpus[:2], protocol="p", fold="f", seed=0, system="s")
-    second, _ = judge(bundle.directory, corpus[:2], protocol="p", fold="f", seed=0, system="s")
+    first, _ = predict_utterances(bundle, corpus[:2], protocol="p", fold="f", seed=0, system="s")
+    second, _ = predict_utterances(bundle.directory, corpus[:2], protocol="p", fold="f", seed=0, system="s")
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
 
 
@@ -215,7 +215,7 @@ def test_recordings_that_fail_are_listed_and_the_others_judged(
     soundfile.write(tmp_path / "short.wav", np.full(300, 0.1), 16000)
     short = replace(corpus[0], id="short", path=tmp_path / "short.wav")
     gone = replace(corpus[0], id="gone", path=tmp_path / "gone.wav")
-    table, problems = judge(bundle, [short, corpus[1], gone], protocol="p", fold="f", seed=0, system="s")
+    table, problems = predict_utterances(bundle, [short, corpus[1], gone], protocol="p", fold="f", seed=0, system="s")
     assert table.utterance.tolist() == [corpus[1].key]
     assert [(problem.key, problem.code) for problem in problems] == [
         ("emodb/short", "too_short"),
@@ -228,7 +228,7 @@ def test_recordings_that_fail_are_listed_and_the_others_judged(
 def test_silence_is_an_answer_that_counts(bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
     silent = replace(corpus[0], path=tmp_path / "silence.wav")
-    table, problems = judge(bundle, [silent], protocol="p", fold="f", seed=0, system="s")
+    table, problems = predict_utterances(bundle, [silent], protocol="p", fold="f", seed=0, system="s")
     assert problems == ()
     np.testing.assert_allclose(table.probabilities, 0.5)
     assert table.prediction.tolist() == ["anger"]

@@ -26,7 +26,7 @@ from emotone.evaluation import run
 from emotone.evaluation.folds import PREDICTIONS, FoldJob, write_progress
 from emotone.evaluation.run import RUN, TABLE, Evaluation, Report, evaluate_model, evaluate_recipe
 from emotone.protocols import protocol
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path

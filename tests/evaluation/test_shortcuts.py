@@ -1,4 +1,4 @@
-"""The shortcut probe: cues that are planted are found, cues that can say nothing come out near guessing."""
+"""The shortcut evaluate_cues: cues that are planted are found, cues that can say nothing come out near guessing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.toy import LABELS, emodb_utterances, private_cache, write_emodb
 from emotone.errors import ConfigError, RunError
 from emotone.evaluation.run import RUN, Report, evaluate_recipe
 from emotone.evaluation.shortcuts import (
-    SHORTCUTS,
-    Shortcut,
-    add_shortcuts,
-    probe,
-    shortcut_recipe,
-    shortcuts_markdown,
+    CUES,
+    CueScore,
+    add_cues,
+    evaluate_cues,
+    cue_recipe,
+    cues_table,
 )
 from emotone.types import Utterance
 
@@ -46,10 +46,10 @@ def heard() -> list[Report]:
 @pytest.fixture(scope="module")
 def probed(
     corpus: tuple[Utterance, ...], heard: list[Report], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Shortcut]:
+) -> dict[str, CueScore]:
     out = tmp_path_factory.mktemp("probed")
     with private_cache(out / "cache"):
-        found = probe(
+        found = evaluate_cues(
             corpus, labels=LABELS, protocol_name="speaker-folds-2", out=out / "results", progress=heard.append
         )
     return {shortcut.name: shortcut for shortcut in found}
@@ -66,13 +66,13 @@ def names_only(labels: dict[str, Sequence[str]]) -> tuple[Utterance, ...]:
 
 def identity(utterances: tuple[Utterance, ...], *, protocol_name: str, out: Path) -> float:
     result = evaluate_recipe(
-        shortcut_recipe("identity"), utterances, labels=LABELS, protocol_name=protocol_name, out=out
+        cue_recipe("identity"), utterances, labels=LABELS, protocol_name=protocol_name, out=out
     )
     (found,) = (score.number for score in result.scores if score.metric == "uar" and score.setting == "system")
     return found
 
 
-def made(**changes: Any) -> Shortcut:
+def made(**changes: Any) -> CueScore:
     fields: dict[str, Any] = {
         "name": "duration",
         "corpus": "toy",
@@ -84,16 +84,16 @@ def made(**changes: Any) -> Shortcut:
         "speaker_independent": False,
         "folder": Path("results/shortcut-duration-random-5-0123"),
     }
-    return Shortcut(**{**fields, **changes})
+    return CueScore(**{**fields, **changes})
 
 
 def test_every_cue_has_a_recipe() -> None:
-    for name in SHORTCUTS:
-        assert shortcut_recipe(name).name == f"shortcut-{name}"
+    for name in CUES:
+        assert cue_recipe(name).name == f"shortcut-{name}"
 
 
-def test_a_cue_that_was_planted_is_found_and_others_are_at_guessing(probed: dict[str, Shortcut]) -> None:
-    assert list(probed) == list(SHORTCUTS)
+def test_a_cue_that_was_planted_is_found_and_others_are_at_guessing(probed: dict[str, CueScore]) -> None:
+    assert list(probed) == list(CUES)
     assert {shortcut.chance for shortcut in probed.values()} == {0.5}
     assert probed["loudness"].uar == probed["together"].uar == 1.0
     assert probed["identity"].uar == 0.5
@@ -101,7 +101,7 @@ def test_a_cue_that_was_planted_is_found_and_others_are_at_guessing(probed: dict
     assert probed["duration"].uar == 0.5
 
 
-def test_it_is_stored_as_a_run_and_heard_by_name(probed: dict[str, Shortcut], heard: list[Report]) -> None:
+def test_it_is_stored_as_a_run_and_heard_by_name(probed: dict[str, CueScore], heard: list[Report]) -> None:
     for name, shortcut in probed.items():
         told = json.loads((shortcut.folder / RUN).read_text())
         assert told["recipe"]["name"] == f"shortcut-{name}"
@@ -123,14 +123,14 @@ def test_evenly_spread_emotions_put_identity_at_or_below_guessing(tmp_path: Path
 
 def test_without_speakers_identity_is_left_out(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     nameless = [replace(utterance, speaker="") for utterance in corpus]
-    found = probe(nameless, labels=LABELS, protocol_name="random-2", out=tmp_path, seed=3)
-    assert [shortcut.name for shortcut in found] == list(SHORTCUTS)[1:]
+    found = evaluate_cues(nameless, labels=LABELS, protocol_name="random-2", out=tmp_path, seed=3)
+    assert [shortcut.name for shortcut in found] == list(CUES)[1:]
     assert {shortcut.low for shortcut in found} == {None}
     assert json.loads((found[0].folder / RUN).read_text())["recipe"]["seed"] == 3
 
 
 def test_what_is_known_without_listening_is_not_stored() -> None:
-    recipe = shortcut_recipe("identity")
+    recipe = cue_recipe("identity")
     counted: list[int] = []
     clips = names_only({"s1": ["anger"], "s2": ["anger"]})
     extracted = recipe.extract(clips, progress=counted.append)
@@ -173,33 +173,33 @@ def test_what_one_must_know_stands_beside_it() -> None:
 
 def test_markdown_has_a_row_per_cue_and_says_each_thing_once() -> None:
     shortcuts = [made(name="loudness", corpus="a|b"), made(name="channel", low=None, high=None)]
-    lines = shortcuts_markdown(shortcuts, systems={"a|b": 0.6}).split("\n")
+    lines = cues_table(shortcuts, systems={"a|b": 0.6}).split("\n")
     assert lines[2] == "| a\\|b | loudness | 40.0 [35.0, 45.0] | 20.0 | 60.0 | 50 % |"
     assert lines[3] == "| toy | channel | 40.0 | 20.0 | - | - |"
     assert [line[:2] for line in lines[5:]] == ["- "] * 3
     assert sum("no proof" in line for line in lines) == 1
 
 
-def test_they_are_added_to_a_finished_run(probed: dict[str, Shortcut], tmp_path: Path) -> None:
+def test_they_are_added_to_a_finished_run(probed: dict[str, CueScore], tmp_path: Path) -> None:
     told = json.loads((probed["together"].folder / RUN).read_text())
     (tmp_path / RUN).write_text(json.dumps(told))
     for _ in range(2):  # what was there is replaced
-        add_shortcuts(tmp_path, list(probed.values()))
+        add_cues(tmp_path, list(probed.values()))
         after = json.loads((tmp_path / RUN).read_text())
-        assert [shortcut["name"] for shortcut in after.pop("shortcuts")] == list(SHORTCUTS)
+        assert [shortcut["name"] for shortcut in after.pop("shortcuts")] == list(CUES)
         assert after == told
-    add_shortcuts(tmp_path, [probed["loudness"]])
+    add_cues(tmp_path, [probed["loudness"]])
     (row,) = json.loads((tmp_path / RUN).read_text())["shortcuts"]
     assert row["run"] == probed["loudness"].folder.name
     assert row["share"] == 1.0
     assert row["lines"] == list(probed["loudness"].lines(1.0))
 
 
-def test_only_what_was_done_alike_is_added(probed: dict[str, Shortcut], tmp_path: Path) -> None:
+def test_only_what_was_done_alike_is_added(probed: dict[str, CueScore], tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"holds no finished run: run\.json can't be read"):
-        add_shortcuts(tmp_path, [made()])
+        add_cues(tmp_path, [made()])
     folder = probed["together"].folder
     with pytest.raises(RunError, match="is of speaker-folds-2 on emodb; given is a shortcut of random-5 on toy"):
-        add_shortcuts(folder, [made()])
+        add_cues(folder, [made()])
     with pytest.raises(RunError, match="given is a shortcut of speaker-folds-2 on toy"):
-        add_shortcuts(folder, [made(protocol="speaker-folds-2")])
+        add_cues(folder, [made(protocol="speaker-folds-2")])

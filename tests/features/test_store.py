@@ -1,4 +1,4 @@
-"""The store: computed once per content, damaged entries mended, failures listed, workers no different."""
+"""The feature store: computed once per content, damaged entries recomputed, failures listed, workers equivalent."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from emotone.types import Array, Utterance
 
 
 @dataclass(frozen=True)
-class Counting(LogMel):
-    """Log-mel that counts how often it is computed."""
+class CountingLogMel(LogMel):
+    """Log-mel that counts its computations."""
 
     calls: ClassVar[list[int]] = []
 
@@ -31,8 +31,8 @@ class Counting(LogMel):
 
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
-    Counting.calls.clear()
-    return FeatureStore("log-mel", Counting(), tmp_path / "store")
+    CountingLogMel.calls.clear()
+    return FeatureStore("log-mel", CountingLogMel(), tmp_path / "store")
 
 
 @pytest.fixture
@@ -58,42 +58,42 @@ def entries(store: FeatureStore) -> list[Path]:
 def test_features_are_computed_once(store: FeatureStore, recording: Path) -> None:
     first = store.get(clip(recording))
     again = store.get(clip(recording))
-    assert Counting.calls == [4800]
+    assert CountingLogMel.calls == [4800]
     assert first.dtype == again.dtype == np.float32
     np.testing.assert_array_equal(first, again)
     samples, _ = soundfile.read(recording, dtype="float32")
     np.testing.assert_array_equal(first, LogMel().compute(samples))
 
 
-def test_a_copy_under_another_name_is_found(store: FeatureStore, recording: Path, tmp_path: Path) -> None:
+def test_a_copy_under_another_name_has_the_same_entry(store: FeatureStore, recording: Path, tmp_path: Path) -> None:
     store.get(clip(recording))
     (tmp_path / "elsewhere").mkdir()
     store.get(clip(Path(shutil.copy(recording, tmp_path / "elsewhere" / "b.wav"))))
     recording.rename(tmp_path / "c.wav")
     store.get(clip(tmp_path / "c.wav"))
-    assert len(Counting.calls) == 1
+    assert len(CountingLogMel.calls) == 1
 
 
 def test_changed_content_is_computed_again(store: FeatureStore, recording: Path) -> None:
     before = store.get(clip(recording))
     noise(recording, seed=2)
     assert not np.array_equal(store.get(clip(recording)), before)
-    assert len(Counting.calls) == 2
+    assert len(CountingLogMel.calls) == 2
 
 
-def test_another_stretch_is_another_entry(store: FeatureStore, recording: Path) -> None:
+def test_another_part_is_another_entry(store: FeatureStore, recording: Path) -> None:
     store.get(clip(recording))
     store.get(clip(recording, start=0.1))
     store.get(clip(recording, start=0.1, end=0.2))
     store.get(clip(recording, start=0.1, end=0.2))
-    assert Counting.calls == [4800, 3200, 1600]
+    assert CountingLogMel.calls == [4800, 3200, 1600]
 
 
 def test_other_settings_are_other_entries(store: FeatureStore, recording: Path) -> None:
     assert store.get(clip(recording)).shape[1] == 64
-    fewer = dataclasses.replace(store, spec=Counting(bands=20))
+    fewer = dataclasses.replace(store, spec=CountingLogMel(bands=20))
     assert fewer.get(clip(recording)).shape[1] == 20
-    assert len(Counting.calls) == 2
+    assert len(CountingLogMel.calls) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"junk", b"\x93NUMPY\x01\x00", None])
@@ -102,7 +102,7 @@ def test_a_damaged_entry_is_computed_again(store: FeatureStore, recording: Path,
     (entry,) = entries(store)
     entry.write_bytes(entry.read_bytes()[:-50] if damage is None else damage)
     np.testing.assert_array_equal(store.get(clip(recording)), expected)
-    assert len(Counting.calls) == 2
+    assert len(CountingLogMel.calls) == 2
     np.testing.assert_array_equal(np.load(entry), expected)
 
 
@@ -113,7 +113,7 @@ def test_no_pickle_is_ever_loaded(store: FeatureStore, recording: Path) -> None:
     np.testing.assert_array_equal(store.get(clip(recording)), expected)
 
 
-def test_without_a_folder_entries_lie_in_the_cache(
+def test_without_a_folder_entries_are_in_the_cache(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path / "cache"))
@@ -127,7 +127,7 @@ def test_a_missing_recording_is_an_error(store: FeatureStore, tmp_path: Path) ->
         store.get(clip(tmp_path / "gone.wav"))
 
 
-def test_failures_are_listed_and_stop_nothing(store: FeatureStore, recording: Path, tmp_path: Path) -> None:
+def test_failures_are_listed_and_do_not_stop_the_others(store: FeatureStore, recording: Path, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound at all, just some words that are long enough")
     (tmp_path / "empty.wav").touch()
     bad = [clip(tmp_path / name) for name in ("text.wav", "gone.wav", "empty.wav")]
@@ -143,12 +143,12 @@ def test_failures_are_listed_and_stop_nothing(store: FeatureStore, recording: Pa
     assert sum(seen) == 4
 
 
-def test_nothing_gives_nothing(store: FeatureStore) -> None:
+def test_no_utterances_give_no_features(store: FeatureStore) -> None:
     extracted = store.extract([])
     assert (extracted.features, extracted.problems) == ({}, ())
 
 
-def test_two_workers_give_what_one_gives(tmp_path: Path) -> None:
+def test_two_workers_agree_with_one(tmp_path: Path) -> None:
     clips = [clip(noise(tmp_path / f"{number:02d}.wav", seed=number)) for number in range(20)]
     clips.insert(3, clip(tmp_path / "gone.wav"))
     seen: list[int] = []

@@ -1,4 +1,4 @@
-"""Which frames make a window: against a loop that says it in words, and what must hold for any length."""
+"""The frames of each window: against a slow loop, and properties for any length."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_windows_of_three_seconds_every_second(frames: int, expected: list[int])
 
 
 @given(frames=st.integers(1, 400), window=st.integers(1, 60), share=st.floats(0.01, 1.0))
-def test_it_agrees_with_the_slow_twin_and_leaves_no_frame_out(frames: int, window: int, share: float) -> None:
+def test_windows_agree_with_the_slow_twin_and_cover_every_frame(frames: int, window: int, share: float) -> None:
     hop = max(1, int(share * window))
     starts = window_starts(frames, window=window, hop=hop).tolist()
     assert starts == slow(frames, window, hop)
@@ -40,27 +40,27 @@ def test_it_agrees_with_the_slow_twin_and_leaves_no_frame_out(frames: int, windo
 
 
 @pytest.mark.parametrize(("window", "hop"), [(10, 0), (10, 11), (10, -1)])
-def test_a_hop_that_leaves_frames_out_is_refused(window: int, hop: int) -> None:
-    with pytest.raises(ValueError, match=rf"0 < hop <= window .*given hop={hop}, window={window}, least=0"):
+def test_a_hop_that_skips_frames_is_refused(window: int, hop: int) -> None:
+    with pytest.raises(ValueError, match=rf"0 < hop <= window .*given hop={hop}, window={window}, min_frames=0"):
         window_starts(100, window=window, hop=hop)
 
 
-def slow_with_least(frames: int, window: int, hop: int, least: int) -> list[int]:
+def slow_with_minimum(frames: int, window: int, hop: int, min_frames: int) -> list[int]:
     starts, start = [], 0
-    while len(range(start, min(start + window, frames))) >= least:
+    while len(range(start, min(start + window, frames))) >= min_frames:
         starts.append(start)
         start += hop
     return starts
 
 
-@given(frames=st.integers(1, 400), window=st.integers(1, 60), hop=st.floats(0.01, 1.0), least=st.floats(0.01, 1.0))
-def test_windows_that_hold_enough_agree_with_the_slow_twin_and_stay_where_they_are(
-    frames: int, window: int, hop: float, least: float
+@given(frames=st.integers(1, 400), window=st.integers(1, 60), hop=st.floats(0.01, 1.0), share=st.floats(0.01, 1.0))
+def test_windows_with_a_minimum_agree_with_the_slow_twin_and_do_not_depend_on_the_end(
+    frames: int, window: int, hop: float, share: float
 ) -> None:
-    given_hop, given_least = max(1, int(hop * window)), max(1, int(least * window))
-    starts = window_starts(frames, window=window, hop=given_hop, least=given_least).tolist()
-    assert starts == slow_with_least(frames, window, given_hop, given_least)
-    longer = window_starts(frames + 37, window=window, hop=given_hop, least=given_least).tolist()
+    given_hop, min_frames = max(1, int(hop * window)), max(1, int(share * window))
+    starts = window_starts(frames, window=window, hop=given_hop, min_frames=min_frames).tolist()
+    assert starts == slow_with_minimum(frames, window, given_hop, min_frames)
+    longer = window_starts(frames + 37, window=window, hop=given_hop, min_frames=min_frames).tolist()
     assert longer[: len(starts)] == starts
 
 
@@ -77,15 +77,15 @@ def test_windows_that_hold_enough_agree_with_the_slow_twin_and_stay_where_they_a
         (3.0, [0.0, 0.6, 1.2, 1.8]),
     ],
 )
-def test_a_window_of_the_anger_paper_holds_a_second_of_sound(seconds: float, starts: list[float]) -> None:
-    found = window_starts(round(seconds * 16000), window=19200, hop=9600, least=16000)
+def test_a_window_of_the_anger_paper_has_a_second_of_sound(seconds: float, starts: list[float]) -> None:
+    found = window_starts(round(seconds * 16000), window=19200, hop=9600, min_frames=16000)
     assert found.tolist() == [round(start * 16000) for start in starts]
 
 
-@pytest.mark.parametrize("least", [-1, 19201])
-def test_a_least_that_no_window_can_hold_is_our_own_mistake(least: int) -> None:
-    with pytest.raises(ValueError, match=rf"least <= window are needed; .*least={least}"):
-        window_starts(48000, window=19200, hop=9600, least=least)
+@pytest.mark.parametrize("min_frames", [-1, 19201])
+def test_a_minimum_above_the_window_is_refused(min_frames: int) -> None:
+    with pytest.raises(ValueError, match=rf"min_frames <= window; .*min_frames={min_frames}"):
+        window_starts(48000, window=19200, hop=9600, min_frames=min_frames)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_least_that_no_window_can_hold_is_our_own_mistake(least: int) -> None:
         (1, 3, False, False),
     ],
 )
-def test_a_window_has_speech_from_a_fifth_of_a_second_on(active: int, frames: int, first: bool, expected: bool) -> None:
+def test_a_window_has_speech_from_0_2_s_of_activity(active: int, frames: int, first: bool, expected: bool) -> None:
     assert has_speech(np.arange(frames) < active, whole=100, first=first) is expected
 
 
-def test_a_window_that_is_short_itself_is_no_short_recording() -> None:
+def test_a_short_window_is_not_a_short_recording() -> None:
     assert not has_speech(np.arange(40) < 19, whole=40, first=True)
     assert has_speech(np.arange(39) < 13, whole=40, first=True)

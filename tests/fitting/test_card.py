@@ -11,7 +11,7 @@ from tests.toy import tiny_recipe
 from emotone.corpora.datasets.emodb import CORPUS
 from emotone.fitting.card import LIMITS, PLEDGE, model_card
 from emotone.fitting.training_run import TrainingRun, load_run
-from emotone.nets.base import parameters
+from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.report import Entry, State, TransferReport
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_it_tells_whose_weights_it_started_from(card: str) -> None:
 
 
 def test_the_number_of_parameters_is_the_layer_table_s(card: str) -> None:
-    count = parameters(RUN.recipe.net_spec.layers(64, 2))
+    count = parameter_count(layer_table(RUN.recipe.net_spec, 64, 2))
     assert f"| net | log-mel-cnn, {count:,} parameters |" in card
 
 

@@ -48,7 +48,9 @@ def total_cost(costs: np.ndarray[tuple[int, int], np.dtype[np.float64]], begins:
     penalty=st.floats(0, 4),
     min_windows=st.integers(1, 4),
 )
-def test_no_other_division_has_a_lower_cost(windows: int, labels: int, seed: int, penalty: float, min_windows: int) -> None:
+def test_no_other_division_has_a_lower_cost(
+    windows: int, labels: int, seed: int, penalty: float, min_windows: int
+) -> None:
     costs = np.random.default_rng(seed).exponential(size=(windows, labels))
     found = minimal_cost_sections(costs, penalty=penalty, min_windows=min_windows)
     every = [
@@ -58,7 +60,9 @@ def test_no_other_division_has_a_lower_cost(windows: int, labels: int, seed: int
         if not cuts or min(np.diff([0, *cuts, windows])) >= min_windows
     ]
     assert found in every
-    assert total_cost(costs, found, penalty) == pytest.approx(min(total_cost(costs, begins, penalty) for begins in every))
+    assert total_cost(costs, found, penalty) == pytest.approx(
+        min(total_cost(costs, begins, penalty) for begins in every)
+    )
 
 
 def others(row: list[float], by: int) -> list[float]:
@@ -96,7 +100,9 @@ def test_a_long_utterance_is_divided_as_its_windows_arrive(lengths: tuple[int, .
 
 
 @given(windows=st.integers(0, 300), seed=st.integers(0, 99), sharpness=st.floats(0, 3))
-def test_every_window_is_in_one_section_and_sections_have_a_minimum_length(windows: int, seed: int, sharpness: float) -> None:
+def test_every_window_is_in_one_section_and_sections_have_a_minimum_length(
+    windows: int, seed: int, sharpness: float
+) -> None:
     rng = np.random.default_rng(seed)
     powers = np.exp(sharpness * np.cumsum(rng.normal(size=(windows + 1, 3)), axis=0) / 3)
     found = firsts(powers / powers.sum(axis=1, keepdims=True))

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 RATE = 16000
 
 
-def events_of(bundle: Bundle, parts: Sequence[NDArray[np.float32]], *, batch: int = 16) -> tuple[Engine, list[EngineEvent]]:
+def events_of(
+    bundle: Bundle, parts: Sequence[NDArray[np.float32]], *, batch: int = 16
+) -> tuple[Engine, list[EngineEvent]]:
     engine = Engine(bundle, batch=batch)
     events = [event for part in parts for event in engine.push(part)]
     return engine, [*events, *engine.finish()]
@@ -67,7 +69,7 @@ def slow_twin(bundle: Bundle, signal: NDArray[np.float32]) -> list[tuple[float, 
     found = []
     for first, end in spans_of(signal):
         rows = bundle.feature.compute(signal[first:end])
-        starts = window_starts(len(rows), window=size, hop=hop, least=windows.min_frames(bundle.feature)).tolist()
+        starts = window_starts(len(rows), window=size, hop=hop, min_frames=windows.min_frames(bundle.feature)).tolist()
         for row in starts or [0]:
             start = first / RATE + row * bundle.feature.hop_seconds
             until = round(min(start + windows.seconds, end / RATE), 3)
@@ -189,7 +191,9 @@ def test_too_large_a_batch_is_refused(model: Model) -> None:
 def test_too_short(model: Model, samples: int) -> None:
     engine = Engine(model.bundle)
     engine.push(np.ones(samples, np.float32))
-    with pytest.raises(TooShortError, match=rf"too short to analyse: {samples / RATE:.3f} s; at least 0.1 s are required"):
+    with pytest.raises(
+        TooShortError, match=rf"too short to analyse: {samples / RATE:.3f} s; at least 0.1 s are required"
+    ):
         engine.finish()
 
 
@@ -307,7 +311,7 @@ def test_a_model_of_all_windows_does_not_wait_for_the_activity_detector(whole_re
 @pytest.mark.parametrize("samples", [0, 1, 1600, 8000, 8160, 16000, 40160])
 def test_training_finds_the_windows_of_prediction(feature: LogMel, samples: int) -> None:
     window, hop = WHOLE.frames(feature)
-    starts = window_starts(feature.frames(samples), window=window, hop=hop, least=WHOLE.min_frames(feature))
+    starts = window_starts(feature.frames(samples), window=window, hop=hop, min_frames=WHOLE.min_frames(feature))
     last = feature.frames(samples) - 1
     assert starts.tolist() == list(range(0, last + 1, 50))
 

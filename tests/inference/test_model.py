@@ -85,7 +85,7 @@ def test_channels(model: Model, noise: NDArray[np.float32]) -> None:
     both = np.stack([left, right])
     assert_same(model.predict(both, rate=16000, channel=1), model.predict(right, rate=16000))
     assert_same(model.predict(both, rate=16000), model.predict((left + right) / 2, rate=16000))
-    with pytest.raises(RateError, match="channel 2 was asked for, but there are 2 channels"):
+    with pytest.raises(RateError, match="channel 2 was requested, but there are 2 channels"):
         model.predict(both, rate=16000, channel=2)
 
 
@@ -102,11 +102,11 @@ def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.
         (np.ones(16000), {}, UsageError, "samples need a sampling rate; pass it"),
         (np.ones(16000), {"rate": 100}, RateError, "100 Hz"),
         (np.ones((2, 2, 2)), {"rate": 16000}, UsageError, "shape"),
-        (np.ones(0), {"rate": 16000}, EmptyAudioError, "holds nothing"),
+        (np.ones(0), {"rate": 16000}, EmptyAudioError, "is empty"),
         (np.ones(1), {"rate": 16000}, TooShortError, "samples: too short to analyse"),
         (np.full(16000, np.nan), {"rate": 16000}, NotFiniteError, "nan"),
         (np.array(["a"]), {"rate": 16000}, UsageError, "type"),
-        ("a.wav", {"rate": 16000}, UsageError, "a rate was given with a path"),
+        ("a.wav", {"rate": 16000}, UsageError, "a rate was given with a file"),
         ("nowhere.wav", {}, MissingFileError, r"nowhere\.wav"),
         (np.ones(16000), {"rate": 16000, "channel": "left"}, UsageError, "allowed: 'mix' or a number"),
     ],
@@ -140,14 +140,14 @@ def test_what_the_system_refuses_is_a_failure(
         raise error
 
     monkeypatch.setattr("emotone.audio.read.stream_with_rate", refuse)
-    result = model.attempt("a.wav")
+    (result,) = model.attempt("a.wav")
     assert isinstance(result, emotone.Failure)
     assert result.code == code
     assert result.message == f"a.wav: {message}"
 
 
 def test_a_temporary_name_is_not_shown(model: Model, tmp_path: Path) -> None:
-    result = model.attempt(tmp_path / "xyz", name="-")
+    (result,) = model.attempt(tmp_path / "xyz", name="-")
     assert isinstance(result, emotone.Failure)
     assert result.file == "-"
     assert "standard input" in result.message
@@ -232,7 +232,9 @@ def test_padding_real_recordings_keeps_their_labels(
     assert changed <= 0.05 * len(paths)
 
 
-def test_a_model_can_be_pickled_unless_its_files_change(model: Model, noise: NDArray[np.float32], tmp_path: Path) -> None:
+def test_a_model_can_be_pickled_unless_its_files_change(
+    model: Model, noise: NDArray[np.float32], tmp_path: Path
+) -> None:
     again = pickle.loads(pickle.dumps(model))  # noqa: S301  (made here)
     assert again.bundle.sha256 == model.bundle.sha256
     assert repr(again) == repr(model) == "<Model tiny 0.1.0: anger, happiness, neutral, sadness>"
@@ -241,3 +243,52 @@ def test_a_model_can_be_pickled_unless_its_files_change(model: Model, noise: NDA
     data = pickle.dumps(emotone.load(copy)).replace(model.bundle.sha256.encode(), b"0" * 64)
     with pytest.raises(BundleError, match="contains another model than the one that was pickled"):
         pickle.loads(data)  # noqa: S301
+
+
+@pytest.fixture
+def call(tmp_path: Path, noise: NDArray[np.float32]) -> Path:
+    """A file with noise on the left channel and silence on the right one."""
+    path = tmp_path / "call.wav"
+    soundfile.write(path, np.stack([noise, np.zeros_like(noise)], axis=1), 16000, subtype="FLOAT")
+    return path
+
+
+def test_each_channel_has_a_prediction(model: Model, call: Path) -> None:
+    left, right = model.predict_channels(call)
+    assert [left.channel, right.channel] == [0, 1]
+    assert (left.clip.speech, right.clip.speech) == (True, False)
+    assert left == model.predict(call, channel=0)
+
+
+def test_files_may_be_bytes_or_file_objects(model: Model, call: Path) -> None:
+    expected = model.predict(call, name="call")
+    data = call.read_bytes()
+    with call.open("rb") as stream:
+        for recording in (data, bytearray(data), stream):
+            assert model.predict(recording, name="call") == expected
+
+
+def test_a_list_of_recordings_gives_a_list_of_predictions(model: Model, call: Path, noise: NDArray[np.float32]) -> None:
+    both = model.predict([call, call.read_bytes()])
+    assert [one.clip for one in both] == [model.predict(call).clip] * 2
+    arrays = model.predict([noise, noise[:16000]], rate=16000)  # type: ignore[call-overload]
+    assert [one.duration for one in arrays] == [round(len(noise) / 16000, 3), 1.0]
+    assert model.predict(noise[:1600].tolist(), rate=16000).duration == 0.1  # numbers are samples
+
+
+def test_interleaved_samples_need_their_number_of_channels(model: Model, noise: NDArray[np.float32]) -> None:
+    block = np.stack([noise, -noise], axis=1)
+    with pytest.raises(RateError, match=r"looks like \[time, channels\]"):
+        model.predict(block, rate=16000)
+    assert model.predict(block, rate=16000, channels=2, channel=0).clip == model.predict(noise, rate=16000).clip
+
+
+def test_notes_about_the_recording_are_in_the_prediction(
+    model: Model, noise: NDArray[np.float32], tmp_path: Path
+) -> None:
+    path = tmp_path / "inverted.wav"
+    soundfile.write(path, np.stack([noise, -noise], axis=1), 16000, subtype="FLOAT")
+    prediction = model.predict(path)
+    assert prediction.clip.speech
+    assert "cancel" in prediction.notes[0]
+    assert prediction.to_dict()["notes"] == list(prediction.notes)

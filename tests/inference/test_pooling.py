@@ -49,7 +49,9 @@ def test_properties_of_every_method(method: Combine, windows: int, labels: int, 
 
 
 @given(windows=st.integers(1, 9), labels=st.integers(2, 7), seed=st.integers(0, 999), constant=st.floats(-50, 50))
-def test_the_mean_logit_equals_the_softmax_of_mean_scores(windows: int, labels: int, seed: int, constant: float) -> None:
+def test_the_mean_logit_equals_the_softmax_of_mean_scores(
+    windows: int, labels: int, seed: int, constant: float
+) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.normal(0, 4, size=(windows, labels)) + constant * rng.normal(size=(windows, 1))
     np.testing.assert_allclose(pool_windows(softmax(scores), "mean-logit"), softmax(scores.mean(axis=0)), atol=1e-9)

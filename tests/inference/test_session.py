@@ -135,7 +135,9 @@ def test_events_are_in_order(any_model: Model, speech: Speech) -> None:
 def test_a_measurement_comes_as_soon_as_its_window_is_inside_the_utterance(any_model: Model) -> None:
     rate = 16000
     time = np.arange(9 * rate) / rate
-    voice = np.sin(2 * np.pi * 150 * time + 3 * np.sin(2 * np.pi * 3 * time)) * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time))
+    voice = np.sin(2 * np.pi * 150 * time + 3 * np.sin(2 * np.pi * 3 * time)) * (
+        0.6 + 0.4 * np.sin(2 * np.pi * 4 * time)
+    )
     signal = (0.3 * sum(voice**power for power in (1, 2, 3))).astype(np.float32)
     session = any_model.session(rate=rate)
     delays = [
@@ -196,7 +198,10 @@ def test_end_after_the_block_returns_the_last_events(any_model: Model, speech: S
     signal = speech(5.3)
     with any_model.session(rate=16000) as session:
         events = list(session.push(signal))
-    with pytest.raises(UsageError, match=r"the session has ended, so it takes no more samples; start a new one: model\.session\(rate=...\)"):
+    with pytest.raises(
+        UsageError,
+        match=r"the session has ended, so it takes no more samples; start a new one: model\.session\(rate=...\)",
+    ):
         session.push(signal)
     last = session.end()
     assert [*events, *last] == told(any_model.session(rate=16000), [signal])

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def test_too_little_sound_is_said(any_model: Model) -> None:
     session = any_model.session(rate=48000)
     session.push(np.zeros(1000))
-    with pytest.raises(TooShortError, match=r"session: too short to analyse: 0\.021 s; at least (0\.1|1) s are required"):
+    with pytest.raises(
+        TooShortError, match=r"session: too short to analyse: 0\.021 s; at least (0\.1|1) s are required"
+    ):
         session.end()
     assert session.end() == ()
 
@@ -71,7 +73,7 @@ def test_a_bad_piece_is_refused_whole_and_the_session_goes_on(
 
 
 def test_a_channel_that_is_not_there(any_model: Model) -> None:
-    with pytest.raises(RateError, match="channel 1 was asked for, but there is 1 channel"):
+    with pytest.raises(RateError, match="channel 1 was requested, but there is 1 channel"):
         any_model.session(rate=16000, channel=1).push(np.zeros(80))
 
 

@@ -119,8 +119,8 @@ def test_a_confidence_a_hair_above_one_is_in_the_last_bin() -> None:
     [
         ([], np.zeros((0, 3)), "nothing to score"),
         (["joy"], [[0.5, 0.5]], r"shape \(1, 2\); one row for each of 1 entries and one column for each of 3 labels"),
-        (["joy"], [[0.5, 0.5, 0.5]], r"1 of 1 rows are no probabilities \(first: row 0\)"),
-        (["joy"], [[1.5, -0.5, 0.0]], "rows are no probabilities"),
+        (["joy"], [[0.5, 0.5, 0.5]], r"1 of 1 rows are not probabilities \(first: row 0\)"),
+        (["joy"], [[1.5, -0.5, 0.0]], "rows are not probabilities"),
         (["joy"] * 2, [[1.0, 0.0, 0.0], [float("nan"), 0.5, 0.5]], r"1 of 2 rows .*first: row 1"),
     ],
 )
@@ -137,5 +137,5 @@ def test_an_unknown_label_is_said(function: Any) -> None:
 
 @pytest.mark.parametrize("function", [expected_calibration_error, reliability])
 def test_there_must_be_a_bin(function: Any) -> None:
-    with pytest.raises(UsageError, match="bins is 0; give 1 or more"):
+    with pytest.raises(UsageError, match="bins is 0; it must be 1 or more"):
         function(["joy"], [[0.0, 0.0, 1.0]], labels=LABELS, bins=0)

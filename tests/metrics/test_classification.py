@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.metrics import base
+from emotone.metrics import classification
 from emotone.metrics.classification import (
     accuracy,
     confusion_matrix,
@@ -131,27 +131,27 @@ def test_an_unknown_label_is_said_with_its_side(truth: str, prediction: str, whe
 
 @pytest.mark.parametrize("labels", [(), ("anger", "anger")])
 def test_labels_must_be_different_names(labels: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="labels must be different names"):
+    with pytest.raises(UsageError, match="labels must be unique"):
         accuracy(["anger"], ["anger"], labels=labels)
 
 
 def test_an_unknown_metric_has_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="unknown metric 'macro_f1'; did you mean 'macro-f1'"):
-        base.statistic("macro_f1")  # type: ignore[arg-type]
+        classification.statistic("macro_f1")  # type: ignore[arg-type]
 
 
 def test_encoding_nothing_gives_nothing() -> None:
-    assert base.encode([], labels=LABELS, what="truth").tolist() == []
+    assert classification.encode([], labels=LABELS, what="truth").tolist() == []
 
 
-@pytest.mark.parametrize("name", base.METRIC_NAMES)
+@pytest.mark.parametrize("name", classification.METRIC_NAMES)
 def test_stacks_of_matrices_are_scored_one_by_one(name: base.MetricName, rng: np.random.Generator) -> None:
-    score = base.statistic(name)
+    score = classification.statistic(name)
     stack = rng.integers(1, 9, size=(3, 2, 4, 4)).astype(np.float64)
     one_by_one = [[float(score(matrix)) for matrix in row] for row in stack]
     np.testing.assert_allclose(score(stack), one_by_one)
 
 
-@pytest.mark.parametrize("name", base.METRIC_NAMES)
+@pytest.mark.parametrize("name", classification.METRIC_NAMES)
 def test_an_empty_matrix_has_no_score(name: base.MetricName) -> None:
-    assert np.isnan(base.statistic(name)(np.zeros((4, 4))))
+    assert np.isnan(classification.statistic(name)(np.zeros((4, 4))))

@@ -157,7 +157,7 @@ def test_one_class_is_undefined_and_never_a_half(function: Any, truth: list[bool
     ("truth", "scores", "words"),
     [
         ([], [], "nothing to score"),
-        ([True, False], [0.5], r"truth has the shape \(2,\) and scores \(1,\); they must be pairs"),
+        ([True, False], [0.5], r"truth has the shape \(2,\) and scores \(1,\); they must have equal lengths"),
         ([True, False], [0.5, float("nan")], "1 of 2 scores are NaN or infinite"),
         ([True, False], [0.5, float("inf")], "1 of 2 scores are NaN or infinite"),
         ([1, 2], [0.5, 0.6], "must be true or false for every entry; .*2.* is not"),

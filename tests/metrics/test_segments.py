@@ -16,7 +16,7 @@ from emotone.metrics.segments import (
     absolute_clip_accuracy,
     average_logits_clip_accuracy,
     best_clip_accuracy,
-    judge_clips,
+    clip_outcomes,
     segment_accuracy,
     standard_clip_accuracy,
 )
@@ -129,7 +129,7 @@ def test_what_each_of_them_asks_for() -> None:
         (0, [(9, 0, 0, 0), (0, 1, 0, 0), (0, 1, 0, 0)]),  # outvoted, and right by its mean
         (0, [(0, 2, 0, 0)]),  # wrong
     ]
-    found = judge_clips(*entries(clips), labels=LABELS)
+    found = clip_outcomes(*entries(clips), labels=LABELS)
     assert found.absolute.tolist() == [True, False, False, False, False, False]
     assert found.standard.tolist() == [True, True, False, False, False, False]
     assert found.average_logits.tolist() == [True, True, True, False, True, False]
@@ -145,11 +145,11 @@ def test_what_each_of_them_asks_for() -> None:
 def test_of_labels_that_tie_the_first_is_predicted() -> None:
     # Three segments whose logits change places: their means are equal, in whatever order they are added.
     clips = [(label, [(1, 2, 3, 0), (3, 1, 2, 0), (2, 3, 1, 0)]) for label in range(4)]
-    found = judge_clips(*entries(clips), labels=LABELS)
+    found = clip_outcomes(*entries(clips), labels=LABELS)
     assert found.average.tolist() == [0, 0, 0, 0]
     assert found.best.tolist() == [True, True, True, False]
     assert not found.standard.any()
-    even = judge_clips(["a"], ["anger"], [[0.25] * 4], labels=LABELS)
+    even = clip_outcomes(["a"], ["anger"], [[0.25] * 4], labels=LABELS)
     assert (even.right.tolist(), even.standard.tolist()) == ([True], [True])
 
 
@@ -169,7 +169,7 @@ def test_no_digit_of_a_small_probability_is_lost() -> None:
 
 def test_an_excluded_label_never_wins() -> None:
     rows = [[0.0, 1e-20, 1.0 - 1e-20, 0.0], [0.0, 1.0, 0.0, 0.0]]
-    found = judge_clips(["a", "a"], ["anger"] * 2, rows, labels=LABELS)
+    found = clip_outcomes(["a", "a"], ["anger"] * 2, rows, labels=LABELS)
     # log 1 + log 5e-9 lies above log 1e-20 + log 1, and both above what is never told.
     assert found.average.tolist() == [2]
 
@@ -187,7 +187,7 @@ def test_segments_of_clips_may_be_mixed() -> None:
         ([], [], np.zeros((0, 4)), "nothing to score"),
         (["a"], ["anger", "anger"], [[0.25] * 4] * 2, "1 clips were given for 2 segments"),
         (["a"], ["anger"], [[0.5, 0.5]], r"probabilities have the shape \(1, 2\)"),
-        (["a"], ["anger"], [[0.5, 0.6, 0.0, 0.0]], "1 of 1 rows are no probabilities"),
+        (["a"], ["anger"], [[0.5, 0.6, 0.0, 0.0]], "1 of 1 rows are not probabilities"),
         (["a", "a"], ["anger", "sadness"], [[0.25] * 4] * 2, "a has segments of 'anger' and of 'sadness'"),
     ],
 )

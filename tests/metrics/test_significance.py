@@ -31,7 +31,7 @@ def test_mcnemar_counts_coins(only_first: int, only_second: int) -> None:
     tail = sum(comb(coins, heads) for heads in range(min(only_first, only_second) + 1)) / 2**coins
     assert found.p == pytest.approx(min(1.0, 2 * tail))
     assert (found.statistic, found.n, found.name) == (only_second - only_first, coins + 10, "McNemar")
-    assert found.note == f"only the first right: {only_first}, only the second: {only_second}"
+    assert found.note == f"only first correct: {only_first}, only second: {only_second}"
 
 
 def test_paired_t_is_scipys() -> None:
@@ -120,14 +120,14 @@ def test_what_the_t_tests_cannot_tell(test: Any) -> None:
     found = test([0.1, 0.2], [0.2, 0.3])
     assert (found.p, found.note) == (None, "no p: the difference is 0.1 in every fold")
     found = test([0.1], [0.2])
-    assert (found.p, found.note) == (None, "no p: there is one fold only")
+    assert (found.p, found.note) == (None, "no p: there is only one fold")
 
 
 @pytest.mark.parametrize("test", OVER_FOLDS)
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        ([0.1, 0.2], [0.1], r"scores of the same folds were expected; the shapes are \(2,\) and \(1,\)"),
+        ([0.1, 0.2], [0.1], r"both systems need the scores of the same folds; the shapes are \(2,\) and \(1,\)"),
         ([], [], "scores of the same folds"),
         ([0.1, 0.2], [0.1, float("nan")], "a fold's score is not finite"),
     ],
@@ -145,7 +145,7 @@ def test_an_impossible_ratio_is_refused(ratio: float) -> None:
 
 @pytest.mark.parametrize("lengths", [(0, 0, 0), (2, 2, 1), (1, 2, 2)])
 def test_mcnemar_wants_pairs(lengths: tuple[int, int, int]) -> None:
-    with pytest.raises(RunError, match="truth and two predictions of one length were expected"):
+    with pytest.raises(RunError, match="truth and both predictions must have the same length"):
         mcnemar(*(["joy"] * length for length in lengths))
 
 

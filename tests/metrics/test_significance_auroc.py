@@ -177,7 +177,7 @@ def test_mann_whitney_is_scipys(rows: list[tuple[bool, int]]) -> None:
 
 def test_a_constant_score_has_no_p() -> None:
     found = mann_whitney([True, False], [0.5, 0.5])
-    assert (found.p, found.note) == (None, "no p: all scores are the same")
+    assert (found.p, found.note) == (None, "no p: all scores are equal")
 
 
 @pytest.mark.parametrize("test", [delong, hanley_mcneil, lambda truth, first, _: mann_whitney(truth, first)])

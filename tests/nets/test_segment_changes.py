@@ -1,4 +1,4 @@
-"""Segments from one change to the next: where they begin, what they are, and how their lengths count."""
+"""Segments between change points: their starts, their values, and the weight of their lengths."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from emotone.fitting.onnx_export import onnx_bytes
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
 from emotone.nets.architectures.segment_pool import CHANGE, HOP, SegmentPool
-from emotone.nets.blocks.segment_pooling import Changes, PooledClassifier
-from emotone.nets.blocks.segments import Segments
+from emotone.nets.blocks.segment_pooling import ChangePointPooling, SegmentClassifier
+from emotone.nets.blocks.segments import SegmentCutter
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.recipe_changes import changed
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,7 +45,7 @@ def angles(*degrees: float) -> torch.Tensor:
 
 
 def twin(seconds: list[list[float]], penalty: float) -> list[tuple[list[float], int]]:
-    """Return the values of each longer segment and its half seconds, as the docstring says it."""
+    """Return the values of each long segment and its half seconds, computed as in the docstring."""
     count = len(seconds)
 
     def distance(place: int) -> float:
@@ -66,26 +66,26 @@ def twin(seconds: list[list[float]], penalty: float) -> list[tuple[list[float], 
 
 
 class Mean(torch.nn.Module):
-    """A trunk that hears bands and no time: the mean over a segment's rows."""
+    """A trunk without time: the mean over a segment's rows."""
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
         return x.mean(dim=2), lengths
 
 
-def heard(x: torch.Tensor, *, penalty: float, rows: int = 100) -> tuple[torch.Tensor, list[list[float]]]:
-    """Return the longer segments of rows [batch, time, bands] and what each holds, by a trunk that is a mean."""
-    seconds, lengths = Segments(rows=rows, hop=HOP, silence=0.0, drop=1.0, placed="grid")(x, None)
-    found, held = Changes(penalty)(*Mean()(seconds, lengths))
+def long_segments(x: torch.Tensor, *, penalty: float, rows: int = 100) -> tuple[torch.Tensor, list[list[float]]]:
+    """Return the long segments of rows [batch, time, bands] and the half seconds of each, with a mean as the trunk."""
+    seconds, lengths = SegmentCutter(rows=rows, hop=HOP, silence=0.0, drop=1.0, placement="grid")(x, None)
+    found, held = ChangePointPooling(penalty)(*Mean()(seconds, lengths))
     return found, held.tolist()
 
 
-def test_two_constant_halves_are_two_segments_that_meet_where_the_sound_changes() -> None:
+def test_two_constant_halves_are_two_segments() -> None:
     x = torch.zeros(1, 400, 2)
     x[:, :250, 0] = 1.0
     x[:, 250:, 1] = 3.0
-    found, held = heard(x, penalty=0.5)
+    found, held = long_segments(x, penalty=0.5)
     assert held == [[5.0, 3.0, 0, 0, 0, 0, 0, 0]]
-    assert found[0, :2].tolist() == [[1.0, 0.0], [0.0, 3.0]]  # seconds across the change are in neither
+    assert found[0, :2].tolist() == [[1.0, 0.0], [0.0, 3.0]]  # seconds across the change belong to neither
 
 
 @pytest.mark.parametrize("place", range(2, 13))
@@ -93,7 +93,7 @@ def test_a_change_is_found_at_every_half_second_that_has_seconds_around_it(place
     x = torch.zeros(1, 15 * HOP, 2)
     x[:, : place * HOP, 0] = 1.0
     x[:, place * HOP :, 1] = 1.0
-    _, held = heard(x, penalty=0.5)
+    _, held = long_segments(x, penalty=0.5)
     assert held[0][:2] == [place, 15 - place]
 
 
@@ -102,16 +102,16 @@ def test_less_than_a_second_is_no_segment(place: int) -> None:
     x = torch.zeros(1, 15 * HOP, 2)
     x[:, : place * HOP, 0] = 1.0
     x[:, place * HOP :, 1] = 1.0
-    _, held = heard(x, penalty=0.999)
+    _, held = long_segments(x, penalty=0.999)
     assert held[0][:2] == [15.0, 0.0]
 
 
 def test_steady_sound_is_one_segment_whatever_its_length() -> None:
     for rows in (1, 49, 99, 100, 251, 800):
-        found, held = heard(torch.ones(1, rows, 3), penalty=1e-4)
+        found, held = long_segments(torch.ones(1, rows, 3), penalty=1e-4)
         assert held[0][0] == math.ceil(rows / HOP)
         assert sum(held[0][1:]) == 0
-        if rows >= 100:  # the padded last second takes no part
+        if rows >= 100:  # the padded last second does not count
             filled = min(1.0, (rows - HOP * (held[0][0] - 2)) / 100)
             expected = (held[0][0] - 2 + filled) / (held[0][0] - 1)
             torch.testing.assert_close(found[0, 0], torch.full((3,), expected))
@@ -121,7 +121,7 @@ def test_three_sounds_are_three_segments() -> None:
     x = torch.zeros(1, 600, 3)
     for number, (first, end) in enumerate(((0, 200), (200, 350), (350, 600))):
         x[:, first:end, number] = 1.0
-    found, held = heard(x, penalty=0.5)
+    found, held = long_segments(x, penalty=0.5)
     assert held[0][:4] == [4.0, 3.0, 5.0, 0.0]
     torch.testing.assert_close(found[0, :2], torch.eye(3)[:2])
 
@@ -129,12 +129,12 @@ def test_three_sounds_are_three_segments() -> None:
 def test_a_distance_up_to_the_penalty_is_no_change_and_of_two_that_rise_the_larger_is() -> None:
     turned = angles(0, 0, 0, 30, 60, 60, 60, 60)
     for penalty, expected in ((0.499, [4.0, 4.0]), (0.501, [8.0, 0.0])):  # 1 - cos 60 degrees = 0.5
-        _, held = Changes(penalty)(turned, None)
+        _, held = ChangePointPooling(penalty)(turned, None)
         assert held[0, :2].tolist() == expected
 
 
 def test_of_equal_distances_side_by_side_the_first_begins_a_segment() -> None:
-    _, held = Changes(0.1)(angles(0, 0, 0, 90, 90, 0, 0, 0, 0, 0), None)
+    _, held = ChangePointPooling(0.1)(angles(0, 0, 0, 90, 90, 0, 0, 0, 0, 0), None)
     assert held[0].tolist() == [3.0, 7.0] + [0.0] * 8
 
 
@@ -144,11 +144,9 @@ def test_of_equal_distances_side_by_side_the_first_begins_a_segment() -> None:
     seed=st.integers(0, 1000),
     penalty=st.sampled_from([0.05, 0.5, 1.0]),
 )
-def test_it_gives_what_its_slow_twin_gives_whatever_stands_beside_it(
-    counts: list[int], seed: int, penalty: float
-) -> None:
+def test_it_agrees_with_its_slow_twin_in_any_batch(counts: list[int], seed: int, penalty: float) -> None:
     x = torch.randn(len(counts), max(counts) + 2, 3, generator=torch.Generator().manual_seed(seed)).double()
-    found, held = Changes(penalty)(x, torch.tensor(counts))
+    found, held = ChangePointPooling(penalty)(x, torch.tensor(counts))
     for item, count in enumerate(counts):
         expected = twin(x[item, :count].tolist(), penalty)
         assert held[item].tolist() == [size for _, size in expected] + [0] * (x.shape[1] - len(expected))
@@ -157,7 +155,7 @@ def test_it_gives_what_its_slow_twin_gives_whatever_stands_beside_it(
 
 
 def test_seconds_of_zeros_are_far_from_nothing_and_near_nothing() -> None:
-    found, held = Changes(0.5)(torch.zeros(1, 9, 4), None)
+    found, held = ChangePointPooling(0.5)(torch.zeros(1, 9, 4), None)
     assert torch.isfinite(found).all()
     assert held.sum() == 9
 
@@ -166,8 +164,8 @@ def test_seconds_of_zeros_are_far_from_nothing_and_near_nothing() -> None:
 def test_segments_count_by_their_length(pool: Any) -> None:
     """A segment of n half seconds is as good as n of one."""
     torch.manual_seed(3)
-    made = PooledClassifier(2, hidden=4, classes=3, dropout=0.0, pool=pool, attention=2, penalty=0.5)
-    plain = PooledClassifier(2, hidden=4, classes=3, dropout=0.0, pool=pool, attention=2)
+    made = SegmentClassifier(2, hidden=4, classes=3, dropout=0.0, pooling=pool, attention=2, penalty=0.5)
+    plain = SegmentClassifier(2, hidden=4, classes=3, dropout=0.0, pooling=pool, attention=2)
     plain.load_state_dict(made.state_dict())
     x = torch.cat([angles(0, 0, 0, 45, 90, 90, 90, 90), angles(0, 0, 0, 0, 0, 0, 7, 9)])
     lengths = torch.tensor([8, 6])
@@ -184,12 +182,12 @@ def changing(batch: int, rows: int, bands: int = 64) -> torch.Tensor:
     return kinds.repeat_interleave(130, dim=1)[:, :rows] + 0.3 * torch.randn(batch, rows, bands)
 
 
-def segments_of(net: LengthAware, x: torch.Tensor) -> list[int]:
+def segments_of(net: Network, x: torch.Tensor) -> list[int]:
     """Return how many longer segments each item has."""
     lengths = None
     for name, block in net.blocks.items():
         if name == "classifier":
-            return (block.changes(x, lengths)[1] > 0).sum(dim=1).tolist()  # type: ignore[operator, no-any-return]
+            return (block.change_points(x, lengths)[1] > 0).sum(dim=1).tolist()  # type: ignore[operator, no-any-return]
         x, lengths = block(x, lengths)
     raise AssertionError("no classifier")
 
@@ -219,12 +217,12 @@ def test_an_item_of_a_batch_has_the_segments_that_it_has_alone() -> None:
             torch.testing.assert_close(together[item], net(x[item : item + 1, :rows])[0], atol=1e-5, rtol=1e-5)
 
 
-def test_the_trunks_own_penalty_stands_where_none_is_given() -> None:
+def test_the_default_penalty_is_the_trunks() -> None:
     for trunk, penalty in CHANGE.items():
         built: Any = SegmentPool(trunk=trunk, placed="changes", width=0.1).build(64, 4)  # type: ignore[arg-type]
-        assert built.blocks["classifier"].changes.penalty == penalty
+        assert built.blocks["classifier"].change_points.penalty == penalty
     plain: Any = SegmentPool(width=0.1).build(64, 4)
-    assert plain.blocks["classifier"].changes is None
+    assert plain.blocks["classifier"].change_points is None
 
 
 @pytest.mark.parametrize("change", [-0.1, 2.0, math.nan])
@@ -233,7 +231,7 @@ def test_a_penalty_is_a_distance(change: float) -> None:
         SegmentPool(placed="changes", change=change)
 
 
-def test_a_model_with_change_points_predicts_what_the_net_says(
+def test_a_model_with_change_points_predicts_the_output_of_the_network(
     tmp_path: Path, speech: Callable[..., NDArray[np.float32]]
 ) -> None:
     torch.manual_seed(0)

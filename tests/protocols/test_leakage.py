@@ -1,4 +1,4 @@
-"""The audit finds what was put there, and says so in one line each."""
+"""The audit finds what training and test parts share, and reports it in one line each."""
 
 from __future__ import annotations
 
@@ -65,6 +65,47 @@ def test_each_kind_is_found(kind: str, train: Utterance, test: Utterance, item: 
     assert leakage[kind].clips == 1
     assert leakage.clean is clean
     assert f"{kind}: 1 shared, by 1 of 1 test clips: {item}" in leakage.lines()
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "items"),
+    [
+        ("3", "03", ("toy/03 ~ toy/3",)),
+        ("anna", "ANNA", ("toy/ANNA ~ toy/anna",)),
+        ("7.0", "7", ("toy/7 ~ toy/7.0",)),
+        ("s1", "nan", ("toy/nan (no name)",)),
+        ("None", "s1", ("toy/None (no name)",)),
+        ("s1", "s2", ()),
+        ("", "s2", ()),
+    ],
+)
+def test_doubtful_speakers_are_not_speaker_independent(train: str, test: str, items: tuple[str, ...]) -> None:
+    utterances = [clip("a", speaker=train), clip("b", speaker=test)]
+    leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), utterances)
+    assert leakage["speakers"].items == ()
+    assert leakage["speaker-spellings"].items == items
+    assert leakage.clean is leakage.speaker_independent is (not items)
+    line = f"speaker-spellings: 1 doubtful, by 1 of 1 test clips: {''.join(items)}"
+    assert (line in leakage.lines()) is bool(items)
+    assert leakage.to_dict()["speaker_independent"] is (not items)
+
+
+def test_two_spellings_in_one_part_are_not_leakage() -> None:
+    utterances = [clip("a", speaker="3"), clip("b", speaker="03"), clip("c", speaker="4")]
+    fold = Fold("f", train=("toy/a", "toy/b"), dev=(), test=("toy/c",))
+    assert audit(fold, utterances).speaker_independent
+
+
+def test_a_protocol_over_two_spellings_of_one_speaker_is_not_speaker_independent() -> None:
+    utterances = [clip(f"{speaker}-{number}", speaker=speaker) for speaker in ("3", "03", "8") for number in range(3)]
+    leakage = audit(protocol("leave-one-speaker-out").folds(utterances, seed=0), utterances)
+    assert leakage.speaker_independent is False
+    assert leakage["speaker-spellings"].clips == 6
+
+
+def test_speaker_independence_is_not_known_without_speakers() -> None:
+    leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")])
+    assert leakage.speaker_independent is None
 
 
 def test_identical_content_is_found_where_hashes_are_given() -> None:
@@ -178,7 +219,7 @@ def test_statistics_of_tested_speakers_are_said() -> None:
         "clips": 0,
     }
     assert (
-        "statistics: 1 tested speakers are scaled with their own unlabelled clips, 2 of 2 test clips: toy/s2"
+        "statistics: 1 test speakers are scaled with their own unlabelled clips, 2 of 2 test clips: toy/s2"
         in scaled.lines()
     )
     assert scaled.to_dict()["statistics"] == {
@@ -187,7 +228,7 @@ def test_statistics_of_tested_speakers_are_said() -> None:
         "speakers": ["toy/s2"],
         "clips": 2,
     }
-    assert scaled.clean is strict.clean is True  # of folds: the statistics stand in their own record
+    assert scaled.clean is strict.clean is True  # statistics have a record of their own
 
 
 def test_labels_that_a_fold_lacks() -> None:
@@ -196,7 +237,7 @@ def test_labels_that_a_fold_lacks() -> None:
     second = Fold("second", train=("toy/b", "toy/c", "toy/d"), dev=(), test=("toy/a",))
     leakage = audit([first, second], utterances)
     assert leakage.lines()[-2:] == [
-        "labels tested but not trained on: in 1 of 2 folds: first (fear, joy)",  # a dev part teaches nothing
+        "labels tested but not trained on: in 1 of 2 folds: first (fear, joy)",  # a dev part is not trained on
         "labels absent from test parts: in 1 of 2 folds: second (fear, joy)",
     ]
     assert leakage.to_dict()["absent_labels"] == {
@@ -209,7 +250,7 @@ def test_no_line_about_labels_where_none_is_absent() -> None:
     utterances = [clip("a"), clip("b")]
     leakage = audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), utterances)
     assert not any("labels" in line for line in leakage.lines())
-    assert leakage.absent == ()
+    assert leakage.missing_labels == ()
 
 
 def test_what_the_protocol_leaves_out_is_named() -> None:
@@ -246,7 +287,7 @@ def found_everything() -> Leakage:
 
 def test_an_audit_comes_back_from_json_as_it_was() -> None:
     leakage = found_everything()
-    assert leakage.absent
+    assert leakage.missing_labels
     assert leakage.left_out == ("toy/d",)
     assert Leakage.from_dict(json.loads(json.dumps(leakage.to_dict()))) == leakage
 
@@ -259,24 +300,25 @@ def test_what_is_not_known_comes_back_as_not_known() -> None:
 
 
 def test_what_older_records_lack_is_not_known_or_empty() -> None:
-    told = found_everything().to_dict()
+    record = found_everything().to_dict()
     for key in ("statistics", "absent_labels", "left_out", "given"):
-        del told[key]
-    del told["shared"]["near-duplicates"]
-    old = Leakage.from_dict(told)
+        del record[key]
+    del record["shared"]["near-duplicates"]
+    del record["shared"]["speaker-spellings"]
+    old = Leakage.from_dict(record)
     assert old["near-duplicates"].line(tested=2) == "near-duplicates: not known"
     assert "statistics: of the training parts only" in old.lines()
-    assert (old.absent, old.left_out, old.given) == ((), (), 2)
+    assert (old.missing_labels, old.left_out, old.given) == ((), (), 2)
     assert old["speakers"] == found_everything()["speakers"]
 
 
 @pytest.mark.parametrize("path", FINISHED, ids=lambda path: path.parent.name)
 def test_audits_of_the_runs_in_results_are_read(path: Path) -> None:
-    told = json.loads(path.read_text(encoding="utf-8"))["leakage"]
-    again = Leakage.from_dict(told)
-    assert (again.folds, again.tested) == (told["folds"], told["tested"])
-    assert again.clean is told["clean"]
-    assert again.to_dict()["shared"] | told["shared"] == again.to_dict()["shared"]
+    record = json.loads(path.read_text(encoding="utf-8"))["leakage"]
+    again = Leakage.from_dict(record)
+    assert (again.folds, again.tested) == (record["folds"], record["tested"])
+    assert again.clean is record["clean"]
+    assert again.to_dict()["shared"] | record["shared"] == again.to_dict()["shared"]
     assert again.lines()
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import RunError
-from emotone.protocols import near_duplicates as _near
-from emotone.protocols.near_duplicates import Pair, near_pairs
+from emotone.protocols.near_duplicates import NearDuplicate, near_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,26 +20,23 @@ def unit(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(matrix / np.linalg.norm(matrix, axis=1, keepdims=True), dtype=np.float32)
 
 
-def slow(parts: list[tuple[list[str], list[str]]], prints: Prints, *, threshold: float) -> list[Pair]:
-    best: dict[str, Pair] = {}
+def slow(parts: list[tuple[list[str], list[str]]], prints: Prints, *, threshold: float) -> list[NearDuplicate]:
+    best: dict[str, NearDuplicate] = {}
     for train, test in parts:
         for tested in test:
-            for learned in train:
-                cosine = float(prints[tested] @ prints[learned])
+            for trained in train:
+                cosine = float(prints[tested] @ prints[trained])
                 if cosine >= threshold and (tested not in best or cosine > best[tested].cosine):
-                    best[tested] = Pair(tested, learned, cosine)
+                    best[tested] = NearDuplicate(tested, trained, cosine)
     return [best[key] for key in sorted(best)]
 
 
 @pytest.mark.parametrize("block", [3, 7, 1024])
-def test_blocks_find_what_the_double_loop_finds(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, block: int
-) -> None:
-    monkeypatch.setattr(_near, "BLOCK", block)
+def test_blocks_find_what_the_double_loop_finds(rng: np.random.Generator, block: int) -> None:
     names = [f"toy/{number:02d}" for number in range(40)]
     prints = dict(zip(names, unit(rng.normal(size=(40, 4))), strict=True))
     parts = [(names[10:], names[:10]), (names[:20], names[20:])]
-    known, found = near_pairs(parts, prints, threshold=0.8)
+    known, found = near_pairs(parts, prints, threshold=0.8, block=block)
     expected = slow(parts, prints, threshold=0.8)
     assert known
     assert expected

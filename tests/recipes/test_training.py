@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
 from emotone.recipes.training import TrainingSettings
 
@@ -14,19 +13,19 @@ from emotone.recipes.training import TrainingSettings
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("epochs", 0, r"training: epochs must lie between 1 and 100000; given 0"),
-        ("batch_size", 1, r"training: batch_size must lie between 2 and 65536; given 1"),
-        ("learning_rate", 0.0, r"learning_rate must lie between 1e-09 and 10; given 0"),
-        ("learning_rate", math.nan, r"learning_rate must lie between 1e-09 and 10; given nan"),
-        ("weight_decay", -1.0, r"weight_decay must lie between 0 and 10; given -1"),
-        ("warmup", 1.0, r"warmup must lie between 0 and 0.9; given 1"),
-        ("label_smoothing", 0.95, r"label_smoothing must lie between 0 and 0.9; given 0.95"),
-        ("balance", 1.5, r"balance must lie between 0 and 1; given 1.5"),
-        ("crop_seconds", 0.05, r"crop_seconds must lie between 0.1 and 600; given 0.05"),
-        ("ema_decay", 1.0, r"ema_decay must lie between 0 and 0.99999; given 1"),
-        ("patience", -1, r"patience must lie between 0 and 100000; given -1"),
-        ("grad_clip_norm", -1.0, r"grad_clip_norm must lie between 0 and 1e\+06; given -1"),
-        ("steps_per_epoch", -1, r"steps_per_epoch must lie between 0 and 1e\+06; given -1"),
+        ("epochs", 0, r"training: epochs must be between 1 and 100000; given 0"),
+        ("batch_size", 1, r"training: batch_size must be between 2 and 65536; given 1"),
+        ("learning_rate", 0.0, r"learning_rate must be between 1e-09 and 10; given 0"),
+        ("learning_rate", math.nan, r"learning_rate must be between 1e-09 and 10; given nan"),
+        ("weight_decay", -1.0, r"weight_decay must be between 0 and 10; given -1"),
+        ("warmup", 1.0, r"warmup must be between 0 and 0.9; given 1"),
+        ("label_smoothing", 0.95, r"label_smoothing must be between 0 and 0.9; given 0.95"),
+        ("balance", 1.5, r"balance must be between 0 and 1; given 1.5"),
+        ("crop_seconds", 0.05, r"crop_seconds must be between 0.1 and 600; given 0.05"),
+        ("ema_decay", 1.0, r"ema_decay must be between 0 and 0.99999; given 1"),
+        ("patience", -1, r"patience must be between 0 and 100000; given -1"),
+        ("grad_clip_norm", -1.0, r"grad_clip_norm must be between 0 and 1e\+06; given -1"),
+        ("steps_per_epoch", -1, r"steps_per_epoch must be between 0 and 1e\+06; given -1"),
     ],
 )
 def test_a_number_out_of_range_is_refused(name: str, value: float, message: str) -> None:
@@ -46,24 +45,6 @@ def test_shuffled_examples_make_as_many_batches_as_they_fill() -> None:
         match=r"number of batches follows from the number of examples; set steps_per_epoch = 0, given 9",
     ):
         TrainingSettings(sampling="shuffled", steps_per_epoch=9)
-
-
-def test_settings_that_came_later_are_not_in_files_of_before() -> None:
-    later = {
-        "schedule",
-        "grad_clip_norm",
-        "sampling",
-        "steps_per_epoch",
-        "monitor",
-        "optimizer",
-        "crop_mode",
-        "speech_only",
-        "mixup",
-    }
-    assert not later & set(to_mapping(TrainingSettings()))
-    changed = TrainingSettings(optimizer="adadelta", weight_decay=0.0, crop_mode="grid", sampling="shuffled")
-    assert to_mapping(changed).keys() & later == {"optimizer", "crop_mode", "sampling"}
-    assert from_mapping(TrainingSettings, to_mapping(changed), where="here") == changed
 
 
 def test_the_defaults_are_in_range() -> None:

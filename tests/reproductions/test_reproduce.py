@@ -16,8 +16,8 @@ from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import PAPERS, Cell, Paper, Row, Table, compared
 from emotone.reproductions.page import grid_markdown, kept_rows, rows_markdown
 from emotone.reproductions.reproduce import ROWS, folder_of, reproduce
+from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import FOLD_MEAN, Score, scores_of
-from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path

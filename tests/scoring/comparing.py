@@ -12,7 +12,7 @@ from emotone.scoring.comparison import Comparison, Difference, compare_runs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.scoring.table import PredictionsTable
+    from emotone.scoring.predictions import PredictionsTable
 
 WEAK, STRONG = Made(skill=0.4, draw=1), Made(skill=0.7, draw=2)
 

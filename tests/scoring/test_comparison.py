@@ -12,11 +12,10 @@ from tests.made_runs import LABELS, Made, write_run
 from tests.scoring.comparing import STRONG, WEAK, compare, find
 
 from emotone.metrics.classification import accuracy, unweighted_average_recall
-from emotone.metrics.intervals import paired_interval
+from emotone.metrics.intervals import difference_estimate
 from emotone.metrics.significance import corrected_t, holm, mcnemar, paired_t, wilcoxon
-from emotone.scoring.comparison import compare_runs
-from emotone.scoring.comparison_text import comparison_markdown
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.comparison import Comparison, compare_runs, comparison_tables, runs_lines
+from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +32,7 @@ def test_one_seed_is_compared_as_the_metrics_would(tmp_path: Path) -> None:
         values = [score(table.truth, table.prediction, labels=LABELS) for table in (first, second)]
         assert (found.first_value, found.second_value) == pytest.approx(values)
         assert found.value == pytest.approx(values[1] - values[0])
-        interval = paired_interval(
+        estimate = difference_estimate(
             first.truth,
             first.prediction,
             second.prediction,
@@ -43,7 +42,7 @@ def test_one_seed_is_compared_as_the_metrics_would(tmp_path: Path) -> None:
             rng=np.random.default_rng(3),
             replicates=200,
         )
-        assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+        assert (found.low, found.high) == pytest.approx((estimate.low, estimate.high))
         assert (found.n, found.speakers, found.folds, found.notes) == (216, 24, 24, ())
 
 
@@ -71,7 +70,7 @@ def test_seeds_that_tested_the_same_parts_are_one_fold(tmp_path: Path) -> None:
     table, found = many.table(), find(comparison, "accuracy")
     assert found.second_value == pytest.approx(accuracy(table.truth, table.prediction, labels=LABELS))
     assert (found.n, found.folds) == (216, 24)
-    assert found.notes == ("tests over utterances look at the first seed only",)
+    assert found.notes == ("tests over utterances use the first seed only",)
     by_fold = [
         np.mean([part.truth == part.prediction])
         for fold in np.unique(table.fold)
@@ -88,8 +87,8 @@ def test_seeds_that_tested_the_same_parts_are_one_fold(tmp_path: Path) -> None:
     assert coins == mcnemar(weak.truth, weak.prediction, first_seed.prediction)
 
 
-def test_an_utterance_counts_once_however_often_it_was_judged(tmp_path: Path) -> None:
-    # Half of the clips are judged by two seeds of the second run: they must not weigh twice.
+def test_an_utterance_counts_once_with_any_number_of_seeds(tmp_path: Path) -> None:
+    # Half of the clips have two seeds in the second run; they must not count twice.
     one = STRONG.table()
     again = replace(STRONG, draw=9).table()
     half = again.where(np.arange(len(again)) % 2 == 0)
@@ -150,19 +149,19 @@ def test_labels_may_stand_in_another_order_and_be_more(tmp_path: Path) -> None:
     plain = find(compare(tmp_path / "plain", WEAK, table), "uar")
     found = find(compare(tmp_path / "wider", WEAK, wider), "uar")
     assert found.value == pytest.approx(plain.value)
-    assert found.notes == ("R2 can also answer calm, which R1 can't",)
+    assert found.notes == ("R2 also has the labels calm, which R1 does not have",)
 
 
 def test_other_protocols_are_compared_over_utterances_only(tmp_path: Path) -> None:
     comparison = compare(tmp_path, WEAK, replace(STRONG, protocol="random-2"))
     found = find(comparison, "accuracy")
     assert [test.test.name for test in found.tests] == ["McNemar"]
-    assert found.notes == ("no tests over folds: the runs divide the utterances in different ways",)
+    assert found.notes == ("no tests over folds: the runs have different test parts",)
     assert comparison.notes == (
-        "R2 (random-2) tests speakers that it was trained on: its scores do not hold for new ones",
+        "R2 (random-2) is speaker-dependent: its scores do not generalise to new speakers",
         (
-            "R1 is leave-one-speaker-out and R2 is random-2: they were not trained on the same parts, so a difference "
-            "is not the systems' alone"
+            "R1 uses leave-one-speaker-out and R2 uses random-2: their training data differ, so the difference is not "
+            "due to the systems alone"
         ),
     )
 
@@ -176,7 +175,7 @@ def held_out(made: Made) -> PredictionsTable:
 def test_one_fold_has_no_tests_over_folds(tmp_path: Path) -> None:
     comparison = compare(tmp_path, held_out(WEAK), held_out(STRONG))
     assert find(comparison, "uar").tests == ()
-    assert find(comparison, "uar").notes == ("no tests over folds: there is one fold only",)
+    assert find(comparison, "uar").notes == ("no tests over folds: there is only one fold",)
     assert comparison.runs[0].speaker_independent is None  # nothing says what the model was trained on
 
 
@@ -216,7 +215,7 @@ def test_folds_that_leave_nothing_to_train_on_have_no_corrected_t(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("speakers", "note"),
-    [(1, "no interval: there is one speaker only"), (5, "an interval over 5 speakers is too narrow")],
+    [(1, "no interval: there is only one speaker"), (5, "an interval over 5 speakers is too narrow")],
 )
 def test_few_speakers_are_said(speakers: int, note: str, tmp_path: Path) -> None:
     found = find(compare(tmp_path, replace(WEAK, speakers=speakers), replace(STRONG, speakers=speakers)), "uar")
@@ -230,7 +229,7 @@ def test_unknown_speakers_are_said(tmp_path: Path) -> None:
 
     found = find(compare(tmp_path, nameless(WEAK), nameless(STRONG)), "uar")
     assert (found.speakers, found.low) == (0, None)
-    assert found.notes == ("no interval: the speaker of 216 of 216 clips is not known",)
+    assert found.notes == ("no interval: the speaker of 216 of 216 clips is unknown",)
 
 
 def test_the_json_form(tmp_path: Path) -> None:
@@ -250,43 +249,37 @@ def test_the_json_form(tmp_path: Path) -> None:
     assert list(first["tests"][0]) == ["statistic", "p", "n", "name", "note", "holm", "family"]
 
 
-def test_as_markdown(tmp_path: Path) -> None:
+def text_of(comparison: Comparison) -> str:
+    return "\n\n".join(table.text() for table in comparison_tables(comparison))
+
+
+def test_as_tables(tmp_path: Path) -> None:
     comparison = compare(tmp_path, WEAK, replace(WEAK, system="beef", seeds=2))
-    lines = comparison_markdown(comparison).splitlines()
-    assert lines[0] == f"R1 = {tmp_path / 'run-0'} (leave-one-speaker-out)"
-    accuracy_row = next(line for line in lines if line.startswith("| toy    | accuracy |"))
+    assert runs_lines(comparison)[0] == f"R1 = {tmp_path / 'run-0'} (leave-one-speaker-out)"
+    differences, tests = comparison_tables(comparison)
     found = find(comparison, "accuracy")
-    assert [cell.strip() for cell in accuracy_row.strip("|").split("|")] == [
+    assert differences.rows[1] == (
         "toy",
         "accuracy",
         "R1, R2",
         f"{100 * found.first_value:.1f}",
         f"{100 * found.second_value:.1f}",
-        f"{100 * found.value:+.1f} [{100 * (found.low or 0):+.1f}, {100 * (found.high or 0):+.1f}]",
+        f"{100 * found.number:+.1f} [{100 * (found.low or 0):+.1f}, {100 * (found.high or 0):+.1f}]",
         "216",
         "24",
-    ]
-    (coins,) = [line for line in lines if "McNemar" in line]
-    assert [cell.strip() for cell in coins.strip("|").split("|")][3:] == [
-        "McNemar",
-        "216",
-        "0",
-        "1.0000",
-        "1.0000",
-        "1",
-    ]
-    assert lines[-1] == "Note: tests over utterances look at the first seed only (toy: R1, R2)"
-    assert len({len(line) for line in lines if line.startswith(("| toy", "| corpus"))}) == 2  # aligned
+    )
+    (mcnemar_row,) = [row for row in tests.rows if "McNemar" in row]
+    assert mcnemar_row[3:] == ("McNemar", "216", "0", "1.0000", "1.0000", "1")
+    assert tests.notes[-1] == "tests over utterances use the first seed only (toy: R1, R2)"
 
 
-def test_as_markdown_without_intervals_tests_and_p(tmp_path: Path) -> None:
+def test_tables_without_intervals_tests_and_p(tmp_path: Path) -> None:
     one = compare(tmp_path / "one", *(replace(made, speakers=1) for made in (WEAK, STRONG)))
-    text = comparison_markdown(replace(one, differences=tuple(replace(found, tests=()) for found in one.differences)))
-    assert "Tests, two-sided" not in text
-    assert "no interval: there is one speaker only (toy: R1, R2)" in text
-    assert "[" not in text.split("Scores x 100:")[1].split("\n\n")[1].replace("[95 %]", "")
-    same = comparison_markdown(compare(tmp_path / "same", WEAK, replace(WEAK, system="beef")))
-    assert "Note: UAR, Wilcoxon: no p: the scores are the same in every fold (toy: R1, R2)" in same
-    assert "| -         | -" in same
-    sure = comparison_markdown(compare(tmp_path / "sure", Made(skill=0.0), Made(skill=1.0)))
+    untested = replace(one, differences=tuple(replace(found, tests=()) for found in one.differences))
+    (table,) = comparison_tables(untested)
+    assert "no interval: there is only one speaker (toy: R1, R2)" in table.notes
+    assert all("[" not in cell for row in table.rows for cell in row)
+    same = text_of(compare(tmp_path / "same", WEAK, replace(WEAK, system="beef")))
+    assert "Note: UAR, Wilcoxon: no p: the scores are equal in every fold (toy: R1, R2)" in same
+    sure = text_of(compare(tmp_path / "sure", Made(skill=0.0), Made(skill=1.0)))
     assert "< 0.0001" in sure

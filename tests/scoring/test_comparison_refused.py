@@ -11,7 +11,7 @@ from tests.made_runs import LABELS, write_run
 
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.scoring.comparison import compare_runs
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,8 @@ def test_other_truth_is_refused_with_words(tmp_path: Path) -> None:
     other = PredictionsTable.from_rows(rows, labels=LABELS)
     with pytest.raises(
         RunError,
-        match=r"the truth of 1 of 216 utterances is not the same \(first: toy/s3-00 is 'fear' in R1 and 'joy' in R2\); "
-        "they were made with other label sets: evaluate both with one",
+        match=r"the truth of 1 of 216 utterances differs \(first: toy/s3-00 is 'fear' in R1 and 'joy' in R2\); "
+        "the runs used different label sets: evaluate both with the same one",
     ):
         compare(tmp_path, WEAK, other)
 
@@ -47,12 +47,12 @@ def test_utterances_that_only_one_has_are_named_with_the_reason(tmp_path: Path) 
     with pytest.raises(
         RunError,
         match=r"R1 and R2 do not share all utterances of toy: 2 are in R1 only \(first: toy/s0-00: s0-00.wav is empty"
-        r"\); 1 is in R2 only \(first: toy/s1-00\); to compare what both have, add --common",
+        r"\); 1 is in R2 only \(first: toy/s1-00\); add --common to compare the shared ones",
     ):
         compare_runs(folders)
     found = find(compare_runs(folders, common=True, replicates=20), "accuracy")
     assert (found.n, found.folds) == (213, 24)
-    assert found.notes[0].startswith("left out: 2 are in R1 only")
+    assert found.notes[0].startswith("excluded: 2 are in R1 only")
     assert found.first_value == pytest.approx(np.mean(both(first, second).truth == both(first, second).prediction))
 
 
@@ -70,12 +70,12 @@ def test_nothing_shared_is_refused_even_then(tmp_path: Path) -> None:
 def test_corpora_that_only_one_has_are_named(tmp_path: Path) -> None:
     first, second = replace(WEAK, corpora=("toy", "calls")), replace(STRONG, corpora=("toy",))
     with pytest.raises(
-        RunError, match=r"R1 and R2 were not judged on the same corpora: calls is in R1 and not in R2; .* --common"
+        RunError, match=r"R1 and R2 were not evaluated on the same corpora: calls is in R1 and not in R2; .* --common"
     ):
         compare(tmp_path, first, second)
     comparison = compare(tmp_path, first, second, common=True)
     assert {difference.corpus for difference in comparison.differences} == {"toy"}
-    assert comparison.notes == ("left out: calls is in R1 and not in R2",)
+    assert comparison.notes == ("excluded: calls is in R1 and not in R2",)
     with pytest.raises(RunError, match="R1 and R2 share no corpus: toy is in R1 and not in R2; calls is in R2 and not"):
         compare(tmp_path, second, replace(STRONG, corpora=("calls",)), common=True)
 
@@ -88,7 +88,7 @@ def test_segments_are_not_compared(tmp_path: Path) -> None:
 
 def test_a_run_is_not_compared_with_itself_or_alone(tmp_path: Path) -> None:
     folder = WEAK.write(tmp_path / "run")
-    with pytest.raises(UsageError, match="at least 2 runs; 1 was given"):
+    with pytest.raises(UsageError, match="at least 2 runs; given 1"):
         compare_runs([folder])
     with pytest.raises(UsageError, match="run was given twice"):
         compare_runs([folder, tmp_path / "other" / ".." / "run"])
@@ -97,9 +97,9 @@ def test_a_run_is_not_compared_with_itself_or_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([], "has nothing to compare: its predictions table has no row for a whole utterance"),
-        ([ROW, replace(ROW, system="other")], "holds the systems f00d, other; compare one at a time"),
-        ([ROW, replace(ROW, protocol="random-2")], "holds the protocols leave-one-speaker-out, random-2; compare one"),
+        ([], "nothing to read in .*: its predictions table has no row of a whole utterance"),
+        ([ROW, replace(ROW, system="other")], "contains the systems f00d, other; read one at a time"),
+        ([ROW, replace(ROW, protocol="random-2")], "contains the protocols leave-one-speaker-out, random-2; read one"),
     ],
 )
 def test_a_table_that_is_no_single_system_is_refused(rows: list[PredictionRow], words: str, tmp_path: Path) -> None:
@@ -111,13 +111,15 @@ def test_a_table_that_is_no_single_system_is_refused(rows: list[PredictionRow], 
 def test_an_unfinished_evaluation_is_refused(missing: str, tmp_path: Path) -> None:
     folders = [made.write(tmp_path / name) for name, made in (("a", WEAK), ("b", STRONG))]
     (folders[1] / missing).unlink()
-    with pytest.raises(RunError, match="b holds no finished evaluation; give the folder that `emotone evaluate` print"):
+    with pytest.raises(
+        RunError, match="b contains no finished evaluation; pass the folder that `emotone evaluate` print"
+    ):
         compare_runs(folders)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "run.json is not valid JSON: "), ("[]", "it has no protocol"), ('{"protocol": 1}', "it has no protocol")],
+    [("{", "run.json is not valid JSON: "), ("[]", "it is not a JSON object")],
 )
 def test_a_damaged_description_is_refused(text: str, words: str, tmp_path: Path) -> None:
     folders = [made.write(tmp_path / name) for name, made in (("a", WEAK), ("b", STRONG))]

@@ -10,9 +10,9 @@ import pytest
 from tests.made_runs import Made, made_detector
 
 from emotone.metrics.detection import auroc
-from emotone.metrics.intervals_detection import Judged, auroc_difference_interval
+from emotone.metrics.intervals_detection import DetectorScores, auroc_difference_estimate
 from emotone.metrics.significance_auroc import delong, unpaired_z
-from emotone.scoring.comparison_text import comparison_markdown
+from emotone.scoring.comparison import comparison_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,15 +43,15 @@ def test_detectors_are_compared_over_clips_and_windows(metric: str, n: int, tmp_
     ]
     truth, (first, second) = parts[0].truth == "anger", (part.probabilities[:, 0] for part in parts)
     assert (found.first_value, found.second_value) == pytest.approx((auroc(truth, first), auroc(truth, second)))
-    judged = [Judged(truth, scores, parts[0].speaker) for scores in (first, second)]
-    interval = auroc_difference_interval(*judged, rng=np.random.default_rng(3), replicates=100)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    entries = [DetectorScores(truth, scores, parts[0].speaker) for scores in (first, second)]
+    estimate = auroc_difference_estimate(*entries, rng=np.random.default_rng(3), replicates=100)
+    assert (found.low, found.high) == pytest.approx((estimate.low, estimate.high))
     tests = {test.test.name: test.test for test in found.tests}
     assert tests["DeLong"].p == pytest.approx(delong(truth, first, second).p)
     assert (found.n, found.speakers) == (n, 12)
     if metric == "window-au-roc":
         assert tests["Mann-Whitney z, unpaired"].p == pytest.approx(unpaired_z(truth, first, truth, second).p)
-        assert any("the paper of SoundNet for anger made" in note for note in found.notes)
+        assert any("unpaired Mann-Whitney z-test" in note for note in found.notes)
     else:
         assert list(tests) == ["DeLong"]
 
@@ -70,7 +70,7 @@ def test_other_windows_have_an_interval_and_no_paired_test(tmp_path: Path) -> No
     assert [test.test.name for test in found.tests] == ["Mann-Whitney z, unpaired"]
     assert [test.test.n for test in found.tests] == [216 + 360]
     assert found.low is not None
-    assert "no DeLong over windows: the runs cut the utterances into different ones" in found.notes
+    assert "no DeLong test over windows: the runs have different windows" in found.notes
     assert "AU-ROC over 216 and 360 windows" in found.notes
 
 
@@ -78,7 +78,7 @@ def test_windows_that_only_some_utterances_have_are_not_compared(tmp_path: Path)
     baseline = STRONG_DETECTOR.whole_utterances()
     comparison = compare(tmp_path / "one", WEAK_DETECTOR, baseline)
     assert [found.metric for found in comparison.differences] == ["uar", "accuracy", "au-roc"]
-    note = "no AU-ROC of windows: the runs have judged windows of 72 of 72 and 0 of 72 utterances"
+    note = "no AU-ROC of windows: the runs have windows of 72 of 72 and 0 of 72 utterances"
     assert note in comparison.differences[0].notes
     both_whole = compare(tmp_path / "none", WEAK_DETECTOR.whole_utterances(), baseline)
     assert not any("windows" in note for found in both_whole.differences for note in found.notes)
@@ -89,13 +89,13 @@ def test_one_class_has_no_auroc_and_it_is_said(tmp_path: Path) -> None:
     comparison = compare(tmp_path, *angry)
     assert [found.metric for found in comparison.differences] == ["uar", "accuracy"]
     assert "AU-ROC is undefined: every utterance is 'anger'" in comparison.differences[0].notes
-    assert "AU-ROC is undefined: every utterance is 'anger' (toy: R1, R2)" in comparison_markdown(comparison)
+    assert "AU-ROC is undefined: every utterance is 'anger' (toy: R1, R2)" in comparison_tables(comparison)[-1].notes
 
 
 def test_windows_are_shown(tmp_path: Path) -> None:
     comparison = compare(tmp_path, WEAK_DETECTOR, STRONG_DETECTOR)
-    text = comparison_markdown(comparison)
+    text = "\n".join(table.markdown() for table in comparison_tables(comparison))
     assert "| AU-ROC of windows | R1, R2 |" in text
     assert "| Mann-Whitney z, unpaired |" in text
-    assert "windows as independent, which those of one speaker are not" in text
+    assert "independent windows, which those of one speaker are not" in text
     assert json.loads(json.dumps(comparison.to_dict(), allow_nan=False)) == comparison.to_dict()

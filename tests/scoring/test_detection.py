@@ -16,9 +16,9 @@ from emotone.scoring.detection import (
     AppliedThreshold,
     chosen_threshold,
     operating_points,
-    operating_points_markdown,
+    operating_points_table,
 )
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 LABELS = ("anger", "other")
 VALIDATION = made_detector(2.0, draw=1, corpus="before")
@@ -121,12 +121,12 @@ def test_one_class_leaves_the_other_rate_undefined(truth: str, lacking: str) -> 
 def test_what_can_not_be_resampled_has_a_value_and_no_interval() -> None:
     one = point(test=TESTED.where(TESTED.speaker == "s2"))
     assert one.recall.value == pytest.approx(2 / 3)
-    assert (one.recall.low, one.recall.note) == (None, "no interval: there is one speaker only")
-    assert point().recall.note == "no interval: it rests on one speaker only"  # all anger is of s2
+    assert (one.recall.low, one.recall.note) == (None, "no interval: there is only one speaker")
+    assert point().recall.note == "no interval: it depends on one speaker only"  # all anger is of s2
     nameless = PredictionsTable(labels=LABELS, **{**TESTED.columns(), "speaker": np.full(len(TESTED), "")})
     found = point(test=nameless)
     assert found.speakers == 0
-    assert found.recall.note == "no interval: the speaker of 10 of 10 windows is not known"
+    assert found.recall.note == "no interval: the speaker of 10 of 10 windows is unknown"
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -155,7 +155,7 @@ def test_intervals_have_a_slow_twin(merge: bool) -> None:
     )
 
 
-def test_corpora_are_judged_apart_with_one_threshold() -> None:
+def test_corpora_are_scored_separately_with_one_threshold() -> None:
     test = PredictionsTable.concat([made_detector(1.0, draw=n, corpus=name) for n, name in enumerate(("one", "two"))])
     points = operating_points(VALIDATION, test, replicates=20)
     assert [(found.corpus, found.wanted) for found in points] == [(name, r) for name in ("one", "two") for r in RATES]
@@ -166,7 +166,7 @@ def test_corpora_are_judged_apart_with_one_threshold() -> None:
 def test_clips_have_no_alarms_per_hour() -> None:
     (found,) = operating_points(CHOSEN, TESTED, rates=[0.5], per="clip", replicates=20)
     assert (found.n, found.hours, found.alarms_per_hour.value) == (3, None, None)
-    assert found.alarms_per_hour.note == "undefined: clips do not tell how long anybody listened"
+    assert found.alarms_per_hour.note == "undefined: clips have no duration"
     short = table_of(clip("t1", "other", 0.9), clip("t2", "anger", 0.9, speaker="s2"))
     assert point(test=short).alarms_per_hour.note == "undefined: no utterance has two windows"
 
@@ -190,7 +190,7 @@ def test_the_chosen_threshold_is_the_one_that_is_applied() -> None:
     assert found.alarms_per_hour.value == pytest.approx(alarms / (calm.sum() * 0.6 / 3600))
     (clips,) = chosen_threshold(CHOSEN, false_positive_rate=0.0, per="clip", replicates=20)
     assert clips.threshold == pytest.approx(0.8)
-    with pytest.raises(RunError, match="no threshold keeps false alarms to 0 %: the highest probabilities are not of"):
+    with pytest.raises(RunError, match="no threshold limits false alarms to 0 %: the highest probabilities are not of"):
         chosen_threshold(table_of(clip("v1", "other", 0.9), clip("v2", "anger", 0.8)), false_positive_rate=0.0)
 
 
@@ -205,17 +205,15 @@ def test_one_threshold_is_chosen_over_all_corpora() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(
-        RunError, match=r"3 utterances are in both tables \(first: toy/t1\): a threshold that is judged"
-    ):
+    with pytest.raises(RunError, match=r"3 utterances are in both tables \(first: toy/t1\): the rates of a threshold"):
         operating_points(TESTED, TESTED)
     three = Made(speakers=2).table()
-    with pytest.raises(RunError, match=r"labels are one emotion and other; given fear, joy, sadness$"):
+    with pytest.raises(RunError, match=r"one emotion and 'other' as labels; given fear, joy, sadness$"):
         operating_points(three, three)
     swapped = PredictionsTable.from_rows(clip("x", "other", 0.1), labels=("fear", "other"))
     with pytest.raises(RunError, match="given anger, other and fear, other"):
         operating_points(CHOSEN, swapped)
-    with pytest.raises(RunError, match="has no row for a window"):
+    with pytest.raises(RunError, match="has no row of a window"):
         operating_points(CHOSEN, TESTED.whole_utterances())
     with pytest.raises(UsageError, match="per is 'second'; allowed: window, clip"):
         operating_points(CHOSEN, TESTED, per="second")  # type: ignore[arg-type]
@@ -225,12 +223,11 @@ def test_refusals() -> None:
         operating_points(CHOSEN.where(CHOSEN.truth == "other"), TESTED)
 
 
-def test_as_markdown() -> None:
-    points = operating_points(CHOSEN, TESTED, rates=[0.0, 0.2], merge=True, replicates=50)
-    lines = operating_points_markdown(points).splitlines()
-    assert "| false alarms per hour, merged | n | speakers |" in lines[0]
-    assert lines[2].startswith("| toy | window | 0 | 0.9 | 14.3 [0.0, 25.0] | 33.3 | 50.0 [0.0, 100.0] |")
-    assert lines[3].startswith("| toy | window | 20 | 0.7 | 57.1 [50.0, 66.7] | 66.7 |")
-    assert "toy: recall: no interval: it rests on one speaker only" in lines
-    clips = operating_points_markdown(operating_points(CHOSEN, TESTED, per="clip", rates=[0.5], replicates=20))
-    assert "| undefined | 3 | 2 |" in clips
+def test_as_a_table() -> None:
+    table = operating_points_table(operating_points(CHOSEN, TESTED, rates=[0.0, 0.2], merge=True, replicates=50))
+    assert table.columns[-3:] == ("false alarms per hour, merged", "n", "speakers")
+    assert table.rows[0][:7] == ("toy", "window", "0", "0.9", "14.3 [0.0, 25.0]", "33.3", "50.0 [0.0, 100.0]")
+    assert table.rows[1][:6] == ("toy", "window", "20", "0.7", "57.1 [50.0, 66.7]", "66.7")
+    assert "toy: recall: no interval: it depends on one speaker only" in table.notes
+    clips = operating_points_table(operating_points(CHOSEN, TESTED, per="clip", rates=[0.5], replicates=20))
+    assert clips.rows[0][-3:] == ("undefined", "3", "2")

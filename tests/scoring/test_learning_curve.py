@@ -21,7 +21,7 @@ def curve_run(folder: Path, *, plan: str = "", clips: int | None = None, skill: 
     """Write a run as the script of learning curves leaves it; return its folder."""
     protocol = "speaker-folds-2" if clips is None else f"speaker-folds-2@{clips}"
     recipe: dict[str, Any] = {"name": f"curve-{plan or 'alone'}", "net": {"name": "log-mel-cnn"}}
-    recipe["training"] = {"epochs": 10, "steps": 20, "batch": 8}
+    recipe["training"] = {"epochs": 10, "steps_per_epoch": 20, "batch_size": 8}
     if plan:
         recipe["transfer"] = {"source": "default", "plan": plan, "sha256": "0123456789abcdef"}
     made = Made(skill=skill, draw=draw, corpora=("savee",), speakers=6, protocol=protocol)
@@ -63,5 +63,5 @@ def test_what_is_no_curve_is_refused(tmp_path: Path) -> None:
     several = write_run(tmp_path / "several", Made(corpora=("emodb", "savee")).table(), recipe={})
     with pytest.raises(RunError, match="on one corpus; given: emodb, savee"):
         points_of([several])
-    with pytest.raises(RunError, match="of a recipe's runs"):
+    with pytest.raises(RunError, match="needs runs of a recipe"):
         points_of([Made().write(tmp_path / "model")])

@@ -14,10 +14,10 @@ from tests.made_runs import made_detector
 from emotone.errors import RunError, UnknownNameError
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.detection import equal_error_rate
-from emotone.metrics.intervals_detection import Judged, auroc_interval
-from emotone.scoring.scores import Score, confusion_markdown, confusion_of, scores_markdown, scores_of
+from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
+from emotone.scoring.scores import Score, confusion_of, confusion_table, scores_of, scores_table
 from emotone.scoring.segments import SEGMENT_TITLES
-from emotone.scoring.table import PredictionRow, PredictionsTable
 
 LABELS = ("fear", "joy", "sadness")
 
@@ -67,7 +67,7 @@ def test_four_clips() -> None:
     assert (uar.protocol, uar.speaker_independent, uar.note) == ("speaker-folds-2", True, "")
 
 
-def test_chance_and_majority_stand_beside() -> None:
+def test_chance_and_majority_baselines() -> None:
     scores = scores_of(table_of(*FOUR))
     assert find(scores, "uar", setting="chance").value == 0.5  # two of the three labels occur
     assert find(scores, "accuracy", setting="chance").value == 0.5
@@ -143,8 +143,8 @@ def test_intervals_hold_the_value_and_are_the_same_twice(rng: np.random.Generato
 @pytest.mark.parametrize(
     ("speaker", "known", "note"),
     [
-        ("", 0, "no interval: the speaker of 4 of 4 clips is not known"),
-        ("s", 1, "no interval: there is one speaker only"),
+        ("", 0, "no interval: the speaker of 4 of 4 clips is unknown"),
+        ("s", 1, "no interval: there is only one speaker"),
     ],
 )
 def test_without_speakers_there_is_a_reason_and_no_interval(speaker: str, known: int, note: str) -> None:
@@ -175,8 +175,10 @@ def test_a_detector_is_scored_over_clips_and_windows() -> None:
         truth, chances = part.truth == "anger", part.probabilities[:, 0]
         found = find(scores, metric)
         assert found.value == pytest.approx(sklearn.metrics.roc_auc_score(truth, chances))
-        interval = auroc_interval(Judged(truth, chances, part.speaker), rng=np.random.default_rng(4), replicates=100)
-        assert (found.low, found.high) == (interval.low, interval.high)
+        estimate = auroc_estimate(
+            DetectorScores(truth, chances, part.speaker), rng=np.random.default_rng(4), replicates=100
+        )
+        assert (found.low, found.high) == (estimate.low, estimate.high)
         assert (found.n, found.speakers, found.seeds) == (72 if metric == "au-roc" else 216, 12, 2)
         assert find(scores, metric, setting="chance").value == 0.5
     whole = table.whole_utterances()
@@ -196,11 +198,11 @@ def test_only_a_detector_has_these_scores() -> None:
 def test_windows_of_another_system_are_not_mixed_in() -> None:
     table = made_detector(1.0)
     changed = np.where(table.segment == 0, "other", table.system)
-    with pytest.raises(RunError, match="holds the systems f00d, other; score one at a time"):
+    with pytest.raises(RunError, match="contains the systems f00d, other; score one at a time"):
         scores_of(PredictionsTable(labels=table.labels, **{**table.columns(), "system": changed}))
 
 
-def test_one_class_leaves_auroc_undefined_and_says_so() -> None:
+def test_auroc_of_one_class_is_undefined_with_a_note() -> None:
     table = made_detector(1.0)
     scores = scores_of(table.where(table.truth == "anger"), replicates=10)
     for metric, what in (("au-roc", "clip"), ("window-au-roc", "window"), ("eer", "clip")):
@@ -212,7 +214,7 @@ def test_one_class_leaves_auroc_undefined_and_says_so() -> None:
             _ = found.number
     rows = [score.to_dict() for score in scores]
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    assert "| toy | system | AU-ROC | undefined | 36 | 12 |" in scores_markdown(scores)
+    assert "| toy | system | AU-ROC | undefined | 36 | 12 |" in scores_table(scores).markdown()
 
 
 @pytest.mark.parametrize(
@@ -226,14 +228,14 @@ def test_speaker_independence_is_looked_up_by_name(name: str, expected: bool | N
 
 
 def test_nothing_to_score_is_an_error() -> None:
-    with pytest.raises(RunError, match="no row for a whole utterance"):
+    with pytest.raises(RunError, match="no row of a whole utterance"):
         scores_of(table_of(replace(FOUR[0], segment=0)))
 
 
 @pytest.mark.parametrize("change", [{"system": "other"}, {"protocol": "other"}], ids=["system", "protocol"])
 def test_two_systems_are_not_mixed(change: dict[str, Any]) -> None:
     (field,) = change
-    with pytest.raises(RunError, match=rf"holds the {field}s .*other.*; score one at a time"):
+    with pytest.raises(RunError, match=rf"contains the {field}s .*other.*; score one at a time"):
         scores_of(table_of(*FOUR, *(replace(item, **change) for item in FOUR)))
 
 
@@ -247,21 +249,31 @@ def test_the_row_form_of_the_interface() -> None:
     assert found["published"] is None
 
 
-def test_scores_as_markdown() -> None:
-    score = Score("uar", "toy", 0.7654, 0.7, 0.81239, 535, 10, "leave-one-speaker-out", 1, True, 10)
-    chance = replace(score, value=1 / 7, low=None, high=None, setting="chance", speaker_independent=False)
+SCORE = Score(
+    metric="uar",
+    corpus="toy",
+    value=0.7654,
+    low=0.7,
+    high=0.81239,
+    n=535,
+    speakers=10,
+    protocol="leave-one-speaker-out",
+    speaker_independent=True,
+    folds=10,
+)
+
+
+def test_scores_as_a_table() -> None:
+    chance = replace(SCORE, value=1 / 7, low=None, high=None, setting="chance", speaker_independent=False)
     unknown = replace(chance, setting="system", speakers=0, speaker_independent=None, note="no interval: why")
-    lines = scores_markdown([score, chance, unknown, unknown]).splitlines()
-    assert lines[1] == "|" + " --- |" * 10
-    assert lines[2] == "| toy | system | UAR | 76.5 [70.0, 81.2] | 535 | 10 | leave-one-speaker-out | 10 | 1 | yes |"
-    assert lines[3] == "| toy | chance | UAR | 14.3 | 535 | 10 | leave-one-speaker-out | 10 | 1 | NO |"
-    assert lines[4] == "| toy | system | UAR | 14.3 | 535 | not known | leave-one-speaker-out | 10 | 1 | not known |"
-    assert lines[6:] == ["", "toy: no interval: why"]
-
-
-def test_a_bar_in_a_name_does_not_break_the_table() -> None:
-    score = Score("uar", "a|b", 0.5, None, None, 1, 1, "random-2", 1, False, 2)
-    assert "| a\\|b |" in scores_markdown([score])
+    table = scores_table([SCORE, chance, unknown, unknown])
+    protocol = "leave-one-speaker-out"
+    assert table.rows[:3] == (
+        ("toy", "system", "UAR", "76.5 [70.0, 81.2]", "535", "10", protocol, "10", "1", "yes"),
+        ("toy", "chance", "UAR", "14.3", "535", "10", protocol, "10", "1", "NO"),
+        ("toy", "system", "UAR", "14.3", "535", "unknown", protocol, "10", "1", "unknown"),
+    )
+    assert table.notes == ("toy: no interval: why",)
 
 
 def test_confusion_of_a_corpus() -> None:
@@ -271,15 +283,12 @@ def test_confusion_of_a_corpus() -> None:
         confusion_of(table_of(*FOUR), "calls")
 
 
-def test_confusion_as_markdown_leaves_unused_labels_out() -> None:
-    assert confusion_markdown(confusion_of(table_of(*FOUR), "toy"), labels=LABELS).splitlines() == [
-        "| truth \\ prediction | fear | joy | recall x 100 |",
-        "| --- | --- | --- | --- |",
-        "| fear | 2 | 1 | 66.7 |",
-        "| joy | 1 | 0 | 0.0 |",
-    ]
+def test_the_table_of_a_confusion_matrix_omits_unused_labels() -> None:
+    table = confusion_table(confusion_of(table_of(*FOUR), "toy"), labels=LABELS)
+    assert table.columns == ("truth \\ prediction", "fear", "joy", "recall x 100")
+    assert table.rows == (("fear", "2", "1", "66.7"), ("joy", "1", "0", "0.0"))
 
 
-def test_confusion_as_markdown_has_no_recall_for_what_is_never_true() -> None:
-    matrix = np.array([[1, 1], [0, 0]])
-    assert confusion_markdown(matrix, labels=["fear", "joy"]).splitlines()[-1] == "| joy | 0 | 0 | - |"
+def test_a_label_that_is_never_true_has_no_recall() -> None:
+    table = confusion_table(np.array([[1, 1], [0, 0]]), labels=["fear", "joy"])
+    assert table.rows[-1] == ("joy", "0", "0", "-")

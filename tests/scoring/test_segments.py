@@ -8,6 +8,7 @@ from tests.made_runs import LABELS, Made, made_detector, made_segments
 
 from emotone.errors import RunError, UnknownNameError
 from emotone.metrics import segments as metrics
+from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import Score, confusion_of, scores_of
 from emotone.scoring.segments import (
     ABSOLUTE,
@@ -19,7 +20,6 @@ from emotone.scoring.segments import (
     clip_confusion_of,
     has_segments,
 )
-from emotone.scoring.table import PredictionsTable
 
 SLOW = {
     "segment-accuracy": metrics.segment_accuracy,
@@ -69,7 +69,7 @@ def test_intervals_draw_speakers_with_all_of_their_clips(metric: str) -> None:
     assert (score.low, score.high) == pytest.approx(tuple(np.quantile(twins, [0.025, 0.975])))
 
 
-def test_one_label_for_everything_stands_beside() -> None:
+def test_the_majority_baseline() -> None:
     found = found_in(scores_of(made_segments(), replicates=10), "majority")
     # Clips of 1, 2, 3, 4, 5 and 1 segments go round three labels: 1 + 4, 2 + 5, 3 + 1 of 16 segments are of each.
     assert {metric: score.value for metric, score in found.items()} == {
@@ -93,17 +93,17 @@ def test_corpora_are_scored_apart() -> None:
     assert [score for score in both if score.corpus == "toy"] == scores_of(first, replicates=20)
 
 
-def test_a_clip_without_segments_is_left_out_and_that_is_said() -> None:
+def test_a_clip_without_segments_is_excluded_with_a_note() -> None:
     table = made_segments()
     without = table.where((table.segment < 0) | (table.utterance != "toy/s0-00"))
     score = found_in(scores_of(without, replicates=10))[AVERAGE]
-    assert (score.n, score.note) == (35, "1 of 36 clips have no segment and are left out")
+    assert (score.n, score.note) == (35, "1 of 36 clips have no segment and are excluded")
     assert score.value == pytest.approx(slow(without, AVERAGE))
     nameless = PredictionsTable(labels=LABELS, **{**without.columns(), "speaker": np.full(len(without), "")})
     score = found_in(scores_of(nameless, replicates=10))[SEGMENT]
     assert (score.low, score.speakers) == (None, 0)
     assert score.note == (
-        "1 of 36 clips have no segment and are left out; no interval: the speaker of 95 of 95 segments is not known"
+        "1 of 36 clips have no segment and are excluded; no interval: the speaker of 95 of 95 segments is unknown"
     )
 
 
@@ -117,7 +117,7 @@ def test_the_confusion_of_clips_is_by_mean_logits() -> None:
 
 
 def test_no_confusion_of_clips_without_segments() -> None:
-    with pytest.raises(RunError, match="toy has no segments in the predictions table, or is a detector's"):
+    with pytest.raises(RunError, match="toy has no segments in the predictions table"):
         clip_confusion_of(Made().table(), "toy")
     with pytest.raises(UnknownNameError, match="unknown corpus"):
         clip_confusion_of(made_segments(), "calls")

@@ -1,4 +1,4 @@
-"""An evaluation as Markdown: what was done, the scores, what they are held against; from stored predictions only."""
+"""The summary of an evaluation in Markdown, from stored predictions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError
-from emotone.evaluation.run import RUN
+from emotone.scoring.finished_run import RUN
 from emotone.scoring.summary import summary_markdown
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ def describe(folder: Path, **about: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **about}))
 
 
-def test_scores_references_and_confusions_are_in_it(folder: Path) -> None:
+def test_it_contains_scores_references_and_confusion_matrices(folder: Path) -> None:
     text = summary_markdown(folder)
     assert "Protocol `leave-one-speaker-out`" in text
     assert "without the tested speakers" in text
     assert "| 24 | 4 |" in text
     assert "| IS10 | 72.9 |" in text
-    assert "7 classes, here 3" in text
-    assert "### Berlin Database of Emotional Speech (Emo-DB): what is taken for what" in text
+    assert "| 7, here 3 |" in text
+    assert "### Confusion matrix of Berlin Database of Emotional Speech (Emo-DB)" in text
     assert f"Predictions: `results/{folder.name}`." in text
 
 
@@ -46,45 +46,48 @@ def test_accuracies_of_segments_have_columns_where_there_are_segments(folder: Pa
     assert "SA (segments)" not in summary_markdown(folder)
 
 
-def test_a_division_that_shares_speakers_says_so(folder: Path) -> None:
+def test_a_speaker_dependent_protocol_is_reported(folder: Path) -> None:
     describe(folder, protocol={"name": "random-5", "folds": 5})
-    assert "trained anew, **also on the tested speakers**" in summary_markdown(folder)
+    assert "in every fold, **including the tested speakers**." in summary_markdown(folder)
 
 
 @pytest.mark.parametrize(
     ("seen", "text"),
-    [([], "It was given as it is."), (["emodb"], "trained on emodb: what it scores there says nothing")],
+    [
+        ([], "The model was evaluated without further training."),
+        (["emodb"], "trained on emodb: its scores there do not generalise"),
+    ],
 )
-def test_a_finished_model_says_what_it_has_heard(folder: Path, seen: list[str], text: str) -> None:
+def test_a_finished_model_reports_its_training_data(folder: Path, seen: list[str], text: str) -> None:
     describe(folder, model={"name": "toy", "version": "1.0.0"}, protocol={"name": "held-out", "trained_on": seen})
     assert text in summary_markdown(folder)
 
 
-def test_another_system_is_put_beside(folder: Path, tmp_path: Path) -> None:
+def test_another_system_is_added(folder: Path, tmp_path: Path) -> None:
     other = replace(MADE, skill=0.9, draw=1).write(tmp_path / "two")
     describe(other, recipe={"name": "better"})
-    text = summary_markdown(folder, beside=[other])
+    text = summary_markdown(folder, others=[other])
     assert f"better, on the same clips and folds (`results/{other.name}`):" in text
     assert text.count("| 24 | 4 |") == 2
 
 
-def test_other_clips_can_t_be_put_beside(folder: Path, tmp_path: Path) -> None:
+def test_other_clips_can_t_be_added(folder: Path, tmp_path: Path) -> None:
     other = replace(MADE, clips=5).write(tmp_path / "two")
-    with pytest.raises(RunError, match="not made on the same clips and folds"):
-        summary_markdown(folder, beside=[other])
+    with pytest.raises(RunError, match="does not have the same clips and folds"):
+        summary_markdown(folder, others=[other])
 
 
-def test_a_detector_shows_its_clips_and_windows_beside_a_baseline_without(tmp_path: Path) -> None:
+def test_a_detector_has_scores_of_windows_and_a_baseline_does_not(tmp_path: Path) -> None:
     table = made_detector(1.0)
     runs = [write_run(tmp_path / name, part) for name, part in (("one", table), ("two", table.whole_utterances()))]
     for run in runs:
         describe(run, recipe={"name": run.name}, protocol={"name": "leave-one-speaker-out", "folds": 12})
-    text = summary_markdown(runs[0], beside=[runs[1]])
-    header = "| macro-F1 | AU-ROC | AU-ROC of windows | EER (less is better) | chance UAR |"
+    text = summary_markdown(runs[0], others=[runs[1]])
+    header = "| macro-F1 | AU-ROC | AU-ROC of windows | EER (lower is better) | chance UAR |"
     assert text.count(header) == 1
-    assert text.count("| macro-F1 | AU-ROC | EER (less is better) | chance UAR |") == 1
+    assert text.count("| macro-F1 | AU-ROC | EER (lower is better) | chance UAR |") == 1
 
 
 def test_a_folder_without_an_evaluation_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="holds no finished evaluation"):
+    with pytest.raises(RunError, match="contains no finished evaluation"):
         summary_markdown(tmp_path)

@@ -12,12 +12,13 @@ from tests.toy import TINY_NET, separable
 from emotone.augment.augmentations.spec_mask import SpecMask
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Examples
-from emotone.training.loop import Task, Trained, train
+from emotone.training.batches import Examples, Task
+from emotone.training.classification import train
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import TrainingResult
 
 
 NOTHING = Examples((), np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -42,7 +43,7 @@ KERAS = TrainingSettings(
 )
 
 
-def build() -> LengthAware:
+def build() -> Network:
     return LogMelCnn(**TINY_NET).build(64, 2)
 
 
@@ -61,11 +62,11 @@ def task(**changes: Any) -> Task:
 
 def run(
     settings: TrainingSettings = SETTINGS, *, of: Task | None = None, **options: Any
-) -> tuple[LengthAware, Trained]:
+) -> tuple[Network, TrainingResult]:
     return train(build, of or task(), settings, augmentations=(SpecMask(),), **options)
 
 
-def same_weights(first: LengthAware, second: LengthAware) -> bool:
+def same_weights(first: Network, second: Network) -> bool:
     one, two = first.state_dict(), second.state_dict()
     return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
 

@@ -16,13 +16,12 @@ from emotone.augment.augmentations.tempo_pitch import TempoPitch
 from emotone.features.windows import window_starts
 from emotone.training.batches import (
     Batch,
-    Drawing,
+    BatchSampler,
     Examples,
-    cut_windows,
-    epoch_batches,
     mix,
     pad,
     sampling_probabilities,
+    split_windows,
 )
 
 if TYPE_CHECKING:
@@ -72,10 +71,10 @@ def batches(
     augmentations: tuple[Augmentation, ...] = (),
     **changes: Any,
 ) -> list[Batch]:
-    drawing = Drawing(
+    sampler = BatchSampler(
         batch_size=batch_size, crop_frames=crop_frames, augmentations=augmentations, **{"balance": 0.5, **changes}
     )
-    return list(epoch_batches(examples, drawing, rng=np.random.default_rng(seed)))
+    return list(sampler.batches(examples, rng=np.random.default_rng(seed)))
 
 
 def lengths_of(batch: Batch) -> NDArray[np.int64]:
@@ -103,9 +102,9 @@ def test_crops_come_from_everywhere() -> None:
 
 
 def test_an_epoch_has_about_as_many_examples_as_there_are_and_full_batches() -> None:
-    drawing = Drawing(batch_size=4, crop_frames=8, balance=0.5)
-    assert [drawing.steps_of(count) for count in (1, 3, 8, 9, 11)] == [1, 1, 2, 2, 3]
-    assert replace(drawing, steps_per_epoch=7).steps_of(11) == 7
+    sampler = BatchSampler(batch_size=4, crop_frames=8, balance=0.5)
+    assert [sampler.steps(count) for count in (1, 3, 8, 9, 11)] == [1, 1, 2, 2, 3]
+    assert replace(sampler, steps_per_epoch=7).steps(11) == 7
     assert [len(batch.labels) for batch in batches(numbered(11), 0)] == [4, 4, 4]
     assert [len(batch.labels) for batch in batches(numbered(1), 0)] == [4]
 
@@ -204,7 +203,7 @@ def test_an_epoch_may_have_a_number_of_batches_of_its_own() -> None:
 
 
 def test_crops_hold_at_least_so_much_and_may_end_with_the_example() -> None:
-    drawn = [batch for seed in range(20) for batch in batches(numbered(2, lengths=(12,)), seed, least=6)]
+    drawn = [batch for seed in range(20) for batch in batches(numbered(2, lengths=(12,)), seed, min_frames=6)]
     firsts = Counter(int(rows[0, 0]) % 100 for batch in drawn for rows in batch.inputs)
     assert set(firsts) == set(range(7))
     for batch in drawn:
@@ -228,7 +227,7 @@ def test_what_plays_faster_is_given_more_so_that_crops_are_full() -> None:
 def test_shuffled_examples_come_once_per_epoch_in_an_order_of_their_own(count: int, size: int, seed: int) -> None:
     drawn = batches(labelled(count), seed, batch_size=size, sampling="shuffled")
     numbers = [batch.inputs[:, 0, 0].astype(int).tolist() for batch in drawn]
-    assert len(drawn) == Drawing(batch_size=size, crop_frames=8, balance=0.5, sampling="shuffled").steps_of(count)
+    assert len(drawn) == BatchSampler(batch_size=size, crop_frames=8, balance=0.5, sampling="shuffled").steps(count)
     assert all(len(given) == size for given in numbers[:-1])
     seen = [number for given in numbers for number in given]
     assert len(set(seen)) == len(seen) == (count - 1 if count % size == 1 else count)
@@ -249,23 +248,23 @@ def test_a_single_example_is_a_batch_where_there_is_no_other() -> None:
 
 def test_examples_are_seen_from_their_start() -> None:
     examples = numbered(9)
-    for batch in batches(examples, 0, crop_mode="start", least=2):
+    for batch in batches(examples, 0, crop_mode="start", min_frames=2):
         for rows, length, label in zip(batch.inputs, lengths_of(batch), batch.labels, strict=True):
             assert length == min(8, len(examples.features[label]))
             np.testing.assert_array_equal(rows[:length], examples.features[label][:length])
             assert (rows[length:] == 0).all()
 
 
-@pytest.mark.parametrize("least", [0, 3])
-def test_windows_become_examples_with_the_label_of_their_recording(least: int) -> None:
+@pytest.mark.parametrize("min_frames", [0, 3])
+def test_windows_become_examples_with_the_label_of_their_recording(min_frames: int) -> None:
     examples = replace(numbered(3), corpora=np.array([4, 5, 6], np.int64))
-    cut = cut_windows(examples, window=8, hop=5, least=least, wide=8)
+    cut = split_windows(examples, window=8, hop=5, min_frames=min_frames, source_frames=8)
     slow = [
         (rows[start : start + 8], label, corpus)
         for rows, label, corpus in zip(examples.features, examples.labels, examples.corpora, strict=True)
-        for start in window_starts(len(rows), window=8, hop=5, least=least)
+        for start in window_starts(len(rows), window=8, hop=5, min_frames=min_frames)
     ]
-    assert len(cut) == len(slow) == {0: 6, 3: 7}[least]
+    assert len(cut) == len(slow) == {0: 6, 3: 7}[min_frames]
     assert cut.labels.tolist() == [label for _, label, _ in slow]
     assert cut.corpora.tolist() == [corpus for _, _, corpus in slow]
     for rows, (expected, _, _) in zip(cut.features, slow, strict=True):
@@ -276,16 +275,22 @@ def test_windows_become_examples_with_the_label_of_their_recording(least: int) -
 def test_windows_are_seen_whole_and_given_more_where_what_follows_makes_them_shorter() -> None:
     examples = numbered(1, lengths=(20,))
     (batch,) = batches(
-        cut_windows(examples, window=8, hop=6, least=0, wide=8), 0, batch_size=3, crop_mode="grid", balance=1.0
+        split_windows(examples, window=8, hop=6, min_frames=0, source_frames=8),
+        0,
+        batch_size=3,
+        crop_mode="grid",
+        balance=1.0,
     )
     assert {int(rows[0, 0]) % 100 for rows in batch.inputs} <= {0, 6, 12}
     assert lengths_of(batch).tolist() == [8] * 3
-    assert [len(rows) for rows in cut_windows(examples, window=8, hop=6, least=0, wide=10).features] == [10, 10, 8]
+    assert [
+        len(rows) for rows in split_windows(examples, window=8, hop=6, min_frames=0, source_frames=10).features
+    ] == [10, 10, 8]
 
 
 def test_given_windows_are_the_only_ones() -> None:
     examples = replace(numbered(2, lengths=(20, 9)), starts=(np.array([6, 12]), np.array([0])))
-    cut = cut_windows(examples, window=8, hop=6, least=0, wide=8)
+    cut = split_windows(examples, window=8, hop=6, min_frames=0, source_frames=8)
     assert [int(rows[0, 0]) % 100 for rows in cut.features] == [6, 12, 0]
     assert cut.labels.tolist() == [0, 0, 1]
 
@@ -294,22 +299,22 @@ def test_a_mixture_is_the_sum_of_two_by_their_shares_and_as_long_as_the_longer()
     values = np.array([0.0, 1.0, 10.0], np.float32)
     batch = Batch(np.tile(values[:, None, None], (1, 4, 2)), np.array([4, 2, 3]), np.array([0, 1, 2]))
     mixture = mix(batch, 1.0, np.random.default_rng(4))
-    partner = mixture.others  # labels are the examples' own numbers here
-    expected = mixture.share * values + (1 - mixture.share) * values[partner]
-    assert 0 < mixture.share < 1
+    partner = mixture.mixed_labels  # labels are the examples' own numbers here
+    expected = mixture.weight * values + (1 - mixture.weight) * values[partner]
+    assert 0 < mixture.weight < 1
     assert sorted(partner) == [0, 1, 2] != partner.tolist()
-    assert mixture.batch.inputs.dtype == np.float32
-    np.testing.assert_allclose(mixture.batch.inputs, np.tile(expected[:, None, None], (1, 4, 2)), rtol=1e-6)
+    assert mixture.inputs.dtype == np.float32
+    np.testing.assert_allclose(mixture.inputs, np.tile(expected[:, None, None], (1, 4, 2)), rtol=1e-6)
     assert batch.lengths is not None
-    np.testing.assert_array_equal(mixture.batch.lengths, np.maximum(batch.lengths, batch.lengths[partner]))
-    assert mixture.batch.labels is batch.labels
+    np.testing.assert_array_equal(mixture.lengths, np.maximum(batch.lengths, batch.lengths[partner]))
+    assert mixture.labels is batch.labels
 
 
 def test_little_evenness_mixes_little_and_lengths_may_be_missing() -> None:
     batch = Batch(np.ones((2, 3), np.float32), None, np.array([0, 1]))
     rng = np.random.default_rng(1)
-    shares = np.array([mix(batch, 0.05, rng).share for _ in range(200)])
-    even = np.array([mix(batch, 5.0, rng).share for _ in range(200)])
+    shares = np.array([mix(batch, 0.05, rng).weight for _ in range(200)])
+    even = np.array([mix(batch, 5.0, rng).weight for _ in range(200)])
     assert np.median(np.minimum(shares, 1 - shares)) < 1e-3
     assert np.median(np.minimum(even, 1 - even)) > 0.2
-    assert mix(batch, 1.0, rng).batch.lengths is None
+    assert mix(batch, 1.0, rng).lengths is None

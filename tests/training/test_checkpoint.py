@@ -75,7 +75,7 @@ def test_that_of_another_training_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 4, 100, -1])
 def test_a_truncated_one_is_refused(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(RunError, match=r"is no checkpoint of emotone .*; delete it to start anew"):
+    with pytest.raises(RunError, match=r"is no checkpoint of emotone .*; delete it to start from scratch"):
         Checkpoint.load(path, signature="f00d")
 
 
@@ -102,7 +102,7 @@ def test_junk_and_a_missing_file_are_refused(path: Path) -> None:
 )
 def test_tensors_without_their_history_are_refused(path: Path, metadata: dict[str, Any] | None) -> None:
     save_file({"net.weight": torch.zeros(2)}, path, metadata)
-    with pytest.raises(RunError, match=r"is no checkpoint of emotone .*; delete it to start anew"):
+    with pytest.raises(RunError, match=r"is no checkpoint of emotone .*; delete it to start from scratch"):
         Checkpoint.load(path, signature="f00d")
 
 

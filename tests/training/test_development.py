@@ -16,9 +16,8 @@ from tests.training.looping import task as training_task
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.training.batches import Examples
+from emotone.training.batches import Examples, Task
 from emotone.training.development import development_score, window_probabilities
-from emotone.training.loop import Task
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -44,11 +43,11 @@ def slow_area(truth: list[int], scores: list[float], label: int) -> float:
     return float(np.mean([1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs]))
 
 
-@pytest.mark.parametrize("least", [0, 25])
+@pytest.mark.parametrize("min_frames", [0, 25])
 @pytest.mark.parametrize("classes", [2, 3])
-def test_the_area_agrees_with_counting_pairs_of_windows_in_each_corpus(least: int, classes: int) -> None:
+def test_the_area_agrees_with_counting_pairs_of_windows_in_each_corpus(min_frames: int, classes: int) -> None:
     examples = separable(16, seed=5, corpora=2)
-    of = task(examples, least=least)
+    of = task(examples, min_frames=min_frames)
     judge = net(classes)
     areas = []
     for corpus in range(2):
@@ -81,7 +80,7 @@ def test_nothing_has_no_score() -> None:
 
 def test_short_last_windows_are_judged_as_if_alone() -> None:
     rows = separable(1).features[0][:29].repeat(3, axis=0)  # 87 frames: windows at 0, 15, 30, 45, 60 (27 frames)
-    judge, of = net(), task(NOTHING, least=25)
+    judge, of = net(), task(NOTHING, min_frames=25)
     probabilities = window_probabilities(judge, rows, **placing(of))
     assert len(probabilities) == 5
     with torch.inference_mode():

@@ -12,10 +12,9 @@ from tests.toy import TINY_NET, one_thread, separable
 
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Examples
-from emotone.training.development import AT_ONCE, development_score
-from emotone.training.heads import OwnHeadLoss, cross_entropy, own_scores
-from emotone.training.loop import Task, train
+from emotone.training.batches import Examples, Task
+from emotone.training.classification import HeadCrossEntropy, cross_entropy, train
+from emotone.training.development import BATCH, development_score, own_scores
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -39,7 +38,7 @@ def test_the_loss_and_its_gradient_are_those_of_each_head_alone(smoothing: float
     torch.manual_seed(1)
     labels = [0, 1, 2, 4, 5, 3, 0]
     logits = (5 * torch.randn(len(labels), len(HEADS))).requires_grad_()
-    found = OwnHeadLoss(HEADS, smoothing=smoothing)(logits, torch.tensor(labels))
+    found = HeadCrossEntropy(HEADS, smoothing=smoothing)(logits, torch.tensor(labels))
     (gradient,) = torch.autograd.grad(found, logits)
     expected = slow_loss(logits, labels, smoothing)
     (by_hand,) = torch.autograd.grad(expected, logits)
@@ -76,7 +75,7 @@ class Biased(torch.nn.Module):
 
 
 @pytest.mark.parametrize("monitor", ["uar", "auroc"])
-@pytest.mark.parametrize("count", [16, AT_ONCE])
+@pytest.mark.parametrize("count", [16, BATCH])
 def test_how_high_a_heads_scores_lie_changes_no_development_score(monitor: Any, count: int) -> None:
     examples = separable(count, seed=5, corpora=2)
     of_pairs = replace(examples, labels=examples.labels + 2 * examples.corpora)

@@ -19,13 +19,14 @@ from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Drawing, epoch_batches, mix
+from emotone.training.batches import BatchSampler, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
+from emotone.training.classification import MIXUP_STREAM, train
 from emotone.training.development import development_score
-from emotone.training.loop import MIXING, Trained, train
+from emotone.training.loop import TrainingResult
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def straight() -> tuple[LengthAware, Trained]:
+def straight() -> tuple[Network, TrainingResult]:
     """Four epochs without interruption."""
     torch.set_num_threads(1)
     return run()
@@ -52,7 +53,7 @@ def test_a_separable_problem_is_learned() -> None:
     assert not net.training
 
 
-def test_equal_arguments_give_equal_weights(straight: tuple[LengthAware, Trained]) -> None:
+def test_equal_arguments_give_equal_weights(straight: tuple[Network, TrainingResult]) -> None:
     torch.manual_seed(999)  # what was drawn before does not matter
     net, trained = run()
     assert same_weights(net, straight[0])
@@ -60,7 +61,9 @@ def test_equal_arguments_give_equal_weights(straight: tuple[LengthAware, Trained
     assert trained.best == straight[1].best
 
 
-def test_another_seed_gives_other_weights_and_another_name_does_not(straight: tuple[LengthAware, Trained]) -> None:
+def test_another_seed_gives_other_weights_and_another_name_does_not(
+    straight: tuple[Network, TrainingResult],
+) -> None:
     assert not same_weights(run(of=task(seed=4))[0], straight[0])
     assert same_weights(run(of=task(signature="beef"))[0], straight[0])
 
@@ -69,7 +72,9 @@ class Stop(Exception):  # noqa: N818 - it is no error
     """What interrupts a training in these tests."""
 
 
-def test_a_training_that_was_cut_off_goes_on_exactly(straight: tuple[LengthAware, Trained], tmp_path: Path) -> None:
+def test_a_training_that_was_cut_off_goes_on_exactly(
+    straight: tuple[Network, TrainingResult], tmp_path: Path
+) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
 
     def stop_after_two(epoch: Epoch) -> None:
@@ -85,7 +90,7 @@ def test_a_training_that_was_cut_off_goes_on_exactly(straight: tuple[LengthAware
     assert timeless(trained.history) == timeless(straight[1].history)
 
 
-def test_a_finished_training_is_not_run_again(straight: tuple[LengthAware, Trained], tmp_path: Path) -> None:
+def test_a_finished_training_is_not_run_again(straight: tuple[Network, TrainingResult], tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     run(checkpoint=checkpoint)
     batches: list[tuple[int, int]] = []
@@ -113,7 +118,7 @@ run(checkpoint=Path(sys.argv[1]), progress=epochs.append, on_batch=kill_in_the_t
 
 
 def test_kill_minus_nine_in_the_middle_of_an_epoch_changes_nothing(
-    straight: tuple[LengthAware, Trained], tmp_path: Path
+    straight: tuple[Network, TrainingResult], tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     process = subprocess.run(
@@ -139,7 +144,7 @@ def test_a_checkpoint_whose_tensors_do_not_fit_is_refused(tmp_path: Path) -> Non
     checkpoint = tmp_path / "checkpoint.safetensors"
     run(replace(SETTINGS, epochs=1), checkpoint=checkpoint)
     wider = LogMelCnn(**{**TINY_NET, "hidden": 9})
-    with pytest.raises(RunError, match=r"does not fit this net \((.|\n)*; delete it to start anew"):
+    with pytest.raises(RunError, match=r"does not fit this network \((.|\n)*; delete it to start from scratch"):
         train(lambda: wider.build(64, 2), task(), SETTINGS, checkpoint=checkpoint)
 
 
@@ -153,10 +158,10 @@ def test_it_stops_when_the_development_score_no_longer_rises() -> None:
 
 
 def test_without_a_development_part_the_last_weights_are_kept() -> None:
-    built: list[LengthAware] = []
+    built: list[Network] = []
     seen: list[dict[str, torch.Tensor]] = []
 
-    def remembering() -> LengthAware:
+    def remembering() -> Network:
         built.append(build())
         return built[0]
 
@@ -174,13 +179,13 @@ def test_a_loss_that_is_not_finite_is_said() -> None:
     broken = separable(8)
     for rows in broken.features:
         rows[:] = np.nan
-    with pytest.raises(RunError, match=r"the loss is not finite in epoch 1: lower training.learning_rate"):
+    with pytest.raises(RunError, match=r"the loss is not finite in epoch 1, batch 1: lower learning_rate"):
         run(of=task(train=broken))
     assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_nothing_to_train_on_is_said() -> None:
-    with pytest.raises(RunError, match="there is nothing to train on: the training part is empty"):
+    with pytest.raises(RunError, match="no training data: the training part is empty"):
         run(of=task(train=NOTHING))
 
 
@@ -242,16 +247,16 @@ def test_a_mixture_is_told_both_labels_by_their_shares() -> None:
     _, trained = train(lambda: LogMelCnn(**plain).build(64, 2), of, settings)
     torch.manual_seed(of.seed)
     twin = LogMelCnn(**plain).build(64, 2)
-    drawing = Drawing(batch_size=8, crop_frames=40, balance=settings.balance, steps_per_epoch=1)
-    (batch,) = epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1]))
-    mixture = mix(batch, 0.7, np.random.default_rng([of.seed, 1, MIXING]))
-    lengths = mixture.batch.lengths
+    sampler = BatchSampler(batch_size=8, crop_frames=40, balance=settings.balance, steps_per_epoch=1)
+    (batch,) = sampler.batches(of.train, rng=np.random.default_rng([of.seed, 1]))
+    mixture = mix(batch, 0.7, np.random.default_rng([of.seed, 1, MIXUP_STREAM]))
+    lengths = mixture.lengths
     assert lengths is not None
-    logits = twin(torch.from_numpy(mixture.batch.inputs), torch.from_numpy(lengths))
+    logits = twin(torch.from_numpy(mixture.inputs), torch.from_numpy(lengths))
     spread = torch.zeros(8, 2)
-    for row, (first, second) in enumerate(zip(batch.labels.tolist(), mixture.others.tolist(), strict=True)):
-        spread[row, first] += mixture.share
-        spread[row, second] += 1 - mixture.share
+    for row, (first, second) in enumerate(zip(batch.labels.tolist(), mixture.mixed_labels.tolist(), strict=True)):
+        spread[row, first] += mixture.weight
+        spread[row, second] += 1 - mixture.weight
     spread = 0.9 * spread + 0.1 / 2  # label smoothing
     loss = -(spread * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
     assert trained.history[0].loss == pytest.approx(float(loss.detach()))
@@ -275,7 +280,7 @@ def test_on_the_grid_windows_say_how_much_is_seen() -> None:
 
 
 def test_a_net_in_which_nothing_learns_comes_back_as_it_was_built(tmp_path: Path) -> None:
-    def frozen() -> LengthAware:
+    def frozen() -> Network:
         return build().requires_grad_(requires_grad=False)
 
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -285,5 +290,5 @@ def test_a_net_in_which_nothing_learns_comes_back_as_it_was_built(tmp_path: Path
     torch.manual_seed(task().seed)
     assert same_weights(net, frozen())
     assert not net.training
-    assert trained == Trained((), 0)
+    assert trained == TrainingResult((), 0)
     assert not checkpoint.exists()

@@ -13,19 +13,19 @@ from tests.toy import TINY_NET
 
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Drawing, epoch_batches
-from emotone.training.loop import schedule, train
+from emotone.training.batches import BatchSampler
+from emotone.training.classification import schedule, train
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, task, timeless
 
 
 def test_the_average_is_the_moving_average_of_the_weights_after_each_step() -> None:
-    built: list[LengthAware] = []
+    built: list[Network] = []
     seen: list[torch.Tensor] = []
 
-    def remembering() -> LengthAware:
+    def remembering() -> Network:
         built.append(build())
         return built[0]
 
@@ -40,8 +40,8 @@ def test_the_average_is_the_moving_average_of_the_weights_after_each_step() -> N
 
 
 def test_a_constant_rate_neither_falls_nor_depends_on_how_long_it_goes_on() -> None:
-    assert [schedule(step, 100, warmup=0.0, falls=False) for step in (0, 50, 100)] == [1.0, 1.0, 1.0]
-    assert schedule(4, 100, warmup=0.1, falls=False) == 0.5
+    assert [schedule(step, 100, warmup=0.0, decays=False) for step in (0, 50, 100)] == [1.0, 1.0, 1.0]
+    assert schedule(4, 100, warmup=0.1, decays=False) == 0.5
     settings = replace(SETTINGS, schedule="constant", ema_decay=0.0)
     of = task(development=NOTHING)
     long = run(replace(settings, epochs=3), of=of)[1]
@@ -55,7 +55,7 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> No
     the first step follows the sign of rounding errors unless they are far below Adam's epsilon of 1e-8.
     """
 
-    def build_float64() -> LengthAware:
+    def build_float64() -> Network:
         built = LogMelCnn(**{**TINY_NET, "dropout": 0.0}).build(64, 2).double()
         built.register_forward_pre_hook(lambda _, args: (args[0].double(), *args[1:]))
         return built
@@ -80,8 +80,8 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> No
     torch.manual_seed(of.seed)
     twin = build_float64()
     adam = torch.optim.Adam(twin.parameters(), lr=5e-3)
-    drawing = Drawing(batch_size=10, crop_frames=40, balance=1.0, sampling="balanced", steps_per_epoch=2)
-    batches = list(epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])))
+    sampler = BatchSampler(batch_size=10, crop_frames=40, balance=1.0, sampling="balanced", steps_per_epoch=2)
+    batches = list(sampler.batches(of.train, rng=np.random.default_rng([of.seed, 1])))
     for batch in batches:
         assert np.bincount(batch.labels).tolist() == [5, 5]
         logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
@@ -114,8 +114,8 @@ def test_adadelta_is_that_of_keras() -> None:
     torch.manual_seed(of.seed)
     twin = spec.build(64, 2)
     rules = {name: KerasAdadelta() for name, _ in twin.named_parameters()}
-    drawing = Drawing(batch_size=7, crop_frames=40, balance=0.5, sampling="shuffled", crop_mode="start")
-    for batch in epoch_batches(of.train, drawing, rng=np.random.default_rng([of.seed, 1])):
+    sampler = BatchSampler(batch_size=7, crop_frames=40, balance=0.5, sampling="shuffled", crop_mode="start")
+    for batch in sampler.batches(of.train, rng=np.random.default_rng([of.seed, 1])):
         logits = twin(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
         twin.zero_grad()
         torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]

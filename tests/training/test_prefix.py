@@ -14,9 +14,9 @@ from torch import nn
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.nets.base import NETS
-from emotone.nets.blocks.base import LengthAware
+from emotone.nets.blocks.base import Network
 from emotone.training import prefix as module
-from emotone.training.prefix import AT_ONCE, Prefix, Shape, split
+from emotone.training.prefix import BATCH, OutputShape, Prefix, split
 from emotone.transfer.freeze import Freezer
 from emotone.transfer.select import select
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SPEC = LogMelCnn(**TINY_NET)
 
 
-def frozen(*patterns: str, spec: LogMelCnn = SPEC, seed: int = 0) -> LengthAware:
+def frozen(*patterns: str, spec: LogMelCnn = SPEC, seed: int = 0) -> Network:
     """Return a net in training mode, of which some layers are frozen."""
     torch.manual_seed(seed)
     net = spec.build(64, 2)
@@ -92,7 +92,7 @@ def test_what_learns_nothing_but_moves_with_the_batches_is_not_computed_once() -
 
 
 def test_a_net_with_a_way_of_its_own_is_not_split() -> None:
-    class Another(LengthAware):
+    class Another(Network):
         def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
             return super().forward(x, lengths)
 
@@ -122,7 +122,7 @@ def test_outcomes_are_those_of_single_windows(patterns: tuple[str, ...], lengths
 def test_the_first_groups_of_every_net_can_be_computed_once(name: str, groups: int) -> None:
     torch.manual_seed(0)
     spec = NETS.get(name)(**TINY.get(name, {}))
-    net: LengthAware = spec.build(BANDS, CLASSES)
+    net: Network = spec.build(BANDS, CLASSES)
     Freezer(net, select([pattern for group in spec.groups[:groups] for pattern in group], net.state_dict()))
     parts = split(net.train())
     assert parts is not None
@@ -164,11 +164,11 @@ def test_a_worker_computes_on_what_torch_was_given_and_others_on_all_cores(monke
 
 def test_the_shape_is_told_before_anything_is_computed_and_so_is_what_is_too_much() -> None:
     shape = prefix_of("conv[1]").shape(40, 64)
-    assert shape == Shape((4, 32, 20), 20)
+    assert shape == OutputShape((4, 32, 20), 20)
     assert shape.fits(1000)
     assert not shape.fits((1 << 30) // (4 * 4 * 32 * 20) + 1)
     pooled = prefix_of("conv?", "mix", "pool").shape(40, 64)
-    assert pooled.whole is None
+    assert pooled.steps is None
 
 
 def test_the_signature_is_that_of_what_is_computed() -> None:
@@ -208,5 +208,5 @@ def test_a_portion_has_one_size() -> None:
             seen.append(tuple(x.shape))
             return x, lengths
 
-    Prefix({"listening": Listening()}).run(windows(*(9,) * (AT_ONCE + 1), 4), 9)
-    assert seen == [(1, 9, 64), *[(AT_ONCE, 9, 64)] * 3]
+    Prefix({"listening": Listening()}).run(windows(*(9,) * (BATCH + 1), 4), 9)
+    assert seen == [(1, 9, 64), *[(BATCH, 9, 64)] * 3]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from emotone.audio.layout import LogicalStream
+from emotone.audio.mp3 import CONFIRMED, SEARCHED, Bytes, tag_length
 
 if TYPE_CHECKING:
     from emotone.types import Hertz
@@ -30,6 +31,7 @@ RATES: tuple[Hertz, ...] = (
 )
 SAMPLES = 1024  # of one raw data block, at the rate of the header
 HEADER = 7  # bytes
+TAG_HEAD = 32  # bytes that contain the length of a tag
 
 
 def frame_length(head: bytes) -> int | None:
@@ -40,23 +42,52 @@ def frame_length(head: bytes) -> int | None:
     return length if length >= HEADER else None
 
 
-def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+def find_frames(content: Bytes, at: int) -> int | None:
+    """Return the first byte from `at` on, within 64 KiB, at which frames follow each other, or None."""
+    window = content.peek(at, SEARCHED + HEADER)
+    inside = window.find(b"\xff")
+    while 0 <= inside < SEARCHED:
+        if _confirmed(content, at + inside):
+            return at + inside
+        inside = window.find(b"\xff", inside + 1)
+    return None
+
+
+def _confirmed(content: Bytes, at: int) -> bool:
+    """Return whether several frames start here."""
+    for _ in range(CONFIRMED):
+        length = frame_length(content.peek(at, HEADER))
+        if length is None:
+            return False
+        at += length
+    return True
+
+
+def walk(file: BinaryIO, size: int, _: str, offset: int) -> tuple[LogicalStream, ...]:
     """Return the stream from its first frame to its last complete one (see `headers.logical_streams`)."""
-    at, notes = offset, []
+    notes = []
+    found = find_frames(Bytes(file, size), offset) or offset
+    if found > offset:
+        notes.append(f"the first {found - offset} bytes are not a complete AAC frame and were left out")
+    at = start = found
+    ranges: list[range] = []
     while at < size:
         file.seek(at)
-        length = frame_length(file.read(HEADER))
-        if length is None:  # a tag, damage, or another stream: FFmpeg finds the next frame
-            return (LogicalStream((range(offset, size),), notes=_junk(file, at=at, size=size)),)
-        if at + length > size:
+        head = file.read(TAG_HEAD)
+        length = frame_length(head)
+        tag = 0 if length else tag_length(head)
+        if tag:  # segments of HTTP live streams begin with one
+            ranges.append(range(start, at))
+            at = start = min(at + tag, size)
+        elif length is None:  # damage, or another format: FFmpeg searches for the next frame
+            if size - at >= HEADER:
+                notes.append(f"byte {at:,} is not the start of a frame; damaged frames may be missing")
+                at = size
+            break
+        elif at + length > size:
             notes.append("the last coded frame is incomplete and was left out")
             break
-        at += length
-    return (LogicalStream((range(offset, at),), notes=tuple(notes)),)
-
-
-def _junk(file: BinaryIO, *, at: int, size: int) -> tuple[str, ...]:
-    file.seek(at)
-    if size - at < HEADER or file.read(3) in {b"TAG", b"ID3", b"APE"}:
-        return ()
-    return (f"byte {at:,} is not the start of a frame; damaged frames may be missing",)
+        else:
+            at += length
+    ranges.append(range(start, at))
+    return (LogicalStream(tuple(one for one in ranges if len(one)), notes=tuple(notes)),)

@@ -1,121 +1,133 @@
-"""What a decoder is, whichever library stands behind it, and the choice between them."""
+"""The choice of a decoder for a recording."""
 
 from __future__ import annotations
 
 import contextlib
-import stat
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+import functools
+import itertools
+from typing import TYPE_CHECKING
 
-from emotone.audio.formats import HEAD_BYTES, sniff
-from emotone.audio.headers import check_whole
-from emotone.audio.native import NativeDecoder, UnsupportedError
-from emotone.errors import EmptyAudioError, MissingFileError
+from emotone.audio.chain import ChainedDecoder
+from emotone.audio.concatenated import part_starts
+from emotone.audio.formats import HEAD_BYTES, identify
+from emotone.audio.headers import logical_streams
+from emotone.audio.native import NativeDecoder
+from emotone.audio.pcm import PcmDecoder
+from emotone.audio.refusals import check_audio_bytes
+from emotone.audio.stack import StackedDecoder
+from emotone.audio.tracks import check_track
+from emotone.errors import AudioError, MissingExtraError, MissingFileError, NotAudioError
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
+    from emotone.audio.base import Decoder
     from emotone.audio.formats import Kind
-    from emotone.audio.headers import Layout
-    from emotone.types import Array, Hertz
-
-
-class Decoder(Protocol):
-    """One open recording.
-
-    Attributes:
-        rate: hertz.
-        channels: how many.
-        frames: samples per channel, or None where the header does not know.
-        format: container and coding, e.g. "wav/pcm_16".
-
-    """
-
-    rate: Hertz
-    channels: int
-    frames: int | None
-    format: str
-
-    def blocks(self, start: int) -> Generator[Array, None, None]:
-        """Yield [frames, channels] from the frame `start` on; a block is overwritten by the next one.
-
-        Raises:
-            TruncatedError: decoding stops before the end.
-
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of the file."""
-        ...
+    from emotone.audio.layout import LogicalStream
+    from emotone.audio.source import Source
+    from emotone.audio.tracks import Track
 
 
 @contextlib.contextmanager
-def open_recording(path: str | os.PathLike[str]) -> Iterator[Decoder]:
-    """Give the decoder for a file, chosen by what it holds.
+def open_recording(source: Source, *, track: Track = "default") -> Iterator[Decoder]:
+    """Yield the decoder of a recording, chosen by its bytes; it is closed at the end of the block.
 
     Raises:
-        MissingFileError: nothing there, a folder, or not readable.
-        EmptyAudioError: no bytes, or no samples after the header.
-        TruncatedError: the header promises more than the file holds.
+        MissingFileError: the file can't be read.
+        EmptyAudioError: there are no samples after the header.
+        TruncatedError: the header promises more than the file contains.
         NotAudioError: nothing can decode it.
         MissingExtraError: the extra `media` could, but is not installed.
+        RateError: there is no such track.
+        UsageError: `track` is neither a number nor "default" nor "all".
 
     """
-    place = Path(path)
-    size = _size(place)
-    decoder: Decoder
+    check_track(track, tracks=1 << 30, name=source.name)
     try:
-        with place.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            kind = sniff(head)
-            layout = check_whole(file, kind=kind.name, size=size, name=str(place)) if kind else None
-        decoder = _choose(place, kind=kind, layout=layout)
+        decoder = _open(source, track=track)
     except OSError as error:
-        raise MissingFileError(f"{place}: can't be read: {error.strerror or error}") from error
+        raise MissingFileError(f"{source.name}: can't be read: {error.strerror or error}") from error
     try:
         yield decoder
     finally:
         decoder.close()
 
 
-def _size(path: Path) -> int:
-    """Return the bytes of a file that can hold a recording."""
+def _open(source: Source, *, track: Track) -> Decoder:
+    with source.open_buffered() as file:
+        check_audio_bytes(file.read(HEAD_BYTES), name=source.name)
+        kind, offset = identify(file)
+        starts = [0] if kind is None or offset else part_starts(file, kind=kind.name, size=source.size)
+    if len(starts) == 1:
+        return _open_file(source, kind=kind, offset=offset, track=track)
+    parts = [source.part(start, stop) for start, stop in itertools.pairwise([*starts, source.size])]
+    openers = [functools.partial(_open_file, part, kind=kind, offset=0, track=track) for part in parts]
+    return ChainedDecoder(openers, name=source.name)
+
+
+def _open_file(source: Source, *, kind: Kind | None, offset: int, track: Track) -> Decoder:
+    """Return the decoder of a file that is not followed by another one."""
+    streams = logical_streams(source, kind=kind.name if kind else "", offset=offset)
+    openers = [functools.partial(_open_stream, source, stream, kind=kind) for stream in streams]
+    if len(openers) > 1:
+        check_track(track, tracks=1, name=source.name)
+        return ChainedDecoder(openers, name=source.name)
+    decoder = openers[0](track=track)
+    if track != "all" or decoder.tracks == 1:
+        return decoder
+    count = decoder.tracks
+    decoder.close()
+    with contextlib.ExitStack() as opened:
+        decoders = []
+        for index in range(count):
+            decoders.append(openers[0](track=index))
+            opened.callback(decoders[-1].close)
+        opened.pop_all()
+    return StackedDecoder(decoders)
+
+
+def _open_stream(source: Source, stream: LogicalStream, *, kind: Kind | None, track: Track = "default") -> Decoder:
+    decoder: Decoder
+    if stream.pcm is not None:
+        decoder = PcmDecoder(source, coding=stream.pcm, stream=stream)
+    elif kind is not None and kind.decoder == "ffmpeg":
+        return _media(source, stream, track=track, purpose=f"decoding {source.suffix or kind.name} files")
+    elif not stream.native:
+        return _media(source, stream, track=track, purpose=_inside(kind))
+    else:
+        try:
+            decoder = NativeDecoder(source, stream=stream, noisy=kind is None or kind.name == "mp3")
+        except NotAudioError as refusal:
+            return _after_refusal(source, stream, kind=kind, track=track, refusal=refusal)
     try:
-        found = path.stat()
-    except OSError as error:
-        raise MissingFileError(f"{path}: {_reason(error)}") from error
-    except ValueError as error:  # a null byte in the name
-        raise MissingFileError(f"{str(path)!r}: is no possible name of a file") from error
-    if stat.S_ISDIR(found.st_mode):
-        raise MissingFileError(f"{path}: is a folder, not a recording; give the files in it")
-    if not stat.S_ISREG(found.st_mode):
-        raise MissingFileError(f"{path}: is no ordinary file; send pipes through standard input")
-    if found.st_size == 0:
-        raise EmptyAudioError(f"{path}: is empty (0 bytes); record or copy it again")
-    return found.st_size
+        check_track(track, tracks=1, name=source.name)
+    except AudioError:
+        decoder.close()
+        raise
+    return decoder
 
 
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file; check the path"
-    return f"can't be read: {error.strerror or error}"
-
-
-def _choose(path: Path, *, kind: Kind | None, layout: Layout | None) -> Decoder:
-    if kind is not None and kind.decoder == "ffmpeg":
-        return _media(path, purpose=f"decoding {path.suffix or kind.name} files")
+def _after_refusal(
+    source: Source, stream: LogicalStream, *, kind: Kind | None, track: Track, refusal: NotAudioError
+) -> Decoder:
+    """Return FFmpeg's decoder for what libsndfile refuses; where FFmpeg refuses it too, the first refusal is raised."""
     try:
-        return NativeDecoder(path, layout=layout, noisy=kind is None or kind.name == "mp3")
-    except UnsupportedError:
-        if kind is None:
+        return _media(source, stream, track=track, purpose=_inside(kind))
+    except MissingExtraError:
+        if kind is None:  # perhaps no recording at all: the refusal names the extra, too
+            raise refusal from None
+        raise
+    except NotAudioError as error:
+        if "no audio track" in str(error):
             raise
-        # A container that libsndfile knows, around a coding that it does not.
-        return _media(path, purpose=f"decoding what is inside this {kind.name} file")
+        raise refusal from error
 
 
-def _media(path: Path, *, purpose: str) -> Decoder:
+def _inside(kind: Kind | None) -> str:
+    return f"decoding what is inside this {kind.name} file" if kind else "decoding this file"
+
+
+def _media(source: Source, stream: LogicalStream, *, track: Track, purpose: str) -> Decoder:
     from emotone.audio.media import MediaDecoder
 
-    return MediaDecoder(path, purpose=purpose)
+    return MediaDecoder(source, stream=stream, track=track, purpose=purpose)

@@ -11,9 +11,9 @@ from typing import BinaryIO
 EBML_ID, SEGMENT_ID, VOID_ID = 0x1A45DFA3, 0x18538067, 0xEC
 
 
-def segment_end(file: BinaryIO) -> int | None:
+def segment_end(file: BinaryIO, start: int = 0) -> int | None:
     """Return the byte after the segment, which contains all sound, or None where its size is stored as unknown."""
-    file.seek(0)
+    file.seek(start)
     for _ in range(8):  # the EBML header, perhaps padding, and the segment
         name = _integer(file, keep_marker=True)
         length = _integer(file, keep_marker=False)

@@ -1,45 +1,81 @@
-"""What a file is, by its first bytes: names and suffixes are not believed.
+"""The kind of a file, recognised by its first bytes: names and suffixes are ignored.
 
-Each signature names a kind, and who decodes it: "libsndfile" (always there), or "ffmpeg" (the extra `media`).
+Each signature has a name, a decoder, and whether the container stores its length:
+
+    decoder   "libsndfile" (a dependency) where it is known to be right, else "ffmpeg" (the extra `media`)
+    length    "stored": a promise of the header, and a file that contains less is truncated
+              "estimated": a decoder's guess from the bit rate or from timestamps, which promises nothing
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+
+from emotone.audio import adts
+from emotone.audio.mp3 import Bytes, find_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEAD_BYTES = 4096  # enough for every signature here
+MAX_TAGS = 16  # ID3v2 tags before the first frame
+
+Decoding: TypeAlias = Literal["libsndfile", "ffmpeg"]
+Length: TypeAlias = Literal["stored", "estimated"]
 
 ISO_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}
+APE_VERSIONS = (b"\x96", b"\x8c", b"\x82", b"\x78", b"\x6e")  # 3.99 to 3.95
 ASF_GUID = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
-TS_PACKET = 188  # bytes; an MPEG transport stream has its sync byte at every multiple
+TS_SYNC = 0x47  # the first byte of every packet of an MPEG transport stream
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of file, and the library that decodes it."""
+    """A kind of file, the library that decodes it, and whether it stores its length."""
 
     name: str
-    decoder: Literal["libsndfile", "ffmpeg"]
+    decoder: Decoding
+    length: Length = "stored"
 
 
 def sniff(head: bytes) -> Kind | None:
-    """Return what a file with this beginning is, or None where no signature fits.
+    """Return the kind of a file with these first bytes, or None where no signature fits.
 
-    None does not mean that nothing can decode it: libsndfile knows formats without a clear signature.
+    None does not mean that nothing can decode it: libsndfile and FFmpeg know formats without a clear signature.
 
     Example:
         >>> sniff(b"fLaC" + bytes(40))
-        Kind(name='flac', decoder='libsndfile')
+        Kind(name='flac', decoder='libsndfile', length='stored')
 
     """
-    for name, decoder, fits in SIGNATURES:
-        if fits(head):
-            return Kind(name, decoder)
-    return None
+    return next((kind for kind, fits in SIGNATURES if fits(head)), None)
+
+
+def identify(file: BinaryIO) -> tuple[Kind | None, int]:
+    """Return the kind of an open file, and the byte at which it starts after ID3v2 tags.
+
+    Segments of HTTP live streams, and files of some editors, have such a tag before any format. A file without a
+    signature is MP3 or AAC where frames follow each other near its start: a stream recorded from the middle.
+    """
+    file.seek(0)
+    head, at = file.read(HEAD_BYTES), 0
+    for _ in range(MAX_TAGS):
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        at += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        file.seek(at)
+        head = file.read(HEAD_BYTES)
+    kind = sniff(head)
+    if kind is None and at:
+        return MP3, 0
+    if kind is None:
+        file.seek(0, os.SEEK_END)
+        content = Bytes(file, file.tell())
+        found = (MP3, find_frames(content, 0)), (AAC, adts.find_frames(content, 0))
+        return next((kind for kind, at in found if at is not None), None), 0
+    return kind, at
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -82,38 +118,48 @@ def _mp3(head: bytes) -> bool:
 
 
 def _transport(head: bytes) -> bool:
-    return len(head) > 2 * TS_PACKET and all(head[at] == 0x47 for at in range(0, len(head), TS_PACKET))
+    """Packets of 188 bytes, or of 192 with a timestamp before each (Blu-ray, camcorders), or of 204 with a checksum."""
+    return any(
+        len(head) > 2 * packet and all(head[at] == TS_SYNC for at in range(first, len(head), packet))
+        for first, packet in ((0, 188), (4, 192), (0, 204))
+    )
 
 
-SIGNATURES: tuple[tuple[str, Literal["libsndfile", "ffmpeg"], Callable[[bytes], bool]], ...] = (
-    ("wav", "libsndfile", _riff(b"WAVE")),
-    ("flac", "libsndfile", _starts(b"fLaC")),
-    ("ogg", "libsndfile", _starts(b"OggS")),
-    ("aiff", "libsndfile", _aiff),
-    ("sphere", "libsndfile", _starts(b"NIST_1A")),
-    ("au", "libsndfile", _starts(b".snd", b"dns.")),
-    ("caf", "libsndfile", _starts(b"caff\x00")),
-    ("w64", "libsndfile", _starts(b"riff\x2e\x91\xcf\x11")),
-    ("mp4", "ffmpeg", _iso),
-    ("matroska or webm", "ffmpeg", _starts(b"\x1a\x45\xdf\xa3")),
-    ("avi", "ffmpeg", _riff(b"AVI ")),
-    ("asf", "ffmpeg", _starts(ASF_GUID)),
-    ("flv", "ffmpeg", _starts(b"FLV\x01")),
-    ("amr", "ffmpeg", _starts(b"#!AMR")),
-    ("realmedia", "ffmpeg", _starts(b".RMF")),
-    ("mpeg program stream", "ffmpeg", _starts(b"\x00\x00\x01\xba")),
-    ("mpeg transport stream", "ffmpeg", _transport),
-    (
-        "monkey's audio",
-        "ffmpeg",
-        _starts(b"MAC \x96\x0f", b"MAC \x8c\x0f", b"MAC \x82\x0f", b"MAC \x78\x0f", b"MAC \x6e\x0f"),
-    ),
-    ("wavpack", "ffmpeg", _starts(b"wvpk")),
-    ("tta", "ffmpeg", _starts(b"TTA1")),
-    ("musepack", "ffmpeg", _starts(b"MPCK", b"MP+\x07", b"MP+\x17")),
-    ("dsf", "ffmpeg", _starts(b"DSD \x1c")),
-    ("ac3", "ffmpeg", _starts(b"\x0b\x77")),
-    ("aac", "ffmpeg", _adts),
-    ("mp3", "libsndfile", _mp3),
+MP3 = Kind("mp3", "libsndfile", "estimated")
+AAC = Kind("aac", "ffmpeg", "estimated")
+
+SIGNATURES: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
+    (Kind("wav", "libsndfile"), _riff(b"WAVE")),
+    (Kind("flac", "libsndfile"), _starts(b"fLaC")),
+    (Kind("ogg", "libsndfile"), _starts(b"OggS")),
+    (Kind("aiff", "libsndfile"), _aiff),
+    (Kind("sphere", "libsndfile"), _starts(b"NIST_1A")),
+    (Kind("au", "libsndfile"), _starts(b".snd", b"dns.")),
+    (Kind("caf", "libsndfile"), _starts(b"caff\x00")),
+    (Kind("w64", "libsndfile"), _starts(b"riff\x2e\x91\xcf\x11")),
+    (Kind("mp4", "ffmpeg"), _iso),
+    (Kind("matroska or webm", "ffmpeg"), _starts(b"\x1a\x45\xdf\xa3")),
+    (Kind("avi", "ffmpeg"), _riff(b"AVI ")),
+    (Kind("asf", "ffmpeg"), _starts(ASF_GUID)),
+    (Kind("flv", "ffmpeg", "estimated"), _starts(b"FLV\x01")),
+    (Kind("amr", "ffmpeg", "estimated"), _starts(b"#!AMR")),
+    (Kind("realmedia", "ffmpeg"), _starts(b".RMF")),
+    (Kind("mpeg program stream", "ffmpeg", "estimated"), _starts(b"\x00\x00\x01\xba")),
+    (Kind("mpeg transport stream", "ffmpeg", "estimated"), _transport),
+    (Kind("monkey's audio", "ffmpeg"), _starts(*(b"MAC " + version + b"\x0f" for version in APE_VERSIONS))),
+    (Kind("wavpack", "ffmpeg"), _starts(b"wvpk")),
+    (Kind("tta", "ffmpeg"), _starts(b"TTA1")),
+    (Kind("musepack", "ffmpeg"), _starts(b"MPCK", b"MP+\x07", b"MP+\x17")),
+    (Kind("dsf", "ffmpeg"), _starts(b"DSD \x1c")),
+    (Kind("ac3", "ffmpeg", "estimated"), _starts(b"\x0b\x77")),
+    (Kind("dts", "ffmpeg", "estimated"), _starts(b"\x7f\xfe\x80\x01")),
+    (AAC, _adts),
+    (MP3, _mp3),
 )
-"""Name, decoder and test, the first fit counts. A container FFmpeg knows is added here with its first bytes."""
+"""Kind and test; the first fit counts. A container that FFmpeg knows is added here with its first bytes."""
+
+FFMPEG_ESTIMATES: frozenset[str] = frozenset(
+    {"aac", "ac3", "adts", "amr", "amrnb", "amrwb", "dts", "dtshd", "eac3", "flv", "g722", "g726", "gsm", "latm"}
+    | {"live_flv", "loas", "mlp", "mp3", "mpeg", "mpegts", "sbc", "truehd"}
+)
+"""FFmpeg's names of containers without a stored length, for files without a signature above."""

@@ -15,8 +15,8 @@ import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from emotone.audio import adts, ebml, mp3, ogg
-from emotone.audio.layout import PIPE_SIZE, DataChunk, LogicalStream, check_data
-from emotone.audio.riff import MAX_CHUNKS, chunks, read_wav
+from emotone.audio.layout import PIPE_SIZE, WHOLE_FILE, DataChunk, LogicalStream, check_data
+from emotone.audio.riff import CHUNK_ID, MAX_CHUNKS, chunks, read_wav
 from emotone.errors import TruncatedError
 
 if TYPE_CHECKING:
@@ -157,12 +157,12 @@ DATA_CHUNKS: dict[str, Callable[[BinaryIO, int, str], DataChunk | None]] = {
 }
 
 
-def _flac(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+def _flac(file: BinaryIO, size: int, _: str, offset: int) -> tuple[LogicalStream, ...]:
     """Return the stream with the samples of its largest block, which its first metadata block contains."""
     file.seek(offset)
     head = file.read(26)
     if len(head) < 26 or head[4] & 0x7F != 0:
-        return (LogicalStream(),)
+        return (WHOLE_FILE,)
     largest = struct.unpack(">H", head[10:12])[0]
     return (LogicalStream((range(offset, size),), coded_frame=largest),)
 
@@ -186,14 +186,39 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
             if head[4:8] == b"mdat" and missing <= MAX_CODED_FRAME_BYTES:
                 return (LogicalStream(shortfall=missing),)
             raise _promise(at, size=size, name=name)
-    return (LogicalStream(),)
+    return (WHOLE_FILE,)
+
+
+def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Check that every RIFF chunk at the top level ends within the file; long files have several."""
+    for chunk, _length, found, _moved in chunks(file, start=offset + 12, size=size, order="<"):
+        if not CHUNK_ID.fullmatch(chunk):
+            raise TruncatedError(
+                f"{name}: is damaged: there is no chunk at byte {found - 8:,}; copy or download it again"
+            )
+        if chunk == b"LIST" and file.read(4) == b"movi":
+            break
+    at = offset
+    for _ in range(MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        length = struct.unpack("<I", head[4:])[0] if len(head) == 8 and head[:4] == b"RIFF" else 0
+        if not length or length >= PIPE_SIZE:
+            break
+        at += 8 + length
+        if at > size:
+            if at - size > MAX_CODED_FRAME_BYTES:
+                raise _promise(at, size=size, name=name)
+            return (LogicalStream(shortfall=at - size),)
+        at += length % 2
+    return (WHOLE_FILE,)
 
 
 def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that the segment ends within the file."""
-    end = ebml.segment_end(file)
+    end = ebml.segment_end(file, offset)
     if end is None or end <= size:
-        return (LogicalStream(),)
+        return (WHOLE_FILE,)
     if end - size > MAX_CODED_FRAME_BYTES:
         raise _promise(end, size=size, name=name)
     return (LogicalStream(shortfall=end - size),)
@@ -212,5 +237,6 @@ WALKERS: dict[str, Callable[[BinaryIO, int, str, int], tuple[LogicalStream, ...]
     "aac": adts.walk,
     "flac": _flac,
     "mp4": _mp4,
+    "avi": _avi,
     "matroska or webm": _matroska,
 }

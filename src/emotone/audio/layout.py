@@ -8,12 +8,33 @@ from typing import TYPE_CHECKING
 from emotone.errors import EmptyAudioError, TruncatedError
 
 if TYPE_CHECKING:
-    from emotone.audio.pcm import PcmCoding
     from emotone.audio.source import Piece
+    from emotone.types import Hertz
 
 PIPE_SIZE = 0x7FFF0000
 """32-bit sizes from here on are what programs write into a pipe: sox 7FFFF000, arecord 80000000, FFmpeg FFFFFFFF."""
+UNLIMITED = frozenset({"w64", "sphere", "au"})  # libsndfile reads what follows the samples of these as samples
 HEADER_ALLOWANCE = 64  # bytes: writers that count their own 44-byte header in the size of the data are common
+
+
+@dataclass(frozen=True, slots=True)
+class PcmCoding:
+    """Integer samples in containers of whole bytes.
+
+    Attributes:
+        rate: hertz.
+        channels: number of channels.
+        bits: significant bits of a sample, up to those of its container.
+        container: bytes per sample, 1 to 8.
+        big_endian: byte order.
+
+    """
+
+    rate: Hertz
+    channels: int
+    bits: int
+    container: int
+    big_endian: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,10 @@ class LogicalStream:
     shortfall: int = 0
     notes: tuple[str, ...] = ()
     native: bool = True
+
+
+WHOLE_FILE = LogicalStream()
+"""A file of one stream about which nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +112,13 @@ def check_data(chunk: DataChunk, *, kind: str, size: int, name: str) -> LogicalS
     if missing:
         notes = (f"the file ends {missing} bytes before the end that its {kind} header promises",)
     pieces: tuple[Piece, ...] | None = None
-    if chunk.rewritten is not None:
-        end = size if chunk.promised is None else min(size, chunk.offset + chunk.promised)
+    end = size if chunk.promised is None else min(size, chunk.offset + chunk.promised)
+    if chunk.pcm is not None:
+        pieces = (range(chunk.offset, end),)
+    elif chunk.rewritten is not None:
         pieces = (chunk.rewritten, range(chunk.offset, end))
+    elif kind in UNLIMITED and end < size:
+        pieces = (range(end),)
     elif chunk.size_field is not None:
         field, shown = chunk.size_field
         pieces = (range(field.start), shown, range(field.stop, size))

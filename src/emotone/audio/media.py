@@ -6,115 +6,229 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotone.audio.chain import with_channels
+from emotone.audio.formats import FFMPEG_ESTIMATES
+from emotone.audio.layout import WHOLE_FILE, LogicalStream
 from emotone.audio.samples import to_float32
-from emotone.errors import NotAudioError, TruncatedError, missing_extra
+from emotone.audio.source import ByteView
+from emotone.audio.timeline import Timeline
+from emotone.audio.tracks import Track, check_track
+from emotone.errors import AudioError, NotAudioError, TruncatedError, missing_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
 
-    from emotone.types import Array
+    from emotone.audio.source import Source
+    from emotone.types import Array, Hertz, Seconds
 
-GATHERED = 1 << 14  # frames handed on at a time: codecs give about a thousand
-FORGIVEN_SECONDS = 0.5  # containers round their durations, and count what encoders add at the ends
+GATHERED = 1 << 14  # frames yielded at a time: codecs produce about a thousand
+ALLOWANCE: Seconds = 0.5  # containers round their durations, and count what encoders add at the ends
+NOTED: Seconds = 0.1  # a shorter difference is rounding
+MAX_CODED_FRAME = 4096  # samples: HE-AAC, and FLAC's default
+MAX_START: Seconds = 60.0  # a track that starts later than this in a file of its own was cut from a longer recording
+ZERO_BASED = frozenset({"mov", "matroska"})  # containers whose timestamps count from the start of the recording
+TIMELESS = FFMPEG_ESTIMATES - {"mpegts", "mpeg", "flv", "live_flv"}  # FFmpeg computes their timestamps from sizes
+READABLE = frozenset({"u8", "s16", "s32", "flt", "dbl", "u8p", "s16p", "s32p", "fltp", "dblp"})  # by PyAV
+OPTIONS = {"protocol_whitelist": "none"}  # playlists and session descriptions must not open other files or hosts
 
 
 class MediaDecoder:
-    """A recording that FFmpeg reads (see `decoder.Decoder`): the first sound track.
+    """A recording that FFmpeg reads (see `decoder.Decoder`): one audio track.
 
     Args:
-        path: the file.
+        source: the recording.
+        stream: which bytes of it, and what is known about them.
+        track: counted from 0, or "default" for the one marked as default, else the first.
         purpose: what the message says that PyAV is needed for.
 
     Raises:
         MissingExtraError: PyAV is not installed.
-        NotAudioError: FFmpeg can't open it, or it has no sound track.
+        NotAudioError: FFmpeg can't open it, or it has no audio track.
+        RateError: there is no such track.
+        OSError: the source can't be opened.
 
     """
 
-    def __init__(self, path: Path, *, purpose: str) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        stream: LogicalStream = WHOLE_FILE,
+        track: Track = "default",
+        purpose: str = "decoding this file",
+    ) -> None:
         try:
             import av
         except ImportError as error:
-            raise missing_extra("av", "media", f"{path}: {purpose}") from error
-        self._name = str(path)
-        self._error: type[Exception] = av.FFmpegError
-        # An open file, not a name: FFmpeg takes names such as "concat:..." or "http:..." as commands.
-        self._file = path.open("rb")
+            raise missing_extra("av", "media", f"{source.name}: {purpose}") from error
+        self._name = source.name
+        self._av = av
+        self._foreign = (av.FFmpegError, ValueError, ArithmeticError, EOFError, NotImplementedError)
+        self._stream = stream
+        # A file object, not a name: FFmpeg takes names such as "concat:..." or "http:..." as commands.
+        self._view = ByteView(source, stream.pieces)
+        self._container: Any = None
+        self.notes = list(stream.notes)
         try:
-            self._container: Any = av.open(self._file, metadata_errors="ignore")
-            self._open_track()
-        except (av.FFmpegError, NotAudioError, ValueError) as error:
-            self._file.close()
-            if isinstance(error, NotAudioError):
-                raise
-            raise NotAudioError(f"{path}: is not a recording that FFmpeg can open ({_said(error)})") from error
+            self._container = av.open(self._view, metadata_errors="ignore", options=OPTIONS)
+            self._open_track(track)
+        except self._foreign as error:
+            self.close()
+            raise NotAudioError(f"{source.name}: is not a recording that FFmpeg can open ({_said(error)})") from error
+        except AudioError:
+            self.close()
+            raise
 
-    def _open_track(self) -> None:
+    def _open_track(self, track: Track) -> None:
         tracks = self._container.streams.audio
+        self.tracks = len(tracks)
         if not tracks:
-            raise NotAudioError(f"{self._name}: has no sound track; give a recording with sound")
-        self._track = tracks[0]
+            raise NotAudioError(f"{self._name}: has no audio track; pass a recording with sound")
+        index = check_track(track, tracks=self.tracks, name=self._name)
+        if index is None:
+            marked = [number for number, one in enumerate(tracks) if one.disposition & one.disposition.default]
+            index = marked[0] if marked else 0
+            if self.tracks > 1:
+                kind = "the default" if marked else "the first; none is marked as default"
+                self.notes.append(
+                    f"the recording has {self.tracks} audio tracks; track {index} was read ({kind}); "
+                    "choose with track=0 ... or track='all'"
+                )
+        self._track = tracks[index]
         context = self._track.codec_context
         if context is None or not context.sample_rate:
-            raise NotAudioError(f"{self._name}: FFmpeg has no decoder for its sound track; convert it to wav or flac")
+            raise NotAudioError(f"{self._name}: FFmpeg has no decoder for its audio track; convert it to wav or flac")
+        self._container_name = self._container.format.name.split(",")[0]
         self.rate = int(context.sample_rate)
         self.channels = int(context.channels)
-        self.frames = self._count()
-        self.format = f"{self._container.format.name.split(',')[0]}/{context.name}"
+        self._origin = self._start()
+        self.frames = self._promised()
+        self.format = f"{self._container_name}/{context.name}"
 
-    def _count(self) -> int | None:
-        if self._track.duration is None:
+    def _start(self) -> Seconds | None:
+        """Return the timestamp of the start of the recording, or None for that of its first block."""
+        if self._container.start_time is None:
             return None
-        return max(0, round(float(self._track.duration * self._track.time_base) * self.rate)) or None
+        start = float(self._container.start_time / self._av.time_base)
+        return 0.0 if self._container_name in ZERO_BASED and 0 <= start <= MAX_START else start
+
+    def _promised(self) -> int | None:
+        """Return the samples until the end of the track, where the container stores its length."""
+        if self._container_name in FFMPEG_ESTIMATES:
+            return None
+        track, container = self._track, self._container
+        if track.duration is not None:
+            late = 0.0
+            if track.start_time is not None and self._origin is not None:
+                late = float(track.start_time * track.time_base) - self._origin
+            seconds = float(track.duration * track.time_base) + max(0.0, late)
+        elif container.duration is not None and self.tracks == 1 and not container.streams.video:
+            seconds = container.duration / self._av.time_base - (self._origin or 0.0)
+        else:
+            return None
+        return max(0, round(seconds * self.rate)) or None
 
     def blocks(self, start: int) -> Generator[Array, None, None]:
         """Yield [frames, channels] from the frame `start` on.
 
         Everything before is decoded and dropped: seeking in compressed media is not exact.
         """
+        timeline = Timeline(self.rate, origin=self._origin)
         waiting: list[Array] = []
-        at = held = 0
+        held = 0
         try:
-            for frame in self._container.decode(self._track):
-                block = self._block(frame)
-                skip = min(max(start - at, 0), len(block))
-                at += len(block)
+            for block in self._timed_blocks(timeline):
+                skip = min(max(start - timeline.at, 0), len(block))
+                timeline.at += len(block)
                 waiting.append(block[skip:])
                 held += len(block) - skip
                 if held >= GATHERED:
                     yield np.concatenate(waiting)
                     waiting, held = [], 0
-        except self._error as error:
-            raise self._stopped(at, reason=_said(error)) from error
+        except self._foreign as error:
+            if not self._is_last_frame(timeline.at):
+                raise self._stopped(timeline.at, reason=_said(error)) from error
         if held:
             yield np.concatenate(waiting)
-        if self.frames is not None and at < self.frames - FORGIVEN_SECONDS * self.rate:
-            raise self._stopped(at, reason="no more samples")
+        self._check_end(timeline)
 
-    def _block(self, frame: Any) -> Array:
-        """Return [frames, channels] of one decoded frame, planar or packed."""
-        channels = frame.layout.nb_channels
-        if (frame.sample_rate, channels) != (self.rate, self.channels):
-            raise NotAudioError(
-                f"{self._name}: changes from {self.rate} Hz, {self.channels} channels to {frame.sample_rate} Hz, "
-                f"{channels} channels midway; convert it to wav or flac"
-            )
-        samples: Any = to_float32(frame.to_ndarray(), name=self._name)
-        block: Array = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
-        return block
+    def _timed_blocks(self, timeline: Timeline) -> Iterator[Array]:
+        """Yield decoded blocks, and silence where the timestamps have gaps."""
+        for frame in self._frames():
+            timestamp = None if frame.pts is None or self._container_name in TIMELESS else float(frame.time)
+            silence = timeline.silence_before(timestamp)
+            while silence:
+                count = min(silence, GATHERED)
+                yield np.zeros((count, self.channels), np.float32)
+                silence -= count
+            channels = frame.layout.nb_channels
+            samples: Any = to_float32(frame.to_ndarray(), name=self._name)
+            block: Array = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
+            yield with_channels(block, self.channels)
+
+    def _frames(self) -> Iterator[Any]:
+        """Yield decoded frames at the rate of the first one, in a sample format that PyAV reads."""
+        converter: Any = None
+        converted = None
+        for frame in self._container.decode(self._track):
+            kind = (frame.sample_rate, frame.layout.nb_channels)
+            if kind != (self.rate, self.channels):
+                self._note_change(*kind)
+            if frame.sample_rate == self.rate and frame.format.name in READABLE:
+                yield frame
+                continue
+            key = (*kind, frame.format.name)
+            if key != converted:
+                if converter is not None:
+                    yield from converter.resample(None)
+                converter = self._av.AudioResampler(format="fltp", layout=frame.layout, rate=self.rate)
+                converted = key
+            yield from converter.resample(frame)
+        if converter is not None:
+            yield from converter.resample(None)
+
+    def _note_change(self, rate: Hertz, channels: int) -> None:
+        """Note a format that can be converted to that of the first frame, and refuse another one."""
+        words = f"from {self.rate} Hz, {self.channels} channels to {rate} Hz, {channels} channels"
+        if channels != self.channels and 1 not in {channels, self.channels}:
+            raise NotAudioError(f"{self._name}: changes {words} midway; convert it to wav or flac")
+        note = f"the format changes {words}; the rest was converted"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def _is_last_frame(self, at: int) -> bool:
+        """Return whether decoding failed in the last coded frame of a file that ends within it."""
+        return bool(self._stream.shortfall) and self.frames is not None and at >= self.frames - MAX_CODED_FRAME
+
+    def _check_end(self, timeline: Timeline) -> None:
+        """Raise where more is missing than containers round; note what the caller should know."""
+        allowed = MAX_CODED_FRAME if self._stream.shortfall else ALLOWANCE * self.rate
+        if self._view.failure is not None:
+            raise self._stopped(timeline.at, reason=str(self._view.failure)) from self._view.failure
+        if self._stream.shortfall and self.frames is None and not self._stream.notes:
+            raise self._stopped(timeline.at, reason="the file ends within a coded frame")
+        if self.frames is not None and timeline.at < self.frames - allowed:
+            raise self._stopped(timeline.at, reason="no more samples")
+        notes = timeline.notes()
+        missing = 0.0 if self.frames is None else (self.frames - timeline.at) / self.rate
+        if missing > NOTED and not self._stream.shortfall:
+            notes.append(f"the sound ends {missing:.2f} s before the end that the container promises")
+        if self._stream.shortfall and not self._stream.notes:
+            notes.append(f"the file ends {self._stream.shortfall} bytes too early; its last coded frame is missing")
+        self.notes += [note for note in notes if note not in self.notes]
 
     def _stopped(self, at: int, *, reason: str) -> TruncatedError:
         of = "" if self.frames is None else f" of {self.frames / self.rate:.2f} s"
         return TruncatedError(
-            f"{self._name}: is cut short or damaged: decoding stops after {at / self.rate:.2f} s{of} ({reason}); "
+            f"{self._name}: is truncated or damaged: decoding stops after {at / self.rate:.2f} s{of} ({reason}); "
             "copy or export it again"
         )
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._container.close()
-        self._file.close()
+        """Close the file."""
+        if self._container is not None:
+            self._container.close()
+        self._view.close()
 
 
 def _said(error: Exception) -> str:

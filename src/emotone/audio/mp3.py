@@ -1,8 +1,9 @@
-"""The frames of an mp3, counted without decoding.
+"""Frames of an MP3 file, counted without decoding.
 
-An mp3 has no header of its own. Most begin with a frame that counts the others (Xing, Info or VBRI); for the rest
-libsndfile guesses the length from the bit rate of the first frame and stops there, which cuts a recording with a
-variable bit rate short. Their frames are walked here instead: four bytes each, about 0.2 s for two hours.
+An MP3 file has no header of its own. Most begin with a frame that contains the number of the others (Xing, Info or
+VBRI). For the rest libsndfile estimates the length from the bit rate of the first frame and stops there, which
+truncates a recording with a variable bit rate; and of concatenated files it reads only what the first frame counts.
+All frames are therefore walked: every part between two counting frames is one logical stream.
 
 Reference:
     ISO/IEC 11172-3 (MPEG-1) and 13818-3 (MPEG-2), frame header; the Xing tag as written by LAME.
@@ -10,9 +11,13 @@ Reference:
 
 from __future__ import annotations
 
+import functools
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
+
+from emotone.audio.layout import LogicalStream
+from emotone.errors import TruncatedError
 
 if TYPE_CHECKING:
     from emotone.types import Hertz
@@ -27,10 +32,15 @@ BIT_RATES = {
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 RATES = (44_100, 48_000, 32_000)  # MPEG-1; halved for MPEG-2, quartered for 2.5
-XING_WINDOW = 64  # bytes: the counting tag starts 13 to 36 bytes into its frame
+WINDOW = 1 << 20  # bytes read at a time
+MIN_TAG = 120  # bytes from the start of the tag to the end of its frame
+PEEK = 64  # bytes: a counting tag starts 13 to 36 bytes into its frame
 TRAILERS = (b"TAG", b"APE", b"LYR", b"ID3", b"3DI")  # tags that may follow the last frame
 PADDING = 1 << 16  # bytes of zeros that may follow it
-COUNT_FORGIVEN = 4096  # bytes: two of the largest frames; encoders differ in what they count
+MAX_DAMAGE = 2 * 1441  # bytes between two frames: two of the largest frames at 44.1 kHz
+SEARCHED = 1 << 16  # bytes in which the first frame must be found
+CONFIRMED = 3  # frames that must follow each other where one is searched for
+STRETCH = 64  # the largest ratio of two bit rates is 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +53,58 @@ class Frame:
     stream: int
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is known about an mp3 before decoding.
+@dataclass(slots=True)
+class Part:
+    """Frames that belong to one logical stream.
 
     Attributes:
-        start: byte of the first frame.
-        counted: bytes from `start` that a counting tag promises, or None without one.
-        frames: samples per channel, where every frame was walked.
-        end: byte after the last whole frame, or None where a counting tag tells the decoder.
-        cut: the file ends inside a frame.
+        stream: `Frame.stream` of all of them.
+        samples: per channel and frame.
+        ranges: bytes of the frames, in order.
+        frames: how many there are, without the counting one.
+        tag: bytes of the counting frame, 0 for none.
+        counted: frames that it promises, or None.
+        gaps: places where bytes that are no frames were left out.
+        incomplete: bytes of the last frame that are missing.
 
     """
 
-    start: int
+    stream: int
+    samples: int
+    ranges: list[range] = field(default_factory=list)
+    frames: int = 0
+    tag: int = 0
     counted: int | None = None
-    frames: int | None = None
-    end: int | None = None
-    cut: bool = False
+    gaps: list[int] = field(default_factory=list)
+    incomplete: int = 0
+
+    def add(self, at: int, length: int) -> None:
+        """Append the bytes of one frame."""
+        if self.ranges and self.ranges[-1].stop == at:
+            self.ranges[-1] = range(self.ranges[-1].start, at + length)
+        else:
+            self.ranges.append(range(at, at + length))
 
 
-def parse_frame(head: bytes) -> Frame | None:
-    """Return what four bytes say as a frame header, or None where they are none."""
+class Bytes:
+    """Random access to a file through one large buffer."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._start, self._content = 0, b""
+        self.size = size
+
+    def peek(self, at: int, count: int = PEEK) -> bytes:
+        """Return up to `count` bytes at a position."""
+        inside = at - self._start
+        if not 0 <= inside <= len(self._content) - count:
+            self._file.seek(at)
+            self._start, self._content, inside = at, self._file.read(WINDOW), 0
+        return self._content[inside : inside + count]
+
+
+@functools.lru_cache(maxsize=256)
+def _parse(head: bytes) -> Frame | None:
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = (head[1] >> 3) & 3, 4 - ((head[1] >> 1) & 3)  # version: 3 is MPEG-1, 2 is MPEG-2, 0 is 2.5
@@ -76,61 +116,173 @@ def parse_frame(head: bytes) -> Frame | None:
     padding = (head[2] >> 1) & 1
     samples = 384 if layer == 1 else 576 if layer == 3 and version != 3 else 1152
     length = (12 * bits // rate + padding) * 4 if layer == 1 else samples // 8 * bits // rate + padding
-    return Frame(length, samples, rate, (head[1] & 0xFE) << 8 | head[2] & 0x0C)
+    mono = head[3] >> 6 == 3
+    return Frame(length, samples, rate, (head[1] & 0xFE) << 16 | (head[2] & 0x0C) << 8 | mono)
 
 
-def survey(file: BinaryIO, size: int) -> Survey | None:
-    """Return what the frames of an mp3 tell, or None where the first one is not where it should be."""
-    start = _after_tags(file)
-    file.seek(start)
-    head = file.read(XING_WINDOW)
-    if parse_frame(head) is None:
-        return None
-    at = max(head.find(b"Xing"), head.find(b"Info"))
-    if at >= 0:
-        fields = head[at + 7] if len(head) > at + 7 else 0
-        place = at + (12 if fields & 1 else 8)  # the number of frames stands before the number of bytes
-        if fields & 2 and len(head) >= place + 4:
-            return Survey(start, counted=max(0, struct.unpack(">I", head[place : place + 4])[0] - COUNT_FORGIVEN))
-        return Survey(start)
-    if head.find(b"VBRI") >= 0:
-        return Survey(start)
-    return _walk(file, start=start, size=size)
+def parse_frame(head: bytes) -> Frame | None:
+    """Return what four bytes contain as a frame header, or None where they are none."""
+    return _parse(bytes(head[:4]))
 
 
-def _after_tags(file: BinaryIO) -> int:
-    """Return the byte after all ID3v2 tags: each tells its length in four times seven bits."""
-    at = 0
-    while True:
-        file.seek(at)
-        head = file.read(10)
-        if head[:3] != b"ID3" or len(head) < 10:
-            return at
-        at += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+def find_frames(content: Bytes, at: int, *, searched: int = SEARCHED) -> int | None:
+    """Return the first byte from `at` on at which frames of one stream follow each other, or None."""
+    window = content.peek(at, searched + PEEK)
+    inside = window.find(b"\xff")
+    while 0 <= inside < searched:
+        if _confirmed(content, at + inside):
+            return at + inside
+        inside = window.find(b"\xff", inside + 1)
+    return None
 
 
-def _walk(file: BinaryIO, *, start: int, size: int) -> Survey:
-    at, frames, stream = start, 0, None
-    while at < size:
-        file.seek(at)
-        head = file.read(4)
-        frame = parse_frame(head)
-        if frame is None or (stream is not None and frame.stream != stream):
-            if _is_trailer(file, at=at, head=head):
-                break
-            return Survey(start, end=size)  # damage, or a stream spliced from others: the decoder has to find its way
-        if at + frame.length > size:
-            return Survey(start, frames=frames, end=at, cut=True)
+def _confirmed(content: Bytes, at: int) -> bool:
+    """Return whether several frames of one stream start here, or all that fit into the file."""
+    stream = None
+    for count in range(CONFIRMED):
+        frame = parse_frame(content.peek(at, 4))
+        if frame is None or frame.stream != (stream or frame.stream):
+            return False
         stream = frame.stream
-        frames += frame.samples
         at += frame.length
-    return Survey(start, frames=frames, end=at)
+        if at >= content.size:
+            return count > 0 and at == content.size
+    return True
 
 
-def _is_trailer(file: BinaryIO, *, at: int, head: bytes) -> bool:
-    """Say whether only a tag or zeros follow: zeros with frames after them are a hole, not the end."""
-    if head.startswith(TRAILERS) or len(head) < 4:
-        return True
-    file.seek(at)
-    rest = file.read(PADDING + 1)
-    return len(rest) <= PADDING and not rest.strip(b"\x00")
+def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Return the logical streams of an MP3 file (see `headers.logical_streams`)."""
+    content = Bytes(file, size)
+    start = _after_tags(content, offset)
+    whole = (LogicalStream((range(start, size),)),)
+    notes: tuple[str, ...] = ()
+    if parse_frame(content.peek(start)) is None:
+        found = find_frames(content, start)
+        if found is None:
+            return whole
+        notes = (f"the first {found - start} bytes are not a complete MP3 frame and were left out",)
+        start = found
+    parts = [part for part in _parts(content, start, name=name) if part.ranges]
+    return tuple(_stream(part, name=name, notes=() if index else notes) for index, part in enumerate(parts)) or whole
+
+
+def _parts(content: Bytes, at: int, *, name: str) -> list[Part]:
+    parts: list[Part] = []
+    while at < content.size:
+        head = content.peek(at)
+        frame = parse_frame(head)
+        known = bool(parts) and frame is not None and frame.stream == parts[-1].stream
+        if frame is None or (parts and not known and not _confirmed(content, at)):
+            following = _following(content, at, name=name)
+            if following is None:
+                break
+            if following.damage and parts:
+                parts[-1].gaps.append(at)
+            at = following.at
+            continue
+        tagged, counted = _tag(head, frame)
+        if tagged or not known:
+            parts.append(Part(frame.stream, frame.samples))
+        part = parts[-1]
+        missing = at + frame.length - content.size
+        if missing > 0:
+            part.incomplete = missing
+            break
+        part.add(at, frame.length)
+        if tagged:
+            part.tag, part.counted = frame.length, counted
+        else:
+            part.frames += 1
+        at += frame.length
+    return parts
+
+
+def _tag(head: bytes, frame: Frame) -> tuple[bool, int | None]:
+    """Return whether a frame contains a counting tag, and the number of frames that it promises.
+
+    The conditions are those of libmpg123: only zeros before the tag, and a frame that is long enough.
+    """
+    if head.startswith(b"VBRI", 36):
+        return True, struct.unpack(">I", head[50:54])[0] if len(head) >= 54 else None
+    at = max(head.find(b"Xing", 4, 46), head.find(b"Info", 4, 46))
+    if at < 0 or head[4:at].strip(b"\x00") or frame.length < at + MIN_TAG:
+        return False, None
+    counts = len(head) >= at + 12 and head[at + 7] & 1
+    return True, struct.unpack(">I", head[at + 8 : at + 12])[0] if counts else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """Where frames continue, and whether what is between is damage or a known tag."""
+
+    at: int
+    damage: bool
+
+
+def _following(content: Bytes, at: int, *, name: str) -> _Following | None:
+    """Return where frames continue after bytes that are no frame, or None where there are no more.
+
+    Raises:
+        TruncatedError: more is damaged than two frames.
+
+    """
+    tag = tag_length(content.peek(at, 160))
+    if tag:
+        found = find_frames(content, at + tag)
+        return None if found is None else _Following(found, damage=False)
+    found = find_frames(content, at, searched=PADDING)
+    if content.peek(at).startswith(TRAILERS):
+        return None if found is None else _Following(found, damage=False)
+    if found is not None and found - at <= MAX_DAMAGE:
+        return _Following(found, damage=True)
+    rest = content.peek(at, PADDING + 1)
+    if found is None and (len(rest) <= MAX_DAMAGE or (len(rest) <= PADDING and not rest.strip(b"\x00"))):
+        return None
+    until = content.size if found is None else found
+    raise TruncatedError(
+        f"{name}: is damaged: {until - at:,} bytes from byte {at:,} on are not MP3 frames; copy or download it again"
+    )
+
+
+def tag_length(head: bytes) -> int:
+    """Return the bytes of an ID3 or APE tag, or 0 where there is none of known length."""
+    if head[:3] == b"ID3" and len(head) >= 10:
+        return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    if head[:3] == b"TAG":
+        return 128
+    if head[:8] == b"APETAGEX" and len(head) >= 32:
+        length, _, flags = struct.unpack("<III", head[12:24])
+        return int(length) + (32 if flags & 1 << 29 else 0)
+    return 0
+
+
+def _after_tags(content: Bytes, at: int) -> int:
+    """Return the byte after all ID3v2 tags."""
+    while content.peek(at, 3) == b"ID3" and (length := tag_length(content.peek(at, 10))):
+        at += length
+    return at
+
+
+def _stream(part: Part, *, name: str, notes: tuple[str, ...]) -> LogicalStream:
+    if part.counted is not None:
+        missing = part.counted - part.frames - len(part.gaps)
+        if missing > 1:
+            raise TruncatedError(
+                f"{name}: is truncated: its first frame promises {part.counted:,} MP3 frames, the file contains "
+                f"{part.frames:,}; copy or download it again"
+            )
+    if part.incomplete:
+        notes += ("the last MP3 frame is incomplete and was left out",)
+    notes += tuple(f"byte {at:,} is not an MP3 frame; the damaged part was left out" for at in part.gaps)
+    if part.tag and part.counted is not None and 0 <= part.counted - part.frames <= 1:
+        return LogicalStream(tuple(part.ranges), shortfall=part.incomplete, notes=notes)
+    # Without its counting frame, or with one that is wrong: all frames that were walked.
+    first, *others = part.ranges
+    ranges = tuple(one for one in (range(first.start + part.tag, first.stop), *others) if len(one))
+    return LogicalStream(
+        ranges,
+        frames=part.frames * part.samples,
+        stretch=STRETCH,
+        shortfall=part.incomplete or len(part.gaps),
+        notes=notes,
+    )

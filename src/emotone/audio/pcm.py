@@ -8,7 +8,6 @@ range.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,31 +18,11 @@ from emotone.errors import TruncatedError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from emotone.audio.layout import LogicalStream
+    from emotone.audio.layout import LogicalStream, PcmCoding
     from emotone.audio.source import Source
-    from emotone.types import Array, Hertz
+    from emotone.types import Array
 
 BLOCK = 1 << 15  # frames decoded at a time
-
-
-@dataclass(frozen=True, slots=True)
-class PcmCoding:
-    """Integer samples in containers of whole bytes.
-
-    Attributes:
-        rate: hertz.
-        channels: number of channels.
-        bits: significant bits of a sample, up to those of its container.
-        container: bytes per sample, 1 to 8.
-        big_endian: byte order.
-
-    """
-
-    rate: Hertz
-    channels: int
-    bits: int
-    container: int
-    big_endian: bool = False
 
 
 class PcmDecoder:
@@ -51,24 +30,23 @@ class PcmDecoder:
 
     Args:
         source: the recording.
-        stream: its pieces are the header and the samples.
+        coding: of the samples.
+        stream: its pieces contain nothing but samples.
 
     Raises:
         OSError: the source can't be opened.
 
     """
 
-    def __init__(self, source: Source, *, stream: LogicalStream) -> None:
-        assert stream.pcm is not None
-        assert stream.pieces is not None
+    def __init__(self, source: Source, *, coding: PcmCoding, stream: LogicalStream) -> None:
         self._name = source.name
-        self._coding = coding = stream.pcm
-        self._view = ByteView(source, stream.pieces[1:])
+        self._coding = coding
+        self._view = ByteView(source, stream.pieces)
         self.rate = coding.rate
         self.channels = coding.channels
         self.tracks = 1
         width = coding.channels * coding.container
-        self.frames = sum(len(piece) for piece in stream.pieces[1:]) // width
+        self.frames = self._view.size // width
         self.format = f"wav/pcm_{coding.bits}_in_{8 * coding.container}"
         self.notes = list(stream.notes)
         self._scale = 2.0 ** (1 - self._full_bits())

@@ -1,59 +1,85 @@
-"""Any recording as a signal [time], float32, full scale 1: at once, or streamed so that memory does not grow.
+"""Any recording as a signal [time], float32, full scale 1: at once, or streamed in bounded memory.
 
-    probe    what a file is, from its header
-    read     a recording, or a part of it
-    stream   the same samples in pieces
-    validate_samples, spool     the other two ways in: arrays given in Python, and pipes
+    probe             what a file is, from its header
+    read              a recording, or a part of it
+    stream            the same samples in pieces
+    stream_channels   all channels in one pass, in pieces [channels, time]
+    as_samples        samples given in Python as a waveform
 
-The bytes decide how a file is decoded, not its suffix. libsndfile reads wav, flac, ogg, opus, mp3, aiff, NIST sphere
-and more; FFmpeg, with the extra `media`, reads m4a, mp4, avi, webm and the rest. Everything that can be wrong with a
-recording is said here, once, as an `AudioError` of one line.
+A recording is a path, the bytes of a whole file, or a file object opened in binary mode. The bytes decide how it is
+decoded, not its suffix. libsndfile reads wav, flac, ogg, opus, mp3, aiff, NIST sphere and more; FFmpeg, with the extra
+`media`, reads m4a, mp4, avi, webm and whatever libsndfile refuses. Everything that can be wrong with a recording is
+raised here as an `AudioError` of one line; no exception of another library leaves these functions.
+
+A recording is read in full or not at all: concatenated files, chained Ogg streams, late starts and gaps in the
+timestamps included. What callers should know about a recording that was read (a missing last frame, several tracks,
+channels that cancel) is in the notes of the result.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from emotone.audio.decoder import open_recording
-from emotone.audio.resample import resampled
+from emotone.audio.mixdown import MixMeter, cancellation_note
+from emotone.audio.resample import resampled, resampled_channels
 from emotone.audio.samples import (
     Channel,
+    as_samples,
     check_channel,
     check_channels,
     check_finite,
     check_rate,
     pick_channel,
-    validate_samples,
 )
+from emotone.audio.source import Recording, open_source
 from emotone.audio.spool import spool
+from emotone.audio.streams import RecordingStream, StreamInfo
+from emotone.audio.tracks import Track
 from emotone.errors import EmptyAudioError, TooShortError, UsageError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Generator, Iterator
 
-    from emotone.audio.decoder import Decoder
-    from emotone.types import Array, Hertz, Seconds
+    from emotone.audio.base import Decoder
+    from emotone.audio.source import Source
+    from emotone.types import Array, Hertz, Seconds, Waveform
 
-__all__ = ["AudioInfo", "Channel", "probe", "read", "spool", "stream", "validate_samples"]
+__all__ = [
+    "AudioInfo",
+    "Channel",
+    "Recording",
+    "RecordingStream",
+    "Signal",
+    "Track",
+    "as_samples",
+    "probe",
+    "read",
+    "spool",
+    "stream",
+    "stream_channels",
+    "stream_with_rate",
+]
 
-END_FORGIVEN: Seconds = 0.1  # tables of utterances round, and count what a codec later added or dropped
+END_ALLOWANCE: Seconds = 0.1  # tables of utterances round, and count what a codec later added or dropped
+KEPT = 1 << 21  # samples, 8 MB: what is decoded to choose the mix is kept up to here, and decoded again beyond
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What the header of a recording says.
+    """What the header of a recording contains.
 
     Attributes:
         rate: hertz.
-        channels: how many.
-        duration: seconds, or None where only decoding would tell.
+        channels: number of channels.
+        duration: seconds, or None where the container does not store it.
         format: container and coding, e.g. "wav/pcm_16", "ogg/opus", "mov/aac".
+        tracks: number of audio tracks.
+        notes: what the caller should know, as far as the header shows it.
 
     """
 
@@ -61,10 +87,41 @@ class AudioInfo:
     channels: int
     duration: Seconds | None
     format: str
+    tracks: int = 1
+    notes: tuple[str, ...] = ()
 
 
-def probe(path: str | os.PathLike[str]) -> AudioInfo:
-    """Return what the header of a recording says; nothing is decoded.
+class _Pair(NamedTuple):
+    samples: Array
+    rate: Hertz
+
+
+class Signal(_Pair):
+    """A recording that was read: unpacks as `samples, rate`, with `notes` as an attribute.
+
+    Attributes:
+        samples: [time].
+        rate: hertz.
+        notes: what the caller should know about the recording, one sentence each.
+
+    """
+
+    notes: tuple[str, ...]
+
+    def __new__(cls, samples: Array, rate: Hertz, notes: tuple[str, ...] = ()) -> Signal:  # noqa: PYI034
+        """Build the pair, and attach the notes."""
+        self = super().__new__(cls, samples, rate)
+        self.notes = notes
+        return self
+
+
+def probe(recording: Recording, *, track: Track = "default", name: str | None = None) -> AudioInfo:
+    """Return what the header of a recording contains; nothing is decoded.
+
+    Args:
+        recording: a path, the bytes of a whole file, or a binary file object.
+        track: as of `read`.
+        name: how messages name the recording; default: its path.
 
     Raises:
         AudioError: as `read`, as far as the header shows it.
@@ -72,41 +129,51 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
 
     Example:
         >>> probe("call.wav")  # doctest: +SKIP
-        AudioInfo(rate=8000, channels=2, duration=61.3, format='wav/ulaw')
+        AudioInfo(rate=8000, channels=2, duration=61.3, format='wav/ulaw', tracks=1, notes=())
 
     """
-    with open_recording(path) as decoder:
-        _check(decoder, name=str(path))
+    with open_source(recording, name=name) as source, open_recording(source, track=track) as decoder:
+        _check(decoder, name=source.name)
         duration = None if decoder.frames is None else decoder.frames / decoder.rate
-        return AudioInfo(decoder.rate, decoder.channels, duration, decoder.format)
+        return AudioInfo(decoder.rate, decoder.channels, duration, decoder.format, decoder.tracks, tuple(decoder.notes))
 
 
 def read(
-    path: str | os.PathLike[str],
+    recording: Recording,
     *,
     rate: Hertz | None = None,
     channel: Channel = "mix",
     start: Seconds = 0.0,
     end: Seconds | None = None,
-) -> tuple[Array, Hertz]:
+    track: Track = "default",
+    name: str | None = None,
+) -> Signal:
     """Return a recording, or a part of it, as a signal [time] and its rate.
 
     Args:
-        path: the recording.
+        recording: a path, the bytes of a whole file, or a binary file object.
         rate: hertz to resample to (a part is cut before it is resampled); None keeps the recording's own.
-        channel: from 0, or "mix" for the mean of all.
+        channel: from 0, or "mix" for the mean of all. Where that mean cancels (inverted phase), it is replaced by the
+            loudest channel, with a note.
         start: seconds.
-        end: seconds; None for the end. Up to 0.1 s past the end of the recording is taken as its end.
+        end: seconds; None for the end. Up to 0.1 s past the end of the recording counts as its end.
+        track: audio track from 0; "default" for the one marked as default, else the first; "all" for all tracks, as
+            if they were channels of one.
+        name: how messages name the recording; default: its path.
+
+    Returns:
+        Signal: unpacks as `samples, rate`; `notes` is an attribute.
 
     Raises:
-        MissingFileError: nothing there, a folder, or not readable.
-        NotAudioError: nothing can decode it.
+        MissingFileError: there is no such file, it is a folder, or it can't be read.
+        NotAudioError: nothing can decode it. Git LFS pointers and HTML pages have subclasses with their own codes.
         EmptyAudioError: no bytes, or no samples.
-        TruncatedError: the header promises more than the file holds, or decoding stops midway.
+        TruncatedError: the header promises more than the file contains, by more than one coded frame, or decoding
+            stops midway.
         NotFiniteError: a sample is NaN or infinite.
-        RateError: a rate or number of channels outside what is allowed, or a channel that is not there.
+        RateError: a rate or number of channels outside what is allowed, or there is no such channel or track.
         TooShortError: it ends before `end`.
-        UsageError: `start` and `end` are no stretch of time.
+        UsageError: `start` and `end` are no stretch of time, or another argument is no allowed value.
         MissingExtraError: the extra `media` is needed.
 
     Example:
@@ -114,68 +181,130 @@ def read(
 
     """
     if not 0 <= start < np.inf or not (end is None or end > start):
-        raise UsageError(f"{path}: the part from {start} s to {end} s was asked for; allowed: 0 <= start < end")
-    own: list[Hertz] = []
-    pieces = list(_pieces(path, rate=rate, channel=channel, start=start, end=end, own=own))
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), rate or own[0]
+        raise UsageError(f"the part from {start} s to {end} s was requested; allowed: 0 <= start < end")
+    info = StreamInfo()
+    pieces = list(_pieces(recording, info, rate=rate, channel=channel, start=start, end=end, track=track, name=name))
+    samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    return Signal(samples, rate or info.rate, tuple(info.notes))
 
 
-def stream(path: str | os.PathLike[str], *, rate: Hertz, channel: Channel = "mix") -> Iterator[Array]:
-    """Yield a recording in pieces [time] of a few seconds, at `rate`; memory does not grow with its length.
+def stream(
+    recording: Recording,
+    *,
+    rate: Hertz,
+    channel: Channel = "mix",
+    track: Track = "default",
+    name: str | None = None,
+) -> RecordingStream:
+    """Return an iterator over a recording in pieces [time] of a few seconds, at `rate`, in bounded memory.
 
-    Put together, the pieces are exactly what `read` returns. An error may come after the first pieces: what was
-    yielded before it is sound that the file does hold.
+    Concatenated, the pieces are exactly what `read` returns. An error may come after the first pieces. The attribute
+    `notes` is complete at the end of the iteration. Arguments as of `read`.
 
     Raises:
-        AudioError: as `read`, once the iteration gets there.
+        AudioError: as `read`, when the iteration reaches it.
 
     Example:
         >>> for piece in stream("day.flac", rate=16000):  # doctest: +SKIP
         ...     detector.push(piece)
 
     """
-    return _pieces(path, rate=rate, channel=channel, start=0.0, end=None, own=[])
+    info = StreamInfo()
+    pieces = _pieces(recording, info, rate=rate, channel=channel, start=0.0, end=None, track=track, name=name)
+    return RecordingStream(pieces, info)
+
+
+def stream_channels(
+    recording: Recording, *, rate: Hertz, track: Track = "default", name: str | None = None
+) -> RecordingStream:
+    """Return an iterator over all channels of a recording in one pass, in pieces [channels, time].
+
+    Row i of the concatenated pieces is what `read(..., channel=i)` returns. The attribute `channels` is the number of
+    channels. Arguments as of `read`.
+
+    Raises:
+        AudioError: as `read`, when the iteration reaches it.
+
+    Example:
+        >>> with stream_channels("call.wav", rate=16000) as pieces:  # doctest: +SKIP
+        ...     detectors = [ActivityDetector() for _ in range(pieces.channels)]
+
+    """
+    info = StreamInfo()
+    return RecordingStream(_channel_pieces(recording, info, rate=rate, track=track, name=name), info)
 
 
 def stream_with_rate(
-    path: str | os.PathLike[str], *, rate: Hertz, channel: Channel = "mix"
-) -> tuple[Hertz, Iterator[Array]]:
+    recording: Recording,
+    *,
+    rate: Hertz,
+    channel: Channel = "mix",
+    track: Track = "default",
+    name: str | None = None,
+) -> tuple[Hertz, RecordingStream]:
     """Return the recording's own rate, and its pieces as `stream` yields them; the file is opened once.
 
     Raises:
         AudioError: as `read`: at once as far as the header and the first piece show it, later for the rest.
 
     """
-    own: list[Hertz] = []
-    pieces = _pieces(path, rate=rate, channel=channel, start=0.0, end=None, own=own)
-    first = next(pieces)  # there is one: a recording without any is an error
-    return own[0], itertools.chain([first], pieces)
+    pieces = stream(recording, rate=rate, channel=channel, track=track, name=name)
+    return pieces.rate, pieces
 
 
 def _pieces(
-    path: str | os.PathLike[str],
+    recording: Recording,
+    info: StreamInfo,
     *,
     rate: Hertz | None,
     channel: Channel,
     start: Seconds,
     end: Seconds | None,
-    own: list[Hertz],
+    track: Track,
+    name: str | None,
 ) -> Generator[Array, None, None]:
-    """Yield the recording in pieces; `own` receives its rate."""
+    """Yield one channel of the recording, or the mix, in pieces; `info` receives what is known about it."""
     if rate is not None:
-        check_rate(rate, name="the rate asked for")
-    with open_recording(path) as decoder:
-        _check(decoder, name=str(path))
-        own.append(decoder.rate)
-        channel = check_channel(channel, channels=decoder.channels, name=str(path))
-        signal = _signal(decoder, channel=channel, start=start, end=end, name=str(path))
+        check_rate(rate, name="the requested rate")
+    with open_source(recording, name=name) as source, open_recording(source, track=track) as decoder:
+        _check(decoder, name=source.name)
+        info.update(decoder)
+        chosen = check_channel(channel, channels=decoder.channels, name=source.name)
+        part = _Part(decoder, start=start, end=end, name=source.name)
+        if chosen == "mix" and decoder.channels > 1:
+            chosen, blocks = _mix(source, part, track=track)
+            if chosen != "mix":
+                info.notes.append(cancellation_note(chosen))
+        else:
+            blocks = part.blocks()
+        signal = _checked(blocks, part, channel=chosen)
         empty = True
-        with contextlib.closing(signal):
+        with contextlib.closing(signal), contextlib.closing(blocks):
             for piece in resampled(signal, rate=decoder.rate, to=rate or decoder.rate):
                 empty = False
                 yield piece
+        info.add(decoder.notes)
         if empty:
-            raise TooShortError(f"{path}: is too short to be resampled from {decoder.rate} to {rate} Hz")
+            raise TooShortError(f"{source.name}: is too short to be resampled from {decoder.rate} to {rate} Hz")
+
+
+def _channel_pieces(
+    recording: Recording, info: StreamInfo, *, rate: Hertz, track: Track, name: str | None
+) -> Generator[Waveform, None, None]:
+    """Yield all channels of the recording in pieces [channels, time]."""
+    check_rate(rate, name="the requested rate")
+    with open_source(recording, name=name) as source, open_recording(source, track=track) as decoder:
+        _check(decoder, name=source.name)
+        info.update(decoder)
+        part = _Part(decoder, start=0.0, end=None, name=source.name)
+        empty = True
+        with contextlib.closing(part.blocks()) as blocks:
+            for piece in resampled_channels(_finite(blocks, part), rate=decoder.rate, to=rate):
+                empty = False
+                yield piece.T
+        info.add(decoder.notes)
+        if empty:
+            raise TooShortError(f"{source.name}: is too short to be resampled from {decoder.rate} to {rate} Hz")
 
 
 def _check(decoder: Decoder, *, name: str) -> None:
@@ -185,24 +314,85 @@ def _check(decoder: Decoder, *, name: str) -> None:
         raise EmptyAudioError(f"{name}: has a header, but no samples after it")
 
 
-def _signal(
-    decoder: Decoder, *, channel: Channel, start: Seconds, end: Seconds | None, name: str
-) -> Generator[Array, None, None]:
-    """Yield one channel of [start, end) at the recording's own rate, checked."""
-    first = round(start * decoder.rate)
-    last = None if end is None else max(round(end * decoder.rate), first + 1)
-    at = first
-    if decoder.frames is None or first < decoder.frames:
-        with contextlib.closing(decoder.blocks(first)) as blocks:
-            for block in blocks:
-                piece = pick_channel(block if last is None else block[: last - at], channel)
-                yield check_finite(piece, rate=decoder.rate, name=name, offset=at)
-                at += len(piece)
-                if last is not None and at >= last:
-                    return
-    if at == first == 0:
-        raise EmptyAudioError(f"{name}: has a header, but no samples after it")
-    if at == first or (last is not None and at < last - END_FORGIVEN * decoder.rate):
-        wanted = f"from {start:g} s" + ("" if end is None else f" to {end:g} s")
-        lasts = "ends before" if decoder.frames is None else f"lasts {decoder.frames / decoder.rate:.2f} s"
-        raise TooShortError(f"{name}: the part {wanted} was asked for, but the recording {lasts}")
+class _Part:
+    """The stretch [start, end) of a recording, in blocks [frames, channels] at its own rate."""
+
+    def __init__(self, decoder: Decoder, *, start: Seconds, end: Seconds | None, name: str) -> None:
+        self.decoder = decoder
+        self.name = name
+        self.first = round(start * decoder.rate)
+        self._end = end
+        self._start = start
+        self._last = None if end is None else max(round(end * decoder.rate), self.first + 1)
+
+    def on(self, decoder: Decoder) -> _Part:
+        """Return the same stretch of another decoder of the recording."""
+        return _Part(decoder, start=self._start, end=self._end, name=self.name)
+
+    def blocks(self) -> Generator[Array, None, None]:
+        """Yield the blocks of the stretch, and raise where it is not there; a block is overwritten by the next one."""
+        decoder, at, last = self.decoder, self.first, self._last
+        if decoder.frames is None or at < decoder.frames:
+            with contextlib.closing(decoder.blocks(at)) as blocks:
+                for block in blocks:
+                    yield block if last is None else block[: last - at]
+                    at += len(block)
+                    if last is not None and at >= last:
+                        return
+        if at == self.first == 0:
+            raise EmptyAudioError(f"{self.name}: has a header, but no samples after it")
+        if at == self.first or (last is not None and at < last - END_ALLOWANCE * decoder.rate):
+            wanted = f"from {self._start:g} s" + ("" if self._end is None else f" to {self._end:g} s")
+            lasts = "ends before" if decoder.frames is None else f"lasts {decoder.frames / decoder.rate:.2f} s"
+            raise TooShortError(f"{self.name}: the part {wanted} was requested, but the recording {lasts}")
+
+
+def _mix(source: Source, part: _Part, *, track: Track) -> tuple[Channel, Generator[Array, None, None]]:
+    """Return "mix", or the channel that replaces it, and the blocks from the start of the part.
+
+    The choice needs the first 30 s with sound. They are kept where they are small, and decoded again where not.
+    """
+    meter = MixMeter(part.decoder.rate, channels=part.decoder.channels)
+    kept: list[Array] = []
+    blocks = part.blocks()
+    count = 0
+    for block in blocks:
+        meter.add(block)
+        count += block.size
+        if count <= KEPT:
+            kept.append(block.copy())
+        if meter.decided:
+            break
+    if count <= KEPT:
+        return meter.channel(), _chained(kept, blocks)
+    blocks.close()
+    return meter.channel(), _reopened(source, part, track=track)
+
+
+def _chained(kept: list[Array], rest: Generator[Array, None, None]) -> Generator[Array, None, None]:
+    yield from kept
+    yield from rest
+
+
+def _reopened(source: Source, part: _Part, *, track: Track) -> Generator[Array, None, None]:
+    with open_recording(source, track=track) as decoder:
+        yield from part.on(decoder).blocks()
+
+
+def _checked(blocks: Generator[Array, None, None], part: _Part, *, channel: Channel) -> Generator[Array, None, None]:
+    """Yield one channel of the blocks, checked."""
+    at = part.first
+    for block in blocks:
+        piece = pick_channel(block, channel)
+        yield check_finite(piece, rate=part.decoder.rate, name=part.name, offset=at)
+        at += len(piece)
+
+
+def _finite(blocks: Generator[Array, None, None], part: _Part) -> Iterator[Array]:
+    """Yield the blocks, checked, as arrays of their own."""
+    at = part.first
+    for block in blocks:
+        for index in range(block.shape[1]):
+            check_finite(block[:, index], rate=part.decoder.rate, name=part.name, offset=at)
+        yield block.copy()
+        at += len(block)

@@ -1,4 +1,4 @@
-"""Change of the sampling rate, streamed: the same samples come out whatever pieces they go in by."""
+"""Streamed change of the sampling rate: the same samples, whatever the sizes of the pieces."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 
 class Resampler:
-    """One channel's signal from one rate to another; nothing is changed where the rates agree.
+    """Resamples a signal [time], or blocks [time, channels]; nothing is changed where the rates agree.
 
-    Pieces come out later than they went in (the filter looks ahead), and all of them together hold
-    round(length * to / rate) samples, aligned with the input: the delay of the filter is taken out.
+    Output comes later than its input (the filter looks ahead). In total there are round(length * to / rate) samples,
+    aligned with the input: the delay of the filter is compensated.
 
     Args:
-        rate: of what is pushed.
-        to: of what comes out.
+        rate: hertz of the input.
+        to: hertz of the output.
+        channels: None for signals [time], else the number of columns.
 
     Reference:
         R. Sykes, "The SoX Resampler library", high quality (HQ): linear phase, pass band to 91 % of the lower Nyquist.
@@ -33,31 +34,52 @@ class Resampler:
 
     """
 
-    def __init__(self, rate: Hertz, *, to: Hertz) -> None:
+    def __init__(self, rate: Hertz, *, to: Hertz, channels: int | None = None) -> None:
         self._stream = None
+        self._shape = () if channels is None else (channels,)
         if rate != to:
-            import soxr  # only where it is needed: most corpora already have the rate of the model
+            import soxr  # only where it is needed: most corpora have the rate of the model
 
-            self._stream = soxr.ResampleStream(rate, to, 1, dtype="float32", quality="HQ")
+            self._stream = soxr.ResampleStream(rate, to, channels or 1, dtype="float32", quality="HQ")
 
     def push(self, samples: Array) -> Array:
-        """Return what is ready after these samples [time]; perhaps nothing yet."""
+        """Return what is ready after these samples; possibly nothing."""
         if self._stream is None:
             return samples
-        out: Array = self._stream.resample_chunk(np.ascontiguousarray(samples))
-        return out
+        return self._shaped(self._stream.resample_chunk(np.ascontiguousarray(samples)))
 
     def finish(self) -> Array:
         """Return the rest; nothing may be pushed afterwards."""
-        rest = np.zeros(0, np.float32)
+        rest = np.zeros((0, *self._shape), np.float32)
         if self._stream is not None:
-            rest = self._stream.resample_chunk(rest, last=True)
+            rest = self._shaped(self._stream.resample_chunk(rest, last=True))
         return rest
+
+    def _shaped(self, samples: Array) -> Array:
+        # soxr returns [time, 1] or [time] for one channel, depending on its input
+        return samples.reshape(-1, *self._shape)
 
 
 def resampled(pieces: Iterable[Array], *, rate: Hertz, to: Hertz) -> Iterator[Array]:
-    """Yield pieces [time] at the rate `to` from pieces at `rate`; pieces with nothing in them are left out."""
-    resampler = Resampler(rate, to=to)
+    """Yield pieces [time] at the rate `to` from pieces at `rate`; empty pieces are left out."""
+    return _nonempty(Resampler(rate, to=to), pieces)
+
+
+def resampled_channels(blocks: Iterable[Array], *, rate: Hertz, to: Hertz) -> Iterator[Array]:
+    """Yield blocks [time, channels] at the rate `to` from blocks at `rate`; empty blocks are left out."""
+    resampler: Resampler | None = None
+    for block in blocks:
+        resampler = resampler or Resampler(rate, to=to, channels=block.shape[1])
+        out = resampler.push(block)
+        if out.size:
+            yield out
+    if resampler is not None:
+        out = resampler.finish()
+        if out.size:
+            yield out
+
+
+def _nonempty(resampler: Resampler, pieces: Iterable[Array]) -> Iterator[Array]:
     for piece in pieces:
         out = resampler.push(piece)
         if out.size:
@@ -68,7 +90,7 @@ def resampled(pieces: Iterable[Array], *, rate: Hertz, to: Hertz) -> Iterator[Ar
 
 
 def resample(signal: Array, *, rate: Hertz, to: Hertz) -> Array:
-    """Return the whole signal [time] at the rate `to`: the same samples as `Resampler` gives in pieces.
+    """Return the whole signal [time] at the rate `to`: the samples that `Resampler` returns in pieces.
 
     Example:
         >>> resample(np.ones(8, np.float32), rate=16000, to=16000)

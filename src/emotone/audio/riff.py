@@ -7,8 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from emotone.audio.layout import PIPE_SIZE, DataChunk
-from emotone.audio.pcm import PcmCoding
+from emotone.audio.layout import PIPE_SIZE, DataChunk, PcmCoding
 from emotone.errors import EmptyAudioError
 
 if TYPE_CHECKING:
@@ -42,7 +41,9 @@ class Format:
             return None
         container = self.align // self.channels
         usual = container == (self.bits + 7) // 8 and container <= 4
-        if usual or not (self.bits <= 8 * container <= 64) or not (self.rate and self.bits > 8):
+        if usual or not 8 < self.bits <= 8 * container <= 64:
+            return None
+        if not self.rate or self.average != self.rate * self.align:  # one field is wrong, and it may be the block size
             return None
         return PcmCoding(self.rate, self.channels, self.bits, container, big_endian=big_endian)
 
@@ -133,11 +134,8 @@ def chunks(file: BinaryIO, *, start: int, size: int, order: str) -> Iterator[tup
         if length % 2 and end < size:
             file.seek(end)
             around = file.read(5)
-            if (not CHUNK_ID.fullmatch(around[1:]) and CHUNK_ID.fullmatch(around[:4])) or around[:4] in {
-                b"data",
-                b"fmt ",
-                b"LIST",
-            }:
+            unpadded = CHUNK_ID.fullmatch(around[:4]) and not CHUNK_ID.fullmatch(around[1:])
+            if unpadded or around[:4] in {b"data", b"fmt ", b"LIST"}:
                 at, moved = end, True
         if at >= size:
             return

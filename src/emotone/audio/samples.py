@@ -1,4 +1,4 @@
-"""What samples must be like: limits, scaling to float32, mixing down, and the checks made once, at the border.
+"""Limits, scaling to float32, mixing down, and the checks that samples pass once, where they enter.
 
 Conventions: a decoded block is [frames, channels]; a waveform given in Python is [channels, time]; a signal is [time].
 
@@ -6,9 +6,9 @@ Conventions: a decoded block is [frames, channels]; a waveform given in Python i
     pick_channel       a block to the signal of one channel, or of the mean of all
     check_rate         4 kHz to 192 kHz
     check_channels     1 to 64
-    check_channel      one of those there are
+    check_channel      an existing one
     check_finite       no NaN, no infinity
-    validate_samples   all of these, for arrays given in Python
+    as_samples         all of these, for samples given in Python
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from emotone.errors import EmptyAudioError, NotFiniteError, RateError, UsageError
+from emotone.errors import EmptyAudioError, NotFiniteError, RateError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,20 +26,24 @@ if TYPE_CHECKING:
     from emotone.types import Array, Hertz, Waveform
 
 Channel: TypeAlias = int | Literal["mix"]
-"""A channel, counted from 0, or "mix": the mean of all."""
+"""A channel, counted from 0, or "mix": the mean of all (see `mixdown` for channels that cancel)."""
 
-LOWEST_RATE: Hertz = 4_000  # telephone speech halved: below, nothing of the voice's timbre is left
-HIGHEST_RATE: Hertz = 192_000  # what studio converters reach
-MOST_CHANNELS = 64
-LARGEST_SAMPLE = 1e10  # full scale is 1, or 2**31 in float files that hold integers; more is damage, not sound
+Encoding: TypeAlias = Literal["s16le", "f32le"]
+ENCODINGS: dict[str, str] = {"s16le": "<i2", "f32le": "<f4"}
+"""Encodings of raw bytes, with their NumPy types."""
+
+MIN_RATE: Hertz = 4_000  # half the rate of telephone speech: below, the timbre of a voice is lost
+MAX_RATE: Hertz = 192_000  # of studio converters
+MAX_CHANNELS = 64
+MAX_SAMPLE = 1e10  # full scale is 1, or 2**31 in float files that contain integers; more is damage
 
 
 def to_float32(samples: NDArray[Any], *, name: str) -> Array:
     """Return samples of any supported type as float32 with full scale 1.
 
     Args:
-        samples: of any shape; float16/32/64 are kept as they are, int16 is divided by 32768, int32 by 2**31,
-            uint8 is centred at 128 and divided by 128.
+        samples: of any shape and byte order; float16/32/64 keep their values, int16 is divided by 32768, int32 by
+            2**31, uint8 is centred at 128 and divided by 128.
         name: how a message names them.
 
     Raises:
@@ -49,14 +53,14 @@ def to_float32(samples: NDArray[Any], *, name: str) -> Array:
     kind = samples.dtype
     if kind == np.float32:
         return samples
-    if kind == np.int16:
+    if kind.newbyteorder("=") == np.int16:
         return samples.astype(np.float32) * np.float32(2.0**-15)
-    if kind == np.int32:
+    if kind.newbyteorder("=") == np.int32:
         return samples.astype(np.float32) * np.float32(2.0**-31)
     if kind == np.uint8:
         return (samples.astype(np.float32) - np.float32(128)) * np.float32(2.0**-7)
     if kind.kind == "f":
-        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
+        with np.errstate(over="ignore"):  # what float32 can't represent becomes infinite, and is refused as such
             return samples.astype(np.float32)
     raise UsageError(f"{name}: samples of type {kind} were given; allowed: float16/32/64, int16, int32, uint8")
 
@@ -81,13 +85,15 @@ def check_rate(rate: float, *, name: str) -> Hertz:
     """Return the rate as a whole number of hertz.
 
     Raises:
+        UsageError: not a number.
         RateError: not a whole number from 4 000 to 192 000.
 
     """
-    if not (LOWEST_RATE <= rate <= HIGHEST_RATE and rate == int(rate)):
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
+        raise UsageError(f"{name}: the rate {rate!r} was given; allowed: a number of hertz, e.g. rate=16000")
+    if not (MIN_RATE <= rate <= MAX_RATE and rate == int(rate)):
         raise RateError(
-            f"{name}: a sampling rate of {rate:g} Hz was given; "
-            f"allowed: whole numbers from {LOWEST_RATE} to {HIGHEST_RATE}"
+            f"{name}: a sampling rate of {rate:g} Hz was given; allowed: whole numbers from {MIN_RATE} to {MAX_RATE}"
         )
     return int(rate)
 
@@ -99,13 +105,13 @@ def check_channels(channels: int, *, name: str) -> int:
         RateError: none, or more than 64.
 
     """
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise RateError(f"{name}: {channels} channels were given; allowed: 1 to {MOST_CHANNELS}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise RateError(f"{name}: {channels} channels were given; allowed: 1 to {MAX_CHANNELS}")
     return channels
 
 
 def check_channel(channel: Channel, *, channels: int, name: str) -> Channel:
-    """Return the channel asked for.
+    """Return the requested channel.
 
     Raises:
         UsageError: neither "mix" nor a whole number.
@@ -121,7 +127,7 @@ def check_channel(channel: Channel, *, channels: int, name: str) -> Channel:
     if not 0 <= index < channels:
         allowed = "0" if channels == 1 else f"0 to {channels - 1}"
         raise RateError(
-            f"{name}: channel {index} was asked for, but there {_are(channels)}; allowed: {allowed}, or 'mix'"
+            f"{name}: channel {index} was requested, but there {_are(channels)}; allowed: {allowed}, or 'mix'"
         )
     return index
 
@@ -131,62 +137,121 @@ def check_finite(signal: Array, *, rate: Hertz, name: str, offset: int = 0) -> A
 
     Args:
         signal: samples.
-        rate: to say the time of the first bad one.
+        rate: hertz, to report the time of the first bad one.
         name: how the message names the recording.
         offset: samples that came before.
 
     Raises:
-        NotFiniteError: a sample is NaN, infinite, or beyond any sound (more than 1e10 times full scale).
+        NotFiniteError: a sample is NaN, infinite, or more than 1e10 times full scale.
 
     """
     # Two passes without a temporary array; a NaN makes both comparisons false.
-    if signal.size == 0 or (signal.max() <= LARGEST_SAMPLE and signal.min() >= -LARGEST_SAMPLE):
+    if signal.size == 0 or (signal.max() <= MAX_SAMPLE and signal.min() >= -MAX_SAMPLE):
         return signal
-    bad = int(np.argmin(np.abs(signal) <= LARGEST_SAMPLE))
+    bad = int(np.argmin(np.abs(signal) <= MAX_SAMPLE))
     raise NotFiniteError(
         f"{name}: the sample at {(offset + bad) / rate:.3f} s is {signal[bad]:g}; allowed: finite numbers, "
-        "full scale 1; mend the program that wrote it"
+        "full scale 1; fix the program that wrote it"
     )
 
 
-def validate_samples(samples: ArrayLike, rate: float, *, offset: int = 0) -> Waveform:
+def as_samples(
+    samples: ArrayLike,
+    rate: float,
+    *,
+    channels: int | None = None,
+    encoding: Encoding | None = None,
+    offset: int = 0,
+) -> Waveform:
     """Return samples given in Python as a waveform [channels, time], float32, full scale 1.
 
     Args:
-        samples: [time] or [channels, time]; float, int16, int32 or uint8 (see `to_float32`).
+        samples: [time] or [channels, time]; float, int16, int32 or uint8 in any byte order (see `to_float32`). With
+            `encoding`, the bytes of interleaved samples.
         rate: hertz, 4 000 to 192 000.
-        offset: samples that came before, to say the time of one that is not finite.
+        channels: number of channels, which makes other shapes unambiguous: [time, channels], and [time * channels] of
+            interleaved samples. Without it, a block with at least as many rows as columns is refused.
+        encoding: of bytes: "s16le" or "f32le".
+        offset: samples that came before, to report the time of one that is not finite.
 
     Raises:
-        UsageError: a type or shape that is no waveform.
-        RateError: a rate or number of channels outside what is allowed.
+        UsageError: bytes without an encoding, or a type, shape or rate that is no waveform.
+        RateError: a rate or number of channels outside what is allowed, or a shape that looks like [time, channels].
         EmptyAudioError: no samples.
         NotFiniteError: a sample is NaN or infinite.
 
     Example:
-        >>> validate_samples(np.array([0, 16384], dtype=np.int16), 16000)
+        >>> as_samples(np.array([0, 16384], dtype=np.int16), 16000)
+        array([[0. , 0.5]], dtype=float32)
+        >>> as_samples(b"\\0\\0\\0\\x40", 16000, encoding="s16le")
         array([[0. , 0.5]], dtype=float32)
 
     """
     name = "samples"
-    given = np.asarray(samples)
+    given = _decoded(samples, encoding=encoding)
     if given.ndim not in {1, 2}:
         raise UsageError(f"{name}: an array of shape {given.shape} was given; allowed: [time] or [channels, time]")
     whole_rate = check_rate(rate, name=name)
     if given.size == 0:
-        raise EmptyAudioError(f"{name}: an array of shape {given.shape} holds nothing")
-    waveform = np.atleast_2d(given)
-    channels, length = waveform.shape
-    if channels > MOST_CHANNELS and length <= MOST_CHANNELS:
-        raise RateError(
-            f"{name}: {channels} channels of {length} samples were given, which looks like [time, channels]; "
-            f"allowed: [channels, time] with up to {MOST_CHANNELS} channels; transpose it"
-        )
-    check_channels(channels, name=name)
+        raise EmptyAudioError(f"{name}: an array of shape {given.shape} is empty")
+    waveform = _channels_first(given, channels=channels)
+    check_channels(len(waveform), name=name)
     floats = to_float32(waveform, name=name)
     for signal in floats:
         check_finite(signal, rate=whole_rate, name=name, offset=offset)
     return floats
+
+
+def _decoded(samples: ArrayLike, *, encoding: Encoding | None) -> NDArray[Any]:
+    """Return an array of samples that are an array already, convert to one, or are bytes of a known encoding."""
+    if encoding is not None:
+        if encoding not in ENCODINGS:
+            raise unknown_name("encoding", str(encoding), ENCODINGS)
+        kind = np.dtype(ENCODINGS[encoding])
+        if not isinstance(samples, bytes | bytearray | memoryview):
+            raise UsageError(f"an encoding was given with samples of type {type(samples).__name__}; it is for bytes")
+        content = bytes(samples)
+        if len(content) % kind.itemsize:
+            raise UsageError(
+                f"samples: {len(content)} bytes were given; allowed in {encoding}: multiples of {kind.itemsize}"
+            )
+        return np.frombuffer(content, kind)
+    if isinstance(samples, bytes | bytearray | memoryview):
+        raise UsageError(
+            f"samples: a {type(samples).__name__} was given, whose sample format is unknown; "
+            "convert it first, e.g. numpy.frombuffer(data, '<i2') for 16-bit PCM"
+        )
+    try:
+        return np.asarray(samples)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors that need a gradient
+        raise UsageError(f"samples: can't be converted to a NumPy array ({error}); pass one") from error
+
+
+def _channels_first(given: NDArray[Any], *, channels: int | None) -> NDArray[Any]:
+    """Return samples as [channels, time], after refusing shapes that could be read in two ways."""
+    if channels is None:
+        waveform = np.atleast_2d(given)
+        rows, columns = waveform.shape
+        if rows > 1 and rows >= columns:
+            raise RateError(
+                f"samples: a block of shape ({rows}, {columns}) was given, which looks like [time, channels]; "
+                f"allowed: [channels, time]; transpose it, or pass channels={columns}"
+            )
+        return waveform
+    if given.ndim == 1:
+        if channels < 1 or len(given) % channels:
+            raise UsageError(
+                f"samples: {len(given)} were given; allowed: multiples of channels={channels}, interleaved"
+            )
+        return given.reshape(-1, channels).T
+    if given.shape[0] == channels:
+        return given
+    if given.shape[1] == channels:
+        return given.T
+    raise UsageError(
+        f"samples: a block of shape {given.shape} was given with channels={channels}; "
+        f"allowed: ({channels}, time) or (time, {channels})"
+    )
 
 
 def _are(channels: int) -> str:

@@ -39,6 +39,7 @@ class Source:
         size: bytes, more than 0.
         path: the file, or None for bytes in memory.
         content: the bytes in memory, empty for a file.
+        base: byte of the file or content at which the recording starts, or None for all of it.
 
     """
 
@@ -46,6 +47,7 @@ class Source:
     size: int
     path: Path | None = None
     content: bytes = b""
+    base: int | None = None
 
     @property
     def suffix(self) -> str:
@@ -59,6 +61,9 @@ class Source:
             OSError: the file can't be opened.
 
         """
+        if self.base is not None:
+            end = self.base + self.size
+            return ByteView(Source(self.name, end, self.path, self.content), (range(self.base, end),))
         return io.BytesIO(self.content) if self.path is None else io.FileIO(self.path)
 
     def open_buffered(self) -> BinaryIO:
@@ -68,7 +73,13 @@ class Source:
             OSError: the file can't be opened.
 
         """
+        if self.base is not None:
+            return io.BufferedReader(self.open())
         return io.BytesIO(self.content) if self.path is None else self.path.open("rb")
+
+    def part(self, start: int, stop: int) -> Source:
+        """Return the bytes from `start` to `stop` as a source of their own."""
+        return Source(self.name, stop - start, self.path, self.content, (self.base or 0) + start)
 
 
 @contextlib.contextmanager
@@ -96,7 +107,7 @@ def open_source(recording: Recording, *, name: str | None = None) -> Iterator[So
         yield Source(name or "recording", len(content), content=content)
     elif hasattr(recording, "read"):
         shown = name or str(getattr(recording, "name", "recording"))
-        if isinstance(recording, io.TextIOBase):
+        if isinstance(recording, io.TextIOBase):  # type: ignore[unreachable]  # the annotation is a promise only
             raise UsageError(f"{shown}: the file object is in text mode; open it in binary mode: open(path, 'rb')")
         with spool(recording, name=shown) as path:
             yield Source(shown, path.stat().st_size, path)
@@ -159,7 +170,8 @@ class ByteView(io.RawIOBase):
         self._pieces = (range(source.size),) if pieces is None else tuple(pieces)
         ends = list(itertools.accumulate(len(piece) for piece in self._pieces))
         self._starts = [end - len(piece) for end, piece in zip(ends, self._pieces, strict=True)]
-        self._size = ends[-1] if ends else 0
+        self.size = ends[-1] if ends else 0
+        """Bytes of the view, without the stretch."""
         self._stretch = stretch
         self._at = 0
         self.failure: OSError | None = None
@@ -178,19 +190,19 @@ class ByteView(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position in the view and return it; positions before its start are its start."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size * self._stretch}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size * self._stretch}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer and return the number of bytes; fewer than its length only at the end."""
-        if self._at > self._size and self._stretch > 1:
+        if self._at > self.size and self._stretch > 1:
             buffer[:] = bytes(len(buffer))
             self._at += len(buffer)
             return len(buffer)
         view, filled = memoryview(buffer).cast("B"), 0
         try:
-            while filled < len(view) and self._at < self._size:
+            while filled < len(view) and self._at < self.size:
                 count = self._read_piece(view[filled:])
                 if count == 0:  # the file became shorter since it was opened
                     break

@@ -1,1 +1,1 @@
-"""Augmentations: drawing parameters apart from applying them; every draw takes a generator."""
+"""Augmentations: random parameters are drawn from a generator, and applied in a separate step."""

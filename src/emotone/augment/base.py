@@ -1,4 +1,4 @@
-"""What every augmentation is: parameters are drawn from a generator, apart from being applied."""
+"""The protocol of augmentations: parameters are drawn from a generator, and applied in a separate step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 
-DECIBEL = math.log(10) / 10  # one decibel of power, in natural logarithm
+DECIBEL = math.log(10) / 10  # one decibel of power, as a natural logarithm
 
 
 class Augmentation(Protocol):
-    """A frozen dataclass of ranges. Works on the rows of some front ends and never changes its argument."""
+    """A frozen dataclass of ranges, for the rows of some front ends. It never changes its argument."""
 
     title: ClassVar[str]
     front_ends: ClassVar[tuple[str, ...]]
-    """Registry names of the features whose rows it is made for."""
+    """Registry names of the front ends whose rows it supports."""
 
     @property
     def reach(self) -> float:
-        """Rows that it needs, at most, for one that comes out: above 1 where it may make its input shorter."""
+        """Maximum number of input rows per output row: above 1 if it can shorten its input."""
         ...
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Any:
@@ -33,7 +33,7 @@ class Augmentation(Protocol):
         ...
 
     def apply(self, features: Array, drawn: Any) -> Array:
-        """Return the changed copy [time', dimension]; with equal parameters, equal output."""
+        """Return the augmented copy [time', dimension]; equal parameters give equal output."""
         ...
 
 
@@ -41,7 +41,7 @@ AUGMENTATIONS: Registry[type[Augmentation]] = Registry("augmentation", "emotone.
 
 
 def augment(features: Array, augmentations: tuple[Augmentation, ...], rng: np.random.Generator) -> Array:
-    """Return features [time, dimension] after each augmentation in turn, with parameters drawn from `rng`."""
+    """Return features [time, dimension] after all augmentations, in order, with parameters drawn from `rng`."""
     for augmentation in augmentations:
         shape = (features.shape[0], features.shape[1])
         features = augmentation.apply(features, augmentation.draw(rng, shape))
@@ -49,5 +49,5 @@ def augment(features: Array, augmentations: tuple[Augmentation, ...], rng: np.ra
 
 
 def reach(augmentations: tuple[Augmentation, ...]) -> float:
-    """Return how many rows all of them together need, at most, for one that comes out."""
+    """Return the maximum number of input rows per output row of all augmentations combined."""
     return math.prod(augmentation.reach for augmentation in augmentations)

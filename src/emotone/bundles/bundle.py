@@ -1,4 +1,4 @@
-"""A model on disk: loaded with every byte checked, run through ONNX, tested by its own test vector, and written."""
+"""A model on disk: load it with every hash checked, run it, check its test vector, and write it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from emotone.bundles import manifest as layout
-from emotone.bundles.manifest import MANIFEST, MEND, BundleManifest
+from emotone.bundles.manifest import FIX, MANIFEST, BundleManifest
 from emotone.errors import BundleError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from emotone.features.base import Feature
     from emotone.types import Array
 
-TOLERANCE = 1e-4  # processors round sums differently; a wrong model is off by far more
+TOLERANCE = 1e-4  # processors round sums differently; a wrong model deviates far more
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A front end, a net, labels and calibration as one object. Built by `load_bundle`.
+    """A front end, a network, labels and calibration. Built by `load_bundle`.
 
     Attributes:
-        directory: where it lies.
-        manifest: what `bundle.toml` tells.
-        sha256: of `bundle.toml`, which holds the SHA-256 of every other file: equal hash, equal model.
+        directory: its folder.
+        manifest: content of `bundle.toml`.
+        sha256: of `bundle.toml`, which contains the SHA-256 of every other file: equal hash, equal model.
         feature: the front end with its settings.
-        threads: of the net, per process.
+        threads: of the network, per process.
 
     """
 
@@ -49,8 +49,8 @@ class Bundle:
     sha256: str
     feature: Feature
     threads: int
-    _model: bytes
-    _test_vector: bytes
+    _model: bytes = field(repr=False)
+    _test_vector: bytes = field(repr=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -59,12 +59,12 @@ class Bundle:
 
     @property
     def window_frames(self) -> int:
-        """Rows of features that make a whole window."""
+        """Number of feature rows in a window."""
         return self.manifest.windows.frames(self.feature)[0]
 
     @property
     def hop_frames(self) -> int:
-        """Rows between the starts of windows."""
+        """Number of feature rows between the starts of two windows."""
         return self.manifest.windows.frames(self.feature)[1]
 
     @cached_property
@@ -83,7 +83,7 @@ class Bundle:
         """Return the probabilities [batch, labels] of features [batch, time, dimension]; each row sums to 1.
 
         Raises:
-            BundleError: the net can't be run, or gives another shape than one score per label.
+            BundleError: the network fails, or its output is not one score per label.
 
         """
         from emotone.bundles.runtime import run_session
@@ -97,16 +97,16 @@ class Bundle:
         return result
 
     def warm(self) -> None:
-        """Open the net now, so that a broken one is said before the first recording.
+        """Open the network now, so that a broken one is reported before the first recording.
 
         Raises:
-            BundleError: the net can't be opened, or its shapes don't fit the labels and the front end.
+            BundleError: the network can't be opened, or its shapes do not fit the labels and the front end.
 
         """
         _ = self._session
 
     def check(self) -> float:
-        """Return the largest deviation from the probabilities of the test vector, heard as one window.
+        """Return the largest deviation from the probabilities of the test vector, processed as one window.
 
         Raises:
             BundleError: it is above `TOLERANCE`, or the test vector can't be read.
@@ -118,34 +118,34 @@ class Bundle:
         deviation = float(np.max(np.abs(given - expected)))
         if not deviation <= TOLERANCE:
             raise BundleError(
-                f"{self.directory} does not give the probabilities of its test vector: the largest deviation is "
-                f"{deviation:.2g}, allowed is {TOLERANCE:g}; update onnxruntime, or {MEND}"
+                f"{self.directory} does not reproduce the probabilities of its test vector: the largest deviation is "
+                f"{deviation:.2g}, the tolerance is {TOLERANCE:g}; update onnxruntime, or {FIX}"
             )
         return deviation
 
 
 def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
-    """Return the bundle in a folder; every byte of it is checked, at every load.
+    """Return the bundle in a folder; the hash of every file is checked at every load.
 
     Args:
-        directory: holds `bundle.toml`, `model.onnx`, `CARD.md`, `LICENSE` and `test_vector.npz`.
-        threads: of the net.
+        directory: contains `bundle.toml`, `model.onnx`, `CARD.md`, `LICENSE` and `test_vector.npz`.
+        threads: of the network.
 
     Raises:
-        BundleError: a file is missing, has changed, or is of another schema; the message says how to mend it.
+        BundleError: a file is missing, was modified, or has another schema.
 
     Example:
         >>> load_bundle(Path("nowhere"))
         Traceback (most recent call last):
             ...
-        emotone.errors.BundleError: nowhere is not a model's folder: there is no such folder
+        emotone.errors.BundleError: nowhere is not the folder of a model: no such folder
 
     """
     if not directory.is_dir():
-        raise BundleError(f"{directory} is not a model's folder: there is no such folder")
+        raise BundleError(f"{directory} is not the folder of a model: no such folder")
     where = directory / MANIFEST
     if not where.exists():
-        raise BundleError(f"{directory} is not a model's folder: it holds no {MANIFEST}")
+        raise BundleError(f"{directory} is not the folder of a model: it contains no {MANIFEST}")
     data = _read(where)
     manifest = layout.read_manifest(data, where=str(where))
     contents = {name: _checked(directory / name, digest) for name, digest in manifest.files.items()}
@@ -173,35 +173,35 @@ def write_bundle(
     licence: str,
     signal: Array,
     probabilities: NDArray[np.floating[Any]],
-    beside: Mapping[str, bytes] | None = None,
+    extra: Mapping[str, bytes] | None = None,
 ) -> Bundle:
-    """Write a bundle and return it loaded; the folder is either whole and self-consistent, or as it was before.
+    """Write a bundle and return it loaded; on failure the folder is unchanged.
 
-    Equal content gives equal bytes. A bundle that lies there already is replaced.
+    Equal content gives equal bytes. An existing bundle is overwritten.
 
     Args:
         directory: the bundle's folder.
-        manifest: its `files` are computed here, whatever it holds.
+        manifest: its `files` are computed here.
         model: an ONNX file: `features` [batch, time, dimension] to `logits` [batch, labels].
         card: text of `CARD.md`.
         licence: text of `LICENSE`.
-        signal: the test vector's signal [time] at the front end's rate, heard as one window.
-        probabilities: what it must give [labels], computed by whatever trained the model.
-        beside: further files by name, for those who train on; prediction needs none of them.
+        signal: the test vector's signal [time] at the front end's rate, processed as one window.
+        probabilities: its expected output [labels], computed by the framework that trained the model.
+        extra: further files by name, for fine-tuning; prediction needs none of them.
 
     Raises:
-        OutputError: the folder holds something else, or can't be written.
-        BundleError: what was written does not load, or fails its test vector.
+        OutputError: the folder contains other files, or can't be written.
+        BundleError: the written bundle does not load, or fails its test vector.
 
     """
     if directory.exists() and not (directory / MANIFEST).exists() and any(directory.iterdir()):
-        raise OutputError(f"{directory} holds other things than a bundle; choose a new or an empty folder")
+        raise OutputError(f"{directory} contains other files than a bundle; choose a new or an empty folder")
     contents = {
         layout.MODEL: model,
         layout.CARD: card.encode(),
         layout.LICENCE: licence.encode(),
         layout.TEST_VECTOR: _test_vector_bytes(signal, probabilities),
-        **(beside or {}),
+        **(extra or {}),
     }
     files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     contents[MANIFEST] = layout.manifest_bytes(dataclasses.replace(manifest, files=files))
@@ -230,25 +230,25 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BundleError(f"{path} can't be read: {error.strerror or error}; {MEND}") from error
+        raise BundleError(f"{path} can't be read: {error.strerror or error}; {FIX}") from error
 
 
 def _checked(path: Path, expected: str) -> bytes:
-    """Return the bytes of a file whose SHA-256 is `expected`: what was checked is what is used."""
+    """Return the bytes of a file whose SHA-256 is `expected`."""
     if not os.path.lexists(path):
-        raise BundleError(f"{path} is missing; {MEND}")
+        raise BundleError(f"{path} is missing; {FIX}")
     data = _read(path)
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise BundleError(
-            f"{path} was changed after it was written: its SHA-256 should be {expected} and is {found}; {MEND}"
+            f"{path} was modified after it was written: its SHA-256 should be {expected} and is {found}; {FIX}"
         )
     return data
 
 
 def _test_vector_bytes(signal: Array, probabilities: NDArray[np.floating[Any]]) -> bytes:
     buffer = io.BytesIO()
-    # NumPy dates the members 1980, so that equal arrays give equal bytes.
+    # NumPy writes the date 1980 for every member, so that equal arrays give equal bytes.
     np.savez_compressed(buffer, signal=signal.astype(np.float32), probabilities=probabilities.astype(np.float64))
     return buffer.getvalue()
 

@@ -113,7 +113,7 @@ def read_manifest(data: bytes, *, where: str) -> BundleManifest:
 
     Args:
         data: the whole file.
-        where: how messages name it.
+        where: name of the file in messages.
 
     Raises:
         BundleError: the file was modified, or does not describe a bundle.

@@ -1,4 +1,4 @@
-"""ONNX behind two functions: a session that stays small and quiet, and a run whose result is checked."""
+"""ONNX Runtime behind two functions: open a session with little memory, and run it with checked results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 INPUT, OUTPUT = "features", "logits"
-ONLY_FATAL = 4  # ONNX Runtime's log level; what matters is raised, and said by us
+ONLY_FATAL = 4  # ONNX Runtime's log level; errors are raised
 
 
 def open_session(model: bytes, *, where: str, threads: int, dimension: int, labels: int) -> Any:
@@ -20,13 +20,13 @@ def open_session(model: bytes, *, where: str, threads: int, dimension: int, labe
 
     Args:
         model: one `features` input [batch, time, dimension] and one `logits` output [batch, labels], float32.
-        where: how messages name the model.
-        threads: for the operators; one keeps workers from fighting over cores.
+        where: name of the model in messages.
+        threads: for the operators; with one, workers do not compete for cores.
         dimension: values per row of the front end.
         labels: number of labels.
 
     Raises:
-        BundleError: the bytes are no model, or its shapes are others.
+        BundleError: the bytes are not a model, or it has other shapes.
 
     """
     import onnxruntime
@@ -35,8 +35,8 @@ def open_session(model: bytes, *, where: str, threads: int, dimension: int, labe
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ONLY_FATAL
-    # A plan is kept for every shape ever seen, and recordings have any length: memory would grow with use. The arena
-    # keeps the largest batch only; without it, activations of all sizes would fragment the memory of the process.
+    # Memory patterns are kept for every input shape, and recordings have any length: memory would grow with use. The
+    # arena keeps the largest batch only; without it, activations of all sizes would fragment the process memory.
     options.enable_mem_pattern = False
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -51,7 +51,7 @@ def run_session(session: Any, features: Array, *, where: str, labels: int) -> Ar
     """Return scores [batch, labels] float32 of features [batch, time, dimension].
 
     Raises:
-        BundleError: the net fails on this shape, or gives other shapes or values than finite scores.
+        BundleError: the network fails on this shape, or its scores have another shape or are not finite.
 
     """
     try:
@@ -77,7 +77,7 @@ def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | N
     if not fits or len(sizes) != len(shape):
         raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
     for size, expected in zip(sizes, shape, strict=True):
-        # A size that the graph leaves open has a name, or None; that of the batch and of time must be open.
+        # A dynamic dimension has a name, or None; batch and time must be dynamic.
         if isinstance(size, int) and size != expected:
             raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
 

@@ -1,4 +1,4 @@
-"""The models that come with emotone, by name; and a name or a folder to the bundle it means."""
+"""Shipped models by name; and the bundle that a name or a folder means."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def load(name: str | Path, *, threads: int = 1) -> Bundle:
     """Return a shipped model by its name, or the bundle in a folder.
 
     Args:
-        name: a name wins over a folder of the same name, which can be given as `./name`.
-        threads: of the net.
+        name: a name takes precedence over a folder of the same name, which can be given as `./name`.
+        threads: of the network.
 
     Raises:
         UnknownNameError: neither a shipped model nor a folder.
-        BundleError: the folder holds no whole, unchanged bundle.
+        BundleError: the folder is not an intact bundle.
 
     """
     names = shipped_names()

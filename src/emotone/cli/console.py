@@ -1,4 +1,4 @@
-"""What the command says beside its results, on standard error: one line each, under one name."""
+"""Messages of the command on standard error, one line each; and JSON on standard output."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from emotone.inference.rendering import printable
 
 
 def error(message: object) -> None:
-    """Say what went wrong, on one line."""
+    """Print an error on one line."""
     click.echo(f"emotone: error: {printable(' '.join(str(message).split()))}", err=True)
 
 
 def note(message: str) -> None:
-    """Say what was done or left alone."""
+    """Print a note on one line."""
     click.echo(f"emotone: {printable(message)}", err=True)
 
 
 def print_json(value: Any) -> None:
-    """Print a result for scripts."""
+    """Print a value as JSON on standard output."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

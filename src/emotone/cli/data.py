@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from emotone.corpora.labels import LabelSet
     from emotone.corpora.scan import Scan
-    from emotone.evaluation.run import Report
+    from emotone.evaluation.run import Progress
     from emotone.types import Utterance
 
 corpus_option = click.option(
@@ -111,7 +111,7 @@ class Display:
         self._bar = bar
         self._tasks: dict[str, Any] = {}
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Progress) -> None:
         """Show how far a stage is."""
         self.stage(report.stage, report.done, report.total)
 
@@ -177,7 +177,7 @@ def _load(corpora: tuple[str, ...], label_set: LabelSet, *, selection: str = "")
     if selection:
         found, unselected = _selected(found, selection)
     utterances, dropped = apply_labels(found, label_set)
-    return Data(tuple(utterances), label_set.found(utterances), dropped, problems, unselected, notes)
+    return Data(tuple(utterances), label_set.present_in(utterances), dropped, problems, unselected, notes)
 
 
 def _found(corpora: tuple[str, ...]) -> tuple[list[Utterance], tuple[str, ...], tuple[str, ...]]:
@@ -199,7 +199,7 @@ def _notes(scan: Scan) -> Iterator[str]:
     """Yield what is unlike the published corpus in a copy of it."""
     from emotone.corpora.base import CORPORA
 
-    if scan.tabled or scan.name not in CORPORA.names:
+    if scan.from_table or scan.name not in CORPORA.names:
         return
     published, check = CORPORA.get(scan.name).clips, f"emotone corpora check {scan.name} {scan.root} says which"
     if published is not None and len(scan.utterances) < published:

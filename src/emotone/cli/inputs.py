@@ -1,4 +1,4 @@
-"""What the arguments of a command mean: recordings named by files, folders, patterns, or standard input."""
+"""The arguments of a command as recordings: files, folders, patterns, or standard input."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.inference.result import Failure
+from emotone.walk import Walk, match, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 STANDARD_INPUT = "-"
-# In a folder, names decide what is taken; a file that is named itself may be called anything.
+# In a folder, the suffix decides which files are recordings; a file that is named explicitly may have any name.
 _ALWAYS = "wav wave flac ogg oga opus mp3 aiff aif aifc sph nist au snd caf w64 rf64"
-_WITH_MEDIA = "m4a m4b mp4 m4v mov aac avi webm mkv mka wma wmv 3gp amr mpg mpeg flv ac3"  # the extra says so itself
+_WITH_MEDIA = "m4a m4b mp4 m4v mov aac avi webm mkv mka wma wmv 3gp amr mpg mpeg flv ac3 ts m2ts mts mp2 spx"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in f"{_ALWAYS} {_WITH_MEDIA}".split())
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """One recording to work on.
+class RecordingPath:
+    """One recording to process.
 
     Attributes:
         path: as results name it; `-` for standard input.
-        relative: where its result lies below an output folder, before the suffix is changed.
+        relative: path of its result below an output folder, before the suffix is changed.
 
     """
 
@@ -41,29 +42,29 @@ class Recording:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What was asked for, in order; what isn't there is a failure at its place.
+    """The requested recordings in order; what does not exist is a failure in its place.
 
     Attributes:
         items: recordings and failures.
-        single: exactly one recording was named, by its file or as standard input.
+        single: whether exactly one recording was named, by its file or as standard input.
 
     """
 
-    items: tuple[Recording | Failure, ...]
+    items: tuple[RecordingPath | Failure, ...]
     single: bool
 
 
 def collect(arguments: Sequence[str]) -> Inputs:
     """Return the recordings that arguments name.
 
-    A folder stands for every file below it whose suffix is one of `AUDIO_SUFFIXES`, hidden ones left out, in the order
-    of their names. A pattern (`*`, `?`, `[...]`, and `**` for any depth) that names no file itself is expanded here,
-    for shells that don't. A recording named twice is taken once.
+    A folder stands for every file below it whose suffix is one of `AUDIO_SUFFIXES`. A pattern (`*`, `?`, `[...]`, and
+    `**` for any depth) that is not itself the name of a file is expanded here, for shells that do not. See
+    `emotone.walk` for links, hidden files and the order. A recording that is named twice is processed once.
     """
-    found: dict[str, Recording | Failure] = {}
+    found: dict[str, RecordingPath | Failure] = {}
     for argument in arguments:
         for item in _expand(argument):
-            found.setdefault(os.path.normpath(item.path if isinstance(item, Recording) else item.file), item)
+            found.setdefault(os.path.normpath(item.path if isinstance(item, RecordingPath) else item.file), item)
     return Inputs(tuple(found.values()), single=len(arguments) == 1 and not _is_many(arguments[0]))
 
 
@@ -75,45 +76,26 @@ def _is_pattern(argument: str) -> bool:
     return argument != STANDARD_INPUT and glob.has_magic(argument) and not os.path.lexists(argument)
 
 
-def _expand(argument: str) -> Iterator[Recording | Failure]:
+def _expand(argument: str) -> Iterator[RecordingPath | Failure]:
     if argument == STANDARD_INPUT:
-        yield Recording(argument, Path("standard-input"))
+        yield RecordingPath(argument, Path("standard-input"))
     elif _is_pattern(argument):
-        yield from _expand_pattern(argument)
+        yield from _recordings(match(argument), argument, empty=f"{argument}: no recording matches this pattern")
     elif Path(argument).is_dir():
-        yield from _expand_folder(argument, below=Path())
+        empty = f"{argument}: contains no recordings by their suffixes (.wav, .flac, .mp3 ...); name a file to try it"
+        yield from _recordings(walk(argument), argument, empty=empty)
     elif os.path.lexists(argument):
-        yield Recording(argument, Path(Path(argument).name))
+        yield RecordingPath(argument, Path(Path(argument).name))
     else:
-        yield Failure(argument, "missing_file", f"{argument}: there is no such file or folder")
+        yield Failure(argument, "missing_file", f"{argument}: no such file or folder")
 
 
-def _expand_pattern(pattern: str) -> Iterator[Recording | Failure]:
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  (keeps `./` and absolute patterns)
-    parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    for match in matches:
-        below = Path(*Path(match).parts[fixed:])
-        if not Path(match).is_dir():
-            yield Recording(match, below)
-        elif "**" not in parts:  # `**` also matches every folder whose files it matches
-            yield from _expand_folder(match, below=below)
-    if not matches:
-        yield Failure(pattern, "missing_file", f"{pattern}: no file matches this pattern")
-
-
-def _expand_folder(folder: str, *, below: Path) -> Iterator[Recording | Failure]:
-    empty = True
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
-                empty = False
-                path = os.path.join(parent, name)  # noqa: PTH118  (keeps the name as it was given, `./` and all)
-                yield Recording(path, below / Path(parent).relative_to(folder) / name)
-    if empty:
-        yield Failure(
-            folder,
-            "missing_file",
-            f"{folder}: holds no recordings, judging by suffixes (.wav, .flac, .mp3 ...); name a file to try it anyway",
-        )
+def _recordings(found: Walk, argument: str, *, empty: str) -> Iterator[RecordingPath | Failure]:
+    """Yield the recordings among files: those that a pattern names, and those with a suffix of audio."""
+    chosen = [one for one in found.files if one.named or one.relative.suffix.lower() in AUDIO_SUFFIXES]
+    for one in chosen:
+        yield RecordingPath(one.path, one.relative)
+    for failure in found.failures:
+        yield Failure(failure.path, "unreadable_folder", str(failure))
+    if not chosen and not found.failures:
+        yield Failure(argument, "missing_file", empty)

@@ -1,7 +1,8 @@
-"""Where results go: standard output, as they are done, or a folder with one file per recording."""
+"""Destinations of results: standard output, as they are completed, or a folder with one file per result."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -12,87 +13,105 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from emotone.cli.inputs import AUDIO_SUFFIXES, Recording
+from emotone.cli.inputs import AUDIO_SUFFIXES, RecordingPath
 from emotone.errors import OutputError, UsageError
 from emotone.inference.result import Failure, Prediction
 from emotone.inference.saving import ENCODING_ERRORS, FORMATS, Format, Page, text_stream, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from emotone.inference.result import Rows
+    from emotone.inference.result import Channel, Rows
 
 FAILURES = "failures.jsonl"  # of the last run, in a folder of results
-WRITERS, WAITING = 4, 16  # threads, and results that may wait for one: a disk may need longer for a file than we do
+WRITERS, WAITING = 4, 16  # threads, and results that may wait for one: a disk can be slower than prediction
+MAX_NAME = 200  # bytes of a result's file name; file systems allow 255, and temporary names are longer
+PIPE_WIDTH = 100  # characters per line of text where there is no terminal
 
 
 class StandardOutput:
-    """Writes every result as it comes."""
+    """Writes every result as it arrives."""
 
     def __init__(self, chosen: Format, *, labels: tuple[str, ...], rows: Rows, single: bool, alone: bool) -> None:
         if chosen.single and not alone:
             raise UsageError("this format holds one recording; for several use --out DIR, which writes a file for each")
-        # A person who asked for one thing is told once that it failed.
-        self._quiet_failures = alone and chosen.suffix == ".txt"
+        # For a single recording in text, the message on standard error is enough.
+        self._hide_failures = alone and chosen.suffix == ".txt"
         stream = _standard_output(chosen)
-        colour = wants_colour(sys.stdout)
-        width = shutil.get_terminal_size().columns
-        page = Page(labels=labels, single=single, rows=rows, colour=colour, width=width)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+        page = Page(labels=labels, single=single, rows=rows, colour=wants_colour(sys.stdout), width=width)
         self._writer = chosen.open(stream, page)
         self._stream = stream
 
-    def write(self, recording: Recording | None, result: Prediction | Failure) -> Failure | None:  # noqa: ARG002
-        """Write a result; return the failure that there was."""
-        failure = result if isinstance(result, Failure) else None
-        if failure is None or not self._quiet_failures:
-            self._writer.write(result)
-        return failure
+    def write(self, recording: RecordingPath | None, results: Sequence[Prediction | Failure]) -> list[Failure]:  # noqa: ARG002
+        """Write the results of a recording; return its failures."""
+        failures = [result for result in results if isinstance(result, Failure)]
+        for result in results:
+            if not (self._hide_failures and isinstance(result, Failure)):
+                self._writer.write(result)
+        return failures
 
     def finish(self, failures: Iterable[Failure]) -> list[Failure]:
-        """Close the document; return the failures."""
+        """Write the end of the document; return the failures."""
         self._writer.finish()
         self._stream.flush()
         return list(failures)
 
 
 class Folder:
-    """Writes one file per recording, whole or not at all, under the recording's own relative name.
+    """Writes one file per result, complete or absent, under the relative name of the recording.
+
+    Failures are listed in `failures.jsonl`.
+
+    Args:
+        folder: is created if necessary.
+        chosen: the format.
+        recordings: all that will be written.
+        page: what writers must know.
+        each: whether every channel has a result of its own.
 
     Raises:
-        OutputError: the folder can't be written, or two recordings would have one result.
+        UsageError: two recordings have the same relative name.
+        OutputError: the folder cannot be written.
         MissingExtraError: the format needs a package that is not installed.
 
     """
 
-    def __init__(self, folder: Path, chosen: Format, recordings: Iterable[Recording], *, page: Page) -> None:
+    def __init__(
+        self, folder: Path, chosen: Format, recordings: Iterable[RecordingPath], *, page: Page, each: bool = False
+    ) -> None:
         self._folder = folder
+        self._each = each
         self._page = page
         self._format = chosen
         self._paths = result_paths(recordings, suffix=chosen.suffix)
-        chosen.open(io.BytesIO() if chosen.binary else io.StringIO(), page).finish()  # its package is installed
+        chosen.open(io.BytesIO() if chosen.binary else io.StringIO(), page).finish()  # fails without its package
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            raise OutputError(f"can't write to {folder}: {error.strerror or error}; choose another folder") from error
-        self._threads = ThreadPoolExecutor(WRITERS)  # idle ones cost nothing, and none starts before it is needed
+            raise OutputError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
+        self._threads = ThreadPoolExecutor(WRITERS)  # threads start when they are needed
         self._waiting: deque[Future[Failure | None]] = deque()
         self._unwritten: list[Failure] = []
 
-    def holds(self, recording: Recording) -> bool:
-        """Return whether there is a result of this recording already."""
-        return (self._folder / self._paths[recording.path]).exists()
+    def has_result(self, recording: RecordingPath) -> bool:
+        """Return whether a result of this recording exists, or of its first channel."""
+        return self._path(recording.path, 0).exists()
 
-    def write(self, recording: Recording | None, result: Prediction | Failure) -> Failure | None:
-        """Write a result while the next ones are judged; return the failure that there was."""
-        if isinstance(result, Failure) or recording is None:
-            return result if isinstance(result, Failure) else None
-        self._waiting.append(self._threads.submit(self._write, recording.path, result))
-        self._settle(WAITING)
-        return None
+    def write(self, recording: RecordingPath | None, results: Sequence[Prediction | Failure]) -> list[Failure]:
+        """Write results while the next ones are computed; return the failures among them."""
+        failures = [result for result in results if isinstance(result, Failure)]
+        if recording is None or failures:
+            return failures
+        for result in results:
+            if isinstance(result, Prediction):
+                self._waiting.append(self._threads.submit(self._write, recording.path, result))
+                self._settle(WAITING)
+        return []
 
     def finish(self, failures: Iterable[Failure]) -> list[Failure]:
-        """Return all failures, those of writing too, and list them in a file of their own; without any it goes."""
+        """Return all failures, those of writing included, and list them in a file; without any the file is removed."""
         self._settle(0)
         self._threads.shutdown()
         failures = [*failures, *self._unwritten]
@@ -109,23 +128,32 @@ class Folder:
 
     def _write(self, recording: str, result: Prediction) -> Failure | None:
         try:
-            write_file(result, self._folder / self._paths[recording], self._format, self._page)
+            write_file(result, self._path(recording, result.channel), self._format, self._page)
         except OutputError as error:
             return Failure(recording, error.code, str(error))
         return None
 
+    def _path(self, recording: str, channel: Channel) -> Path:
+        """Return the path of a result; `call.json` becomes `call.channel-0.json` where each channel has a result."""
+        path = self._folder / self._paths[recording]
+        if not self._each:
+            return path
+        suffix = self._format.suffix
+        return path.with_name(f"{path.name.removesuffix(suffix)}.channel-{channel}{suffix}")
+
     def _settle(self, most: int) -> None:
-        """Wait until so many results at most are not written yet."""
+        """Wait until at most this many results are not yet written."""
         while len(self._waiting) > most:
             failure = self._waiting.popleft().result()
             if failure is not None:
                 self._unwritten.append(failure)
 
 
-def result_paths(recordings: Iterable[Recording], *, suffix: str) -> dict[str, Path]:
-    """Return where each recording's result lies below the folder, by the recording's path.
+def result_paths(recordings: Iterable[RecordingPath], *, suffix: str) -> dict[str, Path]:
+    """Return the path of each recording's result below the folder, by the recording's path.
 
-    `a/b.wav` gives `a/b.json`. Where that name is taken (by `a/b.mp3`, say), the audio suffix stays: `a/b.wav.json`.
+    `a/b.wav` gives `a/b.json`. If another recording has that name (`a/b.mp3`, say), the audio suffix stays:
+    `a/b.wav.json`. A name that is too long for file systems is cut and ends with a hash of the whole name.
 
     Raises:
         UsageError: two recordings have the same relative name.
@@ -138,11 +166,12 @@ def result_paths(recordings: Iterable[Recording], *, suffix: str) -> dict[str, P
         whole = recording.relative
         other = sources.setdefault(whole, recording.path)
         short = whole.with_suffix("") if whole.suffix.lower() in AUDIO_SUFFIXES else whole
-        names = [stem.parent / (stem.name + suffix) for stem in (short, whole)]
+        names = [stem.parent / (_shortened(stem.name) + suffix) for stem in (short, whole)]
         free = next((name for name in names if name not in taken), None)
         if other != recording.path or free is None:
             raise UsageError(
-                f"{other} and {recording.path} would both be written to {names[0]}; name the folder that holds both"
+                f"{other} and {recording.path} would both be written to {names[0]}; "
+                "name the folder that contains both instead"
             )
         taken.add(free)
         result[recording.path] = free
@@ -150,10 +179,18 @@ def result_paths(recordings: Iterable[Recording], *, suffix: str) -> dict[str, P
 
 
 def wants_colour(stream: IO[Any]) -> bool:
-    """Return whether escape sequences are welcome (https://no-color.org, https://force-color.org)."""
+    """Return whether escape sequences may be written (https://no-color.org, https://force-color.org)."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def _shortened(name: str) -> str:
+    data = os.fsencode(name)
+    if len(data) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    return f"{data[: MAX_NAME - 20].decode('utf-8', 'ignore')}-{digest}"
 
 
 def _standard_output(chosen: Format) -> IO[Any]:
@@ -163,7 +200,7 @@ def _standard_output(chosen: Format) -> IO[Any]:
             raise UsageError("this format is binary and standard output is a terminal; use --out DIR, or > file")
         return stream.buffer
     if isinstance(stream, io.TextIOWrapper):
-        # People's text in the terminal's encoding; formats for programs are UTF-8 everywhere.
+        # Text for people is in the terminal's encoding; formats for programs are always UTF-8.
         encoding = stream.encoding if chosen.suffix == ".txt" else "utf-8"
         stream.reconfigure(encoding=encoding, errors=ENCODING_ERRORS)
     return stream

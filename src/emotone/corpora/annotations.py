@@ -1,4 +1,4 @@
-"""From label files to utterances, for corpora whose names do not tell the emotion."""
+"""Reads label files into utterances, for corpora whose file names do not contain the emotion."""
 
 from __future__ import annotations
 
@@ -11,50 +11,48 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from emotone.corpora.base import Annotation, Annotations, Corpus, Parsed
+    from emotone.corpora.base import Annotation, AnnotationFiles, Corpus, ParsedPath
 
 
 def annotated(
     corpus: Corpus,
-    annotations: Annotations,
+    annotations: AnnotationFiles,
     directory: Path,
     *,
-    recordings: Mapping[str, tuple[Parsed, Path]],
+    recordings: Mapping[str, tuple[ParsedPath, Path]],
     texts: Sequence[PurePosixPath],
 ) -> tuple[list[Utterance], list[str]]:
-    """Return the labelled utterances of a folder, and one line for each thing that is wrong with its labels.
+    """Return the labelled utterances of a folder, and one line for each problem with its labels.
 
     Args:
-        corpus: whose words the labels are.
+        corpus: defines the words that labels may be.
         annotations: how its label files are read.
         directory: the corpus folder.
-        recordings: what each recording's path says, and where it is, by `Parsed.id`.
+        recordings: the parsed path and the path of each recording, by `ParsedPath.id`.
         texts: the label files, in the order in which they are read, below `directory`.
 
     Returns:
         Utterances in no particular order. A label without recording, a recording without label, an unknown label,
-        a second label of one utterance and a line that can't be read are not taken; each kind is said.
+        a second label of one utterance and a line that can't be read are not used; each kind is reported.
 
     """
-    said: dict[str, list[Annotation]] = defaultdict(list)
+    entries: dict[str, list[Annotation]] = defaultdict(list)
     problems = []
     for relative in texts:
         for item in _read(annotations, directory, relative):
             if isinstance(item, str):
                 problems.append(f"{directory / relative}: {item}")
             else:
-                said[item.id].append(item)
+                entries[item.id].append(item)
     utterances = []
     lost = []
-    for name, items in said.items():
+    for name, items in entries.items():
         labelled = [item for item in items if item.label]
         if not labelled:
             continue
         first = labelled[0]
         if len(labelled) > 1:
-            problems.append(
-                f"{directory}: {name} is labelled {len(labelled)} times; the first, {first.label}, is taken"
-            )
+            problems.append(f"{directory}: {name} is labelled {len(labelled)} times; the first, {first.label}, is used")
         if first.label not in corpus.emotions:
             allowed = ", ".join(corpus.emotions)
             problems.append(f"{directory}: {name} has the unknown label '{first.label}'; allowed: {allowed}")
@@ -63,16 +61,16 @@ def annotated(
         else:
             extras = {key: value for item in reversed(items) for key, value in item.extras.items()}
             utterances.append(_utterance(corpus, first, extras=extras, recording=recordings[first.recording]))
-    heard = {item.recording for items in said.values() for item in items if item.label}
+    labelled_recordings = {item.recording for items in entries.values() for item in items if item.label}
     problems += _counted(directory, lost, "label has no recording", "labels have no recording")
-    silent = [str(path) for name, (_, path) in recordings.items() if name not in heard]
-    problems += _counted(directory, silent, "recording has no label", "recordings have no label")
+    unlabelled = [str(path) for name, (_, path) in recordings.items() if name not in labelled_recordings]
+    problems += _counted(directory, unlabelled, "recording has no label", "recordings have no label")
     return utterances, problems
 
 
-def _read(annotations: Annotations, directory: Path, relative: PurePosixPath) -> list[Annotation | str]:
+def _read(annotations: AnnotationFiles, directory: Path, relative: PurePosixPath) -> list[Annotation | str]:
     try:
-        # A byte that is no UTF-8 can only stand in a comment or a text, which must not cost the labels beside it.
+        # Bytes that are not UTF-8 occur in comments and texts only, and must not make the labels unreadable.
         text = (directory / relative).read_text("utf-8-sig", errors="replace")
     except OSError as error:
         return [f"can't be read: {error.strerror or error}"]
@@ -80,7 +78,7 @@ def _read(annotations: Annotations, directory: Path, relative: PurePosixPath) ->
 
 
 def _utterance(
-    corpus: Corpus, item: Annotation, *, extras: Mapping[str, str], recording: tuple[Parsed, Path]
+    corpus: Corpus, item: Annotation, *, extras: Mapping[str, str], recording: tuple[ParsedPath, Path]
 ) -> Utterance:
     parsed, path = recording
     return Utterance(
@@ -97,5 +95,5 @@ def _utterance(
 
 
 def _counted(directory: Path, names: Sequence[str], one: str, many: str) -> list[str]:
-    """Return one line however many there are."""
+    """Return at most one line."""
     return [f"{directory}: {len(names)} {one if len(names) == 1 else many}; the first: {names[0]}"] if names else []

@@ -1,8 +1,8 @@
-"""What every corpus file says about itself: licence, citation, access, layout, expected counts, and a path parser.
+"""Description of a corpus: licence, citation, access, layout, expected counts, and a path parser.
 
-To add a corpus, add one file that defines `CORPUS`; it is found by its name. A parser is a pure function of the
-path below the corpus folder, so it is tested without a recording, and it accepts only what the corpus holds:
-a strict parser is what lets a folder's corpus be recognised and a foreign file be pointed out.
+To add a corpus, add one file to `emotone.corpora.datasets` that defines `CORPUS`; it is found by its name. A parser is
+a pure function of the path below the corpus folder, so it is tested without recordings. It accepts only paths of the
+corpus: a strict parser allows `corpora check` to recognise the corpus of a folder and to list other files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".wav", ".flac", ".ogg")
 """The original format first; copies are often converted to the others."""
 VIDEO_SUFFIXES = (".avi", ".mp4", *SUFFIXES)
-"""Of a corpus of videos: as downloaded, converted, or its sound alone."""
+"""Of a corpus of videos: as downloaded, converted, or audio only."""
 
 TWO_LETTERS = {
     "an": "anger",
@@ -31,17 +31,17 @@ TWO_LETTERS = {
     "sa": "sadness",
     "su": "surprise",
 }
-"""The six emotions as eNTERFACE'05 and, after it, RML name their videos."""
+"""The six emotions in the names of the videos of eNTERFACE'05 and RML."""
 
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """What may be done with a corpus, and with weights trained on it.
+    """Terms of use of a corpus, and of weights trained on it.
 
     Attributes:
         name: SPDX identifier, or `LicenseRef-...` where the terms have none.
         weights_shippable: whether weights trained on it may be published.
-        note: under which condition, in one sentence.
+        note: the conditions, in one sentence.
 
     """
 
@@ -51,15 +51,15 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """What one path says.
+class ParsedPath:
+    """The information in one path.
 
     Attributes:
         id: unique within the corpus; the same for a converted copy and in every layout.
-        speaker: unique within the corpus; "" where names do not tell who speaks.
-        label: the corpus's own word for the emotion; "" where it stands in a file (see `Annotations`).
-        session: recording session shared by speakers; "" where the corpus has none (the speaker then stands for it).
-        extras: what else the path tells: sentence, intensity, repetition, version, gender.
+        speaker: unique within the corpus; "" where names do not contain it.
+        label: the corpus's own word for the emotion; "" where label files contain it (see `AnnotationFiles`).
+        session: recording session shared by speakers; "" where the corpus has none (the speaker is used instead).
+        extras: other information: sentence, intensity, repetition, version, gender.
 
     """
 
@@ -72,15 +72,15 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a label file says about one utterance. Several of one id are put together.
+    """One entry of a label file about one utterance. Entries with the same id are merged.
 
     Attributes:
         id: of the utterance, unique within the corpus.
-        recording: `Parsed.id` of the recording that it is in.
-        label: the corpus's own word for the emotion; "" if this one only adds extras, such as the words spoken.
+        recording: `ParsedPath.id` of the recording that contains it.
+        label: the corpus's own word for the emotion; "" if the entry only adds extras, such as the spoken words.
         start: seconds from the start of the recording.
         end: seconds, or None for the end of the recording.
-        extras: what else it says.
+        extras: other information.
 
     """
 
@@ -93,12 +93,12 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Annotations:
-    """How a corpus's label files are read, where its names do not tell the emotion. Both functions are pure.
+class AnnotationFiles:
+    """How the label files of a corpus are read, where file names do not contain the emotion. Both functions are pure.
 
     Attributes:
-        wanted: path below the corpus folder -> whether that file holds labels or texts.
-        read: that path and its text -> what it says; a str in between is a line that can't be read, with the reason.
+        wanted: path below the corpus folder -> whether that file contains labels or texts.
+        read: that path and its text -> the entries; a str is a line that can't be read, with the reason.
         examples: path -> text: files that label every one of `Corpus.examples`, as in downloads.
 
     """
@@ -110,29 +110,30 @@ class Annotations:
 
 @dataclass(frozen=True)
 class Corpus:
-    """One corpus: what it is, how to get it, what it should hold, and how to read its paths.
+    """One corpus: title, terms, access, expected contents, and a parser of its paths.
 
     Attributes:
         name: registry name.
         title: full name.
         languages: BCP 47 tags.
-        speakers: every speaker's id, as `Parsed.speaker` gives it; empty where they are not known.
-        counts: clips per canonical emotion in the complete corpus, every emotion of it; None where the number is not
-            known, because it was not published, or differently in different places.
-        emotions: the corpus's own words, each with its canonical emotion, or "unknown" where its raters disagreed.
+        speakers: ids of all speakers, as in `ParsedPath.speaker`; empty where they are not known.
+        counts: clips per canonical emotion in the complete corpus; None where the number is not known, because it was
+            not published, or publications differ.
+        emotions: the corpus's own words, each with its canonical emotion, or "unknown" where raters disagreed.
         licence: terms.
         citation: the publication to cite.
         access: how to get it.
-        layout: how its folders and names are made.
+        layout: of its folders and names.
         examples: paths below the corpus folder as found in downloads, at least one per label.
-        parser: path below the corpus folder, without regard to its suffix -> what it says, None if it is not
-            this corpus's.
+        parser: path below the corpus folder -> its information, or None if it does not belong to this corpus; it
+            ignores the suffix.
         suffixes: accepted, in lower case.
         known_duplicates: ids of clips that are byte-identical in the published corpus itself.
-        annotations: how its label files are read; None where names tell everything.
+        annotations: how its label files are read; None where file names contain the emotion.
         published_speakers: their number, where it is known but their ids are not.
-        minutes: of sound in the complete corpus, published or measured; None where that is not known.
-        verified: whether a complete copy was read; otherwise only trees made after descriptions of its layout.
+        minutes: duration of the complete corpus, published or measured; None where that is not known.
+        verified: whether the parser was tested on a complete copy; otherwise only on folders made after descriptions of
+            the layout.
 
     """
 
@@ -147,17 +148,17 @@ class Corpus:
     access: str
     layout: str
     examples: tuple[str, ...]
-    parser: Callable[[PurePosixPath], Parsed | None]
+    parser: Callable[[PurePosixPath], ParsedPath | None]
     suffixes: tuple[str, ...] = SUFFIXES
     known_duplicates: tuple[tuple[str, ...], ...] = ()
-    annotations: Annotations | None = None
+    annotations: AnnotationFiles | None = None
     published_speakers: int | None = None
     minutes: float | None = None
     verified: bool = False
 
     @property
     def known_counts(self) -> dict[str, int]:
-        """Clips per canonical emotion, of those emotions where the number is known."""
+        """Clips per canonical emotion, where the number is known."""
         return {label: count for label, count in self.counts.items() if count is not None}
 
     @property
@@ -168,20 +169,20 @@ class Corpus:
 
     @property
     def evidence(self) -> str:
-        """What the parser was tried on, in words."""
+        """What the parser was tested on, for reports."""
         if self.verified:
-            return "read from a complete copy"
-        return "made after descriptions of the layout and tried on trees like them; no copy was read"
+            return "tested on a complete copy"
+        return "written from descriptions of the layout and tested on folders made after them, not on a copy"
 
     @property
     def speaker_count(self) -> int | None:
         """Number of speakers, or None where it is not known."""
         return len(self.speakers) or self.published_speakers
 
-    def parse(self, relative: PurePosixPath) -> Parsed | None:
-        """Return what a path below the corpus folder says, or None if it is not a clip of this corpus.
+    def parse(self, relative: PurePosixPath) -> ParsedPath | None:
+        """Return the information in a path below the corpus folder, or None if it is not a clip of this corpus.
 
-        Nothing on disk is touched. The suffix is compared without regard to case.
+        Nothing is read from disk. The suffix is compared without regard to case.
 
         Example:
             >>> from pathlib import PurePosixPath

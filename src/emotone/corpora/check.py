@@ -1,9 +1,9 @@
-"""The corpus doctor: what a copy of a corpus lacks, has too much of, and which of its recordings are bad.
+"""Checks a copy of a corpus: what is missing or additional, and which of its recordings can't be used.
 
-    recognise   which corpus a folder holds
-    check       a scanned corpus or table, compared with what was published, and with every recording listened to
+    recognise   finds out which corpus a folder contains
+    check       compares a scanned corpus or table with what was published, and reads every recording
 
-What it looks for stands in `findings`.
+`emotone.corpora.findings` lists what it looks for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.findings import Finding, compare, duplicates, levels, parts, problems, unrecognised
+from emotone.corpora.findings import (
+    Finding,
+    compare,
+    duplicates,
+    left_out,
+    levels,
+    parts,
+    speakers,
+    unrecognised,
+    words,
+)
 from emotone.corpora.measure import measure
 from emotone.corpora.scan import media_files
 from emotone.errors import AudioError, CorpusError, MissingExtraError
@@ -25,28 +35,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.measure import Measured
+    from emotone.corpora.measure import SoundStatistics
     from emotone.corpora.scan import Scan
     from emotone.types import Seconds
 
-LEAST_SHARE = 0.1  # of a folder's recordings that a corpus must account for to be recognised
+MIN_SHARE = 0.1  # of a folder's recordings that must be clips of a corpus, for it to be recognised
 
 
 @dataclass(frozen=True)
-class Checkup:
-    """The doctor's result.
+class CheckReport:
+    """The result of a check.
 
     Attributes:
-        corpus: its name.
+        corpus: name.
         root: the folder or table.
-        clips: number of utterances, good or bad.
-        speakers: their number; utterances without a speaker do not count.
+        clips: number of utterances, usable or not.
+        speakers: number of speakers; utterances without a speaker do not count.
         clips_of: clips per speaker.
         counts: clips per canonical emotion.
-        expected: the same as published, of those emotions where that is known; None for a table.
-        expected_speakers: their number; None for a table, and where it is not known.
+        expected: published clips per canonical emotion, where that is known; None for a table.
+        expected_speakers: published number of speakers; None for a table, and where it is not known.
         expected_minutes: of all recordings; None for a table, and where they are not known.
-        seconds: total, median, shortest and longest, of those that can be read; empty where none can.
+        seconds: total, median, shortest and longest duration of the readable clips; empty where there are none.
         rates: number of recordings per sampling rate in hertz.
         findings: problems first.
 
@@ -76,10 +86,10 @@ class Checkup:
 
 
 def recognise(directory: Path) -> Corpus:
-    """Return the corpus that most of a folder's recordings belong to, by their names.
+    """Return the corpus to which most of a folder's recordings belong, by their names.
 
     Raises:
-        CorpusError: no folder, no recordings, none that any known corpus accounts for, or those of several.
+        CorpusError: no folder, no recordings, none that belong to a known corpus, or those of several corpora.
 
     """
     relatives = list(media_files(directory))
@@ -87,7 +97,7 @@ def recognise(directory: Path) -> Corpus:
         raise CorpusError(f"{directory} holds no recordings")
     found = {name: [path for path in relatives if corpus.parse(path)] for name, corpus in CORPORA.all().items()}
     ranked = sorted((name for name in found if found[name]), key=lambda name: -len(found[name]))
-    enough = [name for name in ranked if len(found[name]) >= LEAST_SHARE * len(relatives)]
+    enough = [name for name in ranked if len(found[name]) >= MIN_SHARE * len(relatives)]
     if len(enough) > 1:
         places = ", ".join(f"{name} ({len(found[name])} files, e.g. {found[name][0]})" for name in ranked)
         raise CorpusError(f"{directory} holds several corpora: {places}; give the folder of one")
@@ -95,18 +105,20 @@ def recognise(directory: Path) -> Corpus:
         return CORPORA.get(enough[0])
     near = f"; the nearest is {ranked[0]} with {len(found[ranked[0]])} of {len(relatives)} files" if ranked else ""
     known = ", ".join(CORPORA.names)
-    raise CorpusError(f"{directory} holds none of the known corpora ({known}){near}; any other is given as a table")
+    raise CorpusError(f"{directory} contains none of the known corpora ({known}){near}; give any other as a table")
 
 
 def check(
     scan: Scan, *, corpus: Corpus | None = None, progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> Checkup:
-    """Return what is wrong with a copy of a corpus. Every recording is read to its end, none at once as a whole.
+) -> CheckReport:
+    """Return the findings about a copy of a corpus. Every recording is read to its end, in pieces.
+
+    A recording that can't be read is one finding; the others are read all the same.
 
     Args:
-        scan: what the folder or table holds.
-        corpus: what it should hold; None for a table.
-        progress: called with (recordings read, recordings in all) after each.
+        scan: contents of the folder or table.
+        corpus: what is expected; None for a table.
+        progress: called with (recordings read, number of recordings) after each.
 
     Example:
         >>> from emotone.corpora.scan import scan
@@ -115,7 +127,7 @@ def check(
         True
 
     """
-    measured, findings = _listen(scan, progress)
+    measured, findings = _measure(scan, progress)
     counts = Counter(utterance.label for utterance in scan.utterances)
     clips_of = Counter(utterance.speaker for utterance in scan.utterances if utterance.speaker)
     lengths = [
@@ -123,7 +135,7 @@ def check(
         for item in scan.utterances
         if item.path in measured and item.start < measured[item.path].seconds
     ]
-    findings += problems(scan, table=corpus is None)
+    findings += left_out(scan, table=corpus is None)
     if corpus is not None:
         total = sum(lengths) if len(lengths) == len(scan.utterances) else None
         findings += compare(corpus, counts=counts, speakers=set(clips_of), seconds=total)
@@ -131,11 +143,13 @@ def check(
     findings += duplicates(scan, measured, corpus.known_duplicates if corpus else ())
     findings += levels(measured)
     findings += unrecognised(scan)
+    findings += speakers(scan)
+    findings += words(scan)
     rates = Counter(sound.rate for sound in measured.values())
     if len(rates) > 1:
         listed = ", ".join(f"{rate} Hz {count}" for rate, count in sorted(rates.items()))
         findings.append(Finding("rates", f"sampling rates differ between recordings: {listed}", "note"))
-    return Checkup(
+    return CheckReport(
         corpus=scan.name,
         root=str(scan.root),
         clips=len(scan.utterances),
@@ -151,8 +165,8 @@ def check(
     )
 
 
-def _listen(scan: Scan, progress: Callable[[int, int], None]) -> tuple[dict[Path, Measured], list[Finding]]:
-    """Read every recording once, however many utterances it holds."""
+def _measure(scan: Scan, progress: Callable[[int, int], None]) -> tuple[dict[Path, SoundStatistics], list[Finding]]:
+    """Read every recording once, however many utterances it contains."""
     paths = sorted({utterance.path for utterance in scan.utterances})
     measured = {}
     findings = []

@@ -1,7 +1,7 @@
 """An audformat database as a corpus: a folder with `db.yaml`, and a table of files or segments with their emotions.
 
-The extra `audformat` reads it, but neither of two ways in which that package would run code that lies in the folder:
-its cache of tables as pickles is never looked at, and the header is read as plain YAML.
+The extra `audformat` reads it. Two features of that package that would run code from the folder are not used: its cache
+of tables as pickles is never read, and the header is read as plain YAML.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotone.corpora.label_map import mapped_label
 from emotone.corpora.labels import UNKNOWN, canonical
 from emotone.corpora.scan import Scan
-from emotone.corpora.table import COLUMNS, fragment
+from emotone.corpora.table_rows import COLUMNS, fragment, parse_channel
 from emotone.errors import CorpusError, UnknownNameError, missing_extra
 from emotone.types import Utterance
 
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from emotone.types import Seconds
 
 HEADER = "db.yaml"
-STORED = (".parquet", ".csv")  # the first that is there is read; .pkl never
+STORED = (".parquet", ".csv")  # the first that exists is read; .pkl never
 EMOTION = "emotion"
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One file or segment: its place, and the text in every column that has one."""
+class _DatabaseRow:
+    """One file or segment, and the text in every column that has one."""
 
     file: str
     start: Seconds
@@ -41,41 +42,42 @@ class _Row:
 
     @property
     def place(self) -> str:
-        """The file and the part of it, as the id of whatever has none of its own."""
+        """The file and the part of it, which is the id of a row that has none."""
         return fragment(
             self.file, start=repr(self.start) if self.start else "", end="" if self.end is None else repr(self.end)
         )
 
 
 def is_database(path: Path) -> bool:
-    """Return whether a folder holds an audformat database."""
+    """Return whether a folder contains an audformat database."""
     return (path / HEADER).is_file()
 
 
-def read_database(root: Path, *, name: str) -> Scan:
+def read_database(root: Path, *, name: str, label_map: Mapping[str, str] | None = None) -> Scan:
     """Return the utterances of an audformat database, sorted by id.
 
-    The emotion stands in the column, or under the scheme, `emotion`; else in the only column whose scheme has
-    canonical emotions as labels. Everything that is known of a file in other tables (the speaker, above all) is put
-    to it, as is what a scheme tells of its labels (the speaker's gender). All tables with emotions are taken
-    together; the split of a table becomes an extra.
+    The emotion is the column or scheme `emotion`, or else the only column whose scheme has emotions as labels. Columns
+    of other tables about the same file are joined to it, above all the speaker, as are the properties that a scheme
+    gives its labels, such as the speaker's gender. All tables with emotions are used; the split of a table becomes an
+    extra.
 
     Args:
         root: the folder; files are relative to it.
-        name: what the corpus is called.
+        name: of the corpus.
+        label_map: word in lower case -> canonical emotion, for labels that are not mapped by themselves.
 
     Returns:
-        A scan whose `problems` say how many rows could not be taken: an unknown label, a missing file, two labels in
-        two tables. A row without a label is of the emotion "unknown".
+        A scan whose `problems` count the rows that can't be used: an unknown label, a missing file, different labels
+        in two tables. A row without a label has the label "unknown".
 
     Raises:
         CorpusError: no such database, one that can't be read or is a pickle only, or no column with emotions.
-        MissingExtraError: without the extra `audformat`.
+        MissingExtraError: the extra `audformat` is not installed.
 
     """
     tables = _tables(root)
     column = _emotion_column(root, tables)
-    about: dict[str, dict[str, str]] = defaultdict(dict)  # what filewise tables say of each file
+    about: dict[str, dict[str, str]] = defaultdict(dict)  # the columns of filewise tables, by file
     for table in tables.values():
         if table.is_filewise:
             for row in _rows(table):
@@ -91,28 +93,38 @@ def read_database(root: Path, *, name: str) -> Scan:
         for row in _rows(table):
             complete = replace(row, values={**split, **about.get(row.file, {}), **row.values})
             try:
-                utterance = _utterance(root, complete, word=row.values.get(column, ""), meanings=meanings, corpus=name)
+                utterance = _utterance(
+                    root, complete, word=row.values.get(column, ""), meanings=meanings, corpus=name, label_map=label_map
+                )
             except (CorpusError, UnknownNameError) as error:
                 lost[f"table '{key}': {error}"] += 1
                 continue
             first, second = found.get(row.place, utterance), utterance
-            if first.label == UNKNOWN:  # where one table says nothing, another may
+            if first.label == UNKNOWN:  # another table may have a label
                 first, second = second, first
             if second.label not in (first.label, UNKNOWN):
-                lost[f"table '{key}': a label differs from that in a table before, which is taken"] += 1
+                lost[f"table '{key}': a label differs from that of a previous table, which is used"] += 1
             found[row.place] = replace(first, extras={**second.extras, **first.extras})
     problems = [f"{root}, {why} ({count} rows)" if count > 1 else f"{root}, {why}" for why, count in lost.items()]
-    there = {place: utterance for place, utterance in found.items() if os.path.isfile(utterance.path)}  # noqa: PTH113
-    missing = [str(utterance.path) for place, utterance in found.items() if place not in there]
+    present = {place: utterance for place, utterance in found.items() if os.path.isfile(utterance.path)}  # noqa: PTH113
+    missing = [str(utterance.path) for place, utterance in found.items() if place not in present]
     if missing:
-        problems.append(f"{root}: of {len(missing)} rows the file is not there; the first: {min(missing)}")
-    ids = Counter(utterance.id for utterance in there.values())
-    unique = (item if ids[item.id] == 1 else replace(item, id=place) for place, item in there.items())
+        problems.append(f"{root}: the files of {len(missing)} rows do not exist; the first: {min(missing)}")
+    ids = Counter(utterance.id for utterance in present.values())
+    unique = (item if ids[item.id] == 1 else replace(item, id=place) for place, item in present.items())
     ordered = tuple(sorted(unique, key=lambda utterance: utterance.id))
-    return Scan(name, root, ordered, problems=tuple(problems), tabled=True)
+    return Scan(name, root, ordered, problems=tuple(problems), from_table=True)
 
 
-def _utterance(root: Path, row: _Row, *, word: str, meanings: Mapping[str, str], corpus: str) -> Utterance:
+def _utterance(
+    root: Path,
+    row: _DatabaseRow,
+    *,
+    word: str,
+    meanings: Mapping[str, str],
+    corpus: str,
+    label_map: Mapping[str, str] | None,
+) -> Utterance:
     if row.end is not None and row.end <= row.start:
         raise CorpusError(f"the end, {row.end:g} s, is not after the start, {row.start:g} s, of {row.file}")
     speaker = row.values.get("speaker", "")
@@ -125,28 +137,36 @@ def _utterance(root: Path, row: _Row, *, word: str, meanings: Mapping[str, str],
         end=row.end,
         speaker=speaker,
         session=row.values.get("session") or speaker,
-        label=canonical(meanings.get(word, word)) if word else UNKNOWN,
+        label=_label(word, meanings, label_map),
         extras={"original_label": word or UNKNOWN, **extras},
+        channel=parse_channel(row.values.get("channel", "")),
     )
 
 
+def _label(word: str, meanings: Mapping[str, str], label_map: Mapping[str, str] | None) -> str:
+    """Return the canonical emotion of a label, by the label map first, then by what the scheme says it means."""
+    if not word:
+        return UNKNOWN
+    return mapped_label(word if word.casefold() in (label_map or {}) else meanings.get(word, word), label_map)
+
+
 def _tables(root: Path) -> dict[str, Any]:
-    """Return the loaded tables by their ids, each of the one database."""
+    """Return the loaded tables of the database by their ids."""
     try:
         import audformat
         import yaml  # type: ignore[import-untyped]
     except ImportError as error:
         raise missing_extra("audformat", "audformat", "reading an audformat database") from error
     try:
-        # audformat.Database.load would read it with a loader that makes any object that the file asks for.
+        # audformat.Database.load uses a YAML loader that creates arbitrary objects.
         header = yaml.safe_load((root / HEADER).read_text("utf-8"))
         database = audformat.Database.load_header_from_yaml(header)
     except OSError as error:
         raise CorpusError(f"can't read the database {root / HEADER}: {error.strerror or error}") from error
     except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise CorpusError(f"{root / HEADER} is no header of an audformat database: {said}") from error
-    # Tables of schemes come first: they hold the labels of others. Each is loaded from a folder without pickles.
+        reason = " ".join(str(error).split())
+        raise CorpusError(f"{root / HEADER} is not the header of an audformat database: {reason}") from error
+    # Tables of schemes come first, because they contain the labels of others. None is loaded next to a pickle.
     with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
         for key in (*database.misc_tables, *database.tables):
             stored = _stored(root, key)
@@ -155,8 +175,8 @@ def _tables(root: Path) -> dict[str, Any]:
                 shutil.copyfile(stored, copy)
                 database[key].load(str(copy.with_suffix("")))
             except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
-                said = " ".join(str(error).split())
-                raise CorpusError(f"can't read the table {stored}: {said}") from error
+                reason = " ".join(str(error).split())
+                raise CorpusError(f"can't read the table {stored}: {reason}") from error
     return {key: database[key] for key in database.tables}
 
 
@@ -170,7 +190,9 @@ def _stored(root: Path, key: str) -> Path:
             f"{root / base}.pkl is a pickle, which can run code and is never loaded; save the table with "
             "audformat as parquet or csv"
         )
-    raise CorpusError(f"the table {root / base} is not there; allowed: {', '.join(base + suffix for suffix in STORED)}")
+    raise CorpusError(
+        f"the table {root / base} does not exist; allowed: {', '.join(base + suffix for suffix in STORED)}"
+    )
 
 
 def _emotion_column(root: Path, tables: Mapping[str, Any]) -> str:
@@ -180,9 +202,10 @@ def _emotion_column(root: Path, tables: Mapping[str, Any]) -> str:
     emotional = {name for table in tables.values() for name in table.columns if _are_emotions(table, name)}
     if len(emotional) == 1:
         return str(emotional.pop())
-    why = f"several with emotions: {', '.join(sorted(emotional))}" if emotional else "none with emotions"
+    others = f"several with emotions: {', '.join(sorted(emotional))}" if emotional else "none with emotions"
     raise CorpusError(
-        f"{root} has no column '{EMOTION}', and {why}; rename one to '{EMOTION}'; there are: {', '.join(sorted(names))}"
+        f"{root} has no column '{EMOTION}', and {others}; rename one to '{EMOTION}'; there are: "
+        f"{', '.join(sorted(names))}"
     )
 
 
@@ -200,49 +223,49 @@ def _emotion(word: str) -> str | None:
 
 
 def _meanings(table: Any, place: tuple[str, str | None]) -> dict[str, str]:
-    """Return what the emotion's scheme says in plain words of labels that are no words: `W: anger`."""
+    """Return the texts that the emotion's scheme gives for labels that are not words, e.g. `W: anger`."""
     labels = {} if place[1] is not None else _labels(table, place[0])
     return {str(key): value for key, value in labels.items() if isinstance(value, str) and _emotion(str(key)) is None}
 
 
 def _labels(table: Any, name: str) -> dict[Any, Any]:
-    """Return the labels of a column's scheme, each with what the scheme tells of it."""
+    """Return the labels of a column's scheme, each with its properties."""
     scheme = table.columns[name].scheme
     labels = None if scheme is None else scheme.labels
-    if isinstance(labels, str):  # a table of the database, with a row for each
+    if isinstance(labels, str):  # a table of the database, with one row per label
         return dict(table.db[labels].df.to_dict("index"))
     return dict(labels) if isinstance(labels, dict) else dict.fromkeys(labels or ())
 
 
 def _names(table: Any) -> dict[str, tuple[str, str | None]]:
-    """Return what can be asked of a table: name -> (column, what its scheme is asked for each label, if anything).
+    """Return the values of a table: name -> (column, property of its scheme's labels or None).
 
-    A column is called by its own name, and those of speakers and emotions by that of their scheme; and what a scheme
-    tells of its labels stands under its own names.
+    Columns have their own names; those of speakers and emotions also that of their scheme. The properties of a scheme's
+    labels have their own names.
     """
     names: dict[str, tuple[str, str | None]] = {name: (name, None) for name in table.columns}
     schemes = Counter(column.scheme_id for column in table.columns.values())
     for name, column in table.columns.items():
         if column.scheme_id in (EMOTION, "speaker") and schemes[column.scheme_id] == 1:
             names.setdefault(column.scheme_id, (name, None))
-        for told in _labels(table, name).values():
-            for key in told if isinstance(told, dict) else ():
+        for properties in _labels(table, name).values():
+            for key in properties if isinstance(properties, dict) else ():
                 if key not in COLUMNS or key in ("speaker", "session"):
                     names.setdefault(key, (name, key))
     return names
 
 
-def _rows(table: Any) -> Iterator[_Row]:
+def _rows(table: Any) -> Iterator[_DatabaseRow]:
     columns = {}
-    for name, (column, told) in _names(table).items():
-        series = table.columns[column].get(map=told)
-        there = series.notna().tolist()
-        columns[name] = [str(value) if known else "" for value, known in zip(series.tolist(), there, strict=True)]
+    for name, (column, label_property) in _names(table).items():
+        series = table.columns[column].get(map=label_property)
+        given = series.notna().tolist()
+        columns[name] = [str(value) if known else "" for value, known in zip(series.tolist(), given, strict=True)]
     for place, *values in zip(table.index, *columns.values(), strict=True):
         file, start, end = (place, None, None) if table.is_filewise else place
-        yield _Row(str(file), _seconds(start) or 0.0, _seconds(end), dict(zip(columns, values, strict=True)))
+        yield _DatabaseRow(str(file), _seconds(start) or 0.0, _seconds(end), dict(zip(columns, values, strict=True)))
 
 
 def _seconds(duration: Any) -> Seconds | None:
-    """Return a duration of pandas in seconds; None where it is not given."""
+    """Return a duration of pandas in seconds; None for NaT."""
     return None if duration is None or duration != duration else float(duration.total_seconds())  # noqa: PLR0124

@@ -1,4 +1,4 @@
-"""Writing a corpus as an audformat database; `database` reads it back."""
+"""Writes a corpus as an audformat database that `emotone.corpora.database` reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from emotone.corpora.database import EMOTION, HEADER
 from emotone.corpora.labels import EMOTIONS, UNKNOWN
-from emotone.corpora.table import relative
+from emotone.corpora.table_write import relative
 from emotone.errors import CorpusError, OutputError, missing_extra
 from emotone.files import atomic_write
 
@@ -25,18 +25,18 @@ TABLE = "emotion"
 def write_database(scan: Scan, folder: Path, *, corpus: Corpus | None = None) -> None:
     """Write the utterances of a scan as an audformat database that `read_database` reads: `db.yaml` and one table.
 
-    Files below the folder are written relative to it, so that written into the corpus's own folder it can be moved;
-    others are written with their whole path.
+    Files below the folder are written relative to it, so that a database in the corpus's own folder can be moved with
+    it; others are written with their absolute path.
 
     Args:
-        scan: what is written, with canonical labels.
-        folder: where to; it is made.
-        corpus: whose licence, source and languages the header tells; None for a table.
+        scan: with canonical labels.
+        folder: of the database; it is created.
+        corpus: whose licence, source and languages the header contains; None for a table.
 
     Raises:
-        CorpusError: two utterances of one stretch of a file, or an extra called as a column that is needed.
-        OutputError: there is a database already, or it can't be written.
-        MissingExtraError: without the extra `audformat`.
+        CorpusError: two utterances of the same part of a file, or an extra with the name of a required column.
+        OutputError: the folder contains a database already, or can't be written to.
+        MissingExtraError: the extra `audformat` is not installed.
 
     """
     try:
@@ -44,17 +44,17 @@ def write_database(scan: Scan, folder: Path, *, corpus: Corpus | None = None) ->
     except ImportError as error:
         raise missing_extra("audformat", "audformat", "writing an audformat database") from error
     if (folder / HEADER).exists():
-        raise OutputError(f"{folder} holds an audformat database already; choose another folder, or delete {HEADER}")
+        raise OutputError(f"{folder} contains an audformat database already; choose another folder, or delete {HEADER}")
     database = audformat.Database(scan.name, **_header(corpus))
     labels = {utterance.label for utterance in scan.utterances}
     ordered = [label for label in (*EMOTIONS, UNKNOWN) if label in labels]
     speakers = sorted({utterance.speaker for utterance in scan.utterances} - {""})
     database.schemes[EMOTION] = audformat.Scheme("str", labels=ordered)
     database.schemes["speaker"] = audformat.Scheme("str", labels=speakers or None)
-    database.schemes["text"] = audformat.Scheme("str", description="Whatever else is known of an utterance")
+    database.schemes["text"] = audformat.Scheme("str", description="Other information about an utterance")
     columns = _columns(scan.utterances)
     files = [relative(utterance.path, folder) for utterance in scan.utterances]
-    _refuse_twice(scan.utterances)
+    _check_parts(scan.utterances)
     if any(utterance.start or utterance.end is not None for utterance in scan.utterances):
         index = audformat.segmented_index(
             files,
@@ -76,7 +76,7 @@ def write_database(scan: Scan, folder: Path, *, corpus: Corpus | None = None) ->
 
 def _header(corpus: Corpus | None) -> dict[str, str | list[str]]:
     if corpus is None:
-        return {"source": "a table of its own", "usage": "other"}
+        return {"source": "a table", "usage": "other"}
     return {
         "source": corpus.access,
         "usage": "unrestricted" if corpus.licence.name == "CC0-1.0" else "restricted",
@@ -90,20 +90,23 @@ def _columns(utterances: tuple[Utterance, ...]) -> Mapping[str, list[str]]:
     extras = sorted({name for utterance in utterances for name in utterance.extras})
     if EMOTION in extras:
         raise CorpusError(
-            f"there is a column '{EMOTION}' beside the label; rename it, for a database keeps labels there"
+            f"the table has a column '{EMOTION}' besides the label; rename it, because a database stores labels there"
         )
+    channels = ["" if utterance.channel is None else str(utterance.channel) for utterance in utterances]
     return {
         EMOTION: [utterance.label for utterance in utterances],
         "speaker": [utterance.speaker for utterance in utterances],
         "session": [utterance.session for utterance in utterances],
         "id": [utterance.id for utterance in utterances],
+        **({"channel": channels} if any(channels) else {}),
         **{name: [utterance.extras.get(name, "") for utterance in utterances] for name in extras},
     }
 
 
-def _refuse_twice(utterances: tuple[Utterance, ...]) -> None:
-    places: dict[tuple[Path, float, float | None], str] = {}
+def _check_parts(utterances: tuple[Utterance, ...]) -> None:
+    """Raise `CorpusError` for two utterances of one part of a file: a database has one row for each part."""
+    ids: dict[tuple[Path, float, float | None], str] = {}
     for utterance in utterances:
-        first = places.setdefault((utterance.path, utterance.start, utterance.end), utterance.id)
+        first = ids.setdefault((utterance.path, utterance.start, utterance.end), utterance.id)
         if first != utterance.id:
-            raise CorpusError(f"{first} and {utterance.id} are the same stretch of {utterance.path}; keep one of them")
+            raise CorpusError(f"{first} and {utterance.id} are the same part of {utterance.path}; keep one of them")

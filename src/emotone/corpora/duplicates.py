@@ -1,4 +1,4 @@
-"""Recordings that several of the given corpora hold: their speakers could not be kept apart."""
+"""Recordings that several of the given corpora contain: no protocol could be speaker-independent."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def shared_recordings(scans: Mapping[str, Scan]) -> dict[tuple[str, str], list[tuple[Path, Path]]]:
     """Return the pairs of equal files of every two corpora, by the names of the two; empty where there are none.
 
-    Files are equal if their bytes are. Only those of one size are read, so that this costs little before a training;
-    a file that is empty, or not there, is equal to none.
+    Files are equal if their bytes are. Only files of the same size are read, so this is cheap before a training.
+    Empty and missing files are not compared.
     """
     sizes: dict[int, dict[str, set[Path]]] = defaultdict(lambda: defaultdict(set))
     for name, scan in scans.items():

@@ -1,11 +1,13 @@
-"""What the corpus doctor finds: one function for each sort of thing that can be wrong with a copy.
+"""Findings about a copy of a corpus, one function for each kind.
 
-    problems       what scanning could not take
-    compare        counts, speakers and minutes, against what was published
-    parts          utterances outside their recording, too short, given twice, or over one another
-    duplicates     different files with the same sound
+    left_out       files and rows that scanning could not use
+    compare        counts, speakers and minutes that differ from what was published
+    parts          utterances outside their recording, too short, listed twice, or overlapping
+    duplicates     different files with the same samples
     levels         silent and clipped recordings
-    unrecognised   recordings that are no clip of the corpus
+    unrecognised   recordings that are not clips of the corpus
+    speakers       names that may be two spellings of one speaker, or no name
+    words          labels that were mapped to canonical emotions
 
 A finding is a *problem* if results would change or a recording can't be used, else a *note*.
 """
@@ -16,20 +18,24 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from emotone.corpora.label_map import mapped_words
+from emotone.corpora.speakers import absent_speakers, speaker_spellings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.measure import Measured
+    from emotone.corpora.measure import SoundStatistics
     from emotone.corpora.scan import Scan
     from emotone.types import Seconds, Utterance
 
-SILENT_PEAK = 1e-3  # -60 dB of full scale: below, there is only the noise of the converter
+SILENT_PEAK = 1e-3  # -60 dB of full scale: below is only the noise of the converter
 CLIPPED_SHARE = 1e-3  # of the samples; the loudest clips of good corpora stay below half of it
-SHORTEST: Seconds = 0.1  # what prediction still takes
-END_FORGIVEN: Seconds = 0.1  # the same as `audio.read` forgives
-MINUTES_FORGIVEN = 0.05  # of a whole corpus: copies in other formats differ by less, trimmed ones by more
+MIN_DURATION: Seconds = 0.1  # of an utterance, as prediction requires
+END_TOLERANCE: Seconds = 0.1  # as in `audio.read`
+MINUTES_TOLERANCE = 0.05  # of a whole corpus: copies in other formats differ by less, trimmed ones by more
+WORDS_SHOWN = 8  # mapped labels in a note
 
 Kind = Literal[
     "table",
@@ -48,17 +54,19 @@ Kind = Literal[
     "clipped",
     "unrecognised",
     "rates",
+    "speakers",
+    "words",
 ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One thing that differs from what is expected.
 
     Attributes:
-        kind: what sort of thing; scripts may test it.
+        kind: scripts may test it.
         message: one line.
-        severity: a problem makes the copy unfit as it is; a note is good to know.
+        severity: results of a copy with a problem are wrong or incomplete; a note is for information.
         files: the recordings concerned.
 
     """
@@ -69,11 +77,13 @@ class Finding:
     files: tuple[str, ...] = ()
 
 
-def problems(scan: Scan, *, table: bool) -> Iterator[Finding]:
-    """Say what scanning could not take; in a folder, the first line is on repeated clips if there are any."""
+def left_out(scan: Scan, *, table: bool) -> Iterator[Finding]:
+    """Report what scanning could not use; in a folder, the first line is about repeated clips if there are any."""
     for line, problem in enumerate(scan.problems):
         if table:
             yield Finding("table", problem)
+        elif problem in scan.unreadable:
+            yield Finding("unreadable", problem)
         elif scan.repeated and line == 0:
             yield Finding("repeated", problem, files=_names(scan.repeated))
         else:
@@ -83,7 +93,7 @@ def problems(scan: Scan, *, table: bool) -> Iterator[Finding]:
 def compare(
     corpus: Corpus, *, counts: Mapping[str, int], speakers: set[str], seconds: Seconds | None
 ) -> Iterator[Finding]:
-    """Compare clips per emotion, speakers, and all recordings' length (None if not all could be read)."""
+    """Compare clips per emotion, speakers, and the total duration (None if not all recordings could be read)."""
     for label, expected in corpus.known_counts.items():
         found = counts.get(label, 0)
         if found < expected:
@@ -96,58 +106,60 @@ def compare(
     if corpus.published_speakers is not None and len(speakers) != corpus.published_speakers:
         kind: Kind = "missing" if len(speakers) < corpus.published_speakers else "surplus"
         yield Finding(kind, f"{len(speakers)} speakers, but {corpus.published_speakers} were published")
-    # What a copy lacks is said above; its length says something new only where every clip is there.
-    whole = all(counts.get(label, 0) == expected for label, expected in corpus.known_counts.items())
-    if corpus.minutes is not None and seconds is not None and whole:
+    # Missing clips are reported above; the duration is informative only where every clip is present.
+    complete = all(counts.get(label, 0) == expected for label, expected in corpus.known_counts.items())
+    if corpus.minutes is not None and seconds is not None and complete:
         minutes = seconds / 60
-        if abs(minutes - corpus.minutes) > MINUTES_FORGIVEN * corpus.minutes:
-            message = f"{minutes:.1f} min in all, but {corpus.minutes:.1f} min are known"
+        if abs(minutes - corpus.minutes) > MINUTES_TOLERANCE * corpus.minutes:
+            message = f"{minutes:.1f} min in total, but {corpus.minutes:.1f} min were published"
             yield Finding("minutes", f"{message}; recordings may have been cut, trimmed or changed in speed")
 
 
-def parts(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding]:
-    """Find utterances that are too short, end after their recording does, are given twice, or share sound."""
+def parts(scan: Scan, measured: Mapping[Path, SoundStatistics]) -> Iterator[Finding]:
+    """Find utterances that are too short, outside their recording, listed twice, or overlapping."""
     for utterance in scan.utterances:
         if utterance.path not in measured:
             continue
         seconds = measured[utterance.path].seconds
         end = seconds if utterance.end is None else utterance.end
-        if utterance.start >= seconds or end > seconds + END_FORGIVEN:
-            wanted = f"{utterance.start:g} s to {end:g} s"
-            message = f"{utterance.id}: {wanted} is outside its recording of {seconds:.2f} s"
+        if utterance.start >= seconds or end > seconds + END_TOLERANCE:
+            part = f"{utterance.start:g} s to {end:g} s"
+            message = f"{utterance.id}: {part} is outside its recording of {seconds:.2f} s"
             yield Finding("outside", message, files=(str(utterance.path),))
-        elif (lasts := round(end - utterance.start, 6)) < SHORTEST:  # 0.5 - 0.4 is less than 0.1 in binary
-            message = f"{utterance.id}: lasts {lasts:.3f} s; at least {SHORTEST} s are needed"
+        elif (duration := round(end - utterance.start, 6)) < MIN_DURATION:  # 0.5 - 0.4 is less than 0.1 in binary
+            message = f"{utterance.id}: lasts {duration:.3f} s; at least {MIN_DURATION} s are needed"
             yield Finding("short", message, files=(str(utterance.path),))
-    yield from _twice(scan)
+        channels = measured[utterance.path].channels
+        if utterance.channel is not None and utterance.channel >= channels:
+            message = f"{utterance.id}: there is no channel {utterance.channel}; the recording has {channels}, from 0"
+            yield Finding("outside", message, files=(str(utterance.path),))
+    yield from _listed_twice(scan)
     yield from _overlaps(scan, measured)
 
 
-def _twice(scan: Scan) -> Iterator[Finding]:
-    """Find stretches that are given under several ids: one recording would be trained on, or tested, twice."""
-    same: dict[tuple[Path, Seconds, Seconds | None], list[Utterance]] = defaultdict(list)
+def _listed_twice(scan: Scan) -> Iterator[Finding]:
+    """Find parts of recordings with several ids: they would be trained on, or tested, several times."""
+    same: dict[tuple[Path, Seconds, Seconds | None, int | None], list[Utterance]] = defaultdict(list)
     for utterance in scan.utterances:
-        same[utterance.path, utterance.start, utterance.end].append(utterance)
-    for (path, *_), given in same.items():
-        if len(given) > 1:
-            labels = sorted({utterance.label for utterance in given})
-            differ = f"; their labels differ: {', '.join(labels)}" if len(labels) > 1 else ""
-            ids = ", ".join(utterance.id for utterance in given)
-            message = f"the same part of one recording under {len(given)} ids: {ids}{differ}"
+        same[utterance.path, utterance.start, utterance.end, utterance.channel].append(utterance)
+    for (path, *_), utterances in same.items():
+        if len(utterances) > 1:
+            ids = ", ".join(utterance.id for utterance in utterances)
+            message = f"the same part of one recording has {len(utterances)} ids: {ids}{_differing(utterances)}"
             yield Finding("twice", message, files=(str(path),))
 
 
-def _overlaps(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding]:
-    """Find stretches of one recording that share sound, one note per recording: two people may speak at once."""
-    recordings: dict[Path, list[Utterance]] = defaultdict(list)
+def _overlaps(scan: Scan, measured: Mapping[Path, SoundStatistics]) -> Iterator[Finding]:
+    """Find overlapping parts, one note per recording and channel, because two people may speak at once."""
+    recordings: dict[tuple[Path, int | None], list[Utterance]] = defaultdict(list)
     for utterance in scan.utterances:
-        recordings[utterance.path].append(utterance)
-    for path, given in recordings.items():
+        recordings[utterance.path, utterance.channel].append(utterance)
+    for (path, _), utterances in recordings.items():
         seconds = measured[path].seconds if path in measured else float("inf")
-        ends = {item.id: seconds if item.end is None else item.end for item in given}
-        ordered = sorted(given, key=lambda item: (item.start, ends[item.id]))
+        ends = {item.id: seconds if item.end is None else item.end for item in utterances}
+        ordered = sorted(utterances, key=lambda item: (item.start, ends[item.id]))
         pairs = []
-        latest = ordered[0]  # of those before, the one that ends last
+        latest = ordered[0]  # the preceding utterance that ends last
         for item in ordered[1:]:
             if item.start < ends[latest.id] and (item.start, item.end) != (latest.start, latest.end):
                 pairs.append((latest, item))
@@ -155,11 +167,13 @@ def _overlaps(scan: Scan, measured: Mapping[Path, Measured]) -> Iterator[Finding
         if pairs:
             first = " and ".join(f"{item.id} ({item.label})" for item in pairs[0])
             more = f"; {len(pairs) - 1} more in this recording" if len(pairs) > 1 else ""
-            yield Finding("overlap", f"two utterances share sound: {first}{more}", "note", (str(path),))
+            yield Finding("overlap", f"two utterances overlap: {first}{more}", "note", (str(path),))
 
 
-def duplicates(scan: Scan, measured: Mapping[Path, Measured], known: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
-    """Find different files with the same samples; for a published flaw that is a note."""
+def duplicates(
+    scan: Scan, measured: Mapping[Path, SoundStatistics], known: Sequence[tuple[str, ...]]
+) -> Iterator[Finding]:
+    """Find different files with the same samples; those of the published corpus are a note."""
     utterances: dict[Path, Utterance] = {utterance.path: utterance for utterance in scan.utterances}
     same: dict[str, list[Path]] = defaultdict(list)
     for path, sound in measured.items():
@@ -168,17 +182,16 @@ def duplicates(scan: Scan, measured: Mapping[Path, Measured], known: Sequence[tu
         if len(paths) == 1:
             continue
         ids = tuple(sorted(utterances[path].id for path in paths))
-        message = f"the same recording under {len(ids)} names: {', '.join(ids)}"
+        message = f"the same recording has {len(ids)} names: {', '.join(ids)}"
         if ids in known:
             yield Finding("duplicate", f"{message}; also in the published corpus", "note", _names(paths))
         else:
-            labels = sorted({utterances[path].label for path in paths})
-            differ = f"; their labels differ: {', '.join(labels)}" if len(labels) > 1 else ""
-            yield Finding("duplicate", message + differ, files=_names(paths))
+            labels = _differing([utterances[path] for path in paths])
+            yield Finding("duplicate", message + labels, files=_names(paths))
 
 
-def levels(measured: Mapping[Path, Measured]) -> Iterator[Finding]:
-    """Find recordings with nothing to hear, and those that were too loud for their file."""
+def levels(measured: Mapping[Path, SoundStatistics]) -> Iterator[Finding]:
+    """Find silent and clipped recordings."""
     for path, sound in measured.items():
         if sound.peak < SILENT_PEAK:
             yield Finding("silent", f"{path}: is silent (peak {sound.peak:.1e} of full scale)", files=(str(path),))
@@ -188,11 +201,36 @@ def levels(measured: Mapping[Path, Measured]) -> Iterator[Finding]:
 
 
 def unrecognised(scan: Scan) -> Iterator[Finding]:
-    """Say how many recordings are there that the corpus does not account for."""
+    """Count the recordings that are not clips of the corpus."""
     if scan.unrecognised:
-        what = "recording is" if len(scan.unrecognised) == 1 else "recordings are"
-        message = f"{len(scan.unrecognised)} other {what} there; the first: {scan.unrecognised[0]}"
+        count = len(scan.unrecognised)
+        what = "1 recording is not a clip" if count == 1 else f"{count} recordings are not clips"
+        message = f"{what} of this corpus; the first: {scan.unrecognised[0]}"
         yield Finding("unrecognised", message, "note", _names(scan.unrecognised))
+
+
+def speakers(scan: Scan) -> Iterator[Finding]:
+    """Find names that may be two spellings of one speaker, or that stand for a missing value."""
+    for spellings in speaker_spellings(scan.utterances).values():
+        listed = ", ".join(f"'{name}' ({count})" for name, count in spellings.items())
+        yield Finding("speakers", f"these names may be one speaker: {listed}; use one spelling, or distinct names")
+    for name, count in absent_speakers(scan.utterances).items():
+        what = "1 utterance has" if count == 1 else f"{count} utterances have"
+        yield Finding("speakers", f"{what} the speaker '{name}', which is no name; give names, or leave it empty")
+
+
+def words(scan: Scan) -> Iterator[Finding]:
+    """List the labels of a table that were mapped to canonical emotions."""
+    if scan.from_table and (mapped := mapped_words(scan.utterances)):
+        listed = [f"{word} to {label} ({count})" for word, (label, count) in mapped.items()]
+        more = f" and {len(listed) - WORDS_SHOWN} more" if len(listed) > WORDS_SHOWN else ""
+        yield Finding("words", f"labels were mapped: {', '.join(listed[:WORDS_SHOWN])}{more}", "note")
+
+
+def _differing(utterances: Sequence[Utterance]) -> str:
+    """Return the end of a message about several utterances, "" where they have one label."""
+    labels = sorted({utterance.label for utterance in utterances})
+    return f"; their labels differ: {', '.join(labels)}" if len(labels) > 1 else ""
 
 
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
-"""Words for emotions that stand in tables, and the canonical emotion that they probably mean.
+"""Words for emotions in tables, and the canonical emotion of each.
 
-A suggestion only: whether "panic" is fear is for the owner of the labels to say. So nothing here is ever mapped without
-being asked. Words are compared without regard to case and accents; Chinese words are there in pinyin as well.
+`WORDS` are mapped automatically: other forms and translations of a canonical name, and common codes. `SUGGESTIONS` are
+only named in error messages: whether "panic" is fear is for the owner of the labels to decide, e.g. with a label map.
+Words are compared without regard to case and accents; Chinese words are listed in pinyin as well.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,18 +16,19 @@ if TYPE_CHECKING:
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "English": {
-        "anger": "angry furious irritated irritation mad rage",
-        "boredom": "bored boring",
-        "calm": "calmness relaxed serene",
+        "anger": "angry furious",
+        "boredom": "bored",
+        "calm": "calmness",
         "contempt": "contemptuous",
-        "disgust": "disgusted disgusting",
+        "disgust": "disgusted",
         "excitement": "excited",
-        "fear": "afraid anxiety anxious fearful panic scared terror",
+        "fear": "afraid fearful scared",
         "frustration": "frustrated",
-        "happiness": "amused cheerful elation happy joy joyful",
-        "neutral": "neutrality normal",
-        "sadness": "despair grief sad sorrow unhappy",
-        "surprise": "ps surprised",  # TESS calls it "pleasant surprise"
+        "happiness": "happy joy joyful",
+        "neutral": "neutrality",
+        "sadness": "sad unhappy",
+        "surprise": "surprised",
+        "unknown": "none null undefined",
     },
     "codes": {  # of IEMOCAP, CREMA-D and others
         "anger": "ang",
@@ -39,16 +42,16 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "other": "oth",
         "sadness": "sad",
         "surprise": "sur",
-        "unknown": "na nan undefined xxx",
+        "unknown": "na nan xxx",
     },
     "German": {
         "anger": "aerger ärger wut wütend zorn zornig",
         "boredom": "gelangweilt langeweile",
-        "calm": "ruhig ruhe gelassen",
+        "calm": "ruhig ruhe",
         "contempt": "verachtung",
         "disgust": "ekel angeekelt",
-        "excitement": "aufregung begeisterung",
         "fear": "angst ängstlich furcht",
+        "frustration": "frustriert",
         "happiness": "freude freudig fröhlich glück glücklich",
         "sadness": "trauer traurig traurigkeit",
         "surprise": "überrascht überraschung",
@@ -88,19 +91,20 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "fear": "peur",
         "happiness": "bonheur joie joyeux heureux",
         "neutral": "neutre",
-        "sadness": "tristesse",
+        "sadness": "triste tristesse",
         "surprise": "surpris",
     },
     "Spanish": {
-        "anger": "enfado enojo ira rabia",
+        "anger": "enfado enfadado enojado enojo ira rabia",
         "boredom": "aburrimiento",
         "contempt": "desprecio",
         "disgust": "asco",
         "fear": "miedo",
         "frustration": "frustración",
         "happiness": "alegría felicidad feliz",
-        "sadness": "tristeza",
-        "surprise": "sorpresa",
+        "neutral": "neutro",
+        "sadness": "triste tristeza",
+        "surprise": "sorprendido sorpresa",
     },
     "Mandarin": {
         "anger": "shengqi fennu 生气 愤怒",
@@ -130,21 +134,50 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 }
 """By language: canonical emotion -> words, separated by blanks."""
 
+SUGGESTIONS: Mapping[str, str] = {
+    "anger": "irritated irritation mad rage",
+    "boredom": "boring",
+    "calm": "gelassen relaxed serene",
+    "disgust": "disgusting",
+    "excitement": "aufregung begeisterung",
+    "fear": "anxiety anxious panic terror",
+    "happiness": "amused cheerful elation",
+    "neutral": "normal",
+    "sadness": "despair grief sorrow",
+    "surprise": "ps",  # TESS calls it "pleasant surprise"
+}
+"""Canonical emotion -> words that may mean it, separated by blanks."""
 
-def meant(word: str) -> str | None:
-    """Return the canonical emotion that a word of another language or an everyday one probably means, if any.
+
+def emotion_of(word: str) -> str | None:
+    """Return the canonical emotion, or "unknown", that a word of `WORDS` means, or None for any other word.
 
     Example:
-        >>> meant("Wut"), meant("colere"), meant("tired")
-        ('anger', 'anger', None)
+        >>> emotion_of("Happy"), emotion_of("colere"), emotion_of("panic")
+        ('happiness', 'anger', None)
 
     """
-    wanted = _plain(word)
-    for emotions in WORDS.values():
-        for emotion, words in emotions.items():
-            if wanted in map(_plain, words.split()):
-                return emotion
-    return None
+    return _index(mapped=True).get(_plain(word))
+
+
+def suggested_emotion(word: str) -> str | None:
+    """Return the canonical emotion that a word may mean, or None.
+
+    Example:
+        >>> suggested_emotion("panic"), suggested_emotion("tired")
+        ('fear', None)
+
+    """
+    return _index(mapped=False).get(_plain(word))
+
+
+@cache
+def _index(*, mapped: bool) -> dict[str, str]:
+    """Return the emotion of each word that is mapped, or that is suggested."""
+    listed = WORDS.values() if mapped else [SUGGESTIONS]
+    return {
+        _plain(word): emotion for emotions in listed for emotion, words in emotions.items() for word in words.split()
+    }
 
 
 def _plain(word: str) -> str:

@@ -1,6 +1,6 @@
-"""Canonical emotions, and the label sets that tasks are made of.
+"""Canonical emotions, and the label sets of tasks.
 
-Every utterance carries a canonical emotion; a task merges some of them and leaves out the rest, and says how many.
+Every utterance has a canonical emotion. A task merges some of them and leaves out the rest, and reports how many.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from emotone.corpora.label_words import meant
+from emotone.corpora.label_words import emotion_of, suggested_emotion
 from emotone.errors import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
@@ -32,27 +32,32 @@ EMOTIONS = (
     "surprise",
     "other",
 )
-"""Canonical names, in the order in which they are listed everywhere."""
+"""Canonical names, in the order in which they are listed."""
 
 UNKNOWN = "unknown"
-"""Stands where an emotion should: raters disagreed, or nobody said. No task has it as a label, or takes such a clip."""
+"""The label of a clip whose raters disagreed or that has none. No task has it as a label, or uses such a clip."""
 
 
 def canonical(label: str) -> str:
     """Return the canonical emotion (or "unknown") that `label` names, without regard to case and surrounding space.
 
+    Other forms, translations and common codes of the names are mapped: see `emotone.corpora.label_words.WORDS`.
+
     Raises:
         UnknownNameError: with the nearest canonical name and all of them.
 
     Example:
-        >>> canonical(" Anger")
-        'anger'
+        >>> canonical(" Anger"), canonical("happy"), canonical("Wut")
+        ('anger', 'happiness', 'anger')
 
     """
     name = label.strip().casefold()
     if name in EMOTIONS or name == UNKNOWN:
         return name
-    suggested = meant(name)
+    emotion = emotion_of(name)
+    if emotion is not None:
+        return emotion
+    suggested = suggested_emotion(name)
     if suggested is not None:
         allowed = ", ".join(sorted(EMOTIONS))
         raise UnknownNameError(f"unknown label '{label}'; did you mean '{suggested}'? Allowed: {allowed}, {UNKNOWN}")
@@ -74,8 +79,8 @@ class LabelSet:
     labels: tuple[str, ...]
     merge: Mapping[str, str]
 
-    def found(self, utterances: Iterable[Utterance]) -> tuple[str, ...]:
-        """Return those of the labels that utterances with labels of this task have, in its order."""
+    def present_in(self, utterances: Iterable[Utterance]) -> tuple[str, ...]:
+        """Return the labels that occur among utterances with labels of this task, in its order."""
         present = {utterance.label for utterance in utterances}
         return tuple(label for label in self.labels if label in present)
 
@@ -84,7 +89,7 @@ def _label_set(name: str, *labels: str, **merged: str) -> LabelSet:
     return LabelSet(name, labels, {**{label: label for label in labels}, **merged})
 
 
-def _against_the_rest(name: str, *wanted: str) -> LabelSet:
+def _one_against_rest(name: str, *wanted: str) -> LabelSet:
     return LabelSet(name, (name, "other"), {emotion: name if emotion in wanted else "other" for emotion in EMOTIONS})
 
 
@@ -95,15 +100,15 @@ LABEL_SETS: Mapping[str, LabelSet] = {
         _label_set("emodb", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
         _label_set("ravdess", "anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
         _label_set("nemo", "anger", "fear", "happiness", "neutral", "sadness", "surprise"),
-        # Whatever a corpus has, as it is; "other" is no answer that one could learn.
+        # Every emotion of a corpus, unmerged, except "other", which is not one emotion.
         _label_set("every", *(emotion for emotion in EMOTIONS if emotion != "other")),
         # The emotions that nearly every acted corpus has; neutral is left out.
         _label_set("six", "anger", "disgust", "fear", "happiness", "sadness", "surprise"),
         # The four classes of most published work on IEMOCAP: 5,531 of its 10,039 turns.
         _label_set("four", "anger", "happiness", "neutral", "sadness", excitement="happiness"),
-        _against_the_rest("anger", "anger"),
-        # Its own name for the label: a model of this task must not be taken for one of anger alone.
-        _against_the_rest("anger-frustration", "anger", "frustration"),
+        _one_against_rest("anger", "anger"),
+        # The label has a name of its own, so that a model of this task is not mistaken for one of anger alone.
+        _one_against_rest("anger-frustration", "anger", "frustration"),
     )
 }
 
@@ -118,11 +123,11 @@ def label_set(name: str) -> LabelSet:
 def label_set_for(labels: tuple[str, ...]) -> LabelSet:
     """Return the label set that a model with these labels was made for, with its labels in the model's order.
 
-    A named set with the same labels decides what is merged (calm into neutral in "seven"); otherwise every label
-    must be a canonical emotion and nothing is merged.
+    A named set with the same labels defines what is merged (calm into neutral in "seven"). Otherwise every label must
+    be a canonical emotion, and nothing is merged.
 
     Raises:
-        UnknownNameError: a label that is no canonical emotion.
+        UnknownNameError: a label that is not a canonical emotion.
 
     Example:
         >>> label_set_for(("neutral", "anger", "sadness", "happiness")).merge["excitement"]
@@ -141,8 +146,8 @@ def apply_labels(utterances: Iterable[Utterance], labels: LabelSet) -> tuple[lis
     """Return the utterances of a task with its labels, and how many of which emotion were left out.
 
     Args:
-        utterances: with canonical labels; they are not changed.
-        labels: the task.
+        utterances: with canonical labels.
+        labels: of the task.
 
     Returns:
         Copies in the same order, and the number left out per canonical emotion.

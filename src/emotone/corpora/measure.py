@@ -1,4 +1,4 @@
-"""What the sound of one recording is like: length, level, clipping, and a hash of its samples."""
+"""Statistics of one recording: duration, level, clipping, and a hash of its samples."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ FULL_SCALE = 0.999  # 32735 of 32768: converters and codecs leave clipped sample
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One recording, all channels mixed.
+class SoundStatistics:
+    """Statistics of one recording, all channels mixed.
 
     Attributes:
         rate: hertz.
-        channels: how many.
-        seconds: its length.
+        channels: their number.
+        seconds: duration.
         peak: largest absolute sample; 1 is full scale.
-        clipped: share of samples at full scale with a neighbour there, 0 to 1. One such sample alone is a peak.
-        sha256: of the decoded samples, so that copies in another lossless format are equal.
+        clipped: share of samples at full scale with a neighbour at full scale, 0 to 1. A single one is a peak.
+        sha256: of the decoded samples, so that copies in other lossless formats are equal.
 
     """
 
@@ -40,8 +40,8 @@ class Measured:
     sha256: str
 
 
-def measure(path: Path) -> Measured:
-    """Return what the sound of a recording is like; memory does not grow with its length.
+def measure(path: Path) -> SoundStatistics:
+    """Return the statistics of a recording; memory does not grow with its duration.
 
     Raises:
         AudioError: it can't be read to its end.
@@ -57,7 +57,7 @@ def measure(path: Path) -> Measured:
         length += len(piece)
         peak = max(peak, float(level.max(initial=0.0)))
         clipped += _clipped(level)
-    return Measured(info.rate, info.channels, length / info.rate, peak, clipped / length, digest.hexdigest())
+    return SoundStatistics(info.rate, info.channels, length / info.rate, peak, clipped / length, digest.hexdigest())
 
 
 def _clipped(level: Array) -> int:

@@ -1,8 +1,7 @@
-"""From a folder to utterances: every file is either a clip of the corpus or listed as something else."""
+"""Reads a corpus folder into utterances: every recording is a clip of the corpus or is listed as something else."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,32 +9,35 @@ from typing import TYPE_CHECKING
 from emotone.corpora.annotations import annotated
 from emotone.errors import CorpusError
 from emotone.types import Utterance
+from emotone.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from emotone.corpora.base import Corpus, Parsed
+    from emotone.corpora.base import Corpus, ParsedPath
 
 AUDIO = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".sph", ".au", ".m4a", ".aac", ".wma"}
 )
 VIDEO = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg"})
 MEDIA = AUDIO | VIDEO
-"""A file with one of these suffixes is expected to be a clip; texts, tables and labels beside them are not."""
+"""A file with one of these suffixes is expected to be a clip; texts, tables and label files are not."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder or table holds.
+    """The contents of a folder or table.
 
     Attributes:
-        name: the corpus.
-        root: the folder, or the table's file.
+        name: of the corpus.
+        root: the folder, or the file of the table.
         utterances: sorted by id, with canonical labels; ids are unique.
         unrecognised: recordings and videos that are no clip of this corpus, sorted.
-        repeated: clips that are there once more, in another layout or format; sorted, and not taken.
-        problems: one line each: what could not be taken, and why; in a folder with repeated clips, first that.
-        tabled: whether a table or database said what it holds, not the layout of a known corpus.
+        repeated: further copies of clips, in another layout or format, sorted; they are not in `utterances`.
+        problems: one line for each thing that is left out, with the reason: first repeated clips, then unreadable
+            folders.
+        from_table: whether a table or database lists the utterances; False for the layout of a known corpus.
+        unreadable: those lines of `problems` that report a folder that can't be read.
 
     """
 
@@ -45,25 +47,26 @@ class Scan:
     unrecognised: tuple[Path, ...] = ()
     repeated: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
-    tabled: bool = False
+    from_table: bool = False
+    unreadable: tuple[str, ...] = ()
 
 
 def scan(corpus: Corpus, directory: Path) -> Scan:
-    """Return every clip of `corpus` below `directory`, by name and by label files: no recording is opened.
+    """Return every clip of `corpus` below `directory`, by file names and label files; no recording is opened.
 
-    Links to folders are followed (a loop is walked once). Hidden files, and the `__MACOSX` folders that some
-    archives hold, are no recordings. A clip that is there twice (in two layouts or two formats) is taken once,
-    the first path in sorted order, and the others are `repeated`.
+    Folders are walked as `emotone.walk` describes. Of a clip with several copies (in two layouts or two formats) the
+    first path in sorted order is used, and the others are `repeated`.
 
     Raises:
-        CorpusError: `directory` is no folder, or can't be read.
+        CorpusError: `directory` is not a folder, or can't be read.
 
     """
-    recordings: dict[str, tuple[Parsed, Path]] = {}
+    recordings: dict[str, tuple[ParsedPath, Path]] = {}
     texts = []
     unrecognised = []
     repeated = []
-    for relative in sorted(_files(directory)):
+    relatives, unreadable = _files(directory)
+    for relative in relatives:
         if corpus.annotations is not None and corpus.annotations.wanted(relative):
             texts.append(relative)
         if relative.suffix.lower() not in MEDIA:
@@ -76,56 +79,54 @@ def scan(corpus: Corpus, directory: Path) -> Scan:
             repeated.append(path)
         else:
             recordings[parsed.id] = (parsed, path)
-    problems = _said(repeated, directory)
+    problems = (*_repetitions(repeated, directory), *unreadable)
     if corpus.annotations is None:
         utterances = [_utterance(corpus, parsed, path) for parsed, path in recordings.values()]
     else:
-        utterances, said = annotated(corpus, corpus.annotations, directory, recordings=recordings, texts=texts)
-        problems += tuple(said)
-    ordered = tuple(sorted(utterances, key=lambda utterance: utterance.id))
-    return Scan(corpus.name, directory, ordered, tuple(unrecognised), tuple(repeated), problems)
+        utterances, lines = annotated(corpus, corpus.annotations, directory, recordings=recordings, texts=texts)
+        problems += tuple(lines)
+    return Scan(
+        corpus.name,
+        directory,
+        tuple(sorted(utterances, key=lambda utterance: utterance.id)),
+        unrecognised=tuple(unrecognised),
+        repeated=tuple(repeated),
+        problems=problems,
+        unreadable=unreadable,
+    )
 
 
-def _said(repeated: list[Path], directory: Path) -> tuple[str, ...]:
-    """Return one line however many there are: a corpus that was unpacked twice repeats every clip."""
+def _repetitions(repeated: Sequence[Path], directory: Path) -> tuple[str, ...]:
+    """Return at most one line, because a corpus that was unpacked twice repeats every clip."""
     if not repeated:
         return ()
-    what = "clip is" if len(repeated) == 1 else "clips are"
-    return (f"{directory}: {len(repeated)} {what} there more than once, taken once; the first: {repeated[0]}",)
+    what = "1 copy of a clip" if len(repeated) == 1 else f"{len(repeated)} copies of clips"
+    return (f"{directory}: {what} ignored; the first: {repeated[0]}",)
 
 
 def media_files(directory: Path) -> Iterator[PurePosixPath]:
-    """Yield the path below `directory` of every recording or video, in no particular order.
+    """Yield the path below `directory` of every recording or video, in sorted order.
 
     Raises:
-        CorpusError: `directory` is no folder, or a folder in it can't be read.
+        CorpusError: `directory` is not a folder, or can't be read.
 
     """
-    return (relative for relative in _files(directory) if relative.suffix.lower() in MEDIA)
+    return (relative for relative in _files(directory)[0] if relative.suffix.lower() in MEDIA)
 
 
-def _files(directory: Path) -> Iterator[PurePosixPath]:
-    """Yield the path of every file that is not hidden; folders reached twice are walked once."""
+def _files(directory: Path) -> tuple[list[PurePosixPath], tuple[str, ...]]:
+    """Return the path below `directory` of every file, and a line for each folder that can't be read."""
     if not directory.is_dir():
         what = "is a file, not a folder" if directory.exists() else "does not exist"
         raise CorpusError(f"the corpus folder {directory} {what}")
-    seen = set()
-    for folder, subfolders, files in os.walk(directory, followlinks=True, onerror=_unreadable):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__MACOSX")
-        below = PurePosixPath(Path(folder).relative_to(directory).as_posix())
-        yield from (below / name for name in files if not name.startswith("."))
+    found = walk(directory)
+    lines = tuple(str(failure) for failure in found.failures)
+    if str(directory) in [failure.path for failure in found.failures]:
+        raise CorpusError(lines[0])
+    return sorted(PurePosixPath(entry.relative.as_posix()) for entry in found.files), lines
 
 
-def _unreadable(error: OSError) -> None:
-    raise CorpusError(f"can't read the folder {error.filename}: {error.strerror or error}") from error
-
-
-def _utterance(corpus: Corpus, parsed: Parsed, path: Path) -> Utterance:
+def _utterance(corpus: Corpus, parsed: ParsedPath, path: Path) -> Utterance:
     return Utterance(
         id=parsed.id,
         corpus=corpus.name,

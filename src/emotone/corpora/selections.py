@@ -1,4 +1,4 @@
-"""Named selections: which clips of a corpus a publication took, where that is more than a set of labels.
+"""Named selections: which clips of a corpus a publication used, where a label set does not define them.
 
 * `iemocap-two-raters`: turns of IEMOCAP in four classes on which at least two raters agree.
 """
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
     from emotone.types import Utterance
 
-AGREEING = 2
-TOO_MANY = 3
+MIN_AGREEING = 2  # raters
+MAX_EMOTIONS = 2  # named by all raters of a turn together
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which clips, under which labels.
+    """A rule that selects clips of one corpus and gives them labels.
 
     Attributes:
         name: as recipes call it.
         description: in one line.
-        corpus: of which it takes clips.
-        judge: utterance -> (label, "") if it is taken, else ("", why not).
-        published: clips per label that the publication counts.
-        citation: the publication.
-        note: what the publication leaves open, and how it is read here.
+        corpus: from which it selects clips.
+        label_of: utterance -> (label, "") if it is selected, else ("", reason).
+        published: clips per label in the publication.
+        citation: of the publication.
+        note: what the publication leaves open, and how it is interpreted here.
 
     """
 
     name: str
     description: str
     corpus: str
-    judge: Callable[[Utterance], tuple[str, str]]
+    label_of: Callable[[Utterance], tuple[str, str]]
     published: Mapping[str, int]
     citation: str
     note: str
@@ -53,9 +53,9 @@ def _two_raters(utterance: Utterance) -> tuple[str, str]:
         if rater.startswith("E"):
             votes.update({"happiness" if emotion == "excitement" else emotion for emotion in emotions})
     ranked = votes.most_common(2)
-    if not ranked or ranked[0][1] < AGREEING:
+    if not ranked or ranked[0][1] < MIN_AGREEING:
         return "", "no two raters agree"
-    if len(votes) >= TOO_MANY:
+    if len(votes) > MAX_EMOTIONS:
         return "", "three or more emotions named"
     label = ranked[0][0]
     if len(ranked) > 1 and ranked[1][1] == ranked[0][1]:
@@ -70,7 +70,7 @@ SELECTIONS: Mapping[str, Selection] = {
             name="iemocap-two-raters",
             description="turns in four classes on which at least two raters agree, excitement as happiness",
             corpus="iemocap",
-            judge=_two_raters,
+            label_of=_two_raters,
             published={"anger": 1104, "happiness": 2496, "neutral": 1752, "sadness": 1064},
             citation=(
                 "E. Lakomkin, C. Weber, S. Magg and S. Wermter: Reusing Neural Speech Representations for Auditory "
@@ -78,11 +78,11 @@ SELECTIONS: Mapping[str, Selection] = {
             ),
             note=(
                 "Published: excited merged with happiness; at least two annotators agree; not three different "
-                "emotions; neutral, angry, happy and sad. Left open, and read so: only outside raters count, not the "
-                "actors' own view; the merge comes before the vote, since happiness exceeds the corpus's own count by "
-                "half; a rater who named several emotions counts for each; all emotions that any of them named count "
-                "towards the three; a tie is left out. This reading was never counted on the corpus itself: compare "
-                "what it takes with the published numbers; it may differ."
+                "emotions; neutral, angry, happy and sad. Left open, and interpreted here: only external raters "
+                "count, not the actors themselves; the merge precedes the vote, because happiness exceeds the "
+                "corpus's own count by half; a rater who named several emotions counts for each; all emotions that "
+                "any rater named count towards the three; ties are left out. This interpretation was never counted "
+                "on the corpus itself: compare its counts with the published ones; they may differ."
             ),
         ),
     )
@@ -90,15 +90,15 @@ SELECTIONS: Mapping[str, Selection] = {
 
 
 def selections_of(corpus: str) -> tuple[Selection, ...]:
-    """Return the selections of the corpus with that name; none for most."""
+    """Return the selections of a corpus, by its name."""
     return tuple(selection for selection in SELECTIONS.values() if selection.corpus == corpus)
 
 
 def select(utterances: Iterable[Utterance], name: str) -> tuple[tuple[Utterance, ...], dict[str, int]]:
-    """Return the clips of a named selection under its labels, and how many were left out for which reason.
+    """Return the clips of a named selection with its labels, and how many were left out for which reason.
 
     Args:
-        utterances: as scanned, with canonical labels; they are not changed.
+        utterances: as scanned, with canonical labels.
         name: of the selection.
 
     Returns:
@@ -117,9 +117,9 @@ def select(utterances: Iterable[Utterance], name: str) -> tuple[tuple[Utterance,
     for utterance in utterances:
         if utterance.corpus != selection.corpus:
             raise UsageError(f"{utterance.key} was given; allowed: the selection {name} is of {selection.corpus} only")
-        label, why = selection.judge(utterance)
+        label, reason = selection.label_of(utterance)
         if label:
             kept.append(replace(utterance, label=label))
         else:
-            dropped[why] += 1
+            dropped[reason] += 1
     return tuple(kept), dict(sorted(dropped.items()))

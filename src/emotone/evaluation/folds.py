@@ -1,4 +1,4 @@
-"""One fold from start to end: a net is trained, written as a bundle and asked as users will; a baseline fitted."""
+"""One fold of an evaluation: train, export a bundle, and predict the test part with the inference engine."""
 
 from __future__ import annotations
 
@@ -11,52 +11,50 @@ from typing import TYPE_CHECKING
 
 from emotone.audio.read import read
 from emotone.bundles.bundle import Bundle, load_bundle
+from emotone.bundles.detector import positive_of
 from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
-from emotone.features.store import Problem
+from emotone.features.store import ExtractionProblem
 from emotone.files import atomic_write
+from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
 from emotone.inference.engine import analyse
 from emotone.inference.result import TIME_DIGITS
-from emotone.recipes.classical_recipe import ClassicalRecipe, fit_and_judge
-from emotone.scoring.detection import positive_of
-from emotone.scoring.missing_labels import without_labels
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.finished_run import STAGES, TABLE, VALIDATION
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.fitting.fit import Fitted
+    from emotone.fitting.fit import TrainedNetwork
+    from emotone.fitting.resolve import AnyResolved, ResolvedRecipe
     from emotone.inference.result import Segments
-    from emotone.protocols.base import Normalisation
-    from emotone.recipes.library import AnyRecipe
-    from emotone.recipes.recipe import Recipe
+    from emotone.protocols import Scaling as Normalisation
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Fold, Utterance
 
-PREDICTIONS, PROBLEMS, PROGRESS, BUNDLE = "predictions.parquet", "problems.json", "progress", "bundle"
-TUNING, VALIDATION, STAGES = "tuning.json", "validation.parquet", "stages.json"
+PROBLEMS, PROGRESS, BUNDLE, TUNING = "problems.json", "progress", "bundle", "tuning.json"
 
 
 @dataclass(frozen=True)
 class FoldJob:
-    """What a worker needs to run one fold.
+    """The input of a worker process for one fold.
 
     Attributes:
         recipe: what to train; its seed is the run's.
         utterances: of all parts, with labels from `labels`.
-        fold: which of them are which.
-        labels: in the order of the net's logits.
+        fold: keys of the parts.
+        labels: in the order of the network's outputs.
         protocol: name, for the table.
         system: signature of the run, for the table.
         folder: for checkpoint, bundle and predictions.
-        normalisation: whose statistics scale a baseline's values; nets bring their own scaling.
-        features: of every utterance where they are functionals, small enough to hand over; None where each fold
-            reads those that it needs from the store.
+        normalisation: statistics that scale a baseline's features; networks have their own scaling.
+        features: functionals of every utterance, which are small enough to pass to workers; None if each fold reads
+            its features from the store.
 
     """
 
-    recipe: AnyRecipe
+    recipe: AnyResolved
     utterances: tuple[Utterance, ...]
     fold: Fold
     labels: tuple[str, ...]
@@ -67,16 +65,16 @@ class FoldJob:
     features: Mapping[str, Array] | None = None
 
 
-def run_fold(job: FoldJob) -> tuple[Problem, ...]:
-    """Train and judge one fold; its predictions lie in `folder` afterwards. Return what could not be judged.
+def run_fold(job: FoldJob) -> tuple[ExtractionProblem, ...]:
+    """Train and test one fold, write its predictions into `folder`, and return utterances without prediction.
 
-    A fold that is finished is not run again; one that was cut off goes on from its checkpoint.
+    A finished fold is cached; an interrupted one resumes from its checkpoint.
     """
-    finished = job.folder / PREDICTIONS
+    finished = job.folder / TABLE
     if finished.exists():
         return read_problems(job.folder)
-    problems: tuple[Problem, ...] = ()
-    if isinstance(job.recipe, ClassicalRecipe):
+    problems: tuple[ExtractionProblem, ...] = ()
+    if isinstance(job.recipe, ResolvedBaseline):
         table = _fit_baseline(job, job.recipe)
     else:
         table, problems = _train_net(job, job.recipe)
@@ -88,19 +86,19 @@ def run_fold(job: FoldJob) -> tuple[Problem, ...]:
     return problems
 
 
-def _fit_baseline(job: FoldJob, recipe: ClassicalRecipe) -> PredictionsTable:
+def _fit_baseline(job: FoldJob, recipe: ResolvedBaseline) -> PredictionsTable:
     try:
-        from threadpoolctl import threadpool_limits  # comes with scikit-learn
+        from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
     except ImportError as error:
         raise missing_extra("scikit-learn", "baselines", f"the baseline {recipe.name}") from error
-    with threadpool_limits(1):  # the same in every worker: sums are rounded by the number of threads
-        asked, probabilities, tuned = fit_and_judge(
+    with threadpool_limits(1):  # equal in every worker: the rounding of sums depends on the number of threads
+        tested, probabilities, tuned = fit_and_predict(
             recipe,
             job.utterances,
             job.features or {},
             job.fold,
             labels=job.labels,
-            normalisation=job.normalisation,
+            scaling=job.normalisation,
         )
     with atomic_write(job.folder / TUNING, text=True) as stream:
         inner = [round(recall, 6) for recall in tuned.inner]
@@ -114,51 +112,55 @@ def _fit_baseline(job: FoldJob, recipe: ClassicalRecipe) -> PredictionsTable:
             seed=recipe.seed,
             system=job.system,
         )
-        for utterance, given in zip(asked, probabilities, strict=True)
+        for utterance, given in zip(tested, probabilities, strict=True)
     ]
     return PredictionsTable.from_rows(rows, labels=job.labels)
 
 
-def _train_net(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
+def _train_net(job: FoldJob, recipe: ResolvedRecipe) -> tuple[PredictionsTable, tuple[ExtractionProblem, ...]]:
     import torch
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the same in every worker: sums are rounded by the number of threads
+    torch.set_num_threads(1)  # equal in every worker: the rounding of sums depends on the number of threads
     try:
-        return _train_and_judge(job, recipe)
+        return _train_and_predict(job, recipe)
     finally:
         torch.set_num_threads(threads)
 
 
-def _train_and_judge(job: FoldJob, recipe: Recipe) -> tuple[PredictionsTable, tuple[Problem, ...]]:
+def _train_and_predict(job: FoldJob, recipe: ResolvedRecipe) -> tuple[PredictionsTable, tuple[ExtractionProblem, ...]]:
     from emotone.fitting.export import write_net
 
     fitted, failed, absent = _trained(job, recipe)
     corpora = tuple(sorted({utterance.corpus for utterance in job.utterances}))
     data = TrainingData(corpora=corpora, protocol=job.protocol, recipe=recipe.name, signature=fitted.signature)
-    bundle = write_net(job.folder / BUNDLE, recipe, fitted.net, labels=job.labels, data=data)
-    if recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
-        own, _ = _judge_part(bundle, job, job.fold.dev)  # thresholds are chosen on it
+    bundle = write_net(job.folder / BUNDLE, recipe.recipe, fitted.net, labels=job.labels, data=data)
+    if recipe.recipe.training.patience > 0 and job.fold.dev and positive_of(job.labels) is not None:
+        own, _ = _predict_part(bundle, job, job.fold.dev)  # for the choice of thresholds
         own.write(job.folder / VALIDATION)
-    table, problems = _judge_part(bundle, job, job.fold.test)
-    return without_labels(table, absent), (*failed, *problems)
+    table, problems = _predict_part(bundle, job, job.fold.test)
+    return table.without_labels(absent), (*failed, *problems)
 
 
-def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], tuple[str, ...]]:
-    """Return the fold's net, the recordings that could not be learned from, and labels that its target never has."""
+def _trained(
+    job: FoldJob, recipe: ResolvedRecipe
+) -> tuple[TrainedNetwork, Sequence[ExtractionProblem], tuple[str, ...]]:
+    """Return the network, the recordings without features, and labels that the target corpus lacks."""
     from emotone.fitting.fit import fit
-    from emotone.fitting.pretraining import fit_in_stages
+    from emotone.fitting.pretraining import fit_two_stages
 
-    def heard(epoch: Epoch) -> None:
+    def report_epoch(epoch: Epoch) -> None:
         write_progress(job.folder, epoch.number)
 
-    if recipe.pretraining is not None:
-        staged = fit_in_stages(recipe, job.utterances, job.fold, labels=job.labels, folder=job.folder, progress=heard)
+    if recipe.recipe.pretraining is not None:
+        staged = fit_two_stages(
+            recipe, job.utterances, job.fold, labels=job.labels, folder=job.folder, progress=report_epoch
+        )
         with atomic_write(job.folder / STAGES, text=True) as stream:
             json.dump(staged.about, stream)
-        return staged.fitted, staged.problems, staged.absent
-    learned = set(job.fold.train) | set(job.fold.dev)
-    extracted = recipe.extract([utterance for utterance in job.utterances if utterance.key in learned])
+        return staged.network, staged.problems, staged.absent
+    used = set(job.fold.train) | set(job.fold.dev)
+    extracted = recipe.extract([utterance for utterance in job.utterances if utterance.key in used])
     fitted = fit(
         recipe,
         job.utterances,
@@ -166,19 +168,21 @@ def _trained(job: FoldJob, recipe: Recipe) -> tuple[Fitted, Sequence[Problem], t
         job.fold,
         labels=job.labels,
         folder=job.folder,
-        progress=heard,
+        progress=report_epoch,
     )
-    if fitted.unlabelled is not None:
+    if fitted.adaptation is not None:
         with atomic_write(job.folder / STAGES, text=True) as stream:
             json.dump(fitted.about(), stream)
     return fitted, extracted.problems, ()
 
 
-def _judge_part(bundle: Bundle, job: FoldJob, keys: Sequence[str]) -> tuple[PredictionsTable, tuple[Problem, ...]]:
-    asked = set(keys)
-    return judge(
+def _predict_part(
+    bundle: Bundle, job: FoldJob, keys: Sequence[str]
+) -> tuple[PredictionsTable, tuple[ExtractionProblem, ...]]:
+    wanted = set(keys)
+    return predict_utterances(
         bundle,
-        [utterance for utterance in job.utterances if utterance.key in asked],
+        [utterance for utterance in job.utterances if utterance.key in wanted],
         protocol=job.protocol,
         fold=job.fold.name,
         seed=job.recipe.seed,
@@ -186,7 +190,7 @@ def _judge_part(bundle: Bundle, job: FoldJob, keys: Sequence[str]) -> tuple[Pred
     )
 
 
-def judge(
+def predict_utterances(
     bundle: Bundle | Path,
     utterances: Sequence[Utterance],
     *,
@@ -195,26 +199,26 @@ def judge(
     seed: int,
     system: str,
     progress: Callable[[int], None] | None = None,
-) -> tuple[PredictionsTable, tuple[Problem, ...]]:
-    """Return what a bundle says of utterances, through the engine that `emotone predict` uses, and what failed.
+) -> tuple[PredictionsTable, tuple[ExtractionProblem, ...]]:
+    """Return the predictions of a bundle by the engine of `emotone predict`, and utterances that can't be read.
 
-    An utterance without speech gets equal probabilities, and so the first label: it counts as an answer,
-    most often a wrong one, instead of being left out of the score.
+    An utterance without speech gets equal probabilities, and so the first label: it counts as a prediction, usually a
+    wrong one, instead of being excluded from the score.
 
-    Where the bundle detects one label, or its windows say how much sound they hold at least, each utterance's row is
-    followed by one for each of its windows that was judged, whose truth is the utterance's and whose times are those of
-    the recording; other tables hold whole utterances only.
+    For detectors, and bundles whose windows have a minimum duration, each utterance's row is followed by the rows of
+    its windows, with the truth of the utterance and times in the recording; other tables have rows of whole utterances
+    only.
     """
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    with_windows = positive_of(model.labels) is not None or model.manifest.windows.least > 0
+    with_windows = positive_of(model.labels) is not None or model.manifest.windows.min_seconds > 0
     rows: list[PredictionRow] = []
-    problems: list[Problem] = []
+    problems: list[ExtractionProblem] = []
     for utterance in utterances:
         try:
             signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
             analysis = analyse(model, [signal])
         except (AudioError, MissingExtraError) as error:
-            problems.append(Problem.of(utterance, error))
+            problems.append(ExtractionProblem.of(utterance, error))
         else:
             given = tuple(analysis.clip.probabilities.values())
             whole = _row(utterance, given, protocol=protocol, fold=fold, seed=seed, system=system)
@@ -264,23 +268,23 @@ def _row(
     )
 
 
-def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
-    """Keep what failed, before the table that says that a run or fold is finished: asked again, it is said again."""
+def write_problems(folder: Path, problems: Sequence[ExtractionProblem]) -> None:
+    """Write the problems of a run or fold before the table that marks it as finished, for repeated runs."""
     if problems:
         with atomic_write(folder / PROBLEMS, text=True) as stream:
             stream.write(json.dumps([asdict(problem) for problem in problems], indent=1) + "\n")
 
 
-def read_problems(folder: Path) -> tuple[Problem, ...]:
-    """Return what failed in a finished run or fold."""
+def read_problems(folder: Path) -> tuple[ExtractionProblem, ...]:
+    """Return the problems of a finished run or fold."""
     path = folder / PROBLEMS
     if not path.exists():
         return ()
-    return tuple(Problem(**problem) for problem in json.loads(path.read_text(encoding="utf-8")))
+    return tuple(ExtractionProblem(**problem) for problem in json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_progress(folder: Path, epoch: int) -> None:
-    """Leave the number of finished epochs where the parent process looks; nothing depends on it."""
+    """Write the number of finished epochs for the progress display of the parent process."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{PROGRESS}.{os.getpid()}"
@@ -289,8 +293,8 @@ def write_progress(folder: Path, epoch: int) -> None:
 
 
 def read_progress(folder: Path) -> int | None:
-    """Return the number of finished epochs of a fold, or None where it is finished or has not begun."""
-    if (folder / PREDICTIONS).exists():
+    """Return the number of finished epochs of a running fold, or None."""
+    if (folder / TABLE).exists():
         return None
     try:
         return int((folder / PROGRESS).read_text())
@@ -300,7 +304,7 @@ def read_progress(folder: Path) -> int | None:
 
 def read_fold(job: FoldJob) -> PredictionsTable:
     """Return the predictions of a finished fold."""
-    path = job.folder / PREDICTIONS
+    path = job.folder / TABLE
     if not path.exists():
-        raise RunError(f"fold {job.fold.name} left no predictions in {job.folder}")
+        raise RunError(f"fold {job.fold.name} wrote no predictions into {job.folder}")
     return PredictionsTable.read(path)

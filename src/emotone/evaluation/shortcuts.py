@@ -1,28 +1,29 @@
-"""How far simple cues alone would get: the same protocol, folds, clips and labels, without hearing how it was said.
+"""Baselines that use simple cues (speaker, duration, loudness, channel) instead of the emotional expression.
 
-A system may score well because one speaker is always angry, because sad recordings are longer, or because each emotion
-was recorded on another day. Each cue is a shipped recipe `shortcut-NAME`, evaluated like any other: its predictions
-are stored, and its interval is clustered by speaker.
+A system may score well because one speaker is always angry, because sad recordings are longer, or because the emotions
+were recorded on different days. Each cue is a shipped recipe `shortcut-NAME`, evaluated with the protocol, folds, clips
+and labels of the system.
 
-What is here:
-    probe                 every cue under a protocol
-    shortcuts_markdown    the same as Markdown, in words below the table
-    add_shortcuts         written into a finished run's `run.json`, beside the scores that they are about
+Contents:
+    evaluate_cues       the score of every cue under a protocol
+    cues_table          the scores as a table, with their interpretation
+    add_cues            adds them to the `run.json` of a finished run
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
-from emotone.evaluation.run import RUN, Report, evaluate_recipe
-from emotone.files import atomic_write
+from emotone.evaluation.run import Progress, evaluate_recipe
+from emotone.fitting.classical import resolve_baseline
+from emotone.metrics.intervals import Estimate
 from emotone.protocols import protocol
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.library import load_recipe
-from emotone.scoring.scores import with_interval
+from emotone.scoring.finished_run import read_description, update_description
+from emotone.scoring.result_table import ResultTable, format_estimate, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,102 +31,96 @@ if TYPE_CHECKING:
 
     from emotone.types import Utterance
 
-SHORTCUTS = {
-    "identity": "Knowing only who speaks",
-    "duration": "Knowing only how long each recording is",
-    "loudness": "Hearing only how loud each recording is",
-    "channel": "Hearing only the average spectrum and the background noise",
-    "together": "Knowing length, loudness, average spectrum and background noise together",
+CUES = {
+    "identity": "the speaker's identity",
+    "duration": "the duration",
+    "loudness": "the level",
+    "channel": "the average spectrum and the background noise",
+    "together": "duration, level, average spectrum and background noise",
 }
-"""Name -> what a system knows that takes it, as the beginning of a sentence."""
+"""Name of each cue -> what it consists of."""
 
-_NEW_SPEAKERS = "The tested speakers are new, so that who speaks can say nothing here: this must be near guessing."
-_UNEVEN = (
-    "It shows how unevenly emotions are spread over speakers. Where they are spread evenly it falls below guessing: "
-    "what is left for the test of a speaker's emotions is what training had fewest of."
+_INDEPENDENT = "The protocol is speaker-independent, so the speaker's identity must be near chance."
+_DISTRIBUTION = (
+    "It measures how unevenly emotions are distributed over speakers. With an even distribution it is below chance, "
+    "because the tested clips of a speaker have the emotions that are rarer in the speaker's training clips."
 )
-_VOICE = (
-    "A voice that is louder or brighter is part of many emotions, so this is the most that microphone, room and knobs "
-    "could explain, and no proof that they do."
+_UPPER_BOUND = (
+    "Level and spectrum are also part of emotional expression, so this is an upper bound on the effect of microphone, "
+    "room and gain, not evidence of it."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
-    """What one cue alone reaches on one corpus.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueScore(Estimate):
+    """The UAR of a classifier that uses one cue only, on one corpus, pooled over folds and seeds.
 
     Attributes:
-        name: one of `SHORTCUTS`.
+        name: one of `CUES`.
         corpus: registry name.
-        uar: unweighted average recall, in [0, 1], pooled over folds and seeds.
-        low: lower end of the 95 % interval clustered by speaker, or None.
-        high: upper end, or None.
-        chance: UAR of guessing.
+        chance: UAR of random labels.
         protocol: name.
         speaker_independent: whether the protocol keeps speakers apart.
-        folder: of the run, which holds its predictions.
+        folder: of the run, which contains its predictions.
 
     """
 
     name: str
     corpus: str
-    uar: float
-    low: float | None
-    high: float | None
     chance: float
     protocol: str
     speaker_independent: bool
     folder: Path
 
     @property
-    def text(self) -> str:
-        """The UAR times 100, with its interval where there is one: "35.4 [31.1, 38.6]"."""
-        return with_interval(self.uar, self.low, self.high)
+    def uar(self) -> float:
+        """The value; UAR is always defined."""
+        assert self.value is not None  # noqa: S101 - UAR is defined for every corpus
+        return self.value
 
     @property
     def above_chance(self) -> bool:
-        """Whether it is better than guessing, by its interval where there is one."""
+        """Whether the UAR, or the lower end of its interval, is above chance."""
         return (self.uar if self.low is None else self.low) > self.chance
 
     def share(self, system: float) -> float | None:
-        """Return how much of the way from guessing to a system's UAR the cue goes, 0 or more.
+        """Return the share of a system's gain over chance that the cue reaches, at least 0.
 
-        None where the system itself is not above guessing.
+        None if the system is not above chance.
         """
         if system <= self.chance:
             return None
         return max(0.0, (self.uar - self.chance) / (system - self.chance))
 
     def lines(self, system: float | None = None) -> tuple[str, ...]:
-        """Return what this means in words, one sentence each.
+        """Return the interpretation, one sentence per line.
 
         Args:
-            system: UAR of the system that is looked at, on the same corpus under the same protocol.
+            system: UAR of the evaluated system on the same corpus under the same protocol.
 
         """
-        said = [self._verdict(system)]
+        sentences = [self._comparison(system)]
         if self.name == "identity":
-            said.append(_NEW_SPEAKERS if self.speaker_independent else _UNEVEN)
+            sentences.append(_INDEPENDENT if self.speaker_independent else _DISTRIBUTION)
         elif self.name != "duration" and self.above_chance:
-            said.append(_VOICE)
-        return tuple(said)
+            sentences.append(_UPPER_BOUND)
+        return tuple(sentences)
 
-    def _verdict(self, system: float | None) -> str:
-        begin = f"{self.corpus}: {SHORTCUTS[self.name]} gives a UAR of {100 * self.uar:.1f}"
-        guessing = f"{100 * self.chance:.1f}"
+    def _comparison(self, system: float | None) -> str:
+        result = f"{self.corpus}: a classifier that uses only {CUES[self.name]} has a UAR of {percent(self.uar)}"
+        chance = percent(self.chance)
         if not self.above_chance:
-            return f"{begin}, which is no better than guessing ({guessing})."
+            return f"{result}, which is not above chance ({chance})."
         share = None if system is None else self.share(system)
         if system is None or share is None:
-            beside = "" if system is None else f", and this system with {100 * system:.1f} does not beat guessing"
-            return f"{begin}, where guessing gives {guessing}{beside}."
-        beside = f"where guessing gives {guessing} and this system {100 * system:.1f}"
+            compared = "" if system is None else f"; the UAR of the system, {percent(system)}, is not above chance"
+            return f"{result}; chance is {chance}{compared}."
         if share >= 1:
-            return f"{begin}, {beside}: it does as well as the system."
-        return f"{begin}, {beside}: it goes {100 * share:.0f} % of the way from guessing to the system."
+            return f"{result}, at least that of the system, {percent(system)}; chance is {chance}."
+        return f"{result}, {100 * share:.0f} % of the gain over chance ({chance}) of the system ({percent(system)})."
 
     def to_dict(self, system: float | None = None) -> dict[str, Any]:
-        """Return plain values for JSON; the folder by its name, which is the same on every machine."""
+        """Return the values for JSON; the folder by its name, which does not depend on the machine."""
         return {
             "name": self.name,
             "corpus": self.corpus,
@@ -140,7 +135,7 @@ class Shortcut:
         }
 
 
-def probe(
+def evaluate_cues(
     utterances: Sequence[Utterance],
     *,
     labels: tuple[str, ...],
@@ -149,50 +144,54 @@ def probe(
     seed: int = 1,
     seeds: int = 1,
     workers: int = 1,
-    progress: Callable[[Report], None] | None = None,
-) -> tuple[Shortcut, ...]:
-    """Return what each cue alone reaches on each corpus, in the order of `SHORTCUTS` and of corpora.
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[CueScore, ...]:
+    """Return the score of each cue on each corpus, in the order of `CUES` and corpora.
 
-    Who speaks is left out where an utterance has no speaker.
+    The speaker's identity is excluded if an utterance has no speaker.
 
     Args:
-        utterances: those that the system was evaluated on.
+        utterances: of the system's evaluation.
         labels: of the system.
         protocol_name: of the system.
-        out: folder of runs; each cue is a run of its own.
-        seed: first seed of the system's recipe: random folds depend on it.
+        out: folder of runs; each cue is a separate run.
+        seed: first seed of the system's recipe, which random folds depend on.
         seeds: of the system.
-        workers: processes.
-        progress: hears how far it is; stages begin with the cue's name.
+        workers: number of processes.
+        progress: called with the progress; the stage begins with the name of the cue.
 
     Raises:
-        RunError: the protocol can't divide these utterances, or nothing is left to train on.
+        RunError: the protocol does not apply to these utterances, or no training data are left.
         MissingExtraError: scikit-learn is not installed.
 
     """
-    nameless = any(not utterance.speaker for utterance in utterances)
-    found: list[Shortcut] = []
-    for name in SHORTCUTS:
-        if name == "identity" and nameless:
+    unknown_speaker = any(not utterance.speaker for utterance in utterances)
+    found: list[CueScore] = []
+    for name in CUES:
+        if name == "identity" and unknown_speaker:
             continue
         result = evaluate_recipe(
-            replace(shortcut_recipe(name), seed=seed),
+            resolve_baseline(replace(cue_recipe(name), seed=seed)),
             utterances,
             labels=labels,
             protocol_name=protocol_name,
             out=out,
             seeds=seeds,
             workers=workers,
-            progress=None if progress is None else _named(progress, name),
+            progress=None if progress is None else _prefixed(progress, name),
         )
         values = {(score.corpus, score.setting): score for score in result.scores if score.metric == "uar"}
         found += [
-            Shortcut(
+            CueScore(
                 name=name,
                 corpus=corpus,
-                uar=score.number,
+                value=score.value,
                 low=score.low,
                 high=score.high,
+                n=score.n,
+                speakers=score.speakers,
+                seeds=score.seeds,
+                note=score.note,
                 chance=values[corpus, "chance"].number,
                 protocol=result.protocol,
                 speaker_independent=protocol(protocol_name).speaker_independent,
@@ -204,70 +203,55 @@ def probe(
     return tuple(found)
 
 
-def shortcut_recipe(name: str) -> ClassicalRecipe:
+def cue_recipe(name: str) -> ClassicalRecipe:
     """Return the shipped recipe of a cue."""
     recipe = load_recipe(f"shortcut-{name}")
-    assert isinstance(recipe, ClassicalRecipe)  # noqa: S101 - it is our own file
+    assert isinstance(recipe, ClassicalRecipe)  # noqa: S101 - a file of the package
     return recipe
 
 
-def shortcuts_markdown(shortcuts: Sequence[Shortcut], *, systems: Mapping[str, float] | None = None) -> str:
-    """Return shortcuts as a Markdown table, times 100, and what they mean in words below; no final newline.
+def cues_table(cues: Sequence[CueScore], *, systems: Mapping[str, float] | None = None) -> ResultTable:
+    """Return the scores of cues times 100; the notes are their interpretation.
 
     Args:
-        shortcuts: of one protocol.
-        systems: UAR of the system that is looked at, by corpus.
+        cues: under one protocol.
+        systems: UAR of the evaluated system, by corpus.
 
     """
     known = systems or {}
-    lines = [
-        "| corpus | cue | UAR x 100 [95 %] | guessing | this system | share of the way |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for shortcut in shortcuts:
-        system = known.get(shortcut.corpus)
-        share = None if system is None else shortcut.share(system)
-        cells = (
-            shortcut.corpus.replace("|", "\\|"),
-            shortcut.name,
-            shortcut.text,
-            f"{100 * shortcut.chance:.1f}",
-            "-" if system is None else f"{100 * system:.1f}",
-            "-" if share is None else f"{100 * share:.0f} %",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    words = (line for shortcut in shortcuts for line in shortcut.lines(known.get(shortcut.corpus)))
-    return "\n".join([*lines, "", *(f"- {line}" for line in dict.fromkeys(words))])
+    rows = []
+    for cue in cues:
+        system = known.get(cue.corpus)
+        share = None if system is None else cue.share(system)
+        gain = "-" if share is None else f"{100 * share:.0f} %"
+        rows.append((cue.corpus, cue.name, format_estimate(cue), percent(cue.chance), percent(system), gain))
+    columns = ("corpus", "cue", "UAR x 100 [95 %]", "chance", "system", "share of the gain")
+    notes = dict.fromkeys(line for cue in cues for line in cue.lines(known.get(cue.corpus)))
+    return ResultTable(columns, tuple(rows), notes=tuple(notes))
 
 
-def add_shortcuts(folder: Path, shortcuts: Sequence[Shortcut]) -> None:
-    """Write shortcuts into the `run.json` of a finished run, compared with its own UAR; what was there is replaced.
+def add_cues(folder: Path, cues: Sequence[CueScore]) -> None:
+    """Write the scores of cues into the `run.json` of a finished run; existing ones are replaced.
 
     Raises:
-        RunError: no finished run, or shortcuts of another protocol or of a corpus that it was not evaluated on.
+        RunError: no finished run, or scores under another protocol or on a corpus that the run does not have.
 
     """
-    path = folder / RUN
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder} holds no finished run: {RUN} can't be read: {error}") from error
-    name = told["protocol"]["name"]
+    about = read_description(folder)
+    name = about["protocol"]["name"]
     systems = {
         score["corpus"]: score["ours"]["value"]
-        for score in told["scores"]
+        for score in about["scores"]
         if score["setting"] == "system" and score["metric"] == "uar"
     }
-    for shortcut in shortcuts:
-        if shortcut.protocol != name or shortcut.corpus not in systems:
+    for cue in cues:
+        if cue.protocol != name or cue.corpus not in systems:
             raise RunError(
-                f"{folder} is of {name} on {', '.join(systems)}; given is a shortcut of {shortcut.protocol} on "
-                f"{shortcut.corpus}: compared is what was done alike"
+                f"{folder} is an evaluation under {name} on {', '.join(systems)}; the cue is evaluated under "
+                f"{cue.protocol} on {cue.corpus}, so they can't be compared"
             )
-    told["shortcuts"] = [shortcut.to_dict(systems[shortcut.corpus]) for shortcut in shortcuts]
-    with atomic_write(path, text=True) as stream:
-        stream.write(json.dumps(told, indent=1) + "\n")
+    update_description(folder, "shortcuts", [cue.to_dict(systems[cue.corpus]) for cue in cues])
 
 
-def _named(progress: Callable[[Report], None], name: str) -> Callable[[Report], None]:
+def _prefixed(progress: Callable[[Progress], None], name: str) -> Callable[[Progress], None]:
     return lambda report: progress(replace(report, stage=f"{name}: {report.stage}"))

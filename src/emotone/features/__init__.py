@@ -1,1 +1,1 @@
-"""Front ends, one file each: a frozen spec and a computation in NumPy; and the store that keeps what was computed."""
+"""Front ends and functionals, one file each: frozen settings and a computation in NumPy; and the feature store."""

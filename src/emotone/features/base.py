@@ -1,4 +1,4 @@
-"""What every front end is: a frozen spec, and a computation in NumPy that training and prediction share."""
+"""The protocol of front ends: frozen settings, and a computation in NumPy that training and prediction share."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Feature(Protocol):
-    """A front end that gives one row per hop, each from its own stretch of samples only.
+    """A front end that computes one row per hop, each from its own window of samples only.
 
-    Rows depend on no other row: computing a signal in pieces that overlap by `window - hop` samples gives the
-    rows of the whole, within the rounding of float32. Streaming, batches and caches rest on that.
+    Rows do not depend on other rows: computing a signal in pieces that overlap by `window - hop` samples gives the rows
+    of the whole signal, within the rounding of float32. Streaming, batches and caches rely on that.
 
-    A recording ends with the last row whose window of samples is whole. A front end with `pads_end = True` (a class
-    variable or a setting; absent, it is False) has a row wherever a hop begins instead, `max(1, ceil(samples / hop))`
-    of them: what its last rows see behind the signal's end are zeros, in `compute` and when the sound comes in pieces.
+    The last row of a recording is the last one with a complete window of samples. A front end with `pads_end = True` (a
+    class variable or a setting; False if absent) has a row wherever a hop starts instead, `max(1, ceil(samples / hop))`
+    rows: zeros follow the end of the signal, in `compute` as well as in streams.
     """
 
     version: ClassVar[int]
-    """Counts changes of the computation that change a value, be it by rounding: what is stored is not used again."""
+    """Counts changes that change a value, even by rounding: cached rows of other versions are not used."""
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         ...
 
     @property
     def window(self) -> int:
-        """Samples that one row sees."""
+        """Samples that one row depends on."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class Feature(Protocol):
 
 
 def pads_end(feature: Feature) -> bool:
-    """Return whether the last rows of a front end hear zeros behind the signal's end."""
+    """Return whether the last rows of a front end include zeros after the signal's end."""
     return bool(getattr(feature, "pads_end", False))
 
 

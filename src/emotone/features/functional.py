@@ -1,7 +1,7 @@
-"""What functionals are: a frozen spec, and one vector for a whole recording, however long it is.
+"""The protocols of functionals: frozen settings, and one vector for a whole recording of any length.
 
-There are two kinds. `Functionals` listen: they are computed from the signal, and the feature store keeps them. `Known`
-values are had without listening, from the list of utterances: they show what a score could be had for without sound.
+`Functionals` are computed from the signal, and the feature store caches them. `MetadataFunctionals` come from the list
+of utterances and ignore the audio: they are baselines, which show the score that is possible without it.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Functionals(Protocol):
-    """Statistics over a whole recording, which classifiers of `emotone.classical` learn from."""
+    """Statistics of a whole recording, the input of the classifiers in `emotone.classical`."""
 
     version: ClassVar[int]
-    """Counts changes of the computation that change a value: what is stored is not used again."""
+    """Counts changes of the computation that change a value: cached values of other versions are not used."""
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         ...
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each value is."""
+        """Name of each value."""
         ...
 
     def compute(self, signal: Array) -> Array:
         """Return the vector [values] float32 of a signal [time] at `rate`; every value is finite.
 
         Raises:
-            AudioError: the signal is too short for it.
+            AudioError: the signal is too short.
 
         """
         ...
 
 
 @runtime_checkable
-class Known(Protocol):
-    """Values that are known of utterances without listening to them; labels are never among them."""
+class MetadataFunctionals(Protocol):
+    """Values of utterances that come from their metadata, never from their labels or audio."""
 
     version: ClassVar[int]
-    """Counts changes that change a value."""
+    """Counts changes of the computation that change a value."""
 
     def of(self, utterances: Sequence[Utterance]) -> dict[str, Array]:
         """Return the vector [values] float32 of each utterance by `Utterance.key`, all of one length.
 
         Raises:
-            RunError: the utterances do not tell.
+            RunError: the utterances lack the metadata.
 
         """
         ...
 
 
-AnyFunctionals: TypeAlias = Functionals | Known
+AnyFunctionals: TypeAlias = Functionals | MetadataFunctionals
 
-FUNCTIONALS: Registry[type[Functionals | Known]] = Registry(
+FUNCTIONALS: Registry[type[Functionals | MetadataFunctionals]] = Registry(
     "functionals", "emotone.features.functionals", "FUNCTIONALS"
 )

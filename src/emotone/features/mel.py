@@ -1,15 +1,25 @@
-"""What the front ends of AudioSet's networks share: spectra of windows, summed under triangles.
+"""Mel spectra for all front ends: windows, framing, spectra of frames, and mel filterbanks.
 
-Mel is HTK's, mel(f) = 1127 ln(1 + f / 700), which Kaldi uses as well. The triangles' sides are straight in mel, so in
-hertz they bend a little; those of `log-mel`, the house's own, are straight in hertz. The bin of 0 Hz counts for no
-band.
+Filterbanks come in three kinds, which differ in the mel scale, in the domain in which the triangles' sides are
+straight, and in their scaling:
 
-Reference: Young et al., The HTK Book, 2006, section 5.4.
+=======  ============================  ==============  ============================================
+kind     mel(f)                        straight in     scaling, used by
+=======  ============================  ==============  ============================================
+htk      1127 ln(1 + f / 700)          hertz           peaks of 1: `log-mel`
+kaldi    1127 ln(1 + f / 700)          mel             peaks of 1: `vggish-log-mel`, `mn-log-mel`
+slaney   3 f / 200 below 1 kHz,        hertz           area of 1 in hertz: librosa's default, Whisper
+         15 + 27 ln(f / 1000) / ln 6.4
+         above
+=======  ============================  ==============  ============================================
+
+References: Young et al., The HTK Book, 2006, section 5.4; Slaney, Auditory toolbox, technical report 1998-010, Interval
+Research, 1998.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -20,46 +30,88 @@ if TYPE_CHECKING:
 
     Matrix: TypeAlias = NDArray[np.float64]
 
-BLOCK = 128  # frames transformed at a time: the work stays in the processor's cache
-GROUP = 8  # frames per matrix product: too small for BLAS to wake threads, and always the same sums
+Kind: TypeAlias = Literal["htk", "kaldi", "slaney"]
+
+BLOCK = 128  # frames transformed at a time: they fit into the processor's cache
+GROUP = 8  # frames per matrix product: too small for BLAS to use threads, so the sums are always the same
+LINEAR_HERTZ, LINEAR_MEL = 1000.0, 15.0  # Slaney's scale is linear up to here
+LOG_STEP = np.log(6.4) / 27  # and logarithmic above, with 27 mel from 1 to 6.4 kHz
 
 
-def mel_triangles(*, rate: Hertz, fft: int, bands: int, low: float, high: float) -> Matrix:
-    """Return triangles [fft // 2 + 1, bands] with peaks of 1, equally wide in mel from `low` to `high` hertz."""
-    edges = np.linspace(_mel(low), _mel(high), bands + 2)
-    bins = _mel(np.arange(fft // 2 + 1) * rate / fft)[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    triangles[0] = 0.0
-    return triangles
-
-
-def band_rows(signal: Array, *, hop: int, taper: Array, triangles: Array, power: bool) -> Array:
-    """Return band sums [frames, bands] of |spectrum|, or of its square with `power`, of every whole window.
+def mel_filterbank(*, rate: Hertz, fft: int, bands: int, low: float, high: float, kind: Kind) -> Matrix:
+    """Return triangles [fft // 2 + 1, bands], equally spaced in mel from `low` to `high` hertz.
 
     Args:
-        signal: at least a window of samples, [time].
-        hop: samples between windows.
-        taper: the window, [window].
-        triangles: as `mel_triangles` gives them, in float32.
-        power: whether magnitudes are squared.
+        rate: of the signal, in hertz.
+        fft: length of the transform.
+        bands: number of triangles.
+        low: lower edge of the first triangle, in hertz.
+        high: upper edge of the last triangle, in hertz.
+        kind: see the table above.
 
     """
-    windows = np.lib.stride_tricks.sliding_window_view(signal, len(taper))[::hop]
-    bins, bands = triangles.shape
-    result = np.empty((len(windows), bands), np.float32)
-    for start in range(0, len(windows), BLOCK):
-        spectrum = np.fft.rfft(windows[start : start + BLOCK] * taper, n=2 * (bins - 1), axis=1)
-        rows = len(spectrum)
-        heights = np.zeros((-(-rows // GROUP) * GROUP, bins), np.float32)
-        heights[:rows] = spectrum.real**2 + spectrum.imag**2
+    lowest, highest = hertz_to_mel(np.array([low, high]), kind=kind)
+    edges = np.linspace(lowest, highest, bands + 2)
+    bins = np.arange(fft // 2 + 1) * rate / fft
+    if kind == "kaldi":
+        return _triangles(hertz_to_mel(bins, kind=kind), edges)
+    edges = mel_to_hertz(edges, kind=kind)
+    triangles = _triangles(bins, edges)
+    return triangles * 2.0 / (edges[2:] - edges[:-2]) if kind == "slaney" else triangles
+
+
+def hertz_to_mel(hertz: Matrix, *, kind: Kind) -> Matrix:
+    """Return frequencies on the mel scale of a kind of filterbank."""
+    if kind != "slaney":
+        return 1127.0 * np.log1p(hertz / 700.0)
+    logarithmic = LINEAR_MEL + np.log(np.maximum(hertz, LINEAR_HERTZ) / LINEAR_HERTZ) / LOG_STEP
+    return np.where(hertz < LINEAR_HERTZ, hertz * (LINEAR_MEL / LINEAR_HERTZ), logarithmic)
+
+
+def mel_to_hertz(mel: Matrix, *, kind: Kind) -> Matrix:
+    """Return frequencies in hertz; the inverse of `hertz_to_mel`."""
+    if kind != "slaney":
+        return 700.0 * np.expm1(mel / 1127.0)
+    logarithmic = LINEAR_HERTZ * np.exp(LOG_STEP * (np.maximum(mel, LINEAR_MEL) - LINEAR_MEL))
+    return np.where(mel < LINEAR_MEL, mel * (LINEAR_HERTZ / LINEAR_MEL), logarithmic)
+
+
+def hann(samples: int, *, periodic: bool = True) -> Matrix:
+    """Return a Hann window [samples]; a periodic one is the first part of a symmetric one of one more sample."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / (samples if periodic else samples - 1))
+
+
+def band_spectra(signal: Array, *, hop: int, window: Array, filterbank: Array, power: bool) -> Array:
+    """Return band sums [frames, bands] float32 of the spectra of every complete frame.
+
+    The sums of a frame do not depend on the other frames.
+
+    Args:
+        signal: at least as long as the window, [time].
+        hop: samples between frames.
+        window: [samples], at most as long as the transform.
+        filterbank: [fft // 2 + 1, bands], in float32.
+        power: whether to sum |spectrum|^2 instead of |spectrum|.
+
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(signal, len(window))[::hop]
+    bins, bands = filterbank.shape
+    sums = np.empty((len(frames), bands), np.float32)
+    for start in range(0, len(frames), BLOCK):
+        spectra = np.fft.rfft(frames[start : start + BLOCK] * window, n=2 * (bins - 1), axis=1)
+        count = len(spectra)
+        values = np.zeros((-(-count // GROUP) * GROUP, bins), np.float32)
+        values[:count] = spectra.real**2 + spectra.imag**2
         if not power:
-            np.sqrt(heights, out=heights)
-        sums = np.matmul(heights.reshape(-1, GROUP, bins), triangles).reshape(-1, bands)
-        result[start : start + rows] = sums[:rows]
-    return result
+            np.sqrt(values, out=values)
+        products = np.matmul(values.reshape(-1, GROUP, bins), filterbank).reshape(-1, bands)
+        sums[start : start + count] = products[:count]
+    return sums
 
 
-def _mel(hertz: float | Matrix) -> Matrix:
-    return 1127.0 * np.log1p(np.asarray(hertz, np.float64) / 700.0)
+def _triangles(bins: Matrix, edges: Matrix) -> Matrix:
+    """Return triangles [bins, bands] with peaks of 1 at `edges[1:-1]`, which reach 0 at the edges on either side."""
+    rising = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
+    triangles: Matrix = np.maximum(0.0, np.minimum(rising, falling))
+    return triangles

@@ -1,7 +1,7 @@
-"""What a front end computed, kept on disk by content: a recording is decoded and transformed once.
+"""A cache of features on disk, by content: a recording is decoded and transformed once.
 
-The key of an entry is the SHA-256 of the recording's bytes, the stretch that was used, and the front end's name,
-version and settings. A renamed or copied recording finds its entry; a changed one does not.
+The key of an entry is the SHA-256 of the recording's bytes, the part of it that is used, and the front end's name,
+version and settings. A renamed or copied recording has the same entry; a changed one has another.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
     from emotone.types import Array, Hertz, Utterance
 
-CHUNK = 16  # recordings per task of a worker: few enough for a lively progress display
+CHUNK = 16  # recordings per task of a worker: few enough for frequent progress updates
 
 
 class Computation(Protocol):
-    """What the store asks of a front end: `emotone.features.base` and `emotone.features.functionals` both give it."""
+    """The part of a front end or of functionals that the store uses."""
 
     version: ClassVar[int]
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         ...
 
     def compute(self, signal: Array) -> Array:
@@ -46,7 +46,7 @@ class Computation(Protocol):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ExtractionProblem:
     """A recording whose features could not be computed, and why."""
 
     key: str
@@ -54,26 +54,26 @@ class Problem:
     message: str
 
     @classmethod
-    def of(cls, utterance: Utterance, error: AudioError | MissingExtraError) -> Problem:
-        """Return what a recording failed with; the message names it, also where the error knew its samples only."""
+    def of(cls, utterance: Utterance, error: AudioError | MissingExtraError) -> ExtractionProblem:
+        """Return the error of a recording; the message names the file, even if the error is about its samples only."""
         name, message = str(utterance.path), str(error)
         return cls(utterance.key, error.code, message if name in message else f"{name}: {message}")
 
 
 @dataclass(frozen=True)
-class Extracted:
+class ExtractionResult:
     """Features by `Utterance.key`, [time, dimension] or functionals [values], and the recordings that failed."""
 
     features: dict[str, Array]
-    problems: tuple[Problem, ...]
+    problems: tuple[ExtractionProblem, ...]
 
     def usable(self, utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
-        """Return the utterances whose features are there; raise `RunError` where there is none."""
-        found = tuple(utterance for utterance in utterances if utterance.key in self.features)
-        if not found:
+        """Return the utterances with features; raise `RunError` if there is none."""
+        usable = tuple(utterance for utterance in utterances if utterance.key in self.features)
+        if not usable:
             first = self.problems[0].message if self.problems else "no utterance was given"
-            raise RunError(f"no recording can be used; the first: {first}")
-        return found
+            raise RunError(f"no recording can be used; the first problem: {first}")
+        return usable
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class FeatureStore:
 
     Attributes:
         name: registry name of the front end.
-        spec: its frozen settings: a feature's or functionals'.
-        folder: where entries lie; None for `features` in the cache folder.
+        spec: the front end or functionals with their settings.
+        folder: folder of the entries; None for `features` in the cache folder.
 
     """
 
@@ -95,7 +95,7 @@ class FeatureStore:
         """Return the features of an utterance, float32: [time, dimension], or [values] of functionals.
 
         Raises:
-            AudioError: the recording can't be used.
+            AudioError: the recording cannot be used.
 
         """
         entry = self._entry(utterance)
@@ -103,7 +103,7 @@ class FeatureStore:
             try:
                 return _load(entry)
             except (ValueError, EOFError, OSError):
-                entry.unlink(missing_ok=True)  # a damaged entry is computed again
+                entry.unlink(missing_ok=True)  # a damaged entry is recomputed
         signal, _ = read(utterance.path, rate=self.spec.rate, start=utterance.start, end=utterance.end)
         features = self.spec.compute(signal)
         with atomic_write(entry) as stream:
@@ -116,8 +116,8 @@ class FeatureStore:
         *,
         workers: int = 1,
         progress: Callable[[int], None] | None = None,
-    ) -> Extracted:
-        """Return the features of many utterances; a recording that fails is listed and stops nothing.
+    ) -> ExtractionResult:
+        """Return the features of many utterances; failed recordings are listed and do not stop the others.
 
         Args:
             utterances: keys must be unique.
@@ -127,11 +127,11 @@ class FeatureStore:
         """
         chunks = [utterances[start : start + CHUNK] for start in range(0, len(utterances), CHUNK)]
         features: dict[str, Array] = {}
-        problems: list[Problem] = []
+        problems: list[ExtractionProblem] = []
 
-        def collect(chunk: Sequence[Utterance], results: list[Array | Problem]) -> None:
+        def collect(chunk: Sequence[Utterance], results: list[Array | ExtractionProblem]) -> None:
             for utterance, result in zip(chunk, results, strict=True):
-                if isinstance(result, Problem):
+                if isinstance(result, ExtractionProblem):
                     problems.append(result)
                 else:
                     features[utterance.key] = result
@@ -146,15 +146,15 @@ class FeatureStore:
             with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
                 for chunk, results in zip(chunks, pool.map(self._get_many, chunks), strict=True):
                     collect(chunk, results)
-        return Extracted(features, tuple(problems))
+        return ExtractionResult(features, tuple(problems))
 
-    def _get_many(self, utterances: Sequence[Utterance]) -> list[Array | Problem]:
-        results: list[Array | Problem] = []
+    def _get_many(self, utterances: Sequence[Utterance]) -> list[Array | ExtractionProblem]:
+        results: list[Array | ExtractionProblem] = []
         for utterance in utterances:
             try:
                 results.append(self.get(utterance))
             except (AudioError, MissingExtraError) as error:
-                results.append(Problem.of(utterance, error))
+                results.append(ExtractionProblem.of(utterance, error))
         return results
 
     def _entry(self, utterance: Utterance) -> Path:
@@ -171,5 +171,5 @@ class FeatureStore:
 def _load(entry: Path) -> Array:
     loaded: Array = np.load(entry, allow_pickle=False)
     with contextlib.suppress(OSError):
-        os.utime(entry)  # recently used, for whoever tidies the cache
+        os.utime(entry)  # recently used, for tools that clean the cache
     return loaded

@@ -1,22 +1,21 @@
-"""Recordings of the target that are heard without their labels: what of a net can be made to fit them all the same.
+"""Unsupervised adaptation: fit a network to the target corpus without its labels.
 
-What is here:
-    statistics      the net is used as it is (A1), but for the running statistics of its batch normalisations, which
-                    are those of the target's clips
-    pseudo-labels   clips that the net which is taken over is surest of teach it, under the plan, as if what it says
-                    were their label; the others are left out
+Methods:
+    statistics      the network is used without training (A1), but the running statistics of its batch normalisations
+                    are estimated on the target's clips (AdaBN)
+    pseudo-labels   the clips that the loaded network predicts most confidently are training data, under the plan, with
+                    the predictions as labels; the other clips are left out
 
-Labels never come to it: they are taken off before anything looks at a clip, so that a target whose labels are shuffled
-gives the same net bit by bit. So it is not known either which labels the target lacks. Every label of the task can be
-an answer, and a pseudo-label: none is given probability 0, as one is where the labels of the target's training part are
-known (see `emotone.fitting.pretraining`).
+Labels are removed before any clip is used, so a target with shuffled labels gives the same network bit by bit. Which
+labels the target lacks is therefore unknown too: every label of the task can be predicted, and none gets probability 0,
+unlike where the labels of the target's training part are known (see `emotone.fitting.pretraining`).
 
 References: Li, Wang, Shi, Liu, Hou, Revisiting batch normalization for practical domain adaptation, 2016; Lee,
 Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, 2013; Zou, Yu, Kumar,
-Wang, Unsupervised domain adaptation for semantic segmentation via class-balanced self-training, 2018. Lee takes every
-clip and weighs them less in the beginning. Here the surest share of the clips that are judged as each label is taken,
-as Zou and others do: one confidence for all labels leaves those that are heard easily, such as anger and sadness, alone
-among what is learned, and the net forgets the others.
+Wang, Unsupervised domain adaptation for semantic segmentation via class-balanced self-training, 2018. Lee uses every
+clip with a weight that grows over time. Here, as in Zou, the most confident share of the clips of each predicted label
+is used: with one confidence for all labels, the training data would be mostly the easily recognised labels, such as
+anger and sadness, and the network would forget the others.
 """
 
 from __future__ import annotations
@@ -29,156 +28,138 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.errors import ConfigError, RunError
-from emotone.fitting.clip_probabilities import clip_probabilities
-from emotone.fitting.initialise import take_over
-from emotone.nets.base import NETS
+from emotone.errors import RunError
+from emotone.fitting.network import clip_probabilities, load_transferred
 from emotone.training.batches import Examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from emotone.nets.base import NetSpec
-    from emotone.nets.blocks.base import LengthAware
-    from emotone.recipes.recipe import Recipe
-    from emotone.training.loop import Task
+    from emotone.fitting.resolve import ResolvedRecipe
+    from emotone.nets.blocks.base import Network
+    from emotone.training.batches import Task
     from emotone.transfer.apply import Transferred
     from emotone.types import Array, Utterance
 
-BANDS, CLASSES = 64, 2  # of nets that are only asked what they are made of
-
 
 @dataclass(frozen=True)
-class Unlabelled:
-    """What became of recordings that were heard without their labels.
+class AdaptationReport:
+    """What an adaptation without labels used.
 
     Attributes:
-        kind: "statistics" or "pseudo-labels".
-        clips: that were heard.
-        surest: share of the clips judged as each label that teach.
-        confidence: least probability of a pseudo-label.
-        taken: clips that teach, by pseudo-label.
+        method: "statistics" or "pseudo-labels".
+        clips: number of clips without labels.
+        top_share: share of the clips of each predicted label that were candidates for training.
+        min_confidence: minimum probability of a pseudo-label.
+        pseudo_labels: number of training clips, by pseudo-label.
 
     """
 
-    kind: str
+    method: str
     clips: int
-    surest: float = 1.0
-    confidence: float = 0.0
-    taken: Mapping[str, int] = field(default_factory=dict)
+    top_share: float = 1.0
+    min_confidence: float = 0.0
+    pseudo_labels: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain tables, for JSON."""
         return asdict(self)
 
     def line(self) -> str:
-        """Return it as text."""
-        if self.kind == "statistics":
-            return f"heard without labels: {self.clips} clips, whose statistics the normalisations have now"
-        said = ", ".join(f"{label} {count}" for label, count in self.taken.items())
+        """Return the report as one line of text."""
+        if self.method == "statistics":
+            return f"adapted without labels: batch-normalisation statistics of {self.clips} clips"
+        counts = ", ".join(f"{label} {count}" for label, count in self.pseudo_labels.items())
         return (
-            f"heard without labels: {self.clips} clips; {sum(self.taken.values())} of them teach what they were judged "
-            f"as, the surest {100 * self.surest:g} % of each label with at least {self.confidence:g}: {said}"
+            f"adapted without labels: {sum(self.pseudo_labels.values())} of {self.clips} clips are training data with "
+            f"their predicted label, the most confident {100 * self.top_share:g} % of each label with a probability "
+            f"of at least {self.min_confidence:g}: {counts}"
         )
 
 
-def check_unlabelled(recipe: Recipe) -> None:
-    """Raise `ConfigError` where statistics shall be estimated and the net has none."""
-    if recipe.transfer is None or recipe.transfer.unlabelled != "statistics" or _has_statistics(recipe.net_spec):
-        return
-    having = ", ".join(name for name in NETS.names if _has_statistics(NETS.get(name)()))
-    raise ConfigError(
-        f'transfer.unlabelled = "statistics": {recipe.net["name"]} has no batch normalisation whose statistics could '
-        f"be estimated anew; {having} have, and every net can learn from pseudo-labels"
-    )
-
-
-def hear(
-    recipe: Recipe, utterances: Sequence[Utterance], features: Mapping[str, Array], *, labels: tuple[str, ...]
-) -> tuple[tuple[Utterance, ...], Unlabelled]:
-    """Return the utterances that a recipe's training has, with labels that stand for their own, and what was heard.
+def unlabelled_training_set(
+    resolved: ResolvedRecipe, utterances: Sequence[Utterance], features: Mapping[str, Array], *, labels: tuple[str, ...]
+) -> tuple[tuple[Utterance, ...], AdaptationReport]:
+    """Return the utterances to train on, with labels that replace their own, and a report.
 
     Args:
-        recipe: says how recordings are heard without labels.
-        utterances: of the training part; their labels are not looked at.
+        resolved: recipe with `transfer.unlabelled`.
+        utterances: of the training part; their labels are ignored.
         features: of each, by `Utterance.key`.
         labels: in the order of the logits.
 
     Raises:
-        ConfigError: the weights that are taken over have no scores for one of the labels.
-        RunError: too few clips are judged with confidence to be learned from.
+        ConfigError: the loaded weights have no output for one of the labels.
+        RunError: too few clips are predicted with confidence.
 
     """
-    assert recipe.transfer is not None  # noqa: S101 - it says so
-    if recipe.transfer.unlabelled == "statistics":
-        # Nothing learns from it: a label only has to stand there.
-        heard = tuple(replace(each, label=labels[0]) for each in utterances)
-        return heard, Unlabelled("statistics", len(heard))
-    surest, least = recipe.transfer.surest, recipe.transfer.confidence
-    as_it_is = replace(recipe.transfer, plan="A1", load=(), freeze=(), unlabelled="")
-    net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
-    take_over(replace(recipe, transfer=as_it_is), net, labels=labels)
+    transfer = resolved.recipe.transfer
+    assert transfer is not None  # noqa: S101 - it has `unlabelled`
+    if transfer.unlabelled == "statistics":
+        # Nothing is trained: the label is only a placeholder.
+        anonymous = tuple(replace(each, label=labels[0]) for each in utterances)
+        return anonymous, AdaptationReport("statistics", len(anonymous))
+    start = resolved.with_plan("A1")
+    net = start.recipe.net_spec.build(start.recipe.feature.dimension, len(labels))
+    load_transferred(start, net, labels=labels)
     net.eval()
-    said = np.array([clip_probabilities(recipe, net, features[each.key]) for each in utterances])
-    told = _believed(said.reshape(-1, len(labels)), surest=surest, least=least)
-    taken = tuple(replace(each, label=labels[told[number]]) for number, each in enumerate(utterances) if number in told)
-    counts = Counter(each.label for each in taken)
+    rows = [clip_probabilities(start.recipe, net, features[each.key]) for each in utterances]
+    chosen = _pseudo_labels(
+        np.array(rows).reshape(-1, len(labels)), top_share=transfer.top_share, min_confidence=transfer.min_confidence
+    )
+    training = tuple(
+        replace(each, label=labels[chosen[number]]) for number, each in enumerate(utterances) if number in chosen
+    )
+    counts = Counter(each.label for each in training)
     by_label = {label: counts[label] for label in labels if counts[label]}
     if len(by_label) < 2:
         raise RunError(
-            f"of {len(utterances)} clips without labels {len(taken)} are judged with at least {least:g}, as "
-            f"{', '.join(by_label) or 'none'}; it takes two labels to learn from: lower transfer.confidence"
+            f"{len(training)} of {len(utterances)} clips without labels are predicted with a probability of at least "
+            f"{transfer.min_confidence:g}, as {', '.join(by_label) or 'none'}; training needs two labels: lower "
+            "transfer.min_confidence"
         )
-    return taken, Unlabelled("pseudo-labels", len(utterances), surest, least, by_label)
+    return training, AdaptationReport(
+        "pseudo-labels", len(utterances), transfer.top_share, transfer.min_confidence, by_label
+    )
 
 
-def _believed(probabilities: Array, *, surest: float, least: float) -> dict[int, int]:
-    """Return the pseudo-label of each clip that teaches, by the clip's number.
+def _pseudo_labels(probabilities: Array, *, top_share: float, min_confidence: float) -> dict[int, int]:
+    """Return the pseudo-label of each clip to train on, by the clip's index.
 
     Args:
         probabilities: of clips [clips, labels].
-        surest: share of the clips judged as each label, rounded up, of which the earlier ones are taken where some are
-            equally sure.
-        least: probability.
+        top_share: share of the clips of each predicted label, rounded up; of equally confident clips, earlier ones
+            come first.
+        min_confidence: minimum probability.
 
     """
-    judged, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    told: dict[int, int] = {}
-    for label in np.unique(judged).tolist():
-        clips = np.flatnonzero(judged == label)
-        by_sureness = clips[np.argsort(-sure[clips], kind="stable")]
-        first = by_sureness[: math.ceil(surest * len(clips))]
-        told |= {number: label for number in first.tolist() if sure[number] >= least}
-    return told
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    chosen: dict[int, int] = {}
+    for label in np.unique(predicted).tolist():
+        clips = np.flatnonzero(predicted == label)
+        ranked = clips[np.argsort(-confidence[clips], kind="stable")]
+        first = ranked[: math.ceil(top_share * len(clips))]
+        chosen |= {number: label for number in first.tolist() if confidence[number] >= min_confidence}
+    return chosen
 
 
-def with_statistics(transferred: Transferred, net: LengthAware, task: Task) -> Transferred:
-    """Estimate a net's running statistics anew, in place, and return its transfer with that in the report.
+def with_statistics(transferred: Transferred, net: Network, task: Task) -> Transferred:
+    """Estimate a network's running statistics on a task's training clips, in place; return the updated transfer.
 
     Args:
-        transferred: how the net came to its weights.
-        net: all of which is frozen, and stays so afterwards.
-        task: the clips, and how their windows lie: as they are judged they are heard.
+        transferred: the transfer that the network's weights are from.
+        net: all of which is frozen, and stays frozen.
+        task: the clips and their windows, which are those of prediction.
 
     """
-    from emotone.training.development import windows_of
     from emotone.transfer.apply import Transferred
     from emotone.transfer.freeze import Freezer
     from emotone.transfer.statistics import estimate_statistics
 
-    assert isinstance(task.train, Examples)  # noqa: S101 - nothing is computed ahead where nothing learns
-    windows = chain.from_iterable(windows_of(task.train, task))
+    assert isinstance(task.train, Examples)  # noqa: S101 - nothing is precomputed where nothing is trained
+    windows = chain.from_iterable(task.windows(task.train))
     names = set(estimate_statistics(net, list(windows)))
     entries = tuple(
         replace(entry, state="estimated") if entry.name in names else entry for entry in transferred.report.entries
     )
     return Transferred(replace(transferred.report, entries=entries), Freezer(net, transferred.freezer.names))
-
-
-def _has_statistics(spec: NetSpec) -> bool:
-    import torch
-
-    from emotone.transfer.statistics import normalisations
-
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        return bool(normalisations(spec.build(BANDS, CLASSES)))

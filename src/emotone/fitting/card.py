@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
-from emotone.nets.base import parameters
+from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.select import layer_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 
     """
     recipe = run.recipe
-    count = parameters(recipe.net_spec.layers(recipe.feature.dimension, len(run.labels)))
+    count = parameter_count(layer_table(recipe.net_spec, recipe.feature.dimension, len(run.labels)))
     data = "\n".join(_corpus_line(name, run) for name in sorted(run.corpora))
     tested = (
         evaluation.strip() or "This model has **not been evaluated**. Run `emotone evaluate` before you rely on it."
@@ -57,7 +57,7 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 | licence of the weights | {recipe.licence} |
 | front end | {front_end} every {1000 * feature.hop_seconds:g} ms |
 | net | {recipe.net["name"]}, {count:,} parameters |
-| windows | {recipe.windows}; a clip is {recipe.windows.clip} |
+| windows | {recipe.windows}; a clip is {recipe.windows.clip_score} |
 {_taken_over(run)}| training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
 
 ## What it learned from

@@ -1,4 +1,4 @@
-"""From a trained net to a bundle: ONNX, card, licence, test vector."""
+"""Export of a trained network to a bundle: ONNX, model card, licence, test vector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.recipes.recipe import Recipe
     from emotone.types import Array
 
@@ -37,18 +37,18 @@ def export_run(
 ) -> Path:
     """Write the bundle of a finished training and return its folder.
 
-    The training's description and weights lie in it too, so that others can train on from it.
+    The training's description and weights are included, so that the model can be fine-tuned.
 
     Args:
         run: folder that `emotone train` made.
-        out: the bundle's folder; a bundle that lies there is replaced.
+        out: the bundle's folder; an existing bundle is overwritten.
         version: of the model.
-        evaluation: Markdown for the card: how the model was tested, and what came out.
-        thresholds: per label, the probability that a decision for it needs; None stores none.
+        evaluation: Markdown for the card: how the model was evaluated, and the scores.
+        thresholds: per label, the minimum probability for a decision; None stores none.
 
     Raises:
-        RunError: no finished training there.
-        ConfigError: a threshold of no label, or outside [0, 1].
+        RunError: not the folder of a finished training.
+        ConfigError: a threshold for an unknown label, or outside [0, 1].
         OutputError: the folder can't be written.
 
     """
@@ -70,7 +70,7 @@ def export_run(
         data=data,
         card=card,
         thresholds=thresholds,
-        beside={name: (run / name).read_bytes() for name in (RUN, WEIGHTS)},
+        extra={name: (run / name).read_bytes() for name in (RUN, WEIGHTS)},
     )
     return out
 
@@ -78,18 +78,18 @@ def export_run(
 def write_net(
     out: Path,
     recipe: Recipe,
-    net: LengthAware,
+    net: Network,
     *,
     labels: tuple[str, ...],
     data: TrainingData,
     version: str = "1.0.0",
     card: str = "",
     thresholds: Mapping[str, float] | None = None,
-    beside: Mapping[str, bytes] | None = None,
+    extra: Mapping[str, bytes] | None = None,
 ) -> Bundle:
-    """Write a trained net as a bundle and return it loaded, its test vector checked against torch's own result.
+    """Write a trained network as a bundle and return it loaded; its test vector is checked against torch's result.
 
-    What lies `beside` it, by name, is for those who train on: weights by the names of the net, and what they are of.
+    The files in `extra`, by name, are for fine-tuning: weights by the names of the network, and their description.
     """
     import torch
 
@@ -117,17 +117,17 @@ def write_net(
     return write_bundle(
         out,
         manifest,
-        model=onnx_bytes(net, feature.dimension, alike=signature(recipe.net, feature.dimension, len(labels))),
+        model=onnx_bytes(net, feature.dimension, architecture=signature(recipe.net, feature.dimension, len(labels))),
         card=card,
         licence=licence_text(recipe),
         signal=signal,
         probabilities=probabilities,
-        beside=beside,
+        extra=extra,
     )
 
 
 def example_signal(rate: int) -> Array:
-    """Return a signal [time] in which much changes: a gliding, pulsing buzz with noise; no person's voice."""
+    """Return a synthetic test signal [time]: a buzz of changing pitch and level, with noise."""
     rng = np.random.default_rng(0)
     time = np.arange(round(TEST_SECONDS * rate)) / rate
     phase = 2 * np.pi * np.cumsum(140 + 60 * np.sin(2 * np.pi * 0.7 * time)) / rate
@@ -139,7 +139,7 @@ def example_signal(rate: int) -> Array:
 
 
 def licence_text(recipe: Recipe) -> str:
-    """Return what stands in a bundle's LICENSE."""
+    """Return the text of a bundle's LICENSE."""
     title = LICENCES.get(recipe.licence, recipe.licence)
     where = {
         "CC-BY-NC-SA-4.0": "\nThe full text is at https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode\n",

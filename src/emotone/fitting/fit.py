@@ -1,41 +1,46 @@
-"""From a recipe and a fold to a trained net: one training, in one folder, resumed if it was cut off."""
+"""From a resolved recipe and a fold to a trained network: one training, resumed if it was interrupted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from emotone.audio.activity import PER_SECOND, RATE, speech_activity
+from emotone.audio.resample import resample
 from emotone.config import signature
 from emotone.errors import RunError
+from emotone.features.store import FeatureStore
+from emotone.features.windows import has_speech, window_starts
 from emotone.files import cache_dir
-from emotone.fitting.adaptation import Unlabelled, check_unlabelled, hear, with_statistics
-from emotone.fitting.initialise import take_over
-from emotone.fitting.pretraining import check_alone
-from emotone.fitting.speech_windows import spoken_starts
+from emotone.fitting.adaptation import AdaptationReport, unlabelled_training_set, with_statistics
+from emotone.fitting.network import load_transferred
 from emotone.training.batches import Examples
 from emotone.transfer.report import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.nets.blocks.base import LengthAware
+    from numpy.typing import NDArray
+
+    from emotone.fitting.resolve import ResolvedRecipe
+    from emotone.nets.blocks.base import Network
     from emotone.recipes.recipe import Recipe
+    from emotone.training.batches import Task
     from emotone.training.checkpoint import Epoch
-    from emotone.training.loop import Task
     from emotone.transfer.apply import Transferred
     from emotone.transfer.report import TransferReport
-    from emotone.types import Array, Fold, Utterance
+    from emotone.types import Array, Fold, Hertz, Utterance
 
 CHECKPOINT = "checkpoint.safetensors"
 OUTPUTS = "outputs"  # of frozen layers, in the cache folder
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """A trained net in eval mode, with what it took.
+class TrainedNetwork:
+    """A trained network in eval mode, and how it was trained.
 
     Attributes:
         net: torch module.
@@ -43,38 +48,38 @@ class Fitted:
         history: one entry per epoch.
         best: number of the epoch whose weights were kept.
         signature: of recipe and data.
-        transfer: what became of each tensor; None where nothing was taken over.
-        unlabelled: what became of clips that were heard without labels; None where labels were learned from.
+        transfer: what happened to each tensor; None without a transfer.
+        adaptation: what an adaptation without labels used; None if labels were used.
 
     """
 
-    net: LengthAware
+    net: Network
     labels: tuple[str, ...]
     history: tuple[Epoch, ...]
     best: int
     signature: str
     transfer: TransferReport | None = None
-    unlabelled: Unlabelled | None = None
+    adaptation: AdaptationReport | None = None
 
     def about(self, absent: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Return what was taken over, and what was heard without labels, as plain tables for JSON.
+        """Return the transfer and the adaptation as plain tables, for JSON.
 
         Args:
             absent: labels that the target does not have.
 
         """
-        told: dict[str, Any] = {"absent": list(absent)}
+        about: dict[str, Any] = {"absent": list(absent)}
         if self.transfer is not None:
             tensors = {state: list(self.transfer.names(state)) for state in STATES}
-            told["sha256"] = self.transfer.sha256
-            told["tensors"] = {state: names for state, names in tensors.items() if names or state != "estimated"}
-        if self.unlabelled is not None:
-            told["unlabelled"] = self.unlabelled.to_dict()
-        return told
+            about["sha256"] = self.transfer.sha256
+            about["tensors"] = {state: names for state, names in tensors.items() if names or state != "estimated"}
+        if self.adaptation is not None:
+            about["adaptation"] = self.adaptation.to_dict()
+        return about
 
 
 def fit(
-    recipe: Recipe,
+    resolved: ResolvedRecipe,
     utterances: Sequence[Utterance],
     features: Mapping[str, Array],
     fold: Fold,
@@ -84,39 +89,39 @@ def fit(
     folder: Path | None = None,
     progress: Callable[[Epoch], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
-) -> Fitted:
-    """Return the net trained on a fold's training part; its test part is not looked at.
+) -> TrainedNetwork:
+    """Return the network trained on a fold's training part; its test part is not used.
 
     Args:
-        recipe: what to train.
+        resolved: what to train.
         utterances: with labels from `labels`; those outside the fold are ignored.
-        features: [time, dimension] by `Utterance.key`; utterances without an entry are ignored
-            (their recordings failed, and were listed when features were extracted), and so are those with less sound
-            than the recipe's windows hold at least, or no window with speech where only those are learned from.
-        fold: names the training and the development part. A recipe that does not stop early learns from both.
+        features: [time, dimension] by `Utterance.key`. Utterances without an entry are ignored (their recordings
+            failed, and were listed when features were extracted), and so are those shorter than the minimum of a
+            window, or without speech if only windows with speech are trained on.
+        fold: its training and its development part. A recipe without early stopping trains on both.
         labels: in the order of the logits.
-        heads: the number of each label's head, where clips are told from the labels of their own head only.
+        heads: index of each label's head, if the network has several and each clip is trained on its own head only.
         folder: for the checkpoint; None keeps none.
         progress: called after each epoch.
         on_batch: called with (done, total) batches of an epoch.
 
     Raises:
         RunError: nothing to train on, a single label, or a checkpoint of another training.
-        SourceError: the weights to be taken over are not there, or don't fit the net.
-        AudioError: a recording can't be read any more whose speech is looked for.
+        SourceError: the weights can't be read any more, or do not fit the network.
+        AudioError: a recording can't be read any more whose speech activity is needed.
 
     """
-    from emotone.training.loop import train
+    from emotone.training.classification import train
 
-    check_alone(recipe)
-    check_unlabelled(recipe)
-    task, heard = _task(recipe, utterances, features, fold, labels=labels, heads=heads)
+    recipe = resolved.recipe
+    assert recipe.pretraining is None  # noqa: S101 - see `emotone.fitting.pretraining.fit_two_stages`
+    task, adaptation = _task(resolved, utterances, features, fold, labels=labels, heads=heads)
     done: list[Transferred] = []
 
-    def build() -> LengthAware:
+    def build() -> Network:
         net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
-        done.extend(take_over(recipe, net, labels=labels))
-        if heard is not None and heard.kind == "statistics":
+        done.extend(load_transferred(resolved, net, labels=labels))
+        if adaptation is not None and adaptation.method == "statistics":
             done[:] = [with_statistics(each, net, task) for each in done]
         return net
 
@@ -128,61 +133,82 @@ def fit(
         checkpoint=folder / CHECKPOINT if folder is not None else None,
         progress=progress,
         on_batch=on_batch,
-        kept=cache_dir() / OUTPUTS,
+        cache=cache_dir() / OUTPUTS,
     )
     for transferred in done:
         transferred.freezer.check()
     report = done[0].report if done else None
-    if report is not None and heard is not None:
-        report = replace(report, notes=(*report.notes, heard.line()))
-    return Fitted(net, labels, trained.history, trained.best, task.signature, report, heard)
+    if report is not None and adaptation is not None:
+        report = replace(report, notes=(*report.notes, adaptation.line()))
+    return TrainedNetwork(net, labels, trained.history, trained.best, task.signature, report, adaptation)
+
+
+def fit_signature(
+    resolved: ResolvedRecipe,
+    utterances: Sequence[Utterance],
+    features: Mapping[str, Array],
+    fold: Fold,
+    *,
+    labels: tuple[str, ...],
+) -> str:
+    """Return the hash of what changes a training's result: the recipe, the clips with their labels, and the parts.
+
+    A clip counts by key, label and number of frames: cheap, and enough to notice another version of a corpus. Labels
+    that are not used do not count.
+    """
+    transfer = resolved.recipe.transfer
+    labelled = transfer is None or not transfer.unlabelled
+    data = sorted(
+        (utterance.key, utterance.label if labelled else "", features[utterance.key].shape[0])
+        for utterance in utterances
+        if utterance.key in features
+    )
+    return signature(resolved.signature, data, list(labels), sorted(fold.train), sorted(fold.dev))
 
 
 def _task(
-    recipe: Recipe,
+    resolved: ResolvedRecipe,
     utterances: Sequence[Utterance],
     features: Mapping[str, Array],
     fold: Fold,
     *,
     labels: tuple[str, ...],
     heads: tuple[int, ...],
-) -> tuple[Task, Unlabelled | None]:
-    """Return what is learned and looked at; with clips that are heard without labels, those that stand for them."""
-    from emotone.training.loop import Task
+) -> tuple[Task, AdaptationReport | None]:
+    """Return the training and the development examples; without labels, those of the adaptation."""
+    from emotone.training.batches import Task
 
-    corpora = sorted({utterance.corpus for utterance in utterances})
+    recipe = resolved.recipe
     front_end = recipe.feature
-    least = recipe.windows.least_frames(front_end)
+    corpora = sorted({utterance.corpus for utterance in utterances})
+    minimum = recipe.windows.min_frames(front_end)
     by_key = {
         utterance.key: utterance
         for utterance in utterances
-        if utterance.key in features and features[utterance.key].shape[0] >= least
+        if utterance.key in features and features[utterance.key].shape[0] >= minimum
     }
-
-    spoken = spoken_starts(recipe, [by_key[key] for key in (*fold.train, *fold.dev) if key in by_key], features)
+    starts = speech_window_starts(recipe, [by_key[key] for key in (*fold.train, *fold.dev) if key in by_key], features)
 
     def examples(keys: tuple[str, ...]) -> Examples:
-        chosen = [by_key[key] for key in keys if key in by_key and (spoken is None or key in spoken)]
+        chosen = [by_key[key] for key in keys if key in by_key and (starts is None or key in starts)]
         return Examples(
             tuple(features[utterance.key] for utterance in chosen),
             np.array([labels.index(utterance.label) for utterance in chosen], np.int64),
             np.array([corpora.index(utterance.corpus) for utterance in chosen], np.int64),
-            starts=None if spoken is None else tuple(spoken[utterance.key] for utterance in chosen),
+            starts=None if starts is None else tuple(starts[utterance.key] for utterance in chosen),
         )
 
     keeps_best = recipe.training.patience > 0
-    # Without early stopping nobody looks at a development part, so it is learned from.
-    learned = fold.train if keeps_best else fold.train + fold.dev
-    heard: Unlabelled | None = None
+    # Without early stopping nothing uses a development part, so it is training data.
+    keys = fold.train if keeps_best else fold.train + fold.dev
+    adaptation: AdaptationReport | None = None
     if recipe.transfer is not None and recipe.transfer.unlabelled:
-        without = [by_key[key] for key in learned if key in by_key]
-        taken, heard = hear(recipe, without, features, labels=labels)
-        by_key = {each.key: each for each in taken}
-    training = examples(learned)
-    if len(np.unique(training.labels)) < 2 and (heard is None or heard.kind != "statistics"):
-        raise RunError(
-            f"fold {fold.name}: {len(training)} training clips with fewer than two labels can't be learned from"
-        )
+        unlabelled = [by_key[key] for key in keys if key in by_key]
+        relabelled, adaptation = unlabelled_training_set(resolved, unlabelled, features, labels=labels)
+        by_key = {each.key: each for each in relabelled}
+    training = examples(keys)
+    if len(np.unique(training.labels)) < 2 and (adaptation is None or adaptation.method != "statistics"):
+        raise RunError(f"fold {fold.name}: {len(training)} training clips have fewer than two labels")
     window, hop = recipe.windows.frames(front_end)
     task = Task(
         train=training,
@@ -190,31 +216,57 @@ def _task(
         hop_seconds=front_end.hop_seconds,
         window=window,
         hop=hop,
-        signature=fit_signature(recipe, utterances, features, fold, labels=labels),
+        signature=fit_signature(resolved, utterances, features, fold, labels=labels),
         seed=recipe.seed,
-        least=least,
+        min_frames=minimum,
         heads=heads,
     )
-    return task, heard
+    return task, adaptation
 
 
-def fit_signature(
-    recipe: Recipe,
-    utterances: Sequence[Utterance],
-    features: Mapping[str, Array],
-    fold: Fold,
-    *,
-    labels: tuple[str, ...],
-) -> str:
-    """Return the hash of what changes a training's result: the recipe, which clips with which labels, and the parts.
+@dataclass(frozen=True)
+class SpeechActivity:
+    """Speech activity as in prediction: the signal at the front end's rate, resampled to 16 kHz.
 
-    Clips stand in it by key, label and number of frames: cheap, and enough to notice another version of a corpus. Where
-    they are heard without labels, these have no say in its name either.
+    Attributes:
+        rate: of the front end.
+
     """
-    labelled = recipe.transfer is None or not recipe.transfer.unlabelled
-    data = sorted(
-        (utterance.key, utterance.label if labelled else "", features[utterance.key].shape[0])
-        for utterance in utterances
-        if utterance.key in features
-    )
-    return signature(recipe.signature, data, list(labels), sorted(fold.train), sorted(fold.dev))
+
+    version: ClassVar[int] = 1
+
+    rate: Hertz
+
+    def compute(self, signal: Array) -> Array:
+        """Return 1 during speech and 0 elsewhere, float32 for each 10 ms of a signal [time]."""
+        return speech_activity(resample(signal, rate=self.rate, to=RATE)).astype(np.float32)
+
+
+def speech_window_starts(
+    recipe: Recipe, utterances: Iterable[Utterance], features: Mapping[str, Array]
+) -> dict[str, NDArray[np.int64]] | None:
+    """Return the first rows of each utterance's windows with speech, by key; an utterance without any has no entry.
+
+    The windows are those that count when a clip is predicted. None means that the recipe trains on all windows. Speech
+    activity is kept in the feature store.
+
+    Raises:
+        AudioError: a recording can't be read any more.
+
+    """
+    if not recipe.training.speech_only:
+        return None
+    front_end = recipe.feature
+    window, hop = recipe.windows.frames(front_end)
+    minimum = recipe.windows.min_frames(front_end)
+    span = round(recipe.windows.seconds * PER_SECOND)
+    store = FeatureStore("activity", SpeechActivity(front_end.rate))
+    found = {}
+    for utterance in utterances:
+        active = store.get(utterance) > 0
+        starts = window_starts(features[utterance.key].shape[0], window=window, hop=hop, min_frames=minimum)
+        places = [round(start * front_end.hop_seconds * PER_SECOND) for start in starts.tolist()]
+        spoken = [has_speech(active[place : place + span], whole=span, first=place == 0) for place in places]
+        if any(spoken):
+            found[utterance.key] = starts[np.array(spoken)]
+    return found

@@ -1,19 +1,17 @@
-"""One head per corpus over a shared trunk, and how they become the single head that the target goes on from.
+"""One head per corpus over a shared trunk, and how they are merged into the single head for the target.
 
-What one corpus calls anger another may call fear: raters, actors and languages differ. Where each corpus has scores of
-its own, the trunk learns what they all need, and none has to agree with another about where a label ends.
+Raters, actors and languages differ, so what one corpus labels anger another may label fear. With a head per corpus the
+trunk learns what all corpora need, and none has to agree with another about the boundary of a label.
 
-Of the heads a single one is made, label by label. The target's own is taken over as it is, where it learned that label
-(S1). For a label that it never heard, and for every label where no head of the target was trained (S2), it is the mean
-of the other corpora's heads: the mean of logits is a vote of all of them in logarithms of probabilities. A head that is
-drawn anew would know nothing, so that a net could not be used as it is (A1), and what was learned of labels would be
-lost to the plans that take it over.
+The heads are merged label by label. The target's own head is kept for the labels that it was trained on (S1). For any
+other label, and for every label if no head of the target was trained (S2), the merged row is the mean of the other
+corpora's rows: a mean of logits is a mean of log-probabilities. A re-initialised head would make the network useless
+without training (A1), and would discard what was learned about labels under the plans that load it.
 
-Key idea: a head's probabilities don't change when the same is added to all of its scores, so how high they lie means
-nothing, and heads know different labels. Each score is therefore taken by how far it lies from the mean of its own head
-before several are averaged: row = level + mean over heads (row_of_head - mean of the head's rows), where the level is
-that of the target's own head, or the mean of all. A label that no corpus has gets the level: it says as much as an
-average one.
+Key idea: adding a constant to all scores of a head does not change its probabilities, so the level of a head has no
+meaning, and heads have different labels. Scores are therefore averaged after subtracting the mean of their own head:
+row = level + mean over heads (row_of_head - mean of the head's rows), where the level is that of the target's own head,
+or the mean of all heads. A label that no corpus has gets the level, the score of an average label.
 
 Reference: Caruana, Multitask learning, Machine Learning 28, 1997.
 """
@@ -32,15 +30,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Heads:
-    """The scores of a net that has a head per corpus.
+class CorpusHeads:
+    """Outputs of a network with one head per corpus.
 
     Attributes:
-        pairs: corpus and label of each score, those of a corpus one after another.
-        target: corpora among them whose own head is taken over.
+        pairs: corpus and label of each output; those of a corpus are consecutive.
+        target: corpora whose own head is kept.
 
     Example:
-        >>> heads = Heads((("emodb", "anger"), ("emodb", "fear"), ("savee", "anger")), target=("emodb",))
+        >>> pairs = (("emodb", "anger"), ("emodb", "fear"), ("savee", "anger"))
+        >>> heads = CorpusHeads(pairs, target=("emodb",))
         >>> heads.names, heads.numbers
         (('emodb/anger', 'emodb/fear', 'savee/anger'), (0, 0, 1))
 
@@ -50,37 +49,37 @@ class Heads:
     target: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, utterances: Iterable[Utterance], *, target: Iterable[str]) -> Heads:
-        """Return the heads for utterances: a score for each label that a corpus has."""
+    def of(cls, utterances: Iterable[Utterance], *, target: Iterable[str]) -> CorpusHeads:
+        """Return the heads for utterances: an output for each label that a corpus has."""
         pairs = tuple(sorted({(each.corpus, each.label) for each in utterances}))
         return cls(pairs, tuple(sorted({corpus for corpus, _ in pairs}.intersection(target))))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each score is called."""
+        """Name of each output."""
         return tuple("/".join(pair) for pair in self.pairs)
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The number of each score's head (see `emotone.training.heads`)."""
+        """Index of each output's head (see `emotone.training.heads`)."""
         corpora = list(dict.fromkeys(corpus for corpus, _ in self.pairs))
         return tuple(corpora.index(corpus) for corpus, _ in self.pairs)
 
     def labelled(self, utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:
-        """Return utterances with the names of their scores as labels."""
+        """Return utterances with the names of their outputs as labels."""
         return tuple(replace(each, label=f"{each.corpus}/{each.label}") for each in utterances)
 
     def of_label(self, label: str) -> tuple[str, ...]:
-        """Return the corpora whose heads are taken for a label: the target, or else all that have it."""
+        """Return the corpora whose heads give a label: the target, or else all that have the label."""
         having = tuple(corpus for corpus, known in self.pairs if known == label)
         return tuple(corpus for corpus in having if corpus in self.target) or having
 
-    def joined(self, scores: Array, labels: Sequence[str]) -> Array:
-        """Return a tensor of the single head.
+    def merged(self, scores: Array, labels: Sequence[str]) -> Array:
+        """Return a tensor of the merged head.
 
         Args:
-            scores: a tensor whose first dimension is the scores of all heads, in the order of `pairs`.
-            labels: of the single head, in its order, which are its first dimension.
+            scores: a tensor whose first dimension is the outputs of all heads, in the order of `pairs`.
+            labels: of the merged head, in the order of its first dimension.
 
         """
         rows = dict(zip(self.pairs, scores.astype(np.float64), strict=True))
@@ -92,5 +91,5 @@ class Heads:
             level + np.mean([rows[corpus, label] - levels[corpus] for corpus in taken], axis=0) if taken else level
             for label, taken in ((label, self.of_label(label)) for label in labels)
         ]
-        joined: Array = np.stack(made).astype(scores.dtype)
-        return joined
+        merged: Array = np.stack(made).astype(scores.dtype)
+        return merged

@@ -1,16 +1,16 @@
-"""Which plan a training starts by: each is tried on the corpora at hand, on speakers that it did not learn from.
+"""Select a transfer plan by inner cross-validation on the training corpora, with unseen speakers.
 
-The training's clips are divided by speaker into up to three inner folds. Every plan, and no transfer at all, is trained
-on all but one of them and judged on it, as the training itself would be; the one with the best unweighted average
-recall over all inner folds wins. Of equal ones that wins of which least learns. Nothing else is looked at, so what a
-plan was chosen on must not be what the model is then judged on: `emotone evaluate` keeps them apart.
+The training's clips are divided by speaker into up to three inner folds. Every plan, and training from scratch, is
+trained on all but one of them and scored on that one; the plan with the best unweighted average recall over all inner
+folds is selected, and of equal ones that with fewer trained layers. No other data are used. A plan must not be scored
+on the data that it was selected on: `emotone evaluate` keeps them apart.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,35 +18,34 @@ import numpy as np
 from emotone.config import signature
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.files import atomic_write
-from emotone.fitting.clip_probabilities import clip_probabilities
 from emotone.fitting.fit import fit
+from emotone.fitting.network import clip_probabilities
 from emotone.protocols import protocol
-from emotone.recipes.transfer import find, training_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from emotone.fitting.train import Ready
-    from emotone.recipes.recipe import Recipe
+    from emotone.fitting.resolve import ResolvedRecipe
+    from emotone.fitting.train import TrainingJob
     from emotone.types import Fold
 
 AUTO, NONE = "auto", "none"
-PLANS = ("A1", "A5", "A8", "A4", "A7", "A3", "A6", "A2", NONE)  # from what learns least to what learns all
+PLANS = ("A1", "A5", "A8", "A4", "A7", "A3", "A6", "A2", NONE)  # by number of trained layers
 INNER_FOLDS = 3
-CHOICE = "choice.json"
-VERSION = 1  # of how a plan is chosen
+SELECTION = "plan_selection.json"
+VERSION = 1  # of how a plan is selected
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One plan and how it did.
+class PlanScore:
+    """A plan and its score.
 
     Attributes:
         plan: its name, or "none".
-        uar: unweighted average recall over all inner folds, mean over corpora; None where it could not be tried.
-        folds: of each inner fold.
-        refused: why it could not be tried.
+        uar: unweighted average recall over all inner folds, mean over corpora; None if the plan can't be used.
+        folds: recall of each inner fold.
+        refused: why the plan can't be used.
 
     """
 
@@ -57,17 +56,17 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which plan was chosen, and why.
+class PlanSelection:
+    """The selected plan, and the scores of all.
 
     Attributes:
-        plan: the winner's name, or "none".
+        plan: name of the selected plan, or "none".
         protocol: of the inner folds.
-        clips: that were judged.
-        speakers: of them.
+        clips: number of scored clips.
+        speakers: number of their speakers.
         candidates: in the order of `PLANS`.
-        signature: of what the choice depends on.
-        heard: corpora among these that the start learned from, so that it may know the speakers that it was tried on.
+        signature: of what the selection depends on.
+        shared: corpora that the start was trained on too, so that their speakers may not be unseen.
 
     """
 
@@ -75,14 +74,14 @@ class Choice:
     protocol: str
     clips: int
     speakers: int
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[PlanScore, ...]
     signature: str
-    heard: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Return the choice as text: every plan with its recall, and why the winner won."""
+        """Return the selection as text: every plan with its recall, and the reason for the selected one."""
         lines = [
-            f"plan {each.plan}: could not be tried: {each.refused}"
+            f"plan {each.plan}: can't be used: {each.refused}"
             if each.uar is None
             else f"plan {each.plan}: inner UAR {each.uar:.3f} (folds {', '.join(f'{one:.3f}' for one in each.folds)})"
             for each in self.candidates
@@ -90,119 +89,122 @@ class Choice:
         ranked = sorted((each for each in self.candidates if each.uar is not None), key=lambda each: -(each.uar or 0.0))
         best = next(each.uar for each in ranked if each.plan == self.plan) or 0.0
         rest = [each for each in ranked if each.plan != self.plan]
-        why = "the only one that could be tried"
+        why = "the only one that can be used"
         if rest and rest[0].uar == best:
-            why = f"as good as {rest[0].plan}, and less of it learns"
+            why = f"as good as {rest[0].plan}, with fewer trained layers"
         elif rest:
-            why = f"the best inner UAR; next is {rest[0].plan} with {rest[0].uar:.3f}"
-        tried = f"tried on {self.clips} clips of {self.speakers} speakers by {self.protocol}"
+            why = f"best inner UAR; next is {rest[0].plan} with {rest[0].uar:.3f}"
+        data = f"scored on {self.clips} clips of {self.speakers} speakers with {self.protocol}"
         chance = 1.96 * math.sqrt(2 * best * (1 - best) / self.clips)
-        lines.append(f"chosen: {self.plan}: {why}; {tried}, where differences below about {chance:.2f} may be chance")
-        if self.heard:
+        lines.append(f"selected: {self.plan}: {why}; {data}, where differences below about {chance:.2f} may be chance")
+        if self.shared:
             lines.append(
-                f"the start learned from {', '.join(self.heard)} too: where it knows the speakers, plans that keep "
-                "more of it look better than they are"
+                f"the start was trained on {', '.join(self.shared)} too: if it knows the speakers, the scores of plans "
+                "that keep more of it are too high"
             )
         return lines
 
 
-def choose(ready: Ready, *, progress: Callable[[int], None] | None = None) -> Choice:
-    """Return which plan does best on a training's own corpora; equal arguments give equal choices.
+def select_plan(job: TrainingJob, *, progress: Callable[[int], None] | None = None) -> PlanSelection:
+    """Return the plan with the best score on a training's own corpora; equal arguments give equal selections.
 
     Args:
-        ready: whose recipe says a source; its plan plays no part.
+        job: whose recipe has weights to start from; its plan is ignored.
         progress: called with 1 after each inner training.
 
     Raises:
-        UsageError: no source to take over from.
-        RunError: a single speaker, or an inner fold that can't be learned from.
+        UsageError: no weights to start from.
+        RunError: a single speaker, or an inner fold that can't be trained on.
 
     """
-    if ready.recipe.transfer is None or not ready.recipe.transfer.source:
-        raise UsageError("auto chooses how weights are taken over: say from where, with --from RUN, MODEL or FILE")
-    speakers = {utterance.speaker_key for utterance in ready.utterances}
+    if job.resolved.weights is None:
+        raise UsageError("auto selects a transfer plan: give the weights with --from RUN, MODEL or FILE")
+    speakers = {utterance.speaker_key for utterance in job.utterances}
     if len(speakers) < 2:
         raise RunError(
-            "auto tries each plan on speakers that it did not learn from, and all clips are of one speaker; give clips "
-            "of others too, or name a plan, e.g. A5"
+            "auto scores each plan on unseen speakers, and all clips are from one speaker; give clips of others too, "
+            "or name a plan, e.g. A5"
         )
-    division = protocol(f"speaker-folds-{min(INNER_FOLDS, len(speakers))}")
-    folds = division.folds(ready.utterances, seed=ready.recipe.seed)
-    candidates = tuple(_tried(ready, plan, folds, progress) for plan in PLANS)
+    inner = protocol(f"speaker-folds-{min(INNER_FOLDS, len(speakers))}")
+    folds = inner.folds(job.utterances, seed=job.resolved.seed)
+    candidates = tuple(_score(job, plan, folds, progress) for plan in PLANS)
     best = max((each for each in candidates if each.uar is not None), key=lambda each: each.uar or 0.0)
-    start = training_of(find(ready.recipe.transfer.source))
-    given = {utterance.corpus for utterance in ready.utterances}
-    return Choice(
+    start = job.resolved.weights.run
+    given = {utterance.corpus for utterance in job.utterances}
+    return PlanSelection(
         best.plan,
-        division.name,
-        len(ready.utterances),
+        inner.name,
+        len(job.utterances),
         len(speakers),
         candidates,
-        choice_signature(ready),
+        selection_signature(job),
         () if start is None else tuple(sorted(given.intersection(start.corpora))),
     )
 
 
-def choice_signature(ready: Ready) -> str:
-    """Return the hash of what a choice depends on: the training, its source and clips, and the plans."""
-    return signature("auto", VERSION, list(PLANS), INNER_FOLDS, replace(ready, recipe=by_plan(ready.recipe, "A2")).name)
+def selection_signature(job: TrainingJob) -> str:
+    """Return the hash of what a selection depends on: the training, its weights and clips, and the plans."""
+    name = job.with_recipe(by_plan(job.resolved, "A2")).name
+    return signature("auto", VERSION, list(PLANS), INNER_FOLDS, name)
 
 
-def by_plan(recipe: Recipe, plan: str) -> Recipe:
-    """Return the recipe with another plan for its source, or without a transfer for "none"."""
-    if plan == NONE or recipe.transfer is None:
-        return replace(recipe, transfer=None)
-    return replace(recipe, transfer=replace(recipe.transfer, plan=plan, load=(), freeze=()))
+def by_plan(resolved: ResolvedRecipe, plan: str) -> ResolvedRecipe:
+    """Return the recipe with a plan, or without a transfer for "none"."""
+    return resolved.with_plan("" if plan == NONE else plan)
 
 
-def write_choice(folder: Path, choice: Choice) -> None:
-    """Keep a choice beside the training that was made by it."""
-    with atomic_write(folder / CHOICE, text=True) as stream:
-        stream.write(json.dumps(asdict(choice), indent=1) + "\n")
+def write_selection(folder: Path, selection: PlanSelection) -> None:
+    """Store a selection in the folder of the training that uses it."""
+    with atomic_write(folder / SELECTION, text=True) as stream:
+        stream.write(json.dumps(asdict(selection), indent=1) + "\n")
 
 
-def find_choice(runs: Path, name: str) -> Choice | None:
-    """Return the choice of this signature from a folder of runs, where one was made before."""
-    for path in sorted(runs.glob(f"*/{CHOICE}")):
+def find_selection(runs: Path, name: str) -> PlanSelection | None:
+    """Return the selection with this signature from a folder of runs; None if there is none."""
+    for path in sorted(runs.glob(f"*/{SELECTION}")):
         try:
             text: dict[str, Any] = json.loads(path.read_text())
             if text["signature"] == name:
-                tried = tuple(Candidate(**{**each, "folds": tuple(each["folds"])}) for each in text["candidates"])
-                return Choice(**{**text, "candidates": tried, "heard": tuple(text["heard"])})
+                scores = tuple(PlanScore(**{**each, "folds": tuple(each["folds"])}) for each in text["candidates"])
+                return PlanSelection(**{**text, "candidates": scores, "shared": tuple(text["shared"])})
         except (ValueError, KeyError, TypeError):
-            continue  # not ours to read: it is chosen again
+            continue  # written by another version: the plan is selected again
     return None
 
 
-def _tried(ready: Ready, plan: str, folds: list[Fold], progress: Callable[[int], None] | None) -> Candidate:
-    """Return how a plan does in the inner folds; one that can't be used with this source says why."""
-    recipe = by_plan(ready.recipe, plan)
-    judged: dict[str, int] = {}
+def _score(job: TrainingJob, plan: str, folds: list[Fold], progress: Callable[[int], None] | None) -> PlanScore:
+    """Return the score of a plan in the inner folds, or why it can't be used with these weights."""
+    try:
+        resolved = by_plan(job.resolved, plan)
+    except ConfigError as error:
+        return PlanScore(plan, None, refused=str(error))
+    all_predicted: dict[str, int] = {}
     each_fold = []
     for fold in folds:
         try:
-            fitted = fit(recipe, ready.utterances, ready.features, fold, labels=ready.labels)
+            network = fit(resolved, job.utterances, job.features, fold, labels=job.labels)
         except ConfigError as error:
-            return Candidate(plan, None, refused=str(error))
+            return PlanScore(plan, None, refused=str(error))
         except RunError as error:
             raise RunError(f"inner fold {fold.name} of auto: {error}; name a plan instead of auto") from error
         predicted = {
-            key: int(np.argmax(clip_probabilities(recipe, fitted.net, ready.features[key]))) for key in fold.test
+            key: int(np.argmax(clip_probabilities(resolved.recipe, network.net, job.features[key])))
+            for key in fold.test
         }
-        each_fold.append(_recall(ready, predicted))
-        judged |= predicted
+        each_fold.append(_recall(job, predicted))
+        all_predicted |= predicted
         if progress is not None:
             progress(1)
-    return Candidate(plan, _recall(ready, judged), tuple(each_fold))
+    return PlanScore(plan, _recall(job, all_predicted), tuple(each_fold))
 
 
-def _recall(ready: Ready, predicted: dict[str, int]) -> float:
+def _recall(job: TrainingJob, predicted: dict[str, int]) -> float:
     """Return the unweighted average recall of clips, mean over corpora."""
     from emotone.training.development import recall_by_corpus
 
-    judged = [utterance for utterance in ready.utterances if utterance.key in predicted]
+    scored = [utterance for utterance in job.utterances if utterance.key in predicted]
     return recall_by_corpus(
-        np.array([ready.labels.index(utterance.label) for utterance in judged]),
-        np.array([predicted[utterance.key] for utterance in judged]),
-        np.array([utterance.corpus for utterance in judged]),
+        np.array([job.labels.index(utterance.label) for utterance in scored]),
+        np.array([predicted[utterance.key] for utterance in scored]),
+        np.array([utterance.corpus for utterance in scored]),
     )

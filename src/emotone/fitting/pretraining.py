@@ -1,10 +1,10 @@
-"""Two trainings, one after the other: on other corpora first, then on the target's training part by a plan.
+"""Two-stage training: on other corpora first, then on the target's training part under a transfer plan.
 
-What a fold tests takes part in neither. The target is the corpora of the fold's test part; all else that the fold
-trains on are its sources. The weights of the first training lie in the cache under a name that is the hash of all that
-they depend on, so that trainings which differ in their plan only share them: in scenario S2 all folds do, in S1 those
-of one fold. A first training that was cut off goes on from its checkpoint; two processes that need the same one don't
-both train it.
+The test part of a fold is used in neither stage. The target is the corpora of the fold's test part; the other corpora
+that the fold trains on are its sources. The weights of the first stage are cached under a name that hashes all that
+they depend on, so trainings that differ in their plan only share them: in scenario S2 those of all folds, in S1 those
+of one fold. An interrupted first stage resumes from its checkpoint, and of two processes that need the same weights
+only one trains them.
 
 Reference: Marczewski, Veloso, Ziviani, Learning transferable features for speech emotion recognition, 2017, section 3.2
 (scenarios S1 and S2, approaches A1 to A8).
@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from emotone.config import LATER, signature, to_mapping
-from emotone.errors import ConfigError, RunError, SourceError, missing_extra, unknown_name
+from emotone.config import signature, to_mapping
+from emotone.errors import RunError, SourceError, missing_extra, unknown_name
 from emotone.files import atomic_write, cache_dir, sha256_file
-from emotone.fitting.heads import Heads
+from emotone.fitting.fit import CHECKPOINT, fit
+from emotone.fitting.heads import CorpusHeads
+from emotone.fitting.network import output_tensors
+from emotone.fitting.resolve import ResolvedRecipe, resolve
 from emotone.protocols.base import dev_speakers
-from emotone.recipes.training import TrainingSettings
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 from emotone.types import Fold
 
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.features.store import Problem
-    from emotone.fitting.fit import Fitted
-    from emotone.recipes.recipe import Recipe
-    from emotone.recipes.transfer import Transfer
+    from emotone.fitting.fit import TrainedNetwork
+    from emotone.recipes.transfer import Pretraining
     from emotone.training.checkpoint import Epoch
     from emotone.types import Utterance
 
@@ -41,41 +42,22 @@ FOLDER, WEIGHTS, ABOUT, LOCK = "pretrained", "weights.safetensors", "about.json"
 
 
 @dataclass(frozen=True)
-class Pretraining:
-    """What is learned before the target.
-
-    Attributes:
-        scenario: "S2" learns from the other corpora only; "S1" from the target's training part too.
-        without: corpora that are left out of it.
-        training: see `TrainingSettings`. With a head per corpus, what it says of labels is of each corpus's own.
-        heads: "one" for all corpora; "corpus" gives each corpus scores of its own, of which a single head is made when
-            the target takes the net over (see `emotone.fitting.heads`).
-
-    """
-
-    scenario: Literal["S1", "S2"] = "S2"
-    without: tuple[str, ...] = ()
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-    heads: Literal["one", "corpus"] = field(default="one", metadata=LATER)
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one of the two trainings learns from: utterances, which of them choose its epoch, and heads if not one."""
+class StageData:
+    """Data of one stage: utterances, their division, and the heads if the network has one per corpus."""
 
     utterances: tuple[Utterance, ...]
     fold: Fold
-    heads: Heads | None = None
+    heads: CorpusHeads | None = None
 
 
 @dataclass(frozen=True)
-class Pretrained:
-    """Finished weights of a first training.
+class PretrainedWeights:
+    """Weights of a finished first stage.
 
     Attributes:
         path: of the weights, which `emotone.transfer.weights` reads.
-        about: what they are of: corpora with their numbers of clips, epochs, best, signature; with a head per corpus,
-            of each label the corpora whose heads were taken.
+        about: signature, number of clips by corpus, epochs, best epoch, settings and history; with a head per corpus,
+            for each label the corpora whose heads were merged.
 
     """
 
@@ -84,209 +66,185 @@ class Pretrained:
 
 
 @dataclass(frozen=True, eq=False)
-class Staged:
-    """Both trainings' outcome.
+class TwoStageResult:
+    """Result of both stages.
 
     Attributes:
-        fitted: the net after the second.
+        network: after the second stage.
         problems: recordings of the target that could not be used.
-        absent: labels that the target's training part does not have; none where it is heard without labels.
-        about: what the first learned from, and what became of each tensor in the second; plain tables for JSON.
+        absent: labels that the target's training part does not have; none if it is used without labels.
+        about: first stage and transfer as plain tables for JSON.
 
     """
 
-    fitted: Fitted
+    network: TrainedNetwork
     problems: tuple[Problem, ...]
     absent: tuple[str, ...]
     about: dict[str, Any]
 
 
-def check_pretraining(pretraining: Pretraining | None, transfer: Transfer | None) -> None:
-    """Raise `ConfigError` for a pre-training without a plan for its weights, or with other weights to start from."""
-    if pretraining is None:
-        return
-    if transfer is None:
-        raise ConfigError("pretraining needs a plan for its weights: add [transfer] with a plan, e.g. A2")
-    if transfer.source or transfer.sha256:
-        raise ConfigError("with pretraining, transfer takes over its weights: leave transfer.source and sha256 out")
-    if transfer.unlabelled and pretraining.scenario == "S1":
-        raise ConfigError(
-            f'transfer.unlabelled = "{transfer.unlabelled}" hears the target without its labels, and scenario S1 '
-            'learns from them: set pretraining.scenario = "S2"'
-        )
+def divide(resolved: ResolvedRecipe, utterances: Sequence[Utterance], fold: Fold) -> tuple[StageData, StageData]:
+    """Return the data of the first and of the second stage.
 
-
-def check_alone(recipe: Recipe) -> None:
-    """Raise `RunError` for a recipe in two stages where there is no fold to say which corpus is the target."""
-    if recipe.pretraining is not None:
-        raise RunError(
-            f"recipe {recipe.name} is pre-trained on other corpora than its target, and only a protocol such as "
-            "onto-emodb-random-5 names one: use emotone evaluate. For a model, train on the other corpora first, and "
-            "then on the target with --from and --transfer"
-        )
-
-
-def divide(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> tuple[Part, Part]:
-    """Return what the first and what the second training of a fold learns from.
-
-    A first training that stops early looks at a tenth of the other corpora's speakers, and in S1 at the target's dev
-    part. Where only the second stops early, the first does not learn from that dev part either.
+    A first stage with early stopping uses a tenth of the other corpora's speakers as its development part, and in S1
+    also the target's. If only the second stage stops early, the first does not train on that development part either.
 
     Raises:
-        RunError: no pre-training or no test part in which a target could be seen, no other corpus, or a corpus to be
-            left out that is the target or was not given.
+        RunError: no pre-training or no test part that defines a target, no other corpus, or a corpus to be left out
+            that is the target or was not given.
 
     """
-    pretraining, target = _asked(recipe, utterances, fold)
-    learned = {*fold.train, *fold.dev}
-    own = tuple(each for each in utterances if each.key in learned and each.corpus in target)
+    pretraining, target = _target(resolved, utterances, fold)
+    known = {*fold.train, *fold.dev}
+    own = tuple(each for each in utterances if each.key in known and each.corpus in target)
     skipped = {*target, *pretraining.without}
-    others = tuple(each for each in utterances if each.key in learned and each.corpus not in skipped)
+    others = tuple(each for each in utterances if each.key in known and each.corpus not in skipped)
     if not others:
         raise RunError(
             f"fold {fold.name}: there is no corpus to pre-train on: the target is {', '.join(sorted(target))}, left "
-            f"out: {', '.join(pretraining.without) or 'none'}; give others with --corpus, and a protocol onto one "
-            "corpus, e.g. onto-emodb-random-5"
+            f"out: {', '.join(pretraining.without) or 'none'}; give others with --corpus, and a protocol with one "
+            "target corpus, e.g. onto-emodb-random-5"
         )
-    looks, looks_later = pretraining.training.patience > 0, recipe.training.patience > 0
-    held = dev_speakers(others, everything=others, index=0, seed=recipe.seed) if looks else set()
+    stops, stops_later = pretraining.training.patience > 0, resolved.recipe.training.patience > 0
+    held = dev_speakers(others, everything=others, index=0, seed=resolved.seed) if stops else set()
     dev = {each.key for each in others if each.speaker_key in held}
     first = others
     if pretraining.scenario == "S1":
-        kept_back = set(fold.dev) if looks or looks_later else set()
-        first += tuple(each for each in own if looks or each.key not in kept_back)
-        dev |= kept_back if looks else set()
+        kept_back = set(fold.dev) if stops or stops_later else set()
+        first += tuple(each for each in own if stops or each.key not in kept_back)
+        dev |= kept_back if stops else set()
     keys = [each.key for each in first]
-    learning = tuple(key for key in keys if key not in dev)
-    heads = Heads.of(first, target=target) if pretraining.heads == "corpus" else None
+    training = tuple(key for key in keys if key not in dev)
+    heads = CorpusHeads.of(first, target=target) if pretraining.heads == "corpus" else None
     return (
-        Part(first, Fold("pretraining", train=learning, dev=_in(keys, dev), test=()), heads),
-        Part(own, replace(fold, train=tuple(each.key for each in own if each.key not in set(fold.dev)))),
+        StageData(first, Fold("pretraining", train=training, dev=_in(keys, dev), test=()), heads),
+        StageData(own, replace(fold, train=tuple(each.key for each in own if each.key not in set(fold.dev)))),
     )
 
 
-def fit_in_stages(
-    recipe: Recipe,
+def fit_two_stages(
+    resolved: ResolvedRecipe,
     utterances: Sequence[Utterance],
     fold: Fold,
     *,
     labels: tuple[str, ...],
     folder: Path | None = None,
     progress: Callable[[Epoch], None] | None = None,
-) -> Staged:
-    """Return the net that was trained on other corpora and then on a fold's target; its test part is not looked at.
+) -> TwoStageResult:
+    """Return the network trained on other corpora and then on a fold's target; its test part is not used.
 
     Args:
-        recipe: with a pre-training and a plan for its weights.
-        utterances: with labels from `labels`; features are read from the store as they are needed.
-        fold: its train part holds the target's and the other corpora's clips, its test part the target's only.
+        resolved: with a pre-training stage and a plan for its weights.
+        utterances: with labels from `labels`; features are read from the store when they are needed.
+        fold: its train part holds clips of the target and of the other corpora, its test part clips of the target.
         labels: of all corpora, in the order of the logits.
-        folder: for the second training's checkpoint; the first has its own, in the cache.
-        progress: called after each epoch; those of the second training are counted on.
+        folder: for the checkpoint of the second stage; that of the first is in the cache.
+        progress: called after each epoch; those of the second stage are numbered after those of the first.
 
     Raises:
-        RunError: see `divide`; or nothing that can be learned from.
+        RunError: see `divide`; or nothing to train on.
 
     """
-    from emotone.fitting.adaptation import check_unlabelled
-    from emotone.fitting.fit import fit
+    pretraining, _ = _target(resolved, utterances, fold)
+    recipe = resolved.recipe
+    first, second = divide(resolved, utterances, fold)
+    before = pretrain(resolved, first, labels=labels, progress=progress)
 
-    check_unlabelled(recipe)
-    pretraining, _ = _asked(recipe, utterances, fold)
-    first, second = divide(recipe, utterances, fold)
-    before = pretrain(replace(recipe, training=pretraining.training), first, labels=labels, progress=progress)
-
-    def counted_on(epoch: Epoch) -> None:
+    def renumbered(epoch: Epoch) -> None:
         if progress is not None:
             progress(replace(epoch, number=pretraining.training.epochs + epoch.number))
 
-    assert recipe.transfer is not None  # noqa: S101 - see `check_pretraining`
-    taking = replace(recipe, pretraining=None, transfer=replace(recipe.transfer, source=str(before.path)))
-    extracted = taking.extract(second.utterances)
-    fitted = fit(
-        taking,
+    assert recipe.transfer is not None  # noqa: S101 - see `emotone.recipes.transfer.check_stages`
+    transfer = replace(recipe.transfer, source=str(before.path))
+    fine_tuning = resolve(replace(recipe, pretraining=None, transfer=transfer))
+    extracted = fine_tuning.extract(second.utterances)
+    network = fit(
+        fine_tuning,
         second.utterances,
         extracted.features,
         second.fold,
         labels=labels,
         folder=folder,
-        progress=counted_on,
+        progress=renumbered,
     )
     present = {each.label for each in second.utterances if each.key in extracted.features}
-    # Whoever hears clips without labels does not know which labels there are.
-    absent = tuple(label for label in labels if label not in present) if fitted.unlabelled is None else ()
-    about = {"scenario": pretraining.scenario, "pretraining": before.about, **fitted.about(absent)}
-    return Staged(fitted, extracted.problems, absent, about)
+    # Without labels, which of them the target has is unknown.
+    absent = tuple(label for label in labels if label not in present) if network.adaptation is None else ()
+    about = {"scenario": pretraining.scenario, "pretraining": before.about, **network.about(absent)}
+    return TwoStageResult(network, extracted.problems, absent, about)
 
 
 def pretrain(
-    recipe: Recipe, part: Part, *, labels: tuple[str, ...], progress: Callable[[Epoch], None] | None = None
-) -> Pretrained:
-    """Return the weights of a first training; those that are in the cache are not trained again.
+    resolved: ResolvedRecipe,
+    data: StageData,
+    *,
+    labels: tuple[str, ...],
+    progress: Callable[[Epoch], None] | None = None,
+) -> PretrainedWeights:
+    """Return the weights of a first stage; those in the cache are not trained again.
 
-    Their name hashes the recipe, the recordings' content and labels, and the parts. A process that finds another one at
-    the same training waits for it.
+    Their name hashes the recipe, the recordings' content and labels, and the division. A process that finds another
+    one training the same weights waits for it.
     """
     try:
         from filelock import FileLock  # comes with torch
     except ModuleNotFoundError as error:
         raise missing_extra("filelock", "train", "pre-training") from error
-    plain = replace(recipe, pretraining=None, transfer=None)
-    name = _name(plain, part, labels=labels)
-    folder = cache_dir() / FOLDER / name
+    recipe = resolved.recipe
+    assert recipe.pretraining is not None  # noqa: S101 - checked by `_target`
+    first = resolve(replace(recipe, training=recipe.pretraining.training, pretraining=None, transfer=None))
+    folder = cache_dir() / FOLDER / _name(first, data, labels=labels)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK):
         if not _is_whole(folder):
-            _train(plain, part, folder, labels=labels, progress=progress)
+            _train(first, data, folder, labels=labels, progress=progress)
     about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    return Pretrained(folder / WEIGHTS, about)
+    return PretrainedWeights(folder / WEIGHTS, about)
 
 
 def _train(
-    recipe: Recipe,
-    part: Part,
+    resolved: ResolvedRecipe,
+    data: StageData,
     folder: Path,
     *,
     labels: tuple[str, ...],
     progress: Callable[[Epoch], None] | None,
 ) -> None:
-    """Train in a folder of the cache; the weights are written last, and say that it is finished."""
-    from emotone.fitting.fit import CHECKPOINT, fit
-    from emotone.fitting.initialise import score_tensors
-
-    extracted, heads = recipe.extract(part.utterances), part.heads
-    fitted = fit(
-        recipe,
-        part.utterances if heads is None else heads.labelled(part.utterances),
+    """Train in a folder of the cache; the weights are written last, and mark it as finished."""
+    extracted, heads = resolved.extract(data.utterances), data.heads
+    network = fit(
+        resolved,
+        data.utterances if heads is None else heads.labelled(data.utterances),
         extracted.features,
-        part.fold,
+        data.fold,
         labels=labels if heads is None else heads.names,
         heads=() if heads is None else heads.numbers,
         folder=folder,
         progress=progress,
     )
-    counts = Counter(each.corpus for each in part.utterances if each.key in extracted.features)
+    counts = Counter(each.corpus for each in data.utterances if each.key in extracted.features)
     about: dict[str, Any] = {
         "signature": folder.name,
         "corpora": dict(sorted(counts.items())),
-        "epochs": len(fitted.history),
-        "best": fitted.best,
-        "settings": to_mapping(recipe.training),
-        "history": [asdict(epoch) for epoch in fitted.history],
+        "epochs": len(network.history),
+        "best": network.best,
+        "settings": to_mapping(resolved.recipe.training),
+        "history": [asdict(epoch) for epoch in network.history],
     }
-    tensors = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
+    tensors = {name: value.detach().cpu().numpy() for name, value in network.net.state_dict().items()}
     if heads is not None:
         about["heads"] = {label: list(heads.of_label(label)) for label in labels}
-        for name in score_tensors(recipe, fitted.net, len(heads.names)):
-            tensors[name] = heads.joined(tensors[name], labels)
+        for name in output_tensors(resolved.recipe, network.net, len(heads.names)):
+            tensors[name] = heads.merged(tensors[name], labels)
     with atomic_write(folder / ABOUT, text=True) as stream:
         stream.write(json.dumps(about) + "\n")
-    write_weights(folder / WEIGHTS, SourceWeights(f"pretraining-{folder.name}", tensors, licence=recipe.licence))
+    licence = resolved.recipe.licence
+    write_weights(folder / WEIGHTS, SourceWeights(f"pretraining-{folder.name}", tensors, licence=licence))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _is_whole(folder: Path) -> bool:
-    """Return whether a finished training lies there; a damaged one is trained again."""
+    """Return whether a folder holds a finished stage; a damaged one is trained again."""
     if not (folder / WEIGHTS).exists() or not (folder / ABOUT).exists():
         return False
     try:
@@ -296,30 +254,31 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _name(recipe: Recipe, part: Part, *, labels: tuple[str, ...]) -> str:
-    data = sorted((each.key, each.label, sha256_file(each.path), each.start, each.end) for each in part.utterances)
-    heads = [] if part.heads is None else [part.heads]  # a single head joins no name
-    return signature(recipe.signature, recipe.feature.version, data, list(labels), sorted(part.fold.dev), *heads)
+def _name(resolved: ResolvedRecipe, data: StageData, *, labels: tuple[str, ...]) -> str:
+    clips = sorted((each.key, each.label, sha256_file(each.path), each.start, each.end) for each in data.utterances)
+    version = resolved.recipe.feature.version
+    return signature(resolved.signature, version, clips, list(labels), sorted(data.fold.dev), data.heads)
 
 
-def _asked(recipe: Recipe, utterances: Sequence[Utterance], fold: Fold) -> tuple[Pretraining, set[str]]:
-    """Return the pre-training and the target's corpora."""
-    if recipe.pretraining is None:
-        raise RunError(f"recipe {recipe.name} has no table [pretraining]: it is trained in one stage")
+def _target(resolved: ResolvedRecipe, utterances: Sequence[Utterance], fold: Fold) -> tuple[Pretraining, set[str]]:
+    """Return the pre-training settings and the target's corpora."""
+    pretraining = resolved.recipe.pretraining
+    if pretraining is None:
+        raise RunError(f"recipe {resolved.name} has no table [pretraining]: it is trained in one stage")
     tested = set(fold.test)
     target = {each.corpus for each in utterances if each.key in tested}
     if not target:
         raise RunError(
-            f"recipe {recipe.name} is pre-trained on other corpora than the one that is tested, and fold {fold.name} "
-            "tests nothing; use emotone evaluate with a protocol such as onto-emodb-random-5"
+            f"recipe {resolved.name} is pre-trained on other corpora than the target, and fold {fold.name} has no "
+            "test part; use emotone evaluate with a protocol such as onto-emodb-random-5"
         )
     given = {each.corpus for each in utterances}
-    for corpus in recipe.pretraining.without:
+    for corpus in pretraining.without:
         if corpus in target:
             raise RunError(f"pretraining.without names {corpus}, which is the target of fold {fold.name}")
         if corpus not in given:
             raise RunError(f"pretraining.without: {unknown_name('given corpus', corpus, given)}")
-    return recipe.pretraining, target
+    return pretraining, target
 
 
 def _in(keys: Sequence[str], chosen: set[str]) -> tuple[str, ...]:

@@ -1,15 +1,15 @@
-"""Train on everything that is given, in a folder that names the training and can be gone on from."""
+"""Train a network on all given recordings, in a folder named after the training's signature."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import TooShortError
 from emotone.features.store import Extracted, Problem
 from emotone.fitting.fit import CHECKPOINT, fit, fit_signature
-from emotone.fitting.training_run import RUN, WEIGHTS, TrainingRun, describe_history, save_run
+from emotone.fitting.training_run import RUN, WEIGHTS, TrainingRun, save_run
 from emotone.protocols.base import dev_speakers
 from emotone.types import Fold
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from emotone.fitting.resolve import ResolvedRecipe
     from emotone.recipes.recipe import Recipe
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Utterance
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
-    """Data at hand for one training.
+class TrainingJob:
+    """A recipe with the data of one training.
 
     Attributes:
-        recipe: what to train.
-        utterances: whose features are there.
+        resolved: what to train.
+        utterances: those with features.
         labels: in the order of the logits.
         features: by `Utterance.key`.
-        fold: everything to learn from; a development part only where the recipe stops early.
+        fold: all utterances; a development part only with early stopping.
         problems: recordings that are left out.
 
     """
 
-    recipe: Recipe
+    resolved: ResolvedRecipe
     utterances: tuple[Utterance, ...]
     labels: tuple[str, ...]
     features: dict[str, Array]
@@ -45,26 +46,31 @@ class Ready:
 
     @property
     def name(self) -> str:
-        """The run's folder name: recipe and signature."""
-        name = fit_signature(self.recipe, self.utterances, self.features, self.fold, labels=self.labels)
-        return f"{self.recipe.name}-{name}"
+        """Name of the run's folder: recipe and signature."""
+        name = fit_signature(self.resolved, self.utterances, self.features, self.fold, labels=self.labels)
+        return f"{self.resolved.name}-{name}"
+
+    def with_recipe(self, resolved: ResolvedRecipe) -> TrainingJob:
+        """Return the job for another recipe with the same front end, windows and early stopping."""
+        return replace(self, resolved=resolved)
 
 
 def prepare(
-    recipe: Recipe,
+    resolved: ResolvedRecipe,
     utterances: Sequence[Utterance],
     *,
     labels: tuple[str, ...],
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> Ready:
-    """Return the features and parts of a training on all utterances.
+) -> TrainingJob:
+    """Return a training on all utterances, with their features and their division.
 
     Raises:
         RunError: no recording can be used.
 
     """
-    extracted = _long_enough(recipe.extract(utterances, workers=workers, progress=progress), recipe)
+    recipe = resolved.recipe
+    extracted = _long_enough(resolved.extract(utterances, workers=workers, progress=progress), recipe)
     usable = extracted.usable(utterances)
     held: set[str] = set()
     if recipe.training.patience > 0:
@@ -75,19 +81,19 @@ def prepare(
         dev=tuple(utterance.key for utterance in usable if utterance.speaker_key in held),
         test=(),
     )
-    return Ready(recipe, usable, labels, extracted.features, fold, extracted.problems)
+    return TrainingJob(resolved, usable, labels, extracted.features, fold, extracted.problems)
 
 
 def _long_enough(extracted: Extracted, recipe: Recipe) -> Extracted:
-    """Return the features of recordings that fill a window as far as the recipe asks; list the others."""
-    least = recipe.windows.least_frames(recipe.feature)
-    short = {key: rows.shape[0] for key, rows in extracted.features.items() if rows.shape[0] < least}
+    """Return the features without recordings that are shorter than the minimum of a window; list these as problems."""
+    minimum = recipe.windows.min_frames(recipe.feature)
+    short = {key: rows.shape[0] for key, rows in extracted.features.items() if rows.shape[0] < minimum}
     problems = tuple(
         Problem(
             key,
             TooShortError.code,
-            f"{key}: too short to learn from: {count * recipe.feature.hop_seconds:.3f} s; "
-            f"at least {recipe.windows.least:g} s are needed",
+            f"{key}: too short for training: {count * recipe.feature.hop_seconds:.3f} s; "
+            f"at least {recipe.windows.min_seconds:g} s are required",
         )
         for key, count in short.items()
     )
@@ -96,38 +102,38 @@ def _long_enough(extracted: Extracted, recipe: Recipe) -> Extracted:
 
 
 def train_run(
-    ready: Ready,
+    job: TrainingJob,
     folder: Path,
     *,
     fresh: bool = False,
     progress: Callable[[Epoch], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
 ) -> TrainingRun:
-    """Train in a folder; an interrupted training there goes on unless `fresh`."""
+    """Train in a folder and return the finished run; an interrupted training there resumes unless `fresh`."""
     if fresh:
         for name in (RUN, WEIGHTS, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
-    fitted = fit(
-        ready.recipe,
-        ready.utterances,
-        ready.features,
-        ready.fold,
-        labels=ready.labels,
+    network = fit(
+        job.resolved,
+        job.utterances,
+        job.features,
+        job.fold,
+        labels=job.labels,
         folder=folder,
         progress=progress,
         on_batch=on_batch,
     )
-    speakers = {utterance.speaker_key: utterance.corpus for utterance in ready.utterances}
+    speakers = {utterance.speaker_key: utterance.corpus for utterance in job.utterances}
     run = TrainingRun(
-        recipe=ready.recipe,
-        labels=ready.labels,
-        corpora=dict(sorted(Counter(utterance.corpus for utterance in ready.utterances).items())),
+        recipe=job.resolved.recipe,
+        labels=job.labels,
+        corpora=dict(sorted(Counter(utterance.corpus for utterance in job.utterances).items())),
         speakers=dict(sorted(Counter(speakers.values()).items())),
-        signature=fitted.signature,
-        best=fitted.best,
-        history=describe_history(fitted),
-        transfer=fitted.transfer,
+        signature=network.signature,
+        best=network.best,
+        history=tuple(asdict(epoch) for epoch in network.history),
+        transfer=network.transfer,
     )
-    save_run(folder, run, fitted)
+    save_run(folder, run, network.net)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return run

@@ -1,9 +1,9 @@
-"""A training on disk: a folder named by its signature that holds what was asked, what came out, and its state."""
+"""A finished training on disk: a folder with its recipe, its history and its weights."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emotone.config import from_mapping, to_mapping
@@ -15,8 +15,7 @@ from emotone.transfer.report import Entry, TransferReport
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.fitting.fit import Fitted
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 RUN, WEIGHTS = "run.json", "weights.safetensors"
 SCHEMA = "emotone.run/1"
@@ -27,14 +26,14 @@ class TrainingRun:
     """A finished training.
 
     Attributes:
-        recipe: what was asked.
-        labels: in the order of the net's logits.
-        corpora: clips used of each corpus, by name.
-        speakers: speakers of each corpus, by name.
+        recipe: resolved, with every default written out.
+        labels: in the order of the network's logits.
+        corpora: number of clips of each corpus, by name.
+        speakers: number of speakers of each corpus, by name.
         signature: of recipe and data.
         best: epoch whose weights were kept.
         history: one mapping per epoch: number, loss, score, seconds.
-        transfer: what became of each tensor of the net; None where nothing was taken over.
+        transfer: what happened to each tensor of the network; None without a transfer.
 
     """
 
@@ -48,15 +47,15 @@ class TrainingRun:
     transfer: TransferReport | None = None
 
 
-def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
-    """Write weights, then the description: a folder with a `run.json` is a finished training."""
+def save_run(folder: Path, run: TrainingRun, net: Network) -> None:
+    """Write the weights, then the description: a folder with a `run.json` is a finished training."""
     from safetensors.torch import save
 
     with atomic_write(folder / WEIGHTS) as stream:
-        stream.write(save({name: value.contiguous() for name, value in fitted.net.state_dict().items()}))
+        stream.write(save({name: value.contiguous() for name, value in net.state_dict().items()}))
     text = {
         "schema": SCHEMA,
-        "recipe": to_mapping(run.recipe.expanded()),
+        "recipe": to_mapping(run.recipe),
         "labels": list(run.labels),
         "corpora": run.corpora,
         "speakers": run.speakers,
@@ -71,7 +70,7 @@ def save_run(folder: Path, run: TrainingRun, fitted: Fitted) -> None:
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder holds a finished training, or the model of one with its weights."""
+    """Return whether a folder holds a finished training, or a bundle with the weights of one."""
     try:
         text = json.loads((folder / RUN).read_text())
     except (OSError, ValueError):
@@ -83,7 +82,9 @@ def load_run(folder: Path) -> TrainingRun:
     """Return the finished training in a folder, or raise `RunError`."""
     path = folder / RUN
     if not path.exists():
-        raise RunError(f"{folder} holds no finished training (no {RUN}); give the folder that `emotone train` printed")
+        raise RunError(
+            f"{folder} is no folder of a finished training (no {RUN}); give the folder that `emotone train` printed"
+        )
     try:
         text = json.loads(path.read_text())
         if text["schema"] != SCHEMA:
@@ -99,7 +100,7 @@ def load_run(folder: Path) -> TrainingRun:
             transfer=_report(text["transfer"]) if "transfer" in text else None,
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise RunError(f"{path} can't be read as a training: {error!r}") from error
+        raise RunError(f"{path} can't be read as a training run: {error!r}") from error
 
 
 def _report(text: dict[str, Any]) -> TransferReport:
@@ -108,8 +109,13 @@ def _report(text: dict[str, Any]) -> TransferReport:
     return TransferReport(**{**text, "entries": entries, **lines})
 
 
-def load_net(folder: Path, run: TrainingRun) -> LengthAware:
-    """Return the trained net in eval mode; every tensor must be there, and no other."""
+def load_net(folder: Path, run: TrainingRun) -> Network:
+    """Return the trained network in eval mode.
+
+    Raises:
+        RunError: a tensor is missing, unexpected or of another shape.
+
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -117,10 +123,5 @@ def load_net(folder: Path, run: TrainingRun) -> LengthAware:
     try:
         net.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise RunError(f"{folder / WEIGHTS} does not fit the net of this training: {error}") from error
+        raise RunError(f"{folder / WEIGHTS} does not fit the network of this training: {error}") from error
     return net.eval()
-
-
-def describe_history(fitted: Fitted) -> tuple[dict[str, Any], ...]:
-    """Return the epochs as plain mappings."""
-    return tuple(asdict(epoch) for epoch in fitted.history)

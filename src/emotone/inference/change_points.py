@@ -1,8 +1,8 @@
 """Where the emotion changes within one utterance.
 
 Each way to divide n windows into consecutive sections, and to assign a label to each section, has a cost: the negative
-log-likelihood of the section labels plus a penalty for each change. With p(t, l) the probability of label l in window t,
-the sections that begin at 0 = b(1) < b(2) < ... with labels l(1), l(2), ... that minimise
+log-likelihood of the section labels plus a penalty for each change. With p(t, l) the probability of label l in window
+t, the sections that begin at 0 = b(1) < b(2) < ... with labels l(1), l(2), ... that minimise
 
     sum over sections k, windows t of k:  -w log p(t, l(k))   +   penalty * (sections - 1)
 
@@ -25,7 +25,7 @@ from emotone.inference.pooling import SMALLEST, WindowPooler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.bundles.manifest import Windows
+    from emotone.features.window_spec import Windows
     from emotone.types import Seconds
 
 PENALTY = 1.0  # of a change, in nats: the windows must be e = 2.7 times more likely with the change than without

@@ -23,13 +23,14 @@ import numpy as np
 
 from emotone.audio.activity import PER_SECOND, RATE, ActivityDetector
 from emotone.audio.resample import Resampler
+from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
 from emotone.features.windows import window_starts
 from emotone.inference.buffers import FrameStream, RollingBuffer
 from emotone.inference.change_points import ChangePointSegmenter, Section
 from emotone.inference.events import UtteranceEnd, UtteranceStart
 from emotone.inference.pooling import ContextPooler, DurationPooler, WindowPooler
-from emotone.inference.result import TIME_DIGITS, Segments, UtteranceSegment, decide
+from emotone.inference.result import TIME_DIGITS, Segments, UtteranceSegment, decide, rounded
 from emotone.inference.utterances import PAUSE, Boundary, UtteranceDetector
 
 if TYPE_CHECKING:
@@ -158,20 +159,14 @@ class Engine:
 
     def clip(self) -> Clip:
         """Return the result of all utterances that have ended."""
-        manifest = self._bundle.manifest
-        return decide(
-            self._clip.probabilities(),
-            labels=manifest.labels,
-            thresholds=manifest.thresholds,
-            speech=self._clip.seconds > 0,
-        )
+        return self._decide(self._clip)
 
     def _append(self, samples: Array) -> None:
         self._sound.append(samples)
         self._total += len(samples)
 
     def _check_length(self) -> None:
-        required = MIN_SECONDS if self._speech_only else max(MIN_SECONDS, self._bundle.manifest.windows.least)
+        required = MIN_SECONDS if self._speech_only else max(MIN_SECONDS, self._bundle.manifest.windows.min_seconds)
         if self._total < round(required * self._rate):
             raise TooShortError(
                 f"too short to analyse: {self._total / self._rate:.3f} s; at least {required:g} s are required"
@@ -200,9 +195,8 @@ class Engine:
                 events += self._utterance.read_until(end, self._samples_of(self._utterance, end))
                 segments, sections = self._utterance.finish(end)
                 events += [segments] if len(segments) else []
-                events.append(
-                    self._ended(self._utterance.start_seconds, round(end / self._rate, TIME_DIGITS), sections)
-                )
+                start = self._utterance.start_seconds
+                events.append(self._ended(start, round(end / self._rate, TIME_DIGITS), sections))
                 self._utterance = None
         if self._utterance is not None:
             certain = self._sample(self._detector.last) if self._speech_only else self._total
@@ -218,10 +212,7 @@ class Engine:
         manifest = self._bundle.manifest
         merged = sections[:1]
         for section in sections[1:]:
-            if (
-                self._decide(merged[-1].pooler.probabilities()).label
-                == self._decide(section.pooler.probabilities()).label
-            ):
+            if self._label_of(merged[-1]) == self._label_of(section):
                 merged[-1].pooler.merge(section.pooler)
                 merged[-1].last = section.last
             else:
@@ -233,15 +224,22 @@ class Engine:
             probabilities = section.pooler.probabilities()
             for pooler in (whole, self._clip):
                 pooler.add(probabilities, seconds=last - first)
-            clip = self._decide(probabilities)
-            changed = self._label not in {None, clip.label}
-            self._label = clip.label
-            parts.append(UtteranceSegment(first, last, clip.label, clip.unsure, clip.probabilities, changed))
-        return UtteranceEnd(end, start, self._decide(whole.probabilities()), tuple(parts))
+            by_label = rounded(probabilities, labels=manifest.labels)
+            label, unsure = decide_label(by_label, manifest.thresholds)
+            parts.append(UtteranceSegment(first, last, label, unsure, by_label, self._label not in {None, label}))
+            self._label = label
+        return UtteranceEnd(end, start, self._decide(whole), tuple(parts))
 
-    def _decide(self, probabilities: NDArray[np.float64]) -> Clip:
+    def _label_of(self, section: Section) -> str:
         manifest = self._bundle.manifest
-        return decide(probabilities, labels=manifest.labels, thresholds=manifest.thresholds, speech=True)
+        by_label = rounded(section.pooler.probabilities(), labels=manifest.labels)
+        return decide_label(by_label, manifest.thresholds)[0]
+
+    def _decide(self, pooler: DurationPooler) -> Clip:
+        manifest = self._bundle.manifest
+        return decide(
+            pooler.probabilities(), labels=manifest.labels, thresholds=manifest.thresholds, speech=pooler.seconds > 0
+        )
 
 
 class _OpenUtterance:
@@ -291,8 +289,8 @@ class _OpenUtterance:
         self._rows.append(self._frames.finish())
         bundle, window = self._bundle, self._bundle.window_frames
         rows = self._frames.rows
-        least = bundle.manifest.windows.least_frames(bundle.feature)
-        starts = window_starts(rows, window=window, hop=bundle.hop_frames, least=least)[self._analysed :].tolist()
+        least = bundle.manifest.windows.min_frames(bundle.feature)
+        starts = window_starts(rows, window=window, hop=bundle.hop_frames, min_frames=least)[self._analysed :].tolist()
         if not starts and not self._analysed:
             starts = [0]  # shorter than a window should be, and all there is
         whole = sum(start + window <= rows for start in starts)
@@ -328,6 +326,51 @@ def no_segments(bundle: Bundle) -> Segments:
     return Segments(manifest.labels, manifest.thresholds, np.zeros(0), np.zeros(0), np.zeros((0, len(manifest.labels))))
 
 
+class Analyser:
+    """Collects the analysis of one recording that is pushed in blocks.
+
+    Args:
+        bundle: the model.
+
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._engine = Engine(bundle)
+        self._windows = [no_segments(bundle)]
+        self._utterances: list[UtteranceSegment] = []
+        self._waiting: Array | None = None
+
+    def push(self, samples: Array) -> None:
+        """Add samples [time], float32 at the front end's rate.
+
+        Raises:
+            BundleError: the network fails.
+
+        """
+        if self._waiting is not None:
+            self._collect(self._engine.push(self._waiting))
+        self._waiting = samples  # the last block costs less if it is analysed together with the end
+
+    def finish(self) -> Analysis:
+        """Return the analysis of all samples.
+
+        Raises:
+            TooShortError: see `Engine.finish`.
+            BundleError: the network fails.
+
+        """
+        self._collect(self._engine.finish(self._waiting))
+        segments = Segments.joined(self._windows)
+        return Analysis(self._engine.duration, self._engine.clip(), segments, tuple(self._utterances))
+
+    def _collect(self, events: list[EngineEvent]) -> None:
+        for event in events:
+            if isinstance(event, Segments):
+                self._windows.append(event)
+            elif isinstance(event, UtteranceEnd):
+                self._utterances.extend(event.parts)
+
+
 def analyse(bundle: Bundle, blocks: Iterable[Array]) -> Analysis:
     """Return the analysis of a whole recording.
 
@@ -340,20 +383,7 @@ def analyse(bundle: Bundle, blocks: Iterable[Array]) -> Analysis:
         BundleError: the network fails.
 
     """
-    engine = Engine(bundle)
-    windows, utterances = [no_segments(bundle)], []
-    waiting: Array | None = None
-
-    def collect(events: list[EngineEvent]) -> None:
-        for event in events:
-            if isinstance(event, Segments):
-                windows.append(event)
-            elif isinstance(event, UtteranceEnd):
-                utterances.extend(event.parts)
-
+    analyser = Analyser(bundle)
     for block in blocks:
-        if waiting is not None:
-            collect(engine.push(waiting))
-        waiting = block
-    collect(engine.finish(waiting))
-    return Analysis(engine.duration, engine.clip(), Segments.joined(windows), tuple(utterances))
+        analyser.push(block)
+    return analyser.finish()

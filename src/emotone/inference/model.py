@@ -1,28 +1,34 @@
-"""A loaded model: predict one recording, samples, or many recordings."""
+"""A loaded model: predict one recording, samples, every channel of a recording, or many recordings."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from emotone.bundles import shipped
 from emotone.errors import BundleError, EmotoneError, TooShortError, UsageError
-from emotone.inference.engine import BLOCK_SECONDS, analyse
+from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
 from emotone.inference.result import Failure, Prediction, model_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
+    from emotone.audio.samples import Encoding
+    from emotone.audio.source import Recording
+    from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
-    from emotone.inference.result import Channel
+    from emotone.inference.engine import Analysis
+    from emotone.inference.result import Channel, Selection
     from emotone.inference.session import Session
     from emotone.types import Array, Hertz
+
+FILE_TYPES = (str, os.PathLike, bytes, bytearray, memoryview)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,77 +61,168 @@ class Model:
         """Emotion names in the order of the probabilities."""
         return self.bundle.labels
 
+    @overload
     def predict(
         self,
-        recording: str | Path | ArrayLike,
+        recording: Recording | ArrayLike,
+        *,
+        rate: Hertz | None = ...,
+        channel: Channel = ...,
+        track: Track = ...,
+        channels: int | None = ...,
+        name: str | None = ...,
+    ) -> Prediction: ...
+    @overload
+    def predict(
+        self,
+        recording: Sequence[Recording],
+        *,
+        rate: Hertz | None = ...,
+        channel: Channel = ...,
+        track: Track = ...,
+        channels: int | None = ...,
+        name: str | None = ...,
+    ) -> list[Prediction]: ...
+    def predict(
+        self,
+        recording: Recording | ArrayLike | Sequence[Recording],
         *,
         rate: Hertz | None = None,
         channel: Channel = "mix",
+        track: Track = "default",
+        channels: int | None = None,
         name: str | None = None,
-    ) -> Prediction:
-        """Return the emotions in a recording.
+    ) -> Prediction | list[Prediction]:
+        """Return the emotions in a recording, or in each recording of a list.
 
         Args:
-            recording: a path, or samples [time] or [channels, time] in float (full scale 1) or int16.
-            rate: hertz of the samples; needed with samples, and not allowed with a path.
+            recording: a path; the bytes of a file; a binary file object; samples [time] or [channels, time] in float
+                (full scale 1) or in integers; or a list of paths, bytes, file objects or NumPy arrays.
+            rate: hertz of the samples; required with samples, and not allowed with files.
             channel: counted from 0, or "mix" for the mean of all.
+            track: audio track of a file, counted from 0; "default" for the one that is marked as the default.
+            channels: number of channels of the samples, for shapes other than [channels, time].
             name: the name of the recording in results; default: the path as given.
 
         Raises:
-            UsageError: samples without their rate, a path with one, or another type or shape of samples.
+            UsageError: samples without their rate, a file with one, or another type or shape of samples.
             AudioError: the recording cannot be used; the class and message state why.
 
         """
-        if isinstance(recording, str | Path):
+        if _is_list_of_recordings(recording):
+            return [
+                self.predict(one, rate=rate, channel=channel, track=track, channels=channels)
+                for one in recording  # type: ignore[union-attr]
+            ]
+        if _is_file(recording):
             if rate is not None:
-                raise UsageError("a rate was given with a path; the file contains its rate, so omit `rate`")
-            return self._predict_file(Path(recording), channel=channel, name=name or os.fspath(recording))
+                raise UsageError("a rate was given with a file, which contains its own rate; omit `rate`")
+            shown = name or (os.fspath(recording) if isinstance(recording, str | os.PathLike) else None)
+            return self._predict_file(recording, channel=channel, track=track, name=shown)
         if rate is None:
             raise UsageError("samples need a sampling rate; pass it, e.g. predict(samples, rate=16000)")
-        return self._predict_samples(recording, rate=rate, channel=channel, name=name)
+        return self._predict_samples(recording, rate=rate, channel=channel, channels=channels, name=name)
+
+    def predict_channels(
+        self, recording: Recording, *, track: Track = "default", name: str | None = None
+    ) -> tuple[Prediction, ...]:
+        """Return one prediction per channel of a file: a call with one speaker per channel, for example.
+
+        The file is read once. Arguments and errors as for `predict`.
+        """
+        from emotone.audio.read import stream_channels
+
+        shown = name or (os.fspath(recording) if isinstance(recording, str | os.PathLike) else None)
+        with stream_channels(recording, rate=self.bundle.feature.rate, track=track, name=shown) as pieces:
+            analysers = [Analyser(self.bundle) for _ in range(pieces.channels)]
+            for piece in pieces:
+                for analyser, samples in zip(analysers, piece, strict=True):
+                    analyser.push(np.ascontiguousarray(samples))
+            analyses = [_named(analyser.finish, name=shown) for analyser in analysers]
+            rate, notes = pieces.rate, pieces.notes
+        return tuple(
+            self._prediction(analysis, rate=rate, channel=channel, name=shown, notes=notes)
+            for channel, analysis in enumerate(analyses)
+        )
 
     def predict_many(
-        self, paths: Iterable[str | Path], *, workers: int = 1, channel: Channel = "mix"
+        self,
+        paths: Iterable[str | Path],
+        *,
+        workers: int = 1,
+        channel: Selection = "mix",
+        track: Track = "default",
     ) -> Iterator[Prediction | Failure]:
-        """Yield one result per path, in their order; a failure becomes a `Failure` and does not stop the others.
+        """Yield results in the order of the paths; a failure becomes a `Failure` and does not stop the others.
 
         Args:
             paths: recordings, read lazily.
             workers: number of processes; 1 uses the current one.
-            channel: counted from 0, or "mix" for the mean of all.
+            channel: counted from 0, or "mix" for the mean of all; "each" yields one result per channel.
+            track: as for `predict`.
 
         Raises:
             UsageError: fewer than one worker.
             BundleError: the model cannot be run; raised before the first recording.
 
         """
+        results = self.attempt_many(paths, workers=workers, channel=channel, track=track)
+        return (result for of_one in results for result in of_one)
+
+    def attempt_many(
+        self,
+        paths: Iterable[str | Path],
+        *,
+        workers: int = 1,
+        channel: Selection = "mix",
+        track: Track = "default",
+    ) -> Iterator[tuple[Prediction | Failure, ...]]:
+        """Yield the results of each path: one, or one per channel. Arguments and errors as for `predict_many`."""
         if workers < 1:
             raise UsageError(f"workers must be at least 1; given {workers}")
         self.bundle.warm()
         if workers == 1:
-            return (self.attempt(path, channel=channel) for path in paths)
+            return (self.attempt(path, channel=channel, track=track) for path in paths)
         from emotone.inference.processes import predict_in_processes
 
-        return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel)
+        return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel, track=track)
 
-    def attempt(self, path: str | Path, *, channel: Channel = "mix", name: str | None = None) -> Prediction | Failure:
-        """Return the prediction of a file, or a `Failure` that states why there is none."""
+    def attempt(
+        self,
+        path: str | Path,
+        *,
+        channel: Selection = "mix",
+        track: Track = "default",
+        name: str | None = None,
+    ) -> tuple[Prediction | Failure, ...]:
+        """Return the predictions of a file, one or one per channel, or a `Failure` that states why there are none."""
         shown = name or os.fspath(path)
         try:
-            return self.predict(path, channel=channel, name=shown)
+            if channel == "each":
+                return self.predict_channels(path, track=track, name=shown)
+            return (self._predict_file(path, channel=channel, track=track, name=shown),)
         except EmotoneError as error:
-            return Failure(shown, error.code, _renamed(str(error), path, shown))
+            return (Failure(shown, error.code, _renamed(str(error), path, shown)),)
         except OSError as error:
-            return Failure(shown, "missing_file", f"{shown}: cannot be read: {error.strerror or error}")
+            return (Failure(shown, "missing_file", f"{shown}: cannot be read: {error.strerror or error}"),)
         except MemoryError:
-            return Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers")
+            return (Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers"),)
 
-    def session(self, *, rate: Hertz, channel: Channel = "mix") -> Session:
+    def session(
+        self,
+        *,
+        rate: Hertz,
+        channel: Channel = "mix",
+        channels: int | None = None,
+        encoding: Encoding | None = None,
+    ) -> Session:
         """Return a session for live audio in pieces of any size; its results equal those of `predict`.
 
         Args:
             rate: hertz of the samples that will be pushed.
             channel: counted from 0, or "mix" for the mean of all.
+            channels: number of channels of the pieces, for interleaved samples and blocks [time, channels].
+            encoding: of pieces that are bytes: "s16le" or "f32le".
 
         Raises:
             RateError: a rate or channel outside the allowed range.
@@ -141,29 +238,35 @@ class Model:
         from emotone.inference.session import Session
 
         self.bundle.warm()
-        return Session(self.bundle, rate=rate, channel=channel)
+        return Session(self.bundle, rate=rate, channel=channel, channels=channels, encoding=encoding)
 
-    def _predict_file(self, path: Path, *, channel: Channel, name: str) -> Prediction:
+    def _predict_file(self, recording: Any, *, channel: Channel, track: Track, name: str | None) -> Prediction:
         from emotone.audio.read import stream_with_rate
 
-        rate, blocks = stream_with_rate(path, rate=self.bundle.feature.rate, channel=channel)
-        return self._analyse(blocks, rate=rate, channel=channel, name=name)
+        shown = "standard input" if name == "-" else name
+        rate, blocks = stream_with_rate(
+            recording, rate=self.bundle.feature.rate, channel=channel, track=track, name=shown
+        )
+        with blocks:
+            analysis = _named(lambda: analyse(self.bundle, self._rejoined(blocks)), name=shown)
+        return self._prediction(analysis, rate=rate, channel=channel, name=name, notes=blocks.notes)
 
-    def _predict_samples(self, samples: ArrayLike, *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
+    def _predict_samples(
+        self, samples: Any, *, rate: Hertz, channel: Channel, channels: int | None, name: str | None
+    ) -> Prediction:
         from emotone.audio.resample import resampled
-        from emotone.audio.samples import check_channel, pick_channel, validate_samples
+        from emotone.audio.samples import as_samples, check_channel, pick_channel
 
-        waveform = validate_samples(samples, rate)
+        waveform = as_samples(samples, rate, channels=channels)
         check_channel(channel, channels=len(waveform), name=name or "samples")
         signal = pick_channel(waveform.T, channel)
         blocks = resampled([signal], rate=rate, to=self.bundle.feature.rate)
-        return self._analyse(blocks, rate=int(rate), channel=channel, name=name)
+        analysis = _named(lambda: analyse(self.bundle, self._rejoined(blocks)), name=name)
+        return self._prediction(analysis, rate=int(rate), channel=channel, name=name, notes=())
 
-    def _analyse(self, blocks: Iterable[Array], *, rate: Hertz, channel: Channel, name: str | None) -> Prediction:
-        try:
-            analysis = analyse(self.bundle, _rejoined(blocks, size=BLOCK_SECONDS * self.bundle.feature.rate))
-        except TooShortError as error:
-            raise TooShortError(f"{name or 'samples'}: {error}") from error
+    def _prediction(
+        self, analysis: Analysis, *, rate: Hertz, channel: Channel, name: str | None, notes: tuple[str, ...]
+    ) -> Prediction:
         return Prediction(
             file=name,
             duration=analysis.duration,
@@ -174,7 +277,22 @@ class Model:
             segments=analysis.segments,
             utterances=analysis.utterances,
             channel=channel,
+            notes=notes,
         )
+
+    def _rejoined(self, blocks: Iterable[Array]) -> Iterator[Array]:
+        """Yield blocks of at most ten seconds, few of them shorter: most recordings then are a single block."""
+        size = BLOCK_SECONDS * self.bundle.feature.rate
+        waiting: list[Array] = []
+        count = 0
+        for block in blocks:
+            waiting.append(block)
+            count += len(block)
+            if count >= size:
+                yield from _cut(waiting, size=size)
+                waiting, count = [], 0
+        if waiting:
+            yield from _cut(waiting, size=size)
 
 
 def load(model: str | Path = "default", *, threads: int = 1) -> Model:
@@ -199,21 +317,46 @@ def load(model: str | Path = "default", *, threads: int = 1) -> Model:
 
 
 def predict(
-    recording: str | Path | ArrayLike,
+    recording: Recording | ArrayLike,
     *,
     model: str | Path = "default",
     rate: Hertz | None = None,
     channel: Channel = "mix",
+    track: Track = "default",
 ) -> Prediction:
-    """Return the emotions in one recording; for several, call `load` once. Arguments as for `load` and `Model.predict`."""
-    return load(model).predict(recording, rate=rate, channel=channel)
+    """Return the emotions in one recording; for several, call `load` once. Arguments as for `load`, `Model.predict`."""
+    return load(model).predict(recording, rate=rate, channel=channel, track=track)
 
 
 def predict_many(
-    paths: Iterable[str | Path], *, model: str | Path = "default", workers: int = 1, channel: Channel = "mix"
+    paths: Iterable[str | Path],
+    *,
+    model: str | Path = "default",
+    workers: int = 1,
+    channel: Selection = "mix",
+    track: Track = "default",
 ) -> Iterator[Prediction | Failure]:
-    """Yield one result per path, in their order. Arguments as for `load` and `Model.predict_many`."""
-    return load(model).predict_many(paths, workers=workers, channel=channel)
+    """Yield results in the order of the paths. Arguments as for `load` and `Model.predict_many`."""
+    return load(model).predict_many(paths, workers=workers, channel=channel, track=track)
+
+
+def _is_file(recording: object) -> bool:
+    return isinstance(recording, FILE_TYPES) or hasattr(recording, "read")
+
+
+def _is_list_of_recordings(recording: object) -> bool:
+    """Return whether a list holds recordings; a list of numbers, or of lists of numbers, is samples."""
+    if not isinstance(recording, list | tuple):
+        return False
+    return bool(recording) and all(_is_file(one) or isinstance(one, np.ndarray) for one in recording)
+
+
+def _named(analysis: Callable[[], Analysis], *, name: str | None) -> Analysis:
+    """Return an analysis; an error of it names the recording."""
+    try:
+        return analysis()
+    except TooShortError as error:
+        raise TooShortError(f"{name or 'samples'}: {error}") from error
 
 
 def _reload(directory: Path, threads: int, sha256: str) -> Model:
@@ -222,20 +365,6 @@ def _reload(directory: Path, threads: int, sha256: str) -> Model:
     if model.bundle.sha256 != sha256:
         raise BundleError(f"{directory} contains another model than the one that was pickled; pickle it again")
     return model
-
-
-def _rejoined(blocks: Iterable[Array], *, size: int) -> Iterator[Array]:
-    """Yield blocks of at most `size` samples, few of them shorter: most recordings then are a single block."""
-    waiting: list[Array] = []
-    held = 0
-    for block in blocks:
-        waiting.append(block)
-        held += len(block)
-        if held >= size:
-            yield from _cut(waiting, size=size)
-            waiting, held = [], 0
-    if waiting:
-        yield from _cut(waiting, size=size)
 
 
 def _cut(blocks: list[Array], *, size: int) -> Iterator[Array]:

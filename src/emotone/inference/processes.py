@@ -1,9 +1,9 @@
 """Prediction of many recordings in several processes, with results in the order of the inputs.
 
-Each worker is `python -m emotone.inference.worker`: it reads the path of a recording as a line of JSON and writes its
-prediction or failure as a line of JSON, the object that `--format jsonl` writes. If a worker is killed (out of memory, a
-crash in a decoder), only its current recording fails, and a new worker replaces it. Plain processes are used because
-`multiprocessing` would run the caller's script again in each of them.
+Each worker is `python -m emotone.inference.worker`: it reads the path of a recording as a line of JSON and writes a
+line of JSON with its results: a list of the objects that `--format jsonl` writes, one per channel. If a worker is
+killed (out of memory, a crash in a decoder), only its current recording fails, and a new worker replaces it. Plain
+processes are used because `multiprocessing` would run the caller's script again in each of them.
 """
 
 from __future__ import annotations
@@ -19,47 +19,50 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from emotone.inference.result import Failure, Prediction, from_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from emotone.inference.result import Channel
+    from emotone.audio.tracks import Track
+    from emotone.inference.result import Selection
 
+Results: TypeAlias = tuple[Prediction | Failure, ...]
 AHEAD = 8  # recordings per worker that may be waiting, or done but not consumed: bounds memory
 LAST_WORDS = 5.0  # seconds for a dying process to report why
 
 
 def predict_in_processes(
-    model: Path, paths: Iterable[str | Path], *, workers: int, channel: Channel = "mix"
-) -> Iterator[Prediction | Failure]:
-    """Yield one result per path, in their order.
+    model: Path, paths: Iterable[str | Path], *, workers: int, channel: Selection = "mix", track: Track = "default"
+) -> Iterator[Results]:
+    """Yield the results of each path, in their order.
 
     Args:
         model: the folder of a bundle that has been checked.
         paths: recordings.
         workers: processes.
-        channel: counted from 0, or "mix".
+        channel: counted from 0, "mix" or "each".
+        track: counted from 0, "default" or "all".
 
     """
-    return run_pool(worker_command(model, channel=channel), paths, workers=workers)
+    return run_pool(worker_command(model, channel=channel, track=track), paths, workers=workers)
 
 
-def worker_command(model: Path, *, channel: Channel) -> list[str]:
+def worker_command(model: Path, *, channel: Selection, track: Track = "default") -> list[str]:
     """Return the command line of a worker."""
-    return [sys.executable, "-m", "emotone.inference.worker", str(model.resolve()), str(channel)]
+    return [sys.executable, "-m", "emotone.inference.worker", str(model.resolve()), str(channel), str(track)]
 
 
-def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: int) -> Iterator[Prediction | Failure]:
+def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: int) -> Iterator[Results]:
     """Yield what workers started by `command` answer for each path, in the order of the paths."""
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     staff = [_Worker(command) for _ in range(workers)]
     for worker in staff:
         idle.put(worker)
 
-    def attempt(path: str | Path) -> Prediction | Failure:
+    def attempt(path: str | Path) -> Results:
         worker = idle.get()
         try:
             return worker.ask(os.fspath(path))
@@ -67,7 +70,7 @@ def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: in
             idle.put(worker)
 
     remaining = iter(paths)
-    pending: deque[Future[Prediction | Failure]] = deque()
+    pending: deque[Future[Results]] = deque()
     threads = ThreadPoolExecutor(workers)
     try:
         pending.extend(threads.submit(attempt, path) for path in islice(remaining, AHEAD * workers))
@@ -93,20 +96,19 @@ class _Worker:
         self._closed = False
         self._lock = threading.Lock()
 
-    def ask(self, file: str) -> Prediction | Failure:
-        """Return the worker's answer for one recording, or the failure that says how the worker ended."""
+    def ask(self, file: str) -> Results:
+        """Return the worker's results for one recording, or a failure that states how the worker ended."""
         process = self._running()
         if process is None:
-            return Failure(file, "worker_died", f"{file}: not reached; the others were stopped")
+            return (Failure(file, "worker_died", f"{file}: not reached; the others were stopped"),)
         line = _exchange(process, file)
         if line.endswith(b"\n"):
-            return from_dict(json.loads(line))
+            return tuple(from_dict(values) for values in json.loads(line))
         self._process = None
         status = _end(process, patience=LAST_WORDS)
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        return Failure(
-            file, "worker_died", f"{file}: the process working on it {how}; try it alone, or with fewer workers"
-        )
+        message = f"{file}: its process {how}; try it alone, or with fewer workers"
+        return (Failure(file, "worker_died", message),)
 
     def close(self) -> None:
         """End the process, also while a thread waits for its answer."""

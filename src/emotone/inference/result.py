@@ -30,6 +30,8 @@ SCHEMA = "emotone.prediction/1"
 DIGITS = 8  # of a probability: with 100 labels the sum is still within 5e-7 of 1
 TIME_DIGITS = 3  # milliseconds
 Channel: TypeAlias = int | Literal["mix"]
+Selection: TypeAlias = int | Literal["mix", "each"]
+"""Channels to analyse: one, counted from 0; the mean of all; or each one by itself."""
 Rows: TypeAlias = Literal["utterances", "segments", "clips"]
 Cell: TypeAlias = str | int | float | bool | None
 

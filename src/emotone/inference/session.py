@@ -4,19 +4,19 @@ Pushed audio is re-cut on the recording's own grid of 20 ms at the front end's r
 a session and their order therefore do not depend on the pieces that were pushed, and pieces of one sample cost little.
 
 Events arrive in the order of time: the start of an utterance, its measurements, its end. A measurement is emitted when
-its window is certain to lie inside the utterance: as soon as there is speech at or after the window's end. The end of an
-utterance is emitted after 0.5 s of silence.
+its window is certain to be inside the utterance: as soon as there is speech at or after the window's end. The end of
+an utterance is emitted after 0.5 s of silence.
 """
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.audio.resample import Resampler
-from emotone.audio.samples import MOST_CHANNELS, check_channel, check_finite, check_rate, pick_channel, validate_samples
+from emotone.audio.samples import MAX_CHANNELS, as_samples, check_channel, check_finite, check_rate, pick_channel
 from emotone.errors import RateError, TooShortError, UsageError
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from emotone.audio.samples import Encoding
     from emotone.bundles.bundle import Bundle
     from emotone.inference.engine import EngineEvent
     from emotone.inference.events import Event
@@ -47,6 +48,8 @@ class Session:
         bundle: the model.
         rate: hertz of the samples that will be pushed.
         channel: counted from 0, or "mix" for the mean of all.
+        channels: number of channels of the pieces, for interleaved samples and blocks [time, channels].
+        encoding: of pieces that are bytes: "s16le" or "f32le".
 
     Raises:
         RateError: a rate or channel outside the allowed range.
@@ -63,9 +66,19 @@ class Session:
 
     """
 
-    def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel = "mix") -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        rate: Hertz,
+        channel: Channel = "mix",
+        channels: int | None = None,
+        encoding: Encoding | None = None,
+    ) -> None:
+        self._declared = channels
+        self._encoding = encoding
         self._rate = check_rate(rate, name="session")
-        self._channel = check_channel(channel, channels=MOST_CHANNELS, name="session")
+        self._channel = check_channel(channel, channels=MAX_CHANNELS, name="session")
         self._channels = 0  # of the pieces; set by the first one
         self._received = 0  # samples
         self._resampler = Resampler(self._rate, to=bundle.feature.rate)
@@ -76,14 +89,14 @@ class Session:
         self._ended = False
         self._busy = False
 
-    def push(self, samples: ArrayLike) -> tuple[Event, ...]:
+    def push(self, samples: ArrayLike | bytes) -> tuple[Event, ...]:
         """Add samples and return the events that they complete.
 
         A piece that is refused is refused as a whole: the session continues as if it had not been pushed.
 
         Args:
-            samples: [time] or [channels, time], any number of them including none; float (full scale 1) or int16, as
-                for `Model.predict`.
+            samples: [time] or [channels, time], any number of them including none; float (full scale 1) or integers,
+                as for `Model.predict`; bytes if the session has an encoding.
 
         Raises:
             UsageError: the session has ended; or another type or shape of samples.
@@ -142,17 +155,23 @@ class Session:
         yield
         self._busy = False
 
-    def _checked(self, samples: ArrayLike) -> Array:
+    def _checked(self, samples: ArrayLike | bytes) -> Array:
         """Return one channel [time] of a piece; the state changes only if the piece is valid."""
-        given = np.asarray(samples)
-        if not given.size and given.ndim in {1, 2}:
+        given: Any = samples
+        if not isinstance(samples, bytes | bytearray | memoryview):
+            given = np.asarray(samples)
+            if not given.size and given.ndim in {1, 2}:
+                return np.zeros(0, np.float32)
+        elif self._encoding is not None and not len(samples):
             return np.zeros(0, np.float32)
-        if given.dtype == np.float32 and given.ndim == 1 and self._channels <= 1 and self._channel in {"mix", 0}:
+        if self._is_plain(given):
             # The common case, fifty times per second; all other checks take longer than the analysis.
             check_finite(given, rate=self._rate, name="samples", offset=self._received)
             self._channels = 1
             return given
-        waveform = validate_samples(given, self._rate, offset=self._received)
+        waveform = as_samples(
+            given, self._rate, channels=self._declared, encoding=self._encoding, offset=self._received
+        )
         channels = len(waveform)
         if self._channels not in {0, channels}:
             raise RateError(
@@ -162,6 +181,12 @@ class Session:
         check_channel(self._channel, channels=channels, name="samples")
         self._channels = channels
         return pick_channel(waveform.T, self._channel)
+
+    def _is_plain(self, given: Any) -> bool:
+        """Return whether a piece is one channel of float32 and can be used as it is."""
+        if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype != np.float32:
+            return False
+        return self._channels <= 1 and self._declared in {None, 1} and self._channel in {"mix", 0}
 
     def _advance(self, samples: Array) -> Iterator[Event]:
         """Process all whole steps and keep the rest."""

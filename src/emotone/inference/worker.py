@@ -1,4 +1,4 @@
-"""One process of a pool: reads paths from standard input, writes predictions to standard output, as lines of JSON."""
+"""One process of a pool: reads paths from standard input, writes results to standard output, as lines of JSON."""
 
 from __future__ import annotations
 
@@ -7,33 +7,38 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from emotone.inference.model import load
 from emotone.inference.rendering import json_pieces
 
 if TYPE_CHECKING:
-    from emotone.inference.result import Channel
+    from emotone.audio.tracks import Track
+    from emotone.inference.result import Selection
 
 
-def main(model: str, channel: str) -> None:
+def main(model: str, channel: str, track: str) -> None:
     """Answer until standard input ends.
 
     Args:
-        model: a bundle's folder.
-        channel: a number, or "mix".
+        model: the folder of a bundle.
+        channel: a number, "mix" or "each".
+        track: a number, "default" or "all".
 
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     # What a decoder prints must not end up between our lines.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    chosen: Channel = "mix" if channel == "mix" else int(channel)
+    chosen = cast("Selection", int(channel) if channel.isdecimal() else channel)
+    chosen_track = cast("Track", int(track) if track.isdecimal() else track)
     loaded = load(Path(model))
     for line in sys.stdin.buffer:
-        result = loaded.attempt(json.loads(line), channel=chosen)
-        answers.writelines(json_pieces(result, line=True))
-        answers.write("\n")
+        results = loaded.attempt(json.loads(line), channel=chosen, track=chosen_track)
+        for number, result in enumerate(results):
+            answers.write(", " if number else "[")
+            answers.writelines(json_pieces(result, line=True))
+        answers.write("]\n")
         answers.flush()
 
 

@@ -1,5 +1,5 @@
-"""Scores from truth and predictions, how sure of them one may be, and whether a difference is more than chance.
+"""Metrics of classification, detection, segments and calibration, with confidence intervals and significance tests.
 
-Scores of labels are computed from confusion matrices, so a resampled score costs a matrix product and no pass over the
-rows; what looks at probabilities or scores (detection, calibration) is computed from ranks and sums.
+Scores of labels are functions of confusion matrices, so a bootstrap replicate costs one matrix product and no pass over
+the rows. Detection and calibration metrics are computed from ranks and sums.
 """

@@ -1,11 +1,11 @@
-"""Whether probabilities mean what they say.
+"""Calibration of predicted probabilities.
 
 Conventions:
     truth comes before probabilities; truth is label names [n], probabilities are [n, labels] in the order of `labels`,
     each row summing to 1. The confidence of an entry is its largest probability, and its prediction the first label
-    that has it. Nothing to score is an error, never a number.
+    with that probability. Empty input raises an error.
 
-What is here:
+Contents:
     reliability, expected_calibration_error, brier_score, log_loss
 """
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
     Labels = Sequence[str] | NDArray[np.str_]
 
-BINS = 15  # as Guo et al. and most who came after
-SMALLEST = float(np.finfo(np.float64).eps)  # a probability of 0 costs as much as this one: 36 nats, not infinity
+BINS = 15  # as Guo et al.
+SMALLEST = float(np.finfo(np.float64).eps)  # probabilities are clipped here: 36 nats instead of infinity
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The entries whose confidence lies in one range.
+    """The entries whose confidence is in one range.
 
     Attributes:
-        low: lower end of the range, not part of it (but 0 is part of the first one).
-        high: upper end, part of it.
-        n: entries; 0 for a bin that nothing falls into.
-        confidence: mean confidence of the entries, in [0, 1], or None.
-        accuracy: share of entries whose prediction is the truth, or None.
+        low: lower end of the range, exclusive (inclusive for the first bin).
+        high: upper end, inclusive.
+        n: number of entries.
+        confidence: mean confidence of the entries, in [0, 1]; None if empty.
+        accuracy: share of correct predictions; None if empty.
 
     """
 
@@ -55,14 +55,14 @@ class ReliabilityBin:
 def reliability(
     truth: Labels, probabilities: Rows, *, labels: Sequence[str], bins: int = BINS
 ) -> tuple[ReliabilityBin, ...]:
-    """Return the reliability table: confidence beside accuracy, in bins of equal width over [0, 1].
+    """Return the reliability diagram as a table: confidence and accuracy in bins of equal width over [0, 1].
 
-    Calibrated probabilities have equal confidence and accuracy in every bin, up to chance; higher confidence than
+    For calibrated probabilities, confidence and accuracy are equal in every bin, up to sampling error; confidence above
     accuracy is overconfidence.
 
     Raises:
         UsageError: bins below 1.
-        RunError: nothing to score, shapes that differ, or rows that are no probabilities.
+        RunError: empty input, shapes that differ, or rows that are not probabilities.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -75,15 +75,15 @@ def reliability(
 
     """
     if bins < 1:
-        raise UsageError(f"bins is {bins}; give 1 or more")
+        raise UsageError(f"bins is {bins}; it must be 1 or more")
     codes, rows = codes_and_probabilities(truth, probabilities, labels=labels)
-    confidence = np.minimum(rows.max(axis=1), 1.0)  # a sum of 1 within 1e-6 lets a single one be a little above
-    right = (rows.argmax(axis=1) == codes).astype(np.float64)
+    confidence = np.minimum(rows.max(axis=1), 1.0)  # rows sum to 1 within 1e-6, so a single value may exceed 1
+    correct = (rows.argmax(axis=1) == codes).astype(np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
     position = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     counts = np.bincount(position, minlength=bins)
     confidences = np.bincount(position, weights=confidence, minlength=bins)
-    rights = np.bincount(position, weights=right, minlength=bins)
+    rights = np.bincount(position, weights=correct, minlength=bins)
     return tuple(
         ReliabilityBin(
             float(edges[index]),
@@ -97,14 +97,14 @@ def reliability(
 
 
 def expected_calibration_error(truth: Labels, probabilities: Rows, *, labels: Sequence[str], bins: int = BINS) -> float:
-    """Return ECE in [0, 1]: how far confidence and accuracy are apart, on average over the entries.
+    """Return ECE in [0, 1]: the mean absolute difference between confidence and accuracy.
 
-    ECE = sum over bins b of n_b / n * |accuracy_b - confidence_b|, with the bins of `reliability`. It depends on their
-    number, and is above 0 by chance alone where there are few entries.
+    ECE = sum over bins b of n_b / n * |accuracy_b - confidence_b|, with the bins of `reliability`. It depends on the
+    number of bins, and its bias is positive for few entries.
 
     Raises:
         UsageError: bins below 1.
-        RunError: nothing to score, shapes that differ, or rows that are no probabilities.
+        RunError: empty input, shapes that differ, or rows that are not probabilities.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -127,13 +127,13 @@ def expected_calibration_error(truth: Labels, probabilities: Rows, *, labels: Se
 
 
 def brier_score(truth: Labels, probabilities: Rows, *, labels: Sequence[str]) -> float:
-    """Return the Brier score in [0, 2]: the mean squared distance from the truth, 0 being perfect.
+    """Return the Brier score in [0, 2]: the mean squared error of the probabilities; 0 is perfect.
 
-    Brier = 1/n * sum over entries i and labels k of (p_ik - [truth of i is k])^2, as Brier defined it; with two labels
-    it is twice what is often called so, which looks at one of them only.
+    Brier = 1/n * sum over entries i and labels k of (p_ik - [truth of i is k])^2, as Brier defined it. With two
+    labels it is twice the common binary variant, which considers one label only.
 
     Raises:
-        RunError: nothing to score, shapes that differ, or rows that are no probabilities.
+        RunError: empty input, shapes that differ, or rows that are not probabilities.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -149,13 +149,13 @@ def brier_score(truth: Labels, probabilities: Rows, *, labels: Sequence[str]) ->
 
 
 def log_loss(truth: Labels, probabilities: Rows, *, labels: Sequence[str]) -> float:
-    """Return the mean negative logarithm of the true labels' probabilities, in nats; 0 is perfect.
+    """Return the log loss in nats: the mean negative logarithm of the true label's probability; 0 is perfect.
 
-    Log loss = -1/n * sum over entries i of ln p_i(truth of i). Equal probabilities for K labels give ln K. A
-    probability below 2.2e-16 (`SMALLEST`) counts as that, so that a single 0 does not make everything infinite.
+    Log loss = -1/n * sum over entries i of ln p_i(truth of i). Equal probabilities for K labels give ln K.
+    Probabilities are clipped at 2.2e-16 (`SMALLEST`), so that a single 0 does not make the loss infinite.
 
     Raises:
-        RunError: nothing to score, shapes that differ, or rows that are no probabilities.
+        RunError: empty input, shapes that differ, or rows that are not probabilities.
         UnknownNameError: a label that is not in `labels`.
 
     Example:

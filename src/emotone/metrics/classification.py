@@ -1,34 +1,45 @@
-"""How well predicted labels agree with the truth.
+"""Agreement of predicted labels with the truth: confusion matrices and the scores computed from them.
 
 Conventions:
-    truth comes before prediction; both are sequences of label names of one length. `labels` lists every label that may
-    occur, and its order is the order of all per-label results. Nothing to score is an error, never a number.
+    * truth comes before prediction; both are sequences of label names of equal length. Rows of a confusion matrix are
+      truth, columns are prediction.
+    * `labels` lists every label that may occur; its order is the order of rows, columns and per-label results.
+    * a statistic takes matrices [..., labels, labels] (counts, possibly weighted) and returns scores [...]. An empty
+      matrix has no score and gives NaN; functions of label names raise an error instead.
 
-What is here:
-    confusion_matrix, unweighted_average_recall, accuracy, macro_f1, per_class_recall
+Contents:
+    from label names       confusion_matrix, unweighted_average_recall, accuracy, macro_f1, per_class_recall
+    from matrices          statistic, uar, recalls
+    codes of label names   encode, paired_codes
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from emotone.metrics import base
+from emotone.errors import RunError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Sequence
 
     Labels = Sequence[str] | NDArray[np.str_]
+    Statistic: TypeAlias = Callable[["Matrices"], NDArray[np.float64]]
+
+Matrices: TypeAlias = NDArray[np.float64]
+"""Confusion matrices [..., truth, prediction]."""
+
+MetricName: TypeAlias = Literal["uar", "accuracy", "macro-f1"]
+METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
 
 
 def confusion_matrix(truth: Labels, prediction: Labels, *, labels: Sequence[str]) -> NDArray[np.int64]:
     """Return the counts [labels, labels]: row = truth, column = prediction.
 
     Raises:
-        RunError: nothing to score, or lengths that differ.
+        RunError: empty input, or lengths that differ.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -37,7 +48,7 @@ def confusion_matrix(truth: Labels, prediction: Labels, *, labels: Sequence[str]
                [1, 1]])
 
     """
-    truth_codes, prediction_codes = base.paired_codes(truth, prediction, labels=labels)
+    truth_codes, prediction_codes = paired_codes(truth, prediction, labels=labels)
     size = len(labels)
     counts = np.bincount(truth_codes * size + prediction_codes, minlength=size * size)
     return counts.reshape(size, size).astype(np.int64)
@@ -47,11 +58,11 @@ def unweighted_average_recall(truth: Labels, prediction: Labels, *, labels: Sequ
     """Return UAR in [0, 1]: the mean of the recalls of the labels that are PRESENT in truth.
 
     UAR = 1/|P| * sum over c in P of (clips of c predicted as c) / (clips of c), P = the labels present in truth.
-    A label that `labels` names but truth lacks has no recall and is left out of the mean; predictions of it still
-    count as misses of the true label. Guessing uniformly among P gives 1/|P|, whatever the class sizes.
+    A label that is absent from truth has no recall and is excluded from the mean; predictions of it still count as
+    errors. Guessing uniformly among P gives 1/|P|, whatever the class sizes.
 
     Raises:
-        RunError: nothing to score, or lengths that differ.
+        RunError: empty input, or lengths that differ.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -69,7 +80,7 @@ def accuracy(truth: Labels, prediction: Labels, *, labels: Sequence[str]) -> flo
     """Return the share in [0, 1] of entries whose prediction is the truth (also called weighted accuracy, WA).
 
     Raises:
-        RunError: nothing to score, or lengths that differ.
+        RunError: empty input, or lengths that differ.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -83,11 +94,11 @@ def accuracy(truth: Labels, prediction: Labels, *, labels: Sequence[str]) -> flo
 def macro_f1(truth: Labels, prediction: Labels, *, labels: Sequence[str]) -> float:
     """Return the mean F1 in [0, 1] over the labels that are present in truth or prediction.
 
-    F1 of a label = 2 TP / (2 TP + FP + FN). A label that occurs in neither has no F1 and is left out; a label that is
-    predicted but never true has F1 = 0 and counts.
+    F1 of a label = 2 TP / (2 TP + FP + FN). A label that occurs in neither has no F1 and is excluded; a label that
+    is predicted but never true has F1 = 0.
 
     Raises:
-        RunError: nothing to score, or lengths that differ.
+        RunError: empty input, or lengths that differ.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -102,7 +113,7 @@ def per_class_recall(truth: Labels, prediction: Labels, *, labels: Sequence[str]
     """Return the recall in [0, 1] of each label that is present in truth, in the order of `labels`.
 
     Raises:
-        RunError: nothing to score, or lengths that differ.
+        RunError: empty input, or lengths that differ.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -111,10 +122,98 @@ def per_class_recall(truth: Labels, prediction: Labels, *, labels: Sequence[str]
 
     """
     matrix = confusion_matrix(truth, prediction, labels=labels).astype(np.float64)
-    recalls = base.recalls(matrix)
-    return {label: float(recall) for label, recall in zip(labels, recalls, strict=True) if not np.isnan(recall)}
+    values = recalls(matrix)
+    return {label: float(recall) for label, recall in zip(labels, values, strict=True) if not np.isnan(recall)}
 
 
-def _score(metric: base.MetricName, truth: Labels, prediction: Labels, *, labels: Sequence[str]) -> float:
+def _score(metric: MetricName, truth: Labels, prediction: Labels, *, labels: Sequence[str]) -> float:
     matrix = confusion_matrix(truth, prediction, labels=labels).astype(np.float64)
-    return float(base.statistic(metric)(matrix))
+    return float(statistic(metric)(matrix))
+
+
+def encode(values: Sequence[str] | NDArray[np.str_], *, labels: Sequence[str], what: str) -> NDArray[np.intp]:
+    """Return each value's position in `labels`, [n].
+
+    Raises:
+        UsageError: `labels` is empty or contains duplicates.
+        UnknownNameError: a value that is not in `labels`; `what` names the input in the message.
+
+    Example:
+        >>> encode(["joy", "anger"], labels=["anger", "joy"], what="truth")
+        array([1, 0])
+
+    """
+    if not labels or len(set(labels)) != len(labels):
+        raise UsageError(f"labels must be unique and not empty; given {list(labels)}")
+    names, inverse = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
+    position = {label: index for index, label in enumerate(labels)}
+    for name in names:
+        if str(name) not in position:
+            raise unknown_name(f"label in {what}", str(name), labels)
+    codes = np.array([position[str(name)] for name in names], dtype=np.intp)
+    return codes[inverse.reshape(-1)] if codes.size else np.zeros(0, dtype=np.intp)
+
+
+def paired_codes(
+    truth: Sequence[str] | NDArray[np.str_], prediction: Sequence[str] | NDArray[np.str_], *, labels: Sequence[str]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the codes of truth and prediction, each [n]; see `encode`.
+
+    Raises:
+        RunError: empty input, or lengths that differ.
+        UnknownNameError: a label outside `labels`.
+
+    """
+    if len(truth) != len(prediction):
+        raise RunError(f"truth has {len(truth)} entries and prediction {len(prediction)}; the lengths must be equal")
+    if len(truth) == 0:
+        raise RunError("nothing to score: truth and prediction are empty")
+    return encode(truth, labels=labels, what="truth"), encode(prediction, labels=labels, what="prediction")
+
+
+def recalls(matrices: Matrices) -> NDArray[np.float64]:
+    """Return the recall of every label [..., labels]; NaN for a label that is absent from truth."""
+    support = matrices.sum(axis=-1)
+    return _ratio(np.diagonal(matrices, axis1=-2, axis2=-1), support)
+
+
+def uar(matrices: Matrices) -> NDArray[np.float64]:
+    """Return the mean recall [...] over the labels that are present in truth."""
+    return _mean_defined(recalls(matrices))
+
+
+def _accuracy(matrices: Matrices) -> NDArray[np.float64]:
+    """Return the share of counts on the diagonal [...]."""
+    return _ratio(np.diagonal(matrices, axis1=-2, axis2=-1).sum(axis=-1), matrices.sum(axis=(-2, -1)))
+
+
+def _macro_f1(matrices: Matrices) -> NDArray[np.float64]:
+    """Return the mean F1 [...] over the labels that are present in truth or prediction."""
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return _mean_defined(_ratio(2 * hits, matrices.sum(axis=-1) + matrices.sum(axis=-2)))
+
+
+def statistic(metric: MetricName) -> Statistic:
+    """Return the statistic called `metric`.
+
+    Raises:
+        UnknownNameError: no such metric.
+
+    """
+    functions: dict[str, Statistic] = {"uar": uar, "accuracy": _accuracy, "macro-f1": _macro_f1}
+    if metric not in functions:
+        raise unknown_name("metric", metric, functions)
+    return functions[metric]
+
+
+def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numerator / denominator, NaN where the denominator is 0."""
+    result = np.full(np.shape(denominator), np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result
+
+
+def _mean_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over the last axis of the values that are not NaN; NaN where there are none."""
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))

@@ -1,12 +1,12 @@
-"""How well a score tells what is there from what is not, at every threshold and at a chosen one.
+"""Detection metrics: AU-ROC, ROC curve, operating points and equal error rate.
 
 Conventions:
-    truth comes before scores; truth is True where the thing is there (a positive), and a larger score means that it is
-    more likely there. A threshold t calls everything positive whose score is at least t. With P positives and N
-    negatives, at t:  true positive rate = positives called / P,  false positive rate = negatives called / N,
-    miss rate = 1 - true positive rate. With one class only, all of these are undefined: an error, never a number.
+    truth comes before scores; truth is True for a positive, and a larger score means that a positive is more likely.
+    At threshold t, entries with a score of at least t are detected. With P positives and N negatives, at t:
+    true positive rate = detected positives / P,  false positive rate = detected negatives / N,  and
+    miss rate = 1 - true positive rate. With one class only, all of these are undefined and raise an error.
 
-What is here:
+Contents:
     auroc, auroc_by_label, roc_curve, threshold_at, equal_error_rate
 """
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RocCurve:
-    """What every threshold gives, from the one that calls nothing positive to the one that calls everything so.
+    """The ROC curve: false and true positive rate at every threshold, in decreasing order.
 
     Attributes:
         false_positive_rate: [points], rising from 0 to 1.
         true_positive_rate: [points], rising from 0 to 1.
-        thresholds: [points], falling; the first is infinite, the others are the different scores.
+        thresholds: [points], decreasing; the first is infinite, the others are the distinct scores.
 
     """
 
@@ -46,10 +46,10 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """One threshold and what it gives.
+    """A threshold with its false and true positive rate.
 
     Attributes:
-        threshold: scores at least this large are called positive; infinite where nothing may be.
+        threshold: scores of at least this value are detected; infinite if nothing may be.
         false_positive_rate: in [0, 1].
         true_positive_rate: in [0, 1].
 
@@ -62,11 +62,11 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class EqualErrorRate:
-    """The error rate where false alarms and misses are equally frequent.
+    """The error rate at which false positive rate and miss rate are equal.
 
     Attributes:
         rate: in [0, 1].
-        threshold: the largest score that, as a threshold, gives at least as many false alarms as misses (as rates).
+        threshold: the largest score at which the false positive rate is at least the miss rate.
 
     """
 
@@ -75,18 +75,18 @@ class EqualErrorRate:
 
 
 def auroc(truth: Flags, scores: Numbers) -> float:
-    """Return the area under the ROC curve in [0, 1]: how often a positive scores above a negative.
+    """Return the area under the ROC curve in [0, 1]: the probability that a positive scores above a negative.
 
     AU-ROC = P(score of a positive > score of a negative) + P(they are equal) / 2, over all pairs of the two
-           = (R - P (P + 1) / 2) / (P N),   R = the sum of the positives' ranks, equal scores sharing their mean rank,
+           = (R - P (P + 1) / 2) / (P N),   R = the sum of the positives' ranks (ties: mean rank),
     which is the Mann-Whitney U statistic over P N. Guessing gives 0.5, and so does a constant score.
 
     Args:
         truth: whether each entry is positive, [n].
-        scores: [n]; minus infinity is allowed, as the lowest of all.
+        scores: [n]; minus infinity is allowed as the lowest score.
 
     Raises:
-        RunError: nothing to score, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
 
     Example:
         >>> auroc([False, True, False, True], [0.1, 0.4, 0.4, 0.8])
@@ -108,7 +108,7 @@ def auroc_by_label(
 ) -> dict[str, float]:
     """Return the AU-ROC of each label against all others, scored by its probability, in the order of `labels`.
 
-    A label that is never true, or always, has no AU-ROC and is left out.
+    A label that is never or always true has no AU-ROC and is excluded.
 
     Args:
         truth: label names [n].
@@ -116,7 +116,7 @@ def auroc_by_label(
         labels: names of the columns.
 
     Raises:
-        RunError: nothing to score, shapes that differ, or rows that are no probabilities.
+        RunError: empty input, shapes that differ, or rows that are not probabilities.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
@@ -132,13 +132,13 @@ def auroc_by_label(
 
 
 def roc_curve(truth: Flags, scores: Numbers) -> RocCurve:
-    """Return the ROC curve: one point for each different score, after one that calls nothing positive.
+    """Return the ROC curve: one point per distinct score, after a first point at (0, 0).
 
-    Equal scores are called together, so a tie of positives and negatives is one slanted step. The area under the
-    straight lines between the points is `auroc`.
+    A tie of positives and negatives gives one diagonal step. The area under the straight lines between the points is
+    `auroc`.
 
     Raises:
-        RunError: nothing to score, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
 
     Example:
         >>> curve = roc_curve([False, True, False, True], [0.1, 0.4, 0.4, 0.8])
@@ -153,8 +153,8 @@ def roc_curve(truth: Flags, scores: Numbers) -> RocCurve:
     different, inverse = np.unique(values, return_inverse=True)
     size = len(different)
     positives = np.bincount(inverse.reshape(-1), weights=flags, minlength=size)[::-1].cumsum()
-    called = np.bincount(inverse.reshape(-1), minlength=size)[::-1].cumsum()
-    negatives = called - positives
+    detected = np.bincount(inverse.reshape(-1), minlength=size)[::-1].cumsum()
+    negatives = detected - positives
     return RocCurve(
         np.concatenate([[0.0], negatives / negatives[-1]]),
         np.concatenate([[0.0], positives / positives[-1]]),
@@ -163,19 +163,19 @@ def roc_curve(truth: Flags, scores: Numbers) -> RocCurve:
 
 
 def threshold_at(truth: Flags, scores: Numbers, *, false_positive_rate: float) -> OperatingPoint:
-    """Return the lowest threshold whose false positive rate is at most the given one, and what it gives.
+    """Return the operating point at the lowest threshold whose false positive rate does not exceed the given one.
 
-    The threshold is one of the scores, so the rate that it gives can be lower than the one that was allowed. Choose it
-    on data that is not tested on: chosen and judged on the same data, it flatters.
+    The threshold is one of the scores, so its false positive rate may be lower than the given one. Choose it on data
+    that is not tested on: on the same data, its rates are too optimistic.
 
     Args:
         truth: whether each entry is positive, [n].
         scores: [n].
-        false_positive_rate: the most that is allowed, in [0, 1].
+        false_positive_rate: the maximum, in [0, 1].
 
     Raises:
         UsageError: a rate outside [0, 1].
-        RunError: nothing to score, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
 
     Example:
         >>> threshold_at([False, True, False, True], [0.1, 0.4, 0.3, 0.8], false_positive_rate=0.25)
@@ -183,7 +183,7 @@ def threshold_at(truth: Flags, scores: Numbers, *, false_positive_rate: float) -
 
     """
     if not 0 <= false_positive_rate <= 1:
-        raise UsageError(f"the false positive rate is {false_positive_rate}; give a share between 0 and 1")
+        raise UsageError(f"the false positive rate is {false_positive_rate}; it must lie between 0 and 1")
     curve = roc_curve(truth, scores)
     last = int(np.searchsorted(curve.false_positive_rate, false_positive_rate, side="right")) - 1
     return OperatingPoint(
@@ -194,12 +194,12 @@ def threshold_at(truth: Flags, scores: Numbers, *, false_positive_rate: float) -
 def equal_error_rate(truth: Flags, scores: Numbers) -> EqualErrorRate:
     """Return the rate in [0, 1] at which false positive rate and miss rate are equal.
 
-    It is where the ROC curve, with straight lines between its points, meets  true positive rate = 1 - false positive
-    rate. Let g = false positive rate - miss rate, which rises from -1 to 1 along the curve; between the last point a
-    with g < 0 and the next point b, the rate is  FPR_a + (FPR_b - FPR_a) * (-g_a) / (g_b - g_a).
+    It is the point where the ROC curve, interpolated linearly, meets  true positive rate = 1 - false positive rate. Let
+    g = false positive rate - miss rate, which rises from -1 to 1 along the curve. Between the last point a with g < 0
+    and the next point b, the rate is  FPR_a + (FPR_b - FPR_a) * (-g_a) / (g_b - g_a).
 
     Raises:
-        RunError: nothing to score, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
 
     Example:
         >>> equal_error_rate([False, False, True, True], [0.1, 0.6, 0.4, 0.8])

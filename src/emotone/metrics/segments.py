@@ -1,28 +1,28 @@
-"""From segments to clips: five accuracies of systems that judge a clip in pieces.
+"""Segment and clip accuracies of systems that predict each segment of a clip.
 
 Conventions:
-    One entry is one segment: `clips` names the clip that it is of, `truth` that clip's label. Entries may stand in any
-    order; all segments of a clip have one truth. What a segment is predicted as is the first label with the largest
+    One entry is one segment: `clips` names its clip, `truth` is the label of that clip. Entries may be in any order;
+    all segments of a clip have the same truth. The prediction of a segment is the first label with the largest
     probability. For a clip of k segments, M is the set of labels that are predicted most often among the k.
 
-    | | | a clip is right if |
+    | | | a clip is correct if |
     | --- | --- | --- |
     | SA | segment accuracy | (of segments) the segment's prediction is the truth |
-    | ACA | absolute clip accuracy | every segment is predicted right |
-    | SCA | standard clip accuracy | M holds the truth and nothing else: a tie is wrong |
-    | ALCA | average logits clip accuracy | the truth has the largest mean logit; of equals the first label counts |
-    | BCA | best clip accuracy | M holds the truth, alone or not |
+    | ACA | absolute clip accuracy | every segment is predicted correctly |
+    | SCA | standard clip accuracy | M contains only the truth: a tie is incorrect |
+    | ALCA | average logits clip accuracy | the truth has the largest mean logit; of ties the first label counts |
+    | BCA | best clip accuracy | M contains the truth |
 
-    So ACA <= SCA <= BCA always, and in clips of one segment all five are one number; ALCA may lie anywhere.
+    ACA <= SCA <= BCA always holds, and for clips of one segment all five are equal; ALCA is not ordered.
 
 The key idea of ALCA from probabilities: let z_jc be the logit of label c in segment j, T a temperature, and
 p_jc = exp(z_jc / T) / Z_j with Z_j = sum over c of exp(z_jc / T). Then
     mean over j of log p_jc = (mean over j of z_jc) / T - mean over j of log Z_j,
-whose last term is the same for every label of the clip. So both means have their largest value at the same label, and
-no table needs to keep logits.
+whose last term is the same for every label of the clip. So both means are largest for the same label, and tables
+need not store logits.
 
-What is here:
-    judge_clips, and the five accuracies: segment_accuracy, absolute_clip_accuracy, standard_clip_accuracy,
+Contents:
+    clip_outcomes, and the five accuracies: segment_accuracy, absolute_clip_accuracy, standard_clip_accuracy,
     average_logits_clip_accuracy, best_clip_accuracy
 
 Reference:
@@ -49,21 +49,21 @@ if TYPE_CHECKING:
 
     Names = Sequence[str] | NDArray[np.str_]
 
-FLOOR = 5e-9  # where tables keep eight digits of a probability, what is 0 there was less than this
+FLOOR = 5e-9  # tables round probabilities to eight digits: a stored 0 was less than this
 
 
 @dataclass(frozen=True, eq=False)
-class ClipVerdicts:
-    """What became of every clip, and of every segment.
+class ClipOutcomes:
+    """Whether every clip and every segment is correct, by each definition.
 
     Attributes:
         clips: names [clips], sorted.
         entry: the first entry of each clip [clips].
-        segments: how many each has [clips].
-        truth: position of its label [clips].
-        average: position of the label with the largest mean logit [clips].
-        right: whether each segment is predicted right [entries], in the order given.
-        absolute: whether all segments of the clip are right [clips].
+        segments: number of segments [clips].
+        truth: index of the label [clips].
+        average: index of the label with the largest mean logit [clips].
+        right: whether each segment is predicted correctly [entries], in the order given.
+        absolute: whether all segments of the clip are correct [clips].
         standard: whether the truth is predicted more often than every other label [clips].
         best: whether no label is predicted more often than the truth [clips].
 
@@ -85,11 +85,11 @@ class ClipVerdicts:
         return np.asarray(self.average == self.truth)
 
 
-def judge_clips(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> ClipVerdicts:
-    """Return which segments and which clips are right, in every sense of this module.
+def clip_outcomes(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> ClipOutcomes:
+    """Return which segments and clips are correct, by every definition of this module.
 
-    The logarithm of 0 would let one segment outvote all others. A probability of 0 was rounded, or its label excluded:
-    it counts as 5e-9, or as the segment's smallest other probability where that is less.
+    The logarithm of 0 would dominate the mean. A probability of 0 (rounded, or of an excluded label) counts as 5e-9, or
+    as the segment's smallest other probability if that is less.
 
     Args:
         clips: the clip of each segment [n].
@@ -98,79 +98,79 @@ def judge_clips(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequ
         labels: names of the columns.
 
     Raises:
-        RunError: nothing to score, lengths that differ, rows that are no probabilities, or a clip with two truths.
+        RunError: empty input, lengths that differ, rows that are not probabilities, or a clip with two truths.
         UnknownNameError: a label that is not in `labels`.
 
     Example:
-        >>> verdicts = judge_clips(["a", "a", "b"], ["joy", "joy", "fear"], [[0.3, 0.7], [0.6, 0.4], [0.9, 0.1]],
+        >>> outcomes = clip_outcomes(["a", "a", "b"], ["joy", "joy", "fear"], [[0.3, 0.7], [0.6, 0.4], [0.9, 0.1]],
         ...                        labels=["fear", "joy"])
-        >>> verdicts.standard, verdicts.best, verdicts.average_logits
+        >>> outcomes.standard, outcomes.best, outcomes.average_logits
         (array([False,  True]), array([ True,  True]), array([ True,  True]))
 
     """
     codes, rows = codes_and_probabilities(truth, probabilities, labels=labels)
     if len(clips) != len(codes):
-        raise RunError(f"{len(clips)} clips were given for {len(codes)} segments; there must be one for each")
+        raise RunError(f"{len(clips)} clips were given for {len(codes)} segments; the numbers must be equal")
     names, entry, of = np.unique(np.asarray(clips, dtype=np.str_), return_index=True, return_inverse=True)
     of = of.reshape(-1)
-    meant = codes[entry]
-    torn = meant[of] != codes
-    if torn.any():
-        first = int(torn.argmax())
+    expected = codes[entry]
+    conflicting = expected[of] != codes
+    if conflicting.any():
+        first = int(conflicting.argmax())
         raise RunError(
-            f"{names[of[first]]} has segments of '{labels[meant[of[first]]]}' and of '{labels[codes[first]]}'; all "
+            f"{names[of[first]]} has segments of '{labels[expected[of[first]]]}' and of '{labels[codes[first]]}'; all "
             "segments of a clip have the clip's label"
         )
     size, columns = len(names), len(labels)
     votes = np.bincount(of * columns + rows.argmax(axis=1), minlength=size * columns).reshape(size, columns)
     segments = votes.sum(axis=1)
-    own = votes[np.arange(size), meant]
-    most = votes.max(axis=1)
-    best = own == most
-    least = np.where(rows > 0, rows, FLOOR).min(axis=1, keepdims=True)
-    logits = np.log(np.where(rows > 0, rows, np.minimum(least, FLOOR)))
+    own = votes[np.arange(size), expected]
+    largest = votes.max(axis=1)
+    best = own == largest
+    smallest = np.where(rows > 0, rows, FLOOR).min(axis=1, keepdims=True)
+    logits = np.log(np.where(rows > 0, rows, np.minimum(smallest, FLOOR)))
     sums = np.stack([_sums(logits[:, column], of, size=size) for column in range(columns)], axis=1)
-    return ClipVerdicts(
+    return ClipOutcomes(
         clips=names,
         entry=entry,
         segments=segments.astype(np.int64),
-        truth=meant,
+        truth=expected,
         average=sums.argmax(axis=1),
         right=rows.argmax(axis=1) == codes,
         absolute=own == segments,
-        standard=best & ((votes == most[:, None]).sum(axis=1) == 1),
+        standard=best & ((votes == largest[:, None]).sum(axis=1) == 1),
         best=best,
     )
 
 
 def _sums(values: NDArray[np.float64], clips: NDArray[np.intp], *, size: int) -> NDArray[np.float64]:
-    """Return the sum of each clip's values [size], the same to the last bit in whichever order they are given."""
+    """Return the sum of each clip's values [size], bit-identical for any order of the entries."""
     order = np.lexsort((values, clips))
     return np.bincount(clips[order], weights=values[order], minlength=size).astype(np.float64)
 
 
 def segment_accuracy(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> float:
-    """Return SA in [0, 1]: the share of segments that are predicted right.
+    """Return SA in [0, 1]: the share of segments that are predicted correctly.
 
-    Arguments and errors are those of `judge_clips`, here and below.
+    Arguments and errors are those of `clip_outcomes`, here and below.
 
     Example:
         >>> segment_accuracy(["a", "a"], ["joy", "joy"], [[0.3, 0.7], [0.6, 0.4]], labels=["fear", "joy"])
         0.5
 
     """
-    return float(judge_clips(clips, truth, probabilities, labels=labels).right.mean())
+    return float(clip_outcomes(clips, truth, probabilities, labels=labels).right.mean())
 
 
 def absolute_clip_accuracy(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> float:
-    """Return ACA in [0, 1]: the share of clips of which every segment is predicted right.
+    """Return ACA in [0, 1]: the share of clips whose segments are all predicted correctly.
 
     Example:
         >>> absolute_clip_accuracy(["a", "a"], ["joy", "joy"], [[0.3, 0.7], [0.6, 0.4]], labels=["fear", "joy"])
         0.0
 
     """
-    return float(judge_clips(clips, truth, probabilities, labels=labels).absolute.mean())
+    return float(clip_outcomes(clips, truth, probabilities, labels=labels).absolute.mean())
 
 
 def standard_clip_accuracy(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> float:
@@ -181,21 +181,20 @@ def standard_clip_accuracy(clips: Names, truth: Names, probabilities: Rows, *, l
         0.0
 
     """
-    return float(judge_clips(clips, truth, probabilities, labels=labels).standard.mean())
+    return float(clip_outcomes(clips, truth, probabilities, labels=labels).standard.mean())
 
 
 def average_logits_clip_accuracy(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> float:
     """Return ALCA in [0, 1]: the share of clips whose truth has the largest mean logit over the segments.
 
-    Of labels with equal means the first in `labels` is predicted, as everywhere. The module says why probabilities
-    are enough.
+    Of labels with equal means the first in `labels` is predicted. The module docstring derives it from probabilities.
 
     Example:
         >>> average_logits_clip_accuracy(["a", "a"], ["joy", "joy"], [[0.3, 0.7], [0.6, 0.4]], labels=["fear", "joy"])
         1.0
 
     """
-    return float(judge_clips(clips, truth, probabilities, labels=labels).average_logits.mean())
+    return float(clip_outcomes(clips, truth, probabilities, labels=labels).average_logits.mean())
 
 
 def best_clip_accuracy(clips: Names, truth: Names, probabilities: Rows, *, labels: Sequence[str]) -> float:
@@ -206,4 +205,4 @@ def best_clip_accuracy(clips: Names, truth: Names, probabilities: Rows, *, label
         1.0
 
     """
-    return float(judge_clips(clips, truth, probabilities, labels=labels).best.mean())
+    return float(clip_outcomes(clips, truth, probabilities, labels=labels).best.mean())

@@ -1,32 +1,32 @@
-"""Whether a difference between two systems is more than chance.
+"""Significance tests of the difference between two systems.
 
 Conventions:
-    * truth comes before the first system, the first before the second; everything is paired, entry by entry or fold by
-      fold, and differences are second minus first: a positive statistic speaks for the second system.
-    * every p is two-sided. Where a test says nothing (no difference at all, too few folds) its statistic and p are
-      None, and its note says why; what can't be compared at all (lengths that differ, NaN) is an error.
-    * distributions are SciPy's, which is imported when a test is made (extra `train`).
+    * truth comes before the first system, the first before the second. All tests are paired, by entry or by fold, and
+      differences are second minus first: a positive statistic favours the second system.
+    * every p is two-sided. If a test is undefined (no difference at all, too few folds), its statistic and p are None
+      and its note gives the reason. Input that can't be compared (lengths that differ, NaN) is an error.
+    * distributions are SciPy's (extra `train`), which is imported on the first test.
 
-What is here:
+Contents:
     over entries       mcnemar
     over folds         paired_t, wilcoxon, corrected_t
-    of many at once    holm
+    multiple tests     holm
 
 Tests of AU-ROCs are in `emotone.metrics.significance_auroc`.
 
-A p over entries takes them as independent. Clips of one speaker are not, so it comes out too small; read it together
-with the interval of the difference clustered by speaker (`emotone.metrics.intervals`).
+Tests over entries assume independent entries. Clips of one speaker are not independent, so their p is too small; read
+it together with the interval of the difference clustered by speaker (`emotone.metrics.intervals`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.errors import RunError, UsageError
+from emotone.errors import RunError, UsageError, missing_extra
 from emotone.metrics.inputs import midranks
-from emotone.metrics.test_result import Test, scipy_stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,18 +37,36 @@ if TYPE_CHECKING:
 
     Labels = Sequence[str] | NDArray[np.str_]
 
-__all__ = ["Test", "corrected_t", "holm", "mcnemar", "paired_t", "wilcoxon"]
-
-DECIMALS = 12  # of differences between scores: 0.3 - 0.2 and 0.2 - 0.1 are the same difference
-EXACT = 50  # differences up to which every pattern of signs is counted, as SciPy does where none are equal
+DECIMALS = 12  # of differences between scores, so that 0.3 - 0.2 equals 0.2 - 0.1
+EXACT = 50  # largest number of differences for the exact distribution, as in SciPy
 
 
-def mcnemar(truth: Labels, first: Labels, second: Labels) -> Test:
-    """Return McNemar's exact test of whether two systems are right equally often.
+@dataclass(frozen=True, slots=True)
+class SignificanceTest:
+    """The result of a significance test.
 
-    Let b be the entries that only the first system has right, c those that only the second has. Where both are equally
-    good, b is binomial with b + c draws and probability 1/2; p is that distribution's two-sided tail. The statistic is
-    c - b. Entries that both have right, or both wrong, say nothing.
+    Attributes:
+        statistic: see the function of the test; None if undefined.
+        p: two-sided, in [0, 1]; None if undefined.
+        n: number of entries or folds.
+        name: of the test, e.g. "McNemar".
+        note: details of the computation, or the reason for a missing p.
+
+    """
+
+    statistic: float | None
+    p: float | None
+    n: int
+    name: str
+    note: str = ""
+
+
+def mcnemar(truth: Labels, first: Labels, second: Labels) -> SignificanceTest:
+    """Return McNemar's exact test of equal accuracy of two systems.
+
+    Let b be the number of entries that only the first system predicts correctly, c those that only the second does.
+    Under the null hypothesis b is binomial with b + c draws and probability 1/2; p is the two-sided tail. The statistic
+    is c - b. Entries that both systems predict correctly, or both wrongly, have no influence.
 
     Args:
         truth: label names [n].
@@ -56,12 +74,12 @@ def mcnemar(truth: Labels, first: Labels, second: Labels) -> Test:
         second: predictions [n] of the other.
 
     Raises:
-        RunError: nothing to compare, or lengths that differ.
+        RunError: empty input, or lengths that differ.
         MissingExtraError: SciPy is not installed.
 
     Example:
         >>> mcnemar(["joy"] * 6, ["fear"] * 6, ["joy"] * 6)
-        Test(statistic=6.0, p=0.03125, n=6, name='McNemar', note='only the first right: 0, only the second: 6')
+        SignificanceTest(statistic=6.0, p=0.03125, n=6, name='McNemar', note='only first correct: 0, only second: 6')
 
     Reference:
         McNemar: Note on the sampling error of the difference between correlated proportions or percentages.
@@ -70,22 +88,22 @@ def mcnemar(truth: Labels, first: Labels, second: Labels) -> Test:
     """
     lengths = (len(truth), len(first), len(second))
     if len(set(lengths)) > 1 or lengths[0] == 0:
-        raise RunError(f"truth and two predictions of one length were expected; theirs are {lengths}")
+        raise RunError(f"truth and both predictions must have the same length; given {lengths}")
     true = np.asarray(truth, dtype=np.str_)
     right, right_too = np.asarray(first, dtype=np.str_) == true, np.asarray(second, dtype=np.str_) == true
     only_first, only_second = int((right & ~right_too).sum()), int((right_too & ~right).sum())
-    note = f"only the first right: {only_first}, only the second: {only_second}"
+    note = f"only first correct: {only_first}, only second: {only_second}"
     different = only_first + only_second
     p = float(scipy_stats().binomtest(only_first, different, 0.5).pvalue) if different else 1.0
-    return Test(float(only_second - only_first), p, len(true), "McNemar", note)
+    return SignificanceTest(float(only_second - only_first), p, len(true), "McNemar", note)
 
 
-def paired_t(first: Numbers, second: Numbers) -> Test:
+def paired_t(first: Numbers, second: Numbers) -> SignificanceTest:
     """Return Student's paired t-test over folds.
 
     With d_j = second_j - first_j over J folds, their mean m and sample deviation s:  t = m / (s / sqrt(J)), with J - 1
-    degrees of freedom. The folds' training parts overlap, so their scores are not independent, and p comes out too
-    small; `corrected_t` allows for that.
+    degrees of freedom. The training parts of the folds overlap, so their scores are not independent and p is too small;
+    `corrected_t` corrects for this.
 
     Args:
         first: scores [folds] of one system.
@@ -107,12 +125,12 @@ def paired_t(first: Numbers, second: Numbers) -> Test:
     return _t(_differences(first, second), extra_variance=0.0, name="paired t")
 
 
-def corrected_t(first: Numbers, second: Numbers, *, test_to_train: float) -> Test:
-    """Return the resampled t-test with Nadeau and Bengio's correction for training parts that overlap.
+def corrected_t(first: Numbers, second: Numbers, *, test_to_train: float) -> SignificanceTest:
+    """Return the corrected resampled t-test of Nadeau and Bengio, for training parts that overlap.
 
-    As `paired_t`, with  t = m / (s * sqrt(1/J + n_test / n_train)),  J - 1 degrees of freedom: the variance between
-    folds is taken to be that much too small. Meant for random subsampling, and used so for (repeated) cross-validation,
-    where n_test / n_train = 1 / (K - 1) for K folds.
+    As `paired_t`, with  t = m / (s * sqrt(1/J + n_test / n_train)),  J - 1 degrees of freedom: the second term
+    corrects the variance between folds, which overlap makes too small. It is derived for random subsampling and also
+    used for (repeated) cross-validation, where n_test / n_train = 1 / (K - 1) for K folds.
 
     Args:
         first: scores [folds] of one system; with repeats, of every fold of every repeat.
@@ -136,18 +154,18 @@ def corrected_t(first: Numbers, second: Numbers, *, test_to_train: float) -> Tes
 
     """
     if not test_to_train > 0 or not np.isfinite(test_to_train):
-        raise UsageError(f"test_to_train is {test_to_train}; give entries tested over entries trained on, above 0")
+        raise UsageError(f"test_to_train is {test_to_train}; it must be a finite ratio above 0")
     return _t(_differences(first, second), extra_variance=test_to_train, name="corrected t")
 
 
-def wilcoxon(first: Numbers, second: Numbers) -> Test:
+def wilcoxon(first: Numbers, second: Numbers) -> SignificanceTest:
     """Return Wilcoxon's signed-rank test over folds.
 
-    Differences of 0 are dropped; the absolute values of the others are ranked, equal ones sharing their mean rank. The
-    statistic is W+ - W-, the ranks of the positive differences less those of the negative. p is exact up to 50
-    differences, equal ones or not: the share of the 2^J patterns of signs that are at least as extreme. Above that it
-    is the normal approximation with corrections for ties and continuity. The note tells which. With J folds p is at
-    least 2^(1 - J).
+    Differences of 0 are dropped; the absolute values of the others are ranked (ties: mean rank). The statistic is
+    W+ - W-, the sum of the ranks of positive differences minus that of negative ones. p is exact up to 50 differences,
+    including ties: the share of the 2^J sign patterns that are at least as extreme. Above 50 it is the normal
+    approximation with corrections for ties and continuity. The note records which. The smallest p for J folds is
+    2^(1 - J).
 
     Args:
         first: scores [folds] of one system.
@@ -159,7 +177,7 @@ def wilcoxon(first: Numbers, second: Numbers) -> Test:
 
     Example:
         >>> wilcoxon([0.5, 0.6, 0.7, 0.4], [0.6, 0.8, 1.0, 0.8])
-        Test(statistic=10.0, p=0.125, n=4, name='Wilcoxon', note='exact')
+        SignificanceTest(statistic=10.0, p=0.125, n=4, name='Wilcoxon', note='exact')
 
     Reference:
         Wilcoxon: Individual comparisons by ranking methods. Biometrics Bulletin 1(6), 1945, 80-83. For comparing
@@ -170,7 +188,7 @@ def wilcoxon(first: Numbers, second: Numbers) -> Test:
     name, n = "Wilcoxon", len(differences)
     nonzero = differences[differences != 0]
     if len(nonzero) == 0:
-        return Test(None, None, n, name, "no p: the scores are the same in every fold")
+        return SignificanceTest(None, None, n, name, "no p: the scores are equal in every fold")
     ranks = midranks(np.abs(nonzero))
     signed = float((ranks * np.sign(nonzero)).sum())
     if len(nonzero) > EXACT:
@@ -178,14 +196,14 @@ def wilcoxon(first: Numbers, second: Numbers) -> Test:
     else:
         p, note = _share_of_signs(ranks, positive=float(ranks[nonzero > 0].sum())), "exact"
     zeros = n - len(nonzero)
-    return Test(signed, p, n, name, f"{note}; {zeros} differences of 0 dropped" if zeros else note)
+    return SignificanceTest(signed, p, n, name, f"{note}; {zeros} differences of 0 dropped" if zeros else note)
 
 
 def holm(p: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Return p adjusted so that in a family of tests, one false alarm or more is no likelier than the level.
+    """Return p adjusted by Holm's procedure, which controls the family-wise error rate.
 
     With the m values sorted, p_(1) <= ... <= p_(m):  adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)).
-    A test without p (None) makes no claim: it stays None, and does not count in m.
+    A test without p (None) stays None and does not count in m.
 
     Raises:
         UsageError: a p outside [0, 1].
@@ -212,37 +230,61 @@ def holm(p: Sequence[float | None]) -> tuple[float | None, ...]:
 
 
 def _differences(first: Numbers, second: Numbers) -> NDArray[np.float64]:
-    """Return second - first [folds], without the rounding errors that would tell equal differences apart."""
+    """Return second - first [folds], rounded so that equal differences compare equal."""
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if one.ndim != 1 or one.shape != other.shape or len(one) == 0:
-        raise RunError(f"scores of the same folds were expected; the shapes are {one.shape} and {other.shape}")
+        raise RunError(f"both systems need the scores of the same folds; the shapes are {one.shape} and {other.shape}")
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         raise RunError("a fold's score is not finite")
     return np.round(other - one, DECIMALS)
 
 
 def _share_of_signs(ranks: NDArray[np.float64], *, positive: float) -> float:
-    """Return how often random signs give a sum of positive ranks as far from its mean as `positive`, or farther.
+    """Return the two-sided p of the sum of positive ranks `positive` under random signs.
 
-    Key idea: twice a midrank is a whole number, so the chances of every doubled sum fit in an array, and each rank,
-    which is positive with chance 1/2, adds a copy of it, moved by that rank.
+    Key idea: twice a midrank is an integer, so the probabilities of all doubled sums fit in an array. Each rank, which
+    is positive with probability 1/2, averages the array with a copy shifted by that rank.
     """
-    chances = np.ones(1)
+    probabilities = np.ones(1)
     for step in np.rint(2 * ranks).astype(np.intp):
-        without, moved = np.append(chances, np.zeros(step)), np.append(np.zeros(step), chances)
-        chances = (without + moved) / 2
+        unshifted, shifted = np.append(probabilities, np.zeros(step)), np.append(np.zeros(step), probabilities)
+        probabilities = (unshifted + shifted) / 2
     doubled = round(2 * positive)
-    tail = min(chances[: doubled + 1].sum(), chances[doubled:].sum())
+    tail = min(probabilities[: doubled + 1].sum(), probabilities[doubled:].sum())
     return float(min(1.0, 2 * tail))  # the distribution is symmetric
 
 
-def _t(differences: NDArray[np.float64], *, extra_variance: float, name: str) -> Test:
+def _t(differences: NDArray[np.float64], *, extra_variance: float, name: str) -> SignificanceTest:
     folds = len(differences)
     if folds < 2:
-        return Test(None, None, folds, name, "no p: there is one fold only")
+        return SignificanceTest(None, None, folds, name, "no p: there is only one fold")
     if np.ptp(differences) == 0:
-        return Test(None, None, folds, name, f"no p: the difference is {differences[0]:g} in every fold")
+        return SignificanceTest(None, None, folds, name, f"no p: the difference is {differences[0]:g} in every fold")
     t = float(differences.mean() / (differences.std(ddof=1) * np.sqrt(1 / folds + extra_variance)))
     p = float(2 * scipy_stats().t.sf(abs(t), folds - 1))
     note = f"n_test / n_train = {extra_variance:.4g}" if extra_variance else ""
-    return Test(t, p, folds, name, note)
+    return SignificanceTest(t, p, folds, name, note)
+
+
+def two_sided(z: float) -> float:
+    """Return the two-sided p of a standard normal statistic `z`.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+
+    """
+    return float(2 * scipy_stats().norm.sf(abs(z)))
+
+
+def scipy_stats() -> Any:
+    """Return `scipy.stats`, imported on first use because it takes a second to load.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+
+    """
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise missing_extra("scipy", "train", "a test of significance") from error
+    return stats

@@ -1,15 +1,15 @@
-"""Whether an AU-ROC, or the difference between two of them, is more than chance.
+"""Significance tests of an AU-ROC, and of the difference between two AU-ROCs.
 
 Conventions:
     truth comes before the first system, the first before the second; differences are second minus first. Every p is
-    two-sided, and None with a note where the test says nothing. All take entries as independent, which clips of one
-    speaker are not: p then comes out too small. SciPy is imported when a test is made (extra `train`).
+    two-sided, and None with a note if undefined. All tests assume independent entries, which clips of one speaker are
+    not: p is then too small. SciPy (extra `train`) is imported on the first test.
 
-What is here:
+Contents:
     delong          two systems on the same entries
-    hanley_mcneil   two systems on the same entries, with a correlation that is assumed
+    hanley_mcneil   two systems on the same entries, with an assumed correlation
     mann_whitney    one system against chance
-    unpaired_z      two systems on entries that need not be the same: the z-test of two Mann-Whitney statistics
+    unpaired_z      two systems on different entries: the z-test of two Mann-Whitney statistics
 """
 
 from __future__ import annotations
@@ -20,19 +20,17 @@ import numpy as np
 
 from emotone.errors import UsageError
 from emotone.metrics.inputs import flags_and_scores, midranks
-from emotone.metrics.test_result import Test, two_sided
+from emotone.metrics.significance import SignificanceTest, two_sided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.metrics.inputs import Flags, Numbers
 
-__all__ = ["Test", "delong", "hanley_mcneil", "mann_whitney", "unpaired_z"]
-
-DECIMALS = 12  # of shares, whose steps are 1 / (2 n): what differs less is a rounding error
+DECIMALS = 12  # of shares, whose steps are 1 / (2 n): smaller differences are rounding errors
 
 
-def delong(truth: Flags, first: Numbers, second: Numbers) -> Test:
+def delong(truth: Flags, first: Numbers, second: Numbers) -> SignificanceTest:
     """Return DeLong's test of two AU-ROCs on the same entries.
 
     For system k, let V_k(i) be the share of negatives that positive i scores above (equal scores count half), and
@@ -47,7 +45,7 @@ def delong(truth: Flags, first: Numbers, second: Numbers) -> Test:
         second: scores [n] of the other.
 
     Raises:
-        RunError: nothing to compare, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
         MissingExtraError: SciPy is not installed.
 
     Example:
@@ -66,25 +64,27 @@ def delong(truth: Flags, first: Numbers, second: Numbers) -> Test:
     other = flags_and_scores(truth, second)[1]
     note = f"AU-ROC {_auroc(flags, one):.4f} and {_auroc(flags, other):.4f}"
     if min(flags.sum(), (~flags).sum()) < 2:
-        return Test(None, None, len(flags), "DeLong", "no p: at least 2 positives and 2 negatives are needed")
+        return SignificanceTest(
+            None, None, len(flags), "DeLong", "no p: at least 2 positives and 2 negatives are needed"
+        )
     (above, below), (above_too, below_too) = _placements(flags, one), _placements(flags, other)
     gains = np.round(above_too - above, DECIMALS), np.round(below_too - below, DECIMALS)
     variance = sum(float(gain.var(ddof=1)) / len(gain) for gain in gains)
     if variance == 0:
-        return Test(None, None, len(flags), "DeLong", f"no p: the difference does not vary; {note}")
+        return SignificanceTest(None, None, len(flags), "DeLong", f"no p: the difference does not vary; {note}")
     difference = _auroc(flags, other) - _auroc(flags, one)
     z = float(difference / np.sqrt(variance))
-    return Test(z, two_sided(z), len(flags), "DeLong", note)
+    return SignificanceTest(z, two_sided(z), len(flags), "DeLong", note)
 
 
-def hanley_mcneil(truth: Flags, first: Numbers, second: Numbers, *, correlation: float = 0.0) -> Test:
+def hanley_mcneil(truth: Flags, first: Numbers, second: Numbers, *, correlation: float = 0.0) -> SignificanceTest:
     """Return the z-test of two AU-ROCs (Mann-Whitney statistics) with Hanley and McNeil's standard errors.
 
     z = (A_2 - A_1) / sqrt(SE_1^2 + SE_2^2 - 2 r SE_1 SE_2),
     SE^2 = (A (1 - A) + (P - 1) (Q1 - A^2) + (N - 1) (Q2 - A^2)) / (P N),  Q1 = A / (2 - A),  Q2 = 2 A^2 / (1 + A),
-    where P positives and N negatives were scored. The statistic is z. With r = 0 the two are taken as if judged on
-    different recordings, which is what papers often did: on the same ones p then comes out too large where the systems
-    agree. `delong` measures the correlation instead of assuming it.
+    where P positives and N negatives were scored. The statistic is z. r = 0 assumes
+    different recordings; on the same recordings p is then too large if the systems agree. `delong` estimates the
+    correlation instead of assuming it.
 
     Args:
         truth: whether each entry is positive, [n].
@@ -94,7 +94,7 @@ def hanley_mcneil(truth: Flags, first: Numbers, second: Numbers, *, correlation:
 
     Raises:
         UsageError: a correlation outside [0, 1).
-        RunError: nothing to compare, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
         MissingExtraError: SciPy is not installed.
 
     Example:
@@ -110,7 +110,7 @@ def hanley_mcneil(truth: Flags, first: Numbers, second: Numbers, *, correlation:
 
     """
     if not 0 <= correlation < 1:
-        raise UsageError(f"correlation is {correlation}; give 0 or more, and less than 1")
+        raise UsageError(f"correlation is {correlation}; it must be at least 0 and less than 1")
     flags, one = flags_and_scores(truth, first)
     other = flags_and_scores(truth, second)[1]
     areas = (_auroc(flags, one), _auroc(flags, other))
@@ -119,21 +119,21 @@ def hanley_mcneil(truth: Flags, first: Numbers, second: Numbers, *, correlation:
     return _z_test(areas, errors, correlation=correlation, n=len(flags), name="Hanley-McNeil", note=note)
 
 
-def unpaired_z(first_truth: Flags, first: Numbers, second_truth: Flags, second: Numbers) -> Test:
-    """Return the z-test of two Mann-Whitney statistics (AU-ROCs), as if judged on different recordings.
+def unpaired_z(first_truth: Flags, first: Numbers, second_truth: Flags, second: Numbers) -> SignificanceTest:
+    """Return the unpaired z-test of two Mann-Whitney statistics (AU-ROCs).
 
-    It is `hanley_mcneil` with r = 0 over two sets of entries, which may be of different sizes, and which it takes as
-    independent of each other. The statistic is z. Papers have made it of two systems on the same recordings; p then
-    comes out too large where the systems agree, and too small where entries of one speaker are alike.
+    This is `hanley_mcneil` with r = 0 over two sets of entries, which may differ in size and are assumed independent.
+    The statistic is z. On the same recordings, p is too large if the systems agree, and too small if entries of one
+    speaker are correlated.
 
     Args:
-        first_truth: whether each entry of the one system is positive, [n].
-        first: its scores [n].
-        second_truth: whether each entry of the other system is positive, [m].
-        second: its scores [m].
+        first_truth: whether each entry of the first system is positive, [n].
+        first: scores [n] of the first system.
+        second_truth: whether each entry of the second system is positive, [m].
+        second: scores [m] of the second system.
 
     Raises:
-        RunError: nothing to compare, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
         MissingExtraError: SciPy is not installed.
 
     Example:
@@ -156,15 +156,15 @@ def unpaired_z(first_truth: Flags, first: Numbers, second_truth: Flags, second: 
     return _z_test(areas, errors, correlation=0.0, n=n, name="Mann-Whitney z, unpaired", note=note)
 
 
-def mann_whitney(truth: Flags, scores: Numbers) -> Test:
-    """Return the Mann-Whitney z-test of whether one AU-ROC is more than chance (0.5).
+def mann_whitney(truth: Flags, scores: Numbers) -> SignificanceTest:
+    """Return the Mann-Whitney z-test of one AU-ROC against chance (0.5).
 
     With U = A P N over P positives and N negatives, n = P + N, and t entries sharing each score:
     z = (U - P N / 2) / sqrt(P N / 12 * (n + 1 - sum(t^3 - t) / (n (n - 1)))). The statistic is z, without a correction
     for continuity.
 
     Raises:
-        RunError: nothing to score, lengths that differ, a score that is NaN or infinite, or one class only.
+        RunError: empty input, lengths that differ, a score that is NaN or infinite, or one class only.
         MissingExtraError: SciPy is not installed.
 
     Example:
@@ -183,9 +183,9 @@ def mann_whitney(truth: Flags, scores: Numbers) -> Test:
     ties = np.unique(values, return_counts=True)[1].astype(np.float64)
     variance = pairs / 12 * (n + 1 - float((ties**3 - ties).sum()) / (n * (n - 1)))
     if len(ties) == 1:
-        return Test(None, None, n, "Mann-Whitney", "no p: all scores are the same")
+        return SignificanceTest(None, None, n, "Mann-Whitney", "no p: all scores are equal")
     z = float(pairs * (area - 0.5) / np.sqrt(variance))
-    return Test(z, two_sided(z), n, "Mann-Whitney", f"AU-ROC {area:.4f}")
+    return SignificanceTest(z, two_sided(z), n, "Mann-Whitney", f"AU-ROC {area:.4f}")
 
 
 def _auroc(flags: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
@@ -204,12 +204,12 @@ def _placements(
 
 def _z_test(
     areas: tuple[float, float], errors: tuple[float, float], *, correlation: float, n: int, name: str, note: str
-) -> Test:
+) -> SignificanceTest:
     variance = errors[0] ** 2 + errors[1] ** 2 - 2 * correlation * errors[0] * errors[1]
     if variance <= 0:
-        return Test(None, None, n, name, f"no p: areas of 0 or 1 have no standard error; {note}")
+        return SignificanceTest(None, None, n, name, f"no p: areas of 0 or 1 have no standard error; {note}")
     z = float((areas[1] - areas[0]) / np.sqrt(variance))
-    return Test(z, two_sided(z), n, name, note)
+    return SignificanceTest(z, two_sided(z), n, name, note)
 
 
 def _hanley_mcneil_error(area: float, flags: NDArray[np.bool_]) -> float:

@@ -1,1 +1,1 @@
-"""Network architectures, one file each; every net names its layers."""
+"""Network architectures, one file each; building blocks; layer tables."""

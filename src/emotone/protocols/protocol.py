@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, UsageError
-from emotone.protocols.base import FoldUtterances
 from emotone.protocols.sampling import grouped, keys
 from emotone.protocols.spec import SCALING
 from emotone.protocols.training_size import limit_training
@@ -16,7 +15,7 @@ from emotone.types import Fold
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from emotone.protocols.base import Splitter
+    from emotone.protocols.base import FoldUtterances, Splitter
     from emotone.protocols.spec import ProtocolSpec, Scaling
     from emotone.types import Utterance
 

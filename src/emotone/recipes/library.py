@@ -1,4 +1,4 @@
-"""Recipes of both kinds, from files and by name: those that come with emotone are baselines for everybody's corpora."""
+"""Recipes of both kinds, from files and by name; the shipped ones are in the package."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from emotone.config import from_mapping, read_toml
-from emotone.errors import unknown_name
+from emotone.errors import ConfigError, unknown_name
 from emotone.recipes.classical_recipe import ClassicalRecipe
-from emotone.recipes.recipe import Recipe, read_recipe
+from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,45 +20,63 @@ _FOLDER = Path(__file__).resolve().parent / "shipped"
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with emotone, sorted."""
+    """Return the names of the shipped recipes, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob(f"*{SUFFIX}")))
 
 
 def shipped_path(name: str) -> Path:
-    """Return the file of a recipe that comes with emotone, or raise `UnknownNameError` with the nearest name."""
+    """Return the file of a shipped recipe, or raise `UnknownNameError` with the nearest name."""
     if name not in shipped_names():
         raise unknown_name("recipe", name, shipped_names())
     return _FOLDER / f"{name}{SUFFIX}"
 
 
 def shipped_recipes() -> Iterator[AnyRecipe]:
-    """Yield the recipes that come with emotone, by name."""
+    """Yield the shipped recipes, by name."""
     for name in shipped_names():
         yield load_recipe(name)
 
 
-def load_recipe(what: str) -> AnyRecipe:
-    """Return the recipe of a file (`.toml`), or one that comes with emotone, by name.
+def load_recipe(name: str) -> AnyRecipe:
+    """Return the recipe in a file (`.toml`), or the shipped recipe of this name.
 
     Raises:
         ConfigError: no such file, or a wrong key or value, with its place and the nearest valid name.
         UnknownNameError: no such name.
 
     """
-    path = _path(what)
+    return read_recipe(Path(name) if name.endswith(SUFFIX) else shipped_path(name))
+
+
+def load_net_recipe(name: str) -> Recipe:
+    """Return the recipe of a network, from a file or by name; raise `ConfigError` for a baseline."""
+    return read_net_recipe(Path(name) if name.endswith(SUFFIX) else shipped_path(name))
+
+
+def read_recipe(path: Path) -> AnyRecipe:
+    """Return the recipe in a TOML file. A relative `transfer.source` that exists next to the file is made absolute.
+
+    Raises:
+        ConfigError: a wrong key or value, with its place and the nearest valid name.
+
+    """
     tables = read_toml(path)
-    if "classifier" not in tables and "functionals" not in tables:
-        return read_recipe(path)
-    return from_mapping(ClassicalRecipe, tables, where=str(path))
+    if "classifier" in tables or "functionals" in tables:
+        return from_mapping(ClassicalRecipe, tables, where=str(path))
+    recipe = from_mapping(Recipe, tables, where=str(path))
+    if recipe.transfer is None or not recipe.transfer.source or not (path.parent / recipe.transfer.source).exists():
+        return recipe
+    return replace(recipe, transfer=replace(recipe.transfer, source=str(path.parent / recipe.transfer.source)))
 
 
-def load_net_recipe(what: str) -> Recipe:
-    """Return the recipe of a net, in a file or by name; raise `ConfigError` for a baseline, which makes no model."""
-    return read_recipe(_path(what))
-
-
-def _path(what: str) -> Path:
-    return Path(what) if what.endswith(SUFFIX) else shipped_path(what)
+def read_net_recipe(path: Path) -> Recipe:
+    """Return the recipe of a network in a TOML file; raise `ConfigError` for a baseline, which makes no model."""
+    recipe = read_recipe(path)
+    if isinstance(recipe, ClassicalRecipe):
+        raise ConfigError(
+            f"{path} is a baseline: it has a classifier and no net. Use emotone evaluate; only networks become models"
+        )
+    return recipe
 
 
 def relabelled(recipe: AnyRecipe, labels: str) -> AnyRecipe:

@@ -1,4 +1,4 @@
-"""The recipe of a source: everything that a student's weights depend on except the sound, as one TOML file."""
+"""Recipe of a source: everything that the weights of a distilled student depend on except the sound, as a TOML file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from emotone.config import check_name, check_ranges, from_mapping, read_toml, signature
-from emotone.errors import ConfigError, unknown_name
-from emotone.fitting.distillation.teachers import TEACHERS
+from emotone.errors import ConfigError
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
 if TYPE_CHECKING:
@@ -18,121 +17,120 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SoundFolder:
-    """One folder of recordings; where it lies is told when a training starts.
+    """One folder of recordings; its path is given when training starts.
 
     Attributes:
-        share: of the sounds that are drawn, relative to the other folders'.
-        group: pattern searched in a recording's path below the folder ('/' between parts); its first group names
-            the speaker or part with which it is held out, e.g. "^wav/(..)".
-        held_out: names of the groups that are measured on and never learned from; empty: `held_out_share` of all.
-        held_out_share: of the groups, at least one, drawn by the recipe's seed.
+        group: regular expression searched in a recording's path below the folder ('/' between parts); its first group
+            is the speaker or part that is held out as a whole, e.g. "^wav/(..)".
         licence: of the recordings, SPDX.
-        attribution: who made them, one line, for the card.
+        weight: relative frequency with which recordings of this folder are sampled.
+        held_out: groups to evaluate on, never trained on; empty: `held_out_share` of all groups.
+        held_out_share: of the groups, at least one, drawn with the recipe's seed.
+        attribution: authors of the recordings, one line, for the card.
 
     Raises:
-        ConfigError: a number out of range, or a pattern that is none.
+        ConfigError: a number is out of range, or the regular expression is not valid.
 
     """
 
     group: str
     licence: str
-    share: float = 1.0
+    weight: float = 1.0
     held_out: tuple[str, ...] = ()
     held_out_share: float = 0.1
     attribution: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1000:
-            raise ConfigError(f"sound: share must lie above 0, up to 1000; given {self.share:g}")
+        if not 0 < self.weight <= 1000:
+            raise ConfigError(f"sound: weight must be above 0 and at most 1000; given {self.weight:g}")
         if not 0 < self.held_out_share < 1:
-            raise ConfigError(f"sound: held_out_share must lie between 0 and 1; given {self.held_out_share:g}")
+            raise ConfigError(f"sound: held_out_share must be between 0 and 1; given {self.held_out_share:g}")
         try:
             groups = re.compile(self.group).groups
         except re.error as error:
-            raise ConfigError(f"sound: group '{self.group}' is no pattern ({error})") from error
+            raise ConfigError(f"sound: group '{self.group}' is not a regular expression ({error})") from error
         if groups != 1:
             raise ConfigError(f"sound: group '{self.group}' needs one pair of parentheses; it has {groups}")
 
 
 @dataclass(frozen=True)
-class StretchSettings:
-    """What teacher and student hear at a time.
+class ExcerptSettings:
+    """The excerpts of sound that teacher and student process.
 
     Attributes:
-        seconds: of a stretch; a shorter recording has silence around it.
-        train: number of stretches that the teacher judges once, and the student learns from over and over.
-        held_out: number of unmixed stretches of held-out recordings.
-        mixed: chance that a second sound is added to a training stretch; the teacher hears the mixture.
-        gain: decibels by which the second sound may be louder or fainter than the first, at most.
-        speed: a sound is played up to this factor faster or slower; 1 leaves it.
-        shift: seconds by which the student hears a stretch earlier or later than the teacher did, at most.
+        seconds: length of an excerpt; a shorter recording is padded with silence.
+        train: number of training excerpts; the teacher processes each once, the student repeatedly.
+        held_out: number of excerpts of held-out recordings, which are never mixed.
+        mix_probability: probability that a second recording is added to a training excerpt, for the teacher as well.
+        max_gain_db: maximum level difference between the two recordings, in decibels.
+        max_speed: maximum factor by which a recording is played faster or slower; 1 disables it.
+        max_shift: maximum time shift between the student's input and the teacher's, in seconds.
 
     Raises:
-        ConfigError: a number out of range.
+        ConfigError: a number is out of range.
 
     """
 
     seconds: Seconds = 3.0
     train: int = 48_000
     held_out: int = 1_500
-    mixed: float = 0.5
-    gain: float = 10.0
-    speed: float = 1.2
-    shift: Seconds = 0.25
+    mix_probability: float = 0.5
+    max_gain_db: float = 10.0
+    max_speed: float = 1.2
+    max_shift: Seconds = 0.25
 
     def __post_init__(self) -> None:
         check_ranges(
             self,
-            where="stretches",
+            where="excerpts",
             seconds=(0.5, 60.0),
             train=(2, 10**8),
             held_out=(1, 10**7),
-            mixed=(0.0, 1.0),
-            gain=(0.0, 60.0),
-            speed=(1.0, 2.0),
-            shift=(0.0, self.seconds / 2),
+            mix_probability=(0.0, 1.0),
+            max_gain_db=(0.0, 60.0),
+            max_speed=(1.0, 2.0),
+            max_shift=(0.0, self.seconds / 2),
         )
 
 
 @dataclass(frozen=True)
-class LearningSettings:
-    """Adam on the divergence of the student's posteriors from the teacher's.
+class DistillationSettings:
+    """Adam on the Kullback-Leibler divergence of the student's probabilities from the teacher's.
 
     Attributes:
-        steps: batches in all.
-        batch: stretches per step.
+        steps: number of batches.
+        batch_size: excerpts per batch.
         learning_rate: of Adam.
-        beta1: of Adam: decay of its mean of gradients.
-        cooldown: share of the steps, at the end, over which the rate falls to 0 in a straight line.
-        temperature: the teacher's logits are divided by it before the softmax; above 1, what it thinks of the
-            unlikely classes counts for more.
-        precision: of the products in convolutions; bfloat16 is faster where a processor multiplies it (AMX).
-        report: steps between measurements on held-out sound.
-        checkpoint: steps between checkpoints.
+        beta1: of Adam, the decay of its mean of gradients.
+        cooldown: share of the steps, at the end, over which the learning rate decreases linearly to 0.
+        temperature: divisor of the teacher's logits before the softmax; above 1, unlikely classes weigh more.
+        precision: of the student's matrix products; bfloat16 is faster on processors with AMX.
+        evaluate_every: steps between evaluations on held-out sound.
+        checkpoint_every: steps between checkpoints; does not affect the weights.
 
     Raises:
-        ConfigError: a number out of range.
+        ConfigError: a number is out of range.
 
     """
 
     steps: int = 4_000
-    batch: int = 64
+    batch_size: int = 64
     learning_rate: float = 1e-3
     beta1: float = 0.9
     cooldown: float = 0.4
     temperature: float = 1.0
     precision: Literal["float32", "bfloat16"] = "float32"
-    report: int = 250
-    checkpoint: int = 50
+    evaluate_every: int = 250
+    checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
         check_ranges(
             self,
-            where="learning",
+            where="training",
             steps=(1, 10**8),
-            batch=(2, 65_536),
-            report=(1, 10**8),
-            checkpoint=(1, 10**8),
+            batch_size=(2, 65_536),
+            evaluate_every=(1, 10**8),
+            checkpoint_every=(1, 10**8),
             learning_rate=(1e-9, 10.0),
             beta1=(0.0, 0.9999),
             cooldown=(0.0, 1.0),
@@ -142,21 +140,21 @@ class LearningSettings:
 
 @dataclass(frozen=True)
 class SourceRecipe:
-    """What to teach to whom, with which sound.
+    """A student, its teacher, and the sound that it is trained on.
 
     Attributes:
-        name: of the source that comes out; lower-case letters, digits, dots, hyphens and underscores.
-        sound: the folders, by the names under which their places are given.
-        teacher: a name of `emotone.fitting.distillation.teachers.TEACHERS`.
+        name: of the resulting source; lower-case letters, digits, dots, hyphens and underscores.
+        sound: the folders, by the names under which their paths are given.
+        teacher: name of the teacher, see `emotone.fitting.distillation.teachers`.
         description: one sentence.
-        licence: SPDX identifier for the weights; as free as the least free of the folders allows.
-        level: decibels of full scale (root mean square) to which the student brings what it hears.
-        stretches: see `StretchSettings`.
-        learning: see `LearningSettings`.
-        seed: of every draw.
+        licence: SPDX identifier for the weights; no more permissive than any folder's licence allows.
+        level: decibels of full scale (root mean square) to which the student normalises its input.
+        excerpts: see `ExcerptSettings`.
+        training: see `DistillationSettings`.
+        seed: of every random draw.
 
     Raises:
-        ConfigError: a number out of range, no folder, or an unknown teacher.
+        ConfigError: a number is out of range, or there is no folder.
 
     """
 
@@ -166,29 +164,27 @@ class SourceRecipe:
     description: str = ""
     licence: str = "unstated"
     level: float = -20.0
-    stretches: StretchSettings = field(default_factory=StretchSettings)
-    learning: LearningSettings = field(default_factory=LearningSettings)
+    excerpts: ExcerptSettings = field(default_factory=ExcerptSettings)
+    training: DistillationSettings = field(default_factory=DistillationSettings)
     seed: int = 1
 
     def __post_init__(self) -> None:
         check_name(self.name)
         if not self.sound:
             raise ConfigError("a source needs at least one [sound.NAME] table")
-        if self.teacher not in TEACHERS:
-            raise ConfigError(str(unknown_name("teacher", self.teacher, TEACHERS)))
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative; given {self.seed}")
 
     @property
     def signature(self) -> str:
-        """Hash of what changes the weights: not the name, nor what is said of licences and makers."""
+        """Hash of everything that affects the weights, which name, licences and attributions do not."""
         sound = {
-            name: [folder.group, folder.share, list(folder.held_out), folder.held_out_share]
+            name: [folder.group, folder.weight, list(folder.held_out), folder.held_out_share]
             for name, folder in self.sound.items()
         }
-        return signature(sound, self.teacher, self.level, self.stretches, self.learning, self.seed)
+        return signature(sound, self.teacher, self.level, self.excerpts, self.training, self.seed)
 
 
 def read_source_recipe(path: Path) -> SourceRecipe:
-    """Return the recipe in a TOML file; a wrong key or value is said with its place and the nearest valid name."""
+    """Return the recipe in a TOML file; an error names the wrong key or value and the closest valid one."""
     return from_mapping(SourceRecipe, read_toml(path), where=str(path))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from emotone.config import LATER, check_ranges
+from emotone.config import check_ranges
 from emotone.errors import ConfigError
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
@@ -79,15 +79,15 @@ class TrainingSettings:
     crop_seconds: Seconds = 2.0
     ema_decay: float = 0.99
     patience: int = 0
-    schedule: Literal["cosine", "constant"] = field(default="cosine", metadata=LATER)
-    grad_clip_norm: float = field(default=5.0, metadata=LATER)
-    sampling: Sampling = field(default="weighted", metadata=LATER)
-    steps_per_epoch: int = field(default=0, metadata=LATER)
-    monitor: Monitor = field(default="uar", metadata=LATER)
-    optimizer: Literal["adamw", "adadelta"] = field(default="adamw", metadata=LATER)
-    crop_mode: CropMode = field(default="random", metadata=LATER)
-    speech_only: bool = field(default=False, metadata=LATER)
-    mixup: float = field(default=0.0, metadata=LATER)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    grad_clip_norm: float = 5.0
+    sampling: Sampling = "weighted"
+    steps_per_epoch: int = 0
+    monitor: Monitor = "uar"
+    optimizer: Literal["adamw", "adadelta"] = "adamw"
+    crop_mode: CropMode = "random"
+    speech_only: bool = False
+    mixup: float = 0.0
 
     def __post_init__(self) -> None:
         check_ranges(

@@ -1,4 +1,4 @@
-"""A table that was made again, as Markdown: for terminals, and for pages from the runs that are kept."""
+"""Reproduced tables, for terminals and pages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from emotone.errors import RunError
 from emotone.metrics.intervals import REPLICATES
 from emotone.reproductions.base import Row, compared, score_of
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.result_table import INDEPENDENT, ResultTable, format_estimate, percent
 from emotone.scoring.scores import scores_of
-from emotone.scoring.summary import read_evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,48 +19,48 @@ if TYPE_CHECKING:
     from emotone.reproductions.base import Table
 
 
-def rows_markdown(rows: Sequence[Row]) -> str:
-    """Return rows as a Markdown table, times 100, with intervals in brackets; no final newline."""
-    lines = [
-        "| corpus | setting | published | ours x 100 [95 %] | n | speakers | protocol | speaker-independent | status |",
-        "|" + " --- |" * 9,
-    ]
-    for row in rows:
-        cell, score = row.cell, row.score
-        cells = (
-            cell.corpus,
-            f"{cell.setting}, {cell.column}",
-            "-" if cell.published is None else f"{100 * cell.published:.1f}",
-            "-" if score is None else score.text,
-            "-" if score is None else score.n,
-            "-" if score is None else score.speakers or "not known",
-            cell.protocol,
-            "-" if score is None else {True: "yes", False: "NO", None: "not known"}[score.speaker_independent],
-            row.status,
-        )
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+def rows_table(rows: Sequence[Row]) -> ResultTable:
+    """Return every row of a published table with our score, times 100."""
+    columns = (
+        *("corpus", "setting", "published", "ours x 100 [95 %]", "n", "speakers"),
+        *("protocol", "speaker-independent", "status"),
+    )
+    return ResultTable(columns, tuple(_row_cells(row) for row in rows))
 
 
-def grid_markdown(rows: Sequence[Row]) -> str:
-    """Return rows as a Markdown table with the table's own columns: ours with its interval / what was published.
+def _row_cells(row: Row) -> tuple[str, ...]:
+    cell, score = row.cell, row.score
+    return (
+        cell.corpus,
+        f"{cell.setting}, {cell.column}",
+        percent(cell.published),
+        format_estimate(score),
+        "-" if score is None else str(score.n),
+        "-" if score is None else str(score.speakers or "unknown"),
+        cell.protocol,
+        "-" if score is None else INDEPENDENT[score.speaker_independent],
+        row.status,
+    )
 
-    Rows that differ from what was published are marked with an asterisk. Lines of which nothing was published and
-    nothing has been run are counted below the table instead; no final newline.
+
+def grid_table(rows: Sequence[Row]) -> ResultTable:
+    """Return rows in the columns of the published table: our score with its interval / the published one.
+
+    Scores that differ from the published ones are marked with an asterisk. Settings that have neither a published score
+    nor a run are counted in a note.
     """
-    columns = list(dict.fromkeys(row.cell.column for row in rows))
-    lines = [f"| corpus | setting | {' | '.join(columns)} |", "|" + " --- |" * (2 + len(columns))]
-    lacking: Counter[str] = Counter()
+    columns = tuple(dict.fromkeys(row.cell.column for row in rows))
+    lines = []
+    pending: Counter[str] = Counter()
     for corpus, setting in dict.fromkeys((row.cell.corpus, row.cell.setting) for row in rows):
         of = {row.cell.column: row for row in rows if (row.cell.corpus, row.cell.setting) == (corpus, setting)}
         if all(row.score is None and row.cell.published is None for row in of.values()):
-            lacking[corpus] += 1
+            pending[corpus] += 1
         else:
-            lines.append(f"| {corpus} | {setting} | {' | '.join(_cell(of.get(column)) for column in columns)} |")
-    if lacking:
-        counts = ", ".join(f"{corpus} {count}" for corpus, count in lacking.items())
-        lines += ["", f"Further settings that have not been run yet: {counts}."]
-    return "\n".join(lines)
+            lines.append((corpus, setting, *(_cell(of.get(column)) for column in columns)))
+    counts = ", ".join(f"{corpus} {count}" for corpus, count in pending.items())
+    notes = (f"further settings without a run: {counts}",) if pending else ()
+    return ResultTable(("corpus", "setting", *columns), tuple(lines), notes=notes)
 
 
 def kept_rows(
@@ -79,7 +80,7 @@ def kept_rows(
     """
     runs = {(row["setting"], row["corpus"], row["metric"]): str(row["run"]) for row in told}
     scores = {
-        run: scores_of(read_evaluation(results / run)[1], replicates=replicates) for run in set(runs.values()) if run
+        run: scores_of(read_run(results / run).predictions, replicates=replicates) for run in set(runs.values()) if run
     }
     rows = []
     for cell in table.cells:

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.run import evaluate_recipe, is_finished, run_folder
+from emotone.evaluation.run import evaluate_recipe, run_folder
 from emotone.files import atomic_write
+from emotone.fitting.resolve import resolve_any
+from emotone.fitting.weights import find_weights
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
-from emotone.recipes.transfer import Transfer
 from emotone.reproductions.base import Row, compared, score_of
 from emotone.reproductions.recipe_changes import changed
+from emotone.scoring.finished_run import is_finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from emotone.evaluation.run import Evaluation, Report
+    from emotone.evaluation.run import Evaluation, Progress
+    from emotone.fitting.resolve import AnyResolved
+    from emotone.fitting.weights import WeightsFile
     from emotone.recipes.library import AnyRecipe
     from emotone.reproductions.base import Cell, Paper, Table
     from emotone.types import Utterance
@@ -42,7 +46,7 @@ def reproduce(
     only: Sequence[str] = (),
     seeds: int = 1,
     workers: int = 1,
-    progress: Callable[[Report], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     finished: Callable[[Row, Evaluation | None], None] | None = None,
 ) -> tuple[Row, ...]:
     """Return every cell beside what was measured, and keep which run each is from.
@@ -67,8 +71,8 @@ def reproduce(
     """
     folder = folder_of(paper, table, out=out)
     rows = []
-    # Hashed once: cells are many, and weights can be large.
-    weights = {net: _pinned(source) for net, source in (sources or {}).items()}
+    # Read and hashed once: there are many cells, and weights can be large.
+    weights = {net: find_weights(source) for net, source in (sources or {}).items()}
     if not any(cell.has(only) for cell in table.cells):
         raise UsageError(
             f"no cell of {paper.key} {table.name} has all of: {', '.join(only)}; --kept shows what there is"
@@ -80,7 +84,8 @@ def reproduce(
             row, evaluation = Row(cell, None, "data absent"), None
         else:
             taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
-            asked = _Asked.of(cell, recipe, taking_part, out=runs_of(paper, table, out=out), seeds=seeds)
+            resolved = _resolved(recipe, weights)
+            asked = _Asked.of(cell, resolved, taking_part, out=runs_of(paper, table, out=out), seeds=seeds)
             place = asked.folder
             if (kept or not cell.has(only) or (quick and not cell.quick)) and not is_finished(place):
                 row, evaluation = Row(cell, None, "not run"), None
@@ -96,18 +101,13 @@ def reproduce(
     return tuple(rows)
 
 
-def _pinned(source: str) -> Transfer:
-    given = Transfer(source, load=("*",))
-    return replace(given, sha256=given.digest)
-
-
-def _recipe_of(cell: Cell, weights: Mapping[str, Transfer]) -> AnyRecipe:
+def _recipe_of(cell: Cell, weights: Mapping[str, WeightsFile]) -> AnyRecipe:
     """Return a cell's recipe with its changes and labels, and with the weights that are given for its net."""
     recipe = relabelled(changed(load_recipe(cell.recipe), cell.changes), cell.labels)
     net = lacking_source(recipe)
     if isinstance(recipe, Recipe) and recipe.transfer is not None and net in weights:
         given = weights[net]
-        return replace(recipe, transfer=replace(recipe.transfer, source=given.source, sha256=given.sha256))
+        return replace(recipe, transfer=replace(recipe.transfer, source=str(given.path), sha256=given.sha256))
     return recipe
 
 
@@ -116,7 +116,19 @@ def lacking_source(recipe: AnyRecipe) -> str:
     if not isinstance(recipe, Recipe) or recipe.transfer is None or recipe.transfer.source:
         return ""
     # What is pre-trained takes over its own weights.
-    return "" if recipe.pretraining is not None else str(recipe.net.get("trunk", recipe.net["name"]))
+    return "" if recipe.pretraining is not None else _net_of(recipe)
+
+
+def _resolved(recipe: AnyRecipe, weights: Mapping[str, WeightsFile]) -> AnyResolved:
+    given = weights.get(_net_of(recipe))
+    transfer = recipe.transfer if isinstance(recipe, Recipe) else None
+    used = given is not None and transfer is not None and transfer.source == str(given.path)
+    return resolve_any(recipe, weights=given if used else None)
+
+
+def _net_of(recipe: AnyRecipe) -> str:
+    """Return the network, or the trunk of one, whose weights a recipe loads; "" for a baseline."""
+    return str(recipe.net.get("trunk", recipe.net["name"])) if isinstance(recipe, Recipe) else ""
 
 
 def needed_sources(table: Table) -> tuple[str, ...]:
@@ -149,7 +161,7 @@ class _Asked:
 
     """
 
-    recipe: AnyRecipe
+    recipe: AnyResolved
     utterances: tuple[Utterance, ...]
     labels: tuple[str, ...]
     protocol: str
@@ -157,17 +169,17 @@ class _Asked:
     seeds: int
 
     @classmethod
-    def of(cls, cell: Cell, recipe: AnyRecipe, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
+    def of(cls, cell: Cell, recipe: AnyResolved, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
         task = label_set(cell.labels)
         labelled, _ = apply_labels(utterances, task)
-        return cls(recipe, tuple(labelled), task.found(labelled), cell.protocol, out, seeds)
+        return cls(recipe, tuple(labelled), task.present_in(labelled), cell.protocol, out, seeds)
 
     @property
     def folder(self) -> Path:
         division = protocol(self.protocol)
         return run_folder(self.out, self.recipe, self.utterances, division, labels=self.labels, seeds=self.seeds)
 
-    def evaluate(self, *, workers: int, progress: Callable[[Report], None] | None) -> Evaluation:
+    def evaluate(self, *, workers: int, progress: Callable[[Progress], None] | None) -> Evaluation:
         return evaluate_recipe(
             self.recipe,
             self.utterances,

@@ -1,15 +1,13 @@
-"""Whether one system is better than another: from two or more finished evaluations and nothing else.
+"""Comparison of systems: differences between finished evaluations, with confidence intervals and paired tests.
 
-Differences are second minus first, and an utterance counts once, however many seeds have judged it. Two kinds of
-evidence stand beside each other, for neither is enough alone:
-    the interval of the difference, resampled over speakers: would it hold for other speakers?
-    paired tests: over utterances (McNemar; DeLong where there are two labels), and over folds (paired t, corrected t,
-    Wilcoxon), a fold being a set of utterances that both runs tested together; seeds that tested the same set are
-    averaged, so they do not count as more folds.
-Of two detectors (one label against `other`) AU-ROC is compared over windows too, also by the unpaired z-test that the
-paper of SoundNet for anger made.
-Many comparisons find something by chance: p is adjusted by Holm's procedure over its family, which is one test of one
-metric, over all pairs of runs and all corpora. Choose the test before looking; for folds, corrected t.
+Differences are second minus first, and every utterance counts once, whatever the number of seeds. Two kinds of evidence
+complement each other:
+    the interval of the difference over speakers: does it generalise to other speakers?
+    paired tests: over utterances (McNemar; DeLong for two labels), and over folds (paired t, corrected t, Wilcoxon). A
+    fold is a test part that both runs have; seeds with the same test part are averaged.
+Detectors (one label and `other`) are also compared by AU-ROC over windows, with an unpaired z-test as well.
+With multiple tests, some differences are significant by chance: p is adjusted by Holm's procedure over a family, which
+is one test of one metric over all pairs of runs and all corpora. Select the test beforehand; for folds, corrected t.
 """
 
 from __future__ import annotations
@@ -22,61 +20,64 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import RunError, UsageError
-from emotone.metrics.intervals import REPLICATES
+from emotone.metrics.intervals import REPLICATES, Estimate
 from emotone.metrics.significance import holm
-from emotone.scoring.auroc_difference import areas_of
-from emotone.scoring.evidence import folds_of, interval_of, several_answers, tests_of, values_of
-from emotone.scoring.pairing import pair_up, read_run
+from emotone.scoring.evidence import (
+    auroc_differences,
+    difference_of,
+    folds_of,
+    has_several_seeds,
+    tests_of,
+    values_of,
+)
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.pairing import pair_up
+from emotone.scoring.result_table import ResultTable, format_estimate, p_value, percent
+from emotone.scoring.scores import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.metrics.base import MetricName
-    from emotone.metrics.intervals import Interval
-    from emotone.metrics.significance import Test
-    from emotone.scoring.pairing import Pair, Run
+    from emotone.metrics.classification import MetricName
+    from emotone.metrics.significance import SignificanceTest
+    from emotone.scoring.finished_run import FinishedRun
+    from emotone.scoring.pairing import RunPair
 
 METRICS: tuple[MetricName, ...] = ("uar", "accuracy")
-FEW_SPEAKERS = 20  # below this, intervals over speakers are too narrow: with 10, one in ten leaves out the truth
+FEW_SPEAKERS = 20  # with fewer, intervals over speakers are too narrow: with 10, one in ten excludes the true value
 
 
 @dataclass(frozen=True, slots=True)
-class Adjusted:
-    """One test, and what is left of it among all that were made.
+class AdjustedTest:
+    """A test with its p adjusted for multiple tests.
 
     Attributes:
-        test: as it stands alone.
-        holm: its p adjusted over the family; None where there is no p.
+        test: without adjustment.
+        holm: p adjusted over the family; None without p.
         family: number of tests with a p in the family.
 
     """
 
-    test: Test
+    test: SignificanceTest
     holm: float | None
     family: int
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How far two runs are apart on one corpus.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference(Estimate):
+    """The difference of one metric between two runs on one corpus, second minus first.
 
     Attributes:
         corpus: registry name.
-        metric: "uar", "accuracy", or "au-roc" where there are two labels (of the first answer to each utterance), and
-            "window-au-roc" of detectors.
-        first: name of the one run, e.g. "R1".
-        second: name of the other.
-        first_value: score of the one, in [0, 1].
-        second_value: score of the other.
-        value: second minus first.
-        low: lower end of the 95 % interval clustered by speaker, or None; `notes` say why.
-        high: upper end, or None.
-        n: utterances, or windows.
-        speakers: different speakers; 0 where a speaker is not known.
-        folds: sets of utterances that both runs tested together.
+        metric: "uar", "accuracy", with two labels "au-roc", and for detectors "window-au-roc".
+        first: name of the first run, e.g. "R1".
+        second: name of the second run.
+        first_value: score of the first run, in [0, 1].
+        second_value: score of the second run.
+        folds: number of folds that both runs have.
         tests: paired tests.
-        notes: what else one must know.
+        notes: caveats.
 
     """
 
@@ -86,47 +87,57 @@ class Difference:
     second: str
     first_value: float
     second_value: float
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    speakers: int
     folds: int
-    tests: tuple[Adjusted, ...]
+    tests: tuple[AdjustedTest, ...]
     notes: tuple[str, ...]
+
+    @property
+    def runs(self) -> str:
+        """The names of both runs."""
+        return f"{self.first}, {self.second}"
+
+    @property
+    def number(self) -> float:
+        """The value; a difference is always defined."""
+        assert self.value is not None  # noqa: S101 - undefined metrics are excluded
+        return self.value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values for JSON."""
+        keys = ("corpus", "metric", "first", "second", "first_value", "second_value", "value", "low", "high", "n")
+        tests = [{**asdict(found.test), "holm": found.holm, "family": found.family} for found in self.tests]
+        values = {key: getattr(self, key) for key in (*keys, "speakers", "folds")}
+        return {**values, "tests": tests, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All pairs of runs on all corpora.
+    """The differences of all pairs of runs on all corpora.
 
     Attributes:
         runs: in the order given, named R1, R2 ...
         differences: by pair of runs, corpus and metric.
-        notes: what holds for a pair of runs as a whole.
+        notes: caveats about pairs of runs.
 
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[FinishedRun, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `emotone compare --json` prints."""
+        """Return the values that `emotone compare --json` prints."""
         runs = [
             {
                 "name": run.name,
                 "folder": str(run.folder),
                 "protocol": run.protocol,
                 "speaker_independent": run.speaker_independent,
-                "seeds": len(np.unique(run.table.seed)),
+                "seeds": len(np.unique(run.whole.seed)),
             }
             for run in self.runs
         ]
-        differences = []
-        for difference in self.differences:
-            tests = [{**asdict(found.test), "holm": found.holm, "family": found.family} for found in difference.tests]
-            differences.append({**asdict(difference), "tests": tests, "notes": list(difference.notes)})
+        differences = [difference.to_dict() for difference in self.differences]
         return {"runs": runs, "differences": differences, "notes": list(self.notes)}
 
 
@@ -138,133 +149,131 @@ def compare_runs(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> Comparison:
-    """Return how far every pair of runs is apart on every corpus, with intervals and tests.
+    """Return the differences between every pair of runs on every corpus, with intervals and tests.
 
     Args:
-        folders: at least two, each holding `run.json` and `predictions.parquet`.
-        names: how the runs are called, one for each; R1, R2 ... where none are given.
-        common: compare what both runs of a pair have judged, instead of refusing runs that have not judged the same.
-        seed: of the intervals' draws; the same runs and seed give the same intervals.
+        folders: at least two folders of finished evaluations.
+        names: names of the runs; R1, R2 ... by default.
+        common: compare the utterances that both runs of a pair have, instead of raising an error if they differ.
+        seed: of the intervals; the same runs and seed give the same intervals.
         replicates: of the intervals.
 
     Raises:
-        UsageError: fewer than two runs, or one of them twice.
-        RunError: a folder without a finished evaluation, utterances that only one run of a pair has, or utterances
-            whose truth or speaker is not the same.
+        UsageError: fewer than two runs, or duplicate ones.
+        RunError: a folder without a finished evaluation, utterances that only one run of a pair has, or different
+            truth or speakers.
         ConfigError: a file that can't be read.
         MissingExtraError: SciPy or pyarrow is not installed.
 
     """
     if len(folders) < 2:
-        raise UsageError(f"a comparison needs at least 2 runs; {len(folders)} was given")
+        raise UsageError(f"a comparison needs at least 2 runs; given {len(folders)}")
     resolved = [folder.resolve() for folder in folders]
-    for folder, place in zip(folders, resolved, strict=True):
-        if resolved.count(place) > 1:
-            raise UsageError(f"{folder} was given twice; a run does not differ from itself")
-    called = names or [f"R{number}" for number in range(1, len(folders) + 1)]
-    runs = tuple(read_run(folder, name=name) for folder, name in zip(folders, called, strict=True))
+    for folder, path in zip(folders, resolved, strict=True):
+        if resolved.count(path) > 1:
+            raise UsageError(f"{folder} was given twice; pass different runs")
+    labels = names or [f"R{number}" for number in range(1, len(folders) + 1)]
+    runs = tuple(read_run(folder, name=name) for folder, name in zip(folders, labels, strict=True))
     found: list[Difference] = []
     notes: list[str] = []
     for first, second in combinations(runs, 2):
-        corpora, left_out = _shared_corpora(first, second, common=common)
-        notes += [*left_out, *_protocol_notes(first, second)]
+        corpora, excluded = _shared_corpora(first, second, common=common)
+        notes += [*excluded, *_protocol_notes(first, second)]
         for corpus in corpora:
             pair = pair_up(first, second, corpus, common=common)
             found += _differences(pair, (first.name, second.name), seed=seed, replicates=replicates)
     return Comparison(runs, _adjusted(found), tuple(dict.fromkeys(notes)))
 
 
-def _shared_corpora(first: Run, second: Run, *, common: bool) -> tuple[list[str], list[str]]:
-    """Return the corpora that both runs have, and notes about the others, which are refused unless `common`."""
-    shared = [corpus for corpus in first.table.corpora if corpus in second.table.corpora]
-    alone = [
+def _shared_corpora(first: FinishedRun, second: FinishedRun, *, common: bool) -> tuple[list[str], list[str]]:
+    """Return the corpora that both runs have, and notes on the others, which are an error unless `common`."""
+    shared = [corpus for corpus in first.whole.corpora if corpus in second.whole.corpora]
+    unshared = [
         f"{corpus} is in {run.name} and not in {other.name}"
         for run, other in ((first, second), (second, first))
-        for corpus in run.table.corpora
-        if corpus not in other.table.corpora
+        for corpus in run.whole.corpora
+        if corpus not in other.whole.corpora
     ]
     if not shared:
-        raise RunError(f"{first.name} and {second.name} share no corpus: {'; '.join(alone)}")
-    if alone and not common:
+        raise RunError(f"{first.name} and {second.name} share no corpus: {'; '.join(unshared)}")
+    if unshared and not common:
         raise RunError(
-            f"{first.name} and {second.name} were not judged on the same corpora: {'; '.join(alone)}; to compare what "
-            "both have, add --common"
+            f"{first.name} and {second.name} were not evaluated on the same corpora: {'; '.join(unshared)}; add "
+            "--common to compare the shared ones"
         )
-    return shared, [f"left out: {line}" for line in alone]
+    return shared, [f"excluded: {line}" for line in unshared]
 
 
-def _protocol_notes(first: Run, second: Run) -> list[str]:
+def _protocol_notes(first: FinishedRun, second: FinishedRun) -> list[str]:
     notes = [
-        f"{run.name} ({run.protocol}) tests speakers that it was trained on: its scores do not hold for new ones"
+        f"{run.name} ({run.protocol}) is speaker-dependent: its scores do not generalise to new speakers"
         for run in (first, second)
         if run.speaker_independent is False
     ]
     if first.protocol != second.protocol:
         notes.append(
-            f"{first.name} is {first.protocol} and {second.name} is {second.protocol}: they were not trained on the "
-            "same parts, so a difference is not the systems' alone"
+            f"{first.name} uses {first.protocol} and {second.name} uses {second.protocol}: their training data differ, "
+            "so the difference is not due to the systems alone"
         )
     return notes
 
 
-def _differences(pair: Pair, names: tuple[str, str], *, seed: int, replicates: int) -> list[Difference]:
-    """Return the differences of one pair on one corpus, their tests not yet adjusted."""
+def _differences(pair: RunPair, names: tuple[str, str], *, seed: int, replicates: int) -> list[Difference]:
+    """Return the differences of one pair on one corpus, without adjustment of the tests."""
     folds = folds_of(pair)
-    speakers = 0 if (pair.speaker == "").any() else len(np.unique(pair.speaker))
-    notes = [*pair.notes, *filter(None, [folds.note])]
-    if 1 < speakers < FEW_SPEAKERS:
-        notes.append(f"an interval over {speakers} speakers is too narrow")
-    if several_answers(pair):
-        notes.append("tests over utterances look at the first seed only")
-    found: list[Difference] = []
-    areas, undefined = areas_of(pair, seed=seed, replicates=replicates)
-    notes += undefined
-    rows: list[tuple[str, tuple[float, float], Interval, Sequence[Test], int, tuple[str, ...]]] = [
+    areas, undefined = auroc_differences(pair, seed=seed, replicates=replicates)
+    measured: list[tuple[str, tuple[float, float], Estimate, tuple[SignificanceTest, ...], tuple[str, ...]]] = [
         (
             metric,
             values_of(pair, metric),
-            interval_of(pair, metric, seed=seed, replicates=replicates),
-            tests_of(pair, metric, folds),
-            len(pair.utterances),
+            difference_of(pair, metric, seed=seed, replicates=replicates),
+            tuple(tests_of(pair, metric, folds)),
             (),
         )
         for metric in METRICS
     ]
-    rows += [(area.metric, area.values, area.interval, area.tests, area.n, area.notes) for area in areas]
-    for metric, (first_value, second_value), interval, tests, n, special in rows:
-        difference = Difference(
+    measured += [(area.metric, area.values, area.difference, area.tests, area.notes) for area in areas]
+    speakers = measured[0][2].speakers
+    notes = [*pair.notes, *filter(None, [folds.note])]
+    if 1 < speakers < FEW_SPEAKERS:
+        notes.append(f"an interval over {speakers} speakers is too narrow")
+    if has_several_seeds(pair):
+        notes.append("tests over utterances use the first seed only")
+    notes += undefined
+    return [
+        Difference(
             corpus=pair.corpus,
             metric=metric,
             first=names[0],
             second=names[1],
             first_value=first_value,
             second_value=second_value,
-            value=second_value - first_value,
-            low=interval.low,
-            high=interval.high,
-            n=n,
-            speakers=speakers,
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            n=estimate.n,
+            speakers=estimate.speakers,
             folds=len(folds),
-            tests=tuple(Adjusted(test, None, 0) for test in tests),
-            notes=(*notes, *special, *filter(None, [interval.reason])),
+            tests=tuple(AdjustedTest(test, None, 0) for test in tests),
+            notes=(*notes, *special, *filter(None, [estimate.note])),
         )
-        found.append(difference)
-    return found
+        for metric, (first_value, second_value), estimate, tests, special in measured
+    ]
 
 
 def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
-    """Return the differences with every p adjusted over its family: the same test of the same metric."""
+    """Return the differences with every p adjusted over its family."""
     families: dict[tuple[str, str], list[float | None]] = defaultdict(list)
     for difference in differences:
         for found in difference.tests:
             families[difference.metric, found.test.name].append(found.test.p)
-    adjusted = {key: iter(holm(family)) for key, family in families.items()}  # in the order of the loop below
+    adjusted = {key: iter(holm(family)) for key, family in families.items()}  # in the order below
     sizes = {key: sum(p is not None for p in family) for key, family in families.items()}
     return tuple(
         replace(
             difference,
             tests=tuple(
-                Adjusted(
+                AdjustedTest(
                     found.test,
                     holm=next(adjusted[difference.metric, found.test.name]),
                     family=sizes[difference.metric, found.test.name],
@@ -274,3 +283,71 @@ def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
         )
         for difference in differences
     )
+
+
+def runs_lines(comparison: Comparison) -> list[str]:
+    """Return a line for each run: its name, folder and protocol."""
+    return [f"{run.name} = {run.folder} ({run.protocol})" for run in comparison.runs]
+
+
+def differences_table(comparison: Comparison) -> ResultTable:
+    """Return the differences times 100 with their intervals."""
+    rows = tuple(
+        (
+            difference.corpus,
+            TITLES[difference.metric],
+            difference.runs,
+            percent(difference.first_value),
+            percent(difference.second_value),
+            format_estimate(difference, sign="+"),
+            str(difference.n),
+            str(difference.speakers or "unknown"),
+        )
+        for difference in comparison.differences
+    )
+    columns = ("corpus", "metric", "runs", "first", "second", "second - first [95 %]", "n", "speakers")
+    return ResultTable(columns, rows, caption="Scores x 100.")
+
+
+def significance_table(comparison: Comparison) -> ResultTable:
+    """Return every test of every difference."""
+    rows = tuple(
+        (
+            difference.corpus,
+            TITLES[difference.metric],
+            difference.runs,
+            found.test.name,
+            str(found.test.n),
+            "-" if found.test.statistic is None else f"{found.test.statistic:.3g}",
+            p_value(found.test.p),
+            p_value(found.holm),
+            str(found.family),
+        )
+        for difference in comparison.differences
+        for found in difference.tests
+    )
+    columns = ("corpus", "metric", "runs", "test", "n", "statistic", "p", "p (Holm)", "family")
+    return ResultTable(columns, rows, caption="Tests, two-sided.")
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """Return every note once, with the corpora and runs it applies to."""
+    places: dict[str, list[str]] = {}
+    for difference in comparison.differences:
+        where = f"{difference.corpus}: {difference.runs}"
+        undefined = [
+            f"{TITLES[difference.metric]}, {found.test.name}: {found.test.note}"
+            for found in difference.tests
+            if found.test.p is None
+        ]
+        for note in (*difference.notes, *undefined):
+            of_note = places.setdefault(note, [])
+            if where not in of_note:
+                of_note.append(where)
+    return [*comparison.notes, *(f"{note} ({'; '.join(of_note)})" for note, of_note in places.items())]
+
+
+def comparison_tables(comparison: Comparison) -> tuple[ResultTable, ...]:
+    """Return the differences and, if there are any, the tests; the notes are those of the last table."""
+    tables = [table for table in (differences_table(comparison), significance_table(comparison)) if table.rows]
+    return (*tables[:-1], replace(tables[-1], notes=tuple(notes_of(comparison))))

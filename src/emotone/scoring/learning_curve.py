@@ -1,7 +1,7 @@
-"""How a score grows with the clips that are learned from: finished evaluations, put in order.
+"""Learning curves: UAR against the number of training clips, from finished evaluations.
 
-Runs that judged the same clips of a corpus, under one division with different numbers of clips (`PROTOCOL@N`), make a
-curve for each plan of transfer and one for training from nothing.
+Runs with the same test clips and protocol but different numbers of training clips (`PROTOCOL@N`) form one curve per
+transfer plan, and one for training from scratch.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from emotone.errors import RunError
 from emotone.metrics.intervals import REPLICATES
 from emotone.protocols import protocol
 from emotone.scoring.comparison import compare_runs
+from emotone.scoring.finished_run import read_run
 from emotone.scoring.scores import scores_of
-from emotone.scoring.summary import read_evaluation
 from emotone.transfer.plans import ROWS
 
 if TYPE_CHECKING:
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.scoring.comparison import Difference
+    from emotone.scoring.predictions import PredictionsTable
     from emotone.scoring.scores import Score
-    from emotone.scoring.table import PredictionsTable
 
-NOTHING = ""  # the plan of a training that takes over nothing
+SCRATCH = ""  # the plan of training from scratch
 
 
 @dataclass(frozen=True)
-class Point:
-    """One run's place on a curve.
+class CurvePoint:
+    """One run of a learning curve.
 
     Attributes:
-        corpus: what was tested.
-        source: what was taken over; "" for nothing.
-        plan: by which it was taken over; "" for nothing.
-        clips: that each fold learned from: a number that was asked for, or 0 where the plan learns nothing, or all.
-        few: whether a number was asked for.
+        corpus: tested corpus.
+        source: source of the weights; "" for training from scratch.
+        plan: transfer plan; "" for training from scratch.
+        clips: number of training clips per fold; 0 if the plan trains nothing.
+        limited: whether the protocol limits the number of clips.
         folder: of the run.
         score: UAR.
 
@@ -49,60 +49,65 @@ class Point:
     source: str
     plan: str
     clips: int
-    few: bool
+    limited: bool
     folder: Path
     score: Score
 
     @property
     def column(self) -> str:
-        """How tables call the number of clips."""
-        return str(self.clips) if self.few or self.clips == 0 else f"all ({self.clips})"
+        """The number of clips in the header of a table."""
+        return str(self.clips) if self.limited or self.clips == 0 else f"all ({self.clips})"
 
 
-def points_of(folders: Sequence[Path], *, replicates: int = REPLICATES) -> list[Point]:
+def points_of(folders: Sequence[Path], *, replicates: int = REPLICATES) -> list[CurvePoint]:
     """Return the points of runs, sorted by corpus, source, plan and clips.
 
     Args:
-        folders: of finished evaluations of one corpus each, by recipes with a net.
-        replicates: of the scores' intervals.
+        folders: of finished evaluations of recipes with a net, on one corpus each.
+        replicates: of the intervals.
 
     Raises:
-        RunError: no finished evaluation there, a finished model's, or one of several corpora; or two runs of one point.
+        RunError: no finished evaluation, one of a finished model or of several corpora, or two runs for the same point.
 
     """
-    found: dict[tuple[str, str, str, int], Point] = {}
+    found: dict[tuple[str, str, str, int], CurvePoint] = {}
     for folder in folders:
-        about, table = read_evaluation(folder)
+        run = read_run(folder)
+        about, table = run.about, run.predictions
         if "recipe" not in about or len(table.corpora) != 1:
-            raise RunError(f"{folder}: a curve is of a recipe's runs on one corpus; given: {', '.join(table.corpora)}")
+            raise RunError(
+                f"{folder}: a learning curve needs runs of a recipe on one corpus; given: {', '.join(table.corpora)}"
+            )
         transfer: dict[str, Any] = about["recipe"].get("transfer") or {}
-        plan = str(transfer.get("plan", NOTHING))
-        division = protocol(about["protocol"]["name"])
-        limit = division.spec.train_clips
-        few = limit is not None
-        clips = _left(table) if limit is None else limit
+        plan = str(transfer.get("plan", SCRATCH))
+        used = protocol(about["protocol"]["name"])
+        limit = used.spec.train_clips
+        limited = limit is not None
+        clips = _clips_left(table) if limit is None else limit
         untrained = plan in ROWS and ROWS[plan].freeze is None
         (score,) = (
             each for each in scores_of(table, replicates=replicates) if (each.metric, each.setting) == ("uar", "system")
         )
         corpus, source = table.corpora[0], str(transfer.get("source", ""))
-        point = Point(corpus, source, plan, 0 if untrained else clips, few and not untrained, folder, score)
+        point = CurvePoint(corpus, source, plan, 0 if untrained else clips, limited and not untrained, folder, score)
         key = (corpus, source, plan, point.clips)
         if key in found:
-            raise RunError(f"{folder} and {found[key].folder} are the same point: {plan or 'nothing'}, {point.column}")
+            raise RunError(f"{folder} and {found[key].folder} are the same point: {plan or 'scratch'}, {point.column}")
         found[key] = point
     return [found[key] for key in sorted(found)]
 
 
-def gains_of(points: Sequence[Point], *, replicates: int = REPLICATES) -> dict[tuple[str, str, str, int], Difference]:
-    """Return what each plan's UAR is above that of training from nothing with as many clips, where there is such a run.
+def gains_of(
+    points: Sequence[CurvePoint], *, replicates: int = REPLICATES
+) -> dict[tuple[str, str, str, int], Difference]:
+    """Return the gain in UAR of each plan over training from scratch with as many clips, if there is such a run.
 
-    By corpus, source, plan and clips; with an interval over speakers.
+    The keys are corpus, source, plan and number of clips.
     """
-    alone = {(point.corpus, point.clips): point for point in points if point.plan == NOTHING}
+    scratch = {(point.corpus, point.clips): point for point in points if point.plan == SCRATCH}
     found = {}
     for point in points:
-        base = alone.get((point.corpus, point.clips))
+        base = scratch.get((point.corpus, point.clips))
         if base is None or base is point:
             continue
         differences = compare_runs([base.folder, point.folder], replicates=replicates).differences
@@ -111,8 +116,8 @@ def gains_of(points: Sequence[Point], *, replicates: int = REPLICATES) -> dict[t
     return found
 
 
-def _left(table: PredictionsTable) -> int:
-    """Return how many clips a fold of a division that tests every clip once leaves to learn from, on average."""
+def _clips_left(table: PredictionsTable) -> int:
+    """Return the mean number of clips that a fold leaves for training, if every clip is tested once."""
     whole = table.whole_utterances()
     tested = len(np.unique(whole.utterance))
     return round(tested - tested / len(np.unique(whole.fold)))

@@ -1,30 +1,26 @@
-"""Operating points of finished runs: thresholds from one run, or from a run's own development part, on a run's test."""
+"""Operating points of finished runs: thresholds from another run, or from the run's own development parts."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotone.bundles.detector import positive_of
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
-from emotone.evaluation.folds import VALIDATION
-from emotone.evaluation.run import RUN
-from emotone.files import atomic_write
+from emotone.metrics.intervals import Estimate
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.recipe import Recipe
 from emotone.scoring.detection import (
     AppliedThreshold,
-    Estimate,
     chosen_threshold,
     operating_points,
-    operating_points_markdown,
-    positive_of,
+    operating_points_table,
 )
-from emotone.scoring.summary import read_evaluation
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.finished_run import RUN, VALIDATION, read_run, update_description
+from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,19 +28,20 @@ if TYPE_CHECKING:
 
     from emotone.recipes.library import AnyRecipe
     from emotone.scoring.detection import Per
+    from emotone.scoring.result_table import ResultTable
 
-OWN = "its own development part"
+OWN = "its own development parts"
 POINTS = "operating_points"  # key in `run.json`
 ESTIMATES = ("false_positive_rate", "recall", "precision", "alarms_per_hour")
-NAMES = ("name", "description", "licence", "seed")  # of a recipe: they make no other system
+NAMES = ("name", "description", "licence", "seed")  # fields of a recipe that do not change the system
 
 
 @dataclass(frozen=True)
 class OperatingPoints:
-    """What thresholds give on a run's test.
+    """Thresholds and their rates on the test parts of a run.
 
     Attributes:
-        validation: what they were chosen on: `OWN`, or the name of another run's folder.
+        validation: data of the choice: `OWN`, or the name of another run's folder.
         points: by corpus and rate.
 
     """
@@ -53,95 +50,90 @@ class OperatingPoints:
     points: tuple[AppliedThreshold, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `run.json` and `--json` hold."""
+        """Return the values for `run.json` and `--json`."""
         return asdict(self)
 
-    def lines(self) -> str:
-        """Return them as Markdown, with what they were chosen on."""
-        return f"Thresholds chosen on {self.validation}, and what they give here (rates x 100):\n\n" + (
-            operating_points_markdown(self.points)
-        )
+    def table(self) -> ResultTable:
+        """Return them as a table, captioned with the data of the choice."""
+        caption = f"Thresholds chosen on {self.validation}, and their rates on the test data (x 100)."
+        return replace(operating_points_table(self.points), caption=caption)
 
 
 @dataclass(frozen=True)
 class StoredThreshold:
-    """A threshold for a bundle, and what it gave where it was chosen.
+    """A threshold for a bundle, and its rates on the data it was chosen on.
 
     Attributes:
         validation: name of the run's folder.
-        there: by corpus.
+        points: by corpus.
 
     """
 
     validation: str
-    there: tuple[AppliedThreshold, ...]
+    points: tuple[AppliedThreshold, ...]
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """What a bundle stores."""
-        first = self.there[0]
+        """The thresholds that the bundle stores."""
+        first = self.points[0]
         return {} if first.threshold is None else {first.positive: first.threshold}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `--json` holds."""
+        """Return the values for `--json`."""
         return asdict(self)
 
     def markdown(self) -> str:
-        """Return what a card says of it."""
+        """Return its section of the model card."""
         ((label, value),) = self.thresholds.items()
-        first = self.there[0]
+        first = self.points[0]
         return (
-            f"It says `{label}` where the probability of it reaches {value:.4g}, in windows, clips and utterances, and "
-            f"`other` below; accuracies and recalls of clips above are of the likelier label. That is the lowest "
-            f"threshold that keeps false alarms to {100 * first.wanted:g} % of the {first.per}s of "
-            f"`{self.validation}`, whose speakers the judging nets had not learned from. What it "
-            f"gave there (rates x 100), which flatters it:\n\n"
-            f"{operating_points_markdown(self.there)}\n"
+            f"The model predicts `{label}` if its probability is at least {value:.4g}, in windows, clips and "
+            f"utterances, and `other` otherwise; the accuracies and recalls of clips above are of the more probable "
+            f"label. This is the lowest threshold that limits false alarms to {100 * first.wanted:g} % of the "
+            f"{first.per}s of `{self.validation}`, a speaker-independent evaluation. Its rates there (x 100), which "
+            f"are optimistic because the threshold was chosen on the same data:\n\n"
+            f"{operating_points_table(self.points).markdown()}\n"
         )
 
 
 def operating_points_of(folder: Path, *, validation: Path | None = None) -> OperatingPoints | None:
-    """Return what thresholds give on the test of a finished run, or None where there is nothing to choose them on.
+    """Return thresholds and their rates on the test parts of a finished run; None without data to choose them on.
 
     Args:
-        folder: that `emotone evaluate` made.
-        validation: another such folder, of the same system about other utterances. None takes the run's own
-            development part, where it has one that was never tested: where every speaker is tested once, it has none.
+        folder: of the run.
+        validation: folder of a run of the same system on other utterances. None selects the run's own development
+            parts, if no fold tests them: in cross-validation over all speakers there are none.
 
     Raises:
-        RunError: no finished run, no detector's, not of the same system, or runs that share utterances.
+        RunError: no finished run, not of a detector, not of the same system, or runs that share utterances.
 
     """
-    about, table = read_evaluation(folder)
+    run = read_run(folder)
     if validation is not None:
-        other, chosen_on = read_evaluation(validation)
-        check_same_system(about, other, where=validation)
-        return OperatingPoints(validation.name, operating_points(chosen_on, table))
-    if positive_of(table.labels) is None or not (folder / VALIDATION).exists():
+        other = read_run(validation)
+        check_same_system(run.about, other.about, where=validation)
+        return OperatingPoints(validation.name, operating_points(other.predictions, run.predictions))
+    if positive_of(run.predictions.labels) is None or not (folder / VALIDATION).exists():
         return None
     own = PredictionsTable.read(folder / VALIDATION)
-    if len(np.intersect1d(own.utterance, table.utterance)):
+    if len(np.intersect1d(own.utterance, run.predictions.utterance)):
         return None
-    return OperatingPoints(OWN, operating_points(own, table))
+    return OperatingPoints(OWN, operating_points(own, run.predictions))
 
 
 def add_operating_points(folder: Path, found: OperatingPoints) -> None:
-    """Write operating points into the `run.json` of a finished run; what was there is replaced."""
-    path = folder / RUN
-    told = json.loads(path.read_text(encoding="utf-8"))
-    told[POINTS] = found.to_dict()
-    with atomic_write(path, text=True) as stream:
-        stream.write(json.dumps(told, indent=1) + "\n")
+    """Write operating points into the `run.json` of a finished run; existing ones are replaced."""
+    update_description(folder, POINTS, found.to_dict())
 
 
-def told_points(told: Mapping[str, Any]) -> OperatingPoints | None:
-    """Return the operating points that a run's description tells, or None where it has none.
+def recorded_points(about: Mapping[str, Any]) -> OperatingPoints | None:
+    """Return the operating points that the description of a run contains, or None.
 
     Raises:
         RunError: they can't be read.
 
     """
-    given = told.get(POINTS)
+    given = about.get(POINTS)
     if not isinstance(given, dict):
         return None
     try:
@@ -158,58 +150,61 @@ def _point(given: dict[str, Any]) -> AppliedThreshold:
 def stored_threshold(
     validation: Path, recipe: Recipe, *, labels: tuple[str, ...], rate: float, per: Per = "window"
 ) -> StoredThreshold:
-    """Return the threshold that a training's bundle is to store.
+    """Return the threshold that the bundle of a training run stores.
 
     Args:
-        validation: a finished run of the training's recipe, whose tested speakers were not learned from.
-        recipe: of the training.
-        labels: of the training.
-        rate: false positive rate that is allowed.
-        per: whether windows or whole clips keep to it.
+        validation: a finished, speaker-independent run of the same recipe.
+        recipe: of the training run.
+        labels: of the training run.
+        rate: maximum false positive rate.
+        per: whether the rate is over windows or whole clips.
 
     Raises:
-        RunError: no finished run, one of other settings or labels, or one that tested speakers that were learned from.
+        RunError: no finished run, one with other settings or labels, or a speaker-dependent one.
         UsageError: a rate outside [0, 1].
 
     """
-    about, table = read_evaluation(validation)
-    check_same_system({"recipe": to_mapping(recipe.expanded())}, about, where=validation)
+    run = read_run(validation)
+    check_same_system({"recipe": to_mapping(recipe.written_out())}, run.about, where=validation)
+    table = run.predictions
     if set(table.labels) != set(labels):
-        raise RunError(f"{validation} judged {', '.join(table.labels)}; the training has {', '.join(labels)}")
-    if any(score.get("speaker_independent") is False for score in about["scores"]):
         raise RunError(
-            f"{validation} tested speakers that were learned from: a threshold chosen on them gives more false alarms "
-            "for everybody else; evaluate with a protocol that keeps speakers apart, or on other corpora"
+            f"{validation} has the labels {', '.join(table.labels)}; the training run has {', '.join(labels)}"
+        )
+    if any(score.get("speaker_independent") is False for score in run.about["scores"]):
+        raise RunError(
+            f"{validation} is speaker-dependent: a threshold chosen on it gives more false alarms for new speakers; "
+            "evaluate with a speaker-independent protocol, or on other corpora"
         )
     return StoredThreshold(validation.name, chosen_threshold(table, false_positive_rate=rate, per=per))
 
 
-def check_same_system(one: dict[str, Any], other: dict[str, Any], *, where: Path) -> None:
-    """Raise `RunError` where two descriptions of runs tell of different models, or of recipes with other settings.
+def check_same_system(one: Mapping[str, Any], other: Mapping[str, Any], *, where: Path) -> None:
+    """Raise `RunError` if two runs evaluate different models, or recipes with different settings.
 
-    A model that was evaluated before its threshold was stored has another SHA-256 then, so its name must do.
+    Models are compared by name, because storing a threshold changes the SHA-256 of a bundle.
     """
     models = [about["model"]["name"] if "model" in about else about["recipe"]["name"] for about in (one, other)]
     if "model" in one or "model" in other:
         if models[0] != models[1]:
-            raise RunError(f"{where} is of {models[1]}, and not of {models[0]}; thresholds are of one system")
+            raise RunError(f"{where} evaluates {models[1]}, not {models[0]}; thresholds apply to one system")
         return
     first, second = (_settings(about["recipe"], where=str(where)) for about in (one, other))
     different = sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
     if different:
         raise RunError(
-            f"{where} is of {models[1]}, which is set otherwise than {models[0]} ({', '.join(different)}); "
-            "thresholds are of one system: give an evaluation of the same recipe"
+            f"{where} evaluates {models[1]} with settings that differ from {models[0]} ({', '.join(different)}); "
+            "thresholds apply to one system: pass an evaluation of the same recipe"
         )
 
 
 def _settings(given: dict[str, Any], *, where: str) -> dict[str, Any]:
-    """Return what makes a recipe's system, written out: of a transfer whose weights it takes, not where they lie."""
+    """Return the settings that define a recipe's system; weights are identified by their hash, not their path."""
     recipe: AnyRecipe
     if "classifier" in given or "functionals" in given:
-        recipe = from_mapping(ClassicalRecipe, given, where=where).expanded()
+        recipe = from_mapping(ClassicalRecipe, given, where=where).written_out()
     else:
-        recipe = from_mapping(Recipe, given, where=where).expanded()
+        recipe = from_mapping(Recipe, given, where=where).written_out()
         if recipe.transfer is not None:
             recipe = replace(recipe, transfer=replace(recipe.transfer, source=""))
     return {key: value for key, value in to_mapping(recipe).items() if key not in NAMES}

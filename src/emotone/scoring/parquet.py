@@ -1,4 +1,4 @@
-"""Columns to and from Parquet; the only place that knows pyarrow, which is imported when it is needed."""
+"""Columns of the predictions table to and from Parquet; pyarrow is imported on first use."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ BEFORE = (
 )
 AFTER = ("system",)  # follows the probabilities
 NUMBERS = {"segment": np.int64, "start": np.float64, "end": np.float64, "seed": np.int64}
-NULLS: dict[str, Any] = {"segment": -1, "start": np.nan, "end": np.nan, "speaker": ""}  # what null is in memory
+NULLS: dict[str, Any] = {"segment": -1, "start": np.nan, "end": np.nan, "speaker": ""}  # in-memory value of null
 
 
 def write_parquet(path: Path, columns: Mapping[str, NDArray[Any]], *, labels: tuple[str, ...]) -> None:
-    """Write columns, `probabilities` [rows, labels] as one column per label; whole or not at all.
+    """Write columns, `probabilities` [rows, labels] as one column per label; atomically.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -52,11 +52,11 @@ def write_parquet(path: Path, columns: Mapping[str, NDArray[Any]], *, labels: tu
 
 
 def read_parquet(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
-    """Return labels and columns as `write_parquet` was given them.
+    """Return the labels and columns that `write_parquet` wrote.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        ConfigError: no such file, not Parquet, another schema, missing columns, or nulls where none may be.
+        ConfigError: no such file, not Parquet, another schema, missing columns, or unexpected nulls.
 
     """
     arrow, parquet = _arrow()
@@ -67,7 +67,7 @@ def read_parquet(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
         raise ConfigError(f"can't read predictions from {path}: {_reason(error)}") from error
     schema = (table.schema.metadata or {}).get(b"schema", b"").decode(errors="replace")
     if schema != SCHEMA:
-        raise ConfigError(f"{path} is not a predictions table: its schema is '{schema}', '{SCHEMA}' was expected")
+        raise ConfigError(f"{path} is not a predictions table: its schema is '{schema}', expected '{SCHEMA}'")
     labels = tuple(name[2:] for name in table.column_names if name.startswith("p_"))
     missing = [name for name in (*BEFORE, *AFTER) if name not in table.column_names]
     if missing or not labels:
@@ -89,19 +89,19 @@ def _to_arrow(arrow: Any, name: str, values: NDArray[Any]) -> Any:
 
 def _from_arrow(path: Path, name: str, column: Any) -> NDArray[Any]:
     if column.null_count and name not in NULLS:
-        raise ConfigError(f"{path}: the column {name} has {column.null_count} nulls, and may have none")
+        raise ConfigError(f"{path}: the column {name} has {column.null_count} nulls; none are allowed")
     values = [NULLS[name] if value is None else value for value in column.to_pylist()]
     dtype = NUMBERS.get(name, np.float64 if name.startswith("p_") else np.str_)
     wrong = next((value for value in values if isinstance(value, str) != (dtype is np.str_)), None)
     if wrong is not None:
-        raise ConfigError(f"{path}: the column {name} holds {wrong!r}, which is of another type than expected")
+        raise ConfigError(f"{path}: the column {name} contains {wrong!r}, which has an unexpected type")
     return np.array(values, dtype=dtype)
 
 
 def _reason(error: Exception) -> str:
-    """Return the operating system's words, without the number and the path that Python puts around them."""
-    words = error.strerror if isinstance(error, OSError) else None
-    return words or str(error).splitlines()[0]
+    """Return the message of the operating system, without the error number and path that Python adds."""
+    message = error.strerror if isinstance(error, OSError) else None
+    return message or str(error).splitlines()[0]
 
 
 def _arrow() -> tuple[Any, Any]:

@@ -1,40 +1,42 @@
-"""Scores from the predictions table and nothing else, each with what one must know to believe it.
+"""Scores of a predictions table, with confidence intervals and baselines.
 
-What is here:
-    scores_of           UAR, accuracy and macro-F1 of every corpus, with intervals clustered by speaker, beside chance
-                        and the majority baseline; of a detector also AU-ROC over clips and windows, and EER; of a
-                        system that judges clips in segments also its accuracies by segment and by clip
-    confusion_of        a corpus's confusion matrix
-    scores_markdown, confusion_markdown     the same as Markdown, for pages and terminals
+Contents:
+    scores_of           UAR, accuracy and macro-F1 of every corpus, with intervals clustered by speaker and the chance
+                        and majority baselines; for detectors also AU-ROC over clips and windows, and EER; for systems
+                        that predict segments also the segment and clip accuracies
+    confusion_of        the confusion matrix of a corpus
+    scores_table, confusion_table       the same as tables
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from emotone.bundles.detector import positive_of
 from emotone.errors import RunError
-from emotone.metrics import base
-from emotone.metrics.classification import confusion_matrix
-from emotone.metrics.intervals import REPLICATES, Interval, bootstrap, matrices_by_speaker
-from emotone.scoring.detection import positive_of
-from emotone.scoring.detection_scores import AUROC, EER, GUESSING, WINDOW_AUROC, Measured, detection_scores
-from emotone.scoring.independence import by_protocol
-from emotone.scoring.segments import SEGMENT_TITLES, has_segments, segment_scores
-from emotone.scoring.table_checks import WHOLE, check_single
+from emotone.metrics.classification import METRIC_NAMES, confusion_matrix, paired_codes, recalls, statistic, uar
+from emotone.metrics.intervals import REPLICATES, Estimate, bootstrap, count_speakers, matrices_by_speaker
+from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate, eer_estimate
+from emotone.scoring.finished_run import protocol_is_independent
+from emotone.scoring.predictions import check_single
+from emotone.scoring.result_table import INDEPENDENT, ResultTable, format_estimate, percent
+from emotone.scoring.segments import SEGMENT_TITLES, majority_accuracies, segment_estimates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.scoring.table import PredictionsTable
+    from emotone.metrics.classification import Statistic
+    from emotone.scoring.predictions import PredictionsTable
 
 Setting: TypeAlias = Literal["system", "chance", "majority"]
+AUROC, WINDOW_AUROC, EER = "au-roc", "window-au-roc", "eer"
 FOLD_MEAN = "uar-fold-mean"
-NO_INTERVAL = Interval(None, None)  # of the baselines, which are no estimates
+CHANCE = 0.5  # AU-ROC and EER of random scores
 TITLES = {
     "uar": "UAR",
     "accuracy": "accuracy",
@@ -42,54 +44,40 @@ TITLES = {
     FOLD_MEAN: "UAR, mean over folds",
     AUROC: "AU-ROC",
     WINDOW_AUROC: "AU-ROC of windows",
-    EER: "EER (less is better)",
+    EER: "EER (lower is better)",
     **SEGMENT_TITLES,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One number about one corpus, and what it rests on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score(Estimate):
+    """An estimate of one metric on one corpus, with the setting it was measured in.
 
     Attributes:
-        metric: "uar", "accuracy", "macro-f1" (all pooled over folds and seeds) or "uar-fold-mean"; of a detector also
-            "au-roc", "window-au-roc" and "eer"; of segments those of `emotone.scoring.segments`.
+        metric: "uar", "accuracy", "macro-f1" (pooled over folds and seeds) or "uar-fold-mean"; for detectors also
+            "au-roc", "window-au-roc" and "eer"; for segments those of `emotone.scoring.segments`.
         corpus: registry name.
-        value: in [0, 1], or None where it is undefined, as AU-ROC is where there is one class only; `note` says why.
-        low: lower end of the 95 % interval clustered by speaker, or None; `note` says why.
-        high: upper end, or None.
-        n: different utterances, or windows.
-        speakers: different speakers; 0 where a speaker is not known.
         protocol: name.
-        seeds: trainings that are pooled.
-        speaker_independent: whether no tested speaker was trained on; None where the protocol's name does not tell.
-        folds: different folds.
-        setting: "system"; "chance" = labels of this corpus guessed with equal probability; "majority" = always the
-            most frequent label of this corpus's truth, which is more than a system could know.
-        note: what else one must know.
+        speaker_independent: whether no tested speaker is in the training data; None if unknown.
+        folds: number of folds.
+        setting: "system"; "chance": labels of this corpus drawn with equal probability; "majority": always the most
+            frequent label of the tested data, which no system knows.
 
     """
 
     metric: str
     corpus: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    speakers: int
     protocol: str
-    seeds: int
     speaker_independent: bool | None
     folds: int
     setting: Setting = "system"
-    note: str = ""
 
     @property
     def number(self) -> float:
-        """The value of a score that is always defined, as UAR, accuracy and macro-F1 are.
+        """The value of a score that is always defined, such as UAR, accuracy and macro-F1.
 
         Raises:
-            RunError: it is undefined after all.
+            RunError: the value is undefined.
 
         """
         if self.value is None:
@@ -98,13 +86,11 @@ class Score:
 
     @property
     def text(self) -> str:
-        """The value times 100, with its interval where there is one: "79.8 [74.6, 83.8]"; or "undefined"."""
-        if self.value is None:
-            return "undefined"
-        return with_interval(self.value, self.low, self.high)
+        """The value times 100 with its interval, if any: "79.8 [74.6, 83.8]"; or "undefined"."""
+        return format_estimate(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the row that `emotone evaluate --json` and `emotone reproduce --json` share; nothing is published."""
+        """Return the row of `emotone evaluate --json` and `emotone reproduce --json`, without a published value."""
         return {
             "setting": self.setting,
             "corpus": self.corpus,
@@ -126,14 +112,6 @@ class Score:
         }
 
 
-def with_interval(value: float, low: float | None, high: float | None, *, sign: str = "") -> str:
-    """Return a value times 100, with its interval where there is one; `sign` is that of a format, e.g. "+"."""
-    text = f"{100 * value:{sign}.1f}"
-    if low is None or high is None:
-        return text
-    return f"{text} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
-
-
 def scores_of(
     table: PredictionsTable,
     *,
@@ -141,23 +119,22 @@ def scores_of(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> list[Score]:
-    """Return the scores of every corpus in the table, in the order of corpora.
+    """Return the scores of every corpus in the table, by corpus.
 
-    They are of its whole-utterance rows; only a detector's "window-au-roc" and the accuracies of segments look at
-    windows. Several seeds are pooled: each is one more answer about the same utterances, and `n` does not count them
-    twice.
+    They are computed from the rows of whole utterances; only "window-au-roc" and the segment and clip accuracies use
+    windows. Seeds are pooled: each contributes one prediction per utterance, and `n` counts every utterance once.
 
     Args:
         table: of one system under one protocol.
-        speaker_independent: whether the protocol keeps speakers apart; None looks the protocol's name up.
-        seed: of the intervals' draws; the same table and seed give the same intervals.
+        speaker_independent: whether the protocol keeps speakers apart; None looks it up by the protocol's name.
+        seed: of the intervals; the same table and seed give the same intervals.
         replicates: of the intervals.
 
     Raises:
-        RunError: no whole-utterance rows, or several systems or protocols.
+        RunError: no row of a whole utterance, or several systems or protocols.
 
     Example:
-        >>> from emotone.scoring.table import PredictionRow, PredictionsTable
+        >>> from emotone.scoring.predictions import PredictionRow, PredictionsTable
         >>> rows = [PredictionRow(f"toy/{i}", "toy", "speaker-folds-2", f"fold-{i % 2}", 0, f"s{i % 2}", truth,
         ...                       [0.9, 0.1], "f00d") for i, truth in enumerate(["fear", "fear", "joy", "fear"])]
         >>> for score in scores_of(PredictionsTable.from_rows(rows, labels=["fear", "joy"]))[:2]:
@@ -168,36 +145,34 @@ def scores_of(
     """
     whole = _one_system(table)
     if speaker_independent is None:
-        speaker_independent = by_protocol(str(whole.protocol[0]))
-    found: list[Score] = []
-    for corpus in whole.corpora:
-        part = whole.of_corpus(corpus)
-        for setting, measured in _measured(part, table, seed=seed, replicates=replicates):
-            found.append(
-                Score(
-                    metric=measured.metric,
-                    corpus=corpus,
-                    value=measured.value,
-                    low=measured.interval.low,
-                    high=measured.interval.high,
-                    n=measured.n,
-                    speakers=0 if (part.speaker == "").any() else len(np.unique(part.speaker)),
-                    protocol=str(part.protocol[0]),
-                    seeds=len(np.unique(part.seed)),
-                    speaker_independent=speaker_independent,
-                    folds=len(np.unique(part.fold)),
-                    setting=setting,
-                    note=measured.interval.reason,
-                )
-            )
-    return found
+        speaker_independent = protocol_is_independent(str(whole.protocol[0]))
+    return [
+        Score(
+            metric=metric,
+            corpus=corpus,
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            n=estimate.n,
+            speakers=count_speakers(part.speaker),
+            protocol=str(part.protocol[0]),
+            seeds=len(np.unique(part.seed)),
+            speaker_independent=speaker_independent,
+            folds=len(np.unique(part.fold)),
+            setting=setting,
+            note=estimate.note,
+        )
+        for corpus in whole.corpora
+        for part in (whole.of_corpus(corpus),)
+        for setting, metric, estimate in _estimates(part, table, seed=seed, replicates=replicates)
+    ]
 
 
 def confusion_of(table: PredictionsTable, corpus: str) -> NDArray[np.int64]:
     """Return the counts [labels, labels] of one corpus, row = truth, pooled over folds and seeds.
 
     Raises:
-        RunError: no whole-utterance rows, or several systems or protocols.
+        RunError: no row of a whole utterance, or several systems or protocols.
         UnknownNameError: the table has no such corpus.
 
     """
@@ -205,122 +180,154 @@ def confusion_of(table: PredictionsTable, corpus: str) -> NDArray[np.int64]:
     return confusion_matrix(part.truth, part.prediction, labels=part.labels)
 
 
-def scores_markdown(scores: Sequence[Score]) -> str:
-    """Return scores as a Markdown table, times 100, with intervals in brackets, notes below, and no final newline."""
-    header = (
-        "| corpus | setting | metric | x 100 [95 %] | n | speakers | protocol | folds | seeds | speaker-independent |"
+def scores_table(scores: Sequence[Score]) -> ResultTable:
+    """Return scores times 100 with their intervals; the notes of the scores are those of the table."""
+    columns = (
+        *("corpus", "setting", "metric", "x 100 [95 %]", "n", "speakers"),
+        *("protocol", "folds", "seeds", "speaker-independent"),
     )
-    lines = [header, "|" + " --- |" * header.count("| ")]
-    for score in scores:
-        independent = {True: "yes", False: "NO", None: "not known"}[score.speaker_independent]
-        cells = (
+    rows = tuple(
+        (
             score.corpus,
             score.setting,
             TITLES.get(score.metric, score.metric),
             score.text,
-            score.n,
-            score.speakers or "not known",
+            str(score.n),
+            str(score.speakers or "unknown"),
             score.protocol,
-            score.folds,
-            score.seeds,
-            independent,
+            str(score.folds),
+            str(score.seeds),
+            INDEPENDENT[score.speaker_independent],
         )
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+        for score in scores
+    )
     notes = dict.fromkeys(f"{score.corpus}: {score.note}" for score in scores if score.note)
-    return "\n".join([*lines, *(f"\n{note}" for note in notes)])
+    return ResultTable(columns, rows, notes=tuple(notes))
 
 
-def confusion_markdown(matrix: NDArray[np.int64], *, labels: Sequence[str]) -> str:
-    """Return a confusion matrix as a Markdown table with each label's recall, without final newline.
-
-    Rows are truth; a label that is neither true nor predicted is left out.
-    """
-    recalls = base.recalls(matrix.astype(np.float64))
+def confusion_table(matrix: NDArray[np.int64], *, labels: Sequence[str]) -> ResultTable:
+    """Return a confusion matrix with the recall of each label; labels without any count are omitted."""
+    by_label = recalls(matrix.astype(np.float64))
     used = [index for index in range(len(labels)) if matrix[index].any() or matrix[:, index].any()]
-    lines = [
-        "| truth \\ prediction | " + " | ".join(labels[index] for index in used) + " | recall x 100 |",
-        "|" + " --- |" * (len(used) + 2),
-    ]
-    for row in used:
-        recall = "-" if np.isnan(recalls[row]) else f"{100 * recalls[row]:.1f}"
-        lines.append(f"| {labels[row]} | " + " | ".join(str(matrix[row, column]) for column in used) + f" | {recall} |")
-    return "\n".join(lines)
+    rows = tuple(
+        (
+            labels[row],
+            *(str(matrix[row, column]) for column in used),
+            percent(None if np.isnan(by_label[row]) else float(by_label[row])),
+        )
+        for row in used
+    )
+    return ResultTable(("truth \\ prediction", *(labels[index] for index in used), "recall x 100"), rows)
 
 
 def _one_system(table: PredictionsTable) -> PredictionsTable:
-    """Return the whole-utterance rows, which must be of one system and one protocol."""
+    """Return the rows of whole utterances, of one system and one protocol."""
     whole = table.whole_utterances()
     if len(whole) == 0:
-        raise RunError("there is nothing to score: the predictions table has no row for a whole utterance")
+        raise RunError("nothing to score: the predictions table has no row of a whole utterance")
     check_single(table, holder="the predictions table", verb="score")
     return whole
 
 
-def _measured(
+def _estimates(
     part: PredictionsTable, table: PredictionsTable, *, seed: int, replicates: int
-) -> Iterator[tuple[Setting, Measured]]:
-    """Give the scores of one corpus, whose whole utterances are `part`, setting by setting."""
+) -> Iterator[tuple[Setting, str, Estimate]]:
+    """Yield setting, metric and estimate for the corpus whose whole utterances are `part`."""
     n = len(np.unique(part.utterance))
-    intervals = _intervals(part, seed=seed, replicates=replicates)
-    for setting, values in (("system", _values(part)), *_baselines(part)):
+    for metric, estimate in _of_labels(part, seed=seed, replicates=replicates).items():
+        yield "system", metric, replace(estimate, n=n)
+    for setting, values in _baselines(part):
         for metric, value in values.items():
-            yield setting, Measured(metric, value, intervals[metric] if setting == "system" else NO_INTERVAL, n)
-    windows = table.where((table.segment != WHOLE) & (table.corpus == part.corpus[0]))
-    if has_segments(windows):
-        measured, always = segment_scores(windows, part, seed=seed, replicates=replicates)
-        yield from (("system", found) for found in measured)
-        for found in measured:
-            yield "majority", Measured(found.metric, always[found.metric], NO_INTERVAL, found.n)
+            yield setting, metric, Estimate(value=value, n=n)
+    windows = table.of_corpus(str(part.corpus[0])).windows()
     positive = positive_of(part.labels)
-    if positive is None:
-        return
-    detection = detection_scores(part, windows, positive=positive, seed=seed, replicates=replicates)
-    yield from (("system", found) for found in detection)
-    for found in detection:
-        if found.value is not None:
-            yield "chance", Measured(found.metric, GUESSING, NO_INTERVAL, found.n)
-
-
-def _values(part: PredictionsTable) -> dict[str, float]:
-    matrix = confusion_matrix(part.truth, part.prediction, labels=part.labels).astype(np.float64)
-    values: dict[str, float] = {metric: float(base.statistic(metric)(matrix)) for metric in base.METRIC_NAMES}
-    if len(np.unique(part.fold)) > 1:
-        values[FOLD_MEAN] = float(_fold_mean(_by_speaker_and_fold(part).sum(axis=0)))
-    return values
+    found: dict[str, Estimate] = {}
+    if positive is not None:
+        found = _of_detector(part, windows, positive=positive, seed=seed, replicates=replicates)
+        baseline: Setting = "chance"
+        values = {metric: CHANCE for metric, estimate in found.items() if estimate.value is not None}
+    elif len(windows):
+        found = segment_estimates(windows, part, seed=seed, replicates=replicates)
+        baseline, values = "majority", majority_accuracies(windows)
+    for metric, estimate in found.items():
+        yield "system", metric, estimate
+    for metric in found:
+        if metric in values:
+            yield baseline, metric, Estimate(value=values[metric], n=found[metric].n)
 
 
 def _baselines(part: PredictionsTable) -> tuple[tuple[Setting, dict[str, float]], ...]:
     labels, counts = np.unique(part.truth, return_counts=True)
-    guessed = 1 / len(labels)
     majority = np.full(len(part), labels[counts.argmax()])
     matrix = confusion_matrix(part.truth, majority, labels=part.labels).astype(np.float64)
-    always: dict[str, float] = {metric: float(base.statistic(metric)(matrix)) for metric in base.METRIC_NAMES}
-    return ("chance", {"uar": guessed, "accuracy": guessed}), ("majority", always)
+    always = {str(metric): float(statistic(metric)(matrix)) for metric in METRIC_NAMES}
+    return ("chance", dict.fromkeys(("uar", "accuracy"), 1 / len(labels))), ("majority", always)
 
 
-def _intervals(part: PredictionsTable, *, seed: int, replicates: int) -> dict[str, Interval]:
-    """Return every metric's interval. All start from one seed, so they rest on the same draws of speakers."""
-    truth, prediction = base.paired_codes(part.truth, part.prediction, labels=part.labels)
-    matrices, reason = matrices_by_speaker(truth, prediction, part.speaker, size=len(part.labels))
-    if matrices is None:
-        return dict.fromkeys((*base.METRIC_NAMES, FOLD_MEAN), Interval(None, None, reason))
-    found: dict[str, Interval] = {
-        metric: bootstrap(matrices, base.statistic(metric), rng=np.random.default_rng(seed), replicates=replicates)
-        for metric in base.METRIC_NAMES
+def _of_labels(part: PredictionsTable, *, seed: int, replicates: int) -> dict[str, Estimate]:
+    """Return the metrics of predicted labels. All intervals use one seed, and so the same draws of speakers."""
+    codes = paired_codes(part.truth, part.prediction, labels=part.labels)
+    matrices, note = matrices_by_speaker(*codes, part.speaker, size=len(part.labels))
+    clusters = matrices
+    if clusters is None:
+        clusters = confusion_matrix(part.truth, part.prediction, labels=part.labels).astype(np.float64)[None]
+    terms: dict[str, tuple[NDArray[np.float64], Statistic]] = {
+        metric: (clusters, statistic(metric)) for metric in METRIC_NAMES
     }
     if len(np.unique(part.fold)) > 1:
-        clusters = _by_speaker_and_fold(part)
-        found[FOLD_MEAN] = bootstrap(clusters, _fold_mean, rng=np.random.default_rng(seed), replicates=replicates)
+        terms[FOLD_MEAN] = (_by_speaker_and_fold(part), _fold_mean)
+    if matrices is None:
+        return {
+            metric: Estimate(value=float(score(clusters.sum(axis=0))), note=note)
+            for metric, (clusters, score) in terms.items()
+        }
+    return {
+        metric: bootstrap(clusters, score, rng=np.random.default_rng(seed), replicates=replicates)
+        for metric, (clusters, score) in terms.items()
+    }
+
+
+def _of_detector(
+    whole: PredictionsTable, windows: PredictionsTable, *, positive: str, seed: int, replicates: int
+) -> dict[str, Estimate]:
+    """Return the AU-ROC of clips, and of windows if there are any, and the equal error rate of clips.
+
+    Rows are ranked across folds and seeds: one threshold applies to all.
+    """
+    parts = [(AUROC, whole, auroc_estimate), (WINDOW_AUROC, windows, auroc_estimate), (EER, whole, eer_estimate)]
+    found = {}
+    for metric, part, estimate in parts:
+        if len(part) == 0:
+            continue
+        entries = detector_scores(part, positive, what="windows" if part is windows else "clips")
+        present, n = np.unique(part.truth), _count_items(part)
+        if len(present) == 1:
+            note = f"undefined: every {entries.what[:-1]} is '{present[0]}'"
+            found[metric] = Estimate(value=None, n=n, note=note)
+        else:
+            found[metric] = replace(estimate(entries, rng=np.random.default_rng(seed), replicates=replicates), n=n)
     return found
+
+
+def detector_scores(part: PredictionsTable, positive: str, *, what: str) -> DetectorScores:
+    """Return truth, probabilities of the positive label, and speakers of some rows."""
+    column = part.labels.index(positive)
+    return DetectorScores(part.truth == positive, part.probabilities[:, column], part.speaker, what)
+
+
+def _count_items(part: PredictionsTable) -> int:
+    """Return the number of different clips or windows, each counted once for all seeds."""
+    utterance = np.unique(part.utterance, return_inverse=True)[1].reshape(-1)
+    return len(np.unique(np.stack([utterance, part.segment]), axis=1).T)
 
 
 def _by_speaker_and_fold(part: PredictionsTable) -> NDArray[np.float64]:
     """Return [speakers, folds x seeds, labels^2 + 1]: a flat confusion matrix, and the speaker's share of the fold.
 
-    The shares of one fold sum to 1 over its speakers. Drawing speakers anew, a fold then weighs as much as was drawn of
-    it: 1 in the table as it is, 2 in leave-one-speaker-out when its speaker comes twice, 0 when nobody of it comes.
+    The shares of one fold sum to 1 over its speakers, so the weight of a fold in a bootstrap replicate is the share of
+    it that was drawn: 1 in the original table; in leave-one-speaker-out, 2 if its speaker is drawn twice, 0 if never.
     """
-    truth, prediction = base.paired_codes(part.truth, part.prediction, labels=part.labels)
+    truth, prediction = paired_codes(part.truth, part.prediction, labels=part.labels)
     speakers = np.unique(part.speaker, return_inverse=True)[1].reshape(-1)
     folds = np.unique(part.fold, return_inverse=True)[1].reshape(-1)
     seeds = np.unique(part.seed, return_inverse=True)[1].reshape(-1)
@@ -336,8 +343,8 @@ def _by_speaker_and_fold(part: PredictionsTable) -> NDArray[np.float64]:
 def _fold_mean(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean [...] of the folds' UAR, weighted by the last number of each of `cells` [..., folds, numbers]."""
     size = round((cells.shape[-1] - 1) ** 0.5)
-    recalls = base.uar(cells[..., :-1].reshape(*cells.shape[:-1], size, size))
+    recalls = uar(cells[..., :-1].reshape(*cells.shape[:-1], size, size))
     weights: NDArray[np.float64] = cells[..., -1]
-    # A fold of which nobody was drawn has no UAR and weighs nothing.
+    # A fold without drawn speakers has no UAR and weight 0.
     total: NDArray[np.float64] = (np.nan_to_num(recalls) * weights).sum(axis=-1)
     return np.asarray(total / weights.sum(axis=-1))

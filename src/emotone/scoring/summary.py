@@ -1,88 +1,140 @@
-"""What a finished evaluation says, as Markdown for cards and pages; computed from its predictions table only."""
+"""Summary of a finished evaluation in Markdown, for model cards and pages; computed from its predictions table."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotone.bundles.detector import positive_of
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
-from emotone.evaluation.run import RUN, TABLE
 from emotone.protocols import protocol
-from emotone.scoring.detection import positive_of
-from emotone.scoring.detection_scores import AUROC, EER, WINDOW_AUROC
-from emotone.scoring.references import SOURCE, references_for
-from emotone.scoring.scores import FOLD_MEAN, TITLES, Score, confusion_markdown, confusion_of, scores_of
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.result_table import ResultTable, format_estimate, percent
+from emotone.scoring.scores import (
+    AUROC,
+    EER,
+    FOLD_MEAN,
+    TITLES,
+    WINDOW_AUROC,
+    Score,
+    confusion_of,
+    confusion_table,
+    scores_of,
+)
 from emotone.scoring.segments import SEGMENT_TITLES
-from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from emotone.scoring.finished_run import FinishedRun
+    from emotone.scoring.predictions import PredictionsTable
 
-def summary_markdown(folder: Path, *, beside: Sequence[Path] = (), heading: str = "###") -> str:
-    """Return the scores, references, confusions and leakage of an evaluation's folder.
+REFERENCE_SYSTEM = (
+    "openSMILE features, linear SVM, leave-one-speaker-out, scaled on the training speakers, mean over folds"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceScore:
+    """The score of a reference system, `REFERENCE_SYSTEM`.
+
+    Attributes:
+        corpus: registry name.
+        classes: number of labels of the task.
+        features: openSMILE feature set.
+        uar: unweighted average recall, in [0, 1], mean over folds.
+
+    """
+
+    corpus: str
+    classes: int
+    features: str
+    uar: float
+
+
+REFERENCES = (
+    ReferenceScore("emodb", 7, "eGeMAPS", 0.647),
+    ReferenceScore("emodb", 7, "IS10", 0.729),
+    ReferenceScore("emodb", 7, "ComParE 2016", 0.754),
+    ReferenceScore("emovo", 7, "eGeMAPS", 0.330),
+    ReferenceScore("emovo", 7, "IS10", 0.270),
+    ReferenceScore("emovo", 7, "ComParE 2016", 0.366),
+    ReferenceScore("savee", 7, "eGeMAPS", 0.348),
+    ReferenceScore("savee", 7, "IS10", 0.412),
+    ReferenceScore("savee", 7, "ComParE 2016", 0.433),
+    ReferenceScore("ravdess", 8, "eGeMAPS", 0.508),
+    ReferenceScore("ravdess", 8, "IS10", 0.576),
+    ReferenceScore("ravdess", 8, "ComParE 2016", 0.574),
+)
+
+
+def summary_markdown(folder: Path, *, others: Sequence[Path] = (), heading: str = "###") -> str:
+    """Return protocol, scores, reference scores and confusion matrices of a finished evaluation.
 
     Args:
-        folder: that `emotone evaluate` made.
-        beside: folders of other systems on the same folds, whose scores are put next to these.
+        folder: of the run.
+        others: folders of runs of other systems with the same folds, whose scores are added.
         heading: Markdown prefix of the sections.
 
     Raises:
-        RunError: no finished evaluation there.
+        RunError: no finished evaluation, or other folds.
 
     """
-    about, table = read_evaluation(folder)
+    run = read_run(folder)
+    table = run.predictions
     scores = scores_of(table)
-    sections = [_protocol(about, folder), _score_table(scores)]
-    sections += [_beside(table, other) for other in beside]
-    sections.append(_references(table, scores))
+    sections = [_protocol(run.about, folder), _score_table(scores).markdown()]
+    sections += [_other_system(table, read_run(other)) for other in others]
+    references = _references(table, scores)
+    sections += [] if references is None else [references.markdown()]
     for corpus in table.corpora:
-        matrix = confusion_markdown(confusion_of(table, corpus), labels=table.labels)
-        sections.append(f"{heading} {_title(corpus)}: what is taken for what\n\n{matrix}")
-    return "\n\n".join(section for section in sections if section) + "\n"
+        matrix = confusion_table(confusion_of(table, corpus), labels=table.labels).markdown()
+        sections.append(f"{heading} Confusion matrix of {corpus_title(corpus)}\n\n{matrix}")
+    return "\n\n".join(sections) + "\n"
 
 
-def read_evaluation(folder: Path) -> tuple[dict[str, Any], PredictionsTable]:
-    """Return what `run.json` tells, and the predictions; raise `RunError` where there is no finished evaluation."""
-    if not (folder / RUN).exists() or not (folder / TABLE).exists():
-        raise RunError(f"{folder} holds no finished evaluation; give the folder that `emotone evaluate` printed")
-    about: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    return about, PredictionsTable.read(folder / TABLE)
+def corpus_title(corpus: str) -> str:
+    """Return the title of a registered corpus; any other name is returned unchanged."""
+    return CORPORA.get(corpus).title if corpus in CORPORA.names else corpus
 
 
-def _beside(table: PredictionsTable, folder: Path) -> str:
-    about, other = read_evaluation(folder)
+def _other_system(table: PredictionsTable, other: FinishedRun) -> str:
     ours, theirs = (
         sorted(zip(whole.utterance.tolist(), whole.fold.tolist(), strict=True))
-        for whole in (table.whole_utterances(), other.whole_utterances())
+        for whole in (table.whole_utterances(), other.whole)
     )
+    name = other.folder.name
     if ours != theirs:
-        raise RunError(f"{folder} was not made on the same clips and folds; it can't be put beside")
-    title = f"{about['recipe']['name']}, on the same clips and folds (`results/{folder.name}`):"
-    return f"{title}\n\n{_score_table(scores_of(other))}"
+        raise RunError(f"{other.folder} does not have the same clips and folds, so its scores can't be added")
+    title = f"{other.about['recipe']['name']}, on the same clips and folds (`results/{name}`):"
+    return f"{title}\n\n{_score_table(scores_of(other.predictions)).markdown()}"
 
 
-def _protocol(about: dict[str, Any], folder: Path) -> str:
-    division = about["protocol"]
+def _protocol(about: Mapping[str, Any], folder: Path) -> str:
+    described = about["protocol"]
     if "model" in about:
-        known = ", ".join(division["trained_on"])
+        known = ", ".join(described["trained_on"])
         seen = (
-            f"**It was trained on {known}: what it scores there says nothing.**" if known else "It was given as it is."
+            f"**It was trained on {known}: its scores there do not generalise to new speakers.**"
+            if known
+            else "The model was evaluated without further training."
         )
-        lines = [f"The finished model {about['model']['name']} {about['model']['version']}. {seen}"]
+        lines = [f"Finished model {about['model']['name']} {about['model']['version']}. {seen}"]
     else:
         seeds = about.get("seeds", 1)
-        repeats = f"{seeds} training{'s' * (seeds > 1)} per fold"
+        repeats = f"{seeds} training run{'s' * (seeds > 1)} per fold"
+        independent = protocol(described["name"]).speaker_independent
+        excluded = " without the tested speakers" if independent else ", **including the tested speakers**"
         lines = [
-            f"Protocol `{division['name']}`, {division.get('folds', 1)} folds, {repeats}.",
-            f"In every fold the system was trained anew{_without(division['name'])}.",
+            f"Protocol `{described['name']}`, {described.get('folds', 1)} folds, {repeats}.",
+            f"The system was trained from scratch in every fold{excluded}.",
         ]
     lines += [
-        about.get("how", _how(about)),
+        about.get("how", _method(about)),
         "All scores are times 100, with 95 % bootstrap intervals clustered by speaker.",
     ]
     leakage = about.get("leakage")
@@ -93,66 +145,49 @@ def _protocol(about: dict[str, Any], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _how(about: dict[str, Any]) -> str:
+def _method(about: Mapping[str, Any]) -> str:
     if "classifier" in about.get("recipe", {}):
-        return "A classifier judged functionals of whole recordings; its settings and scaling are the training part's."
-    return "It was judged through the same engine as `emotone predict`."
+        return (
+            "A classifier predicts from functionals of whole recordings; it is tuned and scaled on the training part."
+        )
+    return "Predictions are made by the inference engine of `emotone predict`."
 
 
-def _without(name: str) -> str:
-    return " without the tested speakers" if protocol(name).speaker_independent else ", **also on the tested speakers**"
-
-
-def _score_table(scores: list[Score]) -> str:
-    # Only detectors have the first, and those of windows and segments only systems that have judged such.
+def _score_table(scores: list[Score]) -> ResultTable:
+    # Detectors, and systems that predict windows or segments, have further metrics.
     special = [
         metric
         for metric in (AUROC, WINDOW_AUROC, EER, *SEGMENT_TITLES)
         if any(score.metric == metric for score in scores)
     ]
-    titles = ["UAR", TITLES[FOLD_MEAN], "accuracy", "macro-F1", *(TITLES[metric] for metric in special)]
-    header = f"| corpus | {' | '.join(titles)} | chance UAR | majority accuracy | n | speakers |"
-    rows = [header, "|" + " --- |" * header.count("| ")]
+    metrics = ("uar", FOLD_MEAN, "accuracy", "macro-f1", *special)
+    rows = []
     for corpus in dict.fromkeys(score.corpus for score in scores):
         of = {(score.setting, score.metric): score for score in scores if score.corpus == corpus}
-        system = of["system", "uar"]
-        cells = [
-            _title(corpus),
-            *(_cell(of.get(("system", metric))) for metric in ("uar", FOLD_MEAN, "accuracy", "macro-f1", *special)),
-            _cell(of.get(("chance", "uar"))),
-            _cell(of.get(("majority", "accuracy"))),
-            str(system.n),
-            str(system.speakers),
-        ]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+        cells = (
+            *(format_estimate(of.get(("system", metric))) for metric in metrics),
+            format_estimate(of.get(("chance", "uar"))),
+            format_estimate(of.get(("majority", "accuracy"))),
+        )
+        uar = of["system", "uar"]
+        rows.append((corpus_title(corpus), *cells, str(uar.n), str(uar.speakers)))
+    titles = (TITLES[metric] for metric in metrics)
+    return ResultTable(("corpus", *titles, "chance UAR", "majority accuracy", "n", "speakers"), tuple(rows))
 
 
-def _references(table: PredictionsTable, scores: list[Score]) -> str:
-    rows: list[str] = []
+def _references(table: PredictionsTable, scores: list[Score]) -> ResultTable | None:
+    """Return the scores of the reference system on the same corpora, or None."""
     if positive_of(table.labels) is not None:
-        return ""  # theirs tell emotions apart, and do not look for one
+        return None  # the reference system classifies emotions, it does not detect one
+    rows = []
     for corpus in table.corpora:
         classes = len(np.unique(table.of_corpus(corpus).truth))
         ours = next((s for s in scores if (s.corpus, s.setting, s.metric) == (corpus, "system", FOLD_MEAN)), None)
-        for reference in references_for(corpus):
-            same = (
-                "the same classes" if classes == reference.classes else f"{reference.classes} classes, here {classes}"
-            )
-            cells = (_title(corpus), reference.features, f"{100 * reference.uar:.1f}", _cell(ours), same)
-            rows.append(f"| {' | '.join(cells)} |")
+        for reference in (each for each in REFERENCES if each.corpus == corpus):
+            same = "the same" if classes == reference.classes else f"{reference.classes}, here {classes}"
+            cells = (reference.features, percent(reference.uar), format_estimate(ours), same)
+            rows.append((corpus_title(corpus), *cells))
     if not rows:
-        return ""
-    header = (
-        f"To hold it against ({SOURCE}):\n\n"
-        "| corpus | features | their UAR | this model | classes |\n| --- | --- | --- | --- | --- |\n"
-    )
-    return header + "\n".join(rows)
-
-
-def _cell(score: Score | None) -> str:
-    return "-" if score is None else score.text
-
-
-def _title(corpus: str) -> str:
-    return CORPORA.get(corpus).title if corpus in CORPORA.names else corpus
+        return None
+    columns = ("corpus", "features", "reference UAR", "this model", "classes")
+    return ResultTable(columns, tuple(rows), caption=f"Reference scores ({REFERENCE_SYSTEM}):")

@@ -1,4 +1,4 @@
-"""Batches of crops, balanced or of every example once, each epoch a function of the seed and its number alone."""
+"""Labelled examples and their batches: each epoch is a function of the seed and the epoch number alone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Examples:
     """Labelled features in memory.
 
     Attributes:
-        features: one [time, dimension] per example.
+        features: one array [time, dimension] per example.
         labels: [examples] index of the label.
         corpora: [examples] index of the corpus.
-        starts: first frame of each window that is learned from or judged, at least one per example; None for all.
+        starts: first frame of each window to use, at least one per example; None for all windows.
 
     """
 
@@ -40,23 +40,23 @@ class Examples:
     def __len__(self) -> int:
         return len(self.features)
 
-    def windows(self, *, window: int, hop: int, least: int) -> tuple[NDArray[np.int64], ...]:
+    def window_starts(self, *, window: int, hop: int, min_frames: int) -> tuple[NDArray[np.int64], ...]:
         """Return the first frame of each window of each example; see `emotone.features.windows`."""
         if self.starts is not None:
             return self.starts
-        return tuple(window_starts(rows.shape[0], window=window, hop=hop, least=least) for rows in self.features)
+        return tuple(window_starts(len(rows), window=window, hop=hop, min_frames=min_frames) for rows in self.features)
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What the frozen blocks of a net made of labelled windows: inputs of its other blocks.
+class PrefixOutputs:
+    """Outputs of a network's frozen first blocks for labelled windows: inputs of the remaining blocks.
 
     Attributes:
         values: [windows, ...].
-        lengths: [windows] valid steps in time; None where no time is left.
+        lengths: [windows] valid time steps; None if the blocks reduce the time axis.
         labels: [windows] index of the label.
         corpora: [windows] index of the corpus.
-        counts: [recordings] windows of each, which stand one after another.
+        counts: [recordings] number of windows of each recording; its windows are adjacent.
 
     """
 
@@ -70,75 +70,107 @@ class Outputs:
         return len(self.values)
 
     def batch(self, chosen: NDArray[np.int64] | slice) -> Batch:
-        """Return some of them."""
+        """Return a batch of some of the windows."""
         lengths = None if self.lengths is None else self.lengths[chosen]
         return Batch(self.values[chosen], lengths, self.labels[chosen])
 
 
 @dataclass(frozen=True)
+class Task:
+    """The data of one classification training, with the window layout and the seed.
+
+    Attributes:
+        train: training examples, or the outputs of the network's frozen blocks for them.
+        development: examples that select the epoch; may be empty. As `train`.
+        hop_seconds: seconds per frame of the features.
+        window: frames per window when the development part is scored.
+        hop: frames between those windows.
+        signature: identifies everything that affects the result; guards the checkpoint.
+        seed: of every random draw.
+        min_frames: minimum frames of the example in a window and in a random crop; 0 aligns the last window to the
+            end instead.
+        heads: head of each label if the network has several heads (see `emotone.training.classification`).
+
+    """
+
+    train: Examples | PrefixOutputs
+    development: Examples | PrefixOutputs
+    hop_seconds: float
+    window: int
+    hop: int
+    signature: str
+    seed: int
+    min_frames: int = 0
+    heads: tuple[int, ...] = ()
+
+    def windows(self, examples: Examples) -> list[list[Array]]:
+        """Return the windows [time, dimension] of each example."""
+        starts = examples.window_starts(window=self.window, hop=self.hop, min_frames=self.min_frames)
+        return [
+            [rows[first : first + self.window] for first in firsts.tolist()]
+            for rows, firsts in zip(examples.features, starts, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Inputs [batch, time, dimension], or outputs of frozen blocks, with valid lengths [batch], and labels [batch]."""
+    """One batch of labelled inputs, possibly mixed with a permutation of itself.
+
+    Attributes:
+        inputs: [batch, time, dimension], or outputs of frozen blocks.
+        lengths: [batch] valid time steps; None if every step is valid.
+        labels: [batch] index of the label.
+        mixed_labels: [batch] labels of the second examples of a mixup batch.
+        weight: of the first examples of a mixup batch, from 0 to 1.
+
+    """
 
     inputs: Array
     lengths: NDArray[np.int64] | None
     labels: NDArray[np.int64]
+    mixed_labels: NDArray[np.int64] | None = None
+    weight: float = 1.0
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """A batch of sums of two examples.
+def mix(batch: Batch, alpha: float, rng: np.random.Generator) -> Batch:
+    """Return the batch with each example mixed with another one of the batch (mixup).
 
-    Attributes:
-        batch: the sums, with the labels of the first ones.
-        others: [batch] labels of the second ones.
-        share: of the first ones.
-
-    """
-
-    batch: Batch
-    others: NDArray[np.int64]
-    share: float
-
-
-def mix(batch: Batch, evenness: float, rng: np.random.Generator) -> Mixture:
-    """Return each example of a batch added to another one of it: mixup.
-
-    One share is drawn for all of a batch, as the authors do. Of two lengths the larger one counts: what was padding
-    of the shorter example holds sound of the other.
+    As in the original implementation, one weight is drawn per batch. The longer of two lengths applies, since the
+    padding of the shorter example then contains values of the longer one.
 
     Args:
         batch: at least one example.
-        evenness: of Beta(evenness, evenness), from which the share is drawn; near 0 hardly anything is mixed, at 1
-            every share is as likely.
-        rng: of both draws.
+        alpha: parameter of Beta(alpha, alpha), from which the weight is drawn; near 0 batches are hardly mixed, at 1
+            the weight is uniform.
+        rng: generator of the weight and the permutation.
 
     References: H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, mixup: Beyond empirical risk minimization, ICLR 2018.
 
     """
-    share = np.float32(rng.beta(evenness, evenness))
+    weight = np.float32(rng.beta(alpha, alpha))
     order = rng.permutation(len(batch.labels))
-    inputs = share * batch.inputs + (1 - share) * batch.inputs[order]
+    inputs = weight * batch.inputs + (1 - weight) * batch.inputs[order]
     lengths = None if batch.lengths is None else np.maximum(batch.lengths, batch.lengths[order])
-    return Mixture(Batch(inputs, lengths, batch.labels), batch.labels[order], float(share))
+    return Batch(inputs, lengths, batch.labels, batch.labels[order], float(weight))
 
 
 def sampling_probabilities(
     labels: NDArray[np.int64], corpora: NDArray[np.int64], *, balance: float
 ) -> NDArray[np.float64]:
-    """Return each example's chance of being drawn, summing to 1.
+    """Return the sampling probability of each example; they sum to 1.
 
-    A (corpus, label) pair with n examples is drawn with a chance proportional to n ** balance, shared by its
+    A (corpus, label) pair with n examples has a probability proportional to n ** balance, divided equally among its
     examples.
     """
     pairs = corpora * (int(labels.max()) + 1) + labels
     _, where, counts = np.unique(pairs, return_inverse=True, return_counts=True)
-    chance = counts[where] ** (balance - 1.0)
-    share: NDArray[np.float64] = chance / chance.sum()
-    return share
+    weights = counts[where] ** (balance - 1.0)
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities
 
 
 def pad(features: list[Array], length: int | None = None) -> tuple[Array, NDArray[np.int64]]:
-    """Return features stacked [batch, length, dimension], zeros behind each, and their lengths."""
+    """Return features stacked to [batch, length, dimension], padded with zeros at the end, and their lengths."""
     lengths = np.array([item.shape[0] for item in features], np.int64)
     stacked = np.zeros((len(features), length or int(lengths.max()), features[0].shape[1]), np.float32)
     for row, item in zip(stacked, features, strict=True):
@@ -147,19 +179,19 @@ def pad(features: list[Array], length: int | None = None) -> tuple[Array, NDArra
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How batches are drawn.
+class BatchSampler:
+    """Samples and crops the batches of an epoch.
 
     Attributes:
-        batch_size: examples per batch, the last one included unless examples are shuffled (batch normalisation
-            needs full batches).
-        crop_frames: frames seen of each example.
+        batch_size: examples per batch, the last one included unless examples are shuffled (batch normalisation needs
+            full batches).
+        crop_frames: frames of a crop.
         balance: see `sampling_probabilities`.
-        augmentations: applied to each crop in turn.
+        augmentations: applied to each crop in order.
         sampling: see `TrainingSettings`, here and below.
-        steps_per_epoch: batches of an epoch; 0 draws as many examples as there are.
-        least: frames of the example that a random crop holds at least; 0 keeps crops within the example.
-        crop_mode: "grid" asks for windows as examples (see `cut_windows`); they are seen from their start too.
+        steps_per_epoch: batches per epoch; 0 derives it from the number of examples.
+        min_frames: minimum frames of the example in a random crop; 0 keeps crops inside the example.
+        crop_mode: "grid" expects windows as examples (see `split_windows`) and crops them at their start, as "start".
 
     """
 
@@ -169,85 +201,85 @@ class Drawing:
     augmentations: tuple[Augmentation, ...] = ()
     sampling: Sampling = "weighted"
     steps_per_epoch: int = 0
-    least: int = 0
+    min_frames: int = 0
     crop_mode: CropMode = "random"
 
     @property
-    def wide(self) -> int:
-        """Frames taken of each example: what makes a crop shorter is given more, so that as much is left."""
+    def source_frames(self) -> int:
+        """Frames that a crop is computed from: more than its own if an augmentation may shorten it."""
         return math.ceil(self.crop_frames * reach(self.augmentations))
 
-    def steps_of(self, examples: int) -> int:
-        """Return the number of batches in an epoch, at least one."""
+    def steps(self, examples: int) -> int:
+        """Return the number of batches of an epoch, at least one."""
         if self.sampling == "shuffled":
             full, left = divmod(examples, self.batch_size)
             return max(1, full + (left > 1))
         return self.steps_per_epoch or max(1, round(examples / self.batch_size))
 
+    def batches(self, examples: Examples | PrefixOutputs, *, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield the batches of one epoch; examples are sampled with replacement unless they are shuffled.
 
-def cut_windows(examples: Examples, *, window: int, hop: int, least: int, wide: int) -> Examples:
-    """Return each window of each example as an example of its own; nothing is copied.
+        Args:
+            examples: to sample from; outputs of frozen blocks are not cropped.
+            rng: generator of every random draw of the epoch.
+
+        """
+        frames = self.source_frames
+        kept = self.min_frames or frames
+        for chosen in self._choices(examples, rng):
+            if isinstance(examples, PrefixOutputs):
+                yield examples.batch(chosen)
+                continue
+            crops = [examples.features[index] for index in chosen]
+            if self.crop_mode == "random":
+                crops = [_random_crop(rows, frames, kept, rng) for rows in crops]
+            augmented = [augment(rows[:frames], self.augmentations, rng)[: self.crop_frames] for rows in crops]
+            inputs, lengths = pad(augmented, self.crop_frames)
+            yield Batch(inputs, lengths, examples.labels[chosen])
+
+    def _choices(self, examples: Examples | PrefixOutputs, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
+        """Return the indices of the examples of each batch."""
+        shape = self.steps(len(examples)), self.batch_size
+        if self.sampling == "shuffled":
+            order = rng.permutation(len(examples))
+            return [order[first : first + self.batch_size] for first in range(0, math.prod(shape), self.batch_size)]
+        probabilities = sampling_probabilities(examples.labels, examples.corpora, balance=self.balance)
+        if self.sampling == "balanced":
+            return _balanced_choices(examples.labels, probabilities, shape, rng)
+        return rng.choice(len(examples), shape, p=probabilities)
+
+
+def split_windows(examples: Examples, *, window: int, hop: int, min_frames: int, source_frames: int) -> Examples:
+    """Return each window of each example as an example of its own; features are views, not copies.
 
     Args:
-        examples: recordings, each with one window at least.
-        window: frames of a window; this and the next two as in `emotone.features.windows`.
+        examples: recordings, each with at least one window.
+        window: frames per window; this and the next two as in `emotone.features.windows`.
         hop: frames between windows.
-        least: frames that a window holds at least.
-        wide: frames that are given from a window's start on, where the recording has them.
+        min_frames: minimum frames of the recording in a window.
+        source_frames: frames to include from the start of a window, as far as the recording has them.
 
     """
-    starts = examples.windows(window=window, hop=hop, least=least)
-    counts = [len(given) for given in starts]
+    starts = examples.window_starts(window=window, hop=hop, min_frames=min_frames)
+    counts = [len(firsts) for firsts in starts]
     return Examples(
         tuple(
-            rows[first : first + wide]
-            for rows, given in zip(examples.features, starts, strict=True)
-            for first in given.tolist()
+            rows[first : first + source_frames]
+            for rows, firsts in zip(examples.features, starts, strict=True)
+            for first in firsts.tolist()
         ),
         np.repeat(examples.labels, counts),
         np.repeat(examples.corpora, counts),
     )
 
 
-def epoch_batches(examples: Examples | Outputs, drawing: Drawing, *, rng: np.random.Generator) -> Iterator[Batch]:
-    """Yield the batches of one epoch; examples are drawn with replacement, unless they are shuffled.
-
-    Args:
-        examples: to draw from; outputs of windows are taken as they are.
-        drawing: how.
-        rng: every draw of the epoch comes from it.
-
-    """
-    wide = drawing.wide
-    held = drawing.least or wide
-    for chosen in _choices(examples, drawing, rng):
-        if isinstance(examples, Outputs):
-            yield examples.batch(chosen)
-            continue
-        crops = [examples.features[index] for index in chosen]
-        if drawing.crop_mode == "random":
-            crops = [_random_crop(rows, wide, held, rng) for rows in crops]
-        changed = [augment(rows[:wide], drawing.augmentations, rng)[: drawing.crop_frames] for rows in crops]
-        inputs, lengths = pad(changed, drawing.crop_frames)
-        yield Batch(inputs, lengths, examples.labels[chosen])
-
-
-def _choices(examples: Examples | Outputs, drawing: Drawing, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
-    """Return the examples of each batch of an epoch."""
-    steps, batch = drawing.steps_of(len(examples)), drawing.batch_size
-    if drawing.sampling == "shuffled":
-        order = rng.permutation(len(examples))
-        return [order[first : first + batch] for first in range(0, steps * batch, batch)]
-    chances = sampling_probabilities(examples.labels, examples.corpora, balance=drawing.balance)
-    if drawing.sampling == "balanced":
-        return _equal_shares(examples.labels, chances, (steps, batch), rng)
-    return rng.choice(len(examples), (steps, batch), p=chances)
-
-
-def _equal_shares(
-    labels: NDArray[np.int64], chances: NDArray[np.float64], shape: tuple[int, int], rng: np.random.Generator
+def _balanced_choices(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    shape: tuple[int, int],
+    rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Return examples [steps, batch]: as many of each label, and what is left over from labels drawn by lot."""
+    """Return indices [steps, batch]: equally many of each label; labels for the remaining places are sampled."""
     steps, batch = shape
     present = np.unique(labels)
     places = np.empty((steps, batch), np.int64)
@@ -258,12 +290,13 @@ def _equal_shares(
     chosen = np.empty_like(places)
     for label in present:
         members = np.flatnonzero(labels == label)
-        there = places == label
-        chosen[there] = rng.choice(members, int(there.sum()), p=chances[members] / chances[members].sum())
+        mask = places == label
+        weights = probabilities[members]
+        chosen[mask] = rng.choice(members, int(mask.sum()), p=weights / weights.sum())
     return chosen
 
 
-def _random_crop(features: Array, length: int, held: int, rng: np.random.Generator) -> Array:
-    """Return up to `length` rows from a random place that leaves `held` of them, where there are so many."""
-    first = int(rng.integers(0, max(features.shape[0] - held, 0) + 1))
+def _random_crop(features: Array, length: int, kept: int, rng: np.random.Generator) -> Array:
+    """Return up to `length` rows from a random position with at least `kept` rows left, if there are so many."""
+    first = int(rng.integers(0, max(features.shape[0] - kept, 0) + 1))
     return features[first : first + length]

@@ -1,15 +1,16 @@
-"""A training's whole state in one file: tensors with their history, no pickle, written atomically."""
+"""The state of a training run in one file: tensors and the history, no pickle, written atomically."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
 from emotone.files import atomic_write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave.
+    """The outcome of one epoch.
 
     Attributes:
         number: from 1.
         loss: mean training loss, in nats.
-        score: on the development part, as `TrainingSettings.monitor` says; None where there is none.
+        score: of the evaluation that selects the epoch; None if there is none.
         seconds: wall time.
+        metrics: other measurements of the evaluation, by name.
 
     """
 
@@ -31,17 +33,25 @@ class Epoch:
     loss: float
     score: float | None
     seconds: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a table for JSON; without measurements it has no `metrics`."""
+        table = asdict(self)
+        if not self.metrics:
+            del table["metrics"]
+        return table
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State after an epoch.
+    """The state after an epoch.
 
     Attributes:
-        signature: of the training; a checkpoint of another one is refused.
+        signature: of the training; a checkpoint with another one is rejected.
         history: all epochs so far.
         best: number of the best epoch so far.
-        tensors: by name, with prefixes `net.`, `average.`, `best.` and `optimizer.`.
+        tensors: by name, with prefixes `net.`, `ema.`, `best.` and `optimizer.`.
 
     """
 
@@ -51,13 +61,13 @@ class Checkpoint:
     tensors: dict[str, Tensor] = field(repr=False)
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint; a crash leaves the one before."""
+        """Write the checkpoint; a crash leaves the previous one intact."""
         from safetensors.torch import save
 
         state = {
             "signature": self.signature,
             "best": self.best,
-            "history": [asdict(epoch) for epoch in self.history],
+            "history": [epoch.to_dict() for epoch in self.history],
         }
         data = save(
             {name: tensor.contiguous() for name, tensor in self.tensors.items()}, {"emotone": json.dumps(state)}
@@ -67,7 +77,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path, *, signature: str) -> Checkpoint:
-        """Read a checkpoint; raise `RunError` where it is damaged or belongs to another training."""
+        """Read a checkpoint; raise `RunError` if it is damaged or belongs to another training."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -77,11 +87,11 @@ class Checkpoint:
             given, best = str(state["signature"]), int(state["best"])
             history = tuple(Epoch(**epoch) for epoch in state["history"])
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{path} is no checkpoint of emotone ({error}); delete it to start anew") from error
+            raise RunError(f"{path} is no checkpoint of emotone ({error}); delete it to start from scratch") from error
         if given != signature:
             raise RunError(
                 f"{path} belongs to the training {given}, this one is {signature}: "
-                "settings or data have changed; choose another folder, or delete it to start anew"
+                "settings or data have changed; choose another folder, or delete it to start from scratch"
             )
         return cls(signature, history, best, tensors)
 

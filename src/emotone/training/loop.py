@@ -1,4 +1,4 @@
-"""The training loop: deterministic from its seed, resumed exactly, stopped early where asked."""
+"""The training loop: any objective, deterministic for its seed, resumable, with early stopping."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 import torch
@@ -14,12 +14,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emotone.errors import RunError
-from emotone.recipes.training import EPSILON, RHO
-from emotone.training.batches import Batch, Drawing, Examples, Outputs, cut_windows, epoch_batches, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
-from emotone.training.development import development_score
-from emotone.training.heads import cross_entropy
-from emotone.training.outputs import compute_ahead
+from emotone.training.objective import BatchT, Objective
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,216 +23,170 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from emotone.augment.base import Augmentation
-    from emotone.nets.blocks.base import LengthAware
-    from emotone.recipes.training import TrainingSettings
-
-MIXING = 1  # sets the draws of mixup apart from those of the batches
-
 
 @dataclass(frozen=True)
-class Task:
-    """One training: the data, and what belongs to it.
+class Optimisation:
+    """How the loop updates the weights of a network.
 
     Attributes:
-        train: examples to learn from, or what the frozen blocks of the net made of them.
-        development: examples that choose the epoch; may be empty. As `train`.
-        hop_seconds: seconds per frame of the features.
-        window: frames judged at a time when the development part is scored.
-        hop: frames between those windows.
-        signature: names what changes the result; guards the checkpoint.
-        seed: of every draw.
-        least: frames that a window and a random crop hold at least; 0 aligns the last window to the end instead.
-        heads: of each label, where clips are told from those of one head only (see `emotone.training.heads`).
+        optimizer: builds the optimizer of a network.
+        learning_rate: peak learning rate.
+        schedule: share of the peak rate at a step, called with (step, all steps).
+        grad_clip_norm: maximum norm of the gradient; 0 disables clipping.
+        ema_decay: decay per step of the exponential moving average of the weights, which is evaluated and returned;
+            0 uses the weights themselves.
+        patience: epochs without improvement after which training stops; 0 disables early stopping.
+        bfloat16: compute the network's products in bfloat16; weights and loss stay in float32.
 
     """
 
-    train: Examples | Outputs
-    development: Examples | Outputs
-    hop_seconds: float
-    window: int
-    hop: int
-    signature: str
-    seed: int
-    least: int = 0
-    heads: tuple[int, ...] = ()
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+    learning_rate: float
+    schedule: Callable[[int, int], float]
+    grad_clip_norm: float = 0.0
+    ema_decay: float = 0.0
+    patience: int = 0
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The kept weights (loaded into the net), the history, and the epoch they are from: 0 where none was needed."""
+class TrainingResult:
+    """The history, and the number of the epoch whose weights the network has; 0 if there was no epoch."""
 
     history: tuple[Epoch, ...]
     best: int
 
 
-def train(
-    build: Callable[[], LengthAware],
-    task: Task,
-    settings: TrainingSettings,
+def run_epochs(
+    net: nn.Module,
+    objective: Objective[BatchT],
+    optimisation: Optimisation,
     *,
-    augmentations: tuple[Augmentation, ...] = (),
+    seed: int,
+    signature: str,
     checkpoint: Path | None = None,
     progress: Callable[[Epoch], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
-    kept: Path | None = None,
-) -> tuple[LengthAware, Trained]:
-    """Return a trained net in eval mode and what happened.
+) -> TrainingResult:
+    """Train a network in place and return what happened; afterwards it has the weights of the best epoch.
 
-    Equal arguments give bit-equal weights on the same machine with the same number of threads, whether the
-    training was interrupted or not: every epoch draws from generators seeded with (seed, epoch). A net without a
-    parameter that learns comes back as it was built, after no epoch.
-
-    Where crops are the same in every epoch, the frozen blocks that a net begins with are computed once (see
-    `emotone.training.outputs`): it saves their time, and changes weights by no more than rounding does.
+    Equal arguments give bit-identical weights on the same machine with the same number of threads, whether the run was
+    interrupted or not: torch's generator is seeded with (seed, epoch) at the start of each epoch, and a checkpoint
+    contains everything else.
 
     Args:
-        build: makes the net with fresh weights from torch's generator.
-        task: data and seed.
-        settings: see `TrainingSettings`.
-        augmentations: applied to each crop.
-        checkpoint: where the state is kept after each epoch; an existing one is gone on from.
-        progress: called after each epoch, also once for each that a checkpoint brings.
+        net: called with inputs and lengths of a batch; its initial weights must be a function of the seed.
+        objective: batches, loss and evaluation.
+        optimisation: how weights are updated.
+        seed: of dropout.
+        signature: identifies everything that affects the result; guards the checkpoint.
+        checkpoint: file for the state after each epoch; training resumes from an existing one.
+        progress: called after each epoch, and once for each epoch of a checkpoint.
         on_batch: called with (done, total) batches of the current epoch.
-        kept: folder for what frozen blocks make of recordings, so that other trainings find it; None keeps nothing.
 
     Raises:
-        RunError: no examples, an unusable checkpoint, or a loss that is no longer finite.
+        RunError: the checkpoint can't be used, or the loss is not finite.
 
     """
-    if len(task.train) == 0:
-        raise RunError("there is nothing to train on: the training part is empty")
-    with _deterministic():
-        torch.manual_seed(task.seed)
-        net = build()
-        if not any(parameter.requires_grad for parameter in net.parameters()):
-            return net.eval(), Trained((), 0)
-        drawing = _drawing(task, settings, augmentations)
-        ahead = None
-        if settings.crop_mode != "random" and not augmentations:
-            crop = drawing.crop_frames if settings.crop_mode == "start" else None
-            ahead = compute_ahead(net.train(), task, crop=crop, folder=kept)
-        learning, task = ahead or (net, task)
-        run = _Run(learning, task, settings, drawing)
+    with deterministic():
+        run = _Run(net, objective, optimisation, seed=seed)
         if checkpoint is not None and checkpoint.exists():
             try:
-                run.restore(Checkpoint.load(checkpoint, signature=task.signature))
-            except (RuntimeError, KeyError, ValueError) as error:  # saved by a version whose net has other tensors
-                raise RunError(f"{checkpoint} does not fit this net ({error}); delete it to start anew") from error
+                run.restore(Checkpoint.load(checkpoint, signature=signature))
+            except (RuntimeError, KeyError, ValueError) as error:  # saved by a version with other tensors
+                raise RunError(
+                    f"{checkpoint} does not fit this network ({error}); delete it to start from scratch"
+                ) from error
             for epoch in run.history if progress is not None else ():
                 progress(epoch)  # type: ignore[misc]
         while not run.finished:
             epoch = run.epoch(on_batch)
             if checkpoint is not None:
-                run.checkpoint().save(checkpoint)
+                run.checkpoint(signature).save(checkpoint)
             if progress is not None:
                 progress(epoch)
-        run.net.load_state_dict(run.best_weights)
-    return net.eval(), Trained(tuple(run.history), run.best)
+        net.load_state_dict(run.best_weights)
+    return TrainingResult(tuple(run.history), run.best)
 
 
-def _drawing(task: Task, settings: TrainingSettings, augmentations: tuple[Augmentation, ...]) -> Drawing:
-    return Drawing(
-        batch_size=settings.batch_size,
-        crop_frames=task.window if settings.crop_mode == "grid" else round(settings.crop_seconds / task.hop_seconds),
-        balance=settings.balance,
-        augmentations=augmentations,
-        sampling=settings.sampling,
-        steps_per_epoch=settings.steps_per_epoch,
-        least=task.least,
-        crop_mode=settings.crop_mode,
-    )
-
-
-class _Run:
+class _Run(Generic[BatchT]):
     """The state of one training between epochs."""
 
-    def __init__(self, net: LengthAware, task: Task, settings: TrainingSettings, drawing: Drawing) -> None:
+    def __init__(self, net: nn.Module, objective: Objective[BatchT], optimisation: Optimisation, *, seed: int) -> None:
         self.net = net
-        self.task = task
-        self.settings = settings
-        self.drawing = drawing
-        self.examples = task.train
-        if settings.crop_mode == "grid" and isinstance(task.train, Examples):
-            self.examples = cut_windows(
-                task.train, window=task.window, hop=task.hop, least=task.least, wide=drawing.wide
-            )
-        averaging = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
-        self.optimizer = _optimizer(net, settings)
-        self.loss = cross_entropy(task.heads, smoothing=settings.label_smoothing)
+        self.objective = objective
+        self.optimisation = optimisation
+        self.seed = seed
+        self.optimizer = optimisation.optimizer(net)
+        self.ema: AveragedModel | None = None
+        if optimisation.ema_decay > 0:
+            averaging = get_ema_multi_avg_fn(optimisation.ema_decay)  # type: ignore[no-untyped-call]
+            self.ema = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
         self.history: list[Epoch] = []
         self.best = 0
         self.best_weights: dict[str, Tensor] = {}
 
     @property
     def finished(self) -> bool:
-        done, patience = len(self.history), self.settings.patience
-        return done >= self.settings.epochs or (patience > 0 and done - self.best >= patience)
+        done, patience = len(self.history), self.optimisation.patience
+        return done >= len(self.objective.steps) or (patience > 0 and done - self.best >= patience)
 
     def epoch(self, on_batch: Callable[[int, int], None] | None) -> Epoch:
         started = time.monotonic()
         number = len(self.history) + 1
-        torch.manual_seed(_seed(self.task.seed, number))  # dropout
-        rng = np.random.default_rng([self.task.seed, number])
-        mixing = np.random.default_rng([self.task.seed, number, MIXING])
-        steps = self.drawing.steps_of(len(self.examples))
-        batches = epoch_batches(self.examples, self.drawing, rng=rng)
+        torch.manual_seed(_epoch_seed(self.seed, number))  # dropout
+        steps = self.objective.steps
+        before, total = sum(steps[: number - 1]), sum(steps)
         self.net.train()
-        total = 0.0
-        for done, batch in enumerate(batches, start=1):
-            total += self._step(batch, (number - 1) * steps + done - 1, steps * self.settings.epochs, mixing)
+        loss, count = 0.0, 0
+        for done, batch in enumerate(self.objective.batches(number), start=1):
+            value, items = self._step(batch, before + done - 1, total)
+            if not math.isfinite(value):
+                raise RunError(f"the loss is not finite in epoch {number}, batch {done}: lower learning_rate")
+            loss, count = loss + value * items, count + items
             if on_batch is not None:
-                on_batch(done, steps)
-        if not math.isfinite(total):
-            raise RunError(f"the loss is not finite in epoch {number}: lower training.learning_rate")
-        kept: Any = self.average.module if self.settings.ema_decay > 0 else self.net
-        score = development_score(kept, self.task, monitor=self.settings.monitor)
-        epoch = Epoch(number, total / steps, score, time.monotonic() - started)
+                on_batch(done, steps[number - 1])
+        evaluated: Any = self.net if self.ema is None else self.ema.module
+        evaluation = self.objective.evaluate(evaluated, number)
+        score = evaluation.score
+        epoch = Epoch(number, loss / count, score, time.monotonic() - started, evaluation.metrics)
         scores = [past.score for past in self.history[: self.best] if past.score is not None]
         if score is None or not scores or score > max(scores):
             self.best = number
-            self.best_weights = {name: value.clone() for name, value in kept.state_dict().items()}
+            self.best_weights = {name: value.clone() for name, value in evaluated.state_dict().items()}
         self.history.append(epoch)
         return epoch
 
-    def _step(self, batch: Batch, step: int, steps: int, mixing: np.random.Generator) -> float:
+    def _step(self, batch: BatchT, step: int, steps: int) -> tuple[float, int]:
+        """Update the weights with one batch; return its loss and the items that the loss is the mean of."""
         for group in self.optimizer.param_groups:
-            falls = self.settings.schedule == "cosine"
-            share = schedule(step, steps, warmup=self.settings.warmup, falls=falls)
-            group["lr"] = self.settings.learning_rate * share
-        loss = self._loss(batch, mixing)
+            group["lr"] = self.optimisation.learning_rate * self.optimisation.schedule(step, steps)
+        lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.optimisation.bfloat16):
+            output = self.net(torch.from_numpy(batch.inputs), lengths)
+        loss = self.objective.loss(output, batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.settings.grad_clip_norm > 0:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.grad_clip_norm)
+        loss.mean.backward()  # type: ignore[no-untyped-call]
+        if self.optimisation.grad_clip_norm > 0:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.optimisation.grad_clip_norm)
         self.optimizer.step()
-        if self.settings.ema_decay > 0:
-            self.average.update_parameters(self.net)
-        return float(loss.detach())
+        if self.ema is not None:
+            self.ema.update_parameters(self.net)
+        return float(loss.mean.detach()), loss.count
 
-    def _loss(self, batch: Batch, mixing: np.random.Generator) -> Tensor:
-        mixture = mix(batch, self.settings.mixup, mixing) if self.settings.mixup > 0 else None
-        given = batch if mixture is None else mixture.batch
-        lengths = None if given.lengths is None else torch.from_numpy(given.lengths)
-        logits = self.net(torch.from_numpy(given.inputs), lengths)
-        loss: Tensor = self.loss(logits, torch.from_numpy(given.labels))
-        if mixture is not None:
-            other: Tensor = self.loss(logits, torch.from_numpy(mixture.others))
-            loss = mixture.share * loss + (1 - mixture.share) * other
-        return loss
-
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self, signature: str) -> Checkpoint:
         tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        if self.ema is not None:
+            tensors |= {f"ema.{name}": value for name, value in self.ema.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-        return Checkpoint(self.task.signature, tuple(self.history), self.best, tensors)
+        return Checkpoint(signature, tuple(self.history), self.best, tensors)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.net.load_state_dict(checkpoint.part("net"))
-        self.average.load_state_dict(checkpoint.part("average"))
+        if self.ema is not None:
+            self.ema.load_state_dict(checkpoint.part("ema"))
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in checkpoint.part("optimizer").items():
             index, name = key.split(".", 1)
@@ -248,62 +198,32 @@ class _Run:
         self.best = checkpoint.best
 
 
-def schedule(step: int, steps: int, *, warmup: float, falls: bool = True) -> float:
-    """Return the share of the peak learning rate at a step: linear up, then a half cosine down to 0, or constant.
-
-    Example:
-        >>> [round(schedule(step, 10, warmup=0.2), 2) for step in (0, 1, 2, 6, 10)]
-        [0.5, 1.0, 1.0, 0.5, 0.0]
-
-    """
-    rising = warmup * steps
-    if step < rising:
-        return min(1.0, (step + 1) / rising)
-    if not falls:
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
-
-
-def _optimizer(net: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    if settings.optimizer == "adadelta":
-        return torch.optim.Adadelta(net.parameters(), lr=settings.learning_rate, rho=RHO, eps=EPSILON)
-    # Fused: one pass over each tensor instead of ten, the same steps up to rounding.
-    return torch.optim.AdamW(_groups(net, settings.weight_decay), lr=settings.learning_rate, fused=True)
-
-
-def _groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return parameter groups: decay on matrices and kernels, none on biases and norms."""
-    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _seed(seed: int, epoch: int) -> int:
+def _epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
 @contextlib.contextmanager
-def _deterministic() -> Iterator[None]:
-    """Make torch refuse operations whose result may differ between runs, and restore what was set before.
+def deterministic() -> Iterator[None]:
+    """Make torch reject nondeterministic operations inside the context; restore the previous settings afterwards.
 
-    New memory is not filled first, as torch then does: nothing reads it before it is written, and it costs a sixth of
-    the time. Numbers below the smallest normal one, 1e-38, count as 0: where units have died, the moments of Adam fall
-    to that, and sums with such numbers take many times as long.
+    New memory is not filled first, which torch otherwise does in this mode: nothing reads it before it is written, and
+    filling takes a sixth of the time. Subnormal numbers (below 1e-38) are flushed to zero: where units have died,
+    Adam's moments reach that range, and sums with such numbers take many times as long.
     """
-    deterministic: Any = torch.utils.deterministic
-    before, filled = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
-    flushed = _flushes()
+    module: Any = torch.utils.deterministic
+    before, filled = torch.are_deterministic_algorithms_enabled(), module.fill_uninitialized_memory
+    flushed = _flushes_denormals()
     torch.use_deterministic_algorithms(True)
-    deterministic.fill_uninitialized_memory = False
+    module.fill_uninitialized_memory = False
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
-        deterministic.fill_uninitialized_memory = filled
+        module.fill_uninitialized_memory = filled
         torch.set_flush_denormal(flushed)
 
 
-def _flushes() -> bool:
-    """Return whether torch takes numbers below the smallest normal one for 0 in this thread: it does not tell."""
+def _flushes_denormals() -> bool:
+    """Return whether torch flushes subnormal numbers to zero in this thread, which it has no getter for."""
     return not bool(torch.tensor([1e-40]).mul(1.0).any())

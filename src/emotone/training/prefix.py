@@ -1,4 +1,4 @@
-"""The frozen blocks that a net begins with: found, named by what they compute, and run over windows once."""
+"""The frozen blocks that a network starts with: found, identified by what they compute, and run over windows once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from emotone.nets.blocks.base import LengthAware
+from emotone.nets.blocks.base import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
 
     from emotone.types import Array
 
-VERSION = 1  # counts changes of how blocks are run that change a value
-MOST = 1 << 30  # bytes of outputs that are held in memory; where there were more, blocks are run for every batch
-AT_ONCE = 8  # windows per batch: what layers make of them stays in the processor's caches; more is slower
-RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)  # noqa: SLF001 - there is no other name for every kind of dropout
+VERSION = 1  # incremented when a change to how blocks are run changes a value
+MAX_BYTES = 1 << 30  # of outputs in memory; above, blocks are run for every batch
+BATCH = 8  # windows: activations of this many fit into the processor's caches; larger batches are slower
+RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)  # noqa: SLF001 - the only base class of every kind of dropout
 PLAIN = (bool, int, float, str, type(None))
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a prefix makes of a window of a width, without the batch: its shape, and the valid steps of a whole one."""
+class OutputShape:
+    """The output of a prefix for one window, without the batch dimension: its shape, and valid steps if full."""
 
     values: tuple[int, ...]
-    whole: int | None
+    steps: int | None
 
     def bytes(self, windows: int) -> int:
-        """Return the size of the outcomes of so many windows."""
+        """Return the size of the outputs for a number of windows."""
         return 4 * windows * math.prod(self.values)
 
     def fits(self, windows: int) -> bool:
-        """Return whether outcomes of so many windows may be held in memory."""
-        return self.bytes(windows) <= MOST
+        """Return whether the outputs for a number of windows may be kept in memory."""
+        return self.bytes(windows) <= MAX_BYTES
 
 
 class Prefix:
-    """The first blocks of a net, which give the same for the same window throughout a training.
+    """The first blocks of a network, whose output for a window is constant during training.
 
     Args:
-        blocks: in eval mode for good where they hold tensors.
+        blocks: permanently in eval mode if they have tensors.
 
     """
 
@@ -73,37 +73,36 @@ class Prefix:
                 digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def shape(self, width: int, dimension: int) -> Shape:
-        """Return what comes out for windows [width, dimension]."""
+    def shape(self, width: int, dimension: int) -> OutputShape:
+        """Return the shape of the output for windows [width, dimension]."""
         with torch.inference_mode():
             values, lengths = self._forward(torch.zeros(1, width, dimension), torch.tensor([width]))
-        return Shape(tuple(values.shape[1:]), None if lengths is None else int(lengths[0]))
+        return OutputShape(tuple(values.shape[1:]), None if lengths is None else int(lengths[0]))
 
     def run(self, windows: Sequence[Array], width: int) -> tuple[Array, NDArray[np.int64] | None]:
-        """Return the outcome [windows, ...] and its valid steps [windows], None where it has no more time.
+        """Return the outputs [windows, ...] and their valid steps [windows]; None without a time axis.
 
-        Windows are padded to the width. What comes out for one does not depend on the others, bit for bit: batches are
-        of one size, whole windows are never in one with others, and each is computed by a single thread.
+        Windows are padded to the width. The output for a window does not depend on the other windows, bit for bit:
+        all batches have one size, full and shorter windows are in different batches, and one thread computes each.
 
         Args:
             windows: each [up to width, dimension].
-            width: frames that a whole window has.
+            width: frames of a full window.
 
         """
         shape = self.shape(width, windows[0].shape[1])
         values = np.empty((len(windows), *shape.values), np.float32)
-        lengths = None if shape.whole is None else np.full(len(windows), shape.whole, np.int64)
-        whole = [number for number, rows in enumerate(windows) if rows.shape[0] == width]
+        lengths = None if shape.steps is None else np.full(len(windows), shape.steps, np.int64)
+        full = [number for number, rows in enumerate(windows) if rows.shape[0] == width]
         short = [number for number, rows in enumerate(windows) if rows.shape[0] < width]
         batches = [
-            given[first : first + AT_ONCE] for given in (whole, short) for first in range(0, len(given), AT_ONCE)
+            numbers[first : first + BATCH] for numbers in (full, short) for first in range(0, len(numbers), BATCH)
         ]
+        fast = self._channels_last()
 
-        laid = self._laid_out()
-
-        def one(numbers: list[int]) -> None:
-            made, steps = laid.batch([windows[number] for number in numbers], width)
-            values[numbers] = made[: len(numbers)]
+        def compute(numbers: list[int]) -> None:
+            outputs, steps = fast.batch([windows[number] for number in numbers], width)
+            values[numbers] = outputs[: len(numbers)]
             if lengths is not None and steps is not None:
                 lengths[numbers] = steps[: len(numbers)]
 
@@ -111,28 +110,28 @@ class Prefix:
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(_workers(threads)) as pool:
-                list(pool.map(one, batches))
+                list(pool.map(compute, batches))
         finally:
             torch.set_num_threads(threads)
         return values, lengths
 
-    def _laid_out(self) -> Prefix:
-        """Return a copy whose images have their channels side by side: YAMNet is 1.4 times as fast, on one core."""
+    def _channels_last(self) -> Prefix:
+        """Return a copy with channels in the last memory dimension, which makes YAMNet 1.4 times as fast on a core."""
         blocks = {name: copy.deepcopy(block) for name, block in self.blocks.items()}
         for block in blocks.values():
-            block.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its stubs lack it
+            block.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in its stubs
         return Prefix(blocks)
 
     def batch(self, windows: Sequence[Array], width: int) -> tuple[Array, NDArray[np.int64] | None]:
-        """Return the outcome of up to `AT_ONCE` windows, and of zeros in place of those that lack."""
-        inputs = np.zeros((AT_ONCE, width, windows[0].shape[1]), np.float32)
-        counts = torch.full((AT_ONCE,), width)
+        """Return the outputs for up to `BATCH` windows, followed by those for zeros that fill the batch."""
+        inputs = np.zeros((BATCH, width, windows[0].shape[1]), np.float32)
+        counts = torch.full((BATCH,), width)
         for number, rows in enumerate(windows):
             inputs[number, : rows.shape[0]] = rows
             counts[number] = rows.shape[0]
-        whole = bool((counts == width).all())
+        full = bool((counts == width).all())
         with torch.inference_mode():
-            values, lengths = self._forward(torch.from_numpy(inputs), None if whole else counts)
+            values, lengths = self._forward(torch.from_numpy(inputs), None if full else counts)
         return values.numpy(), None if lengths is None else lengths.numpy()
 
     def _forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -141,14 +140,14 @@ class Prefix:
         return x, lengths
 
 
-def split(net: LengthAware) -> tuple[Prefix, LengthAware] | None:
-    """Return the frozen blocks that a net in training mode begins with, and a net of the others; None without any.
+def split(net: Network) -> tuple[Prefix, Network] | None:
+    """Return the frozen blocks that a network in training mode starts with, and a network of the others.
 
-    A block belongs to the first if nothing of it learns, moves with the batches that pass, or is drawn: all of what
-    holds tensors must be in eval mode (see `emotone.transfer.freeze`), and no dropout may be at work. The nets share
-    their blocks with the one that is given.
+    None if there are no such blocks. A block belongs to the prefix if its output is constant: it has no trainable
+    parameter, everything in it that has tensors is in eval mode (see `emotone.transfer.freeze`), and no dropout is
+    active. Both parts share their blocks with the network.
     """
-    if type(net).forward is not LengthAware.forward:
+    if type(net).forward is not Network.forward:
         return None
     names: list[str] = []
     for name, block in net.blocks.items():
@@ -156,18 +155,20 @@ def split(net: LengthAware) -> tuple[Prefix, LengthAware] | None:
             break
         names.append(name)
     first = {name: net.blocks[name] for name in names}
-    if len(names) == len(net.blocks) or not any(_tensors(block) for block in first.values()):
+    if len(names) == len(net.blocks) or not any(_has_tensors(block) for block in first.values()):
         return None
-    return Prefix(first), LengthAware({name: block for name, block in net.blocks.items() if name not in first})
+    return Prefix(first), Network({name: block for name, block in net.blocks.items() if name not in first})
 
 
 def _is_constant(block: nn.Module) -> bool:
     if any(parameter.requires_grad for parameter in block.parameters()):
         return False
-    return not any(module.training and (_tensors(module) or isinstance(module, RANDOM)) for module in block.modules())
+    return not any(
+        module.training and (_has_tensors(module) or isinstance(module, RANDOM)) for module in block.modules()
+    )
 
 
-def _tensors(module: nn.Module) -> bool:
+def _has_tensors(module: nn.Module) -> bool:
     return next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
 
 
@@ -184,5 +185,5 @@ def _is_plain(value: object) -> bool:
 
 
 def _workers(threads: int) -> int:
-    """Return how many batches are computed side by side: on all cores, in a worker on those that torch was given."""
+    """Return the number of batches to compute at a time: all cores, or torch's threads in a worker process."""
     return threads if parent_process() is not None else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from emotone.classical.adaptation import adapted
 from emotone.classical.base import Adapting
 from emotone.classical.scaling import standardiser
 from emotone.errors import RunError, missing_extra
-from emotone.metrics.base import uar
+from emotone.metrics.classification import uar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

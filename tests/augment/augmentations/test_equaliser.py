@@ -1,4 +1,4 @@
-"""Another microphone: the gains it adds, and how they are spread."""
+"""Equaliser: the gains that it adds, and their distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another room: how much noise, how often, of which colour."""
+"""Noise floor: level, frequency and spectral tilt of the noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from emotone.augment.augmentations.noise_floor import NoiseFloor
 
 
-def test_noise_has_the_power_that_was_asked_for(rng: np.random.Generator) -> None:
+def test_noise_has_the_configured_power(rng: np.random.Generator) -> None:
     spec = NoiseFloor(snr_low=10.0, snr_high=10.0, tilt=0.0, probability=1.0)
     features = rng.normal(-9, 1, (300, 64)).astype(np.float32)
     powers = [np.exp(spec.apply(features, spec.draw(rng, (300, 64)))) - np.exp(features) for _ in range(10)]

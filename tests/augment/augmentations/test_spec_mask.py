@@ -1,15 +1,15 @@
-"""Masks: where they lie, how long they are, what they hold."""
+"""Masks: positions, lengths and values."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from emotone.augment.augmentations.spec_mask import Masks, SpecMask
+from emotone.augment.augmentations.spec_mask import MaskRanges, SpecMask
 
 
 def test_masked_cells_take_the_mean_and_the_others_stay(rng: np.random.Generator) -> None:
     features = rng.normal(-9, 3, (20, 10)).astype(np.float32)
-    masked = SpecMask().apply(features, Masks(times=((2, 5),), bands=((0, 1), (8, 10))))
+    masked = SpecMask().apply(features, MaskRanges(times=((2, 5),), bands=((0, 1), (8, 10))))
     hidden = np.zeros((20, 10), bool)
     hidden[2:5] = True
     hidden[:, [0, 8, 9]] = True

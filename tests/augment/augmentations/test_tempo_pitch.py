@@ -1,4 +1,4 @@
-"""Tempo and pitch: a tone lands where the formula says, lasts as long as it says, and is as loud as it was."""
+"""Tempo and pitch: a tone gets the frequency and length of the formula, and keeps its level."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotone.augment.augmentations.tempo_pitch import OVERLAP, SEEK, SEGMENT, Change, TempoPitch, lasting
+from emotone.augment.augmentations.tempo_pitch import OVERLAP, SEEK, SEGMENT, TempoPitch, TempoPitchParameters, stretch
 from emotone.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def peak(signal: Array) -> float:
 @pytest.mark.parametrize("pitch", [-5, -1, 0, 4, 5])
 def test_a_tone_lands_where_it_should_lasts_as_long_and_stays_as_loud(tempo: float, pitch: int) -> None:
     before = tone(440)
-    after = TempoPitch().apply(before, Change(tempo, pitch))
+    after = TempoPitch().apply(before, TempoPitchParameters(tempo, pitch))
     assert peak(after) == pytest.approx(440 * 2 ** (50 * pitch / 1200), rel=3e-4)
     assert len(after) == round(len(before) / tempo)
     assert np.sqrt(np.mean(after**2)) == pytest.approx(np.sqrt(np.mean(before**2)), rel=2e-3)
@@ -45,14 +45,16 @@ def test_a_tone_lands_where_it_should_lasts_as_long_and_stays_as_loud(tempo: flo
 
 
 def test_four_quarter_tones_are_two_semitones() -> None:
-    assert peak(TempoPitch().apply(tone(440), Change(1.0, 4))) == pytest.approx(440 * 2 ** (200 / 1200), rel=3e-4)
+    assert peak(TempoPitch().apply(tone(440), TempoPitchParameters(1.0, 4))) == pytest.approx(
+        440 * 2 ** (200 / 1200), rel=3e-4
+    )
 
 
 def test_harmonics_stay_harmonics() -> None:
     """Twice the pulses of a voice in the same time, at tempo 1 and an octave up: no other lines appear."""
     time = np.arange(2 * RATE) / RATE
     voice = np.sum([np.sin(2 * np.pi * 120 * order * time) / order for order in range(1, 20)], axis=0)
-    after = TempoPitch(quarter_tones=24).apply(voice.astype(np.float32)[:, None], Change(0.95, 3))
+    after = TempoPitch(quarter_tones=24).apply(voice.astype(np.float32)[:, None], TempoPitchParameters(0.95, 3))
     power = np.abs(np.fft.rfft(after[:, 0] * np.hanning(len(after)))) ** 2
     where = np.fft.rfftfreq(len(after), 1 / RATE)
     base = 120 * 2 ** (3 / 24)
@@ -62,10 +64,10 @@ def test_harmonics_stay_harmonics() -> None:
 
 def test_nothing_drawn_changes_nothing(rng: np.random.Generator) -> None:
     signal = rng.normal(0, 0.1, (21120, 1)).astype(np.float32)
-    np.testing.assert_allclose(TempoPitch().apply(signal, Change(1.0, 0)), signal, atol=1e-6)
+    np.testing.assert_allclose(TempoPitch().apply(signal, TempoPitchParameters(1.0, 0)), signal, atol=1e-6)
 
 
-def slow_lasting(signal: Array, samples: int) -> Array:
+def slow_stretch(signal: Array, samples: int) -> Array:
     """Each candidate's correlation by its definition."""
     padded = np.concatenate([signal, np.zeros(SEGMENT + SEEK, np.float32)]).astype(np.float64)
     out = np.zeros(samples + SEGMENT)
@@ -91,7 +93,7 @@ def slow_lasting(signal: Array, samples: int) -> Array:
 def test_it_agrees_with_the_slow_twin(count: int, ratio: float, seed: int) -> None:
     signal = np.random.default_rng(seed).normal(0, 0.1, count).astype(np.float32)
     samples = max(1, round(count * ratio))
-    np.testing.assert_allclose(lasting(signal, samples), slow_lasting(signal, samples), atol=1e-5)
+    np.testing.assert_allclose(stretch(signal, samples), slow_stretch(signal, samples), atol=1e-5)
 
 
 def test_draws_are_whole_quarter_tones_each_as_likely_and_uniform_tempi(rng: np.random.Generator) -> None:

@@ -1,11 +1,11 @@
-"""White noise: its level is a drawn share of the peak."""
+"""White noise: its level is a random share of the peak."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from emotone.augment.augmentations.white_noise import Grain, WhiteNoise
+from emotone.augment.augmentations.white_noise import WhiteNoise, WhiteNoiseParameters
 from emotone.errors import ConfigError
 
 
@@ -27,7 +27,9 @@ def test_shares_are_uniform_from_nothing_to_the_greatest(rng: np.random.Generato
 
 def test_silence_stays_silence() -> None:
     silence = np.zeros((4, 1), np.float32)
-    np.testing.assert_array_equal(WhiteNoise().apply(silence, Grain(0.005, np.ones((4, 1), np.float32))), silence)
+    np.testing.assert_array_equal(
+        WhiteNoise().apply(silence, WhiteNoiseParameters(0.005, np.ones((4, 1), np.float32))), silence
+    )
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])

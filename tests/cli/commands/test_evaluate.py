@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import LABELS, RECIPE_TOML, one_thread, torch_bundles, write_emodb
 
-from emotone.evaluation.folds import VALIDATION
-from emotone.evaluation.run import RUN, TABLE
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.finished_run import RUN, TABLE, VALIDATION
+from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

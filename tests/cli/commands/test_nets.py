@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emotone.nets.base import NETS, parameters, receptive_field
+from emotone.nets.base import NETS
+from emotone.nets.layers import layer_table, parameter_count, receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,8 @@ def test_list_as_json_is_the_registry(emotone: Callable[..., Any]) -> None:
     found = {net["name"]: net for net in json.loads(result.out)}
     assert tuple(found) == NETS.names
     for name, net in found.items():
-        layers = NETS.get(name)().layers(64, 7)
-        assert net["parameters"] == parameters(layers) == sum(layer["parameters"] for layer in net["layers"])
+        layers = layer_table(NETS.get(name)(), 64, 7)
+        assert net["parameters"] == parameter_count(layers) == sum(layer["parameters"] for layer in net["layers"])
         assert net["receptive_field"] == receptive_field(layers)
         assert net["title"]
         assert net["paper"]
@@ -39,14 +40,14 @@ def test_list_as_json_is_the_registry(emotone: Callable[..., Any]) -> None:
 def test_show_has_every_layer(emotone: Callable[..., Any], name: str) -> None:
     result = emotone("nets", "show", name)
     assert (result.status, result.err) == (0, "")
-    for layer in NETS.get(name)().layers(64, 7):
+    for layer in layer_table(NETS.get(name)(), 64, 7):
         assert layer.name in result.out
         assert f"{layer.parameters:,}" in result.out
 
 
 def test_show_for_other_sizes(emotone: Callable[..., Any]) -> None:
     shown = json.loads(emotone("nets", "show", "log-mel-cnn", "--bands", 40, "--classes", 4, "--json").out)
-    assert shown["parameters"] == parameters(NETS.get("log-mel-cnn")().layers(40, 4))
+    assert shown["parameters"] == parameter_count(layer_table(NETS.get("log-mel-cnn")(), 40, 4))
     assert shown["layers"][-1]["output"] == "4"
     assert shown["settings"]["channels"]
 
@@ -71,7 +72,7 @@ def test_show_the_net_of_a_recipe_in_a_file(emotone: Callable[..., Any], tmp_pat
         'name = "mine"\nlabels = "four"\n[front_end]\nname = "log-mel"\nbands = 40\n[net]\nname = "log-mel-cnn"\n'
     )
     shown = json.loads(emotone("nets", "show", mine, "--json").out)
-    assert shown["parameters"] == parameters(NETS.get("log-mel-cnn")().layers(40, 4))
+    assert shown["parameters"] == parameter_count(layer_table(NETS.get("log-mel-cnn")(), 40, 4))
 
 
 @pytest.mark.parametrize(

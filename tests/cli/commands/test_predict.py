@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.cli.inputs import Recording, collect
+from emotone.cli.inputs import RecordingPath, collect
 from emotone.cli.outputs import result_paths, wants_colour
 from emotone.errors import UsageError
 from emotone.inference.result import Failure
@@ -100,18 +100,18 @@ def test_silence_is_said_and_not_guessed(emotone: Callable[..., Any], tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.wav"], "nowhere.wav: there is no such file or folder"),
-        (["none*.wav"], "none*.wav: no file matches this pattern"),
-        (["empty"], "empty: holds no recordings, judging by suffixes (.wav, .flac, .mp3 ..."),
+        (["nowhere.wav"], "nowhere.wav: no such file or folder"),
+        (["none*.wav"], "none*.wav: no recording matches this pattern"),
+        (["empty"], "empty: contains no recordings by their suffixes (.wav, .flac, .mp3 ..."),
         (["calls", "--model", "defualt"], "unknown model 'defualt'; did you mean 'default'? Allowed: default"),
-        (["calls", "--model", "./calls"], "calls is not a model's folder: it holds no bundle.toml"),
-        (["calls", "--model", "./nix"], "nix is not a model's folder: there is no such folder"),
+        (["calls", "--model", "./calls"], "calls is not the folder of a model: it contains no bundle.toml"),
+        (["calls", "--model", "./nix"], "nix is not the folder of a model: no such folder"),
         (["calls", "--format", "jsn"], "unknown format 'jsn'; did you mean 'json'? Allowed: audacity, audformat, csv"),
-        (["calls", "--channel", "left"], "'left' was given; allowed: a number from 0, or mix"),
-        (["calls", "--channel", "-1"], "'-1' was given; allowed: a number from 0, or mix"),
+        (["calls", "--channel", "left"], "'left' was given; allowed: a number from 0, mix, or each"),
+        (["calls", "--channel", "-1"], "'-1' was given; allowed: a number from 0, mix, or each"),
         (["calls", "--workers", "0"], "0 is not in the range"),
-        (["calls", "--out", "file"], "can't write to file: "),
-        (["calls", "--out", "file/deep"], "can't write to file/deep: "),
+        (["calls", "--out", "file"], "cannot write to file: "),
+        (["calls", "--out", "file/deep"], "cannot write to file/deep: "),
         (
             ["calls/a.wav", "other/a.wav", "--out", "o"],
             "calls/a.wav and other/a.wav would both be written to a.txt",
@@ -145,7 +145,7 @@ def test_a_bundle_with_one_byte_changed(emotone: Callable[..., Any], calls: Path
     path.write_bytes(data)
     result = emotone("predict", calls)
     assert (result.status, result.out) == (2, "")
-    assert f"{path} was changed after it was written" in result.err
+    assert f"{path} was modified after it was written" in result.err
 
 
 def test_a_channel_that_is_not_there_fails_that_recording(emotone: Callable[..., Any], calls: Path) -> None:
@@ -217,7 +217,7 @@ def test_text_is_the_default_and_plain_in_a_pipe(
 ) -> None:
     plain = emotone("predict", calls / "a.wav")
     assert plain.status == 0
-    assert "the whole clip" in plain.out
+    assert "whole recording" in plain.out
     assert "\x1b" not in plain.out
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[" in emotone("predict", calls / "a.wav").out
@@ -230,7 +230,7 @@ def test_parquet_goes_to_a_file_of_the_shell(calls: Path, tiny_bundle: Path, tmp
     command = [sys.executable, "-m", "emotone", "predict", calls, "--format", "parquet", "--model", tiny_bundle]
     with (tmp_path / "all.parquet").open("wb") as stream:
         subprocess.run([str(part) for part in command], check=True, stdout=stream)
-    assert parquet.read_table(tmp_path / "all.parquet").num_rows == 7
+    assert parquet.read_table(tmp_path / "all.parquet").num_rows == 4
 
 
 def test_results_in_a_folder(emotone: Callable[..., Any], calls: Path, tmp_path: Path) -> None:
@@ -247,8 +247,8 @@ def test_results_in_a_folder(emotone: Callable[..., Any], calls: Path, tmp_path:
     again = emotone("predict", calls, "--format", "json", "--out", out)
     assert again.status == 0
     assert "1 result written" in again.err
-    assert "2 kept as they are" in again.err
-    assert "--overwrite replaces the 2 results that existed already" in again.err
+    assert "2 existing kept" in again.err
+    assert "--overwrite replaces the 2 existing results" in again.err
     assert (out / "a.json").read_text() == "mine"
 
     over = emotone("predict", calls, "--format", "json", "--out", out, "--overwrite", "--quiet")
@@ -299,13 +299,13 @@ def test_many_recordings_move_a_bar_on_a_terminal_only(emotone: Callable[..., An
 
 def test_names_of_results() -> None:
     def paths(*names: str) -> list[str]:
-        recordings = [Recording(f"in/{name}", Path(name)) for name in names]
+        recordings = [RecordingPath(f"in/{name}", Path(name)) for name in names]
         return [str(path) for path in result_paths(recordings, suffix=".json").values()]
 
     assert paths("a.wav", "b/a.wav", "a.mp3") == ["a.json", "b/a.json", "a.mp3.json"]
     assert paths("call.2024", "call.2025", "x.tar.wav") == ["call.2024.json", "call.2025.json", "x.tar.json"]
     with pytest.raises(UsageError, match=r"x/a\.wav and y/a\.wav would both be written to a.json"):
-        result_paths([Recording(f"{name}/a.wav", Path("a.wav")) for name in ("x", "y")], suffix=".json")
+        result_paths([RecordingPath(f"{name}/a.wav", Path("a.wav")) for name in ("x", "y")], suffix=".json")
 
 
 def test_what_arguments_mean(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,9 +324,8 @@ def test_what_arguments_mean(calls: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "calls/a.wav",
         "calls/b.flac",
         "calls/deep/c.WAV",
-        "calls/notes.txt",
     ]
-    relative = [str(item.relative) for item in collect(["c*/d*"]).items if isinstance(item, Recording)]
+    relative = [str(item.relative) for item in collect(["c*/d*"]).items if isinstance(item, RecordingPath)]
     assert relative == ["calls/deep/c.WAV"]
     assert [collect(list(case)).single for case in (["-"], ["calls"], ["c*"], ["calls/a.wav"], ["-", "x"])] == [
         True,
@@ -358,3 +357,28 @@ def test_when_colour_is_wanted(
 
     stream: Any = SimpleNamespace(isatty=lambda: terminal)
     assert wants_colour(stream) == wanted
+
+
+def test_each_channel_has_a_file_in_a_folder(emotone: Callable[..., Any], tmp_path: Path) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.1, (16000, 2))
+    soundfile.write(tmp_path / "call.wav", samples, 16000)
+    out = tmp_path / "results"
+    arguments = ("predict", tmp_path / "call.wav", "--channel", "each", "--format", "json", "--out", out)
+    assert emotone(*arguments).status == 0
+    assert sorted(path.name for path in out.iterdir()) == ["call.channel-0.json", "call.channel-1.json"]
+    assert json.loads((out / "call.channel-1.json").read_text())["channel"] == 1
+    assert "1 existing kept" in emotone(*arguments).err
+
+
+def test_a_name_that_is_too_long_is_shortened_with_a_hash() -> None:
+    name = 80 * "żó" + ".wav"
+    paths = [RecordingPath(f"in/{name}", Path(name)), RecordingPath(f"in/x{name}", Path(f"x{name}"))]
+    results = [path.name for path in result_paths(paths, suffix=".labels.txt").values()]
+    assert len(set(results)) == 2
+    assert all(len(result.encode()) <= 220 and result.endswith(".labels.txt") for result in results)
+
+
+@pytest.mark.parametrize("rows", ["utterances", "segments", "clips"])
+def test_rows_of_a_table(emotone: Callable[..., Any], calls: Path, rows: str) -> None:
+    done = emotone("predict", calls / "a.wav", "--format", "csv", "--rows", rows)
+    assert len(done.out.splitlines()) == 2

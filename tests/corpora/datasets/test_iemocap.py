@@ -177,8 +177,8 @@ def test_a_turn_without_raters() -> None:
     [
         ("[6.2 - 8.2]\tSes01F_impro01_F001\tneu", "line 2: can't be read: [6.2 - 8.2]"),
         ("C-X2:\tNeutral;\t()", "line 2: can't be read: C-X2:"),
-        ("C-E2:\tNeutrl;\t()", "line 2: rater E2 said 'neutrl'; allowed: anger, disgust, "),
-        ("C-E2:\t;\t()", "line 2: rater E2 said ''; allowed: "),
+        ("C-E2:\tNeutrl;\t()", "line 2: rater E2 has the unknown answer 'neutrl'; allowed: anger, disgust, "),
+        ("C-E2:\t;\t()", "line 2: rater E2 has the unknown answer ''; allowed: "),
     ],
 )
 def test_a_line_that_can_not_be_read_is_said_and_costs_nothing_else(line: str, said: str) -> None:

@@ -10,7 +10,7 @@ from tests.made_runs import Made
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError, RunError
-from emotone.evaluation.report.about import NOT_RECORDED, About, Finding, read_about
+from emotone.evaluation.report.about import NOT_RECORDED, RunDescription, AuditLine, read_about
 from emotone.recipes.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_nothing_recorded() -> None:
-    about = About({})
+    about = RunDescription({})
     assert (about.system, about.what(), about.how(), about.normalisation()) == (NOT_RECORDED,) * 4
     assert (about.problems(), about.leakage()) == (None, None)
     assert (about.shortcuts(), about.trained_on, about.recipe_toml()) == ((), (), "")
@@ -29,7 +29,7 @@ def test_nothing_recorded() -> None:
 @pytest.mark.parametrize("key", ["recipe", "model", "protocol", "problems", "leakage", "shortcuts", "scores"])
 @pytest.mark.parametrize("value", [None, [], [3], 3, "text", {}])
 def test_values_of_another_kind_stop_nothing(key: str, value: Any) -> None:
-    about = About({key: value})
+    about = RunDescription({key: value})
     told = (about.system, about.what(), about.how(), about.normalisation(), about.problems(), about.leakage())
     assert all(found is None or isinstance(found, str | tuple) for found in told)
     assert about.shortcuts() == ()
@@ -38,27 +38,27 @@ def test_values_of_another_kind_stop_nothing(key: str, value: Any) -> None:
 
 def test_a_recipe_comes_back_as_the_file_it_was(tmp_path: Path) -> None:
     recipe = from_mapping(Recipe, {"name": "mine", "labels": "four", "description": "Four emotions."}, where="test")
-    about = About({"recipe": to_mapping(recipe.expanded())})
+    about = RunDescription({"recipe": to_mapping(recipe.expanded())})
     (tmp_path / "mine.toml").write_text(about.recipe_toml(), encoding="utf-8")
     assert read_recipe(tmp_path / "mine.toml").signature == recipe.signature
     assert about.what() == "the recipe mine: Four emotions"
 
 
 def test_commands() -> None:
-    recipe = About({"recipe": {"name": "mine"}})
+    recipe = RunDescription({"recipe": {"name": "mine"}})
     assert recipe.command(("a", "my b"), protocol="speaker-folds-5", seeds=3) == (
         "emotone evaluate mine.toml --corpus a=DIR --corpus 'my b'=DIR --protocol speaker-folds-5 --seeds 3"
     )
-    model = About({"model": {"name": "default", "version": "1.0.0", "sha256": "0123456789abcdef"}})
+    model = RunDescription({"model": {"name": "default", "version": "1.0.0", "sha256": "0123456789abcdef"}})
     assert model.command(("a",), protocol="held-out", seeds=1) == "emotone evaluate default --corpus a=DIR"
     assert model.what() == "the finished model default 1.0.0 (SHA-256 0123456789ab)"
-    again = About({"recipe": {"name": "other"}, "again": "python other.py"})
+    again = RunDescription({"recipe": {"name": "other"}, "again": "python other.py"})
     assert again.command(("a",), protocol="held-out", seeds=1) == "python other.py"
     assert again.recipe_toml() == ""
 
 
 def test_leakage_of_kinds_that_are_not_known_yet() -> None:
-    about = About(
+    about = RunDescription(
         {
             "leakage": {
                 "folds": 5,
@@ -77,26 +77,26 @@ def test_leakage_of_kinds_that_are_not_known_yet() -> None:
         }
     )
     assert about.leakage() == (
-        Finding("speakers", "none shared", 0, ""),
-        Finding("contents", "not known", None, ""),
-        Finding("near-duplicates", "4 shared", 7, "a = b, c = d, e, and 1 more"),
-        Finding("folds", "5", None, ""),
-        Finding("clean", "no", None, ""),
-        Finding("labels absent from training", "1", None, "fold-1: fear, joy"),
-        Finding("statistics", "fitted on test: not known; speakers: a, b, c, and 1 more; none: none", 3, ""),
-        Finding("absent labels", "1", None, "fold-2: untrained: joy; untested: none"),
-        Finding("given", "not known", None, ""),
-        Finding("share", "0.1235", None, ""),
+        AuditLine("speakers", "none shared", 0, ""),
+        AuditLine("contents", "unknown", None, ""),
+        AuditLine("near-duplicates", "4 shared", 7, "a = b, c = d, e, and 1 more"),
+        AuditLine("folds", "5", None, ""),
+        AuditLine("clean", "no", None, ""),
+        AuditLine("labels absent from training", "1", None, "fold-1: fear, joy"),
+        AuditLine("statistics", "fitted on test: unknown; speakers: a, b, c, and 1 more; none: none", 3, ""),
+        AuditLine("absent labels", "1", None, "fold-2: untrained: joy; untested: none"),
+        AuditLine("given", "unknown", None, ""),
+        AuditLine("share", "0.1235", None, ""),
     )
 
 
 def test_problems_and_normalisation() -> None:
-    about = About(
+    about = RunDescription(
         {"problems": [{"key": "a/1", "message": "too short"}, {}, "odd"], "protocol": {"normalisation": True}}
     )
     assert about.problems() == (("a/1", "too short"), (NOT_RECORDED, NOT_RECORDED), ("odd", NOT_RECORDED))
     assert about.normalisation() == "yes"
-    assert About({"normalisation": {"by": "speaker", "of": ["a", "b"]}}).normalisation() == "by: speaker; of: a, b"
+    assert RunDescription({"normalisation": {"by": "speaker", "of": ["a", "b"]}}).normalisation() == "by: speaker; of: a, b"
 
 
 def test_folders_that_are_no_evaluation(tmp_path: Path) -> None:
@@ -112,5 +112,5 @@ def test_folders_that_are_no_evaluation(tmp_path: Path) -> None:
 
 
 def test_a_baseline_is_judged_by_its_classifier() -> None:
-    about = About({"recipe": {"name": "svm", "classifier": {"name": "linear-svm"}}})
+    about = RunDescription({"recipe": {"name": "svm", "classifier": {"name": "linear-svm"}}})
     assert about.how() == "by the classifier, from functionals of whole recordings"

@@ -10,25 +10,25 @@ import pytest
 from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.report.build import report_of, reports_of
-from emotone.evaluation.report.comparability import together_of
+from emotone.evaluation.report.run_report import report_of, reports_of
+from emotone.evaluation.report.overview import group_runs
 from emotone.evaluation.report.figures import roc_pictures
 from emotone.evaluation.report.overview import document_of
-from emotone.evaluation.report.render import render
+from emotone.evaluation.report.document import render
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
 from emotone.metrics.detection import auroc, equal_error_rate, roc_curve, threshold_at
 from emotone.scoring.detection import RATES, estimated, operating_points
 from emotone.scoring.operating_points import OperatingPoints, add_operating_points
 from emotone.scoring.scores import confusion_of, scores_of
-from emotone.scoring.seeds import seeds_of
+from emotone.scoring.breakdowns import seeds_of
 from emotone.scoring.segments import SEGMENT_TITLES, clip_confusion_of
-from emotone.scoring.speakers import speakers_of
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.breakdowns import speakers_of
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.evaluation.report.numbers import CorpusReport
+    from emotone.evaluation.report.run_report import CorpusReport
 
 
 def one_corpus(folder: Path, table: PredictionsTable, **about: Any) -> CorpusReport:
@@ -105,18 +105,18 @@ def test_segments_are_reported_with_the_confusion_of_their_mean_logits(tmp_path:
     assert corpus.clip_confusion is not None
     assert np.array_equal(corpus.clip_confusion, clip_confusion_of(table, "toy"))
     assert {spread.metric for spread in corpus.seeds} >= set(SEGMENT_TITLES)
-    text = render(document_of([report], together_of([report]), pictures=suffix == ".html"), suffix=suffix)
+    text = render(document_of([report], group_runs([report]), pictures=suffix == ".html"), suffix=suffix)
     for title in SEGMENT_TITLES.values():
         assert text.count(title) >= 2  # the score, and its mean and deviation over seeds
     words = "What is taken for what by the mean logits"
     assert words in text
     plain = reports_of([write_run(tmp_path / "plain", table.whole_utterances())])
-    assert words not in render(document_of(plain, together_of(plain), pictures=False), suffix=".md")
+    assert words not in render(document_of(plain, group_runs(plain), pictures=False), suffix=".md")
 
 
 def test_detectors_of_several_runs_stand_in_one_picture(tmp_path: Path) -> None:
     reports = reports_of([write_run(tmp_path / f"run-{n}", made_detector(n + 0.5, draw=n)) for n in range(2)])
-    together = together_of(reports)
+    together = group_runs(reports)
     page = render(document_of(reports, together, pictures=True), suffix=".html")
     for what, metric in (("recordings", "au-roc"), ("windows", "window-au-roc")):
         scores = [report.corpora[0].score(metric) for report in reports]
@@ -133,7 +133,7 @@ def test_detectors_of_several_runs_stand_in_one_picture(tmp_path: Path) -> None:
         (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "No recording of this corpus is fear"),
         (rows(("a", "joy", 0.2), ("b", "fear", 0.2)), "the same probabilities: nothing is told apart"),
         (rows(("a", "joy", 0.0), ("b", "fear", 1.0)), "Every probability is 0 or 1"),
-        (rows(("", "joy", 0.1), ("b", "fear", 0.8)), "The speaker of 1 of 2 answers is not known"),
+        (rows(("", "joy", 0.1), ("b", "fear", 0.8)), "The speaker of 1 of 2 answers is unknown"),
     ],
 )
 def test_what_is_undefined_is_said(tmp_path: Path, table: PredictionsTable, words: str) -> None:
@@ -185,8 +185,8 @@ def test_thresholds_that_were_chosen_elsewhere_stand_beside_the_curve(tmp_path: 
     (report,) = reports_of([run])
     assert (plain[0].operating, report.operating) == (None, points)
     assert report.to_dict()["operating_points"] == points.to_dict()
-    text = render(document_of([report], together_of([report]), pictures=suffix == ".html"), suffix=suffix)
-    without = render(document_of(plain, together_of(plain), pictures=suffix == ".html"), suffix=suffix)
+    text = render(document_of([report], group_runs([report]), pictures=suffix == ".html"), suffix=suffix)
+    without = render(document_of(plain, group_runs(plain), pictures=suffix == ".html"), suffix=suffix)
     assert "Thresholds chosen on before, and what they give here, per window, with 95" in text
     assert "Thresholds chosen on before" not in without
     found = points.points[1]
@@ -202,4 +202,4 @@ def test_a_threshold_that_nothing_reaches_is_said(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", made_detector(1.0))
     add_operating_points(run, OperatingPoints("before", (replace(point, threshold=None),)))
     reports = reports_of([run])
-    assert "none is high enough" in render(document_of(reports, together_of(reports), pictures=False), suffix=".md")
+    assert "none is high enough" in render(document_of(reports, group_runs(reports), pictures=False), suffix=".md")

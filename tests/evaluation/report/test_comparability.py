@@ -11,10 +11,10 @@ from tests.made_runs import LABELS, Made, write_run
 
 from emotone.errors import missing_extra
 from emotone.evaluation.report import comparability as together
-from emotone.evaluation.report.build import reports_of
-from emotone.evaluation.report.comparability import Together, together_of
+from emotone.evaluation.report.run_report import reports_of
+from emotone.evaluation.report.overview import RunGroups, group_runs
 from emotone.scoring.comparison import compare_runs
-from emotone.scoring.table import PredictionsTable
+from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WEAK, STRONG = Made(skill=0.4, draw=1, speakers=6), Made(skill=0.7, draw=2, speakers=6)
 
 
-def told(folder: Path, *tables: PredictionsTable) -> Together:
-    return together_of(reports_of([write_run(folder / f"run-{n}", table) for n, table in enumerate(tables)]))
+def told(folder: Path, *tables: PredictionsTable) -> RunGroups:
+    return group_runs(reports_of([write_run(folder / f"run-{n}", table) for n, table in enumerate(tables)]))
 
 
 def changed(table: PredictionsTable, **columns: Any) -> PredictionsTable:
@@ -37,8 +37,8 @@ def test_groups_keep_their_names(tmp_path: Path) -> None:
     assert [run.name for run in comparison.runs] == ["R1", "R3"]
     plain = compare_runs([tmp_path / "run-0", tmp_path / "run-2"])
     assert comparison.differences == tuple(replace(difference, second="R3") for difference in plain.differences)
-    assert [apart.runs for apart in found.apart] == [("R1", "R2"), ("R2", "R3")]
-    assert found.apart[0].reason == ("they have no recording in common: R1 judged 54 of toy, R2 54 of elsewhere")
+    assert [apart.runs for apart in found.incomparable] == [("R1", "R2"), ("R2", "R3")]
+    assert found.incomparable[0].reason == ("they have no recording in common: R1 judged 54 of toy, R2 54 of elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_what_differs_is_said(tmp_path: Path, column: str, words: str) -> None:
         "truth": np.array([labels[str(label)] for label in table.truth]),
         "speaker": np.char.add(table.speaker, "x"),
     }
-    (apart,) = told(tmp_path, WEAK.table(), changed(table, **{column: values[column]})).apart
+    (apart,) = told(tmp_path, WEAK.table(), changed(table, **{column: values[column]})).incomparable
     assert apart.reason.startswith(words)
 
 
 def test_fewer_recordings(tmp_path: Path) -> None:
-    (apart,) = told(tmp_path, WEAK.table(), replace(STRONG, clips=8).table()).apart
+    (apart,) = told(tmp_path, WEAK.table(), replace(STRONG, clips=8).table()).incomparable
     assert apart.reason.startswith("they did not judge the same recordings: 54 in R1, 48 in R2, 48 in both")
 
 
@@ -73,9 +73,9 @@ def test_a_comparison_that_fails_is_told_and_the_report_goes_on(
     monkeypatch.setattr(together, "compare_runs", no_scipy)
     found = told(tmp_path, WEAK.table(), STRONG.table())
     assert found.comparisons == ()
-    assert found.apart[0].runs == ("R1", "R2")
-    assert "pip install 'emotone[train]'" in found.apart[0].reason
+    assert found.incomparable[0].runs == ("R1", "R2")
+    assert "pip install 'emotone[train]'" in found.incomparable[0].reason
 
 
 def test_one_run_stands_alone(tmp_path: Path) -> None:
-    assert told(tmp_path, WEAK.table()) == Together((), ())
+    assert told(tmp_path, WEAK.table()) == RunGroups((), ())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.made_runs import Made
 
-from emotone.evaluation.report.build import report_of
-from emotone.evaluation.report.formatting import headline, shortened
+from emotone.evaluation.report.run_report import report_of
+from emotone.evaluation.report.corpus_sections import headline, shortened
 
 if TYPE_CHECKING:
-    from emotone.evaluation.report.numbers import CorpusReport
+    from emotone.evaluation.report.run_report import CorpusReport
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_a_whole_headline(corpus: CorpusReport) -> None:
     [
         ({}, False, "also spoken by people that it WAS TRAINED ON"),
         ({}, False, "With other speakers that it knows as well it would likely be between"),
-        ({}, None, "whether it had been trained on these people is not known"),
+        ({}, None, "whether it had been trained on these people is unknown"),
         ({"speakers": 6}, True, "over 6 speakers, too narrow for so few)"),
         ({"value": 0.35, "low": 0.3, "high": 0.4}, True, "That can't be told from guessing."),
         ({"value": 0.2, "low": 0.1, "high": 0.3}, True, "That is worse than guessing."),

@@ -16,21 +16,21 @@ import pytest
 from tests.made_runs import Made, write_run
 
 from emotone.errors import MissingExtraError, UnknownNameError, UsageError
-from emotone.evaluation.report.blocks import Code, Document, Figure, Section, Table, Text
-from emotone.evaluation.report.build import reports_of
-from emotone.evaluation.report.comparability import together_of
+from emotone.evaluation.report.document import Code, Document, Figure, Section, Table, Text
+from emotone.evaluation.report.run_report import reports_of
+from emotone.evaluation.report.overview import group_runs
 from emotone.evaluation.report.figures import speakers_picture
 from emotone.evaluation.report.overview import document_of
-from emotone.evaluation.report.render import TEMPLATES, escape_markdown, escape_tex, format_of, render
+from emotone.evaluation.report.document import TEMPLATES, escape_markdown, escape_tex, format_of, render
 from emotone.scoring.scores import scores_of
-from emotone.scoring.speakers import SpeakerScore
-from emotone.scoring.table import PredictionRow, PredictionsTable
+from emotone.scoring.breakdowns import SpeakerScore
+from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.evaluation.report.comparability import Together
-    from emotone.evaluation.report.numbers import RunReport
+    from emotone.evaluation.report.overview import RunGroups
+    from emotone.evaluation.report.run_report import RunReport
 
 NASTY = '<b>&"'
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -67,9 +67,9 @@ class Page(HTMLParser):
 
 
 @cache
-def numbers(folders: tuple[Path, ...]) -> tuple[tuple[RunReport, ...], Together]:
+def numbers(folders: tuple[Path, ...]) -> tuple[tuple[RunReport, ...], RunGroups]:
     reports = reports_of(folders)
-    return reports, together_of(reports)
+    return reports, group_runs(reports)
 
 
 @cache
@@ -158,7 +158,7 @@ def test_scores_are_those_of_the_table(runs: list[Path], suffix: str) -> None:
 @pytest.mark.parametrize("suffix", list(TEMPLATES))
 def test_the_same_runs_give_the_same_bytes(runs: list[Path], suffix: str) -> None:
     reports = reports_of(runs[1:2])
-    document = document_of(reports, together_of(reports), pictures=suffix == ".html")
+    document = document_of(reports, group_runs(reports), pictures=suffix == ".html")
     assert render(document, suffix=suffix) == written(runs[1], suffix=suffix)
 
 

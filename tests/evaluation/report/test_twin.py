@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.made_runs import Made, write_run
 
-from emotone.evaluation.report.build import reports_of
+from emotone.evaluation.report.run_report import reports_of
 from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.evaluation.report.numbers import Twin
+    from emotone.evaluation.report.run_report import TwinRun
 
 RANDOM, TWIN = Made(speakers=4, protocol="random-5"), Made(speakers=4, skill=0.4, protocol="speaker-folds-5")
 RECIPE = {"name": "mine", "seed": 1}
@@ -24,7 +24,7 @@ def write(folder: Path, made: Made, **about: Any) -> Path:
     return write_run(folder, made.table(), **{"recipe": RECIPE, "seeds": 1, **about})
 
 
-def twin(*folders: Path) -> Twin:
+def twin(*folders: Path) -> TwinRun:
     found = reports_of(folders)[0].twin
     assert found is not None
     return found

@@ -1,4 +1,4 @@
-"""Fingerprints: copies of a recording are near each other, other recordings are not."""
+"""Fingerprints: copies of a recording are near each other, other recordings are far apart."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ COPIES: dict[str, Callable[[Any], Any]] = {
     "telephone": telephone,
     "noise": noisy,
     "polarity": lambda signal: -signal,
-    "50 ms less at both ends": lambda signal: signal[800:-800],
-    "13 ms less": lambda signal: signal[208:],
+    "50 ms cut at both ends": lambda signal: signal[800:-800],
+    "13 ms cut": lambda signal: signal[208:],
     "silence around it": lambda signal: np.pad(signal, (8000, 4000)),
     "all of it": lambda signal: coded(noisy(-0.2 * telephone(signal)[480:-700]), "OGG", "VORBIS"),
 }
@@ -93,17 +93,17 @@ def test_the_audit_finds_copies_by_them(taken: Any, speech: Callable[..., Any], 
     for name, signal in sounds.items():
         soundfile.write(tmp_path / f"{name}.wav", signal, RATE, subtype="PCM_16")
         clips.append(Utterance(name, "toy", tmp_path / f"{name}.wav", 0.0, None, name, name, "anger"))
-    heard: list[int] = []
-    found = fingerprints(clips, progress=heard.append)
+    reported: list[int] = []
+    found = fingerprints(clips, progress=reported.append)
     assert set(found) == {"toy/a", "toy/b", "toy/copy"}  # the short one has none
-    assert sum(heard) == 4
+    assert sum(reported) == 4
     fold = Fold("1", train=("toy/a", "toy/b"), dev=(), test=("toy/copy", "toy/short"))
     shared = audit(fold, clips, fingerprints=found, near_duplicate=NEAR_DUPLICATE)["near-duplicates"]
     assert [item.split(" (")[0] for item in shared.items] == ["toy/copy ~ toy/a"]
 
 
 @pytest.mark.shared
-def test_takes_of_one_actor_are_told_apart_and_the_known_copy_is_found(shared: Path) -> None:
+def test_takes_of_one_actor_are_distinguished_and_the_known_copy_is_found(shared: Path) -> None:
     """Actor 07 of RAVDESS has two files of one sound; all others say two sentences twice in each emotion."""
     clips = [clip for clip in scan(RAVDESS, shared / "corpora" / "ravdess").utterances if clip.speaker.endswith("07")]
     if not clips:

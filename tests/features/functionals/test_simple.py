@@ -1,4 +1,4 @@
-"""Length, level, spectrum and identity: values that are known beforehand."""
+"""Length, level, spectrum and identity: values known analytically."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from emotone.errors import ConfigError, RunError, UnknownNameError
 from emotone.features.framing import frames, power_spectra
 from emotone.features.functionals.duration import Duration
-from emotone.features.functionals.joined import Joined
+from emotone.features.functionals.joined import ConcatenatedFunctionals
 from emotone.features.functionals.loudness import Loudness
 from emotone.features.functionals.speaker_identity import SpeakerIdentity
 from emotone.features.functionals.spectral_tilt import SpectralTilt
@@ -101,7 +101,7 @@ def test_a_steady_tone_fills_its_band_and_its_floor() -> None:
     assert found["floor 943 Hz"] == pytest.approx(10 * np.log10(0.125), abs=0.1)
 
 
-def test_a_floor_is_what_is_left_in_pauses(rng: np.random.Generator) -> None:
+def test_the_floor_is_the_level_in_pauses(rng: np.random.Generator) -> None:
     noise = rng.normal(0, 1e-3, 4 * RATE).astype(np.float32)
     spoken = noise.copy()
     spoken[: 3 * RATE] += 100 * rng.normal(0, 1e-3, 3 * RATE).astype(np.float32)
@@ -110,46 +110,47 @@ def test_a_floor_is_what_is_left_in_pauses(rng: np.random.Generator) -> None:
     assert max(map(abs, raised)) < 6  # of the 40 dB between them
 
 
-def test_joined_is_one_after_another(rng: np.random.Generator) -> None:
+def test_joined_is_the_concatenation(rng: np.random.Generator) -> None:
     signal = rng.normal(0, 0.1, RATE).astype(np.float32)
-    spec = Joined(members=("duration", "loudness"))
+    spec = ConcatenatedFunctionals(members=("duration", "loudness"))
     assert spec.names[:3] == ("duration: seconds", "duration: log seconds", "loudness: level")
     expected = np.concatenate([Duration().compute(signal), Loudness().compute(signal)])
     np.testing.assert_array_equal(spec.compute(signal), expected)
     assert spec.rate == RATE
 
 
-def test_joined_remembers_its_members_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = Joined(members=("duration", "loudness"))
+def test_joined_stores_its_members_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = ConcatenatedFunctionals(members=("duration", "loudness"))
     assert spec.versions == (1, 1)
-    assert Joined(members=spec.members, versions=spec.versions) == spec
+    assert ConcatenatedFunctionals(members=spec.members, versions=spec.versions) == spec
     monkeypatch.setattr(Loudness, "version", 2)
-    assert Joined(members=spec.members).versions == (1, 2)
+    assert ConcatenatedFunctionals(members=spec.members).versions == (1, 2)
     with pytest.raises(
-        ConfigError, match=r"versions \[1, 1\] of \['duration', 'loudness'\] are gone; here are \[1, 2\]"
+        ConfigError,
+        match=r"versions \[1, 1\] of \['duration', 'loudness'\] are not available; the present ones are \[1, 2\]",
     ):
-        Joined(members=spec.members, versions=spec.versions)
+        ConcatenatedFunctionals(members=spec.members, versions=spec.versions)
 
 
 @pytest.mark.parametrize("members", [(), ("duration",), ("duration", "duration"), ("duration", "joined")])
 def test_joined_needs_several_different_members(members: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="members must be at least two different functionals; given"):
-        Joined(members=members)
+        ConcatenatedFunctionals(members=members)
 
 
-def test_joined_says_which_members_can_not_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_that_cannot_be_joined_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownNameError, match="unknown functionals 'loudnes'; did you mean 'loudness'"):
-        Joined(members=("duration", "loudnes"))
+        ConcatenatedFunctionals(members=("duration", "loudnes"))
     with pytest.raises(
         ConfigError, match=r"must be computed from the signal; given \['duration', 'speaker-identity'\]"
     ):
-        Joined(members=("duration", "speaker-identity"))
+        ConcatenatedFunctionals(members=("duration", "speaker-identity"))
     monkeypatch.setattr(Loudness, "rate", 8000)
-    with pytest.raises(ConfigError, match=r"one rate; given \{'duration': 16000, 'loudness': 8000\}"):
-        Joined(members=("duration", "loudness"))
+    with pytest.raises(ConfigError, match=r"the same sampling rate; given \{'duration': 16000, 'loudness': 8000\}"):
+        ConcatenatedFunctionals(members=("duration", "loudness"))
 
 
-def test_identity_is_one_place_per_speaker_in_any_order() -> None:
+def test_identity_is_one_hot_in_any_order() -> None:
     clips = [clip("a", "s2"), clip("b", "s1"), clip("c", "s2")]
     found = SpeakerIdentity().of(clips)
     np.testing.assert_array_equal([found[each.key] for each in clips], [[0, 1], [1, 0], [0, 1]])

@@ -1,4 +1,4 @@
-"""A tiny world: two folders of made sound, a tiny teacher with a known file, and a recipe of a few steps."""
+"""A small set-up: two folders of synthetic sound, a tiny teacher with a known file, and a recipe of a few steps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import soundfile
 import torch
 
 from emotone.files import sha256_file
-from emotone.fitting.distillation import learn, targets
+from emotone.fitting.distillation import student, targets
 from emotone.fitting.distillation.mobilenet import MobileNet
-from emotone.fitting.distillation.run import Ready, SoundUsed, SourceRun, prepare
-from emotone.fitting.distillation.state import Measurement
+from emotone.fitting.distillation.run import PreparedSource, prepare
+from emotone.fitting.distillation.source_run import HeldOutScore, SoundAmount, SourceRun
 from emotone.fitting.distillation.teachers import TEACHERS
-from emotone.recipes.source_recipe import LearningSettings, SoundFolder, SourceRecipe, StretchSettings
+from emotone.recipes.source_recipe import DistillationSettings, ExcerptSettings, SoundFolder, SourceRecipe
 from emotone.transfer.sources.mn04 import published_names
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class World:
     teacher: Path
     recipe: SourceRecipe
 
-    def ready(self, recipe: SourceRecipe | None = None) -> Ready:
+    def ready(self, recipe: SourceRecipe | None = None) -> PreparedSource:
         return prepare(recipe or self.recipe, self.folders, teacher=self.teacher)
 
 
-def opinionated_teacher() -> MobileNet:
-    """Return a tiny teacher of random weights that tells sounds apart: its normalisation has heard some."""
+def tiny_teacher() -> MobileNet:
+    """Return a tiny teacher with random weights that separates sounds: its normalisation statistics are from some."""
     generator = torch.Generator().manual_seed(1)
     torch.manual_seed(0)
     net = MobileNet(width=0.1, classes=CLASSES).train()
@@ -58,7 +58,7 @@ def opinionated_teacher() -> MobileNet:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Path]:
-    """Write sound and teacher once."""
+    """Write sound and teacher once per session."""
     root = tmp_path_factory.mktemp("world")
     rng = np.random.default_rng(5)
     for folder in ("tones/a", "tones/b", "tones/c", "noises"):
@@ -69,27 +69,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Pat
             soundfile.write(root / f"tones/{group}/{number}.wav", 0.3 * np.sin(2 * np.pi * hertz * time), 16000)
     for group in "abc":
         soundfile.write(root / f"noises/noise-{group}.flac", 0.05 * rng.normal(size=32000), 16000)
-    state = opinionated_teacher().net.state_dict()
+    state = tiny_teacher().net.state_dict()
     torch.save({theirs: state[ours] for theirs, ours in published_names(0.1).items()}, root / "tiny.pt")
     return {"tones": root / "tones", "noises": root / "noises"}, root / "tiny.pt"
 
 
 @pytest.fixture(scope="session")
 def world(made: tuple[dict[str, Path], Path]) -> Iterator[World]:
-    """Yield the tiny world, its teacher registered and its batches small."""
+    """Yield the set-up with its teacher registered and small batches."""
     folders, teacher = made
     info = replace(TEACHERS["mn04"], width=0.1, classes=CLASSES, sha256=sha256_file(teacher))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TEACHERS, "tiny", info)
-        patch.setattr(targets, "CHUNK", 8)  # stretches per file: whole files are judged, and 256 take a second
+        patch.setattr(targets, "CHUNK", 8)  # excerpts per file: complete files are computed, and 256 take a second
         patch.setattr(targets, "BATCH", 4)
-        patch.setattr(learn, "SETTLING", 2)
+        patch.setattr(student, "STATISTICS_BATCHES", 2)
         yield World(folders, teacher, tiny_recipe())
 
 
 @pytest.fixture(scope="session")
-def ready(world: World, tmp_path_factory: pytest.TempPathFactory) -> Ready:
-    """Return the tiny world's sound, decoded and judged once."""
+def ready(world: World, tmp_path_factory: pytest.TempPathFactory) -> PreparedSource:
+    """Return the sound, decoded, and the teacher's logits, computed once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("distil-cache")))
         return world.ready()
@@ -101,25 +101,25 @@ def tiny_recipe(*, teacher: str = "tiny") -> SourceRecipe:
         name="tiny-source",
         sound={
             "tones": SoundFolder(group=r"^(\w)/", licence="CC0-1.0", held_out=("c",), attribution="nobody"),
-            "noises": SoundFolder(group=r"-(\w)\.", licence="CC0-1.0", share=2.0, held_out_share=0.3),
+            "noises": SoundFolder(group=r"-(\w)\.", licence="CC0-1.0", weight=2.0, held_out_share=0.3),
         },
         teacher=teacher,
         licence="CC0-1.0",
-        stretches=StretchSettings(seconds=1.0, train=12, held_out=6, shift=0.1),
-        learning=LearningSettings(steps=4, batch=4, report=2, checkpoint=1),
+        excerpts=ExcerptSettings(seconds=1.0, train=12, held_out=6, max_shift=0.1),
+        training=DistillationSettings(steps=4, batch_size=4, evaluate_every=2, checkpoint_every=1),
         seed=3,
     )
 
 
 def made_run() -> SourceRun:
-    """Return a finished run of plain numbers; on tones its student agrees as often as any constant answer."""
-    used = SoundUsed(4, 90.0, 2, 5.0, 1)
+    """Return a finished run of plain numbers; on tones its student agrees as often as a constant prediction."""
+    used = SoundAmount(4, 90.0, 2, 5.0, 1)
     return SourceRun(
         recipe=tiny_recipe(teacher="mn04"),
         teacher_sha256="f" * 64,
         sound={"noises": used, "tones": used},
         signature="0123456789ab",
-        ignorant=Measurement(0, None, 1.8, 0.5, {"noises": (2.5, 0.1), "tones": (1.1, 1.0)}, 0.0),
-        history=(Measurement(4, 0.4, 0.5, 0.8, {"noises": (0.9, 0.6), "tones": (0.1, 1.0)}, 1.0),),
+        baseline=HeldOutScore(0, None, 1.8, 0.5, {"noises": (2.5, 0.1), "tones": (1.1, 1.0)}, 0.0),
+        history=(HeldOutScore(4, 0.4, 0.5, 0.8, {"noises": (0.9, 0.6), "tones": (0.1, 1.0)}, 1.0),),
         weights_sha256="a" * 64,
     )

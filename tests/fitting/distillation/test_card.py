@@ -1,4 +1,4 @@
-"""The card never lets a number stand without what it has to be set beside."""
+"""Every number of a card comes with the number to compare it with."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import pytest
 from tests.fitting.distillation.conftest import made_run
 
 from emotone.fitting.distillation.card import source_card
-from emotone.fitting.distillation.probe import Comparison, Probe
-from emotone.fitting.distillation.state import Measurement
+from emotone.fitting.distillation.source_run import HeldOutScore, LayerProbe, ProbeComparison
 
 
-def probes(*accuracies: float) -> tuple[Probe, ...]:
+def probes(*accuracies: float) -> tuple[LayerProbe, ...]:
     """Return probes of layers whose fold 5 is ten points worse than all folds."""
     return tuple(
-        Probe((f"conv{number}",), {"1": accuracy, "5": accuracy - 0.1}, accuracy, 400)
+        LayerProbe((f"conv{number}",), {"1": accuracy, "5": accuracy - 0.1}, accuracy, 400)
         for number, accuracy in enumerate(accuracies, start=1)
     )
 
 
-SOUNDS = Comparison(
+SOUNDS = ProbeComparison(
     "rain",
     10,
     0.1,
@@ -29,50 +28,48 @@ SOUNDS = Comparison(
 )
 
 
-def test_every_number_stands_beside_that_of_who_hears_nothing() -> None:
+def test_every_score_has_its_baseline() -> None:
     card = source_card(made_run())
     assert "| all | 0.500 (1.800) | 0.800 (0.500) |" in card
     assert "| noises | 0.900 (2.500) | 0.600 (0.100) |" in card
     assert "| tones | 0.100 (1.100) | 1.000 (1.000) |" in card
 
 
-def test_an_agreement_that_any_answer_reaches_is_called_that() -> None:
-    said = "agreement there says nothing"
-    assert (
-        f"On tones the student's likeliest class is right exactly as often as one and the same class\nalways: {said}"
-        in (source_card(made_run()))
-    )
+def test_an_agreement_equal_to_the_baseline_is_flagged() -> None:
+    said = "the student's agreement equals that of the constant prediction"
+    assert f"On tones {said}" in source_card(made_run())
     run = made_run()
-    better = replace(run.ignorant, folders={**run.ignorant.folders, "tones": (1.1, 0.9)})
-    assert said not in source_card(replace(run, ignorant=better))
+    better = replace(run.baseline, folders={**run.baseline.folders, "tones": (1.1, 0.9)})
+    assert said not in source_card(replace(run, baseline=better))
 
 
-def test_layers_stand_beside_twins_and_unheard_folds_apart() -> None:
+def test_layers_are_compared_with_untrained_networks_and_new_folds_have_columns() -> None:
     card = source_card(made_run(), [SOUNDS])
     assert "| layers | student | 2 untrained | student, fold 5 only | untrained, fold 5 only |" in card
     assert "| conv2 | 90.0 | 70.0 to 75.0 | 80.0 | 60.0 to 65.0 |" in card
-    assert "heard all but 5 while it learned, though never with labels" in card
-    assert "400 clips, 10 classes, 2 folds (1, 5); always the same answer: 10.0." in card
+    assert "All folds except 5 were part of the student's training sound (without labels)" in card
+    assert "400 clips, 10 classes, 2 folds (1, 5); most frequent label: 10.0." in card
 
 
 @pytest.mark.parametrize(
-    ("unheard", "said"), [(("1", "5"), "heard none of it"), ((), "heard all of it, though never with labels")]
+    ("unheard", "said"),
+    [(("1", "5"), "None of it was part"), ((), "All of it was part of the student's training sound")],
 )
-def test_where_all_folds_are_alike_they_have_no_columns(unheard: tuple[str, ...], said: str) -> None:
+def test_without_a_mixture_of_folds_there_are_no_extra_columns(unheard: tuple[str, ...], said: str) -> None:
     card = source_card(made_run(), [replace(SOUNDS, unheard=unheard)])
     assert said in card
     assert "| layers | student | 2 untrained |\n" in card
 
 
-def test_without_twins_that_is_said() -> None:
+def test_without_untrained_networks_the_column_is_none() -> None:
     assert "| conv1 | 50.0 | none |" in source_card(
         made_run(), [replace(SOUNDS, probes={"student": probes(0.5)}, unheard=("1", "5"))]
     )
 
 
-def test_a_temperature_is_said_and_one_is_not() -> None:
+def test_a_temperature_other_than_one_is_shown() -> None:
     run = made_run()
-    hot = replace(run.recipe, learning=replace(run.recipe.learning, temperature=2.0))
+    hot = replace(run.recipe, training=replace(run.recipe.training, temperature=2.0))
     assert "logits / 2." in source_card(replace(run, recipe=hot))
     assert " / 1" not in source_card(run)
 
@@ -82,7 +79,7 @@ def test_notes_end_the_card() -> None:
     assert source_card(made_run()).endswith(".\n")
 
 
-def test_the_last_measurement_counts() -> None:
+def test_the_last_score_is_shown() -> None:
     run = made_run()
-    early = Measurement(1, None, 9.0, 0.0, {"tones": (9.0, 0.0), "noises": (9.0, 0.0)}, 0.0)
+    early = HeldOutScore(1, None, 9.0, 0.0, {"tones": (9.0, 0.0), "noises": (9.0, 0.0)}, 0.0)
     assert source_card(replace(run, history=(early, *run.history))) == source_card(run)

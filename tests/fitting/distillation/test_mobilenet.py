@@ -41,18 +41,18 @@ def test_whole_windows_give_the_rows_of_the_front_end(net: MobileNet, rng: np.ra
     """Its windows begin 400 samples before the multiples of the hop; behind 80 zeros, ours begin at the same places."""
     sound = rng.normal(0, 0.1, 8000).astype(np.float32)
     ours = MnLogMel().compute(np.concatenate([np.zeros(80, np.float32), sound]))
-    np.testing.assert_allclose(net.rows(torch.from_numpy(sound)[None])[0, 2:24], ours[1:23], atol=1e-4)
+    np.testing.assert_allclose(net.log_mel(torch.from_numpy(sound)[None])[0, 2:24], ours[1:23], atol=1e-4)
 
 
 def test_silence_lies_at_the_offset(net: MobileNet) -> None:
-    rows = net.rows(torch.zeros(1, 32000))
+    rows = net.log_mel(torch.zeros(1, 32000))
     assert rows.shape == (1, 100, 128)  # of 31,999 samples after the emphasis
     assert torch.allclose(rows, torch.full_like(rows, np.log(1e-5)))
 
 
 def test_a_tone_lies_in_the_band_around_it(net: MobileNet) -> None:
     time = torch.arange(RATE) / RATE
-    rows = net.rows(torch.sin(2 * torch.pi * 1000 * time)[None])[0].mean(dim=0)
+    rows = net.log_mel(torch.sin(2 * torch.pi * 1000 * time)[None])[0].mean(dim=0)
     _, bands = tables()
     centres = BINS @ bands / bands.sum(axis=0)
     assert abs(float(centres[int(rows.argmax())]) - 1000) < 40
@@ -80,7 +80,7 @@ def test_the_published_net_gives_its_published_values(shared: Path) -> None:
         signal, rate = soundfile.read(shared / "corpora" / path, dtype="float32")
         sound = torch.from_numpy(resample(signal, rate=rate, to=RATE))[None]
         with torch.inference_mode():
-            assert net.rows(sound).shape[1] == golden["mn04"]["mel_shape"][2]
+            assert net.log_mel(sound).shape[1] == golden["mn04"]["mel_shape"][2]
             probabilities = net(sound).sigmoid()[0].numpy()
         for index, _, probability in golden["mn04"]["top"]:
             assert probabilities[index] == pytest.approx(probability, abs=2e-4)

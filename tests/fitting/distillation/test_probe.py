@@ -8,13 +8,21 @@ import torch
 from tests.fitting.distillation.conftest import CLASSES
 
 from emotone.errors import RunError
-from emotone.fitting.distillation.learn import student_spec
-from emotone.fitting.distillation.probe import LAYERS, chance, compare, compare_on, pooled_layers, probe, untrained_twin
+from emotone.fitting.distillation.probe import (
+    LAYERS,
+    chance,
+    compare_folder,
+    compare_signals,
+    pooled_layers,
+    probe,
+    untrained_student,
+)
+from emotone.fitting.distillation.student import student_spec
 
 if TYPE_CHECKING:
     from tests.fitting.distillation.conftest import World
 
-    from emotone.fitting.distillation.run import Ready
+    from emotone.fitting.distillation.run import PreparedSource
 
 
 def test_layers_are_pooled_over_time(world: World, rng: np.random.Generator) -> None:
@@ -47,9 +55,9 @@ def test_the_probe_finds_what_is_there_and_nothing_else(rng: np.random.Generator
     assert probe({"b": silent}, labels, folds, layers=("b",)).accuracy < 0.75
 
 
-def test_the_untrained_twin_is_settled_on_the_sound(world: World, ready: Ready) -> None:
-    lesson = ready.lesson
-    net = untrained_twin(world.recipe, lesson, seed=1)
+def test_the_untrained_student_is_settled_on_the_sound(world: World, ready: PreparedSource) -> None:
+    data = ready.data
+    net = untrained_student(world.recipe, data, seed=1)
     assert not net.training
     norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm1d)]
     assert len(norms) == len(LAYERS)
@@ -57,7 +65,7 @@ def test_the_untrained_twin_is_settled_on_the_sound(world: World, ready: Ready) 
         assert norm.momentum == 0.1  # as torch makes them
         assert norm.running_mean is not None
         assert norm.running_mean.abs().sum() > 0
-    again = untrained_twin(world.recipe, lesson, seed=1)
+    again = untrained_student(world.recipe, data, seed=1)
     name = "blocks.conv1.convolution.weight"
     assert torch.equal(net.get_parameter(name), again.get_parameter(name))
 
@@ -66,26 +74,26 @@ def test_chance_is_the_most_frequent_label() -> None:
     assert chance(["a", "b", "a", "c"]) == 0.5
 
 
-def test_a_student_is_compared_with_its_untrained_twins(world: World, ready: Ready) -> None:
+def test_a_student_is_compared_with_its_untrained_students(world: World, ready: PreparedSource) -> None:
     torch.manual_seed(0)
     net = student_spec(world.recipe, CLASSES).build().eval()
-    found = compare(ready, net, folder="tones", label=r"/(\d)", seeds=(1,))
+    found = compare_folder(ready, net, folder="tones", label=r"/(\d)", seeds=(1,))
     assert set(found.probes) == {"student", "untrained-1"}
     assert [one.layers for one in found.probes["student"]] == [*((layer,) for layer in LAYERS), LAYERS]
     assert (found.classes, found.chance, found.unheard) == (2, 0.5, ("c",))
     assert set(found.probes["student"][0].folds) == {"a", "b", "c"}
 
 
-def test_sounds_from_elsewhere_are_all_unheard(world: World, ready: Ready, rng: np.random.Generator) -> None:
+def test_sounds_from_elsewhere_are_all_unheard(world: World, ready: PreparedSource, rng: np.random.Generator) -> None:
     net = student_spec(world.recipe, CLASSES).build().eval()
     signals = [rng.normal(0, 0.1, 16000).astype(np.float32) for _ in range(6)]
     labels, speakers = ["anger", "neutral"] * 3, ["m", "m", "f", "f", "d", "d"]
-    found = compare_on(ready, net, signals, labels=labels, folds=speakers, folder="calls", seeds=(1, 2))
+    found = compare_signals(ready, net, signals, labels=labels, folds=speakers, folder="calls", seeds=(1, 2))
     assert (found.folder, found.classes, found.unheard) == ("calls", 2, ("d", "f", "m"))
     assert list(found.probes) == ["student", "untrained-1", "untrained-2"]
 
 
-def test_a_path_without_a_label_is_said(world: World, ready: Ready) -> None:
+def test_a_path_without_a_label_is_said(world: World, ready: PreparedSource) -> None:
     net = student_spec(world.recipe, CLASSES).build()
     with pytest.raises(RunError, match=r"the label '/\(z\)' is not found in a/0.wav"):
-        compare(ready, net, folder="tones", label="/(z)")
+        compare_folder(ready, net, folder="tones", label="/(z)")

@@ -61,7 +61,7 @@ def test_other_groups_are_another_signature_of_the_same_samples(world: World) ->
     assert np.array_equal(one.samples, other.samples)
 
 
-def test_a_damaged_recording_is_left_out_and_said(world: World, tmp_path: Path) -> None:
+def test_a_damaged_recording_is_skipped_and_listed(world: World, tmp_path: Path) -> None:
     for name in "ab":
         soundfile.write(tmp_path / f"noise-{name}.wav", np.full(1600, 0.1), 16000)
     (tmp_path / "noise-d.wav").write_bytes(b"nothing of the kind")
@@ -82,9 +82,9 @@ def test_nothing_that_can_be_read_is_an_error(world: World, tmp_path: Path) -> N
 def test_folders_must_be_those_of_the_recipe(world: World, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown sound folder 'tone'; did you mean 'tones'"):
         load_sound(world.recipe, {**world.folders, "tone": tmp_path})
-    with pytest.raises(RunError, match="needs sound from noises too"):
+    with pytest.raises(RunError, match="also needs the sound noises"):
         load_sound(world.recipe, {"tones": tmp_path})
-    with pytest.raises(RunError, match="holds no recordings"):
+    with pytest.raises(RunError, match="contains no recordings"):
         load_sound(world.recipe, {**world.folders, "noises": tmp_path})
 
 
@@ -93,8 +93,8 @@ def test_folders_must_be_those_of_the_recipe(world: World, tmp_path: Path) -> No
     [
         ({"group": r"(z)"}, r"the group '\(z\)' is not found in a/0.wav"),
         ({"held_out": ("d",)}, "unknown group 'd'"),
-        ({"group": r"(\.)", "held_out": ()}, "its one group '.' can't be both"),
-        ({"held_out": ("a", "b", "c")}, "left to learn from"),
+        ({"group": r"(\.)", "held_out": ()}, "its only group '.' can't be both"),
+        ({"held_out": ("a", "b", "c")}, "left for training"),
     ],
 )
 def test_groups_that_do_not_work_are_errors(world: World, change: dict[str, object], message: str) -> None:

@@ -38,5 +38,5 @@ def test_a_missing_file_says_where_to_get_it(tmp_path: Path) -> None:
 
 
 def test_another_file_is_refused(world: World) -> None:
-    with pytest.raises(RunError, match="is another file"):
+    with pytest.raises(RunError, match="is not the published file"):
         load_teacher("mn04", world.teacher)

@@ -111,7 +111,9 @@ def test_all_formats_state_the_same_utterances(prediction: Prediction) -> None:
     labels = [label for _, _, label in expected]
     for name in (*TIMELINES, "text"):
         text = written(name, [prediction])
-        order = [label for _, label in sorted((match.start(), match[0]) for match in re.finditer("|".join(LABELS), text))]
+        order = [
+            label for _, label in sorted((match.start(), match[0]) for match in re.finditer("|".join(LABELS), text))
+        ]
         assert order[: len(labels)] == labels, name
 
 

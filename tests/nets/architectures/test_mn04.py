@@ -14,9 +14,9 @@ from tests.toy import one_thread
 
 from emotone.audio.resample import resample
 from emotone.errors import ConfigError
-from emotone.features.front_ends.mn_log_mel import rows_of
+from emotone.features.front_ends.mn_log_mel import rows_of_emphasised
 from emotone.nets.architectures.mn04 import Mn04
-from emotone.nets.base import parameters
+from emotone.nets.layers import layer_table, parameter_count, receptive_field
 from emotone.transfer.source import SOURCES
 
 if TYPE_CHECKING:
@@ -30,17 +30,17 @@ ATOL = 1e-4  # golden values are rounded to four digits
 
 
 def original_rows(sound: Array) -> Array:
-    """Return the rows as the original lays them: windows centred on multiples of the hop, the ends mirrored."""
+    """Return the original's rows: windows centred on multiples of the hop, the ends mirrored."""
     emphasised = sound[1:] - np.float32(0.97) * sound[:-1]
-    return rows_of(np.pad(emphasised, 400, mode="reflect"))
+    return rows_of_emphasised(np.pad(emphasised, 400, mode="reflect"))
 
 
-def test_parameters_are_those_of_the_published_net() -> None:
-    assert parameters(Mn04().layers(128, 527)) == 983_599
+def test_parameters_are_those_of_the_published_network() -> None:
+    assert parameter_count(layer_table(Mn04(), 128, 527)) == 983_599
 
 
 def test_the_hidden_layer_of_the_classifier_is_counted() -> None:
-    assert Mn04(hidden=100).layers(128, 4)[-1].parameters == 513 * 100 + 101 * 4
+    assert layer_table(Mn04(hidden=100), 128, 4)[-1].parameters == 513 * 100 + 101 * 4
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_the_hidden_layer_of_the_classifier_is_counted() -> None:
         ({"width": 0.0}, r"mn04 needs width > 0; given 0.0"),
         ({"width": 11.0}, r"mn04 needs width <= 10; given 11.0"),
         ({"dropout": -0.1}, r"mn04 needs 0 <= dropout < 1; given -0.1"),
-        ({"rows": -1}, r"mn04 needs rows >= 0, where 0 hears all there are; given -1"),
+        ({"rows": -1}, r"mn04 needs rows >= 0, where 0 reads all rows; given -1"),
     ],
 )
-def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Mn04(**settings)
 
 
-def test_with_rows_a_segment_is_heard_as_if_silence_came_behind_it() -> None:
+def test_with_rows_a_segment_is_filled_with_silence() -> None:
     torch.manual_seed(0)
     patched, plain = Mn04(width=0.2, rows=100).build(64, 4).eval(), Mn04(width=0.2).build(64, 4).eval()
     plain.load_state_dict(patched.state_dict())  # the same tensors under the same names
@@ -69,20 +69,23 @@ def test_with_rows_a_segment_is_heard_as_if_silence_came_behind_it() -> None:
         assert not torch.allclose(plain(x[1:, :37])[0], expected[1], atol=1e-4)
         torch.testing.assert_close(patched(x, torch.tensor([100, 37])), expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(patched(x[1:, :37])[0], expected[1], atol=1e-5, rtol=1e-5)
-        longer = torch.cat([whole, x], dim=1)  # what lies behind the patch is not heard
+        longer = torch.cat([whole, x], dim=1)  # later rows are ignored
         torch.testing.assert_close(patched(longer), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_with_rows_the_layer_table_says_so() -> None:
-    (image, *others), (plain, *same) = Mn04(rows=100).layers(128, 4), Mn04().layers(128, 4)
-    assert image.kind == "T = 100 rows, filled with silence, to an image, shifted and scaled"
-    assert plain.kind == "rows to an image, shifted and scaled"
-    assert others == same
+def test_with_rows_the_layer_table_has_a_fixed_size() -> None:
+    (patch, *others), (plain, *same) = layer_table(Mn04(rows=100), 128, 4), layer_table(Mn04(), 128, 4)
+    assert (patch.kind, patch.output) == ("the first 100 rows to an image, shifted and scaled", "1 x 128 x 100")
+    assert (plain.kind, plain.output) == ("rows to an image, shifted and scaled", "1 x 128 x T")
+    assert [(layer.name, layer.kind, layer.parameters) for layer in others] == [
+        (layer.name, layer.kind, layer.parameters) for layer in same
+    ]
+    assert receptive_field((patch, *others)) == 100
 
 
 @pytest.mark.shared
-def test_the_published_net_gives_its_published_values(shared: Path) -> None:
-    """Golden values were made by another program; padded as there, they agree within their rounding."""
+def test_the_published_network_returns_its_published_values(shared: Path) -> None:
+    """Golden values come from another program; with its padding they agree within their rounding."""
     file = shared / "sources/mn04_as_mAP_432.pt"
     if not file.exists():
         pytest.skip("mn04's weights are not in sources/")

@@ -7,11 +7,11 @@ import torch
 
 from emotone.errors import ConfigError
 from emotone.nets.architectures.segment_mlp import SegmentMlp
-from emotone.nets.base import parameters
+from emotone.nets.layers import layer_table, parameter_count
 
 
 def test_parameters_of_the_papers_best() -> None:
-    assert parameters(SegmentMlp().layers(64, 4)) == (
+    assert parameter_count(layer_table(SegmentMlp(), 64, 4)) == (
         (96 * 64 + 1) * 200 + 2 * 200  # first layer and normalisation
         + 201 * 200 + 2 * 200
         + 201 * 4
@@ -38,10 +38,10 @@ def test_dropout_acts_in_training_only() -> None:
     [
         ({"depth": 1}, r"segment-mlp needs depth >= 2 and units >= 1; given 1 and 200"),
         ({"units": 0}, r"segment-mlp needs depth >= 2 and units >= 1; given 2 and 0"),
-        ({"offset": -1.0}, r"segment-mlp needs offset > 0, the front end's; given -1.0"),
+        ({"offset": -1.0}, r"segment-mlp needs offset > 0, the offset of its front end; given -1.0"),
         ({"dropout": 1.0}, r"segment-mlp needs 0 <= dropout < 1; given 1.0"),
     ],
 )
-def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SegmentMlp(**settings)

@@ -1,4 +1,4 @@
-"""Segments of a window: where they lie, that each is seen as the trunk alone would, and how their scores are pooled."""
+"""Segments of a window: their places, the trunk on each of them, and the pooling of their scores."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from emotone.bundles.runtime import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.architectures.mn04 import Mn04
-from emotone.nets.architectures.segment_pool import DROP, HOP, NET, SECOND, SegmentPool
+from emotone.nets.architectures.segment_pool import DROP, HOP, SEGMENT_ROWS, SegmentPool
 from emotone.nets.architectures.yamnet import Yamnet
-from emotone.nets.base import parameters
-from emotone.nets.blocks.segment_pooling import PooledClassifier
-from emotone.nets.blocks.segments import Segments
+from emotone.nets.blocks.segment_pooling import SegmentClassifier
+from emotone.nets.blocks.segments import SegmentCutter
+from emotone.nets.layers import layer_table, parameter_count
 from emotone.training.prefix import split
 from emotone.transfer.freeze import Freezer
 
@@ -30,15 +30,15 @@ POOLS = ("mean-logit", "attention", "gated-attention", "log-sum-exp", "max")
 
 
 def numbered(*lengths: int, dimension: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return items whose rows hold their own number, and 99 behind their ends."""
+    """Return items whose rows hold their own number, and 99 after their ends."""
     x = torch.arange(max(lengths)).float()[None, :, None].repeat(len(lengths), 1, dimension)
     counts = torch.tensor(lengths)
     return torch.where(torch.arange(max(lengths))[None, :, None] < counts[:, None, None], x, 99.0), counts
 
 
-def segments(**changed: Any) -> Segments:
-    given: dict[str, Any] = {"rows": 4, "hop": 2, "silence": -1.0, "drop": 5.0, "placed": "grid"}
-    return Segments(**{**given, **changed})
+def segments(**changed: Any) -> SegmentCutter:
+    given: dict[str, Any] = {"rows": 4, "hop": 2, "silence": -1.0, "drop": 5.0, "placement": "grid"}
+    return SegmentCutter(**{**given, **changed})
 
 
 def burst(*, of: int, at: tuple[int, int], level: float = 0.0) -> torch.Tensor:
@@ -48,7 +48,7 @@ def burst(*, of: int, at: tuple[int, int], level: float = 0.0) -> torch.Tensor:
     return x
 
 
-def test_a_segment_begins_at_every_multiple_of_the_hop_and_the_last_is_filled_with_silence() -> None:
+def test_a_segment_starts_at_every_multiple_of_the_hop_and_the_last_is_filled_with_silence() -> None:
     x, lengths = numbered(5, 2, 1)
     found, counts = segments()(x, lengths)
     assert counts is not None
@@ -62,15 +62,15 @@ def test_a_segment_begins_at_every_multiple_of_the_hop_and_the_last_is_filled_wi
 
 
 @pytest.mark.parametrize("rows", [1, 49, 50, 51, 100, 101, 400])
-def test_there_are_as_many_segments_as_hops_that_begin_inside(rows: int) -> None:
+def test_there_are_as_many_segments_as_hops_that_start_inside(rows: int) -> None:
     found, counts = segments(rows=98, hop=50)(*numbered(rows))
     assert counts is not None
     assert counts.tolist() == [math.ceil(rows / 50)]
     assert found.shape[1] == math.ceil(rows / 50)
 
 
-def test_with_speech_the_grid_begins_with_the_first_loud_row_and_ends_with_the_last() -> None:
-    placing = segments(rows=10, hop=5, silence=SILENCE, drop=DROP["mn04"], placed="speech")
+def test_with_speech_the_grid_spans_the_first_to_the_last_loud_row() -> None:
+    placing = segments(rows=10, hop=5, silence=SILENCE, drop=DROP["mn04"], placement="speech")
     x = burst(of=60, at=(23, 41))
     found, counts = placing(x, None)
     assert counts is not None
@@ -78,14 +78,14 @@ def test_with_speech_the_grid_begins_with_the_first_loud_row_and_ends_with_the_l
     assert torch.equal(found[0, 0], x[0, 23:33])
     assert torch.equal(found[0, 3], x[0, 38:48])
     late, lengths = torch.cat([x, x.roll(19, 1)]), torch.tensor([45, 60])
-    moved, numbers = placing(late, lengths)  # what lies behind an item's end does not count
+    moved, numbers = placing(late, lengths)  # padding does not count
     assert numbers is not None
     assert numbers.tolist() == [4, 4]
     assert torch.equal(moved[0, :4], moved[1, :4])
 
 
-def test_what_is_25_db_below_the_loudest_row_is_not_speech() -> None:
-    placing = segments(rows=10, hop=5, silence=SILENCE, drop=DROP["mn04"], placed="speech")
+def test_rows_25_db_below_the_loudest_are_not_speech() -> None:
+    placing = segments(rows=10, hop=5, silence=SILENCE, drop=DROP["mn04"], placement="speech")
     for decibels, counted in ((24, 6), (26, 2)):
         x = burst(of=60, at=(30, 40))
         x[0, 10:30] = -decibels * math.log(10) / 10
@@ -94,14 +94,14 @@ def test_what_is_25_db_below_the_loudest_row_is_not_speech() -> None:
         assert counts.tolist() == [counted]
 
 
-def test_silence_alone_is_heard_whole() -> None:
-    _, counts = segments(rows=10, hop=5, silence=SILENCE, placed="speech")(torch.full((1, 21, 3), SILENCE), None)
+def test_silence_alone_is_used_completely() -> None:
+    _, counts = segments(rows=10, hop=5, silence=SILENCE, placement="speech")(torch.full((1, 21, 3), SILENCE), None)
     assert counts is not None
     assert counts.tolist() == [5]
 
 
-def test_at_valleys_each_segment_begins_where_the_level_is_lowest_nearby() -> None:
-    placing = segments(rows=30, hop=20, silence=SILENCE, placed="valleys")
+def test_at_valleys_each_segment_starts_at_the_lowest_level_nearby() -> None:
+    placing = segments(rows=30, hop=20, silence=SILENCE, placement="valleys")
     x = torch.zeros(1, 100, 3)
     for dip in (6, 27, 52, 85):  # 27 is nearest to 20, 52 is out of reach of 40 - 10 ... 40 + 9
         x[0, dip - 2 : dip + 3] = -5.0
@@ -118,7 +118,7 @@ def test_at_valleys_each_segment_begins_where_the_level_is_lowest_nearby() -> No
 
 def test_valleys_of_a_padded_item_are_its_own() -> None:
     torch.manual_seed(0)
-    placing = segments(rows=30, hop=20, silence=SILENCE, placed="valleys")
+    placing = segments(rows=30, hop=20, silence=SILENCE, placement="valleys")
     x = torch.randn(2, 100, 3)
     alone, _ = placing(x[1:, :47], None)
     together, counts = placing(x, torch.tensor([100, 47]))
@@ -128,9 +128,9 @@ def test_valleys_of_a_padded_item_are_its_own() -> None:
 
 
 @pytest.mark.parametrize(("trunk", "alone"), [("mn04", Mn04(width=0.2)), ("yamnet", Yamnet(width=0.1, offset=0.01))])
-def test_each_segment_is_seen_as_the_trunk_alone_sees_it_and_its_weights_fit(trunk: Any, alone: Any) -> None:
+def test_each_segment_is_processed_like_an_input_of_the_trunk_and_its_weights_fit(trunk: Any, alone: Any) -> None:
     spec = SegmentPool(trunk=trunk, width=alone.width, offset=getattr(alone, "offset", 1e-5))
-    rows = SECOND[trunk]
+    rows = SEGMENT_ROWS[trunk]
     net, plain = spec.build(64, 4).eval(), alone.build(64, 4).eval()
     theirs = {name: values for name, values in plain.state_dict().items() if not name.startswith("blocks.classifier")}
     missing, unexpected = net.load_state_dict(theirs, strict=False)
@@ -147,7 +147,7 @@ def test_each_segment_is_seen_as_the_trunk_alone_sees_it_and_its_weights_fit(tru
     torch.testing.assert_close(ours[0, :2], theirs_too, atol=1e-5, rtol=1e-5)
 
 
-def test_where_the_trunk_is_frozen_only_the_classifier_is_run_in_training() -> None:
+def test_with_a_frozen_trunk_only_the_classifier_runs_in_training() -> None:
     net = SegmentPool(width=0.2, placed="speech").build(64, 4)
     Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier")])
     parts = split(net.train())
@@ -180,7 +180,7 @@ def test_segments_that_follow_speech_are_in_the_exported_net() -> None:
 @pytest.mark.parametrize("pool", POOLS)
 def test_pooling_by_its_formula(pool: Any) -> None:
     torch.manual_seed(1)
-    made = PooledClassifier(5, hidden=4, classes=3, dropout=0.0, pool=pool, attention=2)
+    made = SegmentClassifier(5, hidden=4, classes=3, dropout=0.0, pooling=pool, attention=2)
     assert made.hidden is not None
     x, lengths = torch.randn(2, 6, 5), torch.tensor([6, 2])
     found, none = made(x, lengths)
@@ -210,16 +210,16 @@ def test_pooling_by_its_formula(pool: Any) -> None:
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_one_segment_is_its_own_logits(pool: Any) -> None:
-    made = PooledClassifier(5, hidden=0, classes=3, dropout=0.0, pool=pool, attention=2)
+    made = SegmentClassifier(5, hidden=0, classes=3, dropout=0.0, pooling=pool, attention=2)
     x = torch.randn(4, 1, 5)
     torch.testing.assert_close(made(x, None)[0], made.output(x[:, 0]), atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("hidden", [0, 7])
-def test_the_layer_table_counts_every_pooling(pool: Any, hidden: int) -> None:
-    spec = NET(trunk="yamnet", pool=pool, hidden=hidden, attention=3, width=0.1)
-    assert parameters(spec.layers(64, 4)) == sum(one.numel() for one in spec.build(64, 4).parameters())
+def test_the_layer_table_counts_the_parameters_of_every_pooling(pool: Any, hidden: int) -> None:
+    spec = SegmentPool(trunk="yamnet", pool=pool, hidden=hidden, attention=3, width=0.1)
+    assert parameter_count(layer_table(spec, 64, 4)) == sum(one.numel() for one in spec.build(64, 4).parameters())
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_the_layer_table_counts_every_pooling(pool: Any, hidden: int) -> None:
         ({"placed": "pauses"}, r"segment-pool: unknown placed 'pauses'"),
         ({"attention": 0}, r"segment-pool needs attention >= 1; given 0"),
         ({"dropout": 1.0}, r"segment-pool needs 0 <= dropout < 1; given 1.0"),
-        ({"offset": 0.0}, r"segment-pool needs offset > 0, the front end's; given 0.0"),
+        ({"offset": 0.0}, r"segment-pool needs offset > 0, the offset of its front end; given 0.0"),
     ],
 )
-def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SegmentPool(**settings)

@@ -1,4 +1,4 @@
-"""YAMNet: the published number of parameters, its silence, TensorFlow's padding, and its published values."""
+"""YAMNet: the published number of parameters, silence, TensorFlow's padding, and the published values."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from emotone.audio.resample import resample
 from emotone.errors import ConfigError
 from emotone.features.front_ends.vggish_log_mel import VggishLogMel
 from emotone.nets.architectures.yamnet import Yamnet
-from emotone.nets.base import parameters
-from emotone.nets.blocks.image import SameConvolution
+from emotone.nets.blocks.patch import SameConvolution
+from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.source import SOURCES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 ATOL = 1e-4  # golden values are rounded to four digits
 
 
-def embedded(net: LengthAware, x: torch.Tensor) -> torch.Tensor:
-    """Return what the classifier sees."""
+def embedded(net: Network, x: torch.Tensor) -> torch.Tensor:
+    """Return the input of the classifier."""
     lengths = None
     for name, block in net.blocks.items():
         if name == "classifier":
@@ -40,8 +40,8 @@ def embedded(net: LengthAware, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def test_parameters_are_those_of_the_published_net() -> None:
-    assert parameters(Yamnet(hidden=0).layers(64, 521)) == 3_729_481
+def test_parameters_are_those_of_the_published_network() -> None:
+    assert parameter_count(layer_table(Yamnet(hidden=0), 64, 521)) == 3_729_481
 
 
 def test_missing_rows_are_the_front_end_s_silence() -> None:
@@ -56,7 +56,7 @@ def test_missing_rows_are_the_front_end_s_silence() -> None:
 
 @pytest.mark.parametrize(("steps", "stride"), [(7, 1), (8, 1), (7, 2), (8, 2), (1, 2), (9, 3)])
 def test_padding_is_tensorflow_s(steps: int, stride: int) -> None:
-    """By its definition: the window of output i begins at i * stride - before, where before is half of what lacks."""
+    """By definition: window i starts at i * stride - before, where before is half of the missing steps."""
     torch.manual_seed(0)
     convolution = SameConvolution(1, 1, kernel=3, stride=stride, size=(steps, steps))
     image = torch.rand(1, 1, steps, steps)
@@ -79,19 +79,19 @@ def test_padding_is_tensorflow_s(steps: int, stride: int) -> None:
     [
         ({"width": 0.0}, r"yamnet needs width > 0; given 0.0"),
         ({"width": math.inf}, r"yamnet needs width > 0; given inf"),
-        ({"offset": 0.0}, r"yamnet needs offset > 0, the front end's; given 0.0"),
-        ({"hidden": -1}, r"yamnet needs hidden >= 0, where 0 is no hidden layer; given -1"),
+        ({"offset": 0.0}, r"yamnet needs offset > 0, the offset of its front end; given 0.0"),
+        ({"hidden": -1}, r"yamnet needs hidden >= 0, where 0 means no hidden layer; given -1"),
         ({"dropout": 1.0}, r"yamnet needs 0 <= dropout < 1; given 1.0"),
     ],
 )
-def test_what_contradicts_is_said(settings: dict[str, Any], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Yamnet(**settings)
 
 
 @pytest.mark.shared
-def test_the_published_net_gives_its_published_values(shared: Path) -> None:
-    """Golden values were made by another program, patches of 96 rows every 48, their probabilities' mean."""
+def test_the_published_network_returns_its_published_values(shared: Path) -> None:
+    """Golden values come from another program: patches of 96 rows every 48, the mean of their probabilities."""
     file = shared / "sources/yamnet_dequant_fp16.npz"
     if not file.exists():
         pytest.skip("YAMNet's weights are not in sources/")

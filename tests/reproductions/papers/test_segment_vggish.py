@@ -25,8 +25,8 @@ from emotone.reproductions.papers.segment_vggish import (
 )
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import folder_of, needed_sources, reproduce
+from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
-from emotone.scoring.table import PredictionsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,7 +208,7 @@ def test_padded_mn04_has_a_segment_wherever_half_a_second_begins(seconds: float)
     recipe: Any = changed(load_recipe("segment-mn04"), changes)
     window, hop = recipe.windows.frames(recipe.feature)
     rows = recipe.feature.frames(round(seconds * 32000))
-    starts = window_starts(rows, window=window, hop=hop, least=recipe.windows.least_frames(recipe.feature))
+    starts = window_starts(rows, window=window, hop=hop, min_frames=recipe.windows.min_frames(recipe.feature))
     assert len(starts) == math.ceil(seconds / 0.5)
     assert recipe.net_spec.rows == window == 100
 
@@ -218,4 +218,4 @@ def test_clips_that_are_learned_are_windows_that_leave_nothing_out() -> None:
     recipe: Any = load_recipe("segment-pool")
     window, hop = recipe.windows.frames(recipe.feature)
     assert (window, hop) == (800, 800)
-    assert window_starts(1701, window=window, hop=hop, least=1).tolist() == [0, 800, 1600]
+    assert window_starts(1701, window=window, hop=hop, min_frames=1).tolist() == [0, 800, 1600]

@@ -1,4 +1,4 @@
-"""Another microphone: a smooth random curve over the bands."""
+"""Microphone variation: a smooth random gain curve over the bands."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Equaliser:
-    """Gains at equally spaced points of the mel scale, joined by straight lines.
+    """Random gains at equally spaced points of the mel scale, interpolated linearly.
 
     Attributes:
-        points: where gains are drawn.
+        points: number of points with a gain of their own.
         decibels: standard deviation of each gain.
 
     """
@@ -31,7 +31,7 @@ class Equaliser:
     decibels: float = 4.0
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-        """Return one gain per band, in natural logarithm of power."""
+        """Return one gain per band, as a natural logarithm of power."""
         gains = rng.normal(0, self.decibels * DECIBEL, self.points)
         where = np.linspace(0, self.points - 1, shape[1])
         return np.interp(where, np.arange(self.points), gains).astype(np.float32)

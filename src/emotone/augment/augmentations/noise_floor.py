@@ -1,4 +1,4 @@
-"""Another room: steady noise of a random colour under the voice."""
+"""Background noise: steady noise of a random spectral tilt."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Floor:
-    """Drawn noise: its level below the features' mean power per band, and its grain [time, bands]."""
+class NoiseFloorParameters:
+    """Parameters: level per band relative to the mean power, and fluctuation [time, bands], as natural logarithms."""
 
     level: Array
-    grain: Array
+    fluctuation: Array
 
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """Adds noise power to each cell. Powers of noise in a band are about exponentially distributed around their mean.
+    """Adds noise power to each cell; in a band it is roughly exponentially distributed around its mean.
 
     Attributes:
-        snr_low: least signal-to-noise ratio, decibels.
-        snr_high: greatest; drawn uniformly between.
-        tilt: standard deviation of the noise's slope over all bands, decibels.
-        probability: how often noise is added at all.
+        snr_low: minimum signal-to-noise ratio, in decibels.
+        snr_high: maximum; the ratio is uniformly distributed between them.
+        tilt: standard deviation of the noise's slope over all bands, in decibels.
+        probability: share of examples with noise.
 
     """
 
@@ -42,23 +42,23 @@ class NoiseFloor:
     tilt: float = 10.0
     probability: float = 0.7
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Floor | None:
-        """Return the noise, or None where none is added."""
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> NoiseFloorParameters | None:
+        """Return the parameters, or None for no noise."""
         if rng.random() >= self.probability:
             return None
         snr = rng.uniform(self.snr_low, self.snr_high)
         slope = rng.normal(0, self.tilt)
         level = (-snr + slope * np.linspace(-0.5, 0.5, shape[1])) * DECIBEL
-        # A mel band averages several bins: gamma with shape 2 lies between one bin and a wide band.
-        grain = np.log(rng.gamma(2.0, 0.5, shape) + 1e-3)
-        return Floor(level.astype(np.float32), grain.astype(np.float32))
+        # A mel band averages several bins: a gamma distribution of shape 2 is between one bin and a wide band.
+        fluctuation = np.log(rng.gamma(2.0, 0.5, shape) + 1e-3)
+        return NoiseFloorParameters(level.astype(np.float32), fluctuation.astype(np.float32))
 
-    def apply(self, features: Array, drawn: Floor | None) -> Array:
-        """Return features with the noise's power added."""
+    def apply(self, features: Array, drawn: NoiseFloorParameters | None) -> Array:
+        """Return features with added noise power."""
         if drawn is None:
             return features.copy()
         mean_power = np.log(np.exp(features).mean())
-        noisy: Array = np.logaddexp(features, mean_power + drawn.level + drawn.grain)
+        noisy: Array = np.logaddexp(features, mean_power + drawn.level + drawn.fluctuation)
         return noisy
 
 

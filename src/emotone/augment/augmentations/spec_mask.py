@@ -1,4 +1,4 @@
-"""Hide stretches of time and ranges of bands, so that no single cue is relied on."""
+"""Masks over time and bands, so that a network cannot rely on a single cue."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Masks:
-    """Drawn stretches: (first, end) of frames, and of bands."""
+class MaskRanges:
+    """Masked ranges: (first, end) of frames, and of bands."""
 
     times: tuple[tuple[int, int], ...]
     bands: tuple[tuple[int, int], ...]
@@ -21,13 +21,13 @@ class Masks:
 
 @dataclass(frozen=True)
 class SpecMask:
-    """Masked cells take the mean of the features: no edge louder than what was there.
+    """Masked cells get the mean of the features, so no edge is louder than the input.
 
     Attributes:
         times: number of masks over time.
-        time_share: longest mask, as a share of the frames.
+        time_share: maximum length of a mask, as a share of the frames.
         bands: number of masks over bands.
-        band_share: widest mask, as a share of the bands.
+        band_share: maximum width of a mask, as a share of the bands.
 
     Reference: Park et al., SpecAugment, Interspeech 2019 (without time warping).
 
@@ -42,14 +42,14 @@ class SpecMask:
     bands: int = 2
     band_share: float = 0.15
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Masks:
-        """Return stretches with lengths uniform from 0 to the longest."""
-        return Masks(
-            _stretches(rng, shape[0], self.times, self.time_share),
-            _stretches(rng, shape[1], self.bands, self.band_share),
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> MaskRanges:
+        """Return ranges with lengths uniformly distributed from 0 to the maximum."""
+        return MaskRanges(
+            _ranges(rng, shape[0], self.times, self.time_share),
+            _ranges(rng, shape[1], self.bands, self.band_share),
         )
 
-    def apply(self, features: Array, drawn: Masks) -> Array:
+    def apply(self, features: Array, drawn: MaskRanges) -> Array:
         """Return the masked copy."""
         masked = features.copy()
         mean = features.mean()
@@ -60,7 +60,7 @@ class SpecMask:
         return masked
 
 
-def _stretches(rng: np.random.Generator, size: int, count: int, share: float) -> tuple[tuple[int, int], ...]:
+def _ranges(rng: np.random.Generator, size: int, count: int, share: float) -> tuple[tuple[int, int], ...]:
     lengths = rng.integers(0, int(share * size) + 1, count)
     firsts = rng.integers(0, size - lengths + 1)
     return tuple((int(first), int(first + length)) for first, length in zip(firsts, lengths, strict=True))

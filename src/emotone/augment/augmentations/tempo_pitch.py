@@ -1,8 +1,8 @@
-"""Another speaker, in the samples: faster or slower, higher or lower.
+"""Speaker variation in raw samples: tempo and pitch.
 
-Key idea: let the piece have n samples, to be played r times faster and p times higher. Resampling to n / p samples
-raises every frequency by p, and tempo with it. Putting pieces of that closer together or further apart, until there are
-n / r samples, changes tempo only. So both changes together cost one resampling and one change of time scale, by p / r.
+Key idea: a signal of n samples shall become r times faster and p times higher. Resampling to n / p samples raises all
+frequencies and the tempo by p. Overlapping segments of the result at a different spacing, to n / r samples, changes the
+tempo only. Both changes take one resampling and one change of the time scale, by p / r.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 # In samples; the times are those at 16 kHz.
-SEGMENT = 800  # copied at a time: 50 ms, some periods of the lowest voice, and shorter than a syllable
-OVERLAP = 160  # faded from one segment into the next: 10 ms
-SEEK = 240  # places tried for a segment: 15 ms, a period of a voice of 67 Hz
-QUARTER_TONES = 24  # of an octave
+SEGMENT = 800  # 50 ms: several periods of the lowest voice, and shorter than a syllable
+OVERLAP = 160  # cross-fade between segments: 10 ms
+SEEK = 240  # candidate places of a segment: 15 ms, a period of a voice of 67 Hz
+QUARTER_TONES = 24  # per octave
 
 
 @dataclass(frozen=True)
-class Change:
-    """Drawn change: tempo (above 1 is faster), and pitch in quarter-tones (positive is up)."""
+class TempoPitchParameters:
+    """Tempo factor (above 1 is faster), and pitch shift in quarter-tones (positive is up)."""
 
     tempo: float
     pitch: int
 
     @property
     def frequency(self) -> float:
-        """What every frequency is multiplied by."""
+        """Factor of all frequencies."""
         return float(2.0 ** (self.pitch / QUARTER_TONES))
 
 
 @dataclass(frozen=True)
 class TempoPitch:
-    """Plays the piece at another tempo and, apart from that, at another pitch; of n samples, n / tempo are left.
+    """Changes tempo and pitch independently; n samples become n / tempo samples.
 
-    Tempo is changed by overlapping segments where the wave fits best, so that periods of the voice stay whole; the
-    level stays, and the vocal tract is scaled with the pitch.
+    The tempo is changed by overlapping segments where the waveforms match best, so that periods of the voice stay
+    intact; the level is unchanged, and the vocal tract is scaled with the pitch.
 
     Attributes:
-        slowest: least tempo.
-        fastest: greatest; drawn uniformly between.
-        quarter_tones: greatest shift of the pitch; whole quarter-tones from -quarter_tones to it, each equally likely.
+        slowest: minimum tempo factor.
+        fastest: maximum tempo factor; the factor is uniformly distributed between them.
+        quarter_tones: maximum pitch shift; all whole quarter-tones from -quarter_tones to it are equally likely.
 
     Raises:
         ConfigError: a number out of range.
 
     References: ElShaer, Wisdom, Mishra, Transfer learning from sound representations for anger detection in speech,
     2019 (time stretching by [0.9, 1.1] and "pitch scaling with number of quarter-steps chosen uniformly from [-5, 5]");
-    Verhelst and Roelands, An overlap-add technique based on waveform similarity, ICASSP 1993 (of which this is the form
-    with long segments and short overlaps).
+    Verhelst and Roelands, An overlap-add technique based on waveform similarity, ICASSP 1993 (here with long
+    segments and short overlaps).
 
     """
 
@@ -76,34 +76,33 @@ class TempoPitch:
 
     @property
     def reach(self) -> float:
-        """Rows that it needs, at most, for one that comes out."""
+        """Maximum number of input rows per output row."""
         return max(1.0, self.fastest)
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Change:  # noqa: ARG002 - one protocol
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> TempoPitchParameters:  # noqa: ARG002 - one protocol
         """Return tempo and pitch."""
-        return Change(
+        return TempoPitchParameters(
             tempo=float(rng.uniform(self.slowest, self.fastest)),
             pitch=int(rng.integers(-self.quarter_tones, self.quarter_tones, endpoint=True)),
         )
 
-    def apply(self, features: Array, drawn: Change) -> Array:
+    def apply(self, features: Array, drawn: TempoPitchParameters) -> Array:
         """Return samples [time / tempo, 1]."""
-        import soxr  # as for resampling recordings: only where it is needed
+        import soxr  # as for resampling recordings: only when needed
 
         signal = np.ascontiguousarray(features[:, 0])
         wanted = max(1, round(len(signal) / drawn.tempo))
         if drawn.pitch:
-            # Medium quality is that of 16 bits: enough to learn from.
+            # Medium quality has the precision of 16 bits, which is enough for training.
             signal = soxr.resample(signal, drawn.frequency, 1.0, quality="MQ")
-        return lasting(signal, wanted)[:, None]
+        return stretch(signal, wanted)[:, None]
 
 
-def lasting(signal: Array, samples: int) -> Array:
-    """Return the signal [time] with its pitch and so many samples.
+def stretch(signal: Array, samples: int) -> Array:
+    """Return the signal [time] stretched to a number of samples, with the same pitch.
 
-    Each segment goes on where the one before ends: among `SEEK` places around the time that it should come from, at the
-    one with the greatest correlation c = <tail, piece> / |piece| of its first `OVERLAP` samples with those that they
-    replace.
+    Each segment continues the one before: of `SEEK` places around its nominal time, it is taken from the one with the
+    highest correlation c = <tail, piece> / |piece| of its first `OVERLAP` samples with those that they replace.
     """
     count = len(signal)
     step = SEGMENT - OVERLAP
@@ -113,7 +112,7 @@ def lasting(signal: Array, samples: int) -> Array:
     out = np.zeros(samples + SEGMENT, np.float32)
     out[:SEGMENT] = padded[:SEGMENT]
     for at in range(step, samples, step):
-        last = max(0, count - SEEK - min(SEGMENT, samples - at))  # no silence from behind the end
+        last = max(0, count - SEEK - min(SEGMENT, samples - at))  # no silence from after the end
         first = min(max(0, round(at * count / samples) - SEEK // 2), last)
         tail = out[at : at + OVERLAP]
         fits = np.correlate(padded[first : first + SEEK + OVERLAP], tail, "valid")

@@ -1,4 +1,4 @@
-"""Another speaker: a little faster or slower, with a longer or shorter vocal tract."""
+"""Speaker variation in log-mel rows: tempo and vocal tract length."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Factors:
-    """Drawn warps: tempo (above 1 is faster) and shift of the spectrum in bands (positive is up)."""
+class WarpParameters:
+    """Tempo factor (above 1 is faster), and shift of the spectrum in bands (positive is up)."""
 
     tempo: float
     shift: float
@@ -23,13 +23,13 @@ class Factors:
 
 @dataclass(frozen=True)
 class Warp:
-    """Resamples time by a factor and shifts the bands, both by linear interpolation; the shape stays.
+    """Resamples time by a factor and shifts the bands, both by linear interpolation, and keeps the shape.
 
-    On the mel scale a change of the vocal tract's length is roughly a shift.
+    On the mel scale, a change of the vocal tract length is approximately a shift.
 
     Attributes:
-        tempo: greatest relative change of tempo, drawn uniformly from 1 - tempo to 1 + tempo.
-        bands: greatest shift in bands, drawn uniformly in both directions.
+        tempo: maximum relative change of tempo; the factor is uniformly distributed from 1 - tempo to 1 + tempo.
+        bands: maximum shift in bands, uniformly distributed in both directions.
 
     Reference: Jaitly and Hinton, Vocal tract length perturbation improves speech recognition, 2013.
 
@@ -42,15 +42,15 @@ class Warp:
     tempo: float = 0.1
     bands: float = 3.0
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Factors:  # noqa: ARG002 - one protocol
-        """Return the two factors."""
-        return Factors(
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> WarpParameters:  # noqa: ARG002 - one protocol
+        """Return the parameters."""
+        return WarpParameters(
             tempo=float(rng.uniform(1 - self.tempo, 1 + self.tempo)),
             shift=float(rng.uniform(-self.bands, self.bands)),
         )
 
-    def apply(self, features: Array, drawn: Factors) -> Array:
-        """Return the warped copy; beyond the edges, the edge is repeated."""
+    def apply(self, features: Array, drawn: WarpParameters) -> Array:
+        """Return the warped copy; edge values are repeated beyond the edges."""
         time, bands = features.shape
         centre = (time - 1) / 2
         when = centre + (np.arange(time) - centre) * drawn.tempo

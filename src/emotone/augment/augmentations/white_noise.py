@@ -1,4 +1,4 @@
-"""A worse recorder: white noise under the samples."""
+"""Recording noise: white noise added to raw samples."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Grain:
-    """Drawn noise: its deviation as a share of the largest amplitude, and itself [time, 1] with deviation 1."""
+class WhiteNoiseParameters:
+    """Standard deviation as a share of the peak amplitude, and noise [time, 1] of standard deviation 1."""
 
     share: float
     values: Array
@@ -23,10 +23,10 @@ class Grain:
 
 @dataclass(frozen=True)
 class WhiteNoise:
-    """Adds Gaussian noise of mean 0 and deviation sigma, drawn uniformly from [0, share a], a = max |x|.
+    """Adds Gaussian noise with standard deviation sigma, uniformly distributed in [0, share a] with a = max |x|.
 
     Attributes:
-        share: of the largest absolute amplitude of the piece; at most 1.
+        share: of the largest absolute amplitude; at most 1.
 
     Raises:
         ConfigError: a share out of range.
@@ -46,12 +46,12 @@ class WhiteNoise:
         if not 0 <= self.share <= 1:
             raise ConfigError(f"white-noise needs a share from 0 to 1; given {self.share:g}")
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Grain:
-        """Return a level and the noise."""
-        return Grain(float(rng.uniform(0, self.share)), rng.standard_normal(shape, np.float32))
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> WhiteNoiseParameters:
+        """Return the parameters."""
+        return WhiteNoiseParameters(float(rng.uniform(0, self.share)), rng.standard_normal(shape, np.float32))
 
-    def apply(self, features: Array, drawn: Grain) -> Array:
-        """Return samples [time, 1] with the noise added."""
+    def apply(self, features: Array, drawn: WhiteNoiseParameters) -> Array:
+        """Return samples [time, 1] with added noise."""
         sigma = np.float32(drawn.share * np.abs(features).max())
         noisy: Array = features + sigma * drawn.values
         return noisy

@@ -40,11 +40,12 @@ def command(*, runs: tuple[Path, ...], common: bool, as_json: bool) -> None:
 
     RUN is a folder that `emotone evaluate` printed. Every pair is compared, on every corpus.
     """
-    from emotone.scoring.comparison import compare_runs
-    from emotone.scoring.comparison_text import comparison_markdown
+    from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
 
     comparison = compare_runs(runs, common=common)
     if as_json:
         _say.print_json(comparison.to_dict())
     else:
-        click.echo(comparison_markdown(comparison))
+        click.echo("\n".join(runs_lines(comparison)))
+        for table in comparison_tables(comparison):
+            click.echo(f"\n{table.text()}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.check import Checkup
+    from emotone.corpora.check import CheckReport
 
 SPEAKERS_SHOWN = 100  # each with its clips; of more, only the range
 FILES_SHOWN = 20  # findings of one kind printed for people; --json has all
@@ -110,7 +110,7 @@ def check(context: click.Context, name: str, directory: Path, *, as_json: bool, 
     from emotone.corpora.resolve import load
 
     scan = load(_which(name, directory), directory)
-    corpus = None if scan.tabled else CORPORA.get(scan.name)
+    corpus = None if scan.from_table else CORPORA.get(scan.name)
     with _data.progress(quiet=quiet) as display:
         count = display.counter("reading", len({utterance.path for utterance in scan.utterances}))
         checkup = examine(scan, corpus=corpus, progress=lambda _done, _total: count(1))
@@ -146,7 +146,8 @@ def table(context: click.Context, name: str, directory: Path, *, out: Path, want
     from emotone.corpora.base import CORPORA
     from emotone.corpora.database_write import write_database
     from emotone.corpora.resolve import load
-    from emotone.corpora.table import TABLE_SUFFIXES, write_table
+    from emotone.corpora.table import TABLE_SUFFIXES
+    from emotone.corpora.table_write import write_table
 
     if wanted == "csv" and out.suffix.lower() not in TABLE_SUFFIXES:
         raise click.UsageError(f"--out {out} was given; allowed: a name that ends in {' or '.join(TABLE_SUFFIXES)}")
@@ -154,7 +155,7 @@ def table(context: click.Context, name: str, directory: Path, *, out: Path, want
     if wanted == "csv":
         write_table(scan, out)
     else:
-        write_database(scan, out, corpus=None if scan.tabled else CORPORA.get(scan.name))
+        write_database(scan, out, corpus=None if scan.from_table else CORPORA.get(scan.name))
     for problem in scan.problems:
         _say.error(f"left out: {problem}")
     if as_json:
@@ -224,7 +225,7 @@ def _listed(counts: Mapping[str, int | None]) -> str:
     return ", ".join(label if count is None else f"{label} {count}" for label, count in counts.items())
 
 
-def _print(checkup: Checkup) -> None:
+def _print(checkup: CheckReport) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -14,9 +14,9 @@ from emotone.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from emotone.cli.data import Data
     from emotone.evaluation.run import Evaluation
-    from emotone.evaluation.shortcuts import Shortcut
-    from emotone.recipes.library import AnyRecipe
-    from emotone.recipes.transfer import Hearing
+    from emotone.evaluation.shortcuts import CueScore
+    from emotone.fitting.resolve import AnyResolved
+    from emotone.recipes.transfer import UnlabelledMethod
     from emotone.scoring.operating_points import OperatingPoints
 
 
@@ -72,7 +72,7 @@ def command(
     out: Path,
     source: str,
     plan: str,
-    unlabelled: Hearing | None,
+    unlabelled: UnlabelledMethod | None,
     seeds: int,
     workers: int,
     validation: Path | None,
@@ -107,12 +107,14 @@ def command(
     return 1 if problems or data.problems else 0
 
 
-def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled: Hearing) -> AnyRecipe | None:
+def _recipe(
+    what: str, *, labels: str | None, source: str, plan: str, unlabelled: UnlabelledMethod
+) -> AnyResolved | None:
     """Return the recipe that is meant, or None where it is a finished model."""
     from emotone.bundles import shipped
-    from emotone.fitting.adaptation import check_unlabelled
+    from emotone.fitting.resolve import recipe_for, resolve_any
     from emotone.recipes import library as recipes
-    from emotone.recipes.recipe import Recipe, transferring
+    from emotone.recipes.recipe import Recipe
 
     models, names = shipped.shipped_names(), recipes.shipped_names()
     if not what.endswith(recipes.SUFFIX) and (what in models or what not in names):
@@ -125,24 +127,29 @@ def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled
         return None
     found = recipes.load_recipe(what)
     if isinstance(found, Recipe):
-        found = transferring(found, source=source, plan=plan, unlabelled=unlabelled)
-        check_unlabelled(found)
-        if found.transfer is not None and found.pretraining is None:
-            found.transfer.weights()  # said before the corpora are read
+        found = recipe_for(found, source=source, plan=plan, unlabelled=unlabelled)
     elif source or plan or unlabelled:
         raise UsageError(f"--source, --plan and --unlabelled are for nets; {what} is a baseline: it takes over nothing")
-    return found if labels is None else recipes.relabelled(found, labels)
+    # Resolved here, so that a wrong recipe is reported before the corpora are read.
+    return resolve_any(found if labels is None else recipes.relabelled(found, labels))
 
 
 def _evaluate_recipe(
-    recipe: AnyRecipe, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
+    recipe: AnyResolved,
+    corpus: tuple[str, ...],
+    *,
+    protocol_name: str,
+    out: Path,
+    seeds: int,
+    workers: int,
+    quiet: bool,
 ) -> tuple[list[Evaluation], Data]:
     """Return the evaluation asked for, and that of its speaker-independent twin where it shares speakers."""
     from emotone.evaluation.run import evaluate_recipe
     from emotone.protocols import protocol, twin_for
 
     asked = protocol(protocol_name)  # a misspelt name is said before the corpora are read
-    data = _data.load(corpus, label_set_name=recipe.labels, selection=recipe.selection)
+    data = _data.load(corpus, label_set_name=recipe.recipe.labels, selection=recipe.recipe.selection)
     _data.report(data)
     names = [protocol_name]  # not its short name, which does not hold the lists of files
     if not asked.speaker_independent:
@@ -208,11 +215,11 @@ def _operating_points(folder: Path, *, validation: Path | None) -> OperatingPoin
 
 
 def _print(results: list[Evaluation], points: OperatingPoints | None) -> None:
-    from emotone.scoring.scores import scores_markdown
+    from emotone.scoring.scores import scores_table
 
-    click.echo(scores_markdown([score for result in results for score in result.scores]))
+    click.echo(scores_table([score for result in results for score in result.scores]).text())
     if points is not None:
-        click.echo(f"\n{points.lines()}")
+        click.echo(f"\n{points.table().text()}")
     for line in _beside_twin(results):
         click.echo(f"\n{line}")
     for result in results:
@@ -240,30 +247,30 @@ def _beside_twin(results: list[Evaluation]) -> list[str]:
     ]
 
 
-def _probe(recipe: AnyRecipe, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[Shortcut]:
+def _probe(recipe: AnyResolved, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[CueScore]:
     """Return what simple cues reach under the protocols of the results, and keep it with their runs."""
-    from emotone.evaluation.shortcuts import add_shortcuts, probe
+    from emotone.evaluation.shortcuts import add_cues, evaluate_cues
 
-    found: list[Shortcut] = []
+    found: list[CueScore] = []
     for result in results:
         with _data.progress(quiet=quiet) as bar:
-            shortcuts = probe(
+            shortcuts = evaluate_cues(
                 data.utterances,
                 labels=data.labels,
-                protocol_name=result.asked,
+                protocol_name=result.requested,
                 out=result.folder.parent,
                 seed=recipe.seed,
                 seeds=len(set(result.table.seed.tolist())),
                 workers=workers,
                 progress=bar.report,
             )
-        add_shortcuts(result.folder, shortcuts)
+        add_cues(result.folder, shortcuts)
         found += shortcuts
     return found
 
 
-def _shortcuts_text(results: list[Evaluation], shortcuts: list[Shortcut]) -> str:
-    from emotone.evaluation.shortcuts import shortcuts_markdown
+def _shortcuts_text(results: list[Evaluation], shortcuts: list[CueScore]) -> str:
+    from emotone.evaluation.shortcuts import cues_table
 
     texts = []
     for result in results:
@@ -272,6 +279,6 @@ def _shortcuts_text(results: list[Evaluation], shortcuts: list[Shortcut]) -> str
             score.corpus: score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar")
         }
         texts.append(
-            f"\nHow far simple cues alone get ({result.protocol}):\n\n{shortcuts_markdown(of, systems=systems)}"
+            f"\nBaselines that use simple cues ({result.protocol}):\n\n{cues_table(of, systems=systems).text()}"
         )
     return "\n".join(texts)

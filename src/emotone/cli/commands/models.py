@@ -84,7 +84,7 @@ def show(model: str, *, as_json: bool) -> None:
         ("labels", ", ".join(manifest.labels)),
         ("licence", manifest.licence),
         ("front end", f"{manifest.front_end['name']}: {front_end}"),
-        ("windows", f"{manifest.windows}; a clip is {manifest.windows.clip}"),
+        ("windows", f"{manifest.windows}; a clip is {manifest.windows.clip_score}"),
         *(("threshold", f"{label} from {value:.4g} on") for label, value in manifest.thresholds.items()),
         ("trained on", ", ".join(manifest.training.corpora)),
         ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),
@@ -207,20 +207,21 @@ def _threshold(
 
 def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
     """Return what a card tells of evaluations, those of other systems beside the first, with their thresholds."""
-    from emotone.scoring.operating_points import told_points
-    from emotone.scoring.summary import read_evaluation, summary_markdown
+    from emotone.scoring.finished_run import read_run
+    from emotone.scoring.operating_points import recorded_points
+    from emotone.scoring.summary import summary_markdown
 
     found = []
     for number, folder in enumerate(evaluation):
-        about, table = read_evaluation(folder)
+        finished = read_run(folder)
         several = len(evaluation) > 1
         if several:
-            found.append(f"### {about['protocol']['name']}: {', '.join(table.corpora)}\n")
+            found.append(f"### {finished.protocol}: {', '.join(finished.predictions.corpora)}\n")
         heading = "####" if several else "###"
-        found.append(summary_markdown(folder, beside=() if number else beside, heading=heading))
-        points = told_points(about)
+        found.append(summary_markdown(folder, others=() if number else beside, heading=heading))
+        points = recorded_points(finished.about)
         if points is not None:
-            found.append(f"{points.lines()}\n")
+            found.append(f"{points.table().markdown()}\n")
     return "\n".join(found)
 
 

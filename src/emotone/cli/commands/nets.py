@@ -93,14 +93,14 @@ def _summary(name: str, spec: Any, *, bands: int, classes: int) -> dict[str, Any
     from dataclasses import asdict
 
     from emotone.config import to_mapping
-    from emotone.nets.base import parameters, receptive_field
+    from emotone.nets.layers import layer_table, parameter_count, receptive_field
 
-    layers = spec.layers(bands, classes)
+    layers = layer_table(spec, bands, classes)
     return {
         "name": name,
         "title": spec.title,
         "paper": spec.paper,
-        "parameters": parameters(layers),
+        "parameters": parameter_count(layers),
         "receptive_field": receptive_field(layers),
         "settings": to_mapping(spec),
         "layers": [asdict(layer) for layer in layers],

@@ -1,4 +1,4 @@
-"""`emotone predict`: what recordings sound like."""
+"""`emotone predict`: the emotions in recordings."""
 
 from __future__ import annotations
 
@@ -9,27 +9,39 @@ from typing import TYPE_CHECKING
 
 import click
 
-from emotone.cli import console as _say
-from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, Recording, collect
+from emotone.cli import console
+from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.errors import AudioError, UsageError
 from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from emotone.audio.tracks import Track
     from emotone.cli.outputs import Folder, StandardOutput
     from emotone.inference.model import Model
-    from emotone.inference.result import Channel, Failure, Prediction, Rows
+    from emotone.inference.result import Failure, Prediction, Rows, Selection
 
 SOME_FAILED, ALL_FAILED = 1, 2
-MANY = 3  # recordings: from here on a progress bar is worth its lines
+MANY = 3  # recordings: progress is shown from this number on
 
 
-def _channel(context: click.Context, parameter: click.Parameter, value: str) -> Channel:
-    """Return a channel: a number from 0, or `mix`."""
-    if value != "mix" and not value.isdecimal():
-        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, or mix", context, parameter)
-    return "mix" if value == "mix" else int(value)
+def _channel(context: click.Context, parameter: click.Parameter, value: str) -> Selection:
+    """Return a channel: a number from 0, `mix` or `each`."""
+    if value in {"mix", "each"}:
+        return value  # type: ignore[return-value]  (narrowed by the line above)
+    if not value.isdecimal():
+        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, mix, or each", context, parameter)
+    return int(value)
+
+
+def _track(context: click.Context, parameter: click.Parameter, value: str) -> Track:
+    """Return an audio track: a number from 0, `default` or `all`."""
+    if value in {"default", "all"}:
+        return value  # type: ignore[return-value]  (narrowed by the line above)
+    if not value.isdecimal():
+        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, default, or all", context, parameter)
+    return int(value)
 
 
 @click.command(
@@ -39,14 +51,22 @@ Examples:
   emotone predict recordings/ --format csv > results.csv
   emotone predict "2024/**/*.flac" --format json --out results --workers 2
   emotone predict interview.mp3 --format textgrid > interview.TextGrid
+  emotone predict call.wav --channel each --format csv
   ffmpeg -i film.mkv -f wav - | emotone predict - --format jsonl
 
-In folders, these are recordings: {" ".join(sorted(AUDIO_SUFFIXES))}. What a file holds is then read from its bytes.
+In folders, files with these suffixes are recordings: {" ".join(sorted(AUDIO_SUFFIXES))}. The format of a file is
+detected from its content.
 
 Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--model", default="default", show_default=True, metavar="NAME|DIR", help="A shipped model, or a bundle.")
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="A shipped model, or the folder of a bundle.",
+)
 @click.option(
     "--format",
     "format_name",
@@ -59,17 +79,27 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="One result file per recording, under the same relative name; failures go to failures.jsonl there.",
+    help="Write one result file per recording under the same relative name, and failures to failures.jsonl.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace results that exist in --out; they are kept otherwise.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option("--overwrite", is_flag=True, help="Overwrite existing results in --out, which are kept otherwise.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Number of processes."
+)
 @click.option(
     "--channel",
     callback=_channel,
     default="mix",
     show_default=True,
-    metavar="N|mix",
-    help="Counted from 0, or the mean.",
+    metavar="N|mix|each",
+    help="A channel, counted from 0; the mean of all; or one result per channel.",
+)
+@click.option(
+    "--track",
+    callback=_track,
+    default="default",
+    show_default=True,
+    metavar="N|default|all",
+    help="Audio track of a video or container, counted from 0; all puts the channels of all tracks together.",
 )
 @click.option(
     "--rows",
@@ -86,14 +116,15 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     out: Path | None,
     overwrite: bool,
     workers: int,
-    channel: Channel,
+    channel: Selection,
+    track: Track,
     rows: Rows,
     quiet: bool,
 ) -> int:
     """Recognise emotions in recordings, with timestamps.
 
-    PATH is a file, a folder (every recording below it, by its suffix), a pattern such as "*.wav", or - for a recording
-    on standard input.
+    PATH is a file, a folder (all recordings below it, by their suffixes), a pattern such as "*.wav", or - for a
+    recording on standard input.
     """
     from emotone.cli.outputs import Folder, StandardOutput
     from emotone.inference.model import load
@@ -103,74 +134,84 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         raise UsageError("- reads a recording from standard input, which is a terminal; pipe a recording into it")
     inputs = collect(paths)
     loaded = load(model)
+    recordings = [item for item in inputs.items if isinstance(item, RecordingPath)]
     output: Folder | StandardOutput
     kept = 0
     if out is None:
-        alone = len(inputs.items) == 1
-        output = StandardOutput(chosen, labels=loaded.labels, rows=rows, single=inputs.single, alone=alone)
+        alone = len(inputs.items) == 1 and channel != "each"
+        output = StandardOutput(chosen, labels=loaded.labels, rows=rows, single=inputs.single and alone, alone=alone)
     else:
-        recordings = [item for item in inputs.items if isinstance(item, Recording)]
-        output = Folder(out, chosen, recordings, page=Page(labels=loaded.labels, single=True, rows=rows))
+        page = Page(labels=loaded.labels, single=True, rows=rows)
+        output = Folder(out, chosen, recordings, page=page, each=channel == "each")
         if not overwrite:
-            inputs, kept = _without_known(inputs, output)
-    failures = []
-    with _progress(len(inputs.items), shown=not quiet and _bar_is_welcome(out)) as advance:
-        for item, result in _judge(loaded, inputs, workers=workers, channel=channel):
-            failure = output.write(item, result)
-            if failure is not None:
-                failures.append(failure)
+            inputs, kept = _without_existing(inputs, output)
+    failures: list[Failure] = []
+    with _progress(len(inputs.items), shown=not quiet and _shows_progress(out)) as advance:
+        for item, results in _predict(loaded, inputs, workers=workers, channel=channel, track=track):
+            failures += output.write(item, results)
+            if not quiet:
+                _report_notes(results)
             advance()
     failures = output.finish(failures)
     done = len(inputs.items) - len(failures)
     if not quiet and out is not None:
-        _say.note(f"{done} {_results(done)} written to {out}" + (f", {kept} kept as they are" if kept else ""))
+        console.note(f"{done} {_results(done)} written to {out}" + (f", {kept} existing kept" if kept else ""))
     if not quiet and kept:
-        _say.note(f"--overwrite replaces the {kept} {_results(kept)} that existed already")
+        console.note(f"--overwrite replaces the {kept} existing {_results(kept)}")
     return _conclude(failures, done=done + kept, quiet=quiet)
 
 
-def _judge(
-    model: Model, inputs: Inputs, *, workers: int, channel: Channel
-) -> Iterator[tuple[Recording | None, Prediction | Failure]]:
-    """Yield every input with its result, in order."""
-    files = [item.path for item in inputs.items if isinstance(item, Recording) and not item.is_standard_input]
-    many = model.predict_many(files, workers=max(1, min(workers, len(files))), channel=channel)
+def _predict(
+    model: Model, inputs: Inputs, *, workers: int, channel: Selection, track: Track
+) -> Iterator[tuple[RecordingPath | None, tuple[Prediction | Failure, ...]]]:
+    """Yield every input with its results, in order."""
+    files = [item.path for item in inputs.items if isinstance(item, RecordingPath) and not item.is_standard_input]
+    many = model.attempt_many(files, workers=max(1, min(workers, len(files))), channel=channel, track=track)
     for item in inputs.items:
-        if not isinstance(item, Recording):
-            yield None, item
+        if not isinstance(item, RecordingPath):
+            yield None, (item,)
         elif item.is_standard_input:
-            yield item, _judge_standard_input(model, channel=channel)
+            yield item, _predict_standard_input(model, channel=channel, track=track)
         else:
             yield item, next(many)
 
 
-def _judge_standard_input(model: Model, *, channel: Channel) -> Prediction | Failure:
+def _predict_standard_input(model: Model, *, channel: Selection, track: Track) -> tuple[Prediction | Failure, ...]:
     from emotone.audio.spool import spool
     from emotone.inference.result import Failure
 
     try:
         with spool(sys.stdin.buffer) as path:
-            return model.attempt(path, channel=channel, name="-")
+            return model.attempt(path, channel=channel, track=track, name="-")
     except AudioError as error:
-        return Failure("-", error.code, str(error))
+        return (Failure("-", error.code, str(error)),)
 
 
-def _without_known(inputs: Inputs, folder: Folder) -> tuple[Inputs, int]:
-    """Return the inputs that have no result yet, and how many have one."""
-    new = tuple(item for item in inputs.items if not (isinstance(item, Recording) and folder.holds(item)))
+def _report_notes(results: Sequence[Prediction | Failure]) -> None:
+    """Print what the reader should know about how recordings were read."""
+    from emotone.inference.result import Prediction
+
+    notes = {(one.file, note): None for one in results if isinstance(one, Prediction) for note in one.notes}
+    for file, note in notes:
+        console.note(note if file is None or note.startswith(file) else f"{file}: {note}")
+
+
+def _without_existing(inputs: Inputs, folder: Folder) -> tuple[Inputs, int]:
+    """Return the inputs without an existing result, and the number of those with one."""
+    new = tuple(item for item in inputs.items if not (isinstance(item, RecordingPath) and folder.has_result(item)))
     return Inputs(new, single=inputs.single), len(inputs.items) - len(new)
 
 
 def _conclude(failures: list[Failure], *, done: int, quiet: bool) -> int:
     """List the failures, and return the exit status."""
     for failure in failures:
-        # The audio floor names files as `Path` writes them: `./a.wav` is `a.wav` there.
+        # Audio errors name files as `Path` writes them: `./a.wav` becomes `a.wav`.
         named = failure.message.startswith((failure.file, str(Path(failure.file)), "standard input"))
-        _say.error(failure.message if named else f"{failure.file}: {failure.message}")
+        console.error(failure.message if named else f"{failure.file}: {failure.message}")
     if not failures:
         return 0
     if not quiet and len(failures) + done > 1:
-        _say.note(f"{len(failures)} of {len(failures) + done} failed")
+        console.note(f"{len(failures)} of {len(failures) + done} failed")
     return SOME_FAILED if done else ALL_FAILED
 
 
@@ -178,14 +219,14 @@ def _results(count: int) -> str:
     return "result" if count == 1 else "results"
 
 
-def _bar_is_welcome(out: Path | None) -> bool:
-    # Results that scroll by on the same terminal are progress enough, and a bar would tear them.
+def _shows_progress(out: Path | None) -> bool:
+    # Results on the same terminal show progress already, and a bar would interrupt them.
     return sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
 
 
 @contextlib.contextmanager
 def _progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Give a function that moves the bar by one recording."""
+    """Yield a function that advances the progress bar by one recording."""
     if not shown or total < MANY:
         yield lambda: None
         return

@@ -12,8 +12,8 @@ from emotone.cli import console as _say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.evaluation.report.comparability import Together
-    from emotone.evaluation.report.numbers import RunReport
+    from emotone.evaluation.report.overview import RunGroups
+    from emotone.evaluation.report.run_report import RunReport
 
 
 @click.command(
@@ -52,29 +52,28 @@ def command(*, runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
     RUN is a folder that `emotone evaluate` printed.
     """
-    from emotone.evaluation.report.build import reports_of
-    from emotone.evaluation.report.comparability import together_of
-    from emotone.evaluation.report.overview import document_of
-    from emotone.evaluation.report.render import format_of, render
+    from emotone.evaluation.report.document import format_of, render
+    from emotone.evaluation.report.overview import document_of, group_runs
+    from emotone.evaluation.report.run_report import reports_of
     from emotone.files import atomic_write
 
     suffix = format_of(out)  # a wrong one is said before anything is read
     reports = reports_of(runs)
-    together = together_of(reports)
-    text = render(document_of(reports, together, pictures=suffix == ".html"), suffix=suffix)
+    groups = group_runs(reports)
+    text = render(document_of(reports, groups, pictures=suffix == ".html"), suffix=suffix)
     with atomic_write(out, text=True) as stream:
         stream.write(text)
     if as_json:
-        _say.print_json({"file": str(out), "bytes": out.stat().st_size, **_to_dict(reports, together)})
+        _say.print_json({"file": str(out), "bytes": out.stat().st_size, **_to_dict(reports, groups)})
     else:
         _say.note(f"{out}: {len(reports)} run{'s' * (len(reports) > 1)}, {out.stat().st_size / 1e6:.2f} MB")
-    for apart in together.apart:
-        _say.note(f"{' and '.join(apart.runs)} can't be compared: {apart.reason}")
+    for each in groups.incomparable:
+        _say.note(f"{' and '.join(each.runs)} can't be compared: {each.reason}")
 
 
-def _to_dict(reports: Sequence[RunReport], together: Together) -> dict[str, Any]:
+def _to_dict(reports: Sequence[RunReport], groups: RunGroups) -> dict[str, Any]:
     return {
         "runs": [report.to_dict() for report in reports],
-        "compared": [[run.name for run in comparison.runs] for comparison in together.comparisons],
-        "apart": [{"runs": list(apart.runs), "reason": apart.reason} for apart in together.apart],
+        "compared": [[run.name for run in comparison.runs] for comparison in groups.comparisons],
+        "incomparable": [{"runs": list(each.runs), "reason": each.reason} for each in groups.incomparable],
     }

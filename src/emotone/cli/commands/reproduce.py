@@ -82,7 +82,7 @@ def command(
         _list(key, as_json=as_json)
         return 0
     from emotone.reproductions.base import PAPERS
-    from emotone.reproductions.page import rows_markdown
+    from emotone.reproductions.page import rows_table
     from emotone.reproductions.reproduce import reproduce
 
     paper = PAPERS.get(key)
@@ -123,7 +123,7 @@ def command(
     if as_json:
         _say.print_json({"paper": key, "table": table, "rows": [row.to_dict() for row in rows], "audit": audits})
     else:
-        click.echo(rows_markdown([row for row in rows if row.cell in chosen.cells]))
+        click.echo(rows_table([row for row in rows if row.cell in chosen.cells]).text())
         beside = sum(row.score is not None and row.cell not in chosen.cells for row in rows)
         if beside:
             cells = "cell" if beside == 1 else "cells"

@@ -11,7 +11,7 @@ from emotone.cli import console as _say
 from emotone.cli import data as _data
 
 if TYPE_CHECKING:
-    from emotone.fitting.distillation.state import Measurement
+    from emotone.fitting.distillation.source_run import HeldOutScore
     from emotone.transfer.source import Source
 
 
@@ -27,10 +27,10 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_sources(*, as_json: bool) -> None:
     """List every source: those that come with emotone, and those that others publish."""
-    from emotone.recipes.transfer import shipped
+    from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
-    here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped().items()}
+    here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped_weights().items()}
     published = [_summary(source) for source in SOURCES.all().values()]
     if as_json:
         _say.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
@@ -51,11 +51,11 @@ def list_sources(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
     """Show one source: the card of one that comes with emotone; files, hashes and tensors of a published one."""
-    from emotone.recipes.transfer import shipped
+    from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
-    if name in shipped():
-        card = shipped()[name].with_suffix(CARD).read_text(encoding="utf-8")
+    if name in shipped_weights():
+        card = shipped_weights()[name].with_suffix(CARD).read_text(encoding="utf-8")
         if as_json:
             _say.print_json({"name": name, "shipped": True, "card": card})
         else:
@@ -134,7 +134,8 @@ def train(
     RECIPE is a TOML file such as recipes/sources/soundnet5-open.toml. The run's folder gets the weights, a card that
     says what they are, and how near the student came to the teacher on held-out sound.
     """
-    from emotone.fitting.distillation.run import RUN, WEIGHTS, load_source_run, prepare, train_source
+    from emotone.fitting.distillation.run import WEIGHTS, prepare, train_source
+    from emotone.fitting.distillation.source_run import RUN, load_source_run
     from emotone.recipes.source_recipe import read_source_recipe
 
     asked = read_source_recipe(recipe)
@@ -144,24 +145,24 @@ def train(
 
         torch.set_num_threads(threads)
     with _data.progress(quiet=quiet) as bar:
-        ready = prepare(asked, folders, teacher=teacher, progress=bar.stage)
-        folder = out / ready.name
+        prepared = prepare(asked, folders, teacher=teacher, progress=bar.stage)
+        folder = out / prepared.name
         if (folder / RUN).exists() and resume:
             _say.note(f"this source is finished already (same recipe, sound and teacher): {folder}")
         else:
 
-            def told(measured: Measurement) -> None:
+            def report(score: HeldOutScore) -> None:
                 bar.say(
-                    f"step {measured.step}: divergence {measured.divergence:.4f}, "
-                    f"same first answer {100 * measured.agreement:.1f} % on held-out sound"
+                    f"step {score.step}: divergence {score.divergence:.4f}, "
+                    f"agreement {100 * score.agreement:.1f} % on held-out sound"
                 )
 
-            def stepped(done: int, total: int) -> None:
+            def on_step(done: int, total: int) -> None:
                 bar.stage("steps", done, total)
 
-            train_source(ready, folder, fresh=not resume, report=told, on_step=stepped)
+            train_source(prepared, folder, fresh=not resume, report=report, on_step=on_step)
     last = load_source_run(folder).history[-1]
-    _say.note(f"divergence {last.divergence:.4f}, same first answer {100 * last.agreement:.1f} %")
+    _say.note(f"divergence {last.divergence:.4f}, agreement {100 * last.agreement:.1f} %")
     click.echo(folder / WEIGHTS)
 
 

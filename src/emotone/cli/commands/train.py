@@ -14,10 +14,10 @@ from emotone.cli import data as _data
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
-    from emotone.fitting.plan_selection import Choice
-    from emotone.fitting.train import Ready
-    from emotone.recipes.recipe import Recipe
-    from emotone.recipes.transfer import Hearing
+    from emotone.fitting.plan_selection import PlanSelection
+    from emotone.fitting.resolve import ResolvedRecipe
+    from emotone.fitting.train import TrainingJob
+    from emotone.recipes.transfer import UnlabelledMethod
     from emotone.training.checkpoint import Epoch
 
 
@@ -71,7 +71,7 @@ def command(
     resume: bool,
     source: str,
     plan: str,
-    unlabelled: Hearing | None,
+    unlabelled: UnlabelledMethod | None,
     labels: str,
     epochs: int | None,
     threads: int | None,
@@ -82,16 +82,15 @@ def command(
 
     With --from a training or its model, RECIPE may be left out: front end, net and settings are then those that it had.
     """
-    from emotone.fitting.plan_selection import AUTO, by_plan, write_choice
+    from emotone.fitting.plan_selection import AUTO, by_plan, write_selection
     from emotone.fitting.train import prepare, train_run
     from emotone.fitting.training_run import RUN, load_run
 
-    asked = _asked(recipe, source=source, plan=plan, labels=labels, unlabelled=unlabelled or "")
-    if epochs is not None:
-        asked = replace(asked, training=replace(asked.training, epochs=epochs))
+    resolved = _resolved(recipe, source=source, plan=plan, labels=labels, unlabelled=unlabelled or "", epochs=epochs)
+    asked = resolved.recipe
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.monitor]
     if asked.transfer is not None and asked.transfer.unlabelled:
-        data = _data.load_unlabelled(corpus, labels=_known(asked))
+        data = _data.load_unlabelled(corpus, labels=_known(resolved))
     else:
         data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
     _data.report(data)
@@ -102,7 +101,7 @@ def command(
         torch.set_num_threads(threads)
     with _data.progress(quiet=quiet) as bar:
         ready = prepare(
-            asked,
+            resolved,
             data.utterances,
             labels=data.labels,
             workers=workers,
@@ -111,9 +110,9 @@ def command(
         for problem in ready.problems:
             _say.error(f"left out: {problem.message}")
         _warn_of_few_steps(ready)
-        choice = _choice(ready, out, bar) if plan == AUTO else None
+        choice = _selection(ready, out, bar) if plan == AUTO else None
         if choice is not None:
-            ready = replace(ready, recipe=by_plan(ready.recipe, choice.plan))
+            ready = ready.with_recipe(by_plan(ready.resolved, choice.plan))
         folder = out / ready.name
         if (folder / RUN).exists() and resume:
             _say.note(f"this training is finished already (same recipe, same data): {folder}")
@@ -125,7 +124,7 @@ def command(
 
             train_run(ready, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
     if choice is not None:
-        write_choice(folder, choice)
+        write_selection(folder, choice)
     run = load_run(folder)
     for line in run.transfer.lines() if run.transfer is not None else ():
         _say.note(line)
@@ -138,51 +137,34 @@ def command(
     return 1 if failed else 0
 
 
-def _asked(recipe: str, *, source: str, plan: str, labels: str, unlabelled: Hearing) -> Recipe:
-    """Return what to train; what it can't start from is said before the corpora are read."""
-    from emotone.fitting.adaptation import check_unlabelled
-    from emotone.fitting.initialise import check_start, recipe_of
+def _resolved(
+    recipe: str, *, source: str, plan: str, labels: str, unlabelled: UnlabelledMethod, epochs: int | None
+) -> ResolvedRecipe:
+    """Return what to train, checked before the corpora are read."""
     from emotone.fitting.plan_selection import AUTO
-    from emotone.fitting.pretraining import check_alone
+    from emotone.fitting.resolve import recipe_for, resolve
     from emotone.recipes.library import load_net_recipe
-    from emotone.recipes.recipe import transferring
 
     if unlabelled and plan == AUTO:
-        raise UsageError("auto tries plans on clips whose labels it knows: with --unlabelled name a plan, e.g. A5")
-    if unlabelled == "statistics" and not plan:
-        plan = "A1"  # no other goes with it
-    named = "A2" if plan == AUTO else plan  # auto tries all of them, whichever stands here
+        raise UsageError("auto scores plans on labelled clips: with --unlabelled name a plan, e.g. A5")
     given = load_net_recipe(recipe) if recipe else None
-    if given is None and not source:
-        raise UsageError("say what to train: a RECIPE (see emotone recipes list), or --from a training or its model")
-    if source and not plan and (given is None or given.transfer is None):
-        raise UsageError(
-            f"--from {source} says what to start from; say with --transfer what of it learns: A2 all, A3 to A5 less "
-            "and less, A6 to A8 with the rest drawn anew, or auto"
-        )
-    if given is None:
-        asked = recipe_of(source, plan=named, labels=labels, unlabelled=unlabelled)
-    else:
-        asked = transferring(given, source=source, plan=named, unlabelled=unlabelled)
-        asked = replace(asked, labels=labels) if labels else asked
-    check_alone(asked)
-    check_unlabelled(asked)
-    if asked.transfer is not None:
-        asked.transfer.weights()
-        check_start(asked)
-    return asked
+    named = "A2" if plan == AUTO else plan  # auto tries every plan, whichever is named here
+    asked = recipe_for(given, source=source, plan=named, labels=labels, unlabelled=unlabelled)
+    if epochs is not None:
+        asked = replace(asked, training=replace(asked.training, epochs=epochs))
+    return resolve(asked, two_stages=False)
 
 
-def _known(recipe: Recipe) -> tuple[str, ...]:
-    """Return which labels clips without one can be judged as: those of the start, in the order of the label set."""
+def _known(resolved: ResolvedRecipe) -> tuple[str, ...]:
+    """Return the labels that clips without labels can get: those of the weights, in the order of the label set."""
     from emotone.corpora.labels import label_set
 
-    known = recipe.transfer.weights().labels if recipe.transfer is not None else ()
-    labels = tuple(label for label in label_set(recipe.labels).labels if label in known)
+    known = resolved.weights.labels if resolved.weights is not None else ()
+    labels = tuple(label for label in label_set(resolved.recipe.labels).labels if label in known)
     if len(labels) < 2:
         raise UsageError(
-            f"clips are heard without labels as what the start knows: {', '.join(known) or 'no label'}; give with "
-            f"--from a training or a model that knows labels of the set {recipe.labels}"
+            f"clips without labels get the labels of the weights: {', '.join(known) or 'no label'}; give with --from a "
+            f"training or a model that has labels of the set {resolved.recipe.labels}"
         )
     return labels
 
@@ -195,9 +177,9 @@ def _warn(data: _data.Data, *, own_labels: bool) -> None:
         _say.note("all clips are of one speaker: nothing will tell how well others are judged")
 
 
-def _warn_of_few_steps(ready: Ready) -> None:
+def _warn_of_few_steps(ready: TrainingJob) -> None:
     """Say where a training is so short that the average of its weights, which is kept, stays near where it began."""
-    training, transfer = ready.recipe.training, ready.recipe.transfer
+    training, transfer = ready.resolved.recipe.training, ready.resolved.recipe.transfer
     if transfer is not None and transfer.plan == "A1":
         return  # nothing learns
     each = training.steps_per_epoch or max(1, round(len(ready.fold.train) / training.batch_size))
@@ -209,13 +191,13 @@ def _warn_of_few_steps(ready: Ready) -> None:
         )
 
 
-def _choice(ready: Ready, out: Path, bar: _data.Display) -> Choice:
-    """Return which plan is best on these corpora, from a training of before where there is one, and say why."""
-    from emotone.fitting.plan_selection import INNER_FOLDS, PLANS, choice_signature, choose, find_choice
+def _selection(job: TrainingJob, out: Path, bar: _data.Display) -> PlanSelection:
+    """Return the best plan on these corpora, from an earlier training if it was selected there, and print why."""
+    from emotone.fitting.plan_selection import INNER_FOLDS, PLANS, find_selection, select_plan, selection_signature
 
-    choice = find_choice(out, choice_signature(ready))
-    if choice is None:
-        choice = choose(ready, progress=bar.counter("plans", INNER_FOLDS * len(PLANS)))
-    for line in choice.lines():
+    selection = find_selection(out, selection_signature(job))
+    if selection is None:
+        selection = select_plan(job, progress=bar.counter("plans", INNER_FOLDS * len(PLANS)))
+    for line in selection.lines():
         _say.note(line)
-    return choice
+    return selection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import VIDEO_SUFFIXES, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -23,20 +23,20 @@ NAME = re.compile(r"[0-9]{9}")
 FOLDERS = re.compile(rf"(?:.*/)?(?P<part>Train|Val)(?:_AFEW)?/(?P<emotion>{'|'.join(WORDS)})")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `Train/Angry/000046280` says. The name itself tells nothing, so the folders are part of the id."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `Train/Angry/000046280`. Only the folders have information, so they are part of the id."""
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
     if folders is None or not NAME.fullmatch(relative.stem):
         return None
     name = f"{folders['part']}-{folders['emotion']}-{relative.stem}"
-    return Parsed(name, "", folders["emotion"], extras={"part": folders["part"].lower()})
+    return ParsedPath(name, "", folders["emotion"], extras={"part": folders["part"].lower()})
 
 
 CORPUS = Corpus(
     name="afew",
     title="Acted Facial Expressions in the Wild (AFEW)",
     languages=("en",),
-    speakers=(),  # actors of many films; names do not tell which
+    speakers=(),  # actors of many films; names do not contain them
     # They differ from version to version: EmotiW 2016 has 773 and 383 clips, other versions other numbers.
     counts=dict.fromkeys(sorted(WORDS.values())),
     emotions=WORDS,
@@ -50,7 +50,7 @@ CORPUS = Corpus(
     access="On request with a signed agreement, free for research: https://cs.anu.edu.au/few.",
     layout=(
         "Train/Angry/000046280.avi and Val/...: part, emotion, number; the sound is read from the video. Speakers are "
-        "not told, so protocols that keep speakers apart refuse it. The test part has no labels."
+        "not known, so speaker-independent protocols can't divide it. The test part has no labels."
     ),
     examples=(
         "Train/Angry/000046280.avi",

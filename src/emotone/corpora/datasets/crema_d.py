@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -27,12 +27,12 @@ NAME = re.compile(
 ACTORS = tuple(str(number) for number in range(1001, 1092))
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `1001_DFA_ANG_XX` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `1001_DFA_ANG_XX`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["actor"] not in ACTORS:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["actor"],
         label=match["emotion"],
@@ -45,7 +45,7 @@ CORPUS = Corpus(
     title="Crowd-sourced Emotional Multimodal Actors Dataset (CREMA-D)",
     languages=("en-US",),
     speakers=ACTORS,
-    # Published total: 7,442. Every actor was to give 14 clips of each emotion and 12 of neutral; 20 are missing.
+    # Published total: 7,442. 14 clips of each emotion and 12 of neutral were planned per actor; 20 are missing.
     counts={"anger": 1271, "disgust": 1271, "fear": 1271, "happiness": 1271, "neutral": 1087, "sadness": 1271},
     emotions=WORDS,
     licence=Licence(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -27,13 +27,13 @@ NAME = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `03a01Fa` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `03a01Fa`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
     speaker = match["speaker"]
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=speaker,
         label=WORDS[match["letter"]],

@@ -1,6 +1,6 @@
 """Emotional Prosody Speech and Transcripts (EmoProsody, LDC2002S28).
 
-A recording is a whole session of one actor, on two microphones; its transcript says when what was acted:
+A recording is a whole session of one actor, on two microphones; its transcript lists the acted parts:
 
     55.93 57.19 A: hot anger, August thirteenth
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Annotation, Annotations, Corpus, Licence, Parsed
+from emotone.corpora.base import Annotation, AnnotationFiles, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,15 +34,15 @@ WORDS = {
     "shame": "other",
 }
 NAME = re.compile(r"(?P<speaker>[a-z]{2})_[0-9]{3}")
-LINE = re.compile(r"(?P<start>[0-9]+(?:\.[0-9]+)?)\s+(?P<end>[0-9]+(?:\.[0-9]+)?)\s+[A-Z]:\s*(?P<said>.*)")
-# What is not acted: talk and noise between the emotions, and the experimenter's announcement of the next one.
-BETWEEN = ("[", "(", "emotion category")
+LINE = re.compile(r"(?P<start>[0-9]+(?:\.[0-9]+)?)\s+(?P<end>[0-9]+(?:\.[0-9]+)?)\s+[A-Z]:\s*(?P<content>.*)")
+# Parts that are not acted: talk and noise between emotions, and announcements of the next one by the experimenter.
+NOT_ACTED = ("[", "(", "emotion category")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `cc_001` says: who speaks in that session."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `cc_001`: the speaker of that session."""
     match = NAME.fullmatch(relative.stem)
-    return None if match is None else Parsed(relative.stem, match["speaker"], "")
+    return None if match is None else ParsedPath(relative.stem, match["speaker"], "")
 
 
 def wanted(relative: PurePosixPath) -> bool:
@@ -51,17 +51,17 @@ def wanted(relative: PurePosixPath) -> bool:
 
 
 def read(relative: PurePosixPath, text: str) -> Iterator[Annotation | str]:
-    """Yield what a transcript says, line by line; lines without times are a header or comments."""
+    """Yield the entries of a transcript, line by line; lines without times are a header or comments."""
     for number, line in enumerate(text.splitlines(), start=1):
         match = LINE.fullmatch(line.strip())
         if match is None:
             continue
-        emotion, comma, words = match["said"].partition(",")
+        emotion, comma, words = match["content"].partition(",")
         label = " ".join(emotion.split()).casefold()
         start, end = float(match["start"]), float(match["end"])
         if label not in WORDS:
-            # Talk has no emotion before a comma; a word that has one is misspelt or new, and must not be lost.
-            if comma and not label.startswith(BETWEEN):
+            # Talk has no comma after the first words; other unknown words are misspelt or new labels.
+            if comma and not label.startswith(NOT_ACTED):
                 yield f"line {number}: unknown label '{label}'; allowed: {', '.join(WORDS)}"
         elif end <= start:
             yield f"line {number}: the end, {end:g} s, is not after the start, {start:g} s"
@@ -96,8 +96,8 @@ CORPUS = Corpus(
     name="emoprosody",
     title="Emotional Prosody Speech and Transcripts (EmoProsody)",
     languages=("en-US",),
-    speakers=(),  # publications tell of seven actors, or of eight
-    # Publications count 2,324 and 3,376 utterances; which of them is the whole is not known.
+    speakers=(),  # publications report seven actors, or eight
+    # Publications count 2,324 and 3,376 utterances; which is complete is not known.
     counts=dict.fromkeys(sorted(set(WORDS.values()))),
     emotions=WORDS,
     licence=Licence(
@@ -113,12 +113,12 @@ CORPUS = Corpus(
     layout=(
         "cc_001.sph (actor, session; two microphones) and cc_001.txt, in one folder or two, with lines such as "
         "'55.93 57.19 A: hot anger, August thirteenth': start and end in seconds, channel, emotion, words. 15 "
-        "recordings hold 14 emotions and neutral; talk between them is not taken."
+        "recordings contain 14 emotions and neutral; talk between them is not used."
     ),
     examples=("speech/cc_001.sph", "speech/mm_001.sph"),
     parser=parse,
     suffixes=(".sph", ".wav", ".flac", ".ogg"),
-    annotations=Annotations(
+    annotations=AnnotationFiles(
         wanted=wanted,
         read=read,
         examples={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -25,12 +25,12 @@ NAME = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `gio-f1-b1` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `gio-f1-b1`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["speaker"],
         label=WORDS[match["emotion"]],

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-SENTENCES = 5  # of each emotion; every emotion has its own, so the words alone tell the emotion
+SENTENCES = 5  # of each emotion; each emotion has its own, so the words alone identify the emotion
 UNCUT = 6  # this subject's recordings were never cut into sentences: one video of a minute or more per emotion
 SUBJECTS = tuple(number for number in range(1, 45) if number != UNCUT)
-# Subject 3's names have an underscore too many in places, and one of subject 16 a suffix too many.
+# Some names of subject 3 have an additional underscore, and one of subject 16 has an additional suffix.
 NAME = re.compile(rf"s_?(?P<subject>[0-9]{{1,2}})_(?P<emotion>{'|'.join(TWO_LETTERS)})_(?P<sentence>[1-5])(?:avi)?")
 FOLDERS = re.compile(
     r"(?:.*/)?subject (?P<subject>[0-9]{1,2})/(?P<emotion>anger|disgust|fear|happiness|sadness|surprise)"
@@ -21,11 +21,11 @@ FOLDERS = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `subject 1/anger/sentence 1/s1_an_1` says, or `s1_an_1` in a flat copy.
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `subject 1/anger/sentence 1/s1_an_1`, or `s1_an_1` in a flat copy.
 
-    The folders decide who speaks: every file of subject 11 is called s12_... in the published corpus. Emotion and
-    sentence must be the same in both.
+    The speaker is taken from the folders, because every file of subject 11 is named s12_... in the published corpus.
+    Emotion and sentence must agree in folders and name.
     """
     match = NAME.fullmatch(relative.stem)
     if match is None:
@@ -40,7 +40,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
         return None
     sentence = f"{emotion}_{match['sentence']}"
     label = TWO_LETTERS[emotion]
-    return Parsed(f"s{int(subject)}_{sentence}", _speaker(int(subject)), label, extras={"sentence": sentence})
+    return ParsedPath(f"s{int(subject)}_{sentence}", _speaker(int(subject)), label, extras={"sentence": sentence})
 
 
 def _speaker(subject: int) -> str:
@@ -53,7 +53,7 @@ CORPUS = Corpus(
     languages=("en",),
     speakers=tuple(_speaker(number) for number in SUBJECTS),
     # Counted by users of the download: 44 folders with 1,293 videos, of which subject 6 has six uncut ones, and of
-    # subject 23 three of happiness are missing. (The paper tells of 42 subjects and 1,166 videos.)
+    # subject 23 three of happiness are missing. (The paper reports 42 subjects and 1,166 videos.)
     counts={"anger": 215, "disgust": 215, "fear": 215, "happiness": 212, "sadness": 215, "surprise": 215},
     emotions={word: word for word in TWO_LETTERS.values()},
     licence=Licence(
@@ -68,7 +68,7 @@ CORPUS = Corpus(
     access="Free download from https://enterface.net/enterface05 (project2_database.zip, 0.8 GB).",
     layout=(
         "subject 1/anger/sentence 1/s1_an_1.avi: the sound is read from the video; or s1_an_1.wav in flat copies, "
-        "where subject 11 must have been renamed (its files are called s12). Subject 6 is uncut: left out."
+        "where subject 11 must have been renamed (its files are called s12). Subject 6 is uncut and left out."
     ),
     examples=(
         "subject 1/anger/sentence 1/s1_an_1.avi",

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 # In the order of their numbers: 1-350 neutral, 351-700 angry, and so on.
 WORDS = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
-SENTENCES = 350  # of each emotion and speaker; the same ones for all speakers of a language
+SENTENCES = 350  # of each emotion and speaker; the same for all speakers of a language
 SPEAKERS = tuple(f"{number:04d}" for number in range(1, 21))
 MANDARIN = SPEAKERS[:10]
 MALE = ("0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020")
 NAME = re.compile(r"(?P<speaker>00[0-9]{2})_(?P<number>[0-9]{6})")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `0011/Angry/0011_000351` says; a folder that is named after another emotion is refused."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `0011/Angry/0011_000351`; None in a folder that is named after another emotion."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["speaker"] not in SPEAKERS:
         return None
@@ -31,7 +31,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
     if any(folder in WORDS and folder != word for folder in relative.parts[:-1]):
         return None
     language = "zh" if match["speaker"] in MANDARIN else "en"
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["speaker"],
         label=word,

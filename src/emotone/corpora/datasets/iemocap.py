@@ -1,13 +1,13 @@
 r"""Interactive Emotional Dyadic Motion Capture (IEMOCAP): the turns of its dialogues.
 
-Names tell who speaks; the emotion stands in one file per dialogue, turn by turn, with what each rater said:
+Names contain the speaker. The emotions of a dialogue's turns are in one file, with the answers of each rater:
 
     [6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]
     C-E2:\tNeutral;\t()
     C-F1:\tNeutral;\t(curious)
     A-E3:\tval 3; act 2; dom  2;\t()
 
-C- lines are categories, A- lines values from 1 to 5; raters E1, E2 ... are outsiders, F1 and M1 the actors themselves.
+C- lines are categories, A- lines values from 1 to 5. Raters E1, E2 ... are external, F1 and M1 are the actors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Annotation, Annotations, Corpus, Licence, Parsed
+from emotone.corpora.base import Annotation, AnnotationFiles, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ WORDS = {
     "sur": "surprise",
     "xxx": "unknown",  # the raters did not agree
 }
-# What a rater may say, with what it is called here.
+# The answers of raters, and their canonical emotions.
 RATED = {
     "anger": "anger",
     "disgust": "disgust",
@@ -50,7 +50,7 @@ RATED = {
     "surprise": "surprise",
 }
 DIALOGUE = r"(?P<session>Ses0[1-5])[FM]_(?P<dialogue>impro0[1-9][ab]?|script0[1-9]_[1-9]b?)"
-# XX stands in turns that were added later; the letter before it is the speaker as in the others.
+# Turns that were added later have XX; the letter before it is the speaker, as in the others.
 TURN = rf"{DIALOGUE}_(?P<speaker>[FM])(?:[0-9]{{2}}|XX)[0-9]"
 NAME = re.compile(TURN)
 FILE = re.compile(rf"(?:.*/)?dialog/(?P<kind>EmoEvaluation|transcriptions)/{DIALOGUE}\.txt")
@@ -58,19 +58,19 @@ HEAD = re.compile(
     r"\[(?P<start>[0-9.]+) - (?P<end>[0-9.]+)\]\s+(?P<turn>\w+)\s+(?P<label>\w+)"
     r"\s+\[(?P<valence>[0-9.]+), (?P<activation>[0-9.]+), (?P<dominance>[0-9.]+)\]"
 )
-RATER = re.compile(r"C-(?P<rater>[EFM][0-9]+):\s*(?P<said>[^()]*?);?\s*(?:\(.*)?")
+RATER = re.compile(r"C-(?P<rater>[EFM][0-9]+):\s*(?P<answers>[^()]*?);?\s*(?:\(.*)?")
 SPOKEN = re.compile(rf"(?P<turn>{TURN}) \[[0-9.]+-[0-9.]+\]:\s*(?P<text>.*)")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `Ses01F_impro01_M000` says: session, dialogue, and session 1's man as its speaker.
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `Ses01F_impro01_M000`: session, dialogue, and the man of session 1 as the speaker.
 
-    The letter after the session tells who wore the markers of the motion capture, not who speaks.
+    The letter after the session identifies the actor with the motion-capture markers, not the speaker.
     """
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["session"] + match["speaker"],
         label="",
@@ -84,17 +84,17 @@ def parse(relative: PurePosixPath) -> Parsed | None:
 
 
 def wanted(relative: PurePosixPath) -> bool:
-    """Return whether a file holds the labels or the words of a dialogue; single raters' files below are not needed."""
+    """Return whether a file contains the labels or the words of a dialogue; files of single raters are not needed."""
     return FILE.fullmatch(relative.as_posix()) is not None
 
 
 def read(relative: PurePosixPath, text: str) -> Iterator[Annotation | str]:
-    """Yield the turns of a dialogue: with labels and what raters said, or with the words spoken."""
+    """Yield the turns of a dialogue, with labels and answers of raters, or with the spoken words."""
     file = FILE.fullmatch(relative.as_posix())
     return _turns(text) if file is None or file["kind"] == "EmoEvaluation" else _words(text)
 
 
-def raters(said: str) -> dict[str, tuple[str, ...]]:
+def raters(text: str) -> dict[str, tuple[str, ...]]:
     """Return the canonical emotions that each rater named, from a turn's extra `raters`.
 
     Example:
@@ -102,22 +102,22 @@ def raters(said: str) -> dict[str, tuple[str, ...]]:
         {'E2': ('anger',), 'E3': ('anger', 'frustration'), 'F1': ('neutral',)}
 
     """
-    pairs = (part.partition(": ") for part in said.split("; ") if part)
+    pairs = (part.partition(": ") for part in text.split("; ") if part)
     return {rater: tuple(emotions.split(", ")) for rater, _, emotions in pairs}
 
 
-def agreement(said: str) -> int:
-    """Return how many outside raters named the same emotion, from a turn's extra `raters`; two or more agree."""
+def agreement(text: str) -> int:
+    """Return how many external raters named the same emotion, from a turn's extra `raters`."""
     votes = Counter(
-        emotion for rater, emotions in raters(said).items() if rater.startswith("E") for emotion in set(emotions)
+        emotion for rater, emotions in raters(text).items() if rater.startswith("E") for emotion in set(emotions)
     )
     return max(votes.values(), default=0)
 
 
 def _turns(text: str) -> Iterator[Annotation | str]:
-    """Yield each turn when the next one begins: its raters' lines stand below it."""
+    """Yield each turn when the next one begins, because the lines of its raters follow it."""
     head: re.Match[str] | None = None
-    said: list[str] = []
+    answers: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped.startswith("[") or stripped[:2] == "C-":
@@ -126,22 +126,23 @@ def _turns(text: str) -> Iterator[Annotation | str]:
                 yield f"line {number}: can't be read: {stripped[:80]}"
             elif "turn" in match.re.groupindex:
                 if head is not None:
-                    yield _turn(head, said)
-                head, said = match, []
+                    yield _turn(head, answers)
+                head, answers = match, []
             else:
-                words = [" ".join(word.split()).casefold() for word in match["said"].split(";")]
+                words = [" ".join(word.split()).casefold() for word in match["answers"].split(";")]
                 unknown = [word for word in words if word not in RATED]
                 if unknown:
-                    yield f"line {number}: rater {match['rater']} said '{unknown[0]}'; allowed: {', '.join(RATED)}"
+                    answer = f"rater {match['rater']} has the unknown answer '{unknown[0]}'"
+                    yield f"line {number}: {answer}; allowed: {', '.join(RATED)}"
                 else:
                     emotions = dict.fromkeys(RATED[word] for word in words)
-                    said.append(f"{match['rater']}: {', '.join(emotions)}")
+                    answers.append(f"{match['rater']}: {', '.join(emotions)}")
     if head is not None:
-        yield _turn(head, said)
+        yield _turn(head, answers)
 
 
-def _turn(head: re.Match[str], said: list[str]) -> Annotation:
-    listed = "; ".join(said)
+def _turn(head: re.Match[str], answers: list[str]) -> Annotation:
+    listed = "; ".join(answers)
     extras = {
         "dialogue_start": head["start"],
         "dialogue_end": head["end"],
@@ -197,8 +198,8 @@ CORPUS = Corpus(
     title="Interactive Emotional Dyadic Motion Capture Database (IEMOCAP)",
     languages=("en-US",),
     speakers=tuple(f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"),
-    # Of the 10,039 turns; counted by many users of the download, e.g. 5,531 = ang + hap + exc + sad + neu, which are
-    # 1,085, 1,023, 1,151, 1,031 and 1,241 in sessions 1 to 5. Of all, 5,255 are scripted, and 5,098 a man's.
+    # Of 10,039 turns; counted by many users of the download, e.g. 5,531 = ang + hap + exc + sad + neu, which are
+    # 1,085, 1,023, 1,151, 1,031 and 1,241 in sessions 1 to 5. 5,255 turns are scripted, and men speak 5,098.
     counts={
         "anger": 1103,
         "disgust": 2,
@@ -224,7 +225,7 @@ CORPUS = Corpus(
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav (session, who wore the markers, dialogue, "
         "speaker, turn); labels in Session1/dialog/EmoEvaluation/Ses01F_impro01.txt (ang anger, dis disgust, exc "
         "excitement, fea fear, fru frustration, hap happiness, neu neutral, oth other, sad sadness, sur surprise, "
-        "xxx no agreement); words in Session1/dialog/transcriptions, if there. Whole dialogues are not read."
+        "xxx no agreement); words in Session1/dialog/transcriptions, if present. Whole dialogues are not read."
     ),
     examples=(
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
@@ -234,7 +235,7 @@ CORPUS = Corpus(
         *(f"Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_F00{turn}.wav" for turn in range(7)),
     ),
     parser=parse,
-    annotations=Annotations(
+    annotations=AnnotationFiles(
         wanted=wanted,
         read=read,
         examples={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -21,16 +21,16 @@ FOLDERS = re.compile(rf"(?:.*/)?(?P<speaker>[0-9]{{3}})/(?P<emotion>{'|'.join(WO
 NAME = re.compile(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `001/anger/201` says; names are the same for all speakers and emotions, so folders are in the id."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `001/anger/201`; names are equal for all speakers and emotions, so folders are in the id."""
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
     if folders is None or not NAME.fullmatch(relative.stem):
         return None
-    return Parsed(
+    return ParsedPath(
         id=f"{folders['speaker']}-{folders['emotion']}-{relative.stem}",
         speaker=folders["speaker"],
         label=folders["emotion"],
-        # All speakers read the same texts; a name stands for one of them and its repetition.
+        # All speakers read the same texts; a name identifies a text and its repetition.
         extras={"sentence": relative.stem},
     )
 
@@ -39,7 +39,7 @@ CORPUS = Corpus(
     name="masc",
     title="Mandarin Affective Speech (MASC)",
     languages=("zh",),
-    speakers=(),  # 23 women and 45 men; the publisher's list of their numbers was not at hand
+    speakers=(),  # 23 women and 45 men; the publisher's list of their numbers was not available
     # Publications differ on the number of sentences that each speaker read (10, 15 or 20), so on the number of clips.
     counts=dict.fromkeys(sorted(WORDS.values())),
     emotions=WORDS,

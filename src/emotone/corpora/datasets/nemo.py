@@ -5,27 +5,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 MALE = {"KS0", "MP0", "SM0", "TP0", "WR0"}
 FEMALE = {"EB0", "IC0", "KD0", "MK0"}
-# The number is that of the sentence, 1 to 90: the same words under every emotion and speaker.
+# The number is that of the sentence, 1 to 90: the same words for every emotion and speaker.
 NAME = re.compile(
     r"(?P<speaker>EB0|IC0|KD0|KS0|MK0|MP0|SM0|TP0|WR0)"
     r"_(?P<emotion>anger|fear|happiness|neutral|sadness|surprised)_(?P<sentence>[1-8]?[0-9]|90)"
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `WR0_surprised_64` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `WR0_surprised_64`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["sentence"] == "0":
         return None
     speaker = match["speaker"]
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=speaker,
         label=match["emotion"],
@@ -48,13 +48,13 @@ CORPUS = Corpus(
         "surprised": "surprise",
     },
     licence=Licence(
-        "CC-BY-NC-SA-4.0", True, "Weights trained on it are published under CC BY-NC-SA 4.0 only, and say so."
+        "CC-BY-NC-SA-4.0", True, "Weights trained on it are published under CC BY-NC-SA 4.0 only, with a notice."
     ),
     citation=(
         "I. Christop: nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024, pp. 12111-12116. arXiv:2404.06292"
     ),
     access="Free download from https://github.com/amu-cai/nEMO (also on Hugging Face as amu-cai/nEMO).",
-    layout="samples/WR0_surprised_64.wav: speaker, emotion, sentence; data.tsv beside it holds texts, gender and age.",
+    layout="samples/WR0_surprised_64.wav: speaker, emotion, sentence; data.tsv has texts, gender and age.",
     examples=(
         "samples/WR0_surprised_64.wav",
         "samples/EB0_anger_1.wav",

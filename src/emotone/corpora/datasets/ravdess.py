@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -27,12 +27,12 @@ NAME = re.compile(
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `03-01-05-01-02-01-12` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `03-01-05-01-02-01-12`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None or (match["emotion"] == "01" and match["intensity"] == "02"):  # neutral is never strong
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["actor"],
         label=WORDS[match["emotion"]],
@@ -71,7 +71,7 @@ CORPUS = Corpus(
         "surprised": "surprise",
     },
     licence=Licence(
-        "CC-BY-NC-SA-4.0", True, "Weights trained on it are published under CC BY-NC-SA 4.0 only, and say so."
+        "CC-BY-NC-SA-4.0", True, "Weights trained on it are published under CC BY-NC-SA 4.0 only, with a notice."
     ),
     citation=(
         "S. R. Livingstone and F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS). "

@@ -5,27 +5,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, Parsed
+from emotone.corpora.base import TWO_LETTERS, VIDEO_SUFFIXES, Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 NAME = re.compile(rf"(?P<emotion>{'|'.join(TWO_LETTERS)})(?P<number>[1-9][0-9]?)")
-# Subjects who speak several languages have a folder for each, whose names are used as they are.
+# Subjects who speak several languages have a folder for each, whose names are used unchanged.
 FOLDERS = re.compile(r"(?:.*/)?(?P<speaker>s[1-8])(?:/(?P<language>[^/]+))?")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `s1/an1`, or `s1/LANGUAGE/an1`, says."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `s1/an1` or `s1/LANGUAGE/an1`."""
     match = NAME.fullmatch(relative.stem)
     folders = FOLDERS.fullmatch(relative.parent.as_posix())
     if match is None or folders is None:
         return None
     speaker, language = folders["speaker"], folders["language"]
     if language is None:
-        return Parsed(f"{speaker}-{relative.stem}", speaker, TWO_LETTERS[match["emotion"]])
+        return ParsedPath(f"{speaker}-{relative.stem}", speaker, TWO_LETTERS[match["emotion"]])
     name = f"{speaker}-{language}-{relative.stem}"
-    return Parsed(name, speaker, TWO_LETTERS[match["emotion"]], extras={"language": language})
+    return ParsedPath(name, speaker, TWO_LETTERS[match["emotion"]], extras={"language": language})
 
 
 CORPUS = Corpus(

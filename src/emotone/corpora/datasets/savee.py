@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -25,8 +25,8 @@ NEUTRAL_SENTENCES = 30
 SENTENCES = 15  # of every other emotion
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `DC/a01` (the original) or `DC_a01` (a flat copy) says."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `DC/a01` (the original) or `DC_a01` (a flat copy)."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
@@ -35,7 +35,7 @@ def parse(relative: PurePosixPath) -> Parsed | None:
     if speaker not in SPEAKERS or int(match["number"]) > allowed:
         return None
     sentence = match["letter"] + match["number"]
-    return Parsed(
+    return ParsedPath(
         id=f"{speaker}_{sentence}",
         speaker=speaker,
         label=WORDS[match["letter"]],

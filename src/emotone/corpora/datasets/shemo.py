@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -22,12 +22,12 @@ NAME = re.compile(r"(?P<speaker>(?P<gender>[FM])(?P<number>[0-9]{2}))(?P<emotion
 LAST = {"F": 31, "M": 56}
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `F01A05` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `F01A05`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None or not 1 <= int(match["number"]) <= LAST[match["gender"]] or int(match["take"]) == 0:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["speaker"],
         label=match["emotion"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -19,21 +19,21 @@ WORDS = {
     "ps": "surprise",  # "pleasant surprise"
     "sad": "sadness",
 }
-# One file lacks a letter in the published corpus: OA_bite_neutral is the older speaker's, too.
+# In the published corpus one name lacks a letter: OA_bite_neutral is spoken by OAF.
 NAME = re.compile(rf"(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>{'|'.join(WORDS)})")
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what a name such as `OAF_back_angry` says; the folders above it do not matter."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a name such as `OAF_back_angry`; folders are ignored."""
     match = NAME.fullmatch(relative.stem)
     if match is None:
         return None
     speaker = "OAF" if match["speaker"] == "OA" else match["speaker"]
-    return Parsed(
+    return ParsedPath(
         id=f"{speaker}_{match['word']}_{match['emotion']}",
         speaker=speaker,
         label=match["emotion"],
-        # Both speakers say "Say the word ..." with the same 200 words under every emotion.
+        # Both speakers say "Say the word ..." with the same 200 words for every emotion.
         extras={"sentence": match["word"], "gender": "female"},
     )
 
@@ -49,7 +49,7 @@ CORPUS = Corpus(
     licence=Licence(
         "CC-BY-NC-ND-4.0",
         False,
-        "No derivatives may be published; whether weights are one is not settled, so they are not.",
+        "No derivatives may be published; whether weights are derivatives is not settled, so they are not shipped.",
     ),
     citation=(
         "M. K. Pichora-Fuller and K. Dupuis: Toronto emotional speech set (TESS). Borealis, 2020. "
@@ -58,7 +58,7 @@ CORPUS = Corpus(
     access="Free download from https://doi.org/10.5683/SP2/E8H2MF.",
     layout=(
         "OAF_back_angry.wav, with or without folders: speaker (OAF older, YAF younger), word, emotion (angry, disgust, "
-        "fear, happy, neutral, ps pleasant surprise, sad). Some copies hold everything twice, in a second folder."
+        "fear, happy, neutral, ps pleasant surprise, sad). Some copies contain everything twice, in a second folder."
     ),
     examples=(
         "OAF_back_angry.wav",

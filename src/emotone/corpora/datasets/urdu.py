@@ -5,32 +5,32 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.base import Corpus, Licence, Parsed
+from emotone.corpora.base import Corpus, Licence, ParsedPath
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 WORDS = {"A": "Angry", "H": "Happy", "N": "Neutral", "S": "Sad"}
-# The ids that occur in the published files. The paper tells of 38 speakers (27 men, 11 women), but SM8 to SM16 have
-# no file there, and the numbers run on across them.
+# The ids that occur in the published files. The paper reports 38 speakers (27 men, 11 women), but SM8 to SM16 have no
+# file, and the numbers of files continue without a gap.
 MEN = (*range(1, 8), *range(17, 28))
 WOMEN = tuple(range(1, 12))
 SPEAKERS = tuple(sorted([*(f"SM{number}" for number in MEN), *(f"SF{number}" for number in WOMEN)]))
-# The last number has a zero in front whatever its length: A01, A010, A0100.
+# The last number has a leading zero, whatever its length: A01, A010, A0100.
 NAME = re.compile(
     r"(?P<speaker>S(?P<gender>[FM])[0-9]{1,2})_F(?P<file>[1-9][0-9]?)_(?P<emotion>[AHNS])0(?P<number>[1-9][0-9]?|100)"
 )
 
 
-def parse(relative: PurePosixPath) -> Parsed | None:
-    """Return what `Angry/SM1_F1_A01` says; a folder that is named after another emotion is refused."""
+def parse(relative: PurePosixPath) -> ParsedPath | None:
+    """Parse a path such as `Angry/SM1_F1_A01`; None in a folder that is named after another emotion."""
     match = NAME.fullmatch(relative.stem)
     if match is None or match["speaker"] not in SPEAKERS:
         return None
     word = WORDS[match["emotion"]]
     if relative.parent.name in WORDS.values() and relative.parent.name != word:
         return None
-    return Parsed(
+    return ParsedPath(
         id=relative.stem,
         speaker=match["speaker"],
         label=word,

@@ -1,7 +1,7 @@
-"""Curves as SVG that stands inside a page: text stays text, and colours follow the page's, in the light and the dark.
+"""Figures as inline SVG: text remains text, and colours follow the light or dark theme of the page.
 
-Each figure is drawn with Matplotlib's objects (no global state is kept), then cleaned of everything that would point
-out of the page. The same numbers give the same bytes.
+Figures are drawn with Matplotlib's object interface (no global state); external references are removed. Equal data give
+equal bytes.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from emotone.errors import missing_extra
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from emotone.evaluation.report.numbers import CorpusReport
+    from emotone.evaluation.report.run_report import CorpusReport
     from emotone.metrics.calibration import ReliabilityBin
     from emotone.metrics.detection import RocCurve
+    from emotone.scoring.breakdowns import SpeakerScore
     from emotone.scoring.detection import AppliedThreshold, Per
     from emotone.scoring.scores import Score
-    from emotone.scoring.speakers import SpeakerScore
 
-# Matplotlib needs colours; these stand for the page's own.
+# Placeholders for the page's own colours, which Matplotlib cannot express.
 INK, GRID, MAIN, PALE = "#010203", "#040506", "#070809", "#0a0b0c"
 VARIABLES = {INK: "currentColor", GRID: "var(--line)", MAIN: "var(--main)", PALE: "var(--pale)"}
-POINTS = 120  # of a ROC curve: a pixel is wider than a hundredth
-NAMED = 30  # speakers that can be named below a plot
-LETTERS = 12  # of a name below a plot
-FOREIGN = "\u0530"  # letters below this are Latin, Greek or Cyrillic, which every Matplotlib can measure
-LINES = ((MAIN, "-"), (INK, "-"), (MAIN, (0, (5, 2))), (INK, (0, (1, 1.5))))  # of runs in one picture
+POINTS = 120  # of a ROC curve, at the resolution of the figure
+NAMED = 30  # speakers with a name on the axis
+LETTERS = 12  # of a name on the axis
+FOREIGN = "\u0530"  # letters below this are Latin, Greek or Cyrillic, which Matplotlib's font contains
+LINES = ((MAIN, "-"), (INK, "-"), (MAIN, (0, (5, 2))), (INK, (0, (1, 1.5))))  # of runs in one figure
 SMALL, MEDIUM, WIDE = (2.1, 2.1), (3.6, 3.3), (7.2, 3.0)  # inches
 
 
 def roc_picture(
     label: str, curve: RocCurve, *, area: float, marks: Sequence[tuple[float, float]] = ()
 ) -> tuple[str, str]:
-    """Return what a ROC curve is in words, and its SVG.
+    """Return a description of a ROC curve, and its SVG.
 
     Args:
-        label: what is looked for.
-        curve: of it.
-        area: below the curve.
-        marks: false and true positive rates to mark: those of thresholds that were chosen elsewhere.
+        label: the positive label.
+        curve: its ROC curve.
+        area: AU-ROC.
+        marks: false and true positive rates of operating points.
 
     """
     figure = _figure(SMALL)
@@ -57,17 +57,17 @@ def roc_picture(
     if marks:
         axes.plot(*zip(*marks, strict=True), color=INK, marker="o", markersize=3.5, linestyle="none", clip_on=False)
     axes.text(0.96, 0.08, f"{area:.3f}", ha="right", fontsize=11, color=INK)
-    _unit_square(axes, x="false alarms", y="found", ticks=(0, 0.5, 1))
-    words = f"ROC curve of {label} against all others; the area below it is {area:.3f}, where guessing has 0.5."
+    _unit_square(axes, x="false positive rate", y="recall", ticks=(0, 0.5, 1))
+    words = f"ROC curve of {label} against all others; AU-ROC {area:.3f}, chance 0.5."
     return words, _svg(figure)
 
 
-def roc_together(label: str, curves: Mapping[str, RocCurve]) -> tuple[str, str]:
-    """Return what the ROC curves of several runs are in words, and their SVG in one square.
+def roc_comparison(label: str, curves: Mapping[str, RocCurve]) -> tuple[str, str]:
+    """Return a description of the ROC curves of several runs, and their SVG in one figure.
 
     Args:
-        label: what is looked for.
-        curves: by the name of the run; lines go round in `LINES`.
+        label: the positive label.
+        curves: by name of the run.
 
     """
     figure = _figure(MEDIUM)
@@ -86,14 +86,14 @@ def roc_together(label: str, curves: Mapping[str, RocCurve]) -> tuple[str, str]:
             linewidth=1.8,
             label=areas[-1],
         )
-    _unit_square(axes, x="false alarms", y="found", ticks=(0, 0.25, 0.5, 0.75, 1))
+    _unit_square(axes, x="false positive rate", y="recall", ticks=(0, 0.25, 0.5, 0.75, 1))
     axes.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=INK)
-    words = f"ROC curves of {label}; the areas below them are {', '.join(areas)}, where guessing has 0.5."
+    words = f"ROC curves of {label}; AU-ROC {', '.join(areas)}, chance 0.5."
     return words, _svg(figure)
 
 
 def reliability_picture(bins: Sequence[ReliabilityBin], *, ece: float) -> tuple[str, str]:
-    """Return what a reliability diagram is in words, and its SVG."""
+    """Return a description of a reliability diagram, and its SVG."""
     figure = _figure(MEDIUM)
     axes = figure.add_axes((0.15, 0.31, 0.8, 0.65))
     counts = figure.add_axes((0.15, 0.14, 0.8, 0.12))
@@ -111,25 +111,24 @@ def reliability_picture(bins: Sequence[ReliabilityBin], *, ece: float) -> tuple[
         linewidth=1.4,
     )
     counts.bar(centres, [found.n for found in filled], width=width, color=GRID, linewidth=0)
-    _unit_square(axes, x="", y="share that is right", ticks=(0, 0.25, 0.5, 0.75, 1))
+    _unit_square(axes, x="", y="accuracy", ticks=(0, 0.25, 0.5, 0.75, 1))
     axes.set_xticklabels([])
     _frame(counts)
     counts.set_xlim(0, 1)
     counts.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "0.25", "0.5", "0.75", "1"))
     counts.set_yticks(())
-    counts.set_xlabel("probability of the answer (below: how many)", fontsize=9, color=INK)
+    counts.set_xlabel("confidence (bars: number of predictions)", fontsize=9, color=INK)
     words = (
-        f"Reliability diagram: the share of right answers against the probability that they were given, in "
-        f"{len(filled)} ranges that hold answers; expected calibration error {ece:.3f}."
+        f"Reliability diagram: accuracy against confidence in {len(filled)} bins; expected calibration error {ece:.3f}."
     )
     return words, _svg(figure)
 
 
 def speakers_picture(speakers: Sequence[SpeakerScore], *, whole: Score, chance: Score | None) -> tuple[str, str]:
-    """Return what a plot of speakers' scores is in words, and its SVG."""
+    """Return a description of a plot of speakers' scores, and its SVG."""
     figure = _figure(WIDE)
     named = len(speakers) <= NAMED
-    names = [_printed(found.speaker, number) for number, found in enumerate(speakers, start=1)]
+    names = [_axis_name(found.speaker, number) for number, found in enumerate(speakers, start=1)]
     slanted = len(speakers) > 8 and max(map(len, names)) > 3
     bottom = 0.26 if named and slanted else 0.12
     axes = figure.add_axes((0.075, bottom, 0.905, 0.96 - bottom))
@@ -151,18 +150,18 @@ def speakers_picture(speakers: Sequence[SpeakerScore], *, whole: Score, chance: 
         )
     else:
         axes.set_xticks(())
-        axes.set_xlabel(f"{len(speakers)} speakers, the worst on the left", fontsize=9, color=INK)
+        axes.set_xlabel(f"{len(speakers)} speakers in ascending order", fontsize=9, color=INK)
     words = (
-        f"UAR of {len(speakers)} speakers, the worst first: from {values.min():.1f} to {values.max():.1f}; "
-        f"all together {whole.text}."
+        f"UAR of {len(speakers)} speakers in ascending order: from {values.min():.1f} to {values.max():.1f}; "
+        f"all speakers {whole.text}."
     )
     return words, _svg(figure)
 
 
 def roc_pictures(corpus: CorpusReport, *, points: Sequence[AppliedThreshold] = ()) -> tuple[tuple[str, str], ...]:
-    """Return a small picture for each label that has a curve: the one that is looked for, where there are two.
+    """Return a small ROC curve of each label; for two labels, of the positive one.
 
-    Points of windows or of clips are marked on the curve of theirs.
+    Operating points are marked on the curve of windows or clips that they refer to.
     """
     detector, windows = corpus.detector, corpus.score("window-au-roc")
     labels = [detector.positive] if detector is not None else list(corpus.curves)
@@ -179,15 +178,15 @@ def _marks(points: Sequence[AppliedThreshold], *, per: Per) -> list[tuple[float,
     return [(false, true) for false, true in rates if false is not None and true is not None]
 
 
-def _printed(name: str, number: int) -> str:
-    """Return a speaker's name as it fits below a plot, or the rank where Matplotlib's font has no such letters."""
+def _axis_name(name: str, number: int) -> str:
+    """Return a speaker's name, shortened for the axis, or the rank if Matplotlib's font lacks its letters."""
     if not all(letter.isprintable() and letter < FOREIGN for letter in name):
         return f"{number}."
     return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}."
 
 
 def _thinned(curve: RocCurve) -> Any:
-    """Return positions of the points to draw: the first, the last, and those that are a step apart."""
+    """Return the indices of the points to draw: the first, the last, and those that are a step apart."""
     length = np.abs(np.diff(curve.false_positive_rate)) + np.abs(np.diff(curve.true_positive_rate))
     steps = np.floor(np.concatenate([[0.0], length.cumsum()]) * POINTS / 2)
     kept = np.flatnonzero(np.diff(steps, prepend=-1.0) > 0)
@@ -222,7 +221,7 @@ def _figure(size: tuple[float, float]) -> Any:
 
 
 def _svg(figure: Any) -> str:
-    """Return the figure as one element, whose colours are the page's."""
+    """Return the figure as one element with the colours of the page."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
@@ -243,9 +242,9 @@ def _svg(figure: Any) -> str:
 
 
 def _private_names(text: str) -> str:
-    """Return the SVG with only those names that it uses itself: what lies beside it in a page has some too.
+    """Return the SVG without unused ids, which could clash with other figures of the page.
 
-    The names that are left are hashes of what they name, so equal ones of two figures name equal things.
+    The remaining ids are hashes of their elements, so equal ids of two figures refer to equal elements.
     """
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
     return re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", text)

@@ -1,81 +1,167 @@
-"""The whole report: all runs side by side, how far they are apart, each by itself, and how to read it."""
+"""The whole report: overview, differences between runs, the section of each run, and the glossary."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-from emotone.evaluation.report.blocks import Block, Document, Figure, Section, Table, Text
-from emotone.evaluation.report.figures import roc_together
-from emotone.evaluation.report.formatting import INDEPENDENT, headline
+import numpy as np
+
+from emotone.errors import ConfigError, MissingExtraError, RunError
+from emotone.evaluation.report.corpus_sections import headline
+from emotone.evaluation.report.document import Block, Document, Figure, Section, Text
+from emotone.evaluation.report.figures import roc_comparison
 from emotone.evaluation.report.sections import run_section
-from emotone.scoring.comparison_text import (
-    DIFFERENCE_HEADER,
-    TEST_HEADER,
-    notes_of,
-    rows_of_differences,
-    rows_of_tests,
-)
+from emotone.scoring.comparison import compare_runs, differences_table, notes_of, significance_table
+from emotone.scoring.result_table import INDEPENDENT, ResultTable, format_estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from emotone.evaluation.report.comparability import Together
-    from emotone.evaluation.report.numbers import RunReport
+    from emotone.evaluation.report.run_report import RunReport
     from emotone.metrics.detection import RocCurve
+    from emotone.scoring.comparison import Comparison
 
-HEADLINES = 4  # more than these are not taken in at a glance, and stand in their own sections only
-READING = (
-    ("recall", "of all recordings that were meant as an emotion, the share that was answered as that emotion"),
-    ("UAR", "unweighted average recall: the mean of the emotions' recalls, so that frequent emotions count no more"),
-    ("UAR, mean over folds", "the UAR of each fold's test part by itself, averaged; what many papers call UAR"),
-    ("accuracy", "the share of all recordings that is answered right; frequent emotions count more"),
-    ("macro-F1", "the mean over emotions of F1, which falls with misses and with false alarms"),
-    (
-        "95 % interval",
-        "where the score would likely lie with other speakers of the same kind; too narrow below 20 speakers",
-    ),
-    ("chance, majority", "what guessing would score, and always answering the most frequent emotion"),
-    (
-        "speaker-independent",
-        "nobody who is tested was trained on; where it says NO, the scores do not hold for new speakers",
-    ),
-    ("AU-ROC", "how often a recording of the emotion gets a higher probability of it than one of another emotion"),
-    ("AU-ROC of windows", "the same over windows of a recording, each of which counts as what the recording is"),
-    ("EER", "the rate at which misses and false alarms are equally frequent"),
-    ("ECE", "how far the probability of the answers and the share that is right are apart, on average"),
-    ("p (Holm)", "how likely a difference this large is by chance, made larger for the number of tests"),
-    ("corrected t", "a test over folds that allows for training parts that overlap; the careful one to choose"),
-    ("McNemar, DeLong", "tests over recordings; those of one speaker are alike, so their p is often far too small"),
+MAX_HEADLINES = 4  # in the overview; with more corpora, headlines are in the sections of the runs only
+GLOSSARY = (
+    ("recall", "share of the recordings of an emotion that are predicted as this emotion"),
+    ("UAR", "unweighted average recall: the mean of the recalls of all emotions, whatever their frequency"),
+    ("UAR, mean over folds", "UAR of the test part of each fold, averaged; the UAR of many publications"),
+    ("accuracy", "share of correct predictions; frequent emotions have more weight"),
+    ("macro-F1", "mean over emotions of F1, the harmonic mean of precision and recall"),
+    ("95 % interval", "likely range of the score for other speakers; too narrow with fewer than 20 speakers"),
+    ("chance, majority", "scores of labels drawn at random, and of always predicting the most frequent emotion"),
+    ("speaker-independent", "no tested speaker is in the training data; otherwise (NO) scores do not generalise"),
+    ("AU-ROC", "probability that a recording of the emotion has a higher score than another recording"),
+    ("AU-ROC of windows", "the same over windows, each with the label of its recording"),
+    ("EER", "equal error rate: the rate at which misses and false alarms are equal"),
+    ("ECE", "expected calibration error: mean difference between confidence and accuracy"),
+    ("p (Holm)", "p-value adjusted for multiple tests by Holm's procedure"),
+    ("corrected t", "t-test over folds, corrected for overlapping training parts; the recommended test"),
+    ("McNemar, DeLong", "tests over recordings; p is too small, as recordings of one speaker are not independent"),
 )
 
 
-def document_of(reports: Sequence[RunReport], together: Together, *, pictures: bool) -> Document:
+Items = dict[str, tuple[str, str]]
+"""Truth and speaker by utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomparableRuns:
+    """Runs that can't be compared.
+
+    Attributes:
+        runs: names.
+        reason: why they can't be compared.
+
+    """
+
+    runs: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunGroups:
+    """The comparisons between the runs of a report.
+
+    Runs are comparable if they have the same recordings with the same truth and speakers. This is an equivalence, so
+    runs form groups; tests are adjusted within a group.
+
+    Attributes:
+        comparisons: one for each group of comparable runs.
+        incomparable: every other pair, and groups whose comparison failed.
+
+    """
+
+    comparisons: tuple[Comparison, ...]
+    incomparable: tuple[IncomparableRuns, ...]
+
+
+def group_runs(reports: Sequence[RunReport]) -> RunGroups:
+    """Return the possible comparisons between runs, and the reasons for the impossible ones; never raises an error."""
+    items = {report.name: _items(report) for report in reports}
+    groups: list[list[RunReport]] = []
+    for report in reports:
+        group = next((known for known in groups if items[known[0].name] == items[report.name]), None)
+        if group is None:
+            groups.append([report])
+        else:
+            group.append(report)
+    comparisons: list[Comparison] = []
+    incomparable: list[IncomparableRuns] = []
+    for group in groups:
+        if len(group) > 1:
+            names = tuple(report.name for report in group)
+            try:
+                comparisons.append(compare_runs([report.folder for report in group], names=names))
+            except (RunError, ConfigError, MissingExtraError) as error:
+                incomparable.append(IncomparableRuns(names, str(error)))
+    incomparable += [
+        IncomparableRuns((first.name, second.name), _reason(first, second, items))
+        for first, second in combinations(reports, 2)
+        if items[first.name] != items[second.name]
+    ]
+    return RunGroups(tuple(comparisons), tuple(incomparable))
+
+
+def _items(report: RunReport) -> Items:
+    table = report.table
+    pairs = zip(table.truth.tolist(), table.speaker.tolist(), strict=True)
+    return dict(zip(table.utterance.tolist(), pairs, strict=True))
+
+
+def _reason(first: RunReport, second: RunReport, items: Mapping[str, Items]) -> str:
+    one, other = items[first.name], items[second.name]
+    shared = one.keys() & other.keys()
+    if not shared:
+        return f"they share no recording: {first.name} has {_corpora(first)}, {second.name} {_corpora(second)}"
+    if len(shared) < max(len(one), len(other)):
+        return (
+            f"their recordings differ: {len(one)} in {first.name}, {len(other)} in {second.name}, {len(shared)} in both; "
+            "emotone compare --common compares the shared ones, if their labels agree"
+        )
+    labels = sum(one[key][0] != other[key][0] for key in shared)
+    if labels:
+        return f"the label of {labels} of {len(shared)} recordings differs: they use different label sets"
+    speakers = sum(one[key][1] != other[key][1] for key in shared)
+    return f"the speaker of {speakers} of {len(shared)} recordings differs"
+
+
+def _corpora(report: RunReport) -> str:
+    table = report.table
+    return ", ".join(
+        f"{len(np.unique(table.utterance[table.corpus == corpus]))} of {corpus}" for corpus in table.corpora
+    )
+
+
+def document_of(reports: Sequence[RunReport], groups: RunGroups, *, pictures: bool) -> Document:
     """Return the whole report.
 
     Args:
         reports: at least one.
-        together: how they stand to each other.
-        pictures: whether the format can show SVG.
+        groups: comparisons between the runs.
+        pictures: whether the format supports SVG.
 
     Raises:
-        MissingExtraError: pictures are wanted, and Matplotlib is not installed.
+        MissingExtraError: `pictures` is true and Matplotlib is not installed.
 
     """
-    sections = [Section("At a glance", "glance", _glance(reports))]
+    sections = [Section("Overview", "overview", _overview(reports))]
     if len(reports) > 1:
         sections.append(
-            Section("How far the runs are apart", "comparison", _apart(reports, together, pictures=pictures))
+            Section("Differences between runs", "comparison", _differences(reports, groups, pictures=pictures))
         )
     sections += [run_section(report, pictures=pictures) for report in reports]
-    reading = Table("The words of this report.", ("word", "meaning"), READING)
-    sections.append(Section("How to read this", "reading", (reading,)))
+    glossary = ResultTable(("term", "meaning"), GLOSSARY, caption="Terms of this report.")
+    sections.append(Section("Glossary", "glossary", (glossary,)))
     names = ", ".join(dict.fromkeys(report.about.system for report in reports))
     return Document(f"Evaluation of {names}", tuple(sections))
 
 
-def _glance(reports: Sequence[RunReport]) -> tuple[Block, ...]:
+def _overview(reports: Sequence[RunReport]) -> tuple[Block, ...]:
     found: list[Block] = []
-    short = sum(len(report.corpora) for report in reports) <= HEADLINES
+    short = sum(len(report.corpora) for report in reports) <= MAX_HEADLINES
     for report in reports:
         prefix = f"{report.name} ({report.about.system}, {report.protocol}): " if len(reports) > 1 else ""
         if report.speaker_independent is False:
@@ -91,19 +177,17 @@ def _glance(reports: Sequence[RunReport]) -> tuple[Block, ...]:
             report.about.system,
             corpus.corpus,
             corpus.uar.text,
-            *(
-                "-" if score is None else score.text
-                for score in (corpus.score("uar", "chance"), corpus.score("accuracy"))
-            ),
+            format_estimate(corpus.score("uar", "chance")),
+            format_estimate(corpus.score("accuracy")),
             str(corpus.uar.n),
-            str(corpus.uar.speakers or "not known"),
+            str(corpus.uar.speakers or "unknown"),
             report.protocol,
             INDEPENDENT[report.speaker_independent],
         )
         for report in reports
         for corpus in report.corpora
     )
-    header = (
+    columns = (
         "run",
         "system",
         "corpus",
@@ -115,11 +199,12 @@ def _glance(reports: Sequence[RunReport]) -> tuple[Block, ...]:
         "protocol",
         "speaker-independent",
     )
-    return (*found, Table("Main scores x 100, with 95 % intervals clustered by speaker.", header, rows))
+    caption = "Main scores x 100, with 95 % intervals clustered by speaker."
+    return (*found, ResultTable(columns, rows, caption=caption))
 
 
-def _apart(reports: Sequence[RunReport], together: Together, *, pictures: bool) -> tuple[Block, ...]:
-    """Return the comparison, and before it the detectors' ROC curves together, where several have judged a corpus."""
+def _differences(reports: Sequence[RunReport], groups: RunGroups, *, pictures: bool) -> tuple[Block, ...]:
+    """Return the ROC curves of detectors that share a corpus, and the comparisons."""
     curves: dict[tuple[str, str, str], dict[str, RocCurve]] = {}
     for report in reports if pictures else ():
         for corpus in report.corpora:
@@ -132,33 +217,30 @@ def _apart(reports: Sequence[RunReport], together: Together, *, pictures: bool) 
                     of[report.name] = detector.windows
     figures = (
         Figure(
-            (roc_together(f"{positive} in {title}, {what}", of),),
-            f"ROC curves of {positive} in {title}, over {what}, with the area below each.",
+            (roc_comparison(f"{positive} in {title}, {what}", of),),
+            f"ROC curves of {positive} in {title}, over {what}, with the AU-ROC of each run.",
         )
         for (title, positive, what), of in curves.items()
         if len(of) > 1
     )
-    return (*figures, *_comparison(together))
+    return (*figures, *_comparisons(groups))
 
 
-def _comparison(together: Together) -> tuple[Block, ...]:
+def _comparisons(groups: RunGroups) -> tuple[Block, ...]:
     found: list[Block] = []
-    for comparison in together.comparisons:
+    for comparison in groups.comparisons:
         names = ", ".join(run.name for run in comparison.runs)
-        found.append(
-            Table(
-                f"{names} judged the same recordings. Scores x 100; differences are second minus first, with 95 % "
-                "intervals clustered by speaker. Where one leaves out 0, the difference would hold for other speakers "
-                "of the same kind.",
-                DIFFERENCE_HEADER,
-                tuple(rows_of_differences(comparison)),
-            )
+        caption = (
+            f"Comparison of {names}. Scores x 100; differences are second minus first, with 95 % intervals clustered "
+            "by speaker. An interval that excludes 0 indicates a difference that generalises to other speakers."
         )
-        tests = tuple(rows_of_tests(comparison))
-        if tests:
-            found.append(Table(f"Tests of {names}, two-sided, adjusted by Holm's procedure.", TEST_HEADER, tests))
+        found.append(replace(differences_table(comparison), caption=caption))
+        tests = significance_table(comparison)
+        if tests.rows:
+            caption = f"Significance tests of {names}, two-sided, adjusted by Holm's procedure."
+            found.append(replace(tests, caption=caption))
         found += [Text(note, "note") for note in notes_of(comparison)]
     found += [
-        Text(f"{' and '.join(apart.runs)} can't be compared: {apart.reason}.", "note") for apart in together.apart
+        Text(f"{' and '.join(each.runs)} can't be compared: {each.reason}.", "note") for each in groups.incomparable
     ]
     return tuple(found)

@@ -1,35 +1,39 @@
-"""One run in blocks: what was evaluated and how, what it scored, what training and test share, how to repeat it."""
+"""The section of one run: system, protocol, results, leakage audit, and the command that repeats it."""
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.errors import UsageError
 from emotone.evaluation.report.about import NOT_RECORDED
-from emotone.evaluation.report.blocks import Block, Code, Section, Table, Text
 from emotone.evaluation.report.corpus_sections import corpus_section
-from emotone.evaluation.report.formatting import INDEPENDENT, per_cent, shortened
-from emotone.protocols import protocol
-from emotone.protocols.base import SCALING
+from emotone.evaluation.report.document import Block, Code, Section, Text
+from emotone.metrics.intervals import Estimate
+from emotone.protocols import SCALING, protocol
+from emotone.scoring.result_table import INDEPENDENT, ResultTable, format_estimate, percent
 from emotone.scoring.scores import TITLES
 
 if TYPE_CHECKING:
-    from emotone.evaluation.report.about import About
-    from emotone.evaluation.report.numbers import RunReport, Twin
+    from collections.abc import Mapping
 
-BUNDLED = "as the model has it; see emotone models show"
+    from emotone.evaluation.report.about import RunDescription
+    from emotone.evaluation.report.run_report import RunReport, TwinRun
+
+BUNDLED = "part of the model; see emotone models show"
+MAX_CELL = 160  # characters of a cell of the leakage audit
 
 
 def run_section(report: RunReport, *, pictures: bool) -> Section:
-    """Return everything about one run."""
+    """Return the section of one run."""
     anchor = report.name.lower()
     parts = (
-        ("What training and test parts share", _leakage(report)),
-        ("How far simple cues alone would get", _shortcuts(report)),
-        ("Recordings left out", _problems(report)),
-        ("How to repeat it", _again(report)),
+        ("Overlap of training and test data", _leakage(report)),
+        ("Baselines that use simple cues", _shortcuts(report)),
+        ("Excluded recordings", _problems(report)),
+        ("How to repeat it", _command(report)),
     )
     return Section(
         f"{report.name}: {report.about.system}, {report.protocol}",
@@ -43,79 +47,81 @@ def run_section(report: RunReport, *, pictures: bool) -> Section:
 
 
 def warnings_of(report: RunReport) -> tuple[Block, ...]:
-    """Return what must be known before any score is read: that speakers were trained on, and the twin's scores."""
+    """Return the warnings about the scores: speaker dependence, with the scores of the twin, and failed audits."""
     if report.speaker_independent is not False:
         if report.about.clean is not False:
             return ()
         return (
             Text(
-                "The leakage audit is not clean: training and test parts share what they must not; see below.",
+                "The leakage audit found problems: training and test parts overlap; see below.",
                 "warning",
             ),
         )
     trained_on = report.about.trained_on
     if trained_on:
-        words = (
-            f"This model was trained on {', '.join(trained_on)}: what it scores there says nothing about new speakers."
+        reason = (
+            f"This model was trained on {', '.join(trained_on)}: its scores there do not generalise to new speakers."
         )
     else:
-        words = f"{report.protocol} tests speakers that it trained on: these scores do not hold for new speakers."
-    found: list[Block] = [Text(f"SPEAKER-DEPENDENT. {words}", "warning")]
+        reason = (
+            f"{report.protocol} tests speakers of the training data: these scores do not generalise to new speakers."
+        )
+    found: list[Block] = [Text(f"SPEAKER-DEPENDENT. {reason}", "warning")]
     if report.twin is not None:
         found.append(_twin(report, report.twin))
     return tuple(found)
 
 
-def _twin(report: RunReport, twin: Twin) -> Block:
+def _twin(report: RunReport, twin: TwinRun) -> Block:
     if twin.folder is None:
         return Text(
-            f"Its speaker-independent twin, {twin.wanted} of the same recipe on the same recordings, is neither among "
-            f"the runs of this report nor beside {report.folder.name}: make it with --protocol {twin.wanted}.",
+            f"The speaker-independent evaluation of the same recipe and recordings ({twin.protocol}) was found neither "
+            f"among the runs of this report nor next to {report.folder.name}; run it with --protocol {twin.protocol}.",
             "warning",
         )
     others = {(score.corpus, score.metric, score.setting): score for score in twin.scores}
     rows = tuple(
-        (corpus.corpus, TITLES[metric], mine.text, other.text, per_cent(other.number - mine.number, sign="+"))
+        (corpus.corpus, TITLES[metric], mine.text, other.text, percent(other.number - mine.number, sign="+"))
         for corpus in report.corpora
         for metric in ("uar", "accuracy")
         if (mine := corpus.score(metric)) is not None
         and (other := others.get((corpus.corpus, metric, "system"))) is not None
     )
-    return Table(
-        f"Beside its speaker-independent twin ({twin.folder.name}), x 100: the twin's scores are those to quote.",
-        ("corpus", "metric", report.protocol, twin.wanted, "difference"),
+    return ResultTable(
+        ("corpus", "metric", report.protocol, twin.protocol, "difference"),
         rows,
+        caption=f"Comparison with the speaker-independent evaluation ({twin.folder.name}), x 100. Report its scores.",
     )
 
 
-def _facts(report: RunReport) -> Table:
+def _facts(report: RunReport) -> ResultTable:
     about, table = report.about, report.table
     version = about.protocol.get("version")
     counts = (f"{corpus.uar.n} of {corpus.title}" for corpus in report.corpora)
-    speakers = (f"{corpus.uar.speakers or 'not known'}" for corpus in report.corpora)
-    division, normalisation = _division(report)
+    speakers = (f"{corpus.uar.speakers or 'unknown'}" for corpus in report.corpora)
+    description, normalisation = _protocol(report)
     rows = (
-        ("what", about.what()),
+        ("system", about.what()),
         ("labels", ", ".join(table.labels)),
         ("features", _part(about, "front_end", "functionals", "features")),
-        ("net or classifier", _part(about, "net", "classifier")),
-        ("how it was judged", about.how()),
+        ("network or classifier", _part(about, "net", "classifier")),
+        ("predictions made by", about.method()),
         ("protocol", report.protocol + (f", version {version}" if version is not None else "")),
-        ("what the protocol is", division),
+        ("protocol description", description),
         ("normalisation", normalisation),
-        ("tested speakers kept out of training", INDEPENDENT[report.speaker_independent]),
+        ("speaker-independent", INDEPENDENT[report.speaker_independent]),
         ("folds", str(len(np.unique(table.fold)))),
-        ("trainings per fold (seeds)", str(len(np.unique(table.seed)))),
+        ("training runs per fold (seeds)", str(len(np.unique(table.seed)))),
         ("recordings", ", ".join(counts)),
         ("speakers", ", ".join(speakers)),
         ("predictions", report.folder.name),
         ("signature", str(table.system[0])),
     )
-    return Table("What was evaluated, and how.", ("", report.name), rows)
+    return ResultTable(("", report.name), rows, caption="System and protocol.")
 
 
-def _part(about: About, *keys: str) -> str:
-    """Return the name of a part of the recipe, whichever of the keys it goes by."""
+def _part(about: RunDescription, *keys: str) -> str:
+    """Return the name of a part of the recipe, under the first of the keys that it has."""
     if about.model:
         return BUNDLED
     for key in keys:
@@ -127,34 +133,34 @@ def _part(about: About, *keys: str) -> str:
     return NOT_RECORDED
 
 
-def _division(report: RunReport) -> tuple[str, str]:
-    """Return what the protocol is in words, and how it has features scaled."""
+def _protocol(report: RunReport) -> tuple[str, str]:
+    """Return the description of the protocol, and how features are scaled."""
     if report.about.model:
-        return "every recording is judged once by a model that is given; nothing is trained", BUNDLED
+        return "a finished model predicts every recording once; nothing is trained", BUNDLED
     recorded = report.about.normalisation()
     try:
-        division = protocol(report.protocol)
-    except UsageError:  # of somebody else's, or read from files that are not here
+        used = protocol(report.protocol)
+    except UsageError:  # an unknown protocol, or one read from files that are not available
         return NOT_RECORDED, recorded
-    return division.description, SCALING[division.normalisation] if recorded == NOT_RECORDED else recorded
+    return used.description, SCALING[used.scaling] if recorded == NOT_RECORDED else recorded
 
 
 def _leakage(report: RunReport) -> tuple[Block, ...]:
     findings = report.about.leakage()
     if findings is None:
-        why = "nothing was trained for it." if report.about.model else f"{NOT_RECORDED}."
+        why = "not applicable, as nothing was trained." if report.about.model else f"{NOT_RECORDED}."
         return (Text(f"Leakage audit: {why}", "note"),)
     rows = tuple(
         (
             finding.kind,
-            shortened(finding.found),
+            shorten(finding.found, MAX_CELL, placeholder="..."),
             "-" if finding.clips is None else str(finding.clips),
-            shortened(finding.examples) or "-",
+            shorten(finding.examples, MAX_CELL, placeholder="...") or "-",
         )
         for finding in findings
     )
-    caption = "The leakage audit. Acted corpora repeat sentences by design; speakers and contents must not be shared."
-    return (Table(caption, ("kind", "found", "test clips", "which"), rows),)
+    caption = "Leakage audit. Acted corpora repeat sentences by design; speakers and contents must not be shared."
+    return (ResultTable(("kind", "result", "test clips", "examples"), rows, caption=caption),)
 
 
 def _shortcuts(report: RunReport) -> tuple[Block, ...]:
@@ -165,45 +171,43 @@ def _shortcuts(report: RunReport) -> tuple[Block, ...]:
     rows = []
     for item in found:
         corpus = str(item.get("corpus", NOT_RECORDED))
-        beside = mine.get(corpus)
-        cells = (str(item.get("name", NOT_RECORDED)), corpus, _interval(item), "-" if beside is None else beside.text)
+        cells = (str(item.get("name", NOT_RECORDED)), corpus, _cue_score(item), format_estimate(mine.get(corpus)))
         rows.append(cells)
     caption = (
-        "UAR x 100 that each cue would reach by itself. Where it comes near the system's, the system may have learned "
-        "no more than the cue."
+        "UAR x 100 of classifiers that use one cue only. If it is close to the UAR of the system, the system may rely "
+        "on the cue alone."
     )
-    said = [line for item in found if isinstance(item.get("lines"), list) for line in item["lines"]]
-    table = Table(caption, ("cue", "corpus", "UAR of the cue [95 %]", "this system"), tuple(rows))
-    return (table, *(Text(line, "note") for line in dict.fromkeys(map(str, said))))
+    lines = [line for item in found if isinstance(item.get("lines"), list) for line in item["lines"]]
+    table = ResultTable(("cue", "corpus", "UAR of the cue [95 %]", "this system"), tuple(rows), caption=caption)
+    return (table, *(Text(line, "note") for line in dict.fromkeys(map(str, lines))))
 
 
-def _interval(item: Any) -> str:
+def _cue_score(item: Mapping[str, Any]) -> str:
+    """Return the UAR of a cue as a run records it."""
     value, low, high = (
-        item.get(key) if isinstance(item.get(key), int | float) else None for key in ("uar", "low", "high")
+        float(item[key]) if isinstance(item.get(key), int | float) else None for key in ("uar", "low", "high")
     )
-    if value is None:
-        return NOT_RECORDED
-    return per_cent(value) if low is None or high is None else f"{per_cent(value)} [{per_cent(low)}, {per_cent(high)}]"
+    return NOT_RECORDED if value is None else format_estimate(Estimate(value=value, low=low, high=high))
 
 
 def _problems(report: RunReport) -> tuple[Block, ...]:
     problems = report.about.problems()
     if problems is None:
-        return (Text(f"Recordings left out: {NOT_RECORDED}."),)
+        return (Text(f"Excluded recordings: {NOT_RECORDED}."),)
     if not problems:
-        return (Text("None: every recording was judged."),)
+        return (Text("None: every recording has a prediction."),)
     count = "1 recording" if len(problems) == 1 else f"{len(problems)} recordings"
-    return (Table(f"{count} could not be used.", ("recording", "why"), problems),)
+    return (ResultTable(("recording", "reason"), problems, caption=f"{count} could not be used."),)
 
 
-def _again(report: RunReport) -> tuple[Block, ...]:
+def _command(report: RunReport) -> tuple[Block, ...]:
     about, seeds = report.about, len(np.unique(report.table.seed))
     corpora = tuple(corpus.corpus for corpus in report.corpora)
     found: list[Block] = []
-    if not about.recipe and not about.model and not about.told.get("again"):
-        found.append(Text(f"What was evaluated is {NOT_RECORDED}; the command would be of this form:"))
+    if not about.recipe and not about.model and not about.about.get("again"):
+        found.append(Text(f"The evaluated system is {NOT_RECORDED}; the command has this form:"))
     found.append(Code(about.command(corpora, protocol=report.protocol, seeds=seeds)))
     recipe = about.recipe_toml()
     if recipe:
-        found += [Text(f"DIR stands for each corpus's folder, and {about.system}.toml holds:"), Code(recipe, "toml")]
+        found += [Text(f"DIR is the folder of each corpus, and {about.system}.toml contains:"), Code(recipe, "toml")]
     return tuple(found)

@@ -1,8 +1,8 @@
-"""Logarithms of mel-band magnitude as VGGish and YAMNet see sound: 64 bands every 10 ms at 16 kHz.
+"""Logarithms of mel-band magnitude, the input of VGGish and YAMNet: 64 bands every 10 ms at 16 kHz.
 
-The nets' originals cut a recording into patches of 96 rows. Here rows are made over the whole recording and the nets
-take what they need of a window (see `emotone.nets.architectures.vggish`): a row depends on its own 25 ms only, so that both give
-the same.
+The original networks cut a recording into patches of 96 rows. Here rows are computed over the whole recording and the
+networks take the rows of a window that they need (see `emotone.nets.architectures.vggish`): a row depends on its own
+25 ms only, so both give the same.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.mel import band_rows, mel_triangles
+from emotone.features.mel import band_spectra, hann, mel_filterbank
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
     from emotone.types import Array, Seconds
 
-FFT = 512  # the power of two above a window
+FFT = 512  # the next power of two after a window
 LOW, HIGH = 125.0, 7500.0  # hertz: edges of the first and the last band
 
 
@@ -28,8 +28,8 @@ LOW, HIGH = 125.0, 7500.0  # hertz: edges of the first and the last band
 class VggishLogMel:
     """ln(sum of |spectrum| under a band + offset), one row per hop: magnitudes, not their squares.
 
-    Windows are periodic Hann windows of 25 ms, unscaled, of samples whose full scale is 1; bands are triangles on
-    the HTK mel scale. Zeros stand behind the recording's end, so that every multiple of the hop that lies inside it
+    Windows are periodic Hann windows of 25 ms, unscaled, of samples with a full scale of 1; bands are triangles on the
+    mel scale with sides straight in mel. Zeros follow the recording's end, so that every multiple of the hop inside it
     has a row: one second has 100.
 
     Attributes:
@@ -71,22 +71,21 @@ class VggishLogMel:
         return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
-        """Return [frames, 64] float32 of a signal [time], with zeros behind its end."""
+        """Return [frames, 64] float32 of a signal [time], with zeros after its end."""
         needed = (self.frames(len(signal)) - 1) * self.hop + self.window
         padded = np.pad(signal, (0, max(0, needed - len(signal))))
-        taper, triangles = _tables()
-        rows = band_rows(padded[:needed], hop=self.hop, taper=taper, triangles=triangles, power=False)
-        result: Array = np.log(rows + np.float32(self.offset))
-        return result
+        window, filterbank = _tables()
+        sums = band_spectra(padded[:needed], hop=self.hop, window=window, filterbank=filterbank, power=False)
+        rows: Array = np.log(sums + np.float32(self.offset))
+        return rows
 
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[Array, Array]:
-    """Return the window [400] and the bands [257, 64], float32."""
+    """Return the window [400] and the filterbank [257, 64], float32."""
     spec = VggishLogMel
-    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.window) / spec.window)
-    triangles = mel_triangles(rate=spec.rate, fft=FFT, bands=spec.dimension, low=LOW, high=HIGH)
-    return taper.astype(np.float32), triangles.astype(np.float32)
+    filterbank = mel_filterbank(rate=spec.rate, fft=FFT, bands=spec.dimension, low=LOW, high=HIGH, kind="kaldi")
+    return hann(spec.window).astype(np.float32), filterbank.astype(np.float32)
 
 
 FEATURE = VggishLogMel

@@ -1,11 +1,12 @@
-"""The signal itself, for nets that learn from raw samples.
+"""The signal itself, for networks on raw samples.
 
-Why a row is one sample. Windows lie on the grid of rows, and what is left over after the last row is not heard. Rows
-of n samples would put windows on every n-th sample only (0.6 s at 22,050 Hz is 13,230 samples, which no power of two
-above 2 divides) and lose up to n - 1 samples at the end; with a row per sample every window of the recipe starts and
-ends where it says at any rate, a recording's last window ends with its last sample, and pieces of any size are the
-whole, bit for bit. It costs nothing: rows [time, 1] are the samples, and the net reads them as one signal. What a net
-needs of a whole window, its level above all, it computes inside itself, where the exported net has it too.
+Why a row is one sample. Windows are on the grid of rows, and samples after the last row are dropped. With rows of n
+samples, windows could start at every n-th sample only (0.6 s at 22,050 Hz is 13,230 samples, which no power of two
+above 2 divides), and up to n - 1 samples at the end would be lost. With a row per sample every window starts and ends
+exactly where the recipe puts it, at any rate; the last window ends with the last sample; and a signal in pieces of any
+size gives the rows of the whole, bit for bit. It costs nothing: rows [time, 1] are the samples, and the network reads
+them as one signal. Properties of a whole window, such as its level, are computed inside the network, so exported
+networks include them.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Waveform:
-    """Samples as they are, one row each.
+    """Unchanged samples, one row each.
 
     Attributes:
-        rate: hertz; recordings of other rates are resampled before.
+        rate: hertz; recordings with other rates are resampled first.
 
     Raises:
         ConfigError: a rate below 1.
@@ -60,7 +61,7 @@ class Waveform:
         return max(1, samples)
 
     def compute(self, signal: Array) -> Array:
-        """Return a copy [time, 1] of a signal [time]; nothing is one sample of silence."""
+        """Return a copy [time, 1] of a signal [time]; an empty signal gives one sample of silence."""
         rows = np.zeros((self.frames(len(signal)), 1), np.float32)
         rows[: len(signal), 0] = signal
         return rows

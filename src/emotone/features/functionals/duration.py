@@ -1,4 +1,4 @@
-"""How long a recording is, and nothing else: what a score could be had for without hearing how anything was said."""
+"""The length of a recording, and nothing else: a baseline that ignores the voice."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Duration:
-    """The seconds of a recording, and their natural logarithm.
+    """The length of a recording in seconds, and its natural logarithm.
 
-    A recording without a sample counts as one sample long, so that the logarithm is finite.
+    An empty recording counts as one sample, so that the logarithm is finite.
 
     Example:
         >>> import numpy as np
@@ -28,12 +28,12 @@ class Duration:
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         return 16000
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each value is."""
+        """Name of each value."""
         return ("seconds", "log seconds")
 
     def compute(self, signal: Array) -> Array:

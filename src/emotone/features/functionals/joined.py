@@ -1,4 +1,4 @@
-"""Several functionals one after another, as one vector."""
+"""Several functionals, concatenated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from emotone.errors import ConfigError
 from emotone.features.functional import FUNCTIONALS as MEMBERS
-from emotone.features.functional import Known
+from emotone.features.functional import MetadataFunctionals
 
 if TYPE_CHECKING:
     from emotone.features.functional import Functionals
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Joined:
-    """Other functionals with their default settings, one after another.
+class ConcatenatedFunctionals:
+    """The vectors of other functionals with their default settings, concatenated.
 
     Attributes:
-        members: names of at least two different functionals that listen at one rate.
-        versions: of the members, filled in by themselves: what is stored of another version is not used again.
+        members: names of at least two different functionals with the same sampling rate.
+        versions: of the members, filled in automatically, so that cached values of other versions are not used.
 
     """
 
@@ -37,28 +37,31 @@ class Joined:
         parts = self._parts
         rates = {name: part.rate for name, part in zip(self.members, parts, strict=True)}
         if len(set(rates.values())) > 1:
-            raise ConfigError(f"members must listen at one rate; given {rates}")
+            raise ConfigError(f"members must have the same sampling rate; given {rates}")
         now = tuple(part.version for part in parts)
         if self.versions not in {(), now}:
-            raise ConfigError(f"versions {list(self.versions)} of {list(self.members)} are gone; here are {list(now)}")
+            raise ConfigError(
+                f"versions {list(self.versions)} of {list(self.members)} are not available; "
+                f"the present ones are {list(now)}"
+            )
         object.__setattr__(self, "versions", now)
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         return self._parts[0].rate
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each value is, behind the name of its member."""
+        """Name of each value, prefixed by its member."""
         pairs = zip(self.members, self._parts, strict=True)
         return tuple(f"{member}: {name}" for member, part in pairs for name in part.names)
 
     def compute(self, signal: Array) -> Array:
-        """Return the members' vectors [values] float32 of a signal [time], one after another.
+        """Return the members' vectors [values] float32 of a signal [time], concatenated.
 
         Raises:
-            AudioError: the signal is too short for one of them.
+            AudioError: the signal is too short for a member.
 
         """
         return np.concatenate([part.compute(signal) for part in self._parts])
@@ -66,10 +69,10 @@ class Joined:
     @property
     def _parts(self) -> tuple[Functionals, ...]:
         built = [MEMBERS.get(name)() for name in self.members]
-        parts = tuple(part for part in built if not isinstance(part, Known))
+        parts = tuple(part for part in built if not isinstance(part, MetadataFunctionals))
         if len(parts) < len(built):
             raise ConfigError(f"members must be computed from the signal; given {list(self.members)}")
         return parts
 
 
-FUNCTIONALS = Joined
+FUNCTIONALS = ConcatenatedFunctionals

@@ -1,4 +1,4 @@
-"""How loud a recording is: the distance to the microphone and the setting of a knob as much as the voice."""
+"""The level of a recording, which depends on the microphone's distance and gain as much as on the voice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Loudness:
     """Levels of a whole recording in dB below full scale (a mean square of 1), -100 at the lowest.
 
     level           of the whole
-    active level    of the frames (20 ms) that are less than 30 dB below the 95th percentile of frames
+    active level    of the frames (20 ms) less than 30 dB below the 95th percentile of frames
     peak            of the largest sample
     active spread   standard deviation of the active frames' levels, dB
     range           from the 5th to the 95th percentile of all frames' levels, dB
@@ -31,12 +31,12 @@ class Loudness:
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         return 16000
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each value is."""
+        """Name of each value."""
         return ("level", "active level", "peak", "active spread", "range")
 
     def compute(self, signal: Array) -> Array:

@@ -1,7 +1,7 @@
-"""The openSMILE feature sets that the field has measured itself against for fifteen years.
+"""The openSMILE feature sets, the standard baselines of the field.
 
-openSMILE is free for research, private use and teaching; products need a licence of audEERING's. emotone calls the
-package `opensmile` where it is installed, and carries nothing of it.
+openSMILE is free for research, private use and teaching; products need a licence from audEERING. emotone calls the
+package `opensmile` if it is installed, and contains no part of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emotone.errors import TooShortError, missing_extra
 if TYPE_CHECKING:
     from emotone.types import Array, Hertz
 
-Set: TypeAlias = Literal["IS09", "IS10", "eGeMAPSv02", "ComParE_2016"]
+FeatureSet: TypeAlias = Literal["IS09", "IS10", "eGeMAPSv02", "ComParE_2016"]
 
 
 @dataclass(frozen=True)
@@ -38,29 +38,29 @@ class OpenSmile:
 
     version: ClassVar[int] = 1
 
-    feature_set: Set = "IS10"
+    feature_set: FeatureSet = "IS10"
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         return 16000
 
     @property
     def names(self) -> tuple[str, ...]:
-        """openSMILE's own names, in its order."""
+        """openSMILE's names, in its order."""
         return tuple(_smile(self.feature_set).feature_names)
 
     def compute(self, signal: Array) -> Array:
         """Return the vector [values] float32 of a signal [time].
 
         Raises:
-            TooShortError: openSMILE finds no value for so little sound.
+            TooShortError: openSMILE returns no finite value for so short a signal.
             MissingExtraError: the package `opensmile` is not installed.
 
         """
         smile = _smile(self.feature_set)
         with warnings.catch_warnings():
-            # What it warns of, a signal too short for a window, is an error here.
+            # It warns of signals shorter than a window; below, they raise an error.
             warnings.filterwarnings("ignore", message="Segment too short", category=UserWarning)
             vector = np.asarray(smile.process_signal(signal, self.rate).to_numpy(np.float32)[0])
         if not np.isfinite(vector).all():
@@ -70,7 +70,7 @@ class OpenSmile:
 
 
 @lru_cache(maxsize=4)  # making one reads its configuration files
-def _smile(feature_set: Set) -> Any:
+def _smile(feature_set: FeatureSet) -> Any:
     try:
         import opensmile
     except ImportError as error:

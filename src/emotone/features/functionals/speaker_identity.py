@@ -1,4 +1,4 @@
-"""Who speaks, and nothing else: what is left of a score when every recording is replaced by a name."""
+"""The speaker of an utterance, and nothing else: a baseline that ignores the audio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeakerIdentity:
-    """A 1 in the place of the utterance's speaker, 0 in all others; places are in the order of `speaker_key`."""
+    """A one-hot vector of the utterance's speaker, in the order of `speaker_key`."""
 
     version: ClassVar[int] = 1
 
@@ -31,8 +31,8 @@ class SpeakerIdentity:
         nameless = [utterance.key for utterance in utterances if not utterance.speaker]
         if nameless:
             raise RunError(
-                f"{len(nameless)} utterances have no speaker (first: {nameless[0]}), and speaker-identity is nothing "
-                "else; fill the column 'speaker'"
+                f"{len(nameless)} utterances have no speaker (first: {nameless[0]}), which speaker-identity needs; "
+                "fill the column 'speaker'"
             )
         speakers = sorted({utterance.speaker_key for utterance in utterances})
         places = dict(zip(speakers, np.eye(len(speakers), dtype=np.float32), strict=True))

@@ -1,4 +1,4 @@
-"""What a microphone, a room and a recording chain leave in every recording, whatever is said."""
+"""The long-term spectrum and noise floor: traces of the microphone, the room and the recording chain."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from emotone.types import Array, Hertz
 
-WINDOW, HOP = 1024, 512  # 64 ms every 32 ms at 16 kHz: bins of 15.6 Hz, so that the lowest band has two
+WINDOW, HOP = 1024, 512  # 64 ms every 32 ms at 16 kHz: bins of 15.6 Hz, so the lowest band has two
 BANDS = 12
-LOW, HIGH = 80.0, 7600.0  # Hz: each band is 1.46 times as wide as the one below, 0.55 octaves
-QUIET = 5  # percentile of a band's frames: what is left where nobody speaks
+LOW, HIGH = 80.0, 7600.0  # Hz: each band is 1.46 times as wide as the one below, or 0.55 octaves
+QUIET = 5  # percentile of a band's frames: the level in pauses
 
 
 @dataclass(frozen=True)
 class SpectralTilt:
     """The long-term average spectrum and the noise floor, in twelve bands of equal width in octaves.
 
-    spectrum    each band's mean power in dB, less the mean over bands: independent of level
+    spectrum    each band's mean power in dB, minus the mean over bands: independent of the level
     tilt        slope of the spectrum, dB per octave
     floor       5th percentile of each band's power over frames, dB below full scale, -100 at the lowest
     """
@@ -34,12 +34,12 @@ class SpectralTilt:
 
     @property
     def rate(self) -> Hertz:
-        """Hertz that the signal must have."""
+        """Required sampling rate of the signal, in hertz."""
         return 16000
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each value is; bands are called by their centre."""
+        """Name of each value; bands are named by their centre."""
         centres = [f"{centre:.0f} Hz" for centre in _centres()]
         return (*(f"spectrum {name}" for name in centres), "tilt", *(f"floor {name}" for name in centres))
 
@@ -67,7 +67,7 @@ def _centres() -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _bands() -> NDArray[np.float64]:
-    """Return which bins [bins, bands] are in which band."""
+    """Return the membership of bins in bands [bins, bands]: 0 or 1."""
     hertz = np.fft.rfftfreq(WINDOW, 1 / SpectralTilt().rate)
     edges = _edges()
     return ((hertz[:, None] >= edges[:-1]) & (hertz[:, None] < edges[1:])).astype(np.float64)

@@ -1,28 +1,42 @@
-"""The card of a source: what it is, what it heard, how well it says what its teacher says, what its layers tell."""
+"""The card of a source: what it is, what it was trained on, and how well student and layers do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.fitting.distillation.teachers import TEACHERS
+from emotone.fitting.distillation.source_run import load_probes, load_source_run
+from emotone.fitting.distillation.teachers import teacher_info
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from emotone.fitting.distillation.probe import Comparison, Probe
-    from emotone.fitting.distillation.run import SourceRun
-    from emotone.fitting.distillation.state import Measurement
+    from emotone.fitting.distillation.source_run import HeldOutScore, LayerProbe, ProbeComparison, SourceRun
 
-SAME = 1e-9  # agreements closer than this are those of the same stretches
+NOTES = "NOTES.md"
+SAME = 1e-9  # agreements closer than this are equal
 
 
-def source_card(run: SourceRun, comparisons: Sequence[Comparison] = (), *, notes: str = "") -> str:
-    """Return the card as Markdown; every number in it is from the run or from what its layers were found to tell.
+def results_card(folder: Path) -> str:
+    """Return the card of a source from its results: run, probes and, at the end, `NOTES.md`.
+
+    Raises:
+        RunError: the folder contains no results of a source, or the probes belong to another training.
+
+    """
+    run = load_source_run(folder)
+    comparisons = load_probes(folder, signature=run.signature)
+    notes = folder / NOTES
+    return source_card(run, comparisons, notes=notes.read_text(encoding="utf-8") if notes.exists() else "")
+
+
+def source_card(run: SourceRun, comparisons: Sequence[ProbeComparison] = (), *, notes: str = "") -> str:
+    """Return the card as Markdown; every number in it is from the run or from the probes.
 
     Args:
         run: the finished training.
-        comparisons: of its student with twins that learned nothing.
-        notes: what no number tells, Markdown that begins with a heading of level 2; it ends the card.
+        comparisons: of its student with untrained networks.
+        notes: Markdown that starts with a heading of level 2; it ends the card.
 
     """
     lines = [*_head(run), "", *_sound(run), "", *_held_out(run)]
@@ -32,135 +46,137 @@ def source_card(run: SourceRun, comparisons: Sequence[Comparison] = (), *, notes
 
 
 def _head(run: SourceRun) -> list[str]:
-    recipe, teacher = run.recipe, TEACHERS[run.recipe.teacher]
-    stretches, learning = recipe.stretches, recipe.learning
-    divided = "" if learning.temperature == 1 else f" / {learning.temperature:g}"
+    recipe, teacher = run.recipe, teacher_info(run.recipe.teacher)
+    excerpts, training = recipe.excerpts, recipe.training
+    divided = "" if training.temperature == 1 else f" / {training.temperature:g}"
     return [
         f"# {recipe.name}",
         "",
         recipe.description,
         "",
-        "SoundNet's four convolutions on raw samples (16 kHz) with one head, learned from scratch: no weights of",
-        "SoundNet or of the teacher are in it. It is made to be transferred from: take `conv1` to `conv4`.",
+        "SoundNet's four convolutions on raw samples (16 kHz) with one head, trained from scratch: it contains no",
+        "weights of SoundNet or of the teacher. Its purpose is transfer: load `conv1` to `conv4`.",
         "",
         f"- Licence of the weights: {recipe.licence}",
         f"- Teacher: {recipe.teacher}, {teacher.title}; {teacher.licence}. {teacher.citation}.",
         f"  <{teacher.url}>, SHA-256 `{run.teacher_sha256}`",
         f"- Classes: the teacher's {teacher.classes} of {teacher.vocabulary}, as one distribution: the softmax of its",
         f"  logits{divided}.",
-        f"- Learned by Kullback-Leibler divergence, Adam {learning.learning_rate:g}, beta1 {learning.beta1:g}, batches",
-        f"  of {learning.batch}, {learning.steps} steps, {learning.precision}; seed {recipe.seed}.",
-        f"- Stretches of {stretches.seconds:g} s: {stretches.train} drawn, {100 * stretches.mixed:.0f} % of two sounds",
-        "  at once; the teacher heard exactly these.",
+        f"- Training: Kullback-Leibler divergence, Adam {training.learning_rate:g}, beta1 {training.beta1:g}, batches",
+        f"  of {training.batch_size}, {training.steps} steps, {training.precision}; seed {recipe.seed}.",
+        f"- Training data: {excerpts.train} excerpts of {excerpts.seconds:g} s, {100 * excerpts.mix_probability:.0f} %",
+        "  of them mixtures of two recordings; the teacher processed the same mixtures.",
         f"- Signature: {run.signature}; weights SHA-256 `{run.weights_sha256}`",
     ]
 
 
 def _sound(run: SourceRun) -> list[str]:
-    minutes = sum(used.minutes for used in run.sound.values())
+    minutes = sum(amount.minutes for amount in run.sound.values())
     lines = [
-        "## Sound",
+        "## Training data",
         "",
-        f"{minutes / 60:.1f} hours were learned from. No label of any recording was used.",
+        f"The student was trained on {minutes / 60:.1f} hours of sound. No label of any recording was used.",
         "",
-        "| sound | licence | learned from | held out | by |",
+        "| sound | licence | training | held out | attribution |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, used in run.sound.items():
+    for name, amount in run.sound.items():
         folder = run.recipe.sound[name]
-        groups = f"{used.held_out_groups} group{'' if used.held_out_groups == 1 else 's'}"
+        groups = f"{amount.held_out_groups} group{'' if amount.held_out_groups == 1 else 's'}"
         lines.append(
-            f"| {name} | {folder.licence} | {used.recordings} recordings, {used.minutes:.1f} min"
-            f" | {used.held_out_recordings} recordings, {used.held_out_minutes:.1f} min, {groups}"
+            f"| {name} | {folder.licence} | {amount.recordings} recordings, {amount.minutes:.1f} min"
+            f" | {amount.held_out_recordings} recordings, {amount.held_out_minutes:.1f} min, {groups}"
             f" | {folder.attribution or 'not stated'} |"
         )
     return lines
 
 
 def _held_out(run: SourceRun) -> list[str]:
-    last, nothing = run.history[-1], run.ignorant
-    rows = {"all": (_pair(last), _pair(nothing))}
-    rows |= {name: (pair, nothing.folders[name]) for name, pair in last.folders.items()}
-    alike = [
-        name for name, (student, deaf) in rows.items() if abs(student[1] - deaf[1]) < SAME and student[0] < deaf[0]
+    last, baseline = run.history[-1], run.baseline
+    rows = {"all": (_pair(last), _pair(baseline))}
+    rows |= {name: (pair, baseline.folders[name]) for name, pair in last.folders.items()}
+    equal = [
+        name
+        for name, (student, constant) in rows.items()
+        if abs(student[1] - constant[1]) < SAME and student[0] < constant[0]
     ]
     lines = [
-        "## On held-out sound",
+        "## Results on held-out sound",
         "",
-        f"{run.recipe.stretches.held_out} stretches of recordings that were not learned from, one sound in each.",
-        "Divergence is KL(teacher || student) in nats: less is better. Agreement is the share whose likeliest class is",
-        "the teacher's. In brackets what is reached without hearing anything, by always giving the mean of the",
-        "teacher's answers in training.",
+        f"{run.recipe.excerpts.held_out} excerpts of held-out recordings, not mixed. Divergence is KL(teacher ||",
+        "student) in nats (lower is better). Agreement is the share of excerpts for which student and teacher have the",
+        "same most probable class. The values in brackets are those of a baseline that ignores the audio: it always",
+        "predicts the mean of the teacher's probabilities on the training data.",
         "",
-        "| stretches of | divergence | agreement |",
+        "| excerpts of | divergence | agreement |",
         "| --- | --- | --- |",
         *(
-            f"| {name} | {student[0]:.3f} ({deaf[0]:.3f}) | {student[1]:.3f} ({deaf[1]:.3f}) |"
-            for name, (student, deaf) in rows.items()
+            f"| {name} | {student[0]:.3f} ({constant[0]:.3f}) | {student[1]:.3f} ({constant[1]:.3f}) |"
+            for name, (student, constant) in rows.items()
         ),
     ]
-    if alike:
+    if equal:
         lines += [
             "",
-            f"On {', '.join(alike)} the student's likeliest class is right exactly as often as one and the same class",
-            "always: agreement there says nothing about the student, only divergence does.",
+            f"On {', '.join(equal)} the student's agreement equals that of the constant prediction: only the",
+            "divergence measures the student there.",
         ]
     return lines
 
 
-def _pair(measured: Measurement) -> tuple[float, float]:
-    return measured.divergence, measured.agreement
+def _pair(score: HeldOutScore) -> tuple[float, float]:
+    return score.divergence, score.agreement
 
 
-def _layers(comparisons: Sequence[Comparison]) -> list[str]:
+def _layers(comparisons: Sequence[ProbeComparison]) -> list[str]:
     lines = [
-        "## What its layers tell",
+        "## Layer probes",
         "",
-        "Mean and deviation over time of each layer, and a logistic regression on them that is fitted to labels of",
-        "all folds but one and tested on that one, each fold in turn. Accuracy in percent, beside that of twins with",
-        "random weights (least to most), whose normalisation was settled on the same sound.",
+        "A logistic regression on the mean and standard deviation over time of each layer, cross-validated over the",
+        "folds. Accuracy in percent, next to the range of untrained networks with random weights, whose batch",
+        "normalisation statistics are from the same sound.",
     ]
     for comparison in comparisons:
         lines += ["", *_comparison(comparison)]
     return lines
 
 
-def _comparison(comparison: Comparison) -> list[str]:
+def _comparison(comparison: ProbeComparison) -> list[str]:
     student = comparison.probes["student"]
-    twins = [found for name, found in comparison.probes.items() if name != "student"]
+    untrained = [probes for name, probes in comparison.probes.items() if name != "student"]
     folds, unheard = tuple(student[0].folds), comparison.unheard
-    apart = unheard if set(unheard) != set(folds) else ()  # folds with columns of their own
-    header = ["layers", "student", f"{len(twins)} untrained"]
-    if apart:
-        only = f"fold{'' if len(apart) == 1 else 's'} {', '.join(apart)} only"
+    separate = unheard if set(unheard) != set(folds) else ()  # folds with columns of their own
+    header = ["layers", "student", f"{len(untrained)} untrained"]
+    if separate:
+        only = f"fold{'' if len(separate) == 1 else 's'} {', '.join(separate)} only"
         header += [f"student, {only}", f"untrained, {only}"]
-        heard = (
-            f"Of the folds the student heard all but {', '.join(apart)} while it learned, though never with labels: "
-            "only what is told of unheard folds is of new sound."
+        known = (
+            f"All folds except {', '.join(separate)} were part of the student's training sound (without labels): only "
+            "the columns for new folds measure new sound."
         )
     else:
-        heard = (
-            "The student heard none of it while it learned."
+        known = (
+            "None of it was part of the student's training sound."
             if unheard
-            else "The student heard all of it, though never with labels."
+            else "All of it was part of the student's training sound (without labels)."
         )
     amount = f"{student[0].clips} clips, {comparison.classes} classes, {len(folds)} folds ({', '.join(folds)})"
     lines = [
-        f"**{comparison.folder}**: {amount}; always the same answer: {100 * comparison.chance:.1f}. {heard}",
+        f"**{comparison.folder}**: {amount}; most frequent label: {100 * comparison.chance:.1f}. {known}",
         "",
         f"| {' | '.join(header)} |",
         f"|{' --- |' * len(header)}",
     ]
     for place, probe in enumerate(student):
-        others = [found[place] for found in twins]
+        others = [probes[place] for probes in untrained]
         cells = [" + ".join(probe.layers), f"{100 * probe.accuracy:.1f}", _range([one.accuracy for one in others])]
-        if apart:
-            cells += [f"{100 * _mean(probe, apart):.1f}", _range([_mean(one, apart) for one in others])]
+        if separate:
+            cells += [f"{100 * _mean(probe, separate):.1f}", _range([_mean(one, separate) for one in others])]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _mean(probe: Probe, folds: tuple[str, ...]) -> float:
+def _mean(probe: LayerProbe, folds: tuple[str, ...]) -> float:
     return sum(probe.folds[fold] for fold in folds) / len(folds)
 
 

@@ -1,96 +1,50 @@
-"""From a recipe, sound and a teacher's file to a source: one training, in one folder, resumed if it was cut off."""
+"""From a recipe, sound and a teacher's file to a source: one training, in one folder, resumed if interrupted."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from emotone.config import from_mapping, signature, to_mapping
+from emotone.config import signature
 from emotone.errors import RunError
 from emotone.files import atomic_write, sha256_file
 from emotone.fitting.distillation.card import source_card
-from emotone.fitting.distillation.excerpts import Stretches
+from emotone.fitting.distillation.excerpts import Excerpts
 from emotone.fitting.distillation.sound import RATE, load_sound
-from emotone.fitting.distillation.state import Measurement, measurement
+from emotone.fitting.distillation.source_run import RUN, SoundAmount, SourceRun, save_source_run
 from emotone.fitting.distillation.targets import teacher_logits
-from emotone.fitting.distillation.teachers import TEACHERS, load_teacher
-from emotone.recipes.source_recipe import SourceRecipe
+from emotone.fitting.distillation.teachers import load_teacher, teacher_info
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from emotone.fitting.distillation.learn import Lesson
-    from emotone.fitting.distillation.mobilenet import MobileNet
-    from emotone.fitting.distillation.sound import Sound
-    from emotone.nets.blocks.waveform import ManyHeads
+    from emotone.fitting.distillation.sound import SoundCollection
+    from emotone.fitting.distillation.source_run import HeldOutScore
+    from emotone.fitting.distillation.student import DistillationData
+    from emotone.nets.blocks.waveform import MultiHeadNetwork
+    from emotone.recipes.source_recipe import SourceRecipe
 
-RUN, WEIGHTS, CARD, STATE = "run.json", "weights.safetensors", "CARD.md", "state.safetensors"
-SCHEMA = "emotone.source/2"  # 2: what is reached without hearing anything, by folder
-
-
-@dataclass(frozen=True)
-class SoundUsed:
-    """How much of one folder was used.
-
-    Attributes:
-        recordings: learned from.
-        minutes: of them.
-        held_out_recordings: measured on.
-        held_out_minutes: of them.
-        held_out_groups: how many speakers or parts these are.
-
-    """
-
-    recordings: int
-    minutes: float
-    held_out_recordings: int
-    held_out_minutes: float
-    held_out_groups: int
-
-
-@dataclass(frozen=True)
-class SourceRun:
-    """A finished training of a source.
-
-    Attributes:
-        recipe: what was asked.
-        teacher_sha256: of the teacher's file.
-        sound: what was used, by folder.
-        signature: of recipe, sound and teacher.
-        ignorant: what the best answer that hears nothing reaches on held-out sound.
-        history: measurements on the way, the last one of the weights.
-        weights_sha256: of the weights' file.
-
-    """
-
-    recipe: SourceRecipe
-    teacher_sha256: str
-    sound: dict[str, SoundUsed]
-    signature: str
-    ignorant: Measurement
-    history: tuple[Measurement, ...]
-    weights_sha256: str
+WEIGHTS, CARD, CHECKPOINT = "weights.safetensors", "CARD.md", "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
-    """What is at hand before the student learns.
+class PreparedSource:
+    """Everything that the training of a source needs.
 
     Attributes:
-        recipe: what to train.
-        sound: decoded.
-        lesson: stretches and the teacher's judgement.
+        recipe: settings.
+        sound: decoded recordings.
+        data: excerpts and the teacher's logits.
         signature: of recipe, sound and teacher.
 
     """
 
     recipe: SourceRecipe
-    sound: Sound
-    lesson: Lesson
+    sound: SoundCollection
+    data: DistillationData
     signature: str
 
     @property
@@ -105,108 +59,86 @@ def prepare(
     *,
     teacher: Path,
     progress: Callable[[str, int, int], None] | None = None,
-) -> Ready:
-    """Return decoded sound and the teacher's judgement of it; both are kept in the cache.
+) -> PreparedSource:
+    """Return decoded sound and the teacher's logits for it; both are cached.
 
     Args:
         recipe: names sounds and teacher.
-        folders: where each sound lies.
-        teacher: the teacher's file; it is checked even where the cache holds all its judgements.
-        progress: called with (what, done, total).
+        folders: path of each sound.
+        teacher: the teacher's file; it is checked even if all its logits are cached.
+        progress: called with (stage, done, total).
 
     Raises:
+        UnknownNameError: the recipe's teacher is unknown.
         RunError: see `load_sound` and `load_teacher`.
 
     """
-    from emotone.fitting.distillation.learn import Lesson
+    from emotone.fitting.distillation.student import DistillationData
 
-    loaded = load_teacher(recipe.teacher, teacher)
+    net = load_teacher(recipe.teacher, teacher)
 
-    def get() -> MobileNet:
-        return loaded
+    def stage(name: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, total: progress(name, done, total)
 
-    def on(what: str) -> Callable[[int, int], None] | None:
-        return None if progress is None else lambda done, total: progress(what, done, total)
-
-    sound = load_sound(recipe, folders, progress=on("sound"))
-    train, held_out = Stretches(sound, recipe, "train"), Stretches(sound, recipe, "held_out")
-    lesson = Lesson(
+    sound = load_sound(recipe, folders, progress=stage("sound"))
+    train, held_out = Excerpts(sound, recipe, "train"), Excerpts(sound, recipe, "held_out")
+    data = DistillationData(
         train=train,
-        train_logits=teacher_logits(train, recipe, get, progress=on("teacher")),
+        train_logits=teacher_logits(train, recipe, net, progress=stage("teacher")),
         held_out=held_out,
-        held_out_logits=teacher_logits(held_out, recipe, get, progress=on("teacher, held out")),
+        held_out_logits=teacher_logits(held_out, recipe, net, progress=stage("teacher, held out")),
     )
-    name = signature(recipe.signature, sound.signature, TEACHERS[recipe.teacher].sha256)
-    return Ready(recipe, sound, lesson, name)
+    name = signature(recipe.signature, sound.signature, teacher_info(recipe.teacher).sha256)
+    return PreparedSource(recipe, sound, data, name)
 
 
 def train_source(
-    ready: Ready,
+    prepared: PreparedSource,
     folder: Path,
     *,
     fresh: bool = False,
-    report: Callable[[Measurement], None] | None = None,
+    report: Callable[[HeldOutScore], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> SourceRun:
-    """Train in a folder; an interrupted training there goes on unless `fresh`."""
-    from emotone.fitting.distillation.learn import know_nothing, learn
+    """Train in a folder and write weights, run and card there; resume an interrupted training unless `fresh`."""
+    from emotone.fitting.distillation.student import constant_baseline, train_student
 
     if fresh:
-        for name in (RUN, WEIGHTS, CARD, STATE):
+        for name in (RUN, WEIGHTS, CARD, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
-    recipe = ready.recipe
-    net, history = learn(
-        recipe, ready.lesson, signature=ready.signature, state=folder / STATE, report=report, on_step=on_step
+    recipe = prepared.recipe
+    net, history = train_student(
+        recipe,
+        prepared.data,
+        signature=prepared.signature,
+        checkpoint=folder / CHECKPOINT,
+        report=report,
+        on_step=on_step,
     )
-    save_weights(net, folder / WEIGHTS, name=recipe.name, licence=recipe.licence)
+    save_student(net, folder / WEIGHTS, name=recipe.name, licence=recipe.licence)
     run = SourceRun(
         recipe=recipe,
-        teacher_sha256=TEACHERS[recipe.teacher].sha256,
-        sound=sound_used(ready.sound),
-        signature=ready.signature,
-        ignorant=know_nothing(ready.lesson, recipe),
+        teacher_sha256=teacher_info(recipe.teacher).sha256,
+        sound=sound_amounts(prepared.sound),
+        signature=prepared.signature,
+        baseline=constant_baseline(prepared.data, recipe),
         history=history,
         weights_sha256=sha256_file(folder / WEIGHTS),
     )
-    save_run(run, folder)
-    (folder / STATE).unlink(missing_ok=True)
+    with atomic_write(folder / CARD, text=True) as stream:
+        stream.write(source_card(run))
+    save_source_run(run, folder)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return run
 
 
-def save_run(run: SourceRun, folder: Path) -> None:
-    """Write what `load_source_run` reads, and the card, beside the weights."""
-    with atomic_write(folder / CARD, text=True) as stream:
-        stream.write(source_card(run))
-    text = {"schema": SCHEMA, **asdict(run), "recipe": to_mapping(run.recipe)}
-    with atomic_write(folder / RUN, text=True) as stream:
-        stream.write(json.dumps(text, indent=1) + "\n")
-
-
-def save_weights(net: ManyHeads, path: Path, *, name: str, licence: str) -> None:
-    """Write the student, trunk and head, as a transfer reads it."""
+def save_student(net: MultiHeadNetwork, path: Path, *, name: str, licence: str) -> None:
+    """Write the student, trunk and head, in the format that transfer reads."""
     tensors = {key: value.numpy() for key, value in net.state_dict().items()}
     write_weights(path, SourceWeights(name, tensors, licence=licence))
 
 
-def load_source_run(folder: Path) -> SourceRun:
-    """Return the finished training in a folder, or raise `RunError`."""
-    path = folder / RUN
-    try:
-        text: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if text.pop("schema") != SCHEMA:
-            raise RunError(f"{path} is no source of this version (schema {SCHEMA})")
-        sound = {name: SoundUsed(**used) for name, used in dict(text.pop("sound")).items()}
-        history = tuple(measurement(item) for item in text.pop("history"))
-        recipe = from_mapping(SourceRecipe, text.pop("recipe"), where=str(path))
-        ignorant = measurement(text.pop("ignorant"))
-        return SourceRun(recipe=recipe, sound=sound, history=history, ignorant=ignorant, **text)
-    except OSError as error:
-        raise RunError(f"{folder} holds no finished source (no {RUN})") from error
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} can't be read as a source: {error!r}") from error
-
-
-def load_student(folder: Path, run: SourceRun) -> ManyHeads:
+def load_student(folder: Path, run: SourceRun) -> MultiHeadNetwork:
     """Return the trained student in eval mode; its file must be the one that the training wrote.
 
     Raises:
@@ -216,32 +148,32 @@ def load_student(folder: Path, run: SourceRun) -> ManyHeads:
     """
     import torch
 
-    from emotone.fitting.distillation.learn import student_spec
+    from emotone.fitting.distillation.student import student_spec
 
     path = folder / WEIGHTS
     weights = read_weights(path)
     if weights.sha256 != run.weights_sha256:
-        raise RunError(f"{path} was changed after the training (its SHA-256 is not {run.weights_sha256})")
-    net = student_spec(run.recipe, TEACHERS[run.recipe.teacher].classes).build()
+        raise RunError(f"{path} has changed since the training (its SHA-256 is not {run.weights_sha256})")
+    net = student_spec(run.recipe, teacher_info(run.recipe.teacher).classes).build()
     net.load_state_dict({name: torch.from_numpy(values) for name, values in weights.tensors.items()})
     return net.eval()
 
 
-def sound_used(sound: Sound) -> dict[str, SoundUsed]:
-    """Return how much of each folder is learned from, and held out."""
+def sound_amounts(sound: SoundCollection) -> dict[str, SoundAmount]:
+    """Return how much of each folder is training sound, and how much is held out."""
     parts = {held: sound.part(held_out=held) for held in (False, True)}
-    count = {held: Counter(item.folder for item in part) for held, part in parts.items()}
-    minutes: dict[bool, Counter[str]] = {held: Counter() for held in parts}
+    count = {held: Counter(recording.folder for recording in part) for held, part in parts.items()}
+    samples: dict[bool, Counter[str]] = {held: Counter() for held in parts}
     for held, part in parts.items():
-        for item in part:
-            minutes[held][item.folder] += item.length
+        for recording in part:
+            samples[held][recording.folder] += recording.length
     groups = Counter(folder for folder, _ in sound.held_out)
     return {
-        name: SoundUsed(
+        name: SoundAmount(
             recordings=count[False][name],
-            minutes=round(minutes[False][name] / RATE / 60, 2),
+            minutes=round(samples[False][name] / RATE / 60, 2),
             held_out_recordings=count[True][name],
-            held_out_minutes=round(minutes[True][name] / RATE / 60, 2),
+            held_out_minutes=round(samples[True][name] / RATE / 60, 2),
             held_out_groups=groups[name],
         )
         for name in sorted(count[False] | count[True])

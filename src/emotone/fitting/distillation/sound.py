@@ -1,4 +1,4 @@
-"""Unlabelled recordings, decoded once into one file of 16-bit samples that is mapped into memory."""
+"""Unlabelled recordings, decoded once into one memory-mapped file of 16-bit samples."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from emotone.recipes.source_recipe import SoundFolder, SourceRecipe
     from emotone.types import Array
 
-RATE = 16000  # hertz: what the student hears
-FULL = 32767  # full scale of 16 bits
-VERSION = 1  # counts changes of what the cache holds
+RATE = 16000  # hertz, of the student's input
+FULL_SCALE = 32767  # of 16 bits
+VERSION = 1  # incremented when the content of the cache changes
 
 
 @dataclass(frozen=True)
-class Recording:
-    """One recording of the sound: samples [first, first + length) of the file.
+class SoundRecording:
+    """One recording of a collection: samples [first, first + length) of its file.
 
     Attributes:
         folder: name of its folder.
         path: below the folder.
-        group: what it is held out with.
-        first: sample.
-        length: samples.
+        group: speaker or part that it is held out with.
+        first: its first sample.
+        length: number of samples.
 
     """
 
@@ -50,51 +50,51 @@ class Recording:
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
-    """All recordings.
+class SoundCollection:
+    """All recordings of a recipe.
 
     Attributes:
-        samples: int16 at 16 kHz, mapped from disk.
+        samples: int16 at 16 kHz, memory-mapped.
         recordings: in the order of the samples.
-        held_out: groups that are not learned from, as (folder, group).
-        problems: one line for each recording that is left out.
-        signature: of the content and what is held out.
+        held_out: groups for evaluation only, as (folder, group).
+        problems: one line for each recording that can't be read.
+        signature: of the content and the held-out groups.
 
     """
 
     samples: NDArray[np.int16]
-    recordings: tuple[Recording, ...]
+    recordings: tuple[SoundRecording, ...]
     held_out: frozenset[tuple[str, str]]
     problems: tuple[str, ...]
     signature: str
 
-    def part(self, *, held_out: bool) -> tuple[Recording, ...]:
-        """Return the recordings to learn from, or those held out."""
+    def part(self, *, held_out: bool) -> tuple[SoundRecording, ...]:
+        """Return the training recordings, or those held out."""
         return tuple(
             recording
             for recording in self.recordings
             if ((recording.folder, recording.group) in self.held_out) == held_out
         )
 
-    def signal(self, recording: Recording, start: int, length: int) -> Array:
-        """Return samples [start, start + length) of a recording, full scale 1."""
+    def signal(self, recording: SoundRecording, start: int, length: int) -> Array:
+        """Return samples [start, start + length) of a recording, full scale is 1."""
         first = recording.first + start
-        return self.samples[first : first + length].astype(np.float32) / np.float32(FULL)
+        return self.samples[first : first + length].astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def load_sound(
     recipe: SourceRecipe, folders: Mapping[str, Path], *, progress: Callable[[int, int], None] | None = None
-) -> Sound:
-    """Return the sound of a recipe; it is decoded the first time, and kept by its content.
+) -> SoundCollection:
+    """Return the sound of a recipe, decoded once and cached by content.
 
     Args:
         recipe: names the folders and their groups.
-        folders: where they lie.
+        folders: their paths.
         progress: called with (done, total) recordings.
 
     Raises:
-        UnknownNameError: a folder that the recipe does not name.
-        RunError: a folder is missing or empty, a path without a group, or nothing left to learn from.
+        UnknownNameError: a folder is not in the recipe.
+        RunError: a folder is missing or empty, a path has no group, or no recordings are left for training.
 
     """
     for name in folders:
@@ -102,43 +102,43 @@ def load_sound(
             raise unknown_name("sound folder", name, recipe.sound)
     missing = [name for name in recipe.sound if name not in folders]
     if missing:
-        raise RunError(f"the recipe {recipe.name} needs sound from {', '.join(missing)} too; say where it lies")
+        raise RunError(f"the recipe {recipe.name} also needs the sound {', '.join(missing)}; pass its folder")
     found: list[tuple[str, PurePosixPath, str]] = []
     for name, spec in recipe.sound.items():
         paths = sorted(media_files(folders[name]))
         if not paths:
-            raise RunError(f"{folders[name]} holds no recordings (for the sound {name})")
+            raise RunError(f"{folders[name]} contains no recordings (sound {name})")
         found += [(name, path, _group(spec, name, path)) for path in paths]
     hashes = [sha256_file(folders[name] / path) for name, path, _ in found]
     content = signature(VERSION, RATE, [[name, str(path)] for name, path, _ in found], hashes)
-    place = cache_dir() / "sound" / content
-    if not (place / "recordings.json").exists():
-        _decode(found, folders, place, progress)
-    text = json.loads((place / "recordings.json").read_text(encoding="utf-8"))
+    cached = cache_dir() / "sound" / content
+    if not (cached / "recordings.json").exists():
+        _decode(found, folders, cached, progress)
+    text = json.loads((cached / "recordings.json").read_text(encoding="utf-8"))
     recordings = tuple(
-        Recording(**{**item, "group": _group(recipe.sound[item["folder"]], item["folder"], item["path"])})
+        SoundRecording(**{**item, "group": _group(recipe.sound[item["folder"]], item["folder"], item["path"])})
         for item in text["recordings"]
     )
-    samples = np.load(place / "samples.npy", mmap_mode="r", allow_pickle=False)
-    held = frozenset(pair for name, spec in recipe.sound.items() for pair in _held(recipe, name, spec, recordings))
-    sound = Sound(samples, recordings, held, tuple(text["problems"]), signature(content, sorted(held)))
+    samples = np.load(cached / "samples.npy", mmap_mode="r", allow_pickle=False)
+    held = frozenset(pair for name, spec in recipe.sound.items() for pair in _held_out(recipe, name, spec, recordings))
+    sound = SoundCollection(samples, recordings, held, tuple(text["problems"]), signature(content, sorted(held)))
     for held_out in (False, True):
         if not sound.part(held_out=held_out):
-            raise RunError(f"no recording is {'held out' if held_out else 'left to learn from'}: see held_out")
+            raise RunError(f"no recording is {'held out' if held_out else 'left for training'}: see held_out")
     return sound
 
 
 def _decode(
     found: list[tuple[str, PurePosixPath, str]],
     folders: Mapping[str, Path],
-    place: Path,
+    cached: Path,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Write `samples.npy`, then `recordings.json`: where the second is, the first is whole."""
-    recordings: list[Recording] = []
+    """Write `samples.npy`, then `recordings.json`: if the second exists, the first is complete."""
+    recordings: list[SoundRecording] = []
     problems: list[str] = []
     first = 0
-    with atomic_write(place / "samples.npy") as stream:
+    with atomic_write(cached / "samples.npy") as stream:
         _write_header(stream, 0)
         for done, (name, path, group) in enumerate(found, start=1):
             try:
@@ -146,22 +146,22 @@ def _decode(
             except AudioError as error:
                 problems.append(str(error))
             else:
-                stream.write(np.round(np.clip(signal, -1, 1) * FULL).astype("<i2").tobytes())
-                recordings.append(Recording(name, str(path), group, first, len(signal)))
+                stream.write(np.round(np.clip(signal, -1, 1) * FULL_SCALE).astype("<i2").tobytes())
+                recordings.append(SoundRecording(name, str(path), group, first, len(signal)))
                 first += len(signal)
             if progress is not None:
                 progress(done, len(found))
         if not recordings:
-            raise RunError(f"none of {len(found)} recordings can be read, the first: {problems[0]}")
+            raise RunError(f"none of {len(found)} recordings can be read; first error: {problems[0]}")
         stream.seek(0)
         _write_header(stream, first)
     text = {"recordings": [asdict(recording) for recording in recordings], "problems": problems}
-    with atomic_write(place / "recordings.json", text=True) as stream:
+    with atomic_write(cached / "recordings.json", text=True) as stream:
         stream.write(json.dumps(text))
 
 
 def _write_header(stream: IO[bytes], samples: int) -> None:
-    """Write the start of a `.npy` file; NumPy leaves room in it for an axis that grows, so that its size stays."""
+    """Write the header of a `.npy` file; NumPy pads it for a growing axis, so that its size is constant."""
     header = {"descr": "<i2", "fortran_order": False, "shape": (samples,)}
     np.lib.format.write_array_header_1_0(stream, header)
 
@@ -173,8 +173,8 @@ def _group(spec: SoundFolder, name: str, path: PurePosixPath | str) -> str:
     return match.group(1)
 
 
-def _held(
-    recipe: SourceRecipe, name: str, spec: SoundFolder, recordings: tuple[Recording, ...]
+def _held_out(
+    recipe: SourceRecipe, name: str, spec: SoundFolder, recordings: tuple[SoundRecording, ...]
 ) -> list[tuple[str, str]]:
     groups = sorted({recording.group for recording in recordings if recording.folder == name})
     for group in spec.held_out:
@@ -183,7 +183,7 @@ def _held(
     if spec.held_out:
         return [(name, group) for group in spec.held_out]
     if len(groups) < 2:
-        raise RunError(f"sound {name}: its one group '{groups[0]}' can't be both learned from and held out")
+        raise RunError(f"sound {name}: its only group '{groups[0]}' can't be both trained on and held out")
     rng = np.random.default_rng([recipe.seed, len(groups)])
     count = max(1, round(spec.held_out_share * len(groups)))
     return [(name, groups[index]) for index in sorted(rng.permutation(len(groups))[:count].tolist())]

@@ -1,4 +1,6 @@
-"""Teachers: published networks whose judgement of unlabelled sound a student learns. emotone carries none of them."""
+"""Teachers: published networks whose predictions for unlabelled sound a student is trained to match.
+
+emotone includes none of them; users download the file."""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TeacherInfo:
-    """Where a teacher is published, and how to know its file.
+    """Where a teacher is published, and how its file is identified.
 
     Attributes:
         title: one line.
@@ -27,10 +29,10 @@ class TeacherInfo:
         sha256: of the file.
         licence: SPDX identifier of the weights.
         citation: who made it.
-        rate: hertz of the sound it hears.
-        classes: number of its judgements.
-        vocabulary: what they are of.
-        width: of its channels (see `MobileNet`).
+        rate: hertz of its input.
+        classes: number of its classes.
+        vocabulary: data set that defines the classes.
+        width: channel multiplier (see `MobileNet`).
 
     """
 
@@ -61,22 +63,27 @@ TEACHERS = {
 }
 
 
+def teacher_info(name: str) -> TeacherInfo:
+    """Return the entry of a teacher, or raise `UnknownNameError`."""
+    if name not in TEACHERS:
+        raise unknown_name("teacher", name, TEACHERS)
+    return TEACHERS[name]
+
+
 def load_teacher(name: str, path: Path) -> MobileNet:
-    """Return the teacher in a downloaded file, in eval mode, whose `forward` maps sound at its rate to logits.
+    """Return the teacher in a downloaded file, in eval mode; its `forward` maps signals at its rate to logits.
 
     Args:
         name: one of `TEACHERS`.
-        path: the file, as it was published.
+        path: the published file.
 
     Raises:
-        UnknownNameError: no such teacher.
-        RunError: no file, or another one.
+        UnknownNameError: there is no such teacher.
+        RunError: the file is missing, or is not the published one.
         MissingExtraError: torch is not installed.
 
     """
-    if name not in TEACHERS:
-        raise unknown_name("teacher", name, TEACHERS)
-    info = TEACHERS[name]
+    info = teacher_info(name)
     try:
         found = sha256_file(path)
     except OSError as error:
@@ -85,7 +92,7 @@ def load_teacher(name: str, path: Path) -> MobileNet:
         ) from error
     if found != info.sha256:
         raise RunError(
-            f"teacher {name}: {path} is another file (SHA-256 {found}, expected {info.sha256}); "
+            f"teacher {name}: {path} is not the published file (SHA-256 {found}, expected {info.sha256}); "
             f"download it again from {info.url}"
         )
     try:

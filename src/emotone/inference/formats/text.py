@@ -75,9 +75,11 @@ class TextPage:
 
     def _write_prediction(self, prediction: Prediction) -> None:
         model = prediction.model
+        channel = "" if prediction.channel == "mix" else f", channel {prediction.channel}"
         title = Text(printable(prediction.file or "samples"), style="bold")
         title.append(
-            f"  {clock(prediction.duration)} at {prediction.rate} Hz, model {model.name} {model.version}", "dim"
+            f"  {clock(prediction.duration)} at {prediction.rate} Hz{channel}, model {model.name} {model.version}",
+            "dim",
         )
         self._print(title)
         for utterance in prediction.utterances:

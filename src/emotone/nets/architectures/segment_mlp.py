@@ -1,6 +1,6 @@
-"""Fully connected layers on a patch of a spectrogram: what the segment paper compares VGGish with.
+"""Fully connected layers on a patch of a spectrogram: the baseline of the paper on segments with VGGish.
 
-Input are rows of `vggish-log-mel`; a window gives one patch of 96 rows, as in `emotone.nets.architectures.vggish`.
+The input is rows of `vggish-log-mel`; a window gives one patch of 96 rows, as in `emotone.nets.architectures.vggish`.
 
 Reference: Sahoo, Kumar, Raman, Roy, A segment level approach to speech emotion recognition using transfer learning,
 ACPR 2019, section 4.3, "Baseline Model".
@@ -13,28 +13,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import Layer, modules
-from emotone.nets.blocks.image_specs import ROWS, check_dropout, parts, patch_layer
+from emotone.nets.base import require_torch
+from emotone.nets.settings import PATCH_ROWS, check_dropout, check_offset
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Block, Network
 
 
 @dataclass(frozen=True)
 class SegmentMlp:
-    """Linear and ReLU, some times over, with dropout and a batch normalisation between them; then logits.
+    """Several linear layers with ReLU, with dropout and batch normalisation between them; then logits.
 
-    The paper tries 2, 3 and 4 layers of 100 and 200 units; 2 of 200 are its best and the default here. Dropout comes
-    before the normalisation, in the order in which the paper names them. It says "between every fully connected
-    layer": the logits are one, so both stand before them too.
+    The paper compares 2, 3 and 4 layers of 100 and 200 units; 2 of 200 are best there and the default here. Dropout
+    precedes the normalisation, in the paper's order. As they are "between every fully connected layer", and the logits
+    are one, both also precede the logits.
 
-    Layers are called `dense1` and `norm1`, the further ones together `hidden`.
+    The layers are `dense1`, `norm1`, `hidden` (all further ones) and `classifier`.
 
     Attributes:
         depth: number of layers with ReLU, at least 2.
         units: of each.
         dropout: share of values dropped in training.
-        offset: the front end's, whose logarithm is silence.
+        offset: of the front end; its logarithm is the value for silence.
 
     Raises:
         ConfigError: a number out of range.
@@ -53,38 +53,28 @@ class SegmentMlp:
     def __post_init__(self) -> None:
         if self.depth < 2 or self.units < 1:
             raise ConfigError(f"segment-mlp needs depth >= 2 and units >= 1; given {self.depth} and {self.units}")
-        if not self.offset > 0:
-            raise ConfigError(f"segment-mlp needs offset > 0, the front end's; given {self.offset}")
+        check_offset("segment-mlp", self.offset)
         check_dropout("segment-mlp", self.dropout)
 
-    def layers(self, dimension: int, classes: int) -> tuple[Layer, ...]:
-        """Return the layer table."""
-        units, deeper = self.units, self.depth - 1
-        each = (units + 1) * units + 2 * units
-        return (
-            patch_layer(dimension),
-            Layer("dense1", "linear, ReLU", f"{units}", (ROWS * dimension + 1) * units),
-            Layer("norm1", "dropout, batch norm", f"{units}", 2 * units),
-            Layer("hidden", f"{deeper} x (linear, ReLU, dropout, batch norm)", f"{units}", deeper * each),
-            Layer("classifier", "linear", f"{classes}", (units + 1) * classes),
-        )
-
-    def build(self, dimension: int, classes: int) -> LengthAware:
+    def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
-        made = parts()
-        deeper = []
+        require_torch("building a network")
+        from emotone.nets.blocks.base import BlockChain, Network
+        from emotone.nets.blocks.dense import DropoutNorm, EmbeddingClassifier, ReluDense
+        from emotone.nets.blocks.patch import Patch
+
+        hidden: list[Block] = []
         for _ in range(self.depth - 1):
-            deeper += [made.Dense(self.units, self.units), made.DropoutNorm(self.units, dropout=self.dropout)]
-        net: LengthAware = modules().LengthAware(
+            hidden += [ReluDense(self.units, self.units), DropoutNorm(self.units, dropout=self.dropout)]
+        return Network(
             {
-                "patch": made.Patch(rows=ROWS, silence=math.log(self.offset)),
-                "dense1": made.Dense(ROWS * dimension, self.units),
-                "norm1": made.DropoutNorm(self.units, dropout=self.dropout),
-                "hidden": made.Chain(deeper),
-                "classifier": made.EmbeddingClassifier(self.units, hidden=0, classes=classes, dropout=0.0),
+                "patch": Patch(rows=PATCH_ROWS, silence=math.log(self.offset)),
+                "dense1": ReluDense(PATCH_ROWS * dimension, self.units),
+                "norm1": DropoutNorm(self.units, dropout=self.dropout),
+                "hidden": BlockChain(hidden, repeats=self.depth - 1),
+                "classifier": EmbeddingClassifier(self.units, hidden=0, classes=classes, dropout=0.0),
             }
         )
-        return net
 
 
 NET = SegmentMlp

@@ -1,1 +1,1 @@
-"""Building blocks of networks."""
+"""Building blocks of networks, as ordinary torch modules; only architectures import them, inside `build`."""

@@ -1,8 +1,11 @@
-"""Building blocks whose padded batches give what single inputs give.
+"""What every block of a network has in common, and the network that runs blocks one after another.
 
-Conventions: a block maps (x, lengths) to (x, lengths). `lengths` [batch] counts the valid steps in time of each
-item; None means that all are valid, which is the form that is exported. Every block leaves zeros behind the valid
-steps, so that a convolution sees there what it sees beyond the edge of a single input: its zero padding.
+Conventions: a block maps (x, lengths) to (x, lengths). `lengths` [batch] counts the valid steps in time of each item;
+None means that all steps are valid, which is the form that is exported. Every block sets the steps after the valid ones
+to zero, so that a convolution reads there what it reads beyond the end of a single input: its zero padding. A padded
+batch therefore gives what its items give one by one.
+
+A block describes itself (`description`, `time_kernel`); `emotone.nets.layers` derives layer tables from that.
 """
 
 from __future__ import annotations
@@ -14,15 +17,32 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
-def valid(lengths: Tensor, steps: int) -> Tensor:
-    """Return booleans [batch, steps]: true where a step belongs to the item."""
-    return torch.arange(steps, device=lengths.device)[None, :] < lengths[:, None]
+class Block(nn.Module):
+    """A layer of a network, which maps (x, lengths) to (x, lengths)."""
+
+    @property
+    def description(self) -> str:
+        """What the block computes, e.g. "convolution 3x3, ReLU"."""
+        raise NotImplementedError
+
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - only blocks that read rows as samples need it
+        """Return the number of input steps in time that one output step depends on.
+
+        Args:
+            dimension: values per row of the network's input.
+
+        """
+        return 1
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the block's output and its lengths; None where the output has no time axis left to count."""
+        raise NotImplementedError
 
 
-class LengthAware(nn.Module):
+class Network(nn.Module):
     """Named blocks, one after another; the last one returns logits."""
 
     def __init__(self, blocks: Mapping[str, nn.Module]) -> None:
@@ -36,112 +56,65 @@ class LengthAware(nn.Module):
         return x
 
 
-class LevelNorm(nn.Module):
-    """Log power relative to the input's mean power: how loud a recording was made matters less.
+class BlockChain(Block):
+    """Several blocks as one, repeated `repeats` times in the description."""
 
-    It still matters where the front end's offset hides what is faint: log-mel's 1e-10 lies 52 dB below the mean power
-    of speech at about -36 dBFS, so quieter recordings lose their faint parts to it.
-
-    With x in ln(power): y = clip(x - ln mean(exp(x)), floor, ceiling), then shifted and scaled to about [-2, 2].
-    The floor hides digital silence and faint noise, which say more about the recorder than about the voice.
-    With `centre_bands` each band's mean over time is then taken away, and with it most of what a microphone, a
-    room and a vocal tract add to every frame alike: what is left is how the voice moves.
-    Maps [batch, time, bands] to [batch, 1, bands, time].
-    """
-
-    def __init__(self, *, centre_bands: bool, floor: float = -12.0, ceiling: float = 4.0) -> None:
+    def __init__(self, blocks: Sequence[Block], *, repeats: int) -> None:
         super().__init__()
-        self.centre_bands = centre_bands
-        self.floor = floor
-        self.ceiling = ceiling
+        self.repeats = repeats
+        self.blocks = nn.ModuleList(blocks)
+
+    @property
+    def description(self) -> str:
+        """The number of repetitions, and what one of them computes."""
+        one = [str(block.description) for block in self.blocks[: len(self.blocks) // self.repeats]]
+        return f"{self.repeats} x ({', '.join(one)})"
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the normalised image and the unchanged lengths."""
-        if lengths is None:
-            mean_power = x.exp().mean(dim=(1, 2), keepdim=True)
-        else:
-            mask = valid(lengths, x.shape[1])[:, :, None].to(x.dtype)
-            total = (x.exp() * mask).sum(dim=(1, 2), keepdim=True)
-            mean_power = total / (lengths.to(x.dtype) * x.shape[2])[:, None, None]
-        centre = (self.floor + self.ceiling) / 2
-        y = (x - mean_power.log()).clamp(self.floor, self.ceiling)
-        y = (y - centre) / 4.0
-        if self.centre_bands and lengths is None:
-            y = y - y.mean(dim=1, keepdim=True)
-        elif self.centre_bands and lengths is not None:
-            y = y - (y * mask).sum(dim=1, keepdim=True) / lengths.to(x.dtype)[:, None, None]
-        if lengths is not None:
-            y = y * mask
-        return y.transpose(1, 2).unsqueeze(1), lengths
-
-
-class ConvBlock(nn.Module):
-    """Convolution over bands and time, batch normalisation, ReLU. [batch, in, bands, time] -> [batch, out, ...]."""
-
-    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: tuple[int, int]) -> None:
-        super().__init__()
-        self.stride = stride[1]
-        self.convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the block's output; padding "same" with stride s leaves (length - 1) // s + 1 steps."""
-        x = torch.relu(self.norm(self.convolution(x)))
-        if lengths is not None:
-            lengths = (lengths - 1) // self.stride + 1
-            x = x * valid(lengths, x.shape[3])[:, None, None, :].to(x.dtype)
+        """Return the output of the last block."""
+        for block in self.blocks:
+            x, lengths = block(x, lengths)
         return x, lengths
 
 
-class BandsToChannels(nn.Module):
-    """All bands and channels of a step mixed into `outputs` values: [batch, in, bands, time] -> [batch, out, time]."""
+class DropoutBlock(Block):
+    """Dropout of single values."""
 
-    def __init__(self, inputs: int, bands: int, outputs: int) -> None:
+    def __init__(self, rate: float) -> None:
         super().__init__()
-        self.convolution = nn.Conv1d(inputs * bands, outputs, 1, bias=False)
-        self.norm = nn.BatchNorm1d(outputs)
+        self.dropout = nn.Dropout(rate)
+
+    @property
+    def description(self) -> str:
+        """The share of values that are dropped."""
+        return f"dropout {self.dropout.p:g}"
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return [batch, outputs, time] and the unchanged lengths."""
-        x = torch.relu(self.norm(self.convolution(x.flatten(1, 2))))
-        if lengths is not None:
-            x = x * valid(lengths, x.shape[2])[:, None, :].to(x.dtype)
-        return x, lengths
+        """Return x, in training with dropped values, and the unchanged lengths."""
+        return self.dropout(x), lengths
 
 
-class AttentiveStatistics(nn.Module):
-    """Mean and deviation over time, weighted by how much each step tells: [batch, in, time] -> [batch, 2 in].
+def valid_steps(lengths: Tensor, steps: int) -> Tensor:
+    """Return booleans [batch, steps]: true where a step belongs to the item."""
+    return torch.arange(steps, device=lengths.device)[None, :] < lengths[:, None]
 
-    Reference: Okabe, Koshinaka, Shinoda, Attentive statistics pooling for deep speaker embedding, Interspeech 2018.
+
+def mask_time(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return x [batch, ..., time] with zeros after the valid steps of each item."""
+    if lengths is None:
+        return x
+    mask = valid_steps(lengths, x.shape[-1]).to(x.dtype)
+    return x * mask.reshape(mask.shape[0], *[1] * (x.ndim - 2), mask.shape[1])
+
+
+def initialise_for_relu(layer: nn.Conv2d | nn.Linear) -> None:
+    """Initialise weights so that signals keep their scale through many ReLU layers without normalisation; in place.
+
+    Reference: He, Zhang, Ren, Sun, Delving deep into rectifiers, ICCV 2015.
     """
-
-    def __init__(self, inputs: int, *, hidden: int) -> None:
-        super().__init__()
-        self.squeeze = nn.Conv1d(inputs, hidden, 1)
-        self.weigh = nn.Conv1d(hidden, inputs, 1)
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the statistics; lengths are used up, so None comes back."""
-        energy = self.weigh(torch.tanh(self.squeeze(x)))
-        if lengths is not None:
-            energy = energy.masked_fill(~valid(lengths, x.shape[2])[:, None, :], float("-inf"))
-        weight = torch.softmax(energy, dim=2)
-        mean = (weight * x).sum(dim=2)
-        variance = (weight * x * x).sum(dim=2) - mean * mean
-        return torch.cat([mean, variance.clamp(min=1e-5).sqrt()], dim=1), None
+    nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
-class Classifier(nn.Module):
-    """Dropout, one hidden layer, dropout, logits: [batch, in] -> [batch, classes]."""
-
-    def __init__(self, inputs: int, *, hidden: int, classes: int, dropout: float) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(inputs, hidden)
-        self.norm = nn.BatchNorm1d(hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, classes)
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return logits."""
-        hidden = torch.relu(self.norm(self.hidden(self.dropout(x))))
-        return self.output(self.dropout(hidden)), lengths
+LengthAware = Network  # TODO: remove once no module uses the old name

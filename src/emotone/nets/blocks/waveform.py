@@ -1,38 +1,45 @@
-"""Building blocks on raw samples. Conventions as in `emotone.nets.blocks.base`; signals are [batch, channels, time].
+"""Blocks for raw samples. Conventions as in `emotone.nets.blocks.base`; signals are [batch, channels, time].
 
-All of them are plain torch operations: they are exported with the net, so that training and prediction share them.
+All of them are plain torch operations: they are exported with the network, so training and prediction share them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from emotone.nets.blocks.base import valid
+from emotone.nets.blocks.base import Block, mask_time, valid_steps
+from emotone.nets.blocks.pooling import MeanOverTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SILENCE = 1e-5  # root mean square below which a level is not raised: -100 dBFS, under 16-bit quantisation noise
+SILENCE = 1e-5  # root mean square that limits the gain: -100 dBFS, below 16-bit quantisation noise
 
 
-class Samples(nn.Module):
-    """Rows of samples to one signal at the scale that the net was made for: [batch, time, dimension] -> [batch, 1, S].
+class SampleReader(Block):
+    """Rows of samples as one signal at the scale that the network expects: [batch, time, dimension] -> [batch, 1, S].
 
     Args:
-        level: root mean square that the signal gets, of full scale 1; None leaves the level as it is.
-        scale: what full scale becomes. With a level, what lies beyond full scale after the gain is clipped to it.
-        least: samples; zeros are put behind a shorter signal. They don't count for its level.
+        level: root mean square of the returned signal, relative to a full scale of 1; None keeps the level.
+        scale: value of full scale in the returned signal. With a level, samples beyond full scale are clipped.
+        min_samples: shorter signals are padded with zeros at the end. Padding does not count for the level.
 
     """
 
-    def __init__(self, *, level: float | None, scale: float, least: int) -> None:
+    def __init__(self, *, level: float | None, scale: float, min_samples: int) -> None:
         super().__init__()
         self.level = level
         self.scale = scale
-        self.least = least
+        self.min_samples = min_samples
+
+    @property
+    def description(self) -> str:
+        """Rows to samples."""
+        return "rows to samples, level, scale"
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the signal, with `lengths` in samples."""
@@ -41,23 +48,58 @@ class Samples(nn.Module):
         if lengths is not None:
             lengths = lengths * x.shape[2]
             count = lengths[:, None].to(y.dtype)
-            y = y * valid(lengths, y.shape[1]).to(y.dtype)
-            lengths = lengths.clamp(min=self.least)
+            y = y * valid_steps(lengths, y.shape[1]).to(y.dtype)
+            lengths = lengths.clamp(min=self.min_samples)
         if self.level is not None:
             power = (y * y).sum(dim=1, keepdim=True) / count
             y = (y * (self.level / power.sqrt().clamp(min=SILENCE))).clamp(-1.0, 1.0)
-        missing = torch.sym_max(self.least - y.shape[1], 0)  # type: ignore[no-untyped-call]
+        missing = torch.sym_max(self.min_samples - y.shape[1], 0)  # type: ignore[no-untyped-call]
         y = nn.functional.pad(y * self.scale, (0, missing))
         return y.unsqueeze(1), lengths
 
 
-class Conv1dBlock(nn.Module):
+class StandardisedSamples(Block):
+    """Rows of samples as one signal of fixed length with mean 0 and standard deviation 1.
+
+    [batch, time, dimension] -> [batch, 1, samples]. Longer signals are cut; shorter ones are padded with zeros at the
+    end, which do not count for the mean and the deviation.
+    """
+
+    def __init__(self, samples: int) -> None:
+        super().__init__()
+        self.samples = samples
+
+    @property
+    def description(self) -> str:
+        """Rows to samples."""
+        return "rows to samples, cut or padded, standardised"
+
+    def time_kernel(self, dimension: int) -> int:
+        """Return the number of rows that hold the samples."""
+        return math.ceil(self.samples / dimension)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the signal; all of it is valid, so the lengths are None."""
+        y = x.flatten(1)
+        mask = torch.ones_like(y) if lengths is None else valid_steps(lengths * x.shape[2], y.shape[1]).to(y.dtype)
+        y, mask = self._fit(y * mask), self._fit(mask)
+        count = mask.sum(dim=1, keepdim=True)
+        y = (y - y.sum(dim=1, keepdim=True) / count) * mask
+        deviation = ((y * y).sum(dim=1, keepdim=True) / count).sqrt()
+        return (y / deviation.clamp(min=SILENCE)).unsqueeze(1), None
+
+    def _fit(self, y: Tensor) -> Tensor:
+        return nn.functional.pad(y, (0, self.samples))[:, : self.samples]
+
+
+class NormConv1d(Block):
     """Convolution, batch normalisation, ReLU, max-pooling: [batch, in, time] -> [batch, out, time'].
 
-    The ReLU is taken of what the pools keep: as it never puts a smaller value above a larger one, the numbers and the
-    gradients are the same, and fewer values go through it.
+    The ReLU follows the pooling: as it is monotonic, values and gradients are the same, and fewer values pass through
+    it.
 
-    Time comes out as n -> (n + 2 padding - kernel) // stride + 1 -> // pool: what does not fill a pool is left out.
+    The number of steps n becomes (n + 2 padding - kernel) // stride + 1, then // pool: steps that do not fill a pool
+    are dropped.
     """
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, padding: int, pool: int) -> None:
@@ -66,6 +108,16 @@ class Conv1dBlock(nn.Module):
         self.convolution = nn.Conv1d(inputs, outputs, kernel, stride, padding)
         self.norm = nn.BatchNorm1d(outputs)
 
+    @property
+    def description(self) -> str:
+        """Kernel, stride and pooling."""
+        pool = f", max of {self.pool}" if self.pool > 1 else ""
+        return f"convolution {_sizes(self.convolution)}, batch norm, ReLU{pool}"
+
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - see Block
+        """Return the steps that the pooled convolutions cover."""
+        return self.convolution.kernel_size[0] + self.convolution.stride[0] * (self.pool - 1)
+
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the block's output and its lengths."""
         x = self.norm(convolve(x, self.convolution))
@@ -73,70 +125,61 @@ class Conv1dBlock(nn.Module):
             x = nn.functional.max_pool1d(x, self.pool)
         x = torch.relu(x)
         if lengths is not None:
-            lengths = steps(lengths, self.convolution) // self.pool
-            x = x * valid(lengths, x.shape[2])[:, None, :].to(x.dtype)
-        return x, lengths
+            lengths = output_steps(lengths, self.convolution) // self.pool
+        return mask_time(x, lengths), lengths
 
 
-def convolve(x: Tensor, convolution: nn.Conv1d) -> Tensor:
-    """Return what the convolution makes of [batch, in, time]; where it has a stride, several times sooner.
+class DropoutConv1d(Block):
+    """Convolution, ReLU, max-pooling, dropout, for signals of one length: [batch, in, time] -> [batch, out, time'].
 
-    A stride of s is no stride over s times the channels: channel (c, r) holds every s-th value of channel c from the
-    r-th on, of the signal and of the kernel alike. The sums are the same but for their order; kernels of few channels
-    and a stride are what torch is slow with. It needs a kernel of whole strides. Exported nets hold the convolution as
-    it is: ONNX Runtime is not slow with it.
+    Dropout is part of the block, so freezing the block also turns its dropout off.
     """
-    (stride,), (kernel,), padding = convolution.stride, convolution.kernel_size, int(convolution.padding[0])
-    if stride == 1 or kernel % stride or torch.compiler.is_exporting():
-        whole: Tensor = convolution(x)
-        return whole
-    x = nn.functional.pad(x, (padding, padding))
-    x = x[:, :, : x.shape[2] // stride * stride]
-    signal, weight = (
-        y.reshape(y.shape[0], y.shape[1], -1, stride).transpose(2, 3).flatten(1, 2) for y in (x, convolution.weight)
-    )
-    return nn.functional.conv1d(signal, weight, convolution.bias)
 
-
-class Dropout(nn.Module):
-    """Dropout of single values."""
-
-    def __init__(self, rate: float) -> None:
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, dropout: float, pool: int = 1) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(rate)
+        self.pool = pool
+        self.convolution = nn.Conv1d(inputs, outputs, kernel, stride)
+        self.dropout = nn.Dropout(dropout)
+
+    @property
+    def description(self) -> str:
+        """Kernel, stride, pooling, and the share of values that are dropped."""
+        pool = f", max of {self.pool}" if self.pool > 1 else ""
+        return f"convolution {_sizes(self.convolution)}, ReLU{pool}, dropout {self.dropout.p:g}"
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return x with values dropped in training, and the unchanged lengths."""
+        """Return the block's output; steps that do not fill a pool are dropped."""
+        x = torch.relu(self.convolution(x))
+        if self.pool > 1:
+            x = nn.functional.max_pool1d(x, self.pool)
         return self.dropout(x), lengths
 
 
-class Conv1dScores(nn.Module):
+class ScoreConv1d(Block):
     """Convolution to scores per step: [batch, in, time] -> [batch, classes, time']."""
 
     def __init__(self, inputs: int, classes: int, *, kernel: int, stride: int = 1, padding: int = 0) -> None:
         super().__init__()
         self.convolution = nn.Conv1d(inputs, classes, kernel, stride, padding)
 
+    @property
+    def description(self) -> str:
+        """Kernel and stride."""
+        return f"convolution {_sizes(self.convolution)}, scores per step"
+
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - see Block
+        """Return the kernel's size."""
+        return self.convolution.kernel_size[0]
+
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the scores and their lengths."""
-        return self.convolution(x), None if lengths is None else steps(lengths, self.convolution)
+        return self.convolution(x), None if lengths is None else output_steps(lengths, self.convolution)
 
 
-class MeanOverTime(nn.Module):
-    """The mean over the valid steps: [batch, channels, time] -> [batch, channels]."""
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the mean; lengths are used up, so None comes back."""
-        if lengths is None:
-            return x.mean(dim=2), None
-        mask = valid(lengths, x.shape[2])[:, None, :].to(x.dtype)
-        return (x * mask).sum(dim=2) / lengths[:, None].to(x.dtype), None
-
-
-class Heads(nn.Module):
+class ScoreHeads(nn.Module):
     """Several convolutions to scores of one input, by name."""
 
-    def __init__(self, heads: Mapping[str, Conv1dScores]) -> None:
+    def __init__(self, heads: Mapping[str, ScoreConv1d]) -> None:
         super().__init__()
         self.heads = nn.ModuleDict(dict(heads))
 
@@ -145,13 +188,14 @@ class Heads(nn.Module):
         return {name: head(x, lengths) for name, head in self.heads.items()}
 
 
-class ManyHeads(nn.Module):
-    """Named blocks that end in several heads: a source net, whose heads are left behind in a transfer.
+class MultiHeadNetwork(nn.Module):
+    """Named blocks with several heads at the end: a source network, whose heads are not transferred.
 
-    The blocks of the trunk lie in `blocks` as those of a net of one head do, so that tensors have the same names.
+    The blocks of the trunk are stored in `blocks`, like those of a network with one head, so tensors have the same
+    names.
     """
 
-    def __init__(self, blocks: Mapping[str, nn.Module], heads: Heads) -> None:
+    def __init__(self, blocks: Mapping[str, nn.Module], heads: ScoreHeads) -> None:
         super().__init__()
         self.blocks = nn.ModuleDict({**blocks, "heads": heads})
 
@@ -171,7 +215,32 @@ class ManyHeads(nn.Module):
         return {name: mean(*scores)[0] for name, scores in self.steps(x, lengths).items()}
 
 
-def steps(lengths: Tensor, convolution: nn.Conv1d) -> Tensor:
-    """Return how many steps a convolution makes of so many."""
+def convolve(x: Tensor, convolution: nn.Conv1d) -> Tensor:
+    """Return the convolution of [batch, in, time]; with a stride, several times faster than torch's own.
+
+    Key idea: a convolution with stride s equals one without stride over s times the channels, where channel (c, r)
+    holds every s-th value of channel c from the r-th on, of the signal and of the kernel alike. The sums differ in
+    their order only. Torch is slow with few channels and a stride. The kernel must be a multiple of the stride.
+    Exported networks contain the plain convolution, which ONNX Runtime computes fast.
+    """
+    (stride,), (kernel,), padding = convolution.stride, convolution.kernel_size, int(convolution.padding[0])
+    if stride == 1 or kernel % stride or torch.compiler.is_exporting():
+        plain: Tensor = convolution(x)
+        return plain
+    x = nn.functional.pad(x, (padding, padding))
+    x = x[:, :, : x.shape[2] // stride * stride]
+    signal, weight = (
+        y.reshape(y.shape[0], y.shape[1], -1, stride).transpose(2, 3).flatten(1, 2) for y in (x, convolution.weight)
+    )
+    return nn.functional.conv1d(signal, weight, convolution.bias)
+
+
+def output_steps(lengths: Tensor, convolution: nn.Conv1d) -> Tensor:
+    """Return the number of output steps of a convolution for inputs of these lengths."""
     padding = int(convolution.padding[0])
     return (lengths + 2 * padding - convolution.kernel_size[0]) // convolution.stride[0] + 1
+
+
+def _sizes(convolution: nn.Conv1d) -> str:
+    stride = convolution.stride[0]
+    return f"{convolution.kernel_size[0]}{f', stride {stride}' if stride > 1 else ''}"

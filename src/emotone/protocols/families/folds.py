@@ -71,7 +71,7 @@ class SpeakerFolds(SpeakerSplitter):
             order.sort(key=lambda speaker: -len(speakers[speaker]))  # stable: equals stay shuffled
             load = [0] * self.folds
             for speaker in order:
-                # Of folds with equal loads, as all have at first, take the one with the fewest clips of earlier corpora.
+                # Ties, as at first, go to the fold with the fewest clips of earlier corpora.
                 lightest = min(range(self.folds), key=lambda fold: (load[fold], len(parts[fold]), fold))
                 load[lightest] += len(speakers[speaker])
                 parts[lightest].extend(speakers[speaker])

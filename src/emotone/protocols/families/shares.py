@@ -86,7 +86,7 @@ class SpeakerShares(_Shares):
             empty = asked[: len(order)]
             lacking = [len(of_corpus) * share / sum(self.shares) for share in self.shares]
             for position, speaker in enumerate(order):
-                # The last speakers go to parts that would stay empty: no speaker of three is as small a share as a tenth.
+                # The last speakers go to parts that would stay empty, e.g. a dev part of a tenth with three speakers.
                 choice = empty if len(order) - position <= len(empty) else asked
                 chosen = max(choice, key=lambda part: lacking[part])  # ties go to the first: training before test
                 lacking[chosen] -= len(speakers[speaker])

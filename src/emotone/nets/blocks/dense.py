@@ -1,0 +1,140 @@
+"""Fully connected blocks and classifiers. Conventions as in `emotone.nets.blocks.base`; the time axis is gone here."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from emotone.nets.blocks.base import Block, initialise_for_relu
+
+
+class ReluDense(Block):
+    """Linear and ReLU, after flattening an image: [batch, ...] -> [batch, out]."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        initialise_for_relu(self.linear)
+
+    @property
+    def description(self) -> str:
+        """Linear, ReLU."""
+        return "linear, ReLU"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the values and the unchanged lengths."""
+        return torch.relu(self.linear(flatten_channels_last(x))), lengths
+
+
+class TanhDense(Block):
+    """Linear, tanh, dropout: [batch, in] -> [batch, out]."""
+
+    def __init__(self, inputs: int, outputs: int, *, dropout: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.dropout = nn.Dropout(dropout)
+
+    @property
+    def description(self) -> str:
+        """Linear, tanh, and the share of values that are dropped."""
+        return f"linear, tanh, dropout {self.dropout.p:g}"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the values and the unchanged lengths."""
+        return self.dropout(torch.tanh(self.linear(x))), lengths
+
+
+class DropoutNorm(Block):
+    """Dropout, then batch normalisation: [batch, values] -> [batch, values]."""
+
+    def __init__(self, values: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.BatchNorm1d(values)
+
+    @property
+    def description(self) -> str:
+        """Dropout, batch norm."""
+        return "dropout, batch norm"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the normalised values and the unchanged lengths."""
+        return self.norm(self.dropout(x)), lengths
+
+
+class LinearClassifier(Block):
+    """Linear to logits: [batch, in] -> [batch, classes]."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, classes)
+
+    @property
+    def description(self) -> str:
+        """Linear."""
+        return "linear"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits and the unchanged lengths."""
+        return self.linear(x), lengths
+
+
+class NormClassifier(Block):
+    """Dropout, a hidden layer with batch normalisation and ReLU, dropout, logits: [batch, in] -> [batch, classes]."""
+
+    def __init__(self, inputs: int, *, hidden: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, classes)
+
+    @property
+    def description(self) -> str:
+        """The hidden layer and the output layer."""
+        return "dropout, linear, batch norm, ReLU, dropout, linear"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits and the unchanged lengths."""
+        hidden = torch.relu(self.norm(self.hidden(self.dropout(x))))
+        return self.output(self.dropout(hidden)), lengths
+
+
+class EmbeddingClassifier(Block):
+    """Dropout, a hidden layer with ReLU and dropout if `hidden` is not 0, logits: [batch, in] -> [batch, classes].
+
+    Args:
+        inputs: values of the embedding.
+        hidden: units of the hidden layer; 0 for none.
+        classes: number of logits.
+        dropout: share of values dropped before each linear layer in training.
+
+    """
+
+    def __init__(self, inputs: int, *, hidden: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(inputs, hidden) if hidden else None
+        self.output = nn.Linear(hidden or inputs, classes)
+
+    @property
+    def description(self) -> str:
+        """The hidden layer and the dropout, if any, and the output layer."""
+        dropout = "dropout, " if self.dropout.p else ""
+        hidden = "" if self.hidden is None else f"linear {self.hidden.out_features}, ReLU, {dropout}"
+        return f"{dropout}{hidden}linear"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits and the unchanged lengths."""
+        x = self.dropout(x)
+        if self.hidden is not None:
+            x = self.dropout(torch.relu(self.hidden(x)))
+        return self.output(x), lengths
+
+
+def flatten_channels_last(x: Tensor) -> Tensor:
+    """Return the values [batch, values] of an image [batch, channels, time, bands] in TensorFlow's order.
+
+    Channels vary fastest, then bands, then time. Values [batch, values] are returned unchanged.
+    """
+    return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x

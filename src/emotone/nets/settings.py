@@ -1,0 +1,66 @@
+"""Settings that several architectures share, and their checks. Without torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias
+
+from emotone.errors import ConfigError
+
+PATCH_ROWS = 96  # rows of a patch: 0.96 s
+
+PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
+GridPlacement: TypeAlias = Literal["grid", "speech", "valleys"]  # decided from the rows
+SegmentPlacement: TypeAlias = Literal[GridPlacement, "changes"]
+
+
+def check_patch_network(network: str, *, width: float, offset: float, hidden: int, dropout: float) -> None:
+    """Check the settings that networks on patches share.
+
+    Raises:
+        ConfigError: one is out of range.
+
+    """
+    check_offset(network, offset)
+    check_pretrained_network(network, width=width, hidden=hidden, dropout=dropout)
+
+
+def check_pretrained_network(network: str, *, width: float, hidden: int, dropout: float) -> None:
+    """Check the settings that networks with published weights share.
+
+    Raises:
+        ConfigError: one is out of range.
+
+    """
+    if not (width > 0 and math.isfinite(width)):
+        raise ConfigError(f"{network} needs width > 0; given {width}")
+    if hidden < 0:
+        raise ConfigError(f"{network} needs hidden >= 0, where 0 means no hidden layer; given {hidden}")
+    check_dropout(network, dropout)
+
+
+def check_dropout(network: str, dropout: float) -> None:
+    """Check a share of values that are dropped.
+
+    Raises:
+        ConfigError: it is out of range.
+
+    """
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"{network} needs 0 <= dropout < 1; given {dropout}")
+
+
+def check_offset(network: str, offset: float) -> None:
+    """Check the offset of the network's front end.
+
+    Raises:
+        ConfigError: it is out of range.
+
+    """
+    if not offset > 0:
+        raise ConfigError(f"{network} needs offset > 0, the offset of its front end; given {offset}")
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return a number of channels times the width of a network, at least 1."""
+    return max(1, round(channels * width))

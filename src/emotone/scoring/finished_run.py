@@ -1,0 +1,144 @@
+"""Finished evaluations on disk: a folder with `run.json`, which describes the run, and `predictions.parquet`.
+
+`emotone.evaluation` produces these folders; scores, comparisons, reports and pages read them through this module.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from emotone.errors import ConfigError, RunError, UsageError
+from emotone.files import atomic_write
+from emotone.protocols import protocol
+from emotone.scoring.predictions import PredictionsTable, whole_of_one
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+RUN, TABLE = "run.json", "predictions.parquet"
+VALIDATION = (
+    "validation.parquet"  # predictions of development parts that no fold tests, from which thresholds are chosen
+)
+STAGES = "stages.json"  # what each fold of a recipe with several stages loaded and selected
+SCHEMA = "emotone.evaluation/1"
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A finished evaluation.
+
+    Attributes:
+        folder: contains `run.json` and `predictions.parquet`.
+        about: the content of `run.json`. Runs of older versions and of other programs may lack any key.
+        predictions: every row.
+        name: name in tables, e.g. "R1".
+
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    predictions: PredictionsTable
+    name: str = ""
+
+    @cached_property
+    def whole(self) -> PredictionsTable:
+        """The rows of whole utterances.
+
+        Raises:
+            RunError: no such row, or several systems or protocols.
+
+        """
+        return whole_of_one(self.predictions, holder=str(self.folder), verb="read")
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol, from the predictions table."""
+        return str(self.whole.protocol[0])
+
+    @property
+    def speaker_independent(self) -> bool | None:
+        """Whether no tested speaker is in the training data; None if unknown."""
+        return is_speaker_independent(self.protocol, self.about)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Reasons why utterances have no prediction, by key."""
+        return {str(problem["key"]): str(problem["message"]) for problem in self.about.get("problems") or ()}
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a folder contains a finished evaluation."""
+    return (folder / RUN).is_file() and (folder / TABLE).is_file()
+
+
+def read_run(folder: Path, *, name: str = "") -> FinishedRun:
+    """Return the finished evaluation in a folder.
+
+    Raises:
+        RunError: the folder contains no finished evaluation.
+        ConfigError: a file of the run can't be read.
+        MissingExtraError: pyarrow is not installed.
+
+    """
+    return FinishedRun(folder, read_description(folder), PredictionsTable.read(folder / TABLE), name)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return the content of a finished evaluation's `run.json`; errors are those of `read_run`."""
+    if not is_finished(folder):
+        raise RunError(f"{folder} contains no finished evaluation; pass the folder that `emotone evaluate` printed")
+    try:
+        about: Any = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{folder / RUN} is not valid JSON: {error}") from error
+    if not isinstance(about, dict):
+        raise ConfigError(f"{folder / RUN} does not describe an evaluation: it is not a JSON object")
+    return about
+
+
+def write_description(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write the description of a run, which marks it as finished."""
+    with atomic_write(folder / RUN, text=True) as stream:
+        stream.write(json.dumps(about, indent=1) + "\n")
+
+
+def update_description(folder: Path, key: str, value: Any) -> None:
+    """Set a key in the `run.json` of a finished run; an existing value is replaced. Errors are those of `read_run`."""
+    write_description(folder, {**read_description(folder), key: value})
+
+
+def protocol_is_independent(name: str) -> bool | None:
+    """Return whether a protocol keeps speakers apart.
+
+    None if its name does not determine it: for finished models, and protocols that were read from files.
+    """
+    try:
+        return protocol(name).speaker_independent
+    except UsageError:
+        return None
+
+
+def is_speaker_independent(name: str, about: Mapping[str, Any]) -> bool | None:
+    """Return whether no tested speaker is in the training data of a run; None if unknown.
+
+    Args:
+        name: of the protocol, from the predictions table.
+        about: the content of `run.json`; any key may be missing.
+
+    """
+    described = about.get("protocol")
+    if isinstance(described, dict) and described.get("trained_on"):  # a finished model trained on the tested corpora
+        return False
+    known = protocol_is_independent(name)
+    return _recorded_independence(about.get("scores")) if known is None else known
+
+
+def _recorded_independence(rows: object) -> bool | None:
+    """Return the value that all scores of a run record, or None if they record none or differ."""
+    values = [row.get("speaker_independent") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    first = values[0] if values else None
+    return first if isinstance(first, bool) and values.count(first) == len(values) else None

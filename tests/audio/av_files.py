@@ -1,0 +1,90 @@
+"""Files that FFmpeg writes: several tracks, late starts, gaps, and other containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.audio.conftest import tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.types import Array
+
+av = pytest.importorskip("av")
+
+
+def encode_track(container: Any, codec: str, signal: Array, rate: int, *, layout: str = "mono", start: int = 0) -> Any:
+    """Add one track with the signal [time], whose first sample has the timestamp `start` (in samples)."""
+    track = container.add_stream(codec, rate=rate, layout=layout)
+    write_samples(container, track, signal, rate, layout=layout, start=start)
+    return track
+
+
+def write_samples(
+    container: Any, track: Any, signal: Array, rate: int, *, layout: str, start: int = 0, last: bool = True
+) -> None:
+    """Encode the signal into a track, from a timestamp on; `last` flushes the encoder."""
+    channels = {"mono": 1, "stereo": 2}[layout]
+    resampler = av.AudioResampler(format=track.codec_context.format, layout=layout, rate=rate)
+    for at in range(0, len(signal), 960):
+        block = np.ascontiguousarray(np.tile(signal[at : at + 960], (channels, 1)))
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+        frame.sample_rate, frame.pts = rate, start + at
+        for out in resampler.resample(frame):
+            container.mux(track.encode(out))
+    if last:
+        container.mux(track.encode(None))
+
+
+def make(
+    path: Path, codec: str, *, seconds: float = 2.0, rate: int = 48000, channels: int = 2, start: float = 0
+) -> Path:
+    """Write a tone, whose track starts at `start` seconds."""
+    try:
+        with av.open(str(path), "w") as container:
+            layout = "stereo" if channels == 2 else "mono"
+            encode_track(container, codec, tone(seconds, rate), rate, layout=layout, start=round(start * rate))
+    except (ValueError, av.FFmpegError) as error:
+        pytest.skip(f"this FFmpeg does not write {codec}: {error}")
+    return path
+
+
+def make_tracks(
+    path: Path, signals: list[Array], *, codec: str = "pcm_s16le", rate: int = 16000, default: int | None
+) -> Path:
+    """Write several mono tracks; `default` is the one marked as default."""
+    with av.open(str(path), "w") as container:
+        tracks = [container.add_stream(codec, rate=rate, layout="mono") for _ in signals]
+        for index, track in enumerate(tracks):
+            flags = av.stream.Disposition.default
+            track.disposition = flags if index == default else av.stream.Disposition(0)
+        for track, signal in zip(tracks, signals, strict=True):
+            write_samples(container, track, signal, rate, layout="mono")
+    return path
+
+
+def make_with_video(path: Path, signal: Array, *, rate: int = 16000, codec: str = "aac", start: float) -> Path:
+    """Write a video of 2 seconds, whose sound starts at `start` seconds."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width = video.height = 32
+        sound = container.add_stream(codec, rate=rate, layout="mono")
+        for index in range(20):
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            frame.pts = index
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        write_samples(container, sound, signal, rate, layout="mono", start=round(start * rate))
+    return path
+
+
+def make_with_gap(path: Path, signal: Array, *, gap: float, rate: int = 16000, codec: str = "pcm_s16le") -> Path:
+    """Write the signal twice, the second one `gap` seconds after the end of the first."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream(codec, rate=rate, layout="mono")
+        write_samples(container, track, signal, rate, layout="mono", last=False)
+        write_samples(container, track, signal, rate, layout="mono", start=len(signal) + round(gap * rate))
+    return path
