@@ -88,7 +88,7 @@ def test_whoever_stops_asking_waits_for_nobody(puppet: list[str]) -> None:
     results = run_pool(puppet, ["a", "hang", "hang", "b"], workers=2)
     next(results)
     results.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60  # the workers hang for 600 s; to start them takes seconds on a busy machine
 
 
 def test_recordings_are_taken_as_results_are_asked_for(puppet: list[str]) -> None:
