@@ -72,9 +72,7 @@ class Stop(Exception):  # noqa: N818 - it is no error
     """What interrupts a training in these tests."""
 
 
-def test_a_training_that_was_cut_off_goes_on_exactly(
-    straight: tuple[Network, TrainingResult], tmp_path: Path
-) -> None:
+def test_a_training_that_was_cut_off_goes_on_exactly(straight: tuple[Network, TrainingResult], tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
 
     def stop_after_two(epoch: Epoch) -> None:

@@ -150,16 +150,16 @@ def test_a_window_has_the_same_outcome_in_any_company_and_with_any_number_of_thr
     np.testing.assert_array_equal(backwards[::-1], values)
     np.testing.assert_array_equal(back_steps[::-1], steps)
     np.testing.assert_array_equal(first.run(given[5:6], 40)[0], values[5:6])
-    monkeypatch.setattr(module, "_workers", lambda _threads: 3)
+    monkeypatch.setattr(module, "worker_count", lambda _threads: 3)
     np.testing.assert_array_equal(first.run(given, 40)[0], values)
     assert torch.get_num_threads() == 1
 
 
 def test_a_worker_computes_on_what_torch_was_given_and_others_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 6)
-    assert module._workers(1) == 6
+    assert module.worker_count(1) == 6
     monkeypatch.setattr(module, "parent_process", object)
-    assert module._workers(1) == 1
+    assert module.worker_count(1) == 1
 
 
 def test_the_shape_is_told_before_anything_is_computed_and_so_is_what_is_too_much() -> None:

@@ -57,9 +57,7 @@ def build(*patterns: str, hidden: int = 8) -> Network:
     return net
 
 
-def run(
-    settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any
-) -> tuple[Network, TrainingResult]:
+def run(settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any) -> tuple[Network, TrainingResult]:
     return train(lambda: build(*patterns), of, settings, **options)
 
 
