@@ -101,12 +101,14 @@ def models() -> str:
 
 
 def nets() -> str:
-    """Return the layer table of every net."""
+    """Return the layer table of every architecture."""
     lines = [
-        "# Nets",
+        "# Network architectures",
         "",
-        f"Layer tables for {BANDS} values per frame and {CLASSES} labels; T is the number of frames.",
-        "`emotone nets show NAME` prints them for other sizes.",
+        f"Layer tables for {BANDS} values per frame and {CLASSES} labels. T is the number of input frames. The",
+        "receptive field is the number of frames that one step depends on, before pooling over time.",
+        "`emotone nets show NAME` prints the table of an architecture or of a recipe; tables of other sizes need",
+        "the extra `train`.",
     ]
     for name in NETS.names:
         spec = NETS.get(name)()
@@ -116,10 +118,11 @@ def nets() -> str:
             "",
             f"## {name}",
             "",
-            f"{spec.title[0].upper()}{spec.title[1:]}. From: {spec.paper}.",
-            f"{parameter_count(layers):,} parameters; a step sees {receptive_field(layers)} frames.",
+            f"{spec.title if spec.title.startswith(name) else spec.title[0].upper() + spec.title[1:]}.",
+            f"Source: {spec.paper}.",
+            f"{parameter_count(layers):,} parameters; receptive field of {receptive_field(layers)} frames.",
             "",
-            *table(("layer", "what it does", "output", "parameters"), rows),
+            *table(("layer", "operation", "output", "parameters"), rows),
         ]
     return page(lines)
 
