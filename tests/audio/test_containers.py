@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import struct
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from tests.audio.av_files import av, make, make_with_video
 from tests.audio.conftest import tone
 
 from emotone.audio.adts import frame_length
+from emotone.audio.ebml import segment_end
 from emotone.audio.formats import FFMPEG_ESTIMATES, SIGNATURES, identify, sniff
 from emotone.audio.read import probe, read
 from emotone.errors import AudioError, EmptyAudioError, NotAudioError, TruncatedError
@@ -141,6 +144,14 @@ def test_a_matroska_file_that_is_truncated(tmp_path: Path, write: Write) -> None
 
 
 @pytest.mark.parametrize(
+    "content",
+    [b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * 20, b"\x1a\x45\xdf\xa3\x10", b"\x1a\x45\xdf\xa3\x80\x18"],
+)
+def test_a_matroska_segment_that_is_missing(content: bytes) -> None:
+    assert segment_end(io.BytesIO(content)) is None
+
+
+@pytest.mark.parametrize(
     "head", [b"", b"\x1a\x45\xdf\xa3", b"\x1a\x45\xdf\xa3\x84" + bytes(4) + b"\x18\x53\x80\x67\x00"]
 )
 def test_damaged_matroska_headers(head: bytes, write: Write) -> None:
@@ -211,9 +222,12 @@ def test_damaged_raw_aac_is_noted_or_refused(tmp_path: Path, write: Write) -> No
     at = frame_length(content[:7])
     assert at
 
-    for damage in (bytes(50), b"\xff" * 900):
+    places = [at]
+    for _ in range(20):
+        places.append(places[-1] + (frame_length(content[places[-1] : places[-1] + 7]) or 0))
+    for place, damage in itertools.product((places[0], places[-1]), (bytes(50), b"\xff" * 900)):
         try:
-            notes = read(write(content[:at] + damage + content[at:], "b.aac")).notes
+            notes = read(write(content[:place] + damage + content[place:], "b.aac")).notes
         except TruncatedError:
             continue
         assert any("is not the start of a frame" in note or "not a complete AAC frame" in note for note in notes)
@@ -267,6 +281,7 @@ def test_transport_streams_of_every_packet_size(packet: int, first: int, tmp_pat
     packets = [content[at : at + 188] for at in range(0, len(content), 188)]
     path = write(b"".join(bytes(first) + one + bytes(packet - 188 - first) for one in packets), "b.ts")
 
+    assert sniff(b"ID3\x04") == sniff(b"\xff\xfb\x90\x64")
     kind = sniff(path.read_bytes()[:4096])
     assert kind is not None
     assert kind.name == "mpeg transport stream"
