@@ -131,8 +131,8 @@ def test_failures_are_listed_and_do_not_stop_the_others(store: FeatureStore, rec
     (tmp_path / "text.wav").write_text("no sound at all, just some words that are long enough")
     (tmp_path / "empty.wav").touch()
     bad = [clip(tmp_path / name) for name in ("text.wav", "gone.wav", "empty.wav")]
-    seen: list[int] = []
-    extracted = store.extract([bad[0], clip(recording), *bad[1:]], progress=seen.append)
+    done: list[int] = []
+    extracted = store.extract([bad[0], clip(recording), *bad[1:]], progress=done.append)
     assert list(extracted.features) == ["toy/a"]
     assert [(problem.key, problem.code) for problem in extracted.problems] == [
         ("toy/text", "not_audio"),
@@ -140,7 +140,7 @@ def test_failures_are_listed_and_do_not_stop_the_others(store: FeatureStore, rec
         ("toy/empty", "empty"),
     ]
     assert all(str(tmp_path) in problem.message for problem in extracted.problems)
-    assert sum(seen) == 4
+    assert sum(done) == 4
 
 
 def test_no_utterances_give_no_features(store: FeatureStore) -> None:
@@ -151,11 +151,11 @@ def test_no_utterances_give_no_features(store: FeatureStore) -> None:
 def test_two_workers_agree_with_one(tmp_path: Path) -> None:
     clips = [clip(noise(tmp_path / f"{number:02d}.wav", seed=number)) for number in range(20)]
     clips.insert(3, clip(tmp_path / "gone.wav"))
-    seen: list[int] = []
+    done: list[int] = []
     alone = FeatureStore("log-mel", LogMel(), tmp_path / "one").extract(clips)
-    shared = FeatureStore("log-mel", LogMel(), tmp_path / "two").extract(clips, workers=2, progress=seen.append)
+    shared = FeatureStore("log-mel", LogMel(), tmp_path / "two").extract(clips, workers=2, progress=done.append)
     assert alone.problems == shared.problems
     assert list(alone.features) == list(shared.features)
     for key, rows in alone.features.items():
         np.testing.assert_array_equal(rows, shared.features[key])
-    assert seen == [16, 5]
+    assert done == [16, 5]
