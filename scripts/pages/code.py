@@ -37,16 +37,16 @@ def commands() -> str:
 
 
 def corpora() -> str:
-    """Return what is known about every corpus."""
+    """Return the description of every corpus."""
     known = CORPORA.all()
     lines = [
         "# Corpora",
         "",
-        "None of them comes with emotone: get it where its owners publish it, and keep its licence.",
-        "`emotone corpora check NAME DIR` says whether your copy is whole. Anything else is a table: see",
-        "[own-data.md](own-data.md).",
+        "emotone does not include any corpus: get it from its owners, and observe its licence.",
+        "`emotone corpora check NAME DIR` checks whether your copy is complete. Any other corpus is given as a",
+        "table: see [own-data.md](own-data.md).",
         "",
-        "A *selection* is the clips that a publication took, where that is more than a set of labels.",
+        "A *selection* is the clips that a publication used, where a label set does not define them.",
         "",
         *table(
             ("name", "clips", "speakers", "languages", "licence", "may weights be shipped?"),
