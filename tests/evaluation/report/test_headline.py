@@ -29,8 +29,8 @@ def test_a_whole_headline(corpus: CorpusReport) -> None:
     given = with_uar(corpus, value=0.716, low=0.65, high=0.78, speakers=24)
     assert headline(given, independent=True) == (
         "Of 100 recordings of toy with all 3 emotions equally frequent, 72 are recognised correctly, from speakers "
-        "that are not in the training data. Chance is 33. For other speakers it would likely be between 65 and 78 (95 % "
-        "interval over 24 speakers)."
+        "that are not in the training data. Chance is 33. For other speakers it would likely be between 65 and 78 "
+        "(95 % interval over 24 speakers)."
     )
 
 
