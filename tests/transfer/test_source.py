@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_what_every_source_lacks_is_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", allow_pickle=False, other=np.zeros(1))
     with pytest.raises(
-        SourceError, match=r"holds the weights of no known source. as soundnet5: .*missing.*; as yamnet: .*missing"
+        SourceError, match=r"contains the weights of no known source. as soundnet5: .*missing.*; as yamnet: .*missing"
     ):
         read_any(tmp_path / "a.npz")
 
@@ -28,5 +28,5 @@ def test_a_file_that_is_not_there_is_said_once(tmp_path: Path) -> None:
 
 
 def test_an_ending_of_no_source_is_said(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"weights end in .safetensors, .npz, .*; given '.txt'"):
+    with pytest.raises(SourceError, match=r"their names end in .safetensors, .*.npz, .*; given '.txt'"):
         read_any(tmp_path / "a.txt")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.transfer.torch7_writer import Function, Obj, View, Writer, torch7
 
 from emotone.errors import SourceError
-from emotone.transfer.torch7 import DEEPEST, LuaFunction, Module, read_torch7
+from emotone.transfer.torch7 import MAX_DEPTH, LuaFunction, Module, read_torch7
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,13 +108,13 @@ def test_every_cut_of_a_file_is_said_to_be_cut_short(path: Path) -> None:
     data = torch7({**EXAMPLE, "f": Function(b"abc", {}), "net": Obj("nn.ReLU", {})})
     for end in range(len(data)):
         path.write_bytes(data[:end])
-        with pytest.raises(SourceError, match=r"cut short: .* needs \d+ bytes, \d+ are left \(at byte \d+\)"):
+        with pytest.raises(SourceError, match=r"truncated: .* needs \d+ bytes, \d+ remain \(at byte \d+\)"):
             read_torch7(path)
 
 
 def test_bytes_after_the_object_are_no_part_of_it(path: Path) -> None:
     path.write_bytes(torch7(1.0) + b"xyz")
-    with pytest.raises(SourceError, match=r"3 bytes are left over after the object \(at byte 12\)"):
+    with pytest.raises(SourceError, match=r"3 bytes follow the object \(at byte 12\)"):
         read_torch7(path)
 
 
@@ -169,15 +169,15 @@ def test_a_tensor_of_absurd_dimensions_is_refused(path: Path) -> None:
 def test_fields_that_are_no_table_are_refused(path: Path) -> None:
     module = Obj("nn.ReLU", {})
     module.fields = 1.0  # type: ignore[assignment]
-    with pytest.raises(SourceError, match=r"the fields of a nn\.ReLU are no table"):
+    with pytest.raises(SourceError, match=r"the fields of a nn\.ReLU are not a table"):
         read(path, module)
 
 
 def test_objects_too_deep_are_refused(path: Path) -> None:
     value: dict[int, Any] = {}
-    for _ in range(DEEPEST + 5):
+    for _ in range(MAX_DEPTH + 5):
         value = {1: value}
-    with pytest.raises(SourceError, match=f"objects lie more than {DEEPEST} deep"):
+    with pytest.raises(SourceError, match=f"objects are nested more than {MAX_DEPTH} deep"):
         read(path, value)
 
 

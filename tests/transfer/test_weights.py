@@ -49,13 +49,13 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "made.safetensors"
     path.write_bytes(data)
     with pytest.raises(
-        SourceError, match=r"made\.safetensors holds no weights that emotone wrote \(.*convert the publ"
+        SourceError, match=r"made\.safetensors contains no weights that emotone wrote \(.*convert the publ"
     ):
         read_weights(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no weights that emotone wrote"):
+    with pytest.raises(SourceError, match="contains no weights that emotone wrote"):
         read_weights(tmp_path / "none.safetensors")
 
 
