@@ -167,6 +167,14 @@ def test_a_matroska_file_from_a_pipe(tmp_path: Path, write: Write) -> None:
     assert len(read(write(bytes(content), "b.mka")).samples) == 32000
 
 
+def test_a_hole_between_the_boxes_of_an_mp4(tmp_path: Path, write: Write) -> None:
+    content = make(tmp_path / "a.mp4", "aac").read_bytes()
+
+    assert len(read(write(content + bytes(100), "b.mp4")).samples) == len(read(tmp_path / "a.mp4").samples)
+    with pytest.raises(TruncatedError, match="is damaged: there is no box at byte"):
+        read(write(content + bytes(100) + b"moof", "c.mp4"))
+
+
 def test_avi_files(tmp_path: Path, write: Write) -> None:
     content = make(tmp_path / "a.avi", "pcm_s16le", channels=1).read_bytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,18 @@ def test_ffmpeg_reads_what_libsndfile_refuses(
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"decoding what is inside this flac file needs the package 'av'"):
         read(path)
+
+
+def test_what_is_known_about_a_file_is_forgotten_when_it_changes(second: Array, encode: Encode, write: Write) -> None:
+    content = encode(second, format="FLAC")
+    path = write(content + content, "a.flac")
+    os.utime(path, (1e9, 1e9))
+    assert [len(read(path).samples) for _ in range(2)] == [32000, 32000]
+
+    path = write(content + bytes(len(content)), "a.flac")
+    assert len(read(path).samples) == 16000
+    os.utime(path, (1e9 + 1, 1e9 + 1))
+    assert len(read(path).samples) == 16000
 
 
 def test_subtitles_have_no_audio_track(write: Write) -> None:

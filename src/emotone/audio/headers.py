@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 AIFF_PIPE_SIZE = 0x7F000000  # sox writes 7F000008
 W64_PIPE_SIZE = 1 << 62
+BOX_NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")
 MAX_CODED_FRAME_BYTES = 8192  # of AAC with several channels; Opus and Vorbis packets are smaller
 
 
@@ -179,6 +180,8 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
         if length == 1 and len(head) == 16:
             length = struct.unpack(">Q", head[8:16])[0]
         if length < 8:  # 0: to the end of the file; else no box
+            if not BOX_NAME.fullmatch(head[4:8]) and not _is_zero(file, at):
+                raise TruncatedError(f"{name}: is damaged: there is no box at byte {at:,}; copy or download it again")
             break
         at += length
         missing = at - size
@@ -187,6 +190,12 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
                 return (LogicalStream(shortfall=missing),)
             raise _promise(at, size=size, name=name)
     return (WHOLE_FILE,)
+
+
+def _is_zero(file: BinaryIO, at: int) -> bool:
+    """Return whether the rest of the file is padding."""
+    file.seek(at)
+    return all(not content.strip(b"\x00") for content in iter(lambda: file.read(1 << 20), b""))
 
 
 def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:

@@ -39,7 +39,7 @@ class MediaDecoder:
         source: the recording.
         stream: which bytes of it, and what is known about them.
         track: counted from 0, or "default" for the one marked as default, else the first.
-        purpose: what the message says that PyAV is needed for.
+        purpose: what PyAV is needed for, in the message.
 
     Raises:
         MissingExtraError: PyAV is not installed.
