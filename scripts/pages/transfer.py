@@ -165,14 +165,16 @@ def _setting(curves: Curves) -> list[str]:
     return [
         f"The model (sha256 {start[:12]}...) has heard none of these corpora; beside it stands the same net from",
         "nothing. However many clips there are, a training takes",
-        f"{training['epochs']} epochs of {training['steps_per_epoch']} batches of {training['batch_size']}; all else is as in recipe",
-        f"`{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on: half of a",
+        f"{training['epochs']} epochs of {training['steps_per_epoch']} batches of {training['batch_size']}; all else",
+        f"is as in recipe `{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on: half of a",
         "corpus's speakers are learned from and the others tested, and the other way round. Draws are nested, and hold",
         f"every label; trainings per fold: {run.about['seeds']}.",
     ]
 
 
-def _of_corpus(corpus: str, points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+def _of_corpus(
+    corpus: str, points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]
+) -> list[str]:
     of = [point for point in points if point.corpus == corpus]
     columns = _columns(of)
     by_place = {(point.plan, point.column): point for point in of}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from emotone.features.store import Problem
+    from emotone.features.store import ExtractionProblem
     from emotone.fitting.fit import TrainedNetwork
     from emotone.recipes.transfer import Pretraining
     from emotone.training.checkpoint import Epoch
@@ -78,7 +78,7 @@ class TwoStageResult:
     """
 
     network: TrainedNetwork
-    problems: tuple[Problem, ...]
+    problems: tuple[ExtractionProblem, ...]
     absent: tuple[str, ...]
     about: dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from emotone.config import check_ranges
 from emotone.errors import ConfigError
 from emotone.recipes.training import TrainingSettings
-from emotone.transfer.plans import speaks_of_groups
+from emotone.transfer.plans import uses_groups
 
 UnlabelledMethod: TypeAlias = Literal["", "statistics", "pseudo-labels"]
 
@@ -67,7 +67,7 @@ class Transfer:
                 'transfer.unlabelled = "pseudo-labels": plan A1 freezes every layer; use A2, A5 or another plan'
             )
         if self.plan:
-            speaks_of_groups(self.plan)
+            uses_groups(self.plan)
 
 
 @dataclass(frozen=True)

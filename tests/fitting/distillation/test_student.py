@@ -147,7 +147,7 @@ def test_bfloat16_keeps_weights_in_full_precision(world: World, ready: PreparedS
     assert np.isfinite(history[-1].divergence)
 
 
-def test_a_settled_net_says_what_it_says_in_training(world: World, ready: PreparedSource) -> None:
+def test_a_settled_networksays_what_it_says_in_training(world: World, ready: PreparedSource) -> None:
     data, recipe = ready.data, world.recipe
     torch.manual_seed(0)
     net = student_spec(recipe, 7).build().train()
@@ -164,7 +164,7 @@ def test_a_settled_net_says_what_it_says_in_training(world: World, ready: Prepar
     assert float((learning - judging).abs().mean()) < 0.1 * float(learning.std())
 
 
-def test_a_checkpoint_of_another_network_is_rejected(
+def test_a_checkpoint_of_another_networkwork_is_rejected(
     world: World, ready: PreparedSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_student(world.recipe, ready.data, signature="s", checkpoint=tmp_path / "state")
