@@ -1,4 +1,4 @@
-"""Corpora are brought together by their own statistics, and the target's own vectors decide where."""
+"""Alignment: each corpus by its own statistics, and to the covariance of the target."""
 
 from __future__ import annotations
 

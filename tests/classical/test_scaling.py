@@ -1,4 +1,4 @@
-"""Scaling is scikit-learn's, and each group's is its own."""
+"""Scaling equals scikit-learn's, over all vectors and per group."""
 
 from __future__ import annotations
 

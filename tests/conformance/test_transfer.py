@@ -56,7 +56,7 @@ def test_frozen_tensors_stay_and_the_rest_moves(name: str, share: float) -> None
 
 @pytest.mark.parametrize("name", NETS.names)
 @pytest.mark.parametrize("row", [name for name in PLANS if uses_groups(name)])
-def test_every_plan_of_groups_does_what_it_says_to_every_net(name: str, row: str) -> None:
+def test_every_plan_of_groups_does_what_it_says_to_every_network(name: str, row: str) -> None:
     source, net, heard = built(name, seed=1), built(name, seed=2), INPUTS.get(name, Input())
     three_steps(source, heard)
     check_three_steps(source, net, named_plan(row, NETS.get(name)(**TINY.get(name, {})).groups), heard)

@@ -176,7 +176,7 @@ def test_where_some_folds_are_left_out_the_others_choose(rng: np.random.Generato
 
 
 @pytest.mark.parametrize("clips", [0, 1, 5])
-def test_a_single_label_is_refused(rng: np.random.Generator, clips: int) -> None:
+def test_a_single_label_is_rejected(rng: np.random.Generator, clips: int) -> None:
     message = f"{clips} training clips have fewer than two labels"
     with pytest.raises(RunError, match=message):
         tuned(Spy(), rng.normal(size=(clips, 2)), np.ones(clips, np.int64), np.full(clips, "a"))
@@ -209,7 +209,7 @@ def sure(count: int, *, right: int, margin: float = 1.0) -> tuple[Vectors, Truth
 
 @pytest.mark.parametrize("right", [60, 75, 90, 99])
 @pytest.mark.parametrize("margin", [0.5, 1.0, 20.0])
-def test_the_temperature_makes_the_answers_as_sure_as_they_are_right(right: int, margin: float) -> None:
+def test_the_temperature_makes_the_answers_as_sure_unchanged_right(right: int, margin: float) -> None:
     # All scores are alike: the likeliest probability of the answer is the share of hits p, 1 / (1 + exp(-m / T)) = p.
     found = softmax_temperature(*sure(100, right=right, margin=margin))
     assert found == pytest.approx(margin / np.log(right / (100 - right)), rel=1e-3)
@@ -248,7 +248,7 @@ def test_softmax_of_minus_infinity_is_0_and_of_large_scores_finite() -> None:
     np.testing.assert_allclose(softmax(np.log([[1.0, 2.0, 5.0]])), [[1 / 8, 2 / 8, 5 / 8]])
 
 
-def test_a_missing_scikit_learn_is_said_with_its_extra(
+def test_a_missing_scikit_learn_is_an_error_with_its_extra(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)

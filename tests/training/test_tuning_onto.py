@@ -1,4 +1,4 @@
-"""Onto a target: settings are chosen on the target's speakers alone, and the other corpora are always learned from."""
+"""Tuning for a target corpus: settings are selected on its speakers, and the other corpora are always training data."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_inner_folds_divide_the_targets_speakers_and_nobody_else(rng: np.random.
     np.testing.assert_array_equal(last, clips)
 
 
-def test_what_the_other_corpora_teach_is_learned_once(rng: np.random.Generator) -> None:
+def test_what_the_other_corpora_teach_is_solved_once(rng: np.random.Generator) -> None:
     of, spy = part(rng), Spy(strength=(1.0, 2.0))
     tuned(spy, of, standardise=True)
     moved, _ = align(of.vectors, of.corpora, target="target", method="corpora", standardise=True)
@@ -125,7 +125,7 @@ def test_what_the_other_corpora_teach_is_learned_once(rng: np.random.Generator) 
 
 
 @pytest.mark.parametrize("how", ["none", "coral"])
-def test_where_it_depends_on_the_target_it_is_learned_in_each_fold(rng: np.random.Generator, how: Adaptation) -> None:
+def test_where_it_depends_on_the_target_it_is_solved_in_each_fold(rng: np.random.Generator, how: Adaptation) -> None:
     spy = Spy()
     tuned(spy, part(rng), how=how, standardise=True)
     assert len(spy.sources) == INNER_FOLDS + 1
@@ -202,14 +202,14 @@ def test_too_few_clips_to_choose_by_take_the_most_cautious(rng: np.random.Genera
         ("others", "40 training clips of other corpora with fewer than two labels can't be adapted from"),
     ],
 )
-def test_a_single_label_on_either_side_is_refused(rng: np.random.Generator, whose: str, message: str) -> None:
+def test_a_single_label_on_either_side_is_rejected(rng: np.random.Generator, whose: str, message: str) -> None:
     of = part(rng)
     truth = np.where((of.corpora == "target") == (whose == "target"), 1, of.truth)
     with pytest.raises(RunError, match=message):
         tuned(Spy(), Part(of.vectors, truth, of.groups, of.corpora))
 
 
-def test_no_clips_on_a_side_are_refused(rng: np.random.Generator) -> None:
+def test_no_clips_on_a_side_are_rejected(rng: np.random.Generator) -> None:
     of = part(rng)
     with pytest.raises(RunError, match="0 training clips of target with fewer"):
         tuned(Spy(), Part(of.vectors, of.truth, of.groups, np.full(len(of.truth), "a")))

@@ -1,4 +1,4 @@
-"""Every tensor of a net stands once in the report, and nothing is changed unless all of it fits."""
+"""Every tensor of a network is in the report once, and nothing is changed unless everything fits."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_report_as_text_and_as_tables(net: Any, weights: SourceWeights) -> N
     assert tables["entries"][0] == {"name": CONV1, "kind": "parameter", "shape": (32, 1, 64), "state": "frozen"}
 
 
-def test_everything_taken_over_and_frozen_leaves_nothing_to_say(net: Any) -> None:
+def test_everything_loaded_and_frozen_leaves_nothing_to_say(net: Any) -> None:
     tensors = {name: tensor.numpy() for name, tensor in SoundNet5().build(1, 2).state_dict().items()}
     report = transfer_into(net, SourceWeights("another run", tensors), Plan(load=("*",), freeze=("*",))).report
     assert report.names("tuned", "fresh") == ()
@@ -133,7 +133,7 @@ def test_layers_of_other_widths_are_named(net: Any, weights: SourceWeights) -> N
         transfer_into(net, weights, Plan(load=("conv4",)))
 
 
-def test_weights_of_another_net_are_few_words(net: Any) -> None:
+def test_weights_of_another_network_are_few_words(net: Any) -> None:
     other = SourceWeights("another", {f"tower.{number}.weight": np.zeros(2, np.float32) for number in range(7)})
     told = r"conv1\.\w+\.\w+ is missing; (.* is missing; ){3}and 26 more; it has 7 tensors \(tower\.0\.weight, "
     with pytest.raises(SourceError, match=told):
@@ -146,7 +146,7 @@ def test_only_what_is_loaded_can_be_frozen(net: Any, weights: SourceWeights) -> 
 
 
 @pytest.mark.parametrize("plan", [Plan(load=("conv6",)), Plan(load=("conv1",), freeze=("conv6",))])
-def test_a_plan_for_other_layers_is_refused(net: Any, weights: SourceWeights, plan: Plan) -> None:
+def test_a_plan_for_other_layers_is_rejected(net: Any, weights: SourceWeights, plan: Plan) -> None:
     with pytest.raises(UnknownNameError, match=r"no layer matches 'conv6'; did you mean 'conv"):
         transfer_into(net, weights, plan)
 

@@ -1,4 +1,4 @@
-"""Scores of another's labels are taken over by label, or drawn anew; a net that is used as it is needs all of them."""
+"""Output layers are loaded label by label, or re-initialised; a frozen network needs all of its labels in the source."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def head(*labels: str) -> HeadSpec:
     return HeadSpec(labels, SCORES, SPEC.groups[-1])
 
 
-def test_equal_labels_are_taken_over_as_they_are(weights: SourceWeights) -> None:
+def test_equal_labels_are_loaded_unchanged(weights: SourceWeights) -> None:
     report = transfer_into(built(3), weights, named_plan("A1", SPEC.groups), head=head(*THEIRS)).report
     assert report.names("tuned", "fresh") == ()
     assert report.notes == ()
 
 
 @pytest.mark.parametrize("name", ["A1", "A2", "A5"])
-def test_labels_that_the_source_knows_are_taken_over_in_the_targets_order(weights: SourceWeights, name: str) -> None:
+def test_labels_that_the_source_knows_are_loaded_in_the_targets_order(weights: SourceWeights, name: str) -> None:
     net = built(2)
     report = transfer_into(net, weights, named_plan(name, SPEC.groups), head=head("sadness", "anger")).report
     for tensor in SCORES:
@@ -57,7 +57,7 @@ def test_labels_that_the_source_knows_are_taken_over_in_the_targets_order(weight
 
 
 @pytest.mark.parametrize("name", ["A2", "A3", "A4", "A5"])
-def test_scores_of_a_label_that_the_source_lacks_are_drawn_anew(weights: SourceWeights, name: str) -> None:
+def test_scores_of_a_label_that_the_source_lacks_are_reinitialised(weights: SourceWeights, name: str) -> None:
     """As many labels, so that shapes alone would not tell."""
     net = built(3)
     drawn = {tensor: net.state_dict()[tensor].clone() for tensor in SCORES}
@@ -81,7 +81,7 @@ def test_a_plan_that_takes_over_no_scores_says_nothing_of_them(weights: SourceWe
     assert set(SCORES) < set(report.names("fresh"))
 
 
-def test_a_net_that_is_used_as_it_is_must_know_every_label(weights: SourceWeights) -> None:
+def test_a_network_that_is_used_unchanged_must_know_every_label(weights: SourceWeights) -> None:
     net = built(2)
     before = {name: values.clone() for name, values in net.state_dict().items()}
     with pytest.raises(
@@ -98,7 +98,7 @@ def layers_alone(weights: SourceWeights) -> SourceWeights:
     return replace(weights, tensors=kept, labels=())
 
 
-def test_layers_that_decide_are_drawn_anew_where_a_source_has_none(weights: SourceWeights) -> None:
+def test_layers_that_decide_are_reinitialised_where_a_source_has_none(weights: SourceWeights) -> None:
     report = transfer_into(
         built(2), layers_alone(weights), named_plan("A4", SPEC.groups), head=head("anger", "calm")
     ).report
@@ -123,7 +123,7 @@ def test_a_source_without_labels_that_has_the_layers_must_have_all_of_them(weigh
         )
 
 
-def test_scores_that_are_not_of_their_labels_are_refused(weights: SourceWeights) -> None:
+def test_scores_that_are_not_of_their_labels_are_rejected(weights: SourceWeights) -> None:
     wrong = replace(weights, labels=("anger", "fear", "sadness", "surprise"))
     with pytest.raises(SourceError, match=r"blocks\.output\.linear\.weight has the shape 3 x 5, the network's 2 x 5"):
         transfer_into(built(2), wrong, named_plan("A2", SPEC.groups), head=head("anger", "surprise"))

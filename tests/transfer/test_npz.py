@@ -19,7 +19,7 @@ def test_arrays_come_by_name(tmp_path: Path) -> None:
     assert {name: array.tolist() for name, array in found.items()} == {"a/b": [0, 1, 2], "c": 1.5}
 
 
-def test_objects_are_refused(tmp_path: Path) -> None:
+def test_objects_are_rejected(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.array([{}], dtype=object))
     with pytest.raises(SourceError, match=r"a.npz is not an archive of plain arrays \(.*allow_pickle.*\)$"):
         read_npz(tmp_path / "a.npz")

@@ -56,6 +56,6 @@ def test_an_unknown_plan_gets_a_suggestion() -> None:
         named_plan("A9", FOUR)
 
 
-def test_a_net_of_other_stages_is_refused() -> None:
+def test_a_network_of_other_stages_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"plan A4 is for networks of 4 stages; given 5: "):
         named_plan("A4", FIVE)

@@ -1,4 +1,4 @@
-"""Statistics against a slow twin that hears one window at a time; what they depend on and what they leave alone."""
+"""Re-estimated statistics against a slow reference that processes one window at a time."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def slow(net: Network, given: list[Array]) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
-def test_statistics_agree_with_a_slow_twin(rng: np.random.Generator) -> None:
+def test_statistics_agree_with_a_slow_reference(rng: np.random.Generator) -> None:
     given = windows(rng, [40] * 5 + [60] * (BATCH - 5 + 1))
     # Those of 60 that lie in a batch with those of 40 are heard as far as these reach.
     seen = [rows[: 40 if number < BATCH else 60] for number, rows in enumerate(given)]
@@ -81,7 +81,7 @@ def test_neither_the_order_of_windows_nor_chance_plays_a_part(rng: np.random.Gen
         torch.testing.assert_close(values, second.state_dict()[name])
 
 
-def test_nothing_else_changes_and_the_net_is_in_eval_mode(rng: np.random.Generator) -> None:
+def test_nothing_else_changes_and_the_network_is_in_eval_mode(rng: np.random.Generator) -> None:
     net = built().train()
     before = {name: values.clone() for name, values in net.state_dict().items()}
     names = estimate_statistics(net, windows(rng, [30, 45, 70]))
@@ -97,7 +97,7 @@ def test_a_single_window_is_too_few(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("name", NETS.names)
-def test_every_net_with_statistics_has_all_of_them_estimated(name: str) -> None:
+def test_every_network_with_statistics_has_all_of_them_estimated(name: str) -> None:
     torch.manual_seed(2)
     net = NETS.get(name)(**TINY.get(name, {})).build(BANDS, CLASSES)
     sounds = INPUTS.get(name, Input())

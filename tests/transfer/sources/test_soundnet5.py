@@ -283,7 +283,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_pickles_are_refused_with_the_way_on(tmp_path: Path, suffix: str) -> None:
+def test_pickles_are_rejected_with_the_way_on(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"sound5{suffix}"
     (np.save if suffix == ".npy" else np.savez)(path, np.array([Trap()], object), allow_pickle=True)
     with pytest.raises(SourceError, match=r"use the published \.t7, or, .* numpy\.savez\('sound5\.npz'"):
@@ -307,13 +307,13 @@ def test_the_way_on_leads_there(
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 nothing"])
-def test_a_damaged_archive_is_said(tmp_path: Path, data: bytes) -> None:
+def test_a_damaged_archive_is_an_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "sound5.npz").write_bytes(data)
     with pytest.raises(SourceError, match=r"sound5\.npz is not an archive of plain arrays"):
         SOURCE.read(tmp_path / "sound5.npz")
 
 
-def test_an_archive_of_damaged_data_is_said(tmp_path: Path) -> None:
+def test_an_archive_of_damaged_data_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "sound5.npz"
     np.savez_compressed(path, x=np.arange(10000))
     data = bytearray(path.read_bytes())
@@ -328,7 +328,7 @@ def test_a_table_is_no_net(tmp_path: Path) -> None:
         SOURCE.read(written(tmp_path / "table.t7", {"x": 1.0}))
 
 
-def test_weights_of_another_source_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_source_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     write_weights(path, SourceWeights("vggish", {"a": np.zeros(1, np.float32)}))
     assert read_weights(path).source == "vggish"
@@ -336,14 +336,14 @@ def test_weights_of_another_source_are_refused(tmp_path: Path) -> None:
         SOURCE.read(path)
 
 
-def test_other_suffixes_are_refused_with_those_that_are_read(tmp_path: Path) -> None:
+def test_other_suffixes_are_rejected_with_those_that_are_read(tmp_path: Path) -> None:
     with pytest.raises(
         SourceError, match=r"files of soundnet5 end in \.npy, \.npz, \.t7, \.safetensors; given '\.pth'"
     ):
         SOURCE.read(tmp_path / "soundnet5.pth")
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.t7: can't be read: No such file"):
         SOURCE.read(tmp_path / "none.t7")
 

@@ -41,7 +41,7 @@ def written(folder: Path, arrays: dict[str, NDArray[Any]]) -> Path:
     return path
 
 
-def test_two_layers_fill_the_net_and_the_rest_is_drawn_anew(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_two_layers_fill_the_network_and_the_rest_is_reinitialised(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     weights = SOURCE.read(written(tmp_path, published))
     net = SoundNet5(channels=(16, 32, 64)).build(1, 2)
     report = transfer_into(net, weights, Plan(("conv1", "conv2"), ("conv1",))).report
@@ -67,7 +67,7 @@ def test_a_key_that_is_missing_and_one_that_is_not_expected_are_named(
         SOURCE.read(written(tmp_path, published))
 
 
-def test_the_layers_of_another_net_are_refused(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_the_layers_of_another_network_are_rejected(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     published["conv1.weight"] = np.zeros((32, 1, 64), np.float32)
     with pytest.raises(SourceError, match=r"conv1.convolution.weight has 32 x 1 x 64, expected 16 x 1 x 64"):
         SOURCE.read(written(tmp_path, published))

@@ -54,7 +54,7 @@ def published(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def test_every_tensor_comes_over(reference: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_every_tensor_is_read(reference: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     np.savez(tmp_path / "any.npz", allow_pickle=False, **published(reference))
     weights = read_any(tmp_path / "any.npz")
     assert weights.source == "yamnet"
@@ -147,7 +147,7 @@ def test_what_can_not_be_folded_is_named(twin: Twin, tmp_path: Path) -> None:
         assert part in str(caught.value)
 
 
-def test_the_names_are_the_net_s() -> None:
+def test_the_names_are_the_networks() -> None:
     state = Yamnet(hidden=0).build(64, 521).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == {**SOURCE.shapes, **SOURCE.optional}
 
