@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
+from emotone.bundles.bundle import open_session, run_session
 from emotone.bundles.manifest import TrainingData
-from emotone.bundles.runtime import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
 from emotone.fitting.onnx_export import onnx_bytes

@@ -120,7 +120,8 @@ def fit(
 
     def build() -> Network:
         net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
-        done.extend(load_transferred(resolved, net, labels=labels))
+        if resolved.plan is not None:
+            done.extend(load_transferred(resolved, net, labels=labels))
         if adaptation is not None and adaptation.method == "statistics":
             done[:] = [with_statistics(each, net, task) for each in done]
         return net

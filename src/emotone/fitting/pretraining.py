@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.config import signature, to_mapping
@@ -229,7 +229,7 @@ def _train(
         "epochs": len(network.history),
         "best": network.best,
         "settings": to_mapping(resolved.recipe.training),
-        "history": [asdict(epoch) for epoch in network.history],
+        "history": [epoch.to_dict() for epoch in network.history],
     }
     tensors = {name: value.detach().cpu().numpy() for name, value in network.net.state_dict().items()}
     if heads is not None:

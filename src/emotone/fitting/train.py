@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import TooShortError
@@ -131,7 +131,7 @@ def train_run(
         speakers=dict(sorted(Counter(speakers.values()).items())),
         signature=network.signature,
         best=network.best,
-        history=tuple(asdict(epoch) for epoch in network.history),
+        history=tuple(epoch.to_dict() for epoch in network.history),
         transfer=network.transfer,
     )
     save_run(folder, run, network.net)

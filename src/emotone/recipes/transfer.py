@@ -90,10 +90,8 @@ class Pretraining:
     heads: Literal["one", "corpus"] = "one"
 
 
-def check_stages(pretraining: Pretraining | None, transfer: Transfer | None) -> None:
+def check_stages(pretraining: Pretraining, transfer: Transfer | None) -> None:
     """Raise `ConfigError` for a pre-training without a plan for its weights, or with other weights to start from."""
-    if pretraining is None:
-        return
     if transfer is None:
         raise ConfigError("pretraining needs a plan for its weights: add [transfer] with a plan, e.g. A2")
     if transfer.source or transfer.sha256:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.toy import one_thread
 
-from emotone.bundles.runtime import open_session, run_session
+from emotone.bundles.bundle import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.architectures.mn04 import Mn04
