@@ -167,6 +167,26 @@ def test_a_matroska_file_from_a_pipe(tmp_path: Path, write: Write) -> None:
     assert len(read(write(bytes(content), "b.mka")).samples) == 32000
 
 
+@pytest.mark.parametrize(("missing", "error"), [(100_000, True), (20, False)])
+def test_asf_files(missing: int, error: bool, tmp_path: Path, write: Write) -> None:
+    content = make(tmp_path / "a.asf", "pcm_s16le", channels=1).read_bytes()
+    properties = content.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    live = bytearray(content)
+    live[properties + 88] |= 1
+
+    try:
+        signal = read(write(content[:-missing], "b.asf"))
+    except TruncatedError:
+        pass
+    else:
+        assert not error
+        assert signal.notes
+    assert len(read(write(bytes(live[:-1000]), "c.asf")).samples) > 40_000
+    assert len(read(tmp_path / "a.asf").samples) == pytest.approx(96_000, abs=100)
+    with pytest.raises(AudioError):
+        read(write(content[:60], "d.asf"))
+
+
 def test_a_hole_between_the_boxes_of_an_mp4(tmp_path: Path, write: Write) -> None:
     content = make(tmp_path / "a.mp4", "aac").read_bytes()
 

@@ -127,9 +127,9 @@ def _open_stream(source: Source, stream: LogicalStream, *, kind: Kind | None, tr
     if stream.pcm is not None:
         decoder = PcmDecoder(source, coding=stream.pcm, stream=stream)
     elif kind is not None and kind.decoder == "ffmpeg":
-        return _media(source, stream, track=track, purpose=f"decoding {source.suffix or kind.name} files")
+        return _media(source, stream, kind=kind, track=track, purpose=f"decoding {source.suffix or kind.name} files")
     elif not stream.native:
-        return _media(source, stream, track=track, purpose=_inside(kind))
+        return _media(source, stream, kind=kind, track=track, purpose=_inside(kind))
     else:
         try:
             decoder = NativeDecoder(source, stream=stream, noisy=kind is None or kind.name == "mp3")
@@ -148,7 +148,7 @@ def _after_refusal(
 ) -> Decoder:
     """Return FFmpeg's decoder for what libsndfile refuses; where FFmpeg refuses it too, the first refusal is raised."""
     try:
-        return _media(source, stream, track=track, purpose=_inside(kind))
+        return _media(source, stream, kind=kind, track=track, purpose=_inside(kind))
     except MissingExtraError:
         if kind is None:  # perhaps no recording at all: the refusal names the extra, too
             raise refusal from None
@@ -163,7 +163,8 @@ def _inside(kind: Kind | None) -> str:
     return f"decoding what is inside this {kind.name} file" if kind else "decoding this file"
 
 
-def _media(source: Source, stream: LogicalStream, *, track: Track, purpose: str) -> Decoder:
+def _media(source: Source, stream: LogicalStream, *, kind: Kind | None, track: Track, purpose: str) -> Decoder:
     from emotone.audio.media import MediaDecoder
 
-    return MediaDecoder(source, stream=stream, track=track, purpose=purpose)
+    stored = kind is None or kind.length == "stored"
+    return MediaDecoder(source, stream=stream, track=track, stored=stored, purpose=purpose)

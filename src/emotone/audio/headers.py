@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 AIFF_PIPE_SIZE = 0x7F000000  # sox writes 7F000008
 W64_PIPE_SIZE = 1 << 62
 BOX_NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")
+ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 MAX_CODED_FRAME_BYTES = 8192  # of AAC with several channels; Opus and Vorbis packets are smaller
 
 
@@ -223,6 +224,23 @@ def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
     return (WHOLE_FILE,)
 
 
+def _asf(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Compare the size of the file with that in its file properties, which live streams mark as unknown."""
+    file.seek(offset)
+    head = file.read(1 << 16)
+    at = head.find(ASF_FILE_PROPERTIES)
+    if at < 0 or len(head) < at + 92:
+        return (WHOLE_FILE,)
+    promised = struct.unpack("<Q", head[at + 40 : at + 48])[0]
+    if head[at + 88] & 1:  # a live stream
+        return (LogicalStream(stored=False),)
+    if promised > size:
+        if promised - size > MAX_CODED_FRAME_BYTES:
+            raise _promise(promised, size=size, name=name)
+        return (LogicalStream(shortfall=promised - size),)
+    return (WHOLE_FILE,)
+
+
 def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that the segment ends within the file."""
     end = ebml.segment_end(file, offset)
@@ -247,5 +265,6 @@ WALKERS: dict[str, Callable[[BinaryIO, int, str, int], tuple[LogicalStream, ...]
     "flac": _flac,
     "mp4": _mp4,
     "avi": _avi,
+    "asf": _asf,
     "matroska or webm": _matroska,
 }
