@@ -216,6 +216,19 @@ def test_a_bundle_can_be_given_as_a_folder(bundle: Bundle, corpus: tuple[Utteran
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
 
 
+def test_the_channel_of_an_utterance_is_predicted(
+    bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    angry, sad = (read(each.path, rate=16000)[0][:8000] for each in (corpus[0], corpus[-1]))
+    for name, signal in (("first", angry), ("second", sad), ("both", np.stack([angry, sad], axis=1))):
+        soundfile.write(tmp_path / f"{name}.wav", signal, 16000, subtype="FLOAT")
+    items = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in ("first", "second")]
+    items += [replace(corpus[0], id=f"{part}", path=tmp_path / "both.wav", channel=part) for part in (0, 1)]
+    table, problems = predict_utterances(bundle, items, protocol="p", fold="f", seed=0, system="s")
+    assert problems == ()
+    np.testing.assert_array_equal(table.probabilities[:2], table.probabilities[2:])
+
+
 def test_unreadable_recordings_are_listed_and_the_others_predicted(
     bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:

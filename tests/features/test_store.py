@@ -89,6 +89,24 @@ def test_another_part_is_another_entry(store: FeatureStore, recording: Path) -> 
     assert CountingLogMel.calls == [4800, 3200, 1600]
 
 
+def test_each_channel_and_the_mix_have_entries_of_their_own(store: FeatureStore, tmp_path: Path) -> None:
+    stereo = np.random.default_rng(1).normal(0, 0.1, (4800, 2))
+    soundfile.write(tmp_path / "stereo.wav", stereo, 16000, subtype="FLOAT")
+    whole = clip(tmp_path / "stereo.wav")
+    first, second, mix = (store.get(dataclasses.replace(whole, channel=channel)) for channel in (0, 1, None))
+    assert len(CountingLogMel.calls) == len(entries(store)) == 3
+    for features, signal in ((first, stereo[:, 0]), (second, stereo[:, 1]), (mix, stereo.mean(axis=1))):
+        np.testing.assert_allclose(features, LogMel().compute(signal.astype(np.float32)), atol=1e-5)
+    np.testing.assert_array_equal(store.get(dataclasses.replace(whole, channel=1)), second)
+    assert len(CountingLogMel.calls) == 3
+
+
+def test_a_channel_that_does_not_exist_is_a_problem(store: FeatureStore, recording: Path) -> None:
+    (problem,) = store.extract([dataclasses.replace(clip(recording), channel=1)]).problems
+    assert problem.code == "rate"
+    assert "channel 1" in problem.message
+
+
 def test_other_settings_are_other_entries(store: FeatureStore, recording: Path) -> None:
     assert store.get(clip(recording)).shape[1] == 64
     fewer = dataclasses.replace(store, spec=CountingLogMel(bands=20))
