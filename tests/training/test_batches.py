@@ -300,6 +300,7 @@ def test_a_mixture_is_the_sum_of_two_by_their_shares_and_as_long_as_the_longer()
     batch = Batch(np.tile(values[:, None, None], (1, 4, 2)), np.array([4, 2, 3]), np.array([0, 1, 2]))
     mixture = mix(batch, 1.0, np.random.default_rng(4))
     partner = mixture.mixed_labels  # labels are the examples' own numbers here
+    assert partner is not None
     expected = mixture.weight * values + (1 - mixture.weight) * values[partner]
     assert 0 < mixture.weight < 1
     assert sorted(partner) == [0, 1, 2] != partner.tolist()

@@ -250,6 +250,7 @@ def test_a_mixture_is_reported_both_labels_by_their_shares() -> None:
     mixture = mix(batch, 0.7, np.random.default_rng([of.seed, 1, MIXUP_STREAM]))
     lengths = mixture.lengths
     assert lengths is not None
+    assert mixture.mixed_labels is not None
     logits = twin(torch.from_numpy(mixture.inputs), torch.from_numpy(lengths))
     spread = torch.zeros(8, 2)
     for row, (first, second) in enumerate(zip(batch.labels.tolist(), mixture.mixed_labels.tolist(), strict=True)):

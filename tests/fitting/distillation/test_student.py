@@ -186,7 +186,7 @@ def test_a_perfect_student_agrees_with_the_teacher(world: World, ready: Prepared
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             return {HEAD: torch.from_numpy(data.held_out_logits).float()[: len(x)]}
 
-    found = held_out_score(Parrot(), data, world.recipe)  # type: ignore[arg-type]
+    found = held_out_score(Parrot(), data, world.recipe)
     assert found.divergence == pytest.approx(0, abs=1e-6)
     assert found.agreement == 1.0
     assert set(found.folders) <= {"tones", "noises"}
