@@ -49,7 +49,7 @@ class Evaluation:
     """A finished evaluation.
 
     Attributes:
-        folder: holds `run.json` and `predictions.parquet`.
+        folder: contains `run.json` and `predictions.parquet`.
         protocol: name.
         table: every prediction.
         scores: computed from the table.

@@ -176,4 +176,5 @@ def test_several_evaluations_go_into_a_card(
     add_operating_points(other, before)
     both = ("--evaluation", tmp_path / "before", "--evaluation", other)
     assert emotone("models", "export", run, "--out", tmp_path / "one", *both).status == 0
-    assert cards[0].index("`results/before`") < cards[0].index("`results/other`") < cards[0].index(before.lines())
+    card, table = cards[0], before.table().markdown()
+    assert card.index("`results/before`") < card.index("`results/other`") < card.index(table)
