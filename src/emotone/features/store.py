@@ -106,9 +106,7 @@ class FeatureStore:
             except (ValueError, EOFError, OSError):
                 entry.unlink(missing_ok=True)  # a damaged entry is recomputed
         channel: Channel = "mix" if utterance.channel is None else utterance.channel
-        signal, _ = read(
-            utterance.path, rate=self.spec.rate, channel=channel, start=utterance.start, end=utterance.end
-        )
+        signal, _ = read(utterance.path, rate=self.spec.rate, channel=channel, start=utterance.start, end=utterance.end)
         features = self.spec.compute(signal)
         with atomic_write(entry) as stream:
             np.save(stream, features, allow_pickle=False)
