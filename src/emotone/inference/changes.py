@@ -25,7 +25,7 @@ from emotone.inference.pooling import LEAST, Together
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.bundles.manifest import Windows
+    from emotone.features.window_spec import Windows
     from emotone.types import Seconds
 
 COST = 1.0  # of a change, in nats: the windows are e = 2.7 times more probable with it than without

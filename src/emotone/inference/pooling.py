@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.bundles.manifest import Combine
+    from emotone.features.window_spec import Combine
 
 LEAST = np.finfo(np.float64).tiny  # stands for a probability that is too small for a float
 

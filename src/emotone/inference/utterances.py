@@ -147,7 +147,7 @@ class Utterances:
         rate = bundle.feature.rate
         self._rate = rate
         self._window = round(self._windows.seconds * rate)
-        self._least = round(self._windows.least * rate)
+        self._least = round(self._windows.min_seconds * rate)
         self._needed = self._window + round((SILENCE + ActivityDetector.lookahead + RESAMPLING) * rate)
         self._boundaries = Boundaries()
         self._active: list[NDArray[np.bool_]] = []
