@@ -31,7 +31,8 @@ tests: .venv/.dev  ## every test and doctest, warnings as errors, with the floor
 bench: .venv/.dev  ## measure speed and memory against their bounds; writes docs/results/speed.md
 	$(BIN)/python benchmarks/run.py
 
-docs: .venv/.dev  ## write the generated pages of docs/ again
+docs: .venv/.dev  ## rewrite the layer tables and the generated pages of docs/
+	$(BIN)/python -m scripts.network_tables
 	$(BIN)/python -m scripts.docs
 
 format: .venv/.dev  ## put code into its format

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array
 
@@ -37,7 +37,7 @@ SPEC = Waveform()
 LABELS, SEED, BATCH = 6, 1, 16
 
 
-def build() -> LengthAware:
+def build() -> Network:
     """Return the net without dropout, which would draw otherwise for single recordings than for batches."""
     return MultiDomain(dropout=0.0).build(1, LABELS)
 
@@ -47,7 +47,7 @@ def rows_of(path: Path) -> Array:
     return SPEC.compute(read(path, rate=SPEC.rate)[0])
 
 
-def ours(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None]) -> LengthAware:
+def ours(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None]) -> Network:
     """Train as recipes do: recordings are read once, and seen as far as the net hears them."""
     rows = tuple(rows_of(path) for path in paths)
     nothing = Examples((), labels[:0], labels[:0])
@@ -83,7 +83,7 @@ def ours(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None
     return train(build, task, settings, progress=after)[0]
 
 
-def straight(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None]) -> LengthAware:
+def straight(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None]) -> Network:
     """Train one recording at a time: read in every epoch, padded to the longest, gradients summed over a batch."""
     torch.manual_seed(SEED)
     net = build().train()

@@ -41,7 +41,7 @@ ADDED_TRAINING = {
     "mixup": 0.0,
 }
 ADDED_WINDOWS = {"least": 0.0, "speech_only": True, "combine": "mean-probability", "context": 1}
-ADDED_MEMBER = {
+ADDED_MEMBER: dict[str, dict[str, Any]] = {
     "mn04": {"rows": 0},
     "soundnet5": {"channels": [32, 64, 128]},
     "segment-pool": {"change": 0.0},

@@ -38,6 +38,7 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.timeout(900)  # computes every generated page: minutes on a busy machine
 def test_generated_pages_are_current() -> None:
     command = [sys.executable, "-m", "scripts.docs", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

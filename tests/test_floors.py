@@ -119,7 +119,7 @@ def test_the_walk_sees_the_imports() -> None:
     seen = {(found.module, found.target) for found in imports()}
     assert ("metrics.intervals", "metrics.classification") in seen
     assert ("protocols.families.folds", "types") in seen  # for types only
-    assert ("scoring.finished_run", "protocols.__init__") in seen
+    assert ("evaluation.run", "protocols.__init__") in seen
     assert {"corpora.datasets", "features.front_ends", "nets.architectures"} <= set(registries())
     assert len(imports()) > 100
 

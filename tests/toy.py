@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.manifest import TrainingData
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
+    from emotone.recipes.library import AnyRecipe
     from emotone.recipes.recipe import Recipe
     from emotone.training.batches import Examples, Task
     from emotone.types import Array, Utterance
@@ -65,12 +66,20 @@ def placing(task: Task) -> dict[str, int]:
 
 def tiny_training(folder: Path, utterances: Sequence[Utterance], *, labels: tuple[str, ...], epochs: int) -> Path:
     """Return the folder of a finished training of `tiny_recipe`, made below `folder`, where its cache lies too."""
+    from emotone.fitting.resolve import resolve
     from emotone.fitting.train import prepare, train_run
 
     with private_cache(folder / "cache"):
-        ready = prepare(tiny_recipe(training={"epochs": epochs}), utterances, labels=labels)
-        train_run(ready, folder / ready.name)
-    return folder / ready.name
+        job = prepare(resolve(tiny_recipe(training={"epochs": epochs})), utterances, labels=labels)
+        train_run(job, folder / job.name)
+    return folder / job.name
+
+
+def signature_of(recipe: AnyRecipe) -> str:
+    """Return the signature of a recipe whose weights, if it loads some, are there."""
+    from emotone.fitting.resolve import resolve_any
+
+    return resolve_any(recipe).signature
 
 
 def tiny_recipe(**changes: Any) -> Recipe:
@@ -154,7 +163,7 @@ def torch_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotone.fitting.export.write_net", write_torch_net)
 
 
-def write_torch_net(out: Path, recipe: Recipe, net: LengthAware, *, labels: tuple[str, ...], data: TrainingData) -> Any:
+def write_torch_net(out: Path, recipe: Recipe, net: Network, *, labels: tuple[str, ...], data: TrainingData) -> Any:
     """Stand in for `emotone.fitting.export.write_net`: a bundle that runs torch, in an empty folder."""
     import torch
 

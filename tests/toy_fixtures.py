@@ -30,14 +30,15 @@ def trained(recipe: Recipe, corpus: tuple[Utterance, ...], tmp_path_factory: pyt
     """The folder of a finished training."""
     import torch
 
+    from emotone.fitting.resolve import resolve
     from emotone.fitting.train import prepare, train_run
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("runs")
     with private_cache(folder / "cache"):
-        ready = prepare(recipe, corpus, labels=LABELS)
-        train_run(ready, folder / ready.name)
-    return folder / ready.name
+        job = prepare(resolve(recipe), corpus, labels=LABELS)
+        train_run(job, folder / job.name)
+    return folder / job.name
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmarks.base import Setting
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.types import Array
 
 Result = TypeVar("Result")
@@ -54,11 +54,11 @@ class Trunk:
         rows: Array = spec.compute(read(path, rate=spec.rate)[0])
         return rows
 
-    def build(self, dimension: int) -> LengthAware:
+    def build(self, dimension: int) -> Network:
         """Return the net with all but its last layer frozen."""
         from emotone.transfer.freeze import Freezer
 
-        net: LengthAware = NETS.get(self.net)().build(dimension, 4)
+        net: Network = NETS.get(self.net)().build(dimension, 4)
         Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier.")])
         return net
 
@@ -110,7 +110,9 @@ def _measure(trunk: Trunk, paths: list[Path], folder: Path) -> tuple[float, Take
     examples = Examples(recordings, labels, np.zeros(len(recordings), np.int64))
     nothing = replace(examples, features=(), labels=labels[:0], corpora=labels[:0])
     task = Task(examples, nothing, hop_seconds=0.01, window=100, hop=50, signature="", seed=1, min_frames=1)
-    starts = tuple(window_starts(len(rows), window=task.window, hop=task.hop, least=task.min_frames) for rows in recordings)
+    starts = tuple(
+        window_starts(len(rows), window=task.window, hop=task.hop, min_frames=task.min_frames) for rows in recordings
+    )
     net = trunk.build(recordings[0].shape[1]).train()
     parts = split(net)
     assert parts is not None, f"{trunk.net} has a frozen trunk"

@@ -37,16 +37,16 @@ def commands() -> str:
 
 
 def corpora() -> str:
-    """Return what is known about every corpus."""
+    """Return the description of every corpus."""
     known = CORPORA.all()
     lines = [
         "# Corpora",
         "",
-        "None of them comes with emotone: get it where its owners publish it, and keep its licence.",
-        "`emotone corpora check NAME DIR` says whether your copy is whole. Anything else is a table: see",
-        "[own-data.md](own-data.md).",
+        "emotone does not include any corpus: get it from its owners, and observe its licence.",
+        "`emotone corpora check NAME DIR` checks whether your copy is complete. Any other corpus is given as a",
+        "table: see [own-data.md](own-data.md).",
         "",
-        "A *selection* is the clips that a publication took, where that is more than a set of labels.",
+        "A *selection* is the clips that a publication used, where a label set does not define them.",
         "",
         *table(
             ("name", "clips", "speakers", "languages", "licence", "may weights be shipped?"),
@@ -101,12 +101,14 @@ def models() -> str:
 
 
 def nets() -> str:
-    """Return the layer table of every net."""
+    """Return the layer table of every architecture."""
     lines = [
-        "# Nets",
+        "# Network architectures",
         "",
-        f"Layer tables for {BANDS} values per frame and {CLASSES} labels; T is the number of frames.",
-        "`emotone nets show NAME` prints them for other sizes.",
+        f"Layer tables for {BANDS} values per frame and {CLASSES} labels. T is the number of input frames. The",
+        "receptive field is the number of frames that one step depends on, before pooling over time.",
+        "`emotone nets show NAME` prints the table of an architecture or of a recipe; tables of other sizes need",
+        "the extra `train`.",
     ]
     for name in NETS.names:
         spec = NETS.get(name)()
@@ -116,10 +118,11 @@ def nets() -> str:
             "",
             f"## {name}",
             "",
-            f"{spec.title[0].upper()}{spec.title[1:]}. From: {spec.paper}.",
-            f"{parameter_count(layers):,} parameters; a step sees {receptive_field(layers)} frames.",
+            f"{spec.title if spec.title.startswith(name) else spec.title[0].upper() + spec.title[1:]}.",
+            f"Source: {spec.paper}.",
+            f"{parameter_count(layers):,} parameters; receptive field of {receptive_field(layers)} frames.",
             "",
-            *table(("layer", "what it does", "output", "parameters"), rows),
+            *table(("layer", "operation", "output", "parameters"), rows),
         ]
     return page(lines)
 

@@ -29,7 +29,8 @@ def evaluations() -> str:
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
         about = read_run(folder).about
         system = system_of(about)
-        asked = f"recipes/{system}.toml --protocol {about['protocol']['name']}" if "recipe" in about else system
+        recipe = f"src/emotone/recipes/shipped/{system}.toml --protocol {about['protocol']['name']}"
+        asked = recipe if "recipe" in about else system
         again = about.get("again", f"emotone evaluate {asked} --corpus NAME=DIR...")
         lines += ["", f"## {system}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
         lines += ["", f"Again, with the corpora that the table names: `{again}`"]

@@ -15,7 +15,7 @@ from emotone.corpora.base import CORPORA
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.learning_curve import SCRATCH, gains_of, points_of
 from emotone.scoring.result_table import format_estimate
-from emotone.transfer.plans import ROWS
+from emotone.transfer.plans import PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _longer(corpus: str, longer: Sequence[CurvePoint]) -> list[str]:
     for point in longer:
         training = read_run(point.folder).about["recipe"]["training"]
         if point.corpus == corpus:
-            batches = training["epochs"] * training["steps"]
+            batches = training["epochs"] * training["steps_per_epoch"]
             return ["", f"From nothing with {batches} batches and {point.column} clips: {point.score.text}."]
     return []
 
@@ -165,19 +165,21 @@ def _setting(curves: Curves) -> list[str]:
     return [
         f"The model (sha256 {start[:12]}...) has heard none of these corpora; beside it stands the same net from",
         "nothing. However many clips there are, a training takes",
-        f"{training['epochs']} epochs of {training['steps']} batches of {training['batch']}; all else is as in recipe",
-        f"`{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on: half of a",
+        f"{training['epochs']} epochs of {training['steps_per_epoch']} batches of {training['batch_size']}; all else",
+        f"is as in recipe `{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on: half of a",
         "corpus's speakers are learned from and the others tested, and the other way round. Draws are nested, and hold",
         f"every label; trainings per fold: {run.about['seeds']}.",
     ]
 
 
-def _of_corpus(corpus: str, points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
+def _of_corpus(
+    corpus: str, points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]
+) -> list[str]:
     of = [point for point in points if point.corpus == corpus]
     columns = _columns(of)
     by_place = {(point.plan, point.column): point for point in of}
     chance = 100 / len(set(read_run(of[0].folder).predictions.truth))
-    plans = [plan for plan in (SCRATCH, *ROWS) if any(point.plan == plan for point in of)]
+    plans = [plan for plan in (SCRATCH, *PLANS) if any(point.plan == plan for point in of)]
     scores = [
         (
             plan or ALONE,
@@ -240,7 +242,7 @@ def _means(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], 
     corpora = {point.corpus for point in points}
     asked = sorted({point.clips for point in points if point.limited})
     rows = []
-    for plan in (plan for plan in ROWS if any(point.plan == plan for point in points)):
+    for plan in (plan for plan in PLANS if any(point.plan == plan for point in points)):
         cells = []
         for clips in asked:
             of = [

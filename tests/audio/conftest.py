@@ -1,4 +1,4 @@
-"""Recordings made on the spot: a signal that is easy to recognise again, in any format libsndfile writes."""
+"""Synthetic recordings in any format that libsndfile writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Encode(Protocol):
-    """Bytes of a file that holds the samples [time] or [time, channels]."""
+    """Bytes of a file with the samples [time] or [time, channels]."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Voice activity: the same in any pieces, silent where nobody speaks, awake where somebody does."""
+"""Speech activity: independent of piece sizes, correct on synthetic sounds and on real recordings."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ NOT_SPEECH = {
 
 
 @pytest.mark.parametrize("name", NOT_SPEECH)
-def test_what_is_not_speech(name: str) -> None:
+def test_sounds_that_are_not_speech(name: str) -> None:
     assert speech_activity(NOT_SPEECH[name].astype(np.float32)).sum() < 20
 
 
@@ -118,7 +118,7 @@ def test_a_voice_in_noise() -> None:
     assert speech_activity(voice + noise).mean() > 0.4
 
 
-def test_it_says_when() -> None:
+def test_the_times_of_speech() -> None:
     silence = np.zeros(2 * RATE, np.float32)
     signal = np.concatenate([silence, babble(2.0), silence])
 
@@ -157,7 +157,7 @@ def test_any_pieces_give_the_same_decisions(cuts: list[int], length: int) -> Non
 
 
 @pytest.mark.parametrize("size", [1, 7, 160, 333, 1280, 16000])
-def test_the_numbers_behind_are_the_same_to_the_bit(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_pieces_give_bit_identical_features(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     signal = SIGNAL[: 3000 if size == 1 else None]
     seen: list[NDArray[np.float32]] = []
     original = activity.behaviour
@@ -176,7 +176,7 @@ def test_the_numbers_behind_are_the_same_to_the_bit(size: int, monkeypatch: pyte
     assert np.array_equal(np.concatenate(seen, axis=1), whole)
 
 
-def test_a_long_piece_is_taken_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_piece_is_processed_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = speech_activity(SIGNAL)
     monkeypatch.setattr(activity, "SLICE", 3000)
 
@@ -198,7 +198,7 @@ def test_other_rates() -> None:
 
 
 def slow_smooth(speech: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Close gaps, drop short runs, widen: run by run."""
+    """Close gaps, drop short runs and extend the others, run by run."""
     out = speech.copy()
 
     def runs(value: bool) -> list[tuple[int, int]]:
@@ -206,10 +206,10 @@ def slow_smooth(speech: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return [(int(a), int(b)) for a, b in itertools.pairwise(edges) if out[a] == value]
 
     for start, end in runs(False):
-        if start > 0 and end < len(out) and end - start <= activity.GAP:
+        if start > 0 and end < len(out) and end - start <= activity.MAX_GAP:
             out[start:end] = True
     for start, end in runs(True):
-        if end - start < activity.SHORTEST:
+        if end - start < activity.MIN_RUN:
             out[start:end] = False
     for start, end in runs(True):
         out[max(0, start - activity.BEFORE) : end + activity.AFTER] = True
@@ -218,17 +218,17 @@ def slow_smooth(speech: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=1, max_size=12))
-def test_smoothing_is_what_it_says(runs: list[tuple[bool, int]]) -> None:
+def test_smoothing_equals_its_slow_twin(runs: list[tuple[bool, int]]) -> None:
     speech = np.concatenate([np.full(length, value) for value, length in runs])
     before, after = (
-        activity.GAP + activity.SHORTEST - 1 + activity.AFTER,
-        activity.GAP + activity.SHORTEST - 1 + activity.BEFORE,
+        activity.MAX_GAP + activity.MIN_RUN - 1 + activity.AFTER,
+        activity.MAX_GAP + activity.MIN_RUN - 1 + activity.BEFORE,
     )
 
     assert np.array_equal(smooth(np.pad(speech, (before, after))), slow_smooth(speech))
 
 
-def test_the_sums_around_are_sums() -> None:
+def test_the_windowed_sums_are_sums() -> None:
     rows = np.random.default_rng(0).uniform(0, 1, (3, 200)).astype(np.float32)
 
     expected = [[row[at : at + 49].sum() for at in range(152)] for row in rows]
@@ -242,16 +242,16 @@ def test_the_energy_is_the_mean_square() -> None:
     measured = activity.measure(samples, groups=12)
 
     rows = dict(zip(activity.MEASURED, measured, strict=True))
-    np.testing.assert_allclose(rows["energy"][3:90], 0.005, rtol=0.2)  # the halving of the rate costs 0.6 dB here
+    np.testing.assert_allclose(rows["energy"][3:90], 0.005, rtol=0.2)  # the decimation attenuates by 0.6 dB here
     assert rows["energy3"][50] > 0.99 * rows["energy"][50]
     assert (rows["tone"][3:90] > 0.5).all()
 
 
-def test_three_seconds_take_little_time() -> None:
+def test_the_time_for_three_seconds() -> None:
     signal = np.resize(SIGNAL, 3 * RATE)
 
     def once() -> float:
-        start = time.process_time()  # not wall-clock time, which other processes add to
+        start = time.process_time()  # not wall-clock time, which other processes increase
         speech_activity(signal)
         return time.process_time() - start
 
@@ -269,7 +269,7 @@ def test_recordings_of_speech(corpus: str, shared: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "most"),
+    ("name", "maximum"),
     [
         ("Rain", 0.01),
         ("Sea waves", 0.02),
@@ -279,13 +279,13 @@ def test_recordings_of_speech(corpus: str, shared: Path) -> None:
         ("Fire crackling", 0.1),
     ],
 )
-def test_recordings_of_other_sounds(name: str, most: float, shared: Path) -> None:
+def test_recordings_of_other_sounds(name: str, maximum: float, shared: Path) -> None:
     files = sorted((shared / "corpora" / "esc10").glob(f"*{name}/*.ogg"))
     assert files
 
     active = np.concatenate([speech_activity(read(path, rate=RATE)[0]) for path in files])
 
-    assert active.mean() <= most
+    assert active.mean() <= maximum
 
 
 def test_meetings(shared: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import struct
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from tests.audio.av_files import av, make, make_with_video
 from tests.audio.conftest import tone
 
 from emotone.audio.adts import frame_length
+from emotone.audio.ebml import segment_end
 from emotone.audio.formats import FFMPEG_ESTIMATES, SIGNATURES, identify, sniff
 from emotone.audio.read import probe, read
 from emotone.errors import AudioError, EmptyAudioError, NotAudioError, TruncatedError
@@ -141,6 +144,14 @@ def test_a_matroska_file_that_is_truncated(tmp_path: Path, write: Write) -> None
 
 
 @pytest.mark.parametrize(
+    "content",
+    [b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * 20, b"\x1a\x45\xdf\xa3\x10", b"\x1a\x45\xdf\xa3\x80\x18"],
+)
+def test_a_matroska_segment_that_is_missing(content: bytes) -> None:
+    assert segment_end(io.BytesIO(content)) is None
+
+
+@pytest.mark.parametrize(
     "head", [b"", b"\x1a\x45\xdf\xa3", b"\x1a\x45\xdf\xa3\x84" + bytes(4) + b"\x18\x53\x80\x67\x00"]
 )
 def test_damaged_matroska_headers(head: bytes, write: Write) -> None:
@@ -154,6 +165,34 @@ def test_a_matroska_file_from_a_pipe(tmp_path: Path, write: Write) -> None:
     content[at + 4 : at + 12] = b"\x01" + b"\xff" * 7
 
     assert len(read(write(bytes(content), "b.mka")).samples) == 32000
+
+
+@pytest.mark.parametrize(("missing", "error"), [(100_000, True), (20, False)])
+def test_asf_files(missing: int, error: bool, tmp_path: Path, write: Write) -> None:
+    content = make(tmp_path / "a.asf", "pcm_s16le", channels=1).read_bytes()
+    properties = content.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    live = bytearray(content)
+    live[properties + 88] |= 1
+
+    try:
+        signal = read(write(content[:-missing], "b.asf"))
+    except TruncatedError:
+        pass
+    else:
+        assert not error
+        assert signal.notes
+    assert len(read(write(bytes(live[:-1000]), "c.asf")).samples) > 40_000
+    assert len(read(tmp_path / "a.asf").samples) == pytest.approx(96_000, abs=100)
+    with pytest.raises(AudioError):
+        read(write(content[:60], "d.asf"))
+
+
+def test_a_hole_between_the_boxes_of_an_mp4(tmp_path: Path, write: Write) -> None:
+    content = make(tmp_path / "a.mp4", "aac").read_bytes()
+
+    assert len(read(write(content + bytes(100), "b.mp4")).samples) == len(read(tmp_path / "a.mp4").samples)
+    with pytest.raises(TruncatedError, match="is damaged: there is no box at byte"):
+        read(write(content + bytes(100) + b"moof", "c.mp4"))
 
 
 def test_avi_files(tmp_path: Path, write: Write) -> None:
@@ -211,9 +250,12 @@ def test_damaged_raw_aac_is_noted_or_refused(tmp_path: Path, write: Write) -> No
     at = frame_length(content[:7])
     assert at
 
-    for damage in (bytes(50), b"\xff" * 900):
+    places = [at]
+    for _ in range(20):
+        places.append(places[-1] + (frame_length(content[places[-1] : places[-1] + 7]) or 0))
+    for place, damage in itertools.product((places[0], places[-1]), (bytes(50), b"\xff" * 900)):
         try:
-            notes = read(write(content[:at] + damage + content[at:], "b.aac")).notes
+            notes = read(write(content[:place] + damage + content[place:], "b.aac")).notes
         except TruncatedError:
             continue
         assert any("is not the start of a frame" in note or "not a complete AAC frame" in note for note in notes)
@@ -267,6 +309,7 @@ def test_transport_streams_of_every_packet_size(packet: int, first: int, tmp_pat
     packets = [content[at : at + 188] for at in range(0, len(content), 188)]
     path = write(b"".join(bytes(first) + one + bytes(packet - 188 - first) for one in packets), "b.ts")
 
+    assert sniff(b"ID3\x04") == sniff(b"\xff\xfb\x90\x64")
     kind = sniff(path.read_bytes()[:4096])
     assert kind is not None
     assert kind.name == "mpeg transport stream"

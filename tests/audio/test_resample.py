@@ -1,4 +1,4 @@
-"""Resampling: analytic signals, and any pieces."""
+"""Resampling of analytic signals, in pieces of any size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RATES = [4000, 8000, 11025, 16000, 22050, 44100, 48000, 192000]
 
 @pytest.mark.parametrize("to", [8000, 16000])
 @pytest.mark.parametrize("rate", RATES)
-def test_a_tone_stays_where_and_when_it_is(rate: int, to: int) -> None:
+def test_a_tone_keeps_its_frequency_and_phase(rate: int, to: int) -> None:
     signal = np.sin(2 * np.pi * 500 * np.arange(rate) / rate).astype(np.float32)
 
     out = resample(signal, rate=rate, to=to)
@@ -25,13 +25,13 @@ def test_a_tone_stays_where_and_when_it_is(rate: int, to: int) -> None:
     np.testing.assert_allclose(out[middle], expected[middle], atol=2e-3)
 
 
-def test_what_is_above_the_new_range_is_gone() -> None:
+def test_frequencies_above_the_new_range_are_removed() -> None:
     signal = np.sin(2 * np.pi * 7000 * np.arange(48000) / 48000).astype(np.float32)
 
     assert np.abs(resample(signal, rate=48000, to=8000)[1000:-1000]).max() < 1e-4
 
 
-def test_nothing_happens_at_the_same_rate() -> None:
+def test_the_same_rate_changes_nothing() -> None:
     signal = np.arange(5, dtype=np.float32)
     assert resample(signal, rate=16000, to=16000) is signal
     assert Resampler(16000, to=16000).push(signal) is signal

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Pipe(io.RawIOBase):
-    """Gives a few bytes at a time, and can't be rewound."""
+    """Returns a few bytes at a time, and is not seekable."""
 
     def __init__(self, content: bytes) -> None:
         self._content = io.BytesIO(content)
@@ -36,24 +36,24 @@ def test_a_pipe_can_be_read(second: Array, encode: Encode) -> None:
     assert not path.parent.exists()
 
 
-def test_nothing_comes() -> None:
+def test_an_empty_stream() -> None:
     with pytest.raises(EmptyAudioError, match="standard input: ended without a byte"), spool(io.BytesIO()):
         pass
 
 
-def test_too_much_comes() -> None:
+def test_a_stream_over_the_limit() -> None:
     class Endless(io.RawIOBase):
         def read(self, size: int = -1, /) -> bytes:
             return bytes(size)
 
     with (
-        pytest.raises(AudioError, match=r"phone: holds more than 1,000,000 bytes, the most allowed"),
+        pytest.raises(AudioError, match=r"phone: contains more than 1,000,000 bytes, the maximum"),
         spool(Endless(), limit_bytes=1_000_000, name="phone"),  # type: ignore[arg-type]
     ):
         pass
 
 
-def test_just_enough_comes() -> None:
+def test_a_stream_of_exactly_the_limit() -> None:
     with spool(io.BytesIO(bytes(1000)), limit_bytes=1000) as path:
         assert path.stat().st_size == 1000
 
@@ -67,7 +67,7 @@ def test_a_pipe_that_breaks() -> None:
         pass
 
 
-def test_an_error_inside_the_block_is_left_alone() -> None:
+def test_an_error_inside_the_block_is_not_changed() -> None:
     def use() -> None:
         with spool(io.BytesIO(b"x")):
             raise FileNotFoundError(2, "mine")

@@ -111,6 +111,11 @@ def test_a_file_without_a_data_chunk_says_so(second: Array, encode: Encode, writ
         read(write(encode(second).replace(b"data", b"dead")))
 
 
+def test_a_file_without_a_format_chunk(second: Array, encode: Encode, write: Write) -> None:
+    with pytest.raises(AudioError, match=r"a.wav"):
+        read(write(encode(second).replace(b"fmt ", b"frmt")))
+
+
 @pytest.mark.parametrize("size", [1 << 62, (1 << 64) - 1])
 def test_an_rf64_from_a_pipe(size: int, second: Array, encode: Encode, write: Write) -> None:
     content = bytearray(encode(second, format="RF64"))

@@ -1,4 +1,4 @@
-"""The shipped detector of anger: what it looks for, from when on, and what its card must not leave out."""
+"""The shipped anger detector: its labels, its threshold, and its card."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import pytest
 
 from emotone.bundles import shipped
 from emotone.bundles.manifest import CARD
-from emotone.fitting.card import PLEDGE
+from emotone.fitting.card import INTENDED_USE
 from emotone.inference.model import load
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 pytestmark = pytest.mark.skipif("anger" not in shipped.shipped_names(), reason="no detector is shipped yet")
 
 
-def test_it_looks_for_anger_from_a_threshold_on() -> None:
+def test_its_positive_label_has_a_threshold() -> None:
     manifest = shipped.load("anger").manifest
     assert manifest.labels == ("anger", "other")
     assert set(manifest.thresholds) == {"anger"}
     assert (manifest.windows.seconds, manifest.windows.hop, manifest.training.corpora) == (1.2, 0.6, ("emodb",))
 
 
-def test_its_card_tells_the_threshold_and_what_it_is_not() -> None:
+def test_its_card_contains_the_threshold_and_the_limits() -> None:
     bundle = shipped.load("anger")
     card = (bundle.directory / CARD).read_text(encoding="utf-8")
-    assert PLEDGE in card
+    assert INTENDED_USE in card
     for words in (
         "### The threshold",
         "false alarms per hour",
-        "Where it fails",
+        "## Limits",
         f"{bundle.manifest.thresholds['anger']:.4g}",
     ):
         assert words in card

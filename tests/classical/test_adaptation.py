@@ -1,4 +1,4 @@
-"""Corpora are brought together by their own statistics, and the target's own vectors decide where."""
+"""Alignment: each corpus by its own statistics, and to the covariance of the target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.linalg import fractional_matrix_power
 
-from emotone.classical.adaptation import Adaptation, adapted, coral
+from emotone.classical.adaptation import Adaptation, align, coral
 from emotone.classical.scaling import standardiser
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def clips(rng: np.random.Generator, *, values: int = 4) -> Vectors:
 
 
 def brought(vectors: Vectors, how: Adaptation, *, standardise: bool = True) -> tuple[Vectors, Any]:
-    return adapted(vectors, CORPORA, target="target", how=how, standardise=standardise)
+    return align(vectors, CORPORA, target="target", method=how, standardise=standardise)
 
 
 def test_none_scales_all_by_the_statistics_of_all(rng: np.random.Generator) -> None:

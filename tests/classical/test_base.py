@@ -26,6 +26,6 @@ def test_rising_numbers_are_candidates(values: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("values", [(), (0.0, 1.0), (-1.0,), (1.0, 0.1), (1.0, 1.0)])
-def test_anything_else_is_refused_with_what_was_given(values: tuple[float, ...]) -> None:
-    with pytest.raises(ConfigError, match=r"cost must be one or more rising numbers above 0; given \["):
+def test_anything_else_is_rejected_with_what_was_given(values: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"cost must be one or more positive numbers in increasing order; given \["):
         check_candidates("cost", values)

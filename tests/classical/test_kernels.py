@@ -1,4 +1,4 @@
-"""Kernels that are computed once give what scikit-learn gives with its own."""
+"""Precomputed kernels give the scores of scikit-learn's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaling is scikit-learn's, and each group's is its own."""
+"""Scaling equals scikit-learn's, over all vectors and per group."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from emotone.classical.scaling import standardised_by_group, standardiser
+from emotone.classical.scaling import standardise_by_group, standardiser
 
 
 def test_scaling_is_scikit_learns(rng: np.random.Generator) -> None:
@@ -38,14 +38,14 @@ def test_what_is_scaled_is_not_changed(rng: np.random.Generator) -> None:
     training = rng.normal(size=(5, 2))
     before = training.copy()
     standardiser(training)(training)
-    standardised_by_group(training, np.array(["a", "a", "b", "b", "b"]))
+    standardise_by_group(training, np.array(["a", "a", "b", "b", "b"]))
     np.testing.assert_array_equal(training, before)
 
 
 def test_each_group_is_scaled_by_its_own_clips(rng: np.random.Generator) -> None:
     vectors = rng.normal(size=(30, 3)) * rng.uniform(1, 9, (30, 3))
     groups = rng.choice(["s1", "s2", "s3"], 30)
-    found = standardised_by_group(vectors, groups)
+    found = standardise_by_group(vectors, groups)
     for row, group in enumerate(groups):  # one clip at a time, the long way
         of = [vectors[other] for other in range(30) if groups[other] == group]
         mean = sum(of) / len(of)
@@ -55,5 +55,5 @@ def test_each_group_is_scaled_by_its_own_clips(rng: np.random.Generator) -> None
 
 def test_a_group_of_one_clip_is_zero(rng: np.random.Generator) -> None:
     vectors = rng.normal(size=(3, 4))
-    found = standardised_by_group(vectors, np.array(["a", "b", "a"]))
+    found = standardise_by_group(vectors, np.array(["a", "b", "a"]))
     np.testing.assert_array_equal(found[1], 0.0)

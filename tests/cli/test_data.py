@@ -43,7 +43,7 @@ def test_a_selection_takes_of_its_corpus_and_leaves_the_others(
     def angry(utterance: Utterance) -> tuple[str, str]:
         return (utterance.label, "") if utterance.label == "anger" else ("", "not angry")
 
-    made = replace(SELECTIONS["iemocap-two-raters"], name="angry", corpus="emodb", judge=angry)
+    made = replace(SELECTIONS["iemocap-two-raters"], name="angry", corpus="emodb", label_of=angry)
     monkeypatch.setattr("emotone.corpora.selections.SELECTIONS", {"angry": made})
     folder = write_emodb(tmp_path / "emodb")
     data = _data.load((f"emodb={folder}",), label_set_name="emodb", selection="angry")

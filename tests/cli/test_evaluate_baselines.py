@@ -173,8 +173,8 @@ def one_cue(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_simple_cues_are_told_beside_the_scores_and_kept(evaluate: Callable[..., Any]) -> None:
     result = evaluate("majority", "--shortcuts")
     assert result.status == 0
-    assert "How far simple cues alone get (leave-one-speaker-out):" in result.out
-    assert "| emodb | duration |" in result.out
+    assert "Baselines that use simple cues (leave-one-speaker-out):" in result.out
+    assert any(line.split()[:2] == ["emodb", "duration"] for line in result.out.splitlines())
     told = json.loads(evaluate("majority", "--shortcuts", "--json").out)
     assert [found["name"] for found in told["shortcuts"]] == ["duration"]
     kept = json.loads((Path(told["run"]) / RUN).read_text(encoding="utf-8"))

@@ -48,7 +48,7 @@ def test_recordings_without_a_label_give_a_start_their_statistics(
     result = emotone("train", "--from", before, "--unlabelled", "statistics", *given)
     assert result.status == 0, result.err
     assert "16 clips, 4 speakers, labels: anger, sadness" in result.err
-    assert "estimated (taken over, then estimated anew on clips without labels): conv1, conv2, " in result.err
+    assert "estimated (loaded, then re-estimated on unlabelled clips): conv1, conv2, " in result.err
     assert "heard without labels: 16 clips, whose statistics the normalisations have now" in result.err
     assert "there was nothing to learn" in result.err
     assert "steps are few" not in result.err

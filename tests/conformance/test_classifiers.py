@@ -1,4 +1,4 @@
-"""All classifiers, whatever they learn: scores for every label, the same ones each time, and checked settings."""
+"""All classifiers: scores for every label, deterministic results, and validated settings."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_some_candidate_learns_what_is_easily_told_apart(listener: Classifier, s
     assert max(recalls) > 0.95
 
 
-def test_a_rare_label_is_learned_too(listener: Classifier) -> None:
+def test_a_rare_label_is_solved_too(listener: Classifier) -> None:
     truth = [0] * 40 + [1] * 40 + [2] * 6
     vectors, codes = clips(truth, seed=3)
     answers = [scorer(vectors).argmax(axis=1) for scorer in scorers(listener, truth)]
@@ -139,7 +139,7 @@ def test_candidates_begin_with_the_most_cautious(listener: Classifier) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(CLASSIFIERS.names) - DEAF))
-def test_a_missing_scikit_learn_is_said_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_scikit_learn_is_an_error_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [module for module in sys.modules if module.partition(".")[0] == "sklearn"]:
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "sklearn", None)
@@ -154,21 +154,21 @@ def test_a_missing_scikit_learn_is_said_with_its_extra(name: str, monkeypatch: p
         ({"name": "linear-svm", "costs": [1.0]}, "classifier: unknown key 'costs'; did you mean 'cost'"),
         ({"name": "linear-svm", "cost": 1.0}, r"classifier: cost: a list was expected, 1\.0 was given"),
         ({"name": "linear-svm", "cost": ["1"]}, "classifier: cost: a value of type float was expected, '1' was given"),
-        ({"name": "linear-svm", "cost": []}, r"cost must be one or more rising numbers above 0; given \[\]"),
-        ({"name": "logistic-regression", "cost": [0.0]}, r"cost must be one or more rising numbers .* given \[0\.0\]"),
-        ({"name": "rbf-svm", "cost": [2.0, 1.0]}, "cost must be one or more rising numbers above 0"),
-        ({"name": "rbf-svm", "gamma": [-1.0]}, r"gamma must be one or more rising numbers above 0; given \[-1\.0\]"),
-        ({"name": "mlp", "penalty": [1.0, 1.0]}, "penalty must be one or more rising numbers above 0"),
+        ({"name": "linear-svm", "cost": []}, r"cost must be one or more positive numbers in increasing order; given \[\]"),
+        ({"name": "logistic-regression", "cost": [0.0]}, r"cost must be one or more positive numbers .* given \[0\.0\]"),
+        ({"name": "rbf-svm", "cost": [2.0, 1.0]}, "cost must be one or more positive numbers in increasing order"),
+        ({"name": "rbf-svm", "gamma": [-1.0]}, r"gamma must be one or more positive numbers in increasing order; given \[-1\.0\]"),
+        ({"name": "mlp", "penalty": [1.0, 1.0]}, "penalty must be one or more positive numbers in increasing order"),
         ({"name": "mlp", "epochs": 0}, "hidden and epochs must be at least 1; given 128 and 0"),
         ({"name": "prior", "strategy": "chanc"}, "unknown value 'chanc'; did you mean 'chance'"),
         (
             {"name": "adaptive-svm", "source_cost": []},
-            r"source_cost must be one or more rising numbers above 0; given \[\]",
+            r"source_cost must be one or more positive numbers in increasing order; given \[\]",
         ),
-        ({"name": "adaptive-svm", "cost": [1.0, 0.1]}, r"^cost must be one or more rising numbers above 0; given \["),
+        ({"name": "adaptive-svm", "cost": [1.0, 0.1]}, r"^cost must be one or more positive numbers in increasing order; given \["),
         ({}, "classifier: missing name; allowed: adaptive-svm, linear-svm"),
     ],
 )
-def test_wrong_settings_are_said(table: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_errors(table: dict[str, Any], message: str) -> None:
     with pytest.raises((ConfigError, UnknownNameError), match=message):
         member(CLASSIFIERS, table, where="classifier")

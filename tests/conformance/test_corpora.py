@@ -1,4 +1,4 @@
-"""Every corpus file, found through the registry: what it must say, and that its parser reads its own layout only."""
+"""Every corpus in the registry: required information, and a parser that reads its own layout only."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_counts_are_there_and_labels_canonical(corpus: Corpus) -> None:
     assert corpus.speaker_count is None or corpus.speaker_count > 1
 
 
-def test_its_words_in_a_table_are_never_taken_for_another_emotion(corpus: Corpus) -> None:
+def test_its_words_in_a_table_are_never_mapped_to_another_emotion(corpus: Corpus) -> None:
     assert all(emotion_of(word) in (None, emotion) for word, emotion in corpus.emotions.items())
 
 
@@ -209,7 +209,7 @@ def test_any_label_file_is_read_line_by_line_and_never_fails(text: str) -> None:
 def test_the_real_corpus_is_complete(corpus: Corpus, shared: Path) -> None:
     folder = shared / "corpora" / corpus.name
     if not folder.is_dir():
-        assert not corpus.verified, "it says that a copy was read"
+        assert not corpus.verified, "a corpus of which no copy was read is called verified"
         pytest.skip(f"no copy of {corpus.name} in {folder.parent}")
     assert corpus.verified
     found = scan(corpus, folder)

@@ -1,4 +1,4 @@
-"""Every source says what it is, and its layers are layers of the net that it names."""
+"""Every source has its metadata, and its layers are layers of its network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_says_where_its_files_are(source: Source) -> None:
         assert one.sha256 == "" or re.fullmatch(r"[0-9a-f]{64}", one.sha256)
 
 
-def test_its_layers_are_the_net_s(source: Source) -> None:
+def test_its_layers_are_the_networks(source: Source) -> None:
     names = {layer for group in NETS.get(source.net)().groups for layer in group}
     assert set(source.layers) <= names
     assert {layer_of(name) for name in source.shapes} == set(source.layers)

@@ -12,25 +12,25 @@ from tests.toy import one_thread
 
 from emotone.nets.base import NETS
 from emotone.transfer.apply import transfer_into
-from emotone.transfer.plan import Plan
-from emotone.transfer.plans import ROWS, plan, speaks_of_groups
+from emotone.transfer.plans import Plan
+from emotone.transfer.plans import PLANS, named_plan, uses_groups
 from emotone.transfer.select import layer_of
 from emotone.transfer.weights import SourceWeights
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def built(name: str, *, seed: int) -> LengthAware:
+def built(name: str, *, seed: int) -> Network:
     torch.manual_seed(seed)
-    net: LengthAware = NETS.get(name)(**TINY.get(name, {})).build(BANDS, CLASSES)
+    net: Network = NETS.get(name)(**TINY.get(name, {})).build(BANDS, CLASSES)
     return net
 
 
-def three_steps(net: LengthAware, heard: Input) -> None:
+def three_steps(net: Network, heard: Input) -> None:
     optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad] or list(net.parameters()), lr=0.01)
     net.train()
     for _ in range(3):
@@ -55,14 +55,14 @@ def test_frozen_tensors_stay_and_the_rest_moves(name: str, share: float) -> None
 
 
 @pytest.mark.parametrize("name", NETS.names)
-@pytest.mark.parametrize("row", [name for name in ROWS if speaks_of_groups(name)])
-def test_every_plan_of_groups_does_what_it_says_to_every_net(name: str, row: str) -> None:
+@pytest.mark.parametrize("row", [name for name in PLANS if uses_groups(name)])
+def test_every_plan_of_groups_does_what_it_says_to_every_network(name: str, row: str) -> None:
     source, net, heard = built(name, seed=1), built(name, seed=2), INPUTS.get(name, Input())
     three_steps(source, heard)
-    check_three_steps(source, net, plan(row, NETS.get(name)(**TINY.get(name, {})).groups), heard)
+    check_three_steps(source, net, named_plan(row, NETS.get(name)(**TINY.get(name, {})).groups), heard)
 
 
-def check_three_steps(source: LengthAware, net: LengthAware, asked: Plan, heard: Input) -> None:
+def check_three_steps(source: Network, net: Network, asked: Plan, heard: Input) -> None:
     state = source.state_dict()
     weights = SourceWeights("source", {tensor: values.numpy().copy() for tensor, values in state.items()})
     transferred = transfer_into(net, weights, asked)

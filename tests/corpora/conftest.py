@@ -25,13 +25,13 @@ class Write(Protocol):
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Return a function that writes a recording; without a signal, half a second of noise unlike any other."""
-    drawn = 0
+    seed = 0
 
     def function(name: str, signal: NDArray[np.float64] | None = None, *, rate: int = RATE) -> Path:
-        nonlocal drawn
-        drawn += 1
+        nonlocal seed
+        seed += 1
         if signal is None:
-            signal = 0.1 * np.random.default_rng(drawn).uniform(-1, 1, rate // 2)
+            signal = 0.1 * np.random.default_rng(seed).uniform(-1, 1, rate // 2)
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, signal, rate, subtype="PCM_16")

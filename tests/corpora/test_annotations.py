@@ -1,4 +1,4 @@
-"""Label files and recordings put together, and everything that does not fit said once."""
+"""Label files and recordings are joined, and everything that does not match is reported once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def label(folder: Path, text: str, *, name: str = "a.lab") -> Scan:
     return scan(TOY, folder)
 
 
-def test_one_recording_may_hold_several_utterances(folder: Path) -> None:
+def test_one_recording_may_contain_several_utterances(folder: Path) -> None:
     found = label(folder, "two 16a01Wb Wut\none 03a01Fa Freude\nthree 16a01Wb neutral\n")
     assert [(item.id, item.path.name, item.speaker, item.label) for item in found.utterances] == [
         ("one", "03a01Fa.wav", "03", "happiness"),
@@ -55,7 +55,7 @@ def test_one_recording_may_hold_several_utterances(folder: Path) -> None:
     one = found.utterances[0]
     assert (one.start, one.end, one.session, one.corpus) == (0.5, 1.5, "03", "emodb")
     assert one.extras["original_label"] == "Freude"
-    assert one.extras["sentence"] == "a01"  # what the name tells is kept
+    assert one.extras["sentence"] == "a01"  # information in the name is kept
     assert one.extras["from"] == "a.lab"
     assert (found.problems, found.unrecognised) == ((), (folder / "other.wav",))
 
@@ -69,7 +69,7 @@ def test_extras_from_several_files_are_put_together_and_the_first_file_wins(fold
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("one 03a01Fa Freude", ": 1 recording has no label; the first: "),
         ("", ": 2 recordings have no label; the first: "),
@@ -83,14 +83,14 @@ def test_extras_from_several_files_are_put_together_and_the_first_file_wins(fold
         ("one 03a01Fa Freude\ntwo 16a01Wb Wut\n?", "a.lab: bad line '?'"),
     ],
 )
-def test_what_does_not_fit_is_one_line(folder: Path, text: str, said: str) -> None:
+def test_what_does_not_fit_is_one_line(folder: Path, text: str, message: str) -> None:
     found = label(folder, text)
     assert len(found.problems) == 1
-    assert said in found.problems[0]
+    assert message in found.problems[0]
     assert found.problems[0].startswith(str(folder))
 
 
-def test_repeated_clips_are_said_first(folder: Path) -> None:
+def test_repeated_clips_are_reported_first(folder: Path) -> None:
     (folder / "copy").mkdir()
     (folder / "copy/16a01Wb.wav").touch()
     found = label(folder, "?")

@@ -162,7 +162,7 @@ def test_the_length_of_a_copy_that_is_not_whole_is_not_compared(complete: Path) 
     assert [item.kind for item in check(scan(corpus, complete), corpus=corpus).findings] == ["missing"]
 
 
-def test_one_stretch_under_two_ids(complete: Path) -> None:
+def test_one_part_with_two_ids(complete: Path) -> None:
     rows = f"file,start,end,id,label\n{CLIPS[0]},,,1,anger\n{CLIPS[0]},,,2,anger\n{CLIPS[1]},0,0.2,3,fear\n"
     (complete / "t.csv").write_text(f"{rows}{CLIPS[1]},0,0.2,4,anger\n", "utf-8")
     found = check(read_table(complete / "t.csv", name="calls"))
@@ -173,7 +173,7 @@ def test_one_stretch_under_two_ids(complete: Path) -> None:
     ]
 
 
-def test_stretches_that_share_sound_are_a_note(complete: Path) -> None:
+def test_overlapping_parts_are_a_note(complete: Path) -> None:
     rows = ["file,start,end,id,label"]
     for name, times in (
         (CLIPS[0], ("0,0.2,1", "0.2,0.4,2", "0.4,,3")),  # side by side
@@ -265,9 +265,9 @@ def test_the_corpus_of_a_folder(complete: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
-        ((), "holds no recordings"),
+        ((), "contains no recordings"),
         (("a.wav",), r"contains none of the known corpora \(afew, crema-d, .*urdu\); give any other as a table$"),
         (
             ("03a01Fa.wav", *(f"{number}.wav" for number in range(12))),
@@ -275,10 +275,10 @@ def test_the_corpus_of_a_folder(complete: Path) -> None:
         ),
     ],
 )
-def test_a_folder_of_no_known_corpus(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+def test_a_folder_of_no_known_corpus(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
     for name in names:
         (tmp_path / name).touch()
-    with pytest.raises(CorpusError, match=said):
+    with pytest.raises(CorpusError, match=message):
         recognise(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Databases as others write them, made with audformat; that ours are read back, conformance says of every corpus."""
+"""Databases as other programs write them, made with audformat; conformance tests read back our own."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Root:
     def scheme(self, name: str, labels: Any = None, dtype: str | None = "str") -> None:
         self.database.schemes[name] = audformat.Scheme(dtype, labels=labels)
 
-    def table(self, name: str, index: Any, columns: dict[str, tuple[str | None, list[Any]]], **told: Any) -> None:
-        table = self.database[name] = audformat.Table(index, **told)
+    def table(self, name: str, index: Any, columns: dict[str, tuple[str | None, list[Any]]], **properties: Any) -> None:
+        table = self.database[name] = audformat.Table(index, **properties)
         for column, (scheme, values) in columns.items():
             table[column] = audformat.Column(scheme_id=scheme)
             table[column].set(values)
@@ -89,7 +89,7 @@ def test_a_table_of_segments(root: Root, storage: str) -> None:
     ]
 
 
-def test_the_speaker_may_stand_in_another_table_whose_scheme_is_a_table(root: Root) -> None:
+def test_the_speaker_may_be_in_another_table_whose_scheme_is_a_table(root: Root) -> None:
     database = root.database
     database["people"] = audformat.MiscTable(pd.Index(["kim", "lee"], name="speaker", dtype="string"))
     database["people"]["gender"] = audformat.Column()
@@ -105,7 +105,7 @@ def test_the_speaker_may_stand_in_another_table_whose_scheme_is_a_table(root: Ro
     ]
 
 
-def test_tables_of_splits_are_taken_together_and_a_contradiction_is_said(root: Root) -> None:
+def test_tables_of_splits_are_merged_and_a_contradiction_is_reported(root: Root) -> None:
     for split, files, labels in (
         ("train", FILES[:2], ["anger", "fear"]),
         ("test", FILES[1:], ["neutral", "neutral"]),
@@ -148,7 +148,7 @@ def test_codes_that_the_scheme_explains(root: Root) -> None:
     ]
 
 
-def test_emotions_that_the_scheme_of_another_column_tells(root: Root) -> None:
+def test_emotions_in_the_scheme_of_another_column(root: Root) -> None:
     root.scheme("clip", {"x": {"emotion": "anger", "id": "1"}, "y": {"emotion": "fear", "id": "1"}}, dtype=None)
     root.table("e", filewise(*FILES[:2]), {"clip": ("clip", ["x", "y"])})
     assert [(item.id, item.label, item.extras["clip"]) for item in root.read().utterances] == [
@@ -164,23 +164,23 @@ def test_the_only_column_of_emotions_needs_no_name(root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         (("first", "second"), "no column 'emotion', and several with emotions: first, second; rename one to 'emotion'"),
         (("other",), "no column 'emotion', and none with emotions; .*; there are: note, other$"),
     ],
 )
-def test_which_column_is_not_guessed(root: Root, columns: tuple[str, ...], said: str) -> None:
+def test_which_column_is_not_guessed(root: Root, columns: tuple[str, ...], message: str) -> None:
     del root.database.schemes["emotion"]
     root.scheme("mood", ["anger", "fear"])
     root.scheme("other", ["anger", "rain"])
     named = {name: ("other" if name == "other" else "mood", ["anger"] * 3) for name in columns}
     root.table("e", filewise(), {**named, "note": (None, ["x", "y", "z"])})
-    with pytest.raises(CorpusError, match=said):
+    with pytest.raises(CorpusError, match=message):
         root.read()
 
 
-def test_rows_that_can_not_be_taken_are_counted(root: Root) -> None:
+def test_unusable_rows_are_counted(root: Root) -> None:
     root.scheme("emotion")
     (root.folder / FILES[2]).unlink()
     index = audformat.segmented_index(
@@ -231,7 +231,7 @@ def test_a_pickle_is_never_loaded(root: Root, *, only: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "message"),
     [
         (
             "name: !!python/object/apply:os.system ['touch bang']",
@@ -243,16 +243,16 @@ def test_a_pickle_is_never_loaded(root: Root, *, only: bool) -> None:
         ("name: x\nsource: y\nusage: other\nschemes: 7", "is not the header of an audformat database: "),
     ],
 )
-def test_a_header_is_plain_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str, said: str) -> None:
+def test_a_header_is_plain_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str, message: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "db.yaml").write_text(header, "utf-8")
-    with pytest.raises(CorpusError, match=said):
+    with pytest.raises(CorpusError, match=message):
         read_database(tmp_path, name="calls")
     assert not (tmp_path / "bang").exists()
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda folder: (folder / "db.e.csv").unlink(), r"db\.e does not exist; allowed: db\.e\.parquet, db\.e\.csv"),
         (lambda folder: (folder / "db.e.csv").write_text("x"), r"can't read the table .*db\.e\.csv: "),
@@ -260,11 +260,11 @@ def test_a_header_is_plain_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         (lambda folder: (folder / "db.yaml").unlink(), r"can't read the database .*db\.yaml: No such file"),
     ],
 )
-def test_a_database_that_is_not_whole(root: Root, spoil: Any, said: str) -> None:
+def test_a_database_that_is_not_whole(root: Root, spoil: Any, message: str) -> None:
     root.table("e", filewise(), {"emotion": ("emotion", ["anger"] * 3)})
     root.read("csv")
     spoil(root.folder)
-    with pytest.raises(CorpusError, match=said):
+    with pytest.raises(CorpusError, match=message):
         read_database(root.folder, name="calls")
 
 
@@ -308,14 +308,14 @@ def test_parts_and_texts_of_a_table_are_read_back(tmp_path: Path) -> None:
     assert (database.name, database.usage, database.is_portable) == ("calls", "other", True)
 
 
-def test_the_header_says_what_the_corpus_says(tmp_path: Path) -> None:
+def test_the_header_contains_the_description_of_the_corpus(tmp_path: Path) -> None:
     (tmp_path / "03a01Fa.wav").touch()
     corpus = CORPORA.get("emodb")
     write_database(scan(corpus, tmp_path), tmp_path / "new/folder", corpus=corpus)
     database = audformat.Database.load(str(tmp_path / "new/folder"))
     assert (database.license, database.usage, database.languages) == ("CC0-1.0", "unrestricted", ["deu"])
     assert database.source == corpus.access
-    assert list(database["emotion"].files) == [str(tmp_path / "03a01Fa.wav")]  # beside the database: whole paths
+    assert list(database["emotion"].files) == [str(tmp_path / "03a01Fa.wav")]  # outside of the database: absolute paths
     assert database.schemes["emotion"].labels == ["happiness"]
     assert database.schemes["speaker"].labels == ["03"]
 
@@ -329,14 +329,14 @@ def test_a_database_is_not_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("file,label,id,emotion\na.wav,anger,1,x\n", "the table has a column 'emotion' besides the label"),
         ("file,label,id\na.wav,anger,1\na.wav,fear,2\n", "1 and 2 are the same part of .*a.wav; keep one of them"),
     ],
 )
-def test_what_a_database_can_not_hold(tmp_path: Path, rows: str, said: str) -> None:
+def test_what_a_database_can_not_represent(tmp_path: Path, rows: str, message: str) -> None:
     (tmp_path / "a.wav").touch()
     (tmp_path / "t.csv").write_text(rows, "utf-8")
-    with pytest.raises(CorpusError, match=said):
+    with pytest.raises(CorpusError, match=message):
         write_database(read_table(tmp_path / "t.csv", name="calls"), tmp_path / "new")

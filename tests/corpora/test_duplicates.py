@@ -36,7 +36,7 @@ def test_equal_files_are_found_under_any_name(two: tuple[Path, Path]) -> None:
     }
 
 
-def test_within_one_corpus_it_is_the_doctors_business(two: tuple[Path, Path]) -> None:
+def test_copies_within_one_corpus_are_left_to_the_check(two: tuple[Path, Path]) -> None:
     shutil.copy(two[0].parent / "a.wav", two[0].parent / "c.wav")
     assert shared_recordings({"one": read_table(two[0], name="one")}) == {}
 

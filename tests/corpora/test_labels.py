@@ -25,7 +25,7 @@ def clip(name: str, label: str) -> Utterance:
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
-def test_canonical_names_stand_for_themselves_in_any_case(emotion: str) -> None:
+def test_canonical_names_are_accepted_in_any_case(emotion: str) -> None:
     assert canonical(emotion) == canonical(f" {emotion.upper()}\t") == emotion
 
 
@@ -97,7 +97,7 @@ def test_a_label_set_merges_canonical_emotions_into_its_labels(name: str) -> Non
 
 
 def test_no_two_label_sets_have_the_same_labels() -> None:
-    """Else a model could not tell which of them it was trained on."""
+    """Otherwise the label set of a model would be ambiguous."""
     assert len({tuple(sorted(labels.labels)) for labels in LABEL_SETS.values()}) == len(LABEL_SETS)
 
 

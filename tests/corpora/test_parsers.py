@@ -1,4 +1,4 @@
-"""Each corpus's names: what they say, the complete published grid, and what is none of theirs."""
+"""The parser of each corpus: names, the complete published set of names, and names of other corpora."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_the_published_grid_gives_the_published_counts(name: str, grid: object) 
         ),
     ],
 )
-def test_a_name_says(corpus: str, name: str, expected: ParsedPath) -> None:
+def test_names_are_parsed(corpus: str, name: str, expected: ParsedPath) -> None:
     assert parse(corpus, name) == expected
 
 
@@ -259,17 +259,17 @@ def test_a_name_says(corpus: str, name: str, expected: ParsedPath) -> None:
         ("shemo", "F00A05.wav"),
         ("shemo", "F01B05.wav"),
         ("shemo", "F01A00.wav"),
-        ("urdu", "Happy/SM1_F1_A01.wav"),  # the folder says otherwise
+        ("urdu", "Happy/SM1_F1_A01.wav"),  # the folder contradicts the name
         ("urdu", "Angry/SM8_F1_A01.wav"),  # no such speaker
         ("urdu", "Angry/SM1_F1_A1.wav"),
         ("urdu", "Angry/SM1_F1_A0101.wav"),
-        ("esd", "0011/Happy/0011_000351.wav"),  # the folder says otherwise
+        ("esd", "0011/Happy/0011_000351.wav"),  # the folder contradicts the name
         ("esd", "0021/Angry/0021_000351.wav"),
         ("esd", "0011/Surprise/0011_001751.wav"),
         ("esd", "0011/Neutral/0011_000000.wav"),
         ("enterface", "subject 6/anger/s6_an_1.avi"),  # never cut into sentences
         ("enterface", "s6_an_1.wav"),
-        ("enterface", "subject 1/fear/sentence 1/s1_an_1.avi"),  # the folder says otherwise
+        ("enterface", "subject 1/fear/sentence 1/s1_an_1.avi"),  # the folder contradicts the name
         ("enterface", "subject 1/anger/sentence 2/s1_an_1.avi"),
         ("enterface", "subject 45/anger/sentence 1/s45_an_1.avi"),
         ("enterface", "subject 1/anger/sentence 1/s1_an_6.avi"),

@@ -34,7 +34,7 @@ def test_the_shell_leaves_the_tilde_to_us(home: Path, monkeypatch: pytest.Monkey
     assert len(resolve(["emodb=~/emodb"])["emodb"].utterances) == 1
 
 
-def test_the_variable_holds_one_folder_per_corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_names_a_folder_with_one_folder_per_corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(home))
     assert list(resolve()) == ["emodb", "savee"]
 
@@ -49,7 +49,7 @@ def test_nothing_asked_for_is_nothing() -> None:
     assert resolve((), environment={}) == {}
 
 
-def test_a_known_name_may_stand_for_a_table(home: Path) -> None:
+def test_a_table_may_have_the_name_of_a_known_corpus(home: Path) -> None:
     assert resolve([f"emodb={home}/calls.csv"])["emodb"].utterances[0].label == "anger"
 
 
@@ -87,7 +87,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("folder", "seen"), [("else", "1 other recordings"), ("empty", "no recordings at all")])
-def test_a_folder_with_nothing_of_the_corpus_says_what_is_expected(home: Path, folder: str, seen: str) -> None:
+def test_a_folder_without_clips_of_the_corpus_is_refused_with_an_example(home: Path, folder: str, seen: str) -> None:
     (home / "empty").mkdir()
     with pytest.raises(
         CorpusError, match=rf"contains no clip of emodb, but {seen}; expected are files such as wav/03a01Fa.wav"
@@ -102,12 +102,12 @@ def test_recordings_whose_labels_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [("file,label\n", ": it has a header only"), ("file,label\nnone.wav,anger\n", "the first problem: .*no such file")],
 )
-def test_a_table_without_a_usable_row(tmp_path: Path, text: str, said: str) -> None:
+def test_a_table_without_a_usable_row(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(text, "utf-8")
-    with pytest.raises(CorpusError, match=f"has no usable row.*{said}"):
+    with pytest.raises(CorpusError, match=f"has no usable row.*{message}"):
         resolve([f"t={tmp_path}/t.csv"])
 
 

@@ -16,30 +16,30 @@ from emotone.types import Utterance
 NAME = "iemocap-two-raters"
 
 
-def turn(said: str, *, name: str = "a", corpus: str = "iemocap") -> Utterance:
-    extras = {"raters": said} if said else {}
+def turn(answers: str, *, name: str = "a", corpus: str = "iemocap") -> Utterance:
+    extras = {"raters": answers} if answers else {}
     return Utterance(name, corpus, Path(name), 0.0, None, "Ses01F", "Ses01", "unknown", extras)
 
 
 @pytest.mark.parametrize(
-    ("said", "label"),
+    ("answers", "label"),
     [
         ("E2: anger; E3: anger; E4: anger", "anger"),
         ("E2: anger; E3: anger; E4: fear", "anger"),
-        ("E2: excitement; E3: happiness; E4: neutral", "happiness"),  # merged before the vote: the corpus says xxx
+        ("E2: excitement; E3: happiness; E4: neutral", "happiness"),  # merged before the vote: xxx in the corpus
         ("E2: neutral; E3: neutral, anger; E4: neutral", "neutral"),
         ("E2: sadness; E3: sadness, neutral; E4: neutral, sadness", "sadness"),
         ("E2: sadness; E3: sadness; F1: anger; M1: fear", "sadness"),  # actors have no vote, and name no third
     ],
 )
-def test_taken(said: str, label: str) -> None:
-    kept, dropped = select([turn(said)], NAME)
+def test_taken(answers: str, label: str) -> None:
+    kept, dropped = select([turn(answers)], NAME)
     assert [item.label for item in kept] == [label]
     assert dropped == {}
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("answers", "reason"),
     [
         ("", "no two raters agree"),
         ("E2: anger; F1: anger", "no two raters agree"),
@@ -50,12 +50,12 @@ def test_taken(said: str, label: str) -> None:
         ("E2: other; E3: other", "another emotion: other"),
     ],
 )
-def test_left_out_and_why(said: str, why: str) -> None:
-    assert select([turn(said)], NAME) == ((), {why: 1})
+def test_left_out_and_why(answers: str, reason: str) -> None:
+    assert select([turn(answers)], NAME) == ((), {reason: 1})
 
 
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=lambda item: item.name)
-def test_a_selection_says_where_it_is_from(selection: object) -> None:
+def test_a_selection_has_a_citation(selection: object) -> None:
     known = SELECTIONS[NAME]
     assert known is selection
     assert known.corpus in CORPORA.names
@@ -81,7 +81,7 @@ def test_it_is_what_the_slow_rule_gives(votes: list[list[str]]) -> None:
     pool: list[str] = []
     for vote in votes:
         pool += [emotion.replace("excitement", "happiness") for emotion in dict.fromkeys(vote)]
-    # Who says both excited and happy names happiness once.
+    # A rater who answers both excited and happy names happiness once.
     for vote in votes:
         if {"excitement", "happiness"} <= set(vote):
             pool.remove("happiness")

@@ -90,13 +90,13 @@ def test_an_empty_label_is_the_unknown_emotion(folder: Path) -> None:
     assert (found.label, found.extras) == ("unknown", {"original_label": "unknown"})
 
 
-def test_a_whole_path_is_taken_as_it_is(folder: Path) -> None:
+def test_an_absolute_path_is_used_unchanged(folder: Path) -> None:
     found = read(folder, f"file,label\n{folder / 'sub/c.wav'},anger\n", name="sub/t.csv")
     assert found.utterances[0].path == folder / "sub/c.wav"
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("a.wav,0,1,s,angy,", "unknown label 'angy'; did you mean 'anger'? Allowed: anger, boredom, "),
         (",0,1,s,anger,", "no file is given"),
@@ -117,13 +117,13 @@ def test_a_whole_path_is_taken_as_it_is(folder: Path) -> None:
         ("a.wav,0,1,s,anger,x,y", "7 fields, but the header has 6"),
     ],
 )
-def test_a_bad_row_is_one_line_and_does_not_stop_the_rest(folder: Path, row: str, said: str) -> None:
+def test_a_bad_row_is_one_line_and_does_not_stop_the_rest(folder: Path, row: str, message: str) -> None:
     header = "file,start,end,speaker,label,id"
     found = read(folder, f"{header}\nb.wav,0,1,s,fear,first\n{row}\nb.wav,1,2,s,fear,last\n")
     assert [item.id for item in found.utterances] == ["first", "last"]
     assert len(found.problems) == 1
     assert found.problems[0].startswith(f"{folder / 't.csv'}, line 3: ")
-    assert said in found.problems[0]
+    assert message in found.problems[0]
     assert "\n" not in found.problems[0]
 
 
@@ -133,7 +133,7 @@ def test_a_line_break_in_a_bad_field_stays_one_line(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "line 1: no header; the columns 'file', 'label' are needed"),
         ("\nfile,label\n", "line 1: no header"),
@@ -145,10 +145,10 @@ def test_a_line_break_in_a_bad_field_stays_one_line(folder: Path) -> None:
         (b"file,label\na.wav,anger\nb.wav,\xe4rger\n", "line 3: is not UTF-8 text; save the table as UTF-8"),
     ],
 )
-def test_a_table_that_can_not_be_read_at_all(folder: Path, text: str | bytes, said: str) -> None:
+def test_a_table_that_can_not_be_read_at_all(folder: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(CorpusError) as caught:
         read(folder, text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_table_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("column", "meant"), [("speakr", "speaker"), ("speaker_id", "speaker"), ("sesion", "session")])
-def test_a_column_that_looks_misspelt_is_said(folder: Path, column: str, meant: str) -> None:
+def test_a_column_that_looks_misspelt_is_reported(folder: Path, column: str, meant: str) -> None:
     found = read(folder, f"file,label,{column}\na.wav,anger,1\n")
     assert len(found.utterances) == 1
     assert found.problems == (

@@ -1,4 +1,4 @@
-"""One fold: trained, judged through the engine of `emotone predict`, run once, and gone on from where it stopped."""
+"""One fold: training, prediction by the inference engine, caching, and resuming after an interruption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from emotone.bundles.bundle import load_bundle
 from emotone.errors import RunError
 from emotone.evaluation import folds
 from emotone.evaluation.folds import (
-    PREDICTIONS,
     TUNING,
     FoldJob,
     predict_utterances,
@@ -26,9 +25,12 @@ from emotone.evaluation.folds import (
     write_progress,
 )
 from emotone.features.window_spec import Windows
+from emotone.fitting.classical import resolve_baseline
 from emotone.fitting.fit import CHECKPOINT
+from emotone.fitting.resolve import resolve
 from emotone.inference.engine import Engine
 from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.scoring.finished_run import TABLE
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...]:
 def job(corpus: tuple[Utterance, ...], tmp_path: Path) -> FoldJob:
     train, test = (tuple(item.key for item in corpus if item.speaker == speaker) for speaker in ("03", "08"))
     return FoldJob(
-        recipe=tiny_recipe(),
+        recipe=resolve(tiny_recipe()),
         utterances=corpus,
         fold=Fold("fold-1", train=train, dev=(), test=test),
         labels=LABELS,
@@ -67,9 +69,9 @@ def bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
     return load_bundle(make_bundle(tmp_path / "bundle", labels=LABELS))
 
 
-def test_a_fold_leaves_its_predictions_and_nothing_else(job: FoldJob) -> None:
+def test_a_fold_writes_only_its_predictions(job: FoldJob) -> None:
     assert run_fold(job) == ()
-    assert {entry.name for entry in job.folder.iterdir()} == {PREDICTIONS, "progress"}
+    assert {entry.name for entry in job.folder.iterdir()} == {TABLE, "progress"}
     table = read_fold(job)
     assert sorted(table.utterance) == sorted(job.fold.test)
     assert table.labels == LABELS
@@ -80,19 +82,24 @@ def test_a_fold_leaves_its_predictions_and_nothing_else(job: FoldJob) -> None:
     assert set(table.speaker) == {"08"}
 
 
-def test_a_finished_fold_is_not_run_again(job: FoldJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_files(job: FoldJob) -> FoldJob:
+    """Return the job with paths of files that do not exist: only cached results can be returned for it."""
+    missing = tuple(replace(item, path=item.path.with_name("gone.wav")) for item in job.utterances)
+    return replace(job, utterances=missing, features=None)
+
+
+def test_a_finished_fold_is_cached(job: FoldJob) -> None:
     run_fold(job)
-    before = (job.folder / PREDICTIONS).stat()
-    monkeypatch.setattr("emotone.fitting.fit.fit", None)
-    assert run_fold(job) == ()
-    assert (job.folder / PREDICTIONS).stat().st_mtime_ns == before.st_mtime_ns
+    before = (job.folder / TABLE).stat()
+    assert run_fold(without_files(job)) == ()
+    assert (job.folder / TABLE).stat().st_mtime_ns == before.st_mtime_ns
 
 
-class Stop(Exception):  # noqa: N818 - it is no error
+class Stop(Exception):  # noqa: N818 - not an error
     """What interrupts a fold in these tests."""
 
 
-def test_a_fold_that_was_cut_off_goes_on_and_ends_the_same(
+def test_an_interrupted_fold_resumes_with_the_same_result(
     job: FoldJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight = replace(job, folder=tmp_path / "straight")
@@ -114,7 +121,7 @@ def test_a_fold_that_was_cut_off_goes_on_and_ends_the_same(
     assert read_progress(job.folder) is None
 
 
-def test_progress_of_a_fold_that_has_not_begun_or_says_nothing(tmp_path: Path) -> None:
+def test_progress_of_a_fold_that_has_not_started_or_is_unreadable(tmp_path: Path) -> None:
     assert read_progress(tmp_path / "nowhere") is None
     (tmp_path / "progress").write_text("junk")
     assert read_progress(tmp_path) is None
@@ -123,19 +130,19 @@ def test_progress_of_a_fold_that_has_not_begun_or_says_nothing(tmp_path: Path) -
     write_progress(tmp_path / "progress" / "a file is no folder", 1)  # nothing depends on it
 
 
-def test_a_fold_without_predictions_is_said(job: FoldJob) -> None:
-    with pytest.raises(RunError, match="fold fold-1 left no predictions in"):
+def test_a_fold_without_predictions_is_an_error(job: FoldJob) -> None:
+    with pytest.raises(RunError, match="fold fold-1 wrote no predictions into"):
         read_fold(job)
 
 
-def test_judging_is_what_the_engine_says(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
-    heard: list[int] = []
+def test_predictions_are_those_of_the_engine(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
+    items: list[int] = []
     stretch = replace(corpus[1], start=0.1, end=0.6)
     table, problems = predict_utterances(
-        bundle, [corpus[0], stretch], protocol="p", fold="f", seed=3, system="s", progress=heard.append
+        bundle, [corpus[0], stretch], protocol="p", fold="f", seed=3, system="s", progress=items.append
     )
     assert problems == ()
-    assert heard == [1, 1]
+    assert items == [1, 1]
     assert table.truth.tolist() == [corpus[0].label, corpus[1].label]
     assert np.isnan(table.end[0])
     assert (table.start[1], table.end[1]) == (0.1, 0.6)
@@ -151,10 +158,10 @@ def test_a_detector_leaves_its_windows_too(
     detector = load_bundle(make_bundle(tmp_path / "detector", labels=("anger", "other")))
     speech = np.concatenate([read(utterance.path, rate=16000)[0] for utterance in corpus])
     soundfile.write(tmp_path / "long.wav", np.resize(speech, 9 * 16000), 16000)
-    heard = [replace(corpus[0], id=name, label="anger", path=tmp_path / "long.wav") for name in ("whole", "part")]
-    heard[1] = replace(heard[1], start=1.5, end=8.5)
-    table, _ = predict_utterances(detector, heard, protocol="p", fold="f", seed=0, system="s")
-    for utterance in heard:
+    items = [replace(corpus[0], id=name, label="anger", path=tmp_path / "long.wav") for name in ("whole", "part")]
+    items[1] = replace(items[1], start=1.5, end=8.5)
+    table, _ = predict_utterances(detector, items, protocol="p", fold="f", seed=0, system="s")
+    for utterance in items:
         signal, _ = read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)
         clip, segments = Engine(detector).finish(signal)
         rows = table.where(table.utterance == utterance.key)
@@ -176,8 +183,8 @@ def test_windows_that_say_what_they_hold_leave_rows_too(
     windows = Windows(seconds=1.0, hop=0.5, min_seconds=least, speech_only=False)
     bundle = load_bundle(make_bundle(tmp_path / "segments", windows=windows))
     soundfile.write(tmp_path / "long.wav", np.resize(read(corpus[0].path, rate=16000)[0], 20100), 16000)
-    heard = replace(corpus[0], label="anger", path=tmp_path / "long.wav")
-    table, _ = predict_utterances(bundle, [heard], protocol="p", fold="f", seed=0, system="s")
+    items = replace(corpus[0], label="anger", path=tmp_path / "long.wav")
+    table, _ = predict_utterances(bundle, [items], protocol="p", fold="f", seed=0, system="s")
     assert table.segment.tolist() == segments
     assert table.windows().start.tolist() == [0.0, 0.5, 1.0][: len(segments) - 1]
 
@@ -191,9 +198,9 @@ def test_windows_without_speech_are_no_votes_unless_there_are_no_others(
     recordings = {"first": [speech, silence], "last": [silence, speech], "none": [silence]}
     for name, parts in recordings.items():
         soundfile.write(tmp_path / f"{name}.wav", np.concatenate(parts), 16000)
-    heard = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in recordings]
-    table, _ = predict_utterances(bundle, heard, protocol="p", fold="f", seed=0, system="s")
-    kept = {utterance.id: table.windows().where(table.windows().utterance == utterance.key) for utterance in heard}
+    items = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in recordings]
+    table, _ = predict_utterances(bundle, items, protocol="p", fold="f", seed=0, system="s")
+    kept = {utterance.id: table.windows().where(table.windows().utterance == utterance.key) for utterance in items}
     for name in ("first", "last"):
         spoken = Engine(bundle).finish(np.concatenate(recordings[name]))[1].speech
         assert 0 < spoken.sum() < len(spoken) == 6
@@ -203,13 +210,26 @@ def test_windows_without_speech_are_no_votes_unless_there_are_no_others(
     assert (kept["none"].probabilities == 1 / len(bundle.labels)).all()
 
 
-def test_a_folder_can_be_judged_too(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
+def test_a_bundle_can_be_given_as_a_folder(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:
     first, _ = predict_utterances(bundle, corpus[:2], protocol="p", fold="f", seed=0, system="s")
     second, _ = predict_utterances(bundle.directory, corpus[:2], protocol="p", fold="f", seed=0, system="s")
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
 
 
-def test_recordings_that_fail_are_listed_and_the_others_judged(
+def test_the_channel_of_an_utterance_is_predicted(
+    bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    angry, sad = (read(each.path, rate=16000)[0][:8000] for each in (corpus[0], corpus[-1]))
+    for name, signal in (("first", angry), ("second", sad), ("both", np.stack([angry, sad], axis=1))):
+        soundfile.write(tmp_path / f"{name}.wav", signal, 16000, subtype="FLOAT")
+    items = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in ("first", "second")]
+    items += [replace(corpus[0], id=f"{part}", path=tmp_path / "both.wav", channel=part) for part in (0, 1)]
+    table, problems = predict_utterances(bundle, items, protocol="p", fold="f", seed=0, system="s")
+    assert problems == ()
+    np.testing.assert_array_equal(table.probabilities[:2], table.probabilities[2:])
+
+
+def test_unreadable_recordings_are_listed_and_the_others_predicted(
     bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "short.wav", np.full(300, 0.1), 16000)
@@ -234,7 +254,7 @@ def test_silence_is_an_answer_that_counts(bundle: Bundle, corpus: tuple[Utteranc
     assert table.prediction.tolist() == ["anger"]
 
 
-def test_a_clip_that_disappears_before_it_is_judged_is_a_problem_of_the_fold(
+def test_a_clip_that_disappears_before_its_prediction_is_a_problem_of_the_fold(
     job: FoldJob, corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
     utterances = (*corpus[:-1], replace(corpus[-1], path=tmp_path / "never.wav"))
@@ -249,27 +269,26 @@ def baseline(job: FoldJob) -> FoldJob:
     vectors = np.random.default_rng(4).normal(size=(len(job.utterances), 3)).astype(np.float32)
     features = {item.key: vector for item, vector in zip(job.utterances, vectors, strict=True)}
     recipe = ClassicalRecipe("toy", "emodb", functionals={"name": "duration"}, classifier={"name": "linear-svm"})
-    return replace(job, recipe=recipe, features=features)
+    return replace(job, recipe=resolve_baseline(recipe), features=features)
 
 
-def test_a_baselines_fold_leaves_its_predictions_and_what_it_chose(baseline: FoldJob) -> None:
+def test_a_fold_of_a_baseline_writes_its_predictions_and_tuning(baseline: FoldJob) -> None:
     assert run_fold(baseline) == ()
-    assert {entry.name for entry in baseline.folder.iterdir()} == {PREDICTIONS, TUNING}
+    assert {entry.name for entry in baseline.folder.iterdir()} == {TABLE, TUNING}
     assert sorted(read_fold(baseline).utterance) == sorted(baseline.fold.test)
     chosen = json.loads((baseline.folder / TUNING).read_text())
     assert chosen["chosen"]["cost"] in {1e-4, 1e-3, 1e-2, 1e-1}
     assert len(chosen["inner_uar"]) == 4
 
 
-def test_a_baselines_finished_fold_is_not_run_again(baseline: FoldJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_fold_of_a_baseline_is_cached(baseline: FoldJob) -> None:
     run_fold(baseline)
-    before = (baseline.folder / PREDICTIONS).stat().st_mtime_ns
-    monkeypatch.setattr(folds, "fit_and_judge", None)
-    assert run_fold(baseline) == ()
-    assert (baseline.folder / PREDICTIONS).stat().st_mtime_ns == before
+    before = (baseline.folder / TABLE).stat().st_mtime_ns
+    assert run_fold(without_files(baseline)) == ()
+    assert (baseline.folder / TABLE).stat().st_mtime_ns == before
 
 
-def test_a_baselines_fold_without_any_vector_is_said(baseline: FoldJob) -> None:
-    with pytest.raises(RunError, match="fold fold-1 has no usable recording to learn from"):
+def test_a_fold_of_a_baseline_without_features_is_an_error(baseline: FoldJob) -> None:
+    with pytest.raises(RunError, match="fold fold-1 has no usable recording to train on"):
         run_fold(replace(baseline, features=None))
-    assert not (baseline.folder / PREDICTIONS).exists()
+    assert not (baseline.folder / TABLE).exists()

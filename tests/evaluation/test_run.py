@@ -1,4 +1,4 @@
-"""A recipe under a protocol: workers and interruptions change nothing, asked twice it is computed once."""
+"""Evaluation of a recipe: workers and interruptions do not change the result, repeated runs are cached."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from tests.toy import (
 from emotone.bundles.bundle import load_bundle
 from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation import run
-from emotone.evaluation.folds import PREDICTIONS, FoldJob, write_progress
-from emotone.evaluation.run import RUN, TABLE, Evaluation, Report, evaluate_model, evaluate_recipe
+from emotone.evaluation.run import Evaluation, Progress, evaluate_model, evaluate_recipe
+from emotone.fitting.resolve import resolve
 from emotone.protocols import protocol
+from emotone.scoring.finished_run import RUN, TABLE
 from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeBundle
 
     from emotone.bundles.bundle import Bundle
+    from emotone.evaluation.folds import FoldJob
     from emotone.types import Utterance
 
 __all__ = ["one_thread", "torch_bundles"]
@@ -47,7 +49,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...]:
 
 @pytest.fixture(scope="module")
 def alone(corpus: tuple[Utterance, ...], tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """Two folds of speakers in this process, judged by torch."""
+    """Two folds of speakers in this process, predicted by torch."""
     out = tmp_path_factory.mktemp("alone")
     with private_cache(out / "cache"), pytest.MonkeyPatch.context() as patch:
         patch.setattr("emotone.fitting.export.write_net", write_torch_net)
@@ -61,7 +63,12 @@ def bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
 
 def evaluate(utterances: tuple[Utterance, ...], *, out: Path, **changes: Any) -> Evaluation:
     given: dict[str, Any] = {"labels": LABELS, "protocol_name": "speaker-folds-2", **changes}
-    return evaluate_recipe(given.pop("recipe", tiny_recipe()), utterances, out=out, **given)
+    return evaluate_recipe(resolve(given.pop("recipe", tiny_recipe())), utterances, out=out, **given)
+
+
+def without_files(utterances: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
+    """Return the utterances with paths of files that do not exist: only cached results can be returned for them."""
+    return tuple(replace(utterance, path=utterance.path.with_name("gone.wav")) for utterance in utterances)
 
 
 def same(first: PredictionsTable, second: PredictionsTable, *, atol: float = 0.0) -> None:
@@ -76,7 +83,7 @@ def value(result: Evaluation, metric: str = "uar") -> float:
     return found
 
 
-def test_every_clip_is_judged_once_by_a_net_that_did_not_hear_its_speaker(
+def test_every_clip_has_one_prediction_of_a_network_without_its_speaker(
     alone: Evaluation, corpus: tuple[Utterance, ...]
 ) -> None:
     table = alone.table
@@ -89,14 +96,14 @@ def test_every_clip_is_judged_once_by_a_net_that_did_not_hear_its_speaker(
     assert alone.problems == ()
 
 
-def test_buzzes_are_told_apart_and_the_score_comes_from_the_table(alone: Evaluation) -> None:
+def test_classes_are_distinguished_and_the_score_is_computed_from_the_table(alone: Evaluation) -> None:
     hits = alone.table.truth == alone.table.prediction
     assert value(alone, "accuracy") == pytest.approx(hits.mean())
     assert value(alone) > 0.8
     assert {score.speaker_independent for score in alone.scores} == {True}
 
 
-def test_the_folder_is_named_by_its_signature_and_holds_the_run(alone: Evaluation) -> None:
+def test_the_folder_is_named_by_its_signature_and_contains_the_run(alone: Evaluation) -> None:
     assert sorted(entry.name for entry in alone.folder.iterdir()) == [TABLE, RUN]
     signature = str(alone.table.system[0])
     assert alone.folder.name == f"toy-speaker-folds-2-{signature}"
@@ -111,7 +118,7 @@ def test_the_folder_is_named_by_its_signature_and_holds_the_run(alone: Evaluatio
         "covering": True,
         "notes": [],
     }
-    assert text["tuning"] is None  # a net chooses nothing of itself
+    assert text["tuning"] is None  # only baselines are tuned
     assert text["seeds"] == 1
     assert text["recipe"]["training"]["epochs"] == 8
     assert text["scores"] == [score.to_dict() for score in alone.scores]
@@ -121,26 +128,24 @@ def test_the_folder_is_named_by_its_signature_and_holds_the_run(alone: Evaluatio
     same(PredictionsTable.read(alone.folder / TABLE), alone.table)
 
 
-def test_two_workers_and_onnx_give_what_one_and_torch_give(
+def test_two_workers_and_onnx_equal_one_worker_and_torch(
     alone: Evaluation, corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
-    heard: list[Report] = []
-    together = evaluate(corpus, out=tmp_path, workers=2, progress=heard.append)
-    # The workers train the same nets and judge through ONNX, which rounds otherwise; other nets would differ by 1e-3.
-    same(together.table, alone.table, atol=1e-5)
-    assert together.scores == alone.scores
-    assert [report.done for report in heard if report.stage == "features"] == [16, 32, 40]
-    done = [report.done for report in heard if report.stage == "folds"]
+    reports: list[Progress] = []
+    parallel = evaluate(corpus, out=tmp_path, workers=2, progress=reports.append)
+    # The workers train the same networks and predict with ONNX, whose rounding differs; other networks would differ by
+    # 1e-3.
+    same(parallel.table, alone.table, atol=1e-5)
+    assert parallel.scores == alone.scores
+    assert [report.done for report in reports if report.stage == "features"] == [16, 32, 40]
+    done = [report.done for report in reports if report.stage == "folds"]
     assert done[-1] == 2
     assert all(0 <= each <= 2 for each in done)
 
 
-def test_asked_twice_it_is_computed_once(
-    alone: Evaluation, corpus: tuple[Utterance, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_run_is_cached(alone: Evaluation, corpus: tuple[Utterance, ...]) -> None:
     before = (alone.folder / TABLE).stat().st_mtime_ns
-    monkeypatch.setattr(run, "run_fold", None)
-    again = evaluate(corpus[::-1], out=alone.folder.parent)  # in another order, it is the same question
+    again = evaluate(without_files(corpus[::-1]), out=alone.folder.parent)  # the order does not matter
     assert (alone.folder / TABLE).stat().st_mtime_ns == before
     assert again.folder == alone.folder
     assert again.scores == alone.scores
@@ -153,42 +158,42 @@ def test_asked_twice_it_is_computed_once(
     [{"recipe": tiny_recipe(seed=2)}, {"protocol_name": "random-2"}, {"labels": LABELS[::-1]}, {"seeds": 2}],
     ids=["recipe", "protocol", "labels", "seeds"],
 )
-def test_another_question_is_another_folder(
+def test_other_settings_have_another_folder(
     alone: Evaluation, corpus: tuple[Utterance, ...], change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[FoldJob] = []
+    jobs: list[FoldJob] = []
 
     def stop(job: FoldJob) -> None:
-        asked.append(job)
+        jobs.append(job)
         raise Stop
 
     monkeypatch.setattr(run, "run_fold", stop)
     with pytest.raises(Stop):
         evaluate(corpus, out=alone.folder.parent, **change)
-    assert asked[0].folder.parent.parent != alone.folder
+    assert jobs[0].folder.parent.parent != alone.folder
 
 
-class Stop(Exception):  # noqa: N818 - it is no error
+class Stop(Exception):  # noqa: N818 - not an error
     """What interrupts an evaluation in these tests."""
 
 
 @pytest.mark.usefixtures("torch_bundles")
-def test_cut_off_between_folds_it_goes_on(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_a_run_interrupted_between_folds_resumes(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     straight = evaluate(corpus, out=tmp_path / "straight")
 
-    def stop(report: Report) -> None:
-        if report == Report("folds", 1, 2):
+    def stop(report: Progress) -> None:
+        if report == Progress("folds", 1, 2):
             raise Stop
 
     with pytest.raises(Stop):
         evaluate(corpus, out=tmp_path / "cut", progress=stop)
-    (finished,) = (tmp_path / "cut").rglob(PREDICTIONS)
+    (finished,) = (tmp_path / "cut").rglob(TABLE)
     assert finished.parent.name == "1-fold-1"
     before = finished.stat().st_mtime_ns
     seen: list[int] = []
 
-    def look(report: Report) -> None:
-        if report == Report("folds", 1, 2):
+    def look(report: Progress) -> None:
+        if report == Progress("folds", 1, 2):
             seen.append(finished.stat().st_mtime_ns)
 
     result = evaluate(corpus, out=tmp_path / "cut", progress=look)
@@ -198,7 +203,7 @@ def test_cut_off_between_folds_it_goes_on(corpus: tuple[Utterance, ...], tmp_pat
 
 
 @pytest.mark.usefixtures("torch_bundles")
-def test_a_random_split_says_that_speakers_are_shared(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_a_random_split_reports_shared_speakers(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     result = evaluate(corpus, out=tmp_path, protocol_name="random-2")
     assert result.leakage is not None
     assert len(result.leakage["speakers"].items) == 4
@@ -207,7 +212,7 @@ def test_a_random_split_says_that_speakers_are_shared(corpus: tuple[Utterance, .
 
 
 @pytest.mark.usefixtures("torch_bundles")
-def test_every_seed_answers_once(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_every_seed_has_one_prediction_per_clip(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     recipe = tiny_recipe(training={"epochs": 1}, seed=5)
     result = evaluate(corpus[:20], out=tmp_path, recipe=recipe, seeds=2)
     assert sorted(set(result.table.seed)) == [5, 6]
@@ -218,7 +223,9 @@ def test_every_seed_answers_once(corpus: tuple[Utterance, ...], tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("torch_bundles")
-def test_recordings_that_fail_are_listed_and_the_others_judged(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_unreadable_recordings_are_listed_and_the_others_evaluated(
+    corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
     gone = replace(corpus[0], id="gone", path=tmp_path / "gone.wav")
     recipe = tiny_recipe(training={"epochs": 1})
     result = evaluate((*corpus[:20], gone), out=tmp_path / "results", recipe=recipe)
@@ -230,7 +237,7 @@ def test_recordings_that_fail_are_listed_and_the_others_judged(corpus: tuple[Utt
 
 
 @pytest.mark.usefixtures("torch_bundles")
-def test_asked_twice_it_lists_what_could_not_be_judged_twice(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_a_repeated_run_lists_the_same_problems(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     soundfile.write(tmp_path / "short.wav", np.full(600, 0.1), 16000)
     short = replace(corpus[0], id="short", path=tmp_path / "short.wav")
     recipe = tiny_recipe(training={"epochs": 1})
@@ -239,7 +246,7 @@ def test_asked_twice_it_lists_what_could_not_be_judged_twice(corpus: tuple[Utter
     assert evaluate((*corpus[:20], short), out=tmp_path / "results", recipe=recipe).problems == first.problems
 
 
-def test_what_can_not_be_evaluated_is_said(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_invalid_arguments_are_refused(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     with pytest.raises(RunError, match="seeds and workers must be at least 1; given 0 and 1"):
         evaluate(corpus, out=tmp_path, seeds=0)
     with pytest.raises(RunError, match="seeds and workers must be at least 1; given 1 and 0"):
@@ -249,58 +256,48 @@ def test_what_can_not_be_evaluated_is_said(corpus: tuple[Utterance, ...], tmp_pa
     with pytest.raises(RunError, match="speaker-folds-5 needs at least 5 speakers; emodb has 4"):
         evaluate(corpus, out=tmp_path, protocol_name="speaker-folds-5")
     gone = replace(corpus[0], path=tmp_path / "gone.wav")
-    with pytest.raises(RunError, match=r"no recording can be used; the first: .*gone\.wav: can't be read"):
+    with pytest.raises(RunError, match=r"no recording can be used; the first problem: .*gone\.wav: can't be read"):
         evaluate((gone,), out=tmp_path)
-    with pytest.raises(RunError, match="no recording can be used; the first: no utterance was given"):
+    with pytest.raises(RunError, match="no recording can be used; the first problem: no utterance was given"):
         evaluate((), out=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_counts_epochs_of_folds_that_are_under_way(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
-    recipe = tiny_recipe(training={"epochs": 4})
-    jobs = [
-        FoldJob(recipe, (), fold=None, labels=LABELS, protocol="", system="", folder=tmp_path / name)  # type: ignore[arg-type]
-        for name in "abc"
-    ]
-    write_progress(tmp_path / "a", 4)
-    (tmp_path / "a" / PREDICTIONS).touch()
-    write_progress(tmp_path / "b", 3)
-    assert run._folds_done(jobs, 1) == 1.75
-
-
-def test_a_finished_model_is_judged_on_everything(
-    bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_finished_model_is_evaluated_on_every_clip(
+    bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
-    heard: list[Report] = []
-    result = evaluate_model(bundle, corpus, out=tmp_path, progress=heard.append)
+    reports: list[Progress] = []
+    result = evaluate_model(bundle, corpus, out=tmp_path, progress=reports.append)
     assert len(result.table) == len(corpus)
-    assert heard[-1] == Report("judging", 40, 40)
+    assert reports[-1] == Progress("predicting", 40, 40)
     assert set(result.table.protocol) == {"held-out"}
     assert set(result.table.system) == {bundle.sha256[:12]}
     assert result.leakage is None
-    assert {score.speaker_independent for score in result.scores} == {None}  # trained on nothing that has a known name
+    assert {score.speaker_independent for score in result.scores} == {None}  # its training corpora are not registered
     text = json.loads((result.folder / RUN).read_text())
     assert text["model"] == {"name": "tiny", "version": "0.1.0", "sha256": bundle.sha256}
     assert text["protocol"] == {"name": "held-out", "trained_on": []}
-    monkeypatch.setattr(run, "judge", None)
-    again = evaluate_model(bundle, corpus, out=tmp_path)
+    again = evaluate_model(bundle, without_files(corpus), out=tmp_path)
     same(again.table, result.table)
 
 
 @pytest.mark.parametrize(
-    ("learned", "independent"), [(("emodb", "ravdess"), False), (("nemo", "ravdess"), True), (("calls", "nemo"), None)]
+    ("trained_on", "independent"),
+    [(("emodb", "ravdess"), False), (("nemo", "ravdess"), True), (("calls", "nemo"), None)],
 )
-def test_a_model_is_independent_of_known_corpora_that_it_has_not_heard(
+def test_a_model_is_independent_of_known_corpora_that_it_was_not_trained_on(
     make_bundle: MakeBundle,
     corpus: tuple[Utterance, ...],
     tmp_path: Path,
-    learned: tuple[str, ...],
+    trained_on: tuple[str, ...],
     independent: bool | None,
 ) -> None:
     from emotone.bundles.manifest import TrainingData
 
-    data = TrainingData(corpora=learned, protocol="all", recipe="x", signature="0" * 12)
+    data = TrainingData(corpora=trained_on, protocol="all", recipe="x", signature="0" * 12)
     bundle = load_bundle(make_bundle(tmp_path / "bundle", labels=LABELS, training=data))
     result = evaluate_model(bundle, corpus[:6], out=tmp_path / "results")
     assert {score.speaker_independent for score in result.scores} == {independent}
-    assert json.loads((result.folder / RUN).read_text())["protocol"]["trained_on"] == sorted({"emodb"} & set(learned))
+    assert json.loads((result.folder / RUN).read_text())["protocol"]["trained_on"] == sorted(
+        {"emodb"} & set(trained_on)
+    )

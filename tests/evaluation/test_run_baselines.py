@@ -1,4 +1,4 @@
-"""A baseline under a protocol: workers change nothing, finished runs are read back, and the audit tells what it saw."""
+"""Evaluation of a baseline: workers do not change the result, finished runs are cached, the audit is complete."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from tests.toy import LABELS, emodb_utterances, private_cache, tiny_recipe, writ
 from emotone.errors import MissingExtraError, RunError
 from emotone.evaluation import run
 from emotone.evaluation.folds import TUNING
-from emotone.evaluation.run import RUN, TABLE, Evaluation, evaluate_recipe
-from emotone.features.store import FeatureStore
+from emotone.evaluation.run import Evaluation, evaluate_recipe
+from emotone.fitting.classical import resolve_baseline
+from emotone.fitting.resolve import resolve
 from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.scoring.finished_run import RUN, TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +53,7 @@ def recipe(**changes: Any) -> ClassicalRecipe:
 
 def evaluate(utterances: tuple[Utterance, ...], *, out: Path, **changes: Any) -> Evaluation:
     given: dict[str, Any] = {"labels": LABELS, "protocol_name": "leave-one-speaker-out", **changes}
-    return evaluate_recipe(given.pop("recipe", recipe()), utterances, out=out, **given)
+    return evaluate_recipe(resolve_baseline(given.pop("recipe", recipe())), utterances, out=out, **given)
 
 
 def same(first: Evaluation, second: Evaluation) -> None:
@@ -68,34 +70,27 @@ def uar(result: Evaluation) -> float:
     return found
 
 
-def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever listens or learns from here on breaks."""
-    monkeypatch.setattr(FeatureStore, "extract", None)
-    monkeypatch.setattr(FeatureStore, "get", None)
-    monkeypatch.setattr(run, "run_fold", None)
-
-
-def test_every_clip_is_judged_once_and_buzzes_are_told_apart(alone: Evaluation, corpus: tuple[Utterance, ...]) -> None:
+def test_every_clip_has_one_correct_prediction(alone: Evaluation, corpus: tuple[Utterance, ...]) -> None:
     assert sorted(alone.table.utterance) == sorted(item.key for item in corpus)
     assert uar(alone) == 1.0
     assert alone.leakage is not None
     assert alone.leakage["speakers"].items == ()
 
 
-def test_the_run_tells_what_each_fold_chose(alone: Evaluation) -> None:
+def test_the_run_describes_the_tuning_of_each_fold(alone: Evaluation) -> None:
     assert {entry.name for entry in alone.folder.iterdir()} == {RUN, TABLE, TUNING}
-    told = json.loads((alone.folder / RUN).read_text())
-    assert set(told["tuning"]) == {f"1-emodb.{speaker}" for speaker in ("03", "08", "09", "10")}
-    for chosen in told["tuning"].values():
+    about = json.loads((alone.folder / RUN).read_text())
+    assert set(about["tuning"]) == {f"1-emodb.{speaker}" for speaker in ("03", "08", "09", "10")}
+    for chosen in about["tuning"].values():
         assert set(chosen) == {"chosen", "temperature", "inner_uar"}
         assert chosen["chosen"]["cost"] in {0.01, 1.0}
         assert len(chosen["inner_uar"]) == 2
-    assert told["recipe"]["classifier"] == {"name": "linear-svm", "cost": [0.01, 1.0]}
-    assert told["protocol"]["normalisation"] == "train"
+    assert about["recipe"]["classifier"] == {"name": "linear-svm", "cost": [0.01, 1.0]}
+    assert about["protocol"]["normalisation"] == "train"
 
 
 @pytest.mark.parametrize("adaptation", ["corpora", "coral"])
-def test_onto_one_corpus_others_are_learned_from(
+def test_other_corpora_are_training_data_of_a_target_corpus(
     corpus: tuple[Utterance, ...], adaptation: Any, tmp_path: Path
 ) -> None:
     other = tuple(replace(item, corpus="other") for item in corpus)
@@ -104,41 +99,41 @@ def test_onto_one_corpus_others_are_learned_from(
     result = evaluate((*corpus, *other), out=tmp_path, recipe=given, protocol_name="onto-emodb-leave-one-speaker-out")
     assert sorted(result.table.utterance) == sorted(item.key for item in corpus)
     assert uar(result) == 1.0
-    told = json.loads((result.folder / RUN).read_text())
-    assert told["recipe"]["adaptation"] == adaptation
-    assert all(set(fold["chosen"]) == {"source_cost", "cost"} for fold in told["tuning"].values())
+    about = json.loads((result.folder / RUN).read_text())
+    assert about["recipe"]["adaptation"] == adaptation
+    assert all(set(fold["chosen"]) == {"source_cost", "cost"} for fold in about["tuning"].values())
 
 
-def test_a_recipe_that_adapts_says_which_protocols_it_is_for(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_an_adapting_recipe_needs_a_target_corpus(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     given = recipe(classifier={"name": "adaptive-svm"})
-    with pytest.raises(RunError, match=r"learns from emodb and tests emodb; .* such as onto-emodb-speaker-folds-5"):
+    with pytest.raises(RunError, match=r"trains on emodb and tests emodb; .* such as onto-emodb-speaker-folds-5"):
         evaluate(corpus, out=tmp_path, recipe=given)
 
 
-def test_two_workers_give_what_one_gives(alone: Evaluation, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_two_workers_equal_one(alone: Evaluation, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     same(evaluate(corpus, out=tmp_path, workers=2), alone)
 
 
-def test_asked_again_nothing_is_listened_to_or_learned(
-    alone: Evaluation, corpus: tuple[Utterance, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    untouched(monkeypatch)
+def test_a_repeated_run_reads_no_recording(alone: Evaluation, corpus: tuple[Utterance, ...]) -> None:
+    missing = tuple(replace(item, path=item.path.with_name("gone.wav")) for item in corpus)
     before = {entry.name: entry.stat().st_mtime_ns for entry in alone.folder.iterdir()}
-    same(evaluate(corpus[::-1], out=alone.folder.parent), alone)
+    same(evaluate(missing[::-1], out=alone.folder.parent), alone)
     assert {entry.name: entry.stat().st_mtime_ns for entry in alone.folder.iterdir()} == before
 
 
-def test_killed_between_the_table_and_its_last_word_it_goes_on(
+def test_a_run_interrupted_before_its_description_resumes(
     corpus: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def stop(*_: object) -> None:
+        raise InterruptedError
+
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_write_run", None)
-        with pytest.raises(TypeError):
+        patch.setattr(run, "write_description", stop)
+        with pytest.raises(InterruptedError):
             evaluate(corpus, out=tmp_path)
     (table,) = tmp_path.rglob(f"{table_folder(tmp_path)}/{TABLE}")
     before = table.stat().st_mtime_ns
     assert not (table.parent / RUN).exists()
-    monkeypatch.setattr(run, "run_fold", None)  # all folds are in the table
     result = evaluate(corpus, out=tmp_path)
     assert table.stat().st_mtime_ns == before
     assert {entry.name for entry in result.folder.iterdir()} == {RUN, TABLE, TUNING}
@@ -152,30 +147,28 @@ def table_folder(out: Path) -> str:
     return folder.name
 
 
-def test_killed_before_its_folds_were_tidied_away_they_go_next_time(
-    alone: Evaluation, corpus: tuple[Utterance, ...]
-) -> None:
+def test_leftover_folds_of_an_interrupted_run_are_removed(alone: Evaluation, corpus: tuple[Utterance, ...]) -> None:
     (alone.folder / "folds" / "1-emodb.03").mkdir(parents=True)
     evaluate(corpus, out=alone.folder.parent)
     assert not (alone.folder / "folds").exists()
 
 
-def test_a_mended_recording_makes_another_run(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_a_repaired_recording_makes_another_run(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     torn = tmp_path / "torn.wav"
-    torn.write_text("no sound at all, just some words that are long enough")
+    torn.write_text("not audio, but text that is longer than a header")
     utterances = (*corpus, replace(corpus[0], id="torn", path=torn))
     first = evaluate(utterances, out=tmp_path / "results")
     assert [problem.key for problem in first.problems] == ["emodb/torn"]
     assert len(first.table) == len(corpus)
     assert evaluate(utterances, out=tmp_path / "results").problems == first.problems
     torn.write_bytes(corpus[0].path.read_bytes())
-    mended = evaluate(utterances, out=tmp_path / "results")
-    assert mended.folder != first.folder
-    assert mended.problems == ()
-    assert len(mended.table) == len(corpus) + 1
+    repaired = evaluate(utterances, out=tmp_path / "results")
+    assert repaired.folder != first.folder
+    assert repaired.problems == ()
+    assert len(repaired.table) == len(corpus) + 1
 
 
-def test_what_fails_is_said_where_a_run_without_it_is_finished_already(
+def test_problems_are_reported_with_a_cached_run_of_the_other_recordings(
     corpus: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
     without = evaluate(corpus, out=tmp_path / "results")
@@ -187,7 +180,7 @@ def test_what_fails_is_said_where_a_run_without_it_is_finished_already(
     assert (without.folder / RUN).stat().st_mtime_ns == before
 
 
-def test_what_failed_is_not_said_of_a_list_without_it(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_problems_of_other_recordings_are_not_reported(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     gone = replace(corpus[0], id="gone", path=tmp_path / "gone.wav")
     found = evaluate((*corpus, gone), out=tmp_path / "results")
     assert [problem.key for problem in found.problems] == ["emodb/gone"]
@@ -205,7 +198,7 @@ def test_a_label_absent_from_training_is_named_and_has_probability_0(
     )
     result = evaluate(odd, out=tmp_path, labels=labels)
     assert result.leakage is not None
-    assert {record.fold: record.untrained for record in result.leakage.absent}["emodb.08"] == ("fear",)
+    assert {record.fold: record.untrained for record in result.leakage.missing_labels}["emodb.08"] == ("fear",)
     assert "labels tested but not trained on: in 1 of 4 folds: emodb.08 (fear)" in result.leakage.lines()
     of = result.table.fold == "emodb.08"
     np.testing.assert_array_equal(result.table.probabilities[of][:, 1], 0.0)
@@ -213,8 +206,8 @@ def test_a_label_absent_from_training_is_named_and_has_probability_0(
     assert uar(result) < 1.0
 
 
-def test_a_label_of_the_development_part_alone_was_learned(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
-    # Four speakers: leave-one-speaker-out sets one aside, from which a baseline learns as well.
+def test_labels_of_the_development_part_are_trained_on(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+    # With four speakers, leave-one-speaker-out has a development speaker, which baselines train on as well.
     labels = ("anger", "fear", "sadness")
     two = tuple(
         replace(item, label="fear") if item.speaker in {"08", "10"} and item.id.endswith("Wa") else item
@@ -222,12 +215,10 @@ def test_a_label_of_the_development_part_alone_was_learned(corpus: tuple[Utteran
     )
     result = evaluate(two, out=tmp_path, labels=labels)
     assert result.leakage is not None
-    assert [record.fold for record in result.leakage.absent if record.untrained] == []
+    assert [record.fold for record in result.leakage.missing_labels if record.untrained] == []
 
 
-def test_speaker_scaling_is_another_run_and_said(
-    alone: Evaluation, corpus: tuple[Utterance, ...], tmp_path: Path
-) -> None:
+def test_speaker_scaling_is_another_run(alone: Evaluation, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     result = evaluate(corpus, out=tmp_path, protocol_name="leave-one-speaker-out+speaker-scaled")
     assert result.folder.name.startswith("toy-leave-one-speaker-out+speaker-scaled-")
     assert result.folder.name != alone.folder.name
@@ -237,20 +228,26 @@ def test_speaker_scaling_is_another_run_and_said(
     assert set(result.table.protocol) == {"leave-one-speaker-out+speaker-scaled"}
 
 
-def test_a_net_takes_recordings_as_they_are(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_networks_have_no_speaker_scaling(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     message = (
         r"speaker-folds-2\+speaker-scaled scales each speaker's values by that speaker's own statistics, and the net "
         r"of toy takes recordings as they are; choose speaker-folds-2$"
     )
     with pytest.raises(RunError, match=message):
-        evaluate(corpus, out=tmp_path, recipe=tiny_recipe(), protocol_name="speaker-folds-2+speaker-scaled")
+        evaluate_recipe(
+            resolve(tiny_recipe()),
+            corpus,
+            labels=LABELS,
+            protocol_name="speaker-folds-2+speaker-scaled",
+            out=tmp_path,
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("strategy", ["majority", "chance"])
-def test_what_can_be_had_without_listening(strategy: str, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
-    deaf = recipe(functionals={"name": "duration"}, classifier={"name": "prior", "strategy": strategy})
-    result = evaluate(corpus, out=tmp_path, recipe=deaf, seeds=8)
+def test_baselines_that_ignore_the_audio(strategy: str, corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+    prior = recipe(functionals={"name": "duration"}, classifier={"name": "prior", "strategy": strategy})
+    result = evaluate(corpus, out=tmp_path, recipe=prior, seeds=8)
     if strategy == "majority":
         assert uar(result) == 0.5
     else:
@@ -261,13 +258,13 @@ def test_what_can_be_had_without_listening(strategy: str, corpus: tuple[Utteranc
     np.testing.assert_allclose(result.table.probabilities, 0.5, atol=0.01)
 
 
-def test_what_is_known_without_listening_is_evaluated_too(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_the_identity_of_speakers_is_a_functional(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     voices = recipe(functionals={"name": "speaker-identity"})
     result = evaluate(corpus, out=tmp_path, recipe=voices, protocol_name="random-2")
     assert len(result.table) == len(corpus)
 
 
-def test_seeds_are_trained_side_by_side(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_every_seed_is_trained(corpus: tuple[Utterance, ...], tmp_path: Path) -> None:
     result = evaluate(corpus, out=tmp_path, recipe=recipe(seed=5), seeds=2, protocol_name="random-2")
     assert sorted(set(result.table.seed)) == [5, 6]
     assert set(json.loads((result.folder / RUN).read_text())["tuning"]) == {
@@ -275,17 +272,13 @@ def test_seeds_are_trained_side_by_side(corpus: tuple[Utterance, ...], tmp_path:
     }
 
 
-def test_a_missing_scikit_learn_is_said_with_its_extra(
-    corpus: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_scikit_learn(corpus: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     with pytest.raises(MissingExtraError, match=r"the baseline toy needs the package 'scikit-learn'; .*\[baselines\]"):
         evaluate(corpus, out=tmp_path)
 
 
-def test_a_missing_opensmile_is_said_with_its_extra(
-    corpus: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_opensmile(corpus: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from emotone.features.functionals import opensmile
 
     opensmile._smile.cache_clear()

@@ -1,4 +1,4 @@
-"""A recipe in two stages under a protocol onto one corpus: what is tested, what is kept, what it is compared with."""
+"""Evaluation of a recipe with pre-training, with a target corpus."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from tests.toy import emodb_utterances, one_thread, tiny_recipe, torch_bundles, write_emodb
 
-from emotone.evaluation import run
-from emotone.evaluation.folds import STAGES
-from emotone.evaluation.run import Evaluation, Report, evaluate_recipe
-from emotone.fitting.pretraining import Pretraining
+from emotone.evaluation.run import Evaluation, Progress, evaluate_recipe
+from emotone.fitting.resolve import resolve
 from emotone.recipes.training import TrainingSettings
-from emotone.recipes.transfer import Transfer
+from emotone.recipes.transfer import Pretraining, Transfer
 from emotone.scoring.comparison import compare_runs
+from emotone.scoring.finished_run import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,15 +42,20 @@ def corpora(tmp_path: Path) -> tuple[Utterance, ...]:
     return (*target, *(replace(each, corpus="savee") for each in afraid))
 
 
-def evaluate(utterances: tuple[Utterance, ...], out: Path, heard: list[Report] | None = None) -> Evaluation:
-    hear = None if heard is None else heard.append
+def evaluate(utterances: tuple[Utterance, ...], out: Path, reports: list[Progress] | None = None) -> Evaluation:
+    progress = None if reports is None else reports.append
     return evaluate_recipe(
-        TWICE, utterances, labels=LABELS, protocol_name="onto-emodb-random-2", out=out, progress=hear
+        resolve(TWICE),
+        utterances,
+        labels=LABELS,
+        protocol_name="onto-emodb-random-2",
+        out=out,
+        progress=progress,
     )
 
 
-def test_the_target_is_tested_whole_and_its_folds_can_be_compared(
-    corpora: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_clip_of_the_target_is_tested_and_its_folds_are_comparable(
+    corpora: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
     found = evaluate(corpora, tmp_path / "results")
     target = tuple(each for each in corpora if each.corpus == "emodb")
@@ -66,20 +70,19 @@ def test_the_target_is_tested_whole_and_its_folds_can_be_compared(
     assert first["pretraining"]["corpora"] == {"savee": 16}
     assert first["absent"] == ["fear"]
     assert {name.split(".")[1] for name in first["tensors"]["frozen"]} == {"conv1"}
-    monkeypatch.setattr(run, "run_fold", None)
-    assert evaluate(corpora, tmp_path / "results").scores == found.scores
-    monkeypatch.undo()
+    missing = tuple(replace(each, path=each.path.with_name("gone.wav")) for each in corpora)
+    assert evaluate(missing, tmp_path / "results").scores == found.scores  # cached
 
     alone = evaluate_recipe(
-        ONCE, target, labels=("anger", "sadness"), protocol_name="random-2", out=tmp_path / "results"
+        resolve(ONCE), target, labels=("anger", "sadness"), protocol_name="random-2", out=tmp_path / "results"
     )
     (uar,) = (each for each in compare_runs([alone.folder, found.folder]).differences if each.metric == "uar")
     assert uar.folds == 2
     assert {each.test.name for each in uar.tests} >= {"paired t", "corrected t"}
 
 
-def test_progress_counts_the_epochs_of_both_trainings(corpora: tuple[Utterance, ...], tmp_path: Path) -> None:
-    heard: list[Report] = []
-    evaluate(corpora, tmp_path, heard)
-    assert TWICE.steps == 3
-    assert [report.done for report in heard if report.stage == "folds"] == [0, 1]
+def test_progress_counts_the_epochs_of_both_stages(corpora: tuple[Utterance, ...], tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    evaluate(corpora, tmp_path, reports)
+    assert resolve(TWICE).epochs == 3
+    assert [report.done for report in reports if report.stage == "folds"] == [0, 1]

@@ -89,6 +89,24 @@ def test_another_part_is_another_entry(store: FeatureStore, recording: Path) -> 
     assert CountingLogMel.calls == [4800, 3200, 1600]
 
 
+def test_each_channel_and_the_mix_have_entries_of_their_own(store: FeatureStore, tmp_path: Path) -> None:
+    stereo = np.random.default_rng(1).normal(0, 0.1, (4800, 2))
+    soundfile.write(tmp_path / "stereo.wav", stereo, 16000, subtype="FLOAT")
+    whole = clip(tmp_path / "stereo.wav")
+    first, second, mix = (store.get(dataclasses.replace(whole, channel=channel)) for channel in (0, 1, None))
+    assert len(CountingLogMel.calls) == len(entries(store)) == 3
+    for features, signal in ((first, stereo[:, 0]), (second, stereo[:, 1]), (mix, stereo.mean(axis=1))):
+        np.testing.assert_allclose(features, LogMel().compute(signal.astype(np.float32)), atol=1e-5)
+    np.testing.assert_array_equal(store.get(dataclasses.replace(whole, channel=1)), second)
+    assert len(CountingLogMel.calls) == 3
+
+
+def test_a_channel_that_does_not_exist_is_a_problem(store: FeatureStore, recording: Path) -> None:
+    (problem,) = store.extract([dataclasses.replace(clip(recording), channel=1)]).problems
+    assert problem.code == "rate"
+    assert "channel 1" in problem.message
+
+
 def test_other_settings_are_other_entries(store: FeatureStore, recording: Path) -> None:
     assert store.get(clip(recording)).shape[1] == 64
     fewer = dataclasses.replace(store, spec=CountingLogMel(bands=20))
@@ -131,8 +149,8 @@ def test_failures_are_listed_and_do_not_stop_the_others(store: FeatureStore, rec
     (tmp_path / "text.wav").write_text("no sound at all, just some words that are long enough")
     (tmp_path / "empty.wav").touch()
     bad = [clip(tmp_path / name) for name in ("text.wav", "gone.wav", "empty.wav")]
-    seen: list[int] = []
-    extracted = store.extract([bad[0], clip(recording), *bad[1:]], progress=seen.append)
+    done: list[int] = []
+    extracted = store.extract([bad[0], clip(recording), *bad[1:]], progress=done.append)
     assert list(extracted.features) == ["toy/a"]
     assert [(problem.key, problem.code) for problem in extracted.problems] == [
         ("toy/text", "not_audio"),
@@ -140,7 +158,7 @@ def test_failures_are_listed_and_do_not_stop_the_others(store: FeatureStore, rec
         ("toy/empty", "empty"),
     ]
     assert all(str(tmp_path) in problem.message for problem in extracted.problems)
-    assert sum(seen) == 4
+    assert sum(done) == 4
 
 
 def test_no_utterances_give_no_features(store: FeatureStore) -> None:
@@ -151,11 +169,11 @@ def test_no_utterances_give_no_features(store: FeatureStore) -> None:
 def test_two_workers_agree_with_one(tmp_path: Path) -> None:
     clips = [clip(noise(tmp_path / f"{number:02d}.wav", seed=number)) for number in range(20)]
     clips.insert(3, clip(tmp_path / "gone.wav"))
-    seen: list[int] = []
+    done: list[int] = []
     alone = FeatureStore("log-mel", LogMel(), tmp_path / "one").extract(clips)
-    shared = FeatureStore("log-mel", LogMel(), tmp_path / "two").extract(clips, workers=2, progress=seen.append)
+    shared = FeatureStore("log-mel", LogMel(), tmp_path / "two").extract(clips, workers=2, progress=done.append)
     assert alone.problems == shared.problems
     assert list(alone.features) == list(shared.features)
     for key, rows in alone.features.items():
         np.testing.assert_array_equal(rows, shared.features[key])
-    assert seen == [16, 5]
+    assert done == [16, 5]

@@ -1,4 +1,4 @@
-"""Clips without labels: no label has a say, and what is made of them is what their net and their sound give."""
+"""Adaptation without labels: the result depends on audio and weights only, never on labels."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from tests.toy import LABELS, emodb_utterances, one_thread, tiny_recipe, write_emodb
+from tests.toy import LABELS, emodb_utterances, one_thread, signature_of, tiny_recipe, write_emodb
 
-from emotone.config import from_mapping, to_mapping
+from emotone.config import from_mapping
 from emotone.errors import ConfigError, RunError
-from emotone.fitting.adaptation import check_unlabelled
-from emotone.fitting.clip_probabilities import clip_probabilities
-from emotone.fitting.fit import Fitted, fit
-from emotone.fitting.initialise import recipe_of
-from emotone.fitting.pretraining import Pretraining, Staged, fit_in_stages
+from emotone.fitting.fit import TrainedNetwork, fit
+from emotone.fitting.network import clip_probabilities
+from emotone.fitting.pretraining import TwoStageResult, fit_two_stages
+from emotone.fitting.resolve import recipe_from_model, resolve
 from emotone.fitting.train import prepare, train_run
 from emotone.fitting.training_run import WEIGHTS, load_net, load_run
 from emotone.nets.base import NETS
 from emotone.protocols import protocol
-from emotone.recipes.recipe import Recipe, transferring
+from emotone.recipes.recipe import Recipe, with_transfer
 from emotone.recipes.training import TrainingSettings
-from emotone.recipes.transfer import Transfer
+from emotone.recipes.transfer import Pretraining, Transfer
 from emotone.transfer.statistics import TENSORS
 from emotone.types import Fold, Utterance
 
@@ -55,29 +54,30 @@ def shuffled(utterances: tuple[Utterance, ...], corpus: str) -> tuple[Utterance,
     return tuple(replace(each, label=changed.get(each.key, each.label)) for each in utterances)
 
 
-def going_on(trained: Path, **changes: Any) -> Recipe:
-    recipe = recipe_of(str(trained), plan="A2")
+def continuing(trained: Path, **changes: Any) -> Recipe:
+    recipe = recipe_from_model(str(trained), plan="A2")
     return replace(recipe, training=TrainingSettings(**QUICK), transfer=Transfer(str(trained), **changes))
 
 
-def fitted(recipe: Recipe, utterances: tuple[Utterance, ...]) -> Fitted:
+def fitted(recipe: Recipe, utterances: tuple[Utterance, ...]) -> TrainedNetwork:
     everything = Fold("all", train=tuple(each.key for each in utterances), dev=(), test=())
-    return fit(recipe, utterances, recipe.extract(utterances).features, everything, labels=LABELS)
+    resolved = resolve(recipe)
+    return fit(resolved, utterances, resolved.extract(utterances).features, everything, labels=LABELS)
 
 
-def same(first: Fitted, second: Fitted) -> bool:
+def same(first: TrainedNetwork, second: TrainedNetwork) -> bool:
     one, two = first.net.state_dict(), second.net.state_dict()
     return all(torch.equal(values, two[name]) for name, values in one.items())
 
 
 @pytest.mark.parametrize("changes", KINDS)
 def test_shuffled_labels_change_nothing(changes: dict[str, Any], trained: Path, others: tuple[Utterance, ...]) -> None:
-    recipe, wrong = going_on(trained, **changes), shuffled(others, "other")
+    recipe, wrong = continuing(trained, **changes), shuffled(others, "other")
     assert sum(one.label != two.label for one, two in zip(others, wrong, strict=True)) == 12
     right, poisoned = fitted(recipe, others), fitted(recipe, wrong)
     assert same(right, poisoned)
     assert right.signature == poisoned.signature
-    assert right.unlabelled == poisoned.unlabelled
+    assert right.adaptation == poisoned.adaptation
 
 
 @pytest.mark.parametrize("changes", KINDS)
@@ -89,77 +89,77 @@ def test_shuffled_labels_of_the_target_change_nothing_in_two_stages(
     results = []
     for given in ((*corpus, *others), shuffled((*corpus, *others), "other")):
         fold = protocol("onto-other-speaker-folds-2").folds((*corpus, *others), seed=1)[0]
-        results.append(fit_in_stages(recipe, given, fold, labels=(*LABELS, "surprise")))
+        results.append(fit_two_stages(resolve(recipe), given, fold, labels=(*LABELS, "surprise")))
     right, poisoned = results
-    assert same(right.fitted, poisoned.fitted)
-    assert right.absent == ()  # who hears no labels does not know that there is no surprise
-    assert right.about["unlabelled"] == poisoned.about["unlabelled"]
-    assert right.about["unlabelled"]["clips"] == 8
-    told(right)
+    assert same(right.network, poisoned.network)
+    assert right.absent == ()  # without labels, that there is no surprise is unknown
+    assert right.about["adaptation"] == poisoned.about["adaptation"]
+    assert right.about["adaptation"]["clips"] == 8
+    every_tensor_is_listed(right)
 
 
-def told(result: Staged) -> None:
-    """Check that every tensor is told once, by what became of it."""
+def every_tensor_is_listed(result: TwoStageResult) -> None:
+    """Check that every tensor is listed once, under its state."""
     names = [name for state in result.about["tensors"].values() for name in state]
-    assert sorted(names) == sorted(result.fitted.net.state_dict())
+    assert sorted(names) == sorted(result.network.net.state_dict())
 
 
-def test_statistics_are_estimated_and_everything_else_is_as_it_was(
+def test_statistics_are_estimated_and_everything_else_is_unchanged(
     trained: Path, others: tuple[Utterance, ...]
 ) -> None:
-    result = fitted(going_on(trained, plan="A1", unlabelled="statistics"), others)
+    result = fitted(continuing(trained, plan="A1", unlabelled="statistics"), others)
     before, after = load_file(trained / WEIGHTS), result.net.state_dict()
     changed = {name for name, values in before.items() if not np.array_equal(values, after[name].numpy())}
     assert changed == {name for name in before if name.endswith(TENSORS)}
     assert result.transfer is not None
     assert set(result.transfer.names("estimated")) == changed
     assert set(result.transfer.names("frozen", "estimated")) == set(before)
-    assert result.transfer.notes == ("heard without labels: 16 clips, whose statistics the normalisations have now",)
+    assert result.transfer.notes == ("adapted without labels: batch-normalisation statistics of 16 clips",)
     assert result.history == ()
     assert set(result.about()["tensors"]["estimated"]) == changed
 
 
-@pytest.mark.parametrize(("surest", "rank"), [(1.0, 4), (0.3, 0), (0.9, 6)])
-def test_pseudo_labels_are_what_the_net_says_where_it_is_sure(
-    surest: float, rank: int, trained: Path, others: tuple[Utterance, ...]
+@pytest.mark.parametrize(("top_share", "rank"), [(1.0, 4), (0.3, 0), (0.9, 6)])
+def test_pseudo_labels_are_the_confident_predictions(
+    top_share: float, rank: int, trained: Path, others: tuple[Utterance, ...]
 ) -> None:
-    """Against counting, for each clip, those judged alike that the net is surer of."""
+    """Against counting, for each clip, those with the same prediction and more confidence."""
     run = load_run(trained)
-    net, features = load_net(trained, run), run.recipe.extract(others).features
+    net, features = load_net(trained, run), resolve(run.recipe).extract(others).features
     said = {key: clip_probabilities(run.recipe, net, rows) for key, rows in features.items()}
     least = float(np.sort([values.max() for values in said.values()])[rank])
     sure = {}
     for key, values in said.items():
         alike = [other for other in said.values() if other.argmax() == values.argmax()]
         surer = sum(other.max() > values.max() for other in alike)
-        if values.max() >= least and surer < surest * len(alike):
+        if values.max() >= least and surer < top_share * len(alike):
             sure[key] = LABELS[int(values.argmax())]
     counts = {label: list(sure.values()).count(label) for label in LABELS}
-    asked = {"plan": "A2", "unlabelled": "pseudo-labels", "surest": surest, "confidence": least}
-    result = fitted(going_on(trained, **asked), others)
-    assert result.unlabelled is not None
-    assert result.unlabelled.to_dict() == {
-        "kind": "pseudo-labels",
+    asked = {"plan": "A2", "unlabelled": "pseudo-labels", "top_share": top_share, "min_confidence": least}
+    result = fitted(continuing(trained, **asked), others)
+    assert result.adaptation is not None
+    assert result.adaptation.to_dict() == {
+        "method": "pseudo-labels",
         "clips": 16,
-        "surest": surest,
-        "confidence": least,
-        "taken": {label: count for label, count in counts.items() if count},
+        "top_share": top_share,
+        "min_confidence": least,
+        "pseudo_labels": {label: count for label, count in counts.items() if count},
     }
     assert result.transfer is not None
-    assert f"; {len(sure)} of them teach what they were judged as, the surest " in result.transfer.notes[0]
+    assert f"{len(sure)} of 16 clips are training data with their predicted label, the most" in result.transfer.notes[0]
     taught = tuple(replace(each, label=sure[each.key]) for each in others if each.key in sure)
-    assert same(result, fitted(going_on(trained, plan="A2"), taught))
+    assert same(result, fitted(continuing(trained, plan="A2"), taught))
 
 
-def test_clips_that_nothing_is_sure_of_teach_nothing(trained: Path, others: tuple[Utterance, ...]) -> None:
-    recipe = going_on(trained, plan="A5", unlabelled="pseudo-labels", confidence=1.0)
-    with pytest.raises(RunError, match=r"of 16 clips without labels \d+ are judged with at least 1, .* lower transfer"):
+def test_too_few_confident_predictions_are_refused(trained: Path, others: tuple[Utterance, ...]) -> None:
+    recipe = continuing(trained, plan="A5", unlabelled="pseudo-labels", min_confidence=1.0)
+    with pytest.raises(RunError, match=r"of 16 clips without labels are predicted .* at least 1, .* lower transfer"):
         fitted(recipe, others)
 
 
-def test_labels_that_the_start_does_not_know_are_refused(trained: Path, others: tuple[Utterance, ...]) -> None:
-    recipe = going_on(trained, plan="A5", unlabelled="pseudo-labels")
-    with pytest.raises(ConfigError, match="toy can't be used as it is for anger, fear: it does not know fear"):
+def test_labels_without_an_output_are_refused(trained: Path, others: tuple[Utterance, ...]) -> None:
+    recipe = resolve(continuing(trained, plan="A5", unlabelled="pseudo-labels"))
+    with pytest.raises(ConfigError, match="toy can't be used unchanged for anger, fear: it has no scores for fear"):
         fit(
             recipe,
             others,
@@ -169,12 +169,10 @@ def test_labels_that_the_start_does_not_know_are_refused(trained: Path, others: 
         )
 
 
-def test_a_training_without_labels_is_kept_with_what_it_heard(
-    trained: Path, others: tuple[Utterance, ...], tmp_path: Path
-) -> None:
+def test_an_adapted_run_stores_its_report(trained: Path, others: tuple[Utterance, ...], tmp_path: Path) -> None:
     nameless = tuple(replace(each, label="unknown") for each in others)
-    recipe = recipe_of(str(trained), plan="A1", unlabelled="statistics")
-    ready = prepare(recipe, nameless, labels=LABELS)
+    recipe = recipe_from_model(str(trained), plan="A1", unlabelled="statistics")
+    ready = prepare(resolve(recipe), nameless, labels=LABELS)
     run = train_run(ready, tmp_path / ready.name)
     found = load_run(tmp_path / ready.name)
     assert found.transfer == run.transfer
@@ -186,23 +184,23 @@ def test_a_training_without_labels_is_kept_with_what_it_heard(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"unlabelled": "statistics", "plan": "A2"}, 'lets nothing learn: set plan = "A1"; given A2'),
+        ({"unlabelled": "statistics", "plan": "A2"}, 'without training: set plan = "A1"; given A2'),
         ({"unlabelled": "statistics", "load": ("*",)}, 'set plan = "A1"; given layers to load'),
-        ({"unlabelled": "pseudo-labels", "plan": "A1"}, "with plan A1 nothing learns; choose A2, A5 or another"),
-        ({"unlabelled": "pseudo-labels", "plan": "A2", "confidence": 1.2}, "confidence must lie between 0 and 1"),
-        ({"unlabelled": "pseudo-labels", "plan": "A2", "surest": 0.0}, "surest must lie between 0.01 and 1; given 0"),
+        ({"unlabelled": "pseudo-labels", "plan": "A1"}, "plan A1 freezes every layer; use A2, A5 or another"),
+        ({"unlabelled": "pseudo-labels", "plan": "A2", "min_confidence": 1.2}, "must be between 0 and 1; given 1.2"),
+        ({"unlabelled": "pseudo-labels", "plan": "A2", "top_share": 0.0}, "must be between 0.01 and 1; given 0"),
     ],
 )
-def test_plans_that_do_not_go_with_it_are_refused(changes: dict[str, Any], message: str) -> None:
+def test_plans_that_do_not_fit_the_method_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Transfer(**changes)
 
 
-def test_settings_that_look_at_labels_are_refused() -> None:
+def test_settings_that_need_labels_are_refused() -> None:
     pseudo = Transfer(plan="A2", unlabelled="pseudo-labels")
-    with pytest.raises(ConfigError, match=r'hears the target without its labels, .* set pretraining.scenario = "S2"'):
+    with pytest.raises(ConfigError, match=r'does not use the target\'s labels, .* set pretraining.scenario = "S2"'):
         tiny_recipe(transfer=pseudo, pretraining=Pretraining("S1"))
-    with pytest.raises(ConfigError, match=r"chooses an epoch by its labels, .* set training.patience = 0; given 3"):
+    with pytest.raises(ConfigError, match=r"early stopping needs labels, .* set training.patience = 0; given 3"):
         tiny_recipe(transfer=pseudo, training={"patience": 3})
     with pytest.raises(ConfigError, match="unknown value 'labels'"):
         from_mapping(
@@ -210,9 +208,7 @@ def test_settings_that_look_at_labels_are_refused() -> None:
         )
 
 
-def test_nets_without_statistics_say_which_have_some(
-    corpus: tuple[Utterance, ...], others: tuple[Utterance, ...]
-) -> None:
+def test_statistics_need_a_batch_normalisation() -> None:
     recipe = tiny_recipe(
         front_end={"name": "waveform"},
         net={"name": "multidomain"},
@@ -220,26 +216,22 @@ def test_nets_without_statistics_say_which_have_some(
         transfer=Transfer(plan="A1", unlabelled="statistics"),
         pretraining=Pretraining("S2"),
     )
-    fold = protocol("onto-emodb-speaker-folds-2").folds((*corpus, *others), seed=1)[0]
-    with pytest.raises(ConfigError, match=r"multidomain has no batch normalisation .*; log-mel-cnn, mn04, "):
-        fit_in_stages(recipe, (*corpus, *others), fold, labels=LABELS)
-    check_unlabelled(tiny_recipe(transfer=Transfer(plan="A1", unlabelled="statistics")))
-    check_unlabelled(tiny_recipe())
+    with pytest.raises(ConfigError, match=r"multidomain has no batch normalisation; log-mel-cnn, mn04, "):
+        resolve(recipe)
+    resolve(replace(recipe, net={"name": "log-mel-cnn"}, front_end={"name": "log-mel"}))
     assert "multidomain" in NETS.names
 
 
-def test_what_is_heard_without_labels_is_another_training(trained: Path) -> None:
+def test_settings_of_the_adaptation_change_the_signature(trained: Path) -> None:
     recipes = [
-        going_on(trained, plan="A1"),
-        going_on(trained, plan="A1", unlabelled="statistics"),
-        going_on(trained, plan="A2"),
-        going_on(trained, plan="A2", unlabelled="pseudo-labels"),
-        going_on(trained, plan="A2", unlabelled="pseudo-labels", confidence=0.5),
-        going_on(trained, plan="A2", unlabelled="pseudo-labels", surest=1.0),
+        continuing(trained, plan="A1"),
+        continuing(trained, plan="A1", unlabelled="statistics"),
+        continuing(trained, plan="A2"),
+        continuing(trained, plan="A2", unlabelled="pseudo-labels"),
+        continuing(trained, plan="A2", unlabelled="pseudo-labels", min_confidence=0.5),
+        continuing(trained, plan="A2", unlabelled="pseudo-labels", top_share=1.0),
     ]
-    assert len({recipe.signature for recipe in recipes}) == len(recipes)
-    assert going_on(trained, plan="A2", confidence=0.5).signature == recipes[2].signature
-    assert set(to_mapping(recipes[2])["transfer"]) == {"source", "plan", "load", "freeze", "sha256"}
-    heard = transferring(recipes[2], plan="A5", unlabelled="pseudo-labels")
-    assert heard.transfer is not None
-    assert (heard.transfer.plan, heard.transfer.unlabelled) == ("A5", "pseudo-labels")
+    assert len({signature_of(recipe) for recipe in recipes}) == len(recipes)
+    adapted = with_transfer(recipes[2], plan="A5", unlabelled="pseudo-labels")
+    assert adapted.transfer is not None
+    assert (adapted.transfer.plan, adapted.transfer.unlabelled) == ("A5", "pseudo-labels")

@@ -1,4 +1,4 @@
-"""The card: what it must tell, whatever was trained."""
+"""The model card: what it contains for every model."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from tests.toy import tiny_recipe
 
 from emotone.corpora.datasets.emodb import CORPUS
-from emotone.fitting.card import LIMITS, PLEDGE, model_card
+from emotone.fitting.card import INTENDED_USE, LIMITS, model_card
 from emotone.fitting.training_run import TrainingRun, load_run
 from emotone.nets.layers import layer_table, parameter_count
-from emotone.transfer.report import Entry, State, TransferReport
+from emotone.transfer.report import State, TensorEntry, TransferReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,52 +41,52 @@ def card() -> str:
         "| labels | anger, sadness |",
         "| licence of the weights | CC0-1.0 |",
         "| front end | log-mel, 16000 Hz, 64 values every 10 ms |",
-        "| windows | 3 s every 1 s; a clip is the mean over its windows with speech |",
+        "| windows | 3 s every 1 s; the score of a clip is the mean probability of its windows with speech |",
         "signature 0123456789ab |",
         f"| {CORPUS.title} | 40 | 4 | de | CC0-1.0 |",
         "| calls | 7 | 2 | not stated | not stated |",
     ],
 )
-def test_it_tells_what_the_model_is(card: str, line: str) -> None:
+def test_it_describes_the_model(card: str, line: str) -> None:
     assert line in card
 
 
-def test_it_tells_whose_weights_it_started_from(card: str) -> None:
-    assert "started from" not in card
+def test_it_names_the_transferred_weights(card: str) -> None:
+    assert "transferred from" not in card
     states: tuple[tuple[str, State], ...] = (
         ("conv1", "frozen"),
         ("conv2", "frozen"),
         ("conv3", "tuned"),
         ("conv4", "fresh"),
     )
-    entries = tuple(Entry(f"blocks.{name}.weight", "parameter", (1,), state) for name, state in states)
+    entries = tuple(TensorEntry(f"blocks.{name}.weight", "parameter", (1,), state) for name, state in states)
     report = TransferReport("general-sound", "0" * 64, "CC0-1.0", entries, ())
-    started = f"| started from | general-sound (CC0-1.0, SHA-256 {'0' * 64}); frozen: conv1, conv2; tuned: conv3 |"
+    started = f"| transferred from | general-sound (CC0-1.0, SHA-256 {'0' * 64}); frozen: conv1, conv2; tuned: conv3 |"
     assert f"{started}\n| training |" in model_card(replace(RUN, transfer=report), version="1", evaluation="")
 
 
 def test_the_number_of_parameters_is_the_layer_table_s(card: str) -> None:
     count = parameter_count(layer_table(RUN.recipe.net_spec, 64, 2))
-    assert f"| net | log-mel-cnn, {count:,} parameters |" in card
+    assert f"| network | log-mel-cnn, {count:,} parameters |" in card
 
 
-def test_limits_and_pledge_are_always_in_it(card: str) -> None:
+def test_limits_and_intended_use_are_always_in_it(card: str) -> None:
     assert LIMITS in card
-    assert PLEDGE in card
-    for word in ("acted", "not a fact about a person", "diagnose", "spontaneous", "speech: false"):
+    assert INTENDED_USE in card
+    for word in ("acted", "not a fact about a person", "diagnose", "Spontaneous", "speech: false"):
         assert word in card
 
 
-def test_a_model_that_was_not_tested_says_so(card: str) -> None:
+def test_a_model_without_an_evaluation(card: str) -> None:
     assert "This model has **not been evaluated**." in card
     tested = model_card(RUN, version="1.2.3", evaluation="\nUAR 0.71 on Emo-DB.\n")
     assert "not been evaluated" not in tested
-    assert "## What it was tested on\n\nUAR 0.71 on Emo-DB.\n\n## Where it fails" in tested
+    assert "## Evaluation\n\nUAR 0.71 on Emo-DB.\n\n## Limits" in tested
 
 
 def test_the_limits_hold_for_a_model_that_was_tested_on_other_languages() -> None:
     card = model_card(RUN, version="1", evaluation="UAR 0.54 on nEMO, which is Polish.")
-    assert "languages, ages, accents and voices other than those named above is not known" in card
+    assert "languages, ages, accents and voices other than those named above are unknown" in card
     assert "are not in the training data were not tested" not in card
 
 

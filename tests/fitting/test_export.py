@@ -74,7 +74,7 @@ def test_no_path_of_this_machine_is_in_it(exported: Path, trained: Path) -> None
 
 
 def test_what_is_no_training_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="holds no finished training"):
+    with pytest.raises(RunError, match="is no folder of a finished training"):
         export_run(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -84,7 +84,7 @@ def test_a_folder_with_other_things_is_left_alone(
 ) -> None:
     monkeypatch.setattr("emotone.fitting.onnx_export.onnx_bytes", lambda *_, **__: b"not looked at")
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputError, match="holds other things than a bundle"):
+    with pytest.raises(OutputError, match="contains other files than a bundle"):
         export_run(trained, tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -1,4 +1,4 @@
-"""From a fold to a net: which clips are learned from, and what the training is called."""
+"""Training on a fold: which clips are used, and the signature of the training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 import torch
 from tests.toy import LABELS, one_thread, separable, tiny_recipe
 
-from emotone.bundles.manifest import Windows
 from emotone.errors import RunError
-from emotone.fitting.fit import CHECKPOINT, Fitted, fit, fit_signature
+from emotone.features.window_spec import Windows
+from emotone.fitting.fit import CHECKPOINT, TrainedNetwork, fit, fit_signature
+from emotone.fitting.resolve import resolve
 from emotone.recipes.transfer import Transfer
 from emotone.training.prefix import Prefix
 from emotone.transfer.weights import SourceWeights, write_weights
@@ -41,26 +42,26 @@ STOPPING = tiny_recipe(training={"patience": 9, "epochs": 2})
 PLAIN = tiny_recipe(training={"epochs": 2})
 
 
-def fitted(recipe: Recipe, fold: Fold = FOLD, **changes: Any) -> Fitted:
+def fitted(recipe: Recipe, fold: Fold = FOLD, **changes: Any) -> TrainedNetwork:
     given: dict[str, Any] = {"utterances": UTTERANCES, "features": FEATURES, **changes}
-    return fit(recipe, given.pop("utterances"), given.pop("features"), fold, labels=LABELS, **given)
+    return fit(resolve(recipe), given.pop("utterances"), given.pop("features"), fold, labels=LABELS, **given)
 
 
-def weights(result: Fitted) -> torch.Tensor:
+def weights(result: TrainedNetwork) -> torch.Tensor:
     return torch.nn.utils.parameters_to_vector(result.net.parameters())
 
 
-def test_what_comes_back() -> None:
+def test_a_trained_network_has_its_history() -> None:
     result = fitted(STOPPING)
     assert result.labels == LABELS
     assert [epoch.number for epoch in result.history] == [1, 2]
     assert all(epoch.score is not None for epoch in result.history)
     assert 1 <= result.best <= 2
     assert not result.net.training
-    assert result.signature == fit_signature(STOPPING, UTTERANCES, FEATURES, FOLD, labels=LABELS)
+    assert result.signature == fit_signature(resolve(STOPPING), UTTERANCES, FEATURES, FOLD, labels=LABELS)
 
 
-def test_without_early_stopping_the_development_part_is_learned_from() -> None:
+def test_without_early_stopping_the_development_part_is_training_data() -> None:
     result = fitted(PLAIN)
     assert [epoch.score for epoch in result.history] == [None, None]
     together = replace(FOLD, train=FOLD.train + FOLD.dev, dev=())
@@ -69,7 +70,7 @@ def test_without_early_stopping_the_development_part_is_learned_from() -> None:
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, STOPPING], ids=["plain", "stopping"])
-def test_the_test_part_is_not_looked_at(recipe: Recipe) -> None:
+def test_the_test_part_is_not_used(recipe: Recipe) -> None:
     poisoned = {key: np.full_like(rows, np.nan) if key in FOLD.test else rows for key, rows in FEATURES.items()}
     absent = {key: rows for key, rows in FEATURES.items() if key not in FOLD.test}
     result = fitted(recipe)
@@ -83,9 +84,9 @@ def test_clips_without_features_are_left_out() -> None:
     assert torch.equal(weights(fitted(PLAIN, features=absent)), weights(fitted(PLAIN, without)))
 
 
-def test_clips_that_hold_less_than_a_window_must_are_left_out() -> None:
-    windows = Windows(seconds=0.6, hop=0.3, least=0.5)
-    least = windows.least_frames(PLAIN.feature)
+def test_clips_shorter_than_the_minimum_of_a_window_are_left_out() -> None:
+    windows = Windows(seconds=0.6, hop=0.3, min_seconds=0.5)
+    least = windows.min_frames(PLAIN.feature)
     short = {key for key, rows in FEATURES.items() if len(rows) < least}
     assert 0 < len(short) < 14
     recipe = replace(PLAIN, windows=windows)
@@ -94,15 +95,15 @@ def test_clips_that_hold_less_than_a_window_must_are_left_out() -> None:
     assert torch.equal(weights(fitted(recipe)), weights(fitted(recipe, without)))
 
 
-def test_a_single_label_can_not_be_learned() -> None:
+def test_a_single_label_is_refused() -> None:
     fold = Fold("lonely", train=KEYS[0:12:2], dev=(), test=KEYS[1::2])
-    with pytest.raises(RunError, match=r"fold lonely: 6 training clips with fewer than two labels can't be learned"):
+    with pytest.raises(RunError, match=r"fold lonely: 6 training clips have fewer than two labels"):
         fitted(PLAIN, fold)
     with pytest.raises(RunError, match=r"fold lonely: 0 training clips"):
         fitted(PLAIN, replace(fold, train=()))
 
 
-def test_the_checkpoint_lies_in_the_folder_and_is_gone_on_from(tmp_path: Path) -> None:
+def test_a_training_resumes_from_the_checkpoint_in_its_folder(tmp_path: Path) -> None:
     first = fitted(PLAIN, folder=tmp_path)
     assert (tmp_path / CHECKPOINT).exists()
     batches: list[tuple[int, int]] = []
@@ -123,10 +124,10 @@ def signature(**changes: Any) -> str:
         **changes,
     }
     labels = given.pop("labels")
-    return fit_signature(*given.values(), labels=labels)
+    return fit_signature(resolve(given.pop("recipe")), *given.values(), labels=labels)
 
 
-def test_the_signature_does_not_depend_on_order_nor_on_where_recordings_lie() -> None:
+def test_the_signature_depends_neither_on_order_nor_on_paths() -> None:
     moved = tuple(replace(utterance, path=Path("/elsewhere") / utterance.path) for utterance in UTTERANCES[::-1])
     turned = replace(FOLD, train=FOLD.train[::-1], dev=FOLD.dev[::-1])
     assert signature(utterances=moved, fold=turned) == signature()
@@ -149,7 +150,7 @@ def test_the_signature_changes_with_the_data(change: dict[str, Any]) -> None:
     assert signature(**change) != signature()
 
 
-def test_a_plan_that_leaves_nothing_to_learn_gives_the_net_as_it_was_loaded(tmp_path: Path) -> None:
+def test_a_plan_that_freezes_all_layers_gives_the_loaded_network(tmp_path: Path) -> None:
     source = fitted(PLAIN)
     named = {name: values.numpy() for name, values in source.net.state_dict().items()}
     write_weights(tmp_path / "source.safetensors", SourceWeights("source", named))
@@ -161,7 +162,7 @@ def test_a_plan_that_leaves_nothing_to_learn_gives_the_net_as_it_was_loaded(tmp_
     assert result.transfer.names("tuned", "fresh") == ()
 
 
-def test_another_seed_or_head_finds_what_frozen_layers_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_seed_or_head_reuses_outputs_of_frozen_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = {name: values.numpy() for name, values in fitted(PLAIN).net.state_dict().items()}
     write_weights(tmp_path / "source.safetensors", SourceWeights("source", source))
     trunk = ("conv?", "mix", "pool")

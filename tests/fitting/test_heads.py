@@ -1,4 +1,4 @@
-"""A head per corpus becomes one: the target's own to the letter, the others' mean where it has none."""
+"""Merging a head per corpus: the target's own rows are kept, the others are means of the other heads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from tests.net_inputs import BANDS, INPUTS, TINY, Input
 from tests.toy import one_thread
 
-from emotone.fitting.heads import Heads
-from emotone.fitting.initialise import score_tensors
+from emotone.fitting.heads import CorpusHeads
+from emotone.fitting.network import output_tensors
 from emotone.nets.base import NETS
 from emotone.recipes.recipe import Recipe
 from emotone.types import Utterance
@@ -35,7 +35,7 @@ PAIRS = (
 
 
 def slow(scores: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any]:
-    """Return the joined rows for two columns, number by number."""
+    """Return the merged rows for two columns, number by number."""
     made = np.zeros((len(LABELS), scores.shape[1]))
     for column in range(scores.shape[1]):
         by_corpus: dict[str, dict[str, float]] = {}
@@ -53,24 +53,24 @@ def slow(scores: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("target", ["", "emodb", "emovo"])
-def test_joined_rows_agree_with_a_slow_twin(target: str, rng: np.random.Generator) -> None:
+def test_merged_rows_agree_with_a_slow_twin(target: str, rng: np.random.Generator) -> None:
     scores = rng.normal(size=(len(PAIRS), 2)).astype(np.float32)
-    joined = Heads(PAIRS, (target,) if target else ()).joined(scores, LABELS)
-    assert joined.dtype == np.float32
-    np.testing.assert_allclose(joined, slow(scores, target), atol=1e-6)
+    merged = CorpusHeads(PAIRS, (target,) if target else ()).merged(scores, LABELS)
+    assert merged.dtype == np.float32
+    np.testing.assert_allclose(merged, slow(scores, target), atol=1e-6)
 
 
-def test_the_mean_of_equal_heads_is_each_of_them_however_high_they_lie(rng: np.random.Generator) -> None:
+def test_the_mean_of_equal_heads_does_not_depend_on_their_levels(rng: np.random.Generator) -> None:
     head = rng.normal(size=(3, 4)).astype(np.float32)
     pairs = tuple((corpus, label) for corpus in ("a", "b", "c") for label in LABELS[:3])
-    joined = Heads(pairs).joined(np.concatenate([head - 7, head + 5, head + 2]), LABELS[:3])
-    np.testing.assert_allclose(joined, head, atol=1e-5)
-    (unheard,) = Heads(pairs).joined(np.concatenate([head] * 3), ("boredom",))
+    merged = CorpusHeads(pairs).merged(np.concatenate([head - 7, head + 5, head + 2]), LABELS[:3])
+    np.testing.assert_allclose(merged, head, atol=1e-5)
+    (unheard,) = CorpusHeads(pairs).merged(np.concatenate([head] * 3), ("boredom",))
     np.testing.assert_allclose(unheard, head.mean(axis=0), atol=1e-5)
 
 
-def test_what_is_taken_of_each_label_is_told() -> None:
-    heads = Heads(PAIRS, ("emodb",))
+def test_which_heads_give_a_label() -> None:
+    heads = CorpusHeads(PAIRS, ("emodb",))
     assert [heads.of_label(label) for label in (*LABELS, "boredom")] == [
         ("emodb",),
         ("emovo", "savee"),
@@ -78,16 +78,16 @@ def test_what_is_taken_of_each_label_is_told() -> None:
         ("emodb",),
         (),
     ]
-    assert Heads(PAIRS).of_label("joy") == ("emodb", "savee")
+    assert CorpusHeads(PAIRS).of_label("joy") == ("emodb", "savee")
 
 
-def test_utterances_say_which_scores_there_are() -> None:
+def test_outputs_are_the_labels_of_each_corpus() -> None:
     def clip(number: int, corpus: str, label: str) -> Utterance:
         return Utterance(str(number), corpus, Path("a.wav"), 0.0, None, "s", "x", label)
 
     clips = [clip(number, corpus, label) for number, (corpus, label) in enumerate((*PAIRS[::-1], *PAIRS))]
-    heads = Heads.of(clips, target={"emodb", "ravdess"})
-    assert heads == Heads(PAIRS, ("emodb",))
+    heads = CorpusHeads.of(clips, target={"emodb", "ravdess"})
+    assert heads == CorpusHeads(PAIRS, ("emodb",))
     assert heads.numbers == (0, 0, 0, 1, 1, 2, 2, 2)
     labelled = heads.labelled(clips)
     assert [each.label for each in labelled[-8:]] == list(heads.names)
@@ -95,15 +95,15 @@ def test_utterances_say_which_scores_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", NETS.names)
-def test_every_net_says_of_the_target_what_its_own_head_said(name: str) -> None:
+def test_the_merged_head_keeps_the_probabilities_of_the_targets_head(name: str) -> None:
     pairs = (("a", "anger"), ("a", "fear"), ("a", "joy"), ("b", "anger"), ("b", "joy"))
-    heads, labels = Heads(pairs, ("a",)), ("joy", "anger", "fear")
+    heads, labels = CorpusHeads(pairs, ("a",)), ("joy", "anger", "fear")
     recipe = Recipe(name="toy", labels="six", net={"name": name, **TINY.get(name, {})})
     torch.manual_seed(1)
     whole = recipe.net_spec.build(BANDS, len(pairs)).eval()
     tensors = {name: value.clone() for name, value in whole.state_dict().items()}
-    for score in score_tensors(recipe, whole, len(pairs)):
-        tensors[score] = torch.from_numpy(heads.joined(tensors[score].numpy(), labels))
+    for score in output_tensors(recipe, whole, len(pairs)):
+        tensors[score] = torch.from_numpy(heads.merged(tensors[score].numpy(), labels))
     single = recipe.net_spec.build(BANDS, len(labels)).eval()
     single.load_state_dict(tensors)
     heard = INPUTS.get(name, Input())

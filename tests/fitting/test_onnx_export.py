@@ -1,28 +1,27 @@
-"""Nets that are alike but for their weights are traced once, and come out as if each had been traced."""
+"""Networks of one architecture are traced once, with the same result as tracing each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from tests.toy import one_thread
 
-from emotone.fitting import onnx_export
-from emotone.fitting.onnx_export import onnx_bytes
+from emotone.fitting.onnx_export import MAX_TRACED, onnx_bytes
 from emotone.nets.base import NETS
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 BANDS = 40
 
 
-def small(seed: int) -> LengthAware:
-    """Return a net with statistics and offsets that differ from seed to seed, as trained ones do."""
-    net: LengthAware = NETS.get("log-mel-cnn")(channels=(2, 2, 2, 2, 2), embedding=4, hidden=4).build(BANDS, 3)
+def small(seed: int) -> Network:
+    """Return a network whose statistics and biases differ by seed, as in trained networks."""
+    net: Network = NETS.get("log-mel-cnn")(channels=(2, 2, 2, 2, 2), embedding=4, hidden=4).build(BANDS, 3)
     draws = torch.Generator().manual_seed(seed)
     for value in net.state_dict().values():
         if value.is_floating_point():
@@ -30,24 +29,32 @@ def small(seed: int) -> LengthAware:
     return net
 
 
-@pytest.fixture(autouse=True)
-def nothing_traced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_export, "_traced", {})
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Networks that torch traces."""
+    traced: list[object] = []
+    export = torch.onnx.export
+
+    def counted(net: object, *args: Any, **options: Any) -> Any:
+        traced.append(net)
+        return export(net, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.onnx, "export", counted)
+    return traced
 
 
-def test_the_next_net_of_its_kind_is_not_traced_and_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, anew = onnx_bytes(small(1), BANDS, alike="small"), onnx_bytes(small(2), BANDS)
-    monkeypatch.setattr(onnx_export, "_trace", None)
-    assert onnx_bytes(small(2), BANDS, alike="small") == anew
-    assert onnx_bytes(small(1), BANDS, alike="small") == first != anew
+def test_networks_of_one_architecture_are_traced_once_with_the_same_result(exports: list[object]) -> None:
+    first, alone = onnx_bytes(small(1), BANDS, architecture="once"), onnx_bytes(small(2), BANDS)
+    assert len(exports) == 2
+    assert onnx_bytes(small(2), BANDS, architecture="once") == alone
+    assert onnx_bytes(small(1), BANDS, architecture="once") == first != alone
+    assert len(exports) == 2
 
 
-def test_few_are_kept_and_none_of_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_export, "_MOST_TRACED", 1)
-    net = small(1)
-    for alike in ("a", "b"):
-        onnx_bytes(net, BANDS, alike=alike)
-    assert list(onnx_export._traced) == ["b"]
-    held = onnx_export._traced["b"].graph.initializers
-    assert set(held) & set(net.state_dict())
-    assert all(held[name].const_value is None for name in set(held) & set(net.state_dict()))
+def test_few_architectures_are_kept(exports: list[object]) -> None:
+    for number in range(MAX_TRACED + 1):
+        onnx_bytes(small(1), BANDS, architecture=f"kept-{number}")
+    onnx_bytes(small(1), BANDS, architecture=f"kept-{MAX_TRACED}")
+    assert len(exports) == MAX_TRACED + 1
+    onnx_bytes(small(1), BANDS, architecture="kept-0")
+    assert len(exports) == MAX_TRACED + 2

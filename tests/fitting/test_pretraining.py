@@ -1,10 +1,9 @@
-"""Two trainings in a row: who takes part in which, what is shared, what is gone on from, and what never has a say."""
+"""Two-stage training: the data of each stage, the shared weights, resuming, and that test data are never used."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,23 +18,22 @@ from tests.toy import RATE, emodb_utterances, one_thread, tiny_recipe, write_emo
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError, RunError
 from emotone.files import cache_dir
-from emotone.fitting import pretraining
-from emotone.fitting.fit import CHECKPOINT, fit
+from emotone.fitting.fit import CHECKPOINT
 from emotone.fitting.pretraining import (
     ABOUT,
     FOLDER,
     WEIGHTS,
-    Pretraining,
-    Staged,
+    PretrainedWeights,
+    TwoStageResult,
     divide,
-    fit_in_stages,
+    fit_two_stages,
     pretrain,
 )
+from emotone.fitting.resolve import recipe_signature, resolve
 from emotone.protocols import protocol
 from emotone.recipes.recipe import Recipe
 from emotone.recipes.training import TrainingSettings
-from emotone.recipes.transfer import Transfer
-from emotone.transfer.weights import SourceWeights, write_weights
+from emotone.recipes.transfer import Pretraining, Transfer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,12 +78,12 @@ def staged_recipe(
     return tiny_recipe(training={**QUICK, **(training or {})}, transfer=transfer, pretraining=first)
 
 
-def staged(recipe: Recipe, utterances: tuple[Utterance, ...], fold: Fold, **options: Any) -> Staged:
-    return fit_in_stages(recipe, utterances, fold, labels=LABELS, **options)
+def staged(recipe: Recipe, utterances: tuple[Utterance, ...], fold: Fold, **options: Any) -> TwoStageResult:
+    return fit_two_stages(resolve(recipe), utterances, fold, labels=LABELS, **options)
 
 
-def weights(result: Staged) -> dict[str, np.ndarray[Any, Any]]:
-    return {name: value.numpy() for name, value in result.fitted.net.state_dict().items()}
+def weights(result: TwoStageResult) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: value.numpy() for name, value in result.network.net.state_dict().items()}
 
 
 def keys(utterances: tuple[Utterance, ...], corpus: str) -> set[str]:
@@ -93,10 +91,10 @@ def keys(utterances: tuple[Utterance, ...], corpus: str) -> set[str]:
 
 
 @pytest.mark.parametrize("scenario", ["S1", "S2"])
-def test_the_first_training_hears_the_others_and_in_s1_the_targets_training_part(
+def test_the_first_stage_uses_the_other_corpora_and_in_s1_the_targets_training_part(
     scenario: str, recordings: tuple[Utterance, ...], fold: Fold
 ) -> None:
-    first, second = divide(staged_recipe(scenario=scenario), recordings, fold)
+    first, second = divide(resolve(staged_recipe(scenario=scenario)), recordings, fold)
     own = keys(recordings, "emodb") - set(fold.test)
     others = keys(recordings, "other") | keys(recordings, "third")
     assert {each.key for each in first.utterances} == (others | own if scenario == "S1" else others)
@@ -106,31 +104,29 @@ def test_the_first_training_hears_the_others_and_in_s1_the_targets_training_part
     assert (set(second.fold.train), second.fold.dev) == (own - set(fold.dev), fold.dev)
 
 
-def test_a_part_that_chooses_the_epoch_is_not_learned_from_before(
-    recordings: tuple[Utterance, ...], fold: Fold
-) -> None:
+def test_development_parts_are_not_trained_on_in_the_first_stage(recordings: tuple[Utterance, ...], fold: Fold) -> None:
     held = tuple(fold.train[:2])
     assert held[0].startswith("emodb/")
     fold = replace(fold, train=fold.train[2:], dev=held)
     stops_later = staged_recipe(scenario="S1", training={"patience": 1})
-    first, second = divide(stops_later, recordings, fold)
+    first, second = divide(resolve(stops_later), recordings, fold)
     assert not {each.key for each in first.utterances} & set(held)
     assert second.fold.dev == held
     both_stop = staged_recipe(scenario="S1", training={"patience": 1}, before={"patience": 1})
-    first, _ = divide(both_stop, recordings, fold)
+    first, _ = divide(resolve(both_stop), recordings, fold)
     speakers = {each.speaker_key for each in recordings if each.key in set(first.fold.dev) - set(held)}
     assert set(held) <= set(first.fold.dev)
     assert speakers
     assert all(not speaker.startswith("emodb/") for speaker in speakers)
     assert not speakers & {each.speaker_key for each in recordings if each.key in set(first.fold.train)}
-    none_stops, _ = divide(staged_recipe(scenario="S1"), recordings, fold)
+    none_stops, _ = divide(resolve(staged_recipe(scenario="S1")), recordings, fold)
     assert set(held) <= set(none_stops.fold.train)
 
 
 def test_corpora_can_be_left_out(recordings: tuple[Utterance, ...], fold: Fold) -> None:
-    first, _ = divide(staged_recipe(without=("third",)), recordings, fold)
+    first, _ = divide(resolve(staged_recipe(without=("third",))), recordings, fold)
     assert {each.key for each in first.utterances} == keys(recordings, "other")
-    first, second = divide(staged_recipe(without=("third",), scenario="S1"), recordings, fold)
+    first, second = divide(resolve(staged_recipe(without=("third",), scenario="S1")), recordings, fold)
     assert {each.corpus for each in first.utterances} == {"other", "emodb"}
     assert {each.corpus for each in second.utterances} == {"emodb"}
 
@@ -143,27 +139,25 @@ def test_corpora_can_be_left_out(recordings: tuple[Utterance, ...], fold: Fold) 
         (("other", "third"), "no corpus to pre-train on: the target is emodb, left out: other, third"),
     ],
 )
-def test_what_can_not_be_left_out_is_said(
+def test_corpora_that_can_not_be_left_out_are_refused(
     without: tuple[str, ...],
     message: str,
     recordings: tuple[Utterance, ...],
     fold: Fold,
 ) -> None:
     with pytest.raises(RunError, match=message):
-        divide(staged_recipe(without=without), recordings, fold)
+        divide(resolve(staged_recipe(without=without)), recordings, fold)
 
 
 def test_without_a_test_part_there_is_no_target(recordings: tuple[Utterance, ...], fold: Fold) -> None:
-    with pytest.raises(RunError, match="fold fold-1 tests nothing; use emotone evaluate with a protocol such as onto-"):
-        divide(staged_recipe(), recordings, replace(fold, test=()))
+    with pytest.raises(RunError, match="fold fold-1 has no test part; use emotone evaluate with a protocol"):
+        divide(resolve(staged_recipe()), recordings, replace(fold, test=()))
     with pytest.raises(RunError, match="recipe toy has no table"):
-        divide(tiny_recipe(), recordings, fold)
-    with pytest.raises(RunError, match="pre-trained on other corpora than its target"):
-        fit(staged_recipe(), recordings, {}, fold, labels=LABELS)
+        divide(resolve(tiny_recipe()), recordings, fold)
 
 
 @pytest.mark.parametrize(("scenario", "patience"), [("S1", 0), ("S1", 1), ("S2", 0)])
-def test_tested_clips_change_not_one_weight(
+def test_test_clips_change_no_weight(
     scenario: str,
     patience: int,
     recordings: tuple[Utterance, ...],
@@ -180,7 +174,7 @@ def test_tested_clips_change_not_one_weight(
             poisoned.append(replace(each, path=path, label="fear"))
         else:
             poisoned.append(each)
-    shutil.rmtree(cache_dir() / FOLDER)  # so that the first training is done again
+    shutil.rmtree(cache_dir() / FOLDER)  # so that the first stage is trained again
     dirty = weights(staged(recipe, tuple(poisoned), fold))
     absent = tuple(each for each in poisoned if each.key != fold.test[0])
     without = weights(staged(recipe, absent, replace(fold, test=fold.test[1:])))
@@ -195,21 +189,21 @@ def test_frozen_tensors_are_the_pretrained_ones_and_the_rest_has_moved(
     result = staged(staged_recipe(), recordings, fold)
     (folder,) = (cache_dir() / FOLDER).iterdir()
     before, after = load_file(folder / WEIGHTS), weights(result)
-    report = result.fitted.transfer
+    report = result.network.transfer
     assert report is not None
     assert {name for name in before if np.array_equal(before[name], after[name])} >= set(report.names("frozen"))
     moved = {name for name in report.names("tuned", "fresh") if name.endswith("weight")}
     assert all(not np.array_equal(before[name], after[name]) for name in moved)
     assert result.about["tensors"] == {state: list(report.names(state)) for state in ("frozen", "tuned", "fresh")}
     assert sum(map(len, result.about["tensors"].values())) == len(after)
-    told = json.loads((folder / ABOUT).read_text())
-    assert result.about["pretraining"] == told
-    assert (told["corpora"], told["epochs"], told["signature"]) == ({"other": 16, "third": 8}, 2, folder.name)
+    stored = json.loads((folder / ABOUT).read_text())
+    assert result.about["pretraining"] == stored
+    assert (stored["corpora"], stored["epochs"], stored["signature"]) == ({"other": 16, "third": 8}, 2, folder.name)
     assert not (folder / CHECKPOINT).exists()
 
 
 @pytest.mark.parametrize(("plan", "epochs"), [("A1", 0), ("A3", 2), ("A8", 2)])
-def test_the_papers_plans_take_the_first_trainings_weights(
+def test_plans_load_the_weights_of_the_first_stage(
     plan: str, epochs: int, recordings: tuple[Utterance, ...], fold: Fold
 ) -> None:
     result = staged(staged_recipe(transfer=Transfer(plan=plan)), recordings, fold)
@@ -219,54 +213,44 @@ def test_the_papers_plans_take_the_first_trainings_weights(
     frozen = set(result.about["tensors"]["frozen"])
     assert frozen <= same
     assert (same == set(before)) is (plan == "A1")
-    assert len(result.fitted.history) == epochs
+    assert len(result.network.history) == epochs
 
 
-def test_who_needs_the_same_first_training_waits_for_it(
-    recordings: tuple[Utterance, ...], fold: Fold, monkeypatch: pytest.MonkeyPatch
+def test_two_processes_that_need_the_same_first_stage_train_it_once(
+    recordings: tuple[Utterance, ...], fold: Fold
 ) -> None:
-    done: list[str] = []
+    recipe = resolve(staged_recipe())
+    data, _ = divide(recipe, recordings, fold)
+    epochs: list[int] = []
 
-    def train(recipe: Recipe, part: Any, folder: Path, **options: Any) -> None:
-        done.append(folder.name)
-        time.sleep(0.3)  # long enough for the other to come to the lock
-        (folder / ABOUT).write_text("{}")
-        write_weights(folder / WEIGHTS, SourceWeights("made", {}))
+    def train(_: int) -> PretrainedWeights:
+        return pretrain(recipe, data, labels=LABELS, progress=lambda epoch: epochs.append(epoch.number))
 
-    monkeypatch.setattr(pretraining, "_train", train)
-    recipe = staged_recipe()
-    part, _ = divide(recipe, recordings, fold)
     with ThreadPoolExecutor(2) as pool:
-        both = list(pool.map(lambda _: pretrain(recipe, part, labels=LABELS), range(2)))
-    assert len(done) == 1
+        both = list(pool.map(train, range(2)))
+    assert epochs == [1, 2]
     assert both[0] == both[1]
 
 
-def test_labels_that_the_targets_training_part_lacks_are_told(recordings: tuple[Utterance, ...], fold: Fold) -> None:
+def test_labels_missing_from_the_targets_training_part(recordings: tuple[Utterance, ...], fold: Fold) -> None:
     result = staged(staged_recipe(), recordings, fold)
     assert result.absent == ("fear",)
     assert result.about["absent"] == ["fear"]
-    assert result.fitted.labels == LABELS
+    assert result.network.labels == LABELS
     assert result.problems == ()
 
 
 @pytest.mark.parametrize(("scenario", "trainings"), [("S1", 2), ("S2", 1)])
-def test_plans_share_the_first_training_and_in_s2_folds_do_too(
-    scenario: str, trainings: int, recordings: tuple[Utterance, ...], monkeypatch: pytest.MonkeyPatch
+def test_plans_share_the_first_stage_and_in_s2_folds_do_too(
+    scenario: str, trainings: int, recordings: tuple[Utterance, ...]
 ) -> None:
-    done: list[str] = []
-    really = pretraining._train
-
-    def train(recipe: Recipe, part: Any, folder: Path, **options: Any) -> None:
-        done.append(folder.name)
-        really(recipe, part, folder, **options)
-
-    monkeypatch.setattr(pretraining, "_train", train)
+    heard: list[int] = []
     for each in protocol("onto-emodb-speaker-folds-2").folds(recordings, seed=1):
-        staged(staged_recipe(scenario=scenario), recordings, each)
-        other_plan = staged_recipe(scenario=scenario, transfer=Transfer(load=("conv1",), freeze=("conv1",)))
-        staged(other_plan, recordings, each)
-    assert len(done) == len(set(done)) == trainings
+        for transfer in (CONVOLUTIONS, Transfer(load=("conv1",), freeze=("conv1",))):
+            recipe = staged_recipe(scenario=scenario, transfer=transfer)
+            staged(recipe, recordings, each, progress=lambda epoch: heard.append(epoch.number))
+    assert heard.count(1) == trainings  # a first stage from the cache reports no epoch
+    assert len(list((cache_dir() / FOLDER).iterdir())) == trainings
 
 
 @pytest.mark.parametrize(
@@ -279,7 +263,7 @@ def test_plans_share_the_first_training_and_in_s2_folds_do_too(
     ],
     ids=["epochs", "scenario", "without", "seed"],
 )
-def test_another_first_training_is_another_one(
+def test_settings_of_the_first_stage_change_its_weights(
     change: dict[str, Any], recordings: tuple[Utterance, ...], fold: Fold
 ) -> None:
     recipe = staged_recipe(**{name: value for name, value in change.items() if name != "seed"})
@@ -287,7 +271,7 @@ def test_another_first_training_is_another_one(
     staged(staged_recipe(), recordings, fold)
     staged(recipe, recordings, fold)
     assert len(list((cache_dir() / FOLDER).iterdir())) == 2
-    assert recipe.signature != staged_recipe().signature
+    assert recipe_signature(recipe) != recipe_signature(staged_recipe())
 
 
 class Stop(Exception):  # noqa: N818 - it is no error
@@ -295,7 +279,7 @@ class Stop(Exception):  # noqa: N818 - it is no error
 
 
 @pytest.mark.parametrize("stage", [1, 2])
-def test_what_was_cut_off_goes_on_and_ends_the_same(
+def test_an_interrupted_stage_resumes_with_the_same_result(
     stage: int, recordings: tuple[Utterance, ...], fold: Fold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = staged_recipe()
@@ -319,7 +303,7 @@ def test_what_was_cut_off_goes_on_and_ends_the_same(
 
 
 def test_damaged_weights_are_trained_again(recordings: tuple[Utterance, ...], fold: Fold) -> None:
-    recipe = staged_recipe()
+    recipe = resolve(staged_recipe())
     part, _ = divide(recipe, recordings, fold)
     whole = pretrain(recipe, part, labels=LABELS).path
     content = whole.read_bytes()
@@ -328,7 +312,7 @@ def test_damaged_weights_are_trained_again(recordings: tuple[Utterance, ...], fo
 
 
 def test_a_changed_recording_is_another_training(recordings: tuple[Utterance, ...], fold: Fold, tmp_path: Path) -> None:
-    recipe = staged_recipe()
+    recipe = resolve(staged_recipe())
     part, _ = divide(recipe, recordings, fold)
     first = pretrain(recipe, part, labels=LABELS).path
     signal, rate = soundfile.read(part.utterances[0].path)
@@ -338,30 +322,28 @@ def test_a_changed_recording_is_another_training(recordings: tuple[Utterance, ..
     assert pretrain(recipe, other, labels=LABELS).path != first
 
 
-def test_a_recipe_says_it_in_a_table() -> None:
+def test_the_table_of_a_recipe() -> None:
     recipe = staged_recipe(scenario="S1", without=("afew",))
     text = to_mapping(recipe)
     assert text["pretraining"]["scenario"] == "S1"
     again = from_mapping(Recipe, text, where="recipe.toml")
-    assert (again.pretraining, again.signature) == (recipe.pretraining, recipe.signature)
-    assert recipe.expanded().signature == recipe.signature
-    assert recipe.steps == 4
+    assert (again.pretraining, recipe_signature(again)) == (recipe.pretraining, recipe_signature(recipe))
+    assert resolve(recipe).epochs == 4
     with pytest.raises(ConfigError, match="unknown value 'S3'"):
         from_mapping(Recipe, {**text, "pretraining": {"scenario": "S3"}}, where="recipe.toml")
 
 
-def test_a_recipe_without_it_keeps_its_name() -> None:
+def test_a_recipe_without_pretraining() -> None:
     plain = tiny_recipe()
     assert "pretraining" not in to_mapping(plain)
-    assert plain.signature == replace(plain, pretraining=None).signature
-    assert plain.steps == 8
+    assert resolve(plain).epochs == 8
 
 
 @pytest.mark.parametrize(
     ("transfer", "message"),
     [
         (None, r"pretraining needs a plan for its weights: add \[transfer\]"),
-        (Transfer("soundnet5-open", load=("conv1",)), "transfer takes over its weights: leave transfer.source"),
+        (Transfer("soundnet5-open", load=("conv1",)), "transfer loads its weights: remove transfer.source"),
     ],
 )
 def test_a_pretraining_needs_a_plan_and_no_other_source(transfer: Transfer | None, message: str) -> None:
@@ -369,6 +351,6 @@ def test_a_pretraining_needs_a_plan_and_no_other_source(transfer: Transfer | Non
         tiny_recipe(transfer=transfer, pretraining=Pretraining())
 
 
-def test_torch_is_left_as_it_was(recordings: tuple[Utterance, ...], fold: Fold) -> None:
+def test_torch_settings_are_restored(recordings: tuple[Utterance, ...], fold: Fold) -> None:
     staged(staged_recipe(), recordings, fold)
     assert not torch.are_deterministic_algorithms_enabled()

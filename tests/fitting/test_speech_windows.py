@@ -1,4 +1,4 @@
-"""Windows with speech: training leaves out the ones that judging leaves out."""
+"""Windows without speech: training excludes the ones that prediction excludes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from tests.toy import LABELS, tiny_recipe
 
 from emotone.audio.resample import resample
-from emotone.bundles.manifest import Windows
 from emotone.errors import ConfigError, MissingFileError
-from emotone.fitting.fit import fit
-from emotone.fitting.speech_windows import spoken_starts
+from emotone.features.window_spec import Windows
+from emotone.fitting.fit import fit, speech_window_starts
+from emotone.fitting.resolve import resolve
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
 from emotone.types import Fold, Utterance
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from emotone.recipes.recipe import Recipe
     from emotone.types import Array
 
-SECONDS = Windows(seconds=1.0, hop=0.5, least=0.01, combine="mean-logit")
+SECONDS = Windows(seconds=1.0, hop=0.5, min_seconds=0.01, combine="mean-logit")
 ASKED = {"crop_mode": "grid", "speech_only": True, "epochs": 1}
 
 
@@ -55,14 +56,14 @@ def asking(**changes: Any) -> Recipe:
 
 
 @pytest.mark.parametrize(("front_end", "pads"), [("log-mel", {}), ("mn-log-mel", {"pads_end": True})])
-def test_they_are_the_windows_that_are_judged(
+def test_they_are_the_windows_that_prediction_scores(
     clips: tuple[Utterance, ...], make_bundle: MakeBundle, tmp_path: Path, front_end: str, pads: dict[str, bool]
 ) -> None:
     table = {"name": front_end, **pads}
     model = load(make_bundle(tmp_path / "bundle", front_end=table, windows=SECONDS))
     recipe = asking(front_end=table)
-    features = recipe.extract(clips).features
-    found = spoken_starts(recipe, clips, features)
+    features = resolve(recipe).extract(clips).features
+    found = speech_window_starts(recipe, clips, features)
     assert found is not None
     for clip in clips:
         judged = Engine(model.bundle)
@@ -75,49 +76,45 @@ def test_they_are_the_windows_that_are_judged(
     assert found["toy/0"][0] > 0
 
 
-def test_nothing_else_is_learned_from(clips: tuple[Utterance, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Any] = []
-
-    class SeenError(Exception):
-        pass
-
-    def train(build: Any, task: Any, *others: Any, **more: Any) -> None:
-        given.append(task)
-        raise SeenError
-
-    monkeypatch.setattr("emotone.training.loop.train", train)
-    recipe = asking(training={**ASKED, "patience": 1})
-    features = recipe.extract(clips).features
+def test_no_other_windows_are_trained_on(clips: tuple[Utterance, ...]) -> None:
+    """Other rows outside the windows with speech give the same weights."""
+    resolved = resolve(asking(training={**ASKED, "patience": 1, "batch_size": 2}))
+    features = resolved.extract(clips).features
+    starts = speech_window_starts(resolved.recipe, clips, features)
+    assert starts is not None
+    window, _ = SECONDS.frames(resolved.recipe.feature)
+    wild = {key: np.full_like(rows, 1e3) for key, rows in features.items()}
+    for key, firsts in starts.items():
+        for first in firsts.tolist():
+            wild[key][first : first + window] = features[key][first : first + window]
+    assert any(not np.array_equal(wild[key], features[key]) for key in starts)
     keys = tuple(clip.key for clip in clips)
-    with pytest.raises(SeenError):
-        fit(recipe, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
-    found = spoken_starts(recipe, clips, features)
-    assert found is not None
-    (task,) = given
-    assert [starts.tolist() for starts in task.train.starts] == [found[key].tolist() for key in keys[:2]]
-    assert len(task.development) == 1  # a recording without speech has no window
-    assert task.development.starts[0].tolist() == found[keys[2]].tolist()
+    fold = Fold("one", train=keys[:2], dev=keys[2:], test=())
+    first, second = (fit(resolved, clips, each, fold, labels=LABELS) for each in (features, wild))
+    assert first.history[0].score == second.history[0].score
+    for name, values in first.net.state_dict().items():
+        assert torch.equal(values, second.net.state_dict()[name])
 
 
-def test_a_training_runs_with_them(clips: tuple[Utterance, ...]) -> None:
+def test_they_change_the_training(clips: tuple[Utterance, ...]) -> None:
     recipe = asking(training={**ASKED, "patience": 1, "batch_size": 2})
-    features = recipe.extract(clips).features
+    features = resolve(recipe).extract(clips).features
     keys = tuple(clip.key for clip in clips)
-    fitted = fit(recipe, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
+    fitted = fit(resolve(recipe), clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
     everything = replace(recipe, training=replace(recipe.training, speech_only=False))
-    whole = fit(everything, clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
+    whole = fit(resolve(everything), clips, features, Fold("one", train=keys[:2], dev=keys[2:], test=()), labels=LABELS)
     assert fitted.signature != whole.signature
     assert fitted.history[0].loss != whole.history[0].loss
 
 
-def test_where_all_windows_are_learned_from_no_recording_is_read() -> None:
+def test_training_on_all_windows_reads_no_audio() -> None:
     recipe = asking(training={"crop_mode": "grid"})
     nowhere = Utterance("0", "toy", Path("nowhere.wav"), 0.0, None, "s", "x", LABELS[0])
-    assert spoken_starts(recipe, [nowhere], {}) is None
+    assert speech_window_starts(recipe, [nowhere], {}) is None
     with pytest.raises(MissingFileError, match=r"nowhere.wav: can't be read"):
-        spoken_starts(asking(), [nowhere], {"toy/0": np.zeros((9, 64), np.float32)})
+        speech_window_starts(asking(), [nowhere], {"toy/0": np.zeros((9, 64), np.float32)})
 
 
-def test_silence_that_is_judged_is_learned_from() -> None:
+def test_windows_that_count_in_prediction_can_not_be_excluded() -> None:
     with pytest.raises(ConfigError, match=r"set windows.speech_only = true; given false"):
         asking(windows=replace(SECONDS, speech_only=False))

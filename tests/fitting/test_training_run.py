@@ -1,4 +1,4 @@
-"""A training on disk: read back as it was, and refused where it is damaged."""
+"""A training run on disk: read back unchanged, and refused if damaged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     (folder / RUN).write_text(json.dumps(text))
 
 
-def test_the_net_is_read_back_in_eval_mode(trained: Path) -> None:
+def test_the_network_is_read_back_in_eval_mode(trained: Path) -> None:
     run = load_run(trained)
     first, second = load_net(trained, run), load_net(trained, run)
     assert not first.training
@@ -42,7 +42,7 @@ def test_the_net_is_read_back_in_eval_mode(trained: Path) -> None:
 
 
 def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"holds no finished training .*give the folder that `emotone train` printed"):
+    with pytest.raises(RunError, match=r"is no folder of a finished training .* that `emotone train` printed"):
         load_run(tmp_path)
 
 
@@ -50,10 +50,10 @@ def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
     ("change", "error", "message"),
     [
         (lambda text: text.update(schema="emotone.run/9"), RunError, "has schema 'emotone.run/9'; this version reads"),
-        (lambda text: text.pop("schema"), RunError, r"run.json can't be read as a training: KeyError\('schema'\)"),
-        (lambda text: text.pop("labels"), RunError, r"can't be read as a training: KeyError\('labels'\)"),
-        (lambda text: text.update(transfer={"source": "x"}), RunError, r"as a training: KeyError\('entries'\)"),
-        (lambda text: text.update(history=3), RunError, "can't be read as a training: TypeError"),
+        (lambda text: text.pop("schema"), RunError, r"run.json can't be read as a training run: KeyError\('schema'\)"),
+        (lambda text: text.pop("labels"), RunError, r"can't be read as a training run: KeyError\('labels'\)"),
+        (lambda text: text.update(transfer={"source": "x"}), RunError, r"as a training run: KeyError\('entries'\)"),
+        (lambda text: text.update(history=3), RunError, "can't be read as a training run: TypeError"),
         (lambda text: text["recipe"].update(epochs=3), ConfigError, "run.json: unknown key 'epochs'"),
     ],
 )
@@ -65,23 +65,23 @@ def test_a_description_that_does_not_fit_is_refused(
         load_run(copy)
 
 
-def test_a_description_that_is_cut_off_is_refused(copy: Path) -> None:
+def test_a_truncated_description_is_refused(copy: Path) -> None:
     (copy / RUN).write_text((copy / RUN).read_text()[:100])
-    with pytest.raises(RunError, match="can't be read as a training: JSONDecodeError"):
+    with pytest.raises(RunError, match="can't be read as a training run: JSONDecodeError"):
         load_run(copy)
 
 
 def test_weights_that_are_missing_damaged_or_of_another_net_are_refused(copy: Path) -> None:
     run = load_run(copy)
     (copy / WEIGHTS).write_bytes((copy / WEIGHTS).read_bytes()[:-10])
-    with pytest.raises(RunError, match=r"weights\.safetensors does not fit the net of this training"):
+    with pytest.raises(RunError, match=r"weights\.safetensors does not fit the network of this training"):
         load_net(copy, run)
     (copy / WEIGHTS).unlink()
-    with pytest.raises(RunError, match=r"weights\.safetensors does not fit the net of this training"):
+    with pytest.raises(RunError, match=r"weights\.safetensors does not fit the network of this training"):
         load_net(copy, run)
 
 
 def test_every_tensor_must_fit(copy: Path) -> None:
     rewrite(copy, lambda text: text["recipe"]["net"].update(hidden=9))
-    with pytest.raises(RunError, match=r"does not fit the net of this training: (.|\n)*classifier.hidden.weight"):
+    with pytest.raises(RunError, match=r"does not fit the network of this training: (.|\n)*classifier.hidden.weight"):
         load_net(copy, load_run(copy))

@@ -18,7 +18,7 @@ BANDS, LOW, HIGH = 128, 0.0, 15000.0
 
 
 def make_rows(signal: list[float]) -> list[list[float]]:
-    """Return rows [frames][bands] of whole windows."""
+    """Return rows [frames][bands] of complete windows."""
     emphasised = [signal[index + 1] - 0.97 * signal[index] for index in range(len(signal) - 1)]
     hann = [(1 - math.cos(2 * math.pi * index / (WINDOW - 1))) / 2 for index in range(WINDOW)]
     rows = []

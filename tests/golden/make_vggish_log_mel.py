@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 GOLDEN = Path(__file__).with_name("vggish_log_mel.npz")
-SAMPLES = 1300  # 9 rows of 400 samples every 160: the last three see zeros behind the end
+SAMPLES = 1300  # 9 rows of 400 samples every 160: the last three include zeros after the end
 WINDOW, HOP, FFT, RATE = 400, 160, 512, 16000
 BANDS, LOW, HIGH = 64, 125.0, 7500.0
 OFFSETS = {"default": 0.01, "yamnet": 0.001}
@@ -52,7 +52,7 @@ def powers(frame: list[float], fft: int) -> list[float]:
 
 
 def band(heights: list[float], number: int, *, rate: int, fft: int, bands: int, low: float, high: float) -> float:
-    """Return the sum under the triangle of one band, whose sides are straight in mel; the first bin counts for none."""
+    """Return the sum under the triangle of one band, whose sides are straight in mel; the first bin belongs to none."""
 
     def mel(hertz: float) -> float:
         return 1127 * math.log(1 + hertz / 700)

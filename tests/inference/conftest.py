@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from emotone.features.window_spec import Windows
 from emotone.features.front_ends.log_mel import LogMel
+from emotone.features.window_spec import Windows
 from emotone.inference.model import Model, load
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from tests.inference.conftest import PaddedLogMel
 
 from emotone.features.front_ends.log_mel import LogMel
 from emotone.features.front_ends.mn_log_mel import MnLogMel
-
 from emotone.inference.buffers import FrameStream, RollingBuffer
 
 if TYPE_CHECKING:

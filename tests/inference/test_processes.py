@@ -99,7 +99,7 @@ def test_closing_the_results_does_not_wait(puppet: list[str]) -> None:
     results = run_pool(puppet, ["a", "hang", "hang", "b"], workers=2)
     next(results)
     results.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60  # the workers hang for 600 s; to start them takes seconds on a busy machine
 
 
 def test_recordings_are_read_lazily(puppet: list[str]) -> None:

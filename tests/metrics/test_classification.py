@@ -145,7 +145,7 @@ def test_encoding_nothing_gives_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", classification.METRIC_NAMES)
-def test_stacks_of_matrices_are_scored_one_by_one(name: base.MetricName, rng: np.random.Generator) -> None:
+def test_stacks_of_matrices_are_scored_one_by_one(name: classification.MetricName, rng: np.random.Generator) -> None:
     score = classification.statistic(name)
     stack = rng.integers(1, 9, size=(3, 2, 4, 4)).astype(np.float64)
     one_by_one = [[float(score(matrix)) for matrix in row] for row in stack]
@@ -153,5 +153,5 @@ def test_stacks_of_matrices_are_scored_one_by_one(name: base.MetricName, rng: np
 
 
 @pytest.mark.parametrize("name", classification.METRIC_NAMES)
-def test_an_empty_matrix_has_no_score(name: base.MetricName) -> None:
+def test_an_empty_matrix_has_no_score(name: classification.MetricName) -> None:
     assert np.isnan(classification.statistic(name)(np.zeros((4, 4))))

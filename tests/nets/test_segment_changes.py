@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
+from emotone.bundles.bundle import open_session, run_session
 from emotone.bundles.manifest import TrainingData
-from emotone.bundles.runtime import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
 from emotone.fitting.onnx_export import onnx_bytes
@@ -51,8 +51,8 @@ def twin(seconds: list[list[float]], penalty: float) -> list[tuple[list[float], 
     def distance(place: int) -> float:
         if not 2 <= place < count - 2:
             return -1.0
-        before, behind = seconds[place - 2], seconds[place]
-        return 1 - sum(a * b for a, b in zip(before, behind, strict=True)) / math.hypot(*before) / math.hypot(*behind)
+        before, after = seconds[place - 2], seconds[place]
+        return 1 - sum(a * b for a, b in zip(before, after, strict=True)) / math.hypot(*before) / math.hypot(*after)
 
     def begins_one(place: int) -> bool:
         return distance(place) > penalty and distance(place - 1) < distance(place) >= distance(place + 1)
@@ -212,9 +212,9 @@ def test_an_item_of_a_batch_has_the_segments_that_it_has_alone() -> None:
     net = SegmentPool(placed="changes", width=0.2, change=0.002).build(64, 4).eval()
     x, lengths = changing(3, 800), torch.tensor([800, 333, 20])
     with torch.inference_mode():
-        together = net(x, lengths)
+        padded = net(x, lengths)
         for item, rows in enumerate(lengths.tolist()):
-            torch.testing.assert_close(together[item], net(x[item : item + 1, :rows])[0], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(padded[item], net(x[item : item + 1, :rows])[0], atol=1e-5, rtol=1e-5)
 
 
 def test_the_default_penalty_is_the_trunks() -> None:

@@ -1,4 +1,4 @@
-"""Divisions by lists: the published ones exactly, and a user's own, with every way to get them wrong."""
+"""Splits by lists: the published ones, users' own, and errors in them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_published_speakers(name: str, corpus: str, train: str, dev: str, test: 
     utterances = everybody(corpus)
     (fold,) = protocol(name).folds(utterances, seed=0)
     assert (speakers(fold.train), speakers(fold.dev), speakers(fold.test)) == (train, dev, test)
-    assert protocol(name).notes(utterances) == ()  # nobody is left out
+    assert protocol(name).notes(utterances) == ()  # no clip is left out
     assert protocol(name).folds(utterances, seed=7) == [fold]
     assert "audEERING" in protocol(name).description
 
@@ -104,13 +104,13 @@ def lists(tmp_path: Path) -> Path:
 
 def test_own_lists(lists: Path) -> None:
     lists.write_text('train = ["a", "toy/b"]\ntest = ["c"]\n')
-    division = protocol(f"fixed:{lists}")
+    chosen = protocol(f"fixed:{lists}")
     utterances = [clip(speaker, number) for speaker in "abcd" for number in (0, 1)]
-    (fold,) = division.folds(utterances, seed=0)
+    (fold,) = chosen.folds(utterances, seed=0)
     assert (speakers(fold.train), fold.dev, speakers(fold.test)) == ("a a b b", (), "c c")
-    assert division.notes(utterances) == ("2 of 8 utterances are left out: 1 speakers are in no list (first: toy/d)",)
-    assert division.description == "one split by a list of speakers (2 train, 1 test)"
-    assert not division.covering
+    assert chosen.notes(utterances) == ("2 of 8 utterances are left out: 1 speakers are in no list (first: toy/d)",)
+    assert chosen.description == "one split by a list of speakers (2 train, 1 test)"
+    assert not chosen.covering
 
 
 def test_own_lists_over_several_corpora(lists: Path) -> None:
@@ -160,13 +160,13 @@ def test_a_stored_name_can_not_be_run(lists: Path) -> None:
         ("train = [\n", "is not valid TOML"),
     ],
 )
-def test_lists_that_can_not_be_read_are_said(lists: Path, text: str, words: str) -> None:
+def test_unreadable_lists_are_refused(lists: Path, text: str, words: str) -> None:
     lists.write_text(text)
     with pytest.raises(ConfigError, match=rf"lists\.toml.*{words}"):
         protocol(f"fixed:{lists}")
 
 
-def test_a_missing_file_is_said(lists: Path) -> None:
+def test_a_missing_file_is_refused(lists: Path) -> None:
     with pytest.raises(ConfigError, match=r"can't read .*lists\.toml"):
         protocol(f"fixed:{lists}+speaker-scaled")
 
@@ -187,14 +187,14 @@ def test_a_missing_file_is_said(lists: Path) -> None:
         ('train = ["anna", "bobo"]\ntest = ["x/anna"]\n', "x", "x/anna is in train and in test; one list each"),
     ],
 )
-def test_speakers_that_do_not_fit_are_said(lists: Path, text: str, corpora: str, words: str) -> None:
+def test_unknown_speakers_are_refused(lists: Path, text: str, corpora: str, words: str) -> None:
     lists.write_text(text)
     utterances = [clip(speaker, corpus=corpus) for corpus in corpora for speaker in ("anna", "bobo")]
     with pytest.raises(ConfigError, match=words):
         protocol(f"fixed:{lists}").folds(utterances, seed=0)
 
 
-def test_other_corpora_are_tested_whole_and_never_learned_from() -> None:
+def test_other_corpora_are_tested_whole_and_never_trained_on() -> None:
     at_home = [clip(f"{actor:02d}", corpus="ravdess") for actor in range(1, 25)]
     others = [clip("03", corpus="emodb"), clip("f1", corpus="emovo")]
     (fold,) = protocol("train-on-ravdess").folds([*others, *at_home], seed=0)

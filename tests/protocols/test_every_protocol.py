@@ -1,4 +1,4 @@
-"""What every form of a name promises: disjoint parts, speakers apart where said, any order, the same for ever."""
+"""Properties of every form of a name: disjoint parts, speaker independence, any order, folds that never change."""
 
 from __future__ import annotations
 
@@ -175,11 +175,13 @@ def test_every_form_of_a_name_is_tried() -> None:
 @pytest.mark.parametrize("name", NAMED)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(extra=st.integers(0, 5), seed=st.integers(0, 20))
-def test_folds_hold_what_they_promise(name: str, suffix: str, files: dict[str, str], extra: int, seed: int) -> None:
+def test_folds_are_disjoint_covering_and_speaker_independent(
+    name: str, suffix: str, files: dict[str, str], extra: int, seed: int
+) -> None:
     utterances = CORPUS[NAMED[name]](extra)
     speaker_of = {utterance.key: utterance.speaker_key for utterance in utterances}
-    division = protocol(name.format(**files) + suffix)
-    folds = division.folds(utterances, seed=seed)
+    chosen = protocol(name.format(**files) + suffix)
+    folds = chosen.folds(utterances, seed=seed)
     assert len({fold.name for fold in folds}) == len(folds)
     for fold in folds:
         parts = [set(fold.train), set(fold.dev), set(fold.test)]
@@ -188,15 +190,15 @@ def test_folds_hold_what_they_promise(name: str, suffix: str, files: dict[str, s
         assert sum(map(len, parts)) == len(set().union(*parts))
         assert set().union(*parts) <= set(speaker_of)
         assert all(part == tuple(sorted(part)) for part in (fold.train, fold.dev, fold.test))
-        if division.speaker_independent:
-            learned, tested = ({speaker_of[key] for key in part} for part in (parts[0] | parts[1], parts[2]))
-            assert not learned & tested
+        if chosen.speaker_independent:
+            trained, tested = ({speaker_of[key] for key in part} for part in (parts[0] | parts[1], parts[2]))
+            assert not trained & tested
     counts = Counter(key for fold in folds for key in fold.test)
-    if division.covering:
+    if chosen.covering:
         assert counts == Counter(speaker_of.keys())
-    # Who is left out is said by the audit, and by a note where somebody is.
-    left = audit(folds, utterances, scaling=division.scaling).left_out
-    assert bool(left) == any("left out" in note for note in division.notes(utterances))
+    # The audit lists utterances that are left out, and a note mentions them.
+    left = audit(folds, utterances, scaling=chosen.scaling).left_out
+    assert bool(left) == any("left out" in note for note in chosen.notes(utterances))
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -213,24 +215,24 @@ def test_speaker_scaling_changes_the_name_and_no_fold(name: str, files: dict[str
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_twin_keeps_speakers_apart_and_can_be_run(name: str, files: dict[str, str]) -> None:
-    division = protocol(name.format(**files))
-    assert (division.twin is None) is division.speaker_independent
-    if division.twin is not None:
-        twin = protocol(division.twin)
+def test_a_twin_is_speaker_independent_and_can_be_run(name: str, files: dict[str, str]) -> None:
+    chosen = protocol(name.format(**files))
+    assert (chosen.twin is None) is chosen.speaker_independent
+    if chosen.twin is not None:
+        twin = protocol(chosen.twin)
         assert twin.speaker_independent
         assert twin.folds(CORPUS[NAMED[name]](0), seed=0)
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_the_stored_name_is_short_and_tells_the_same(name: str, files: dict[str, str]) -> None:
-    division = protocol(name.format(**files))
-    assert len(division.name) < 60
-    assert not set(division.name) & set("/\\:. ")
-    remembered = protocol(f"{division.name}+speaker-scaled")  # as in a predictions table, where no file is at hand
-    assert remembered.speaker_independent is division.speaker_independent
+def test_the_stored_name_is_short_and_has_the_same_properties(name: str, files: dict[str, str]) -> None:
+    chosen = protocol(name.format(**files))
+    assert len(chosen.name) < 60
+    assert not set(chosen.name) & set("/\\:. ")
+    remembered = protocol(f"{chosen.name}+speaker-scaled")  # as in a predictions table, where no file is at hand
+    assert remembered.speaker_independent is chosen.speaker_independent
     assert remembered.scaling == "speaker"
-    assert remembered.name == f"{division.name}+speaker-scaled"
+    assert remembered.name == f"{chosen.name}+speaker-scaled"
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -238,8 +240,8 @@ def test_folds_depend_on_the_utterances_and_the_seed_only(
     name: str, files: dict[str, str], rng: np.random.Generator
 ) -> None:
     utterances = CORPUS[NAMED[name]](3)
-    division = protocol(name.format(**files))
-    folds = division.folds(utterances, seed=3)
+    chosen = protocol(name.format(**files))
+    folds = chosen.folds(utterances, seed=3)
     shuffled = [utterances[index] for index in rng.permutation(len(utterances))]
     assert protocol(name.format(**files)).folds(shuffled, seed=3) == folds
 

@@ -172,8 +172,8 @@ def test_a_fold_of_other_utterances_is_refused() -> None:
 
 def test_an_unknown_kind_is_a_key_error() -> None:
     leakage = audit(Fold("f", train=(), dev=(), test=("toy/a",)), [clip("a")])
-    with pytest.raises(KeyError, match="voices"):
-        leakage["voices"]
+    with pytest.raises(KeyError, match="unknown"):
+        leakage["unknown"]
 
 
 def test_near_duplicates_are_not_known_without_fingerprints() -> None:
@@ -207,7 +207,7 @@ def test_a_threshold_that_is_no_cosine_of_alike_clips_is_refused(threshold: floa
         audit(Fold("f", train=("toy/a",), dev=(), test=("toy/b",)), [clip("a"), clip("b")], near_duplicate=threshold)
 
 
-def test_statistics_of_tested_speakers_are_said() -> None:
+def test_statistics_of_test_speakers_are_reported() -> None:
     utterances = [clip("a", speaker="s1"), clip("b", speaker="s2"), clip("c", speaker="s2")]
     fold = Fold("f", train=("toy/a",), dev=(), test=("toy/b", "toy/c"))
     strict, scaled = audit(fold, utterances), audit(fold, utterances, scaling="speaker")

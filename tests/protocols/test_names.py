@@ -1,4 +1,4 @@
-"""The protocol to run beside one that shares speakers: one that can be run on these utterances."""
+"""The speaker-independent twin of a protocol: one that can be run on the given utterances."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def test_the_twin_is_one_that_these_speakers_allow(name: str, speakers: int, twi
     found = twin_for(protocol(name), clips(speakers))
     assert found == twin
     if found is not None:
-        division = protocol(found)
-        assert division.speaker_independent
-        assert division.scaling == protocol(name).scaling
-        assert division.folds(clips(speakers), seed=0)
+        chosen = protocol(found)
+        assert chosen.speaker_independent
+        assert chosen.scaling == protocol(name).scaling
+        assert chosen.folds(clips(speakers), seed=0)
 
 
 def test_speakers_without_a_name_have_no_twin() -> None:

@@ -1,4 +1,4 @@
-"""Near-duplicates against the obvious twin: every cosine of every pair, in a double loop."""
+"""Near-duplicates compared with the obvious implementation: the cosine of every pair, in a double loop."""
 
 from __future__ import annotations
 

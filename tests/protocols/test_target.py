@@ -1,4 +1,4 @@
-"""One corpus divided, all others to learn from: whose folds they are, and what is said of the others."""
+"""A target corpus and others as training data: the folds are those of the target, and notes list the others."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_the_folds_are_those_of_the_target_alone_and_the_others_are_trained_on(i
     ],
 )
 def test_corpora_and_protocols_may_have_hyphens(name: str, corpus: str, inner: str) -> None:
-    division = protocol(name)
-    assert division.name == name
+    chosen = protocol(name)
+    assert chosen.name == name
     with pytest.raises(RunError, match=rf"tests the corpus {corpus} and trains on others too; given: x\..*{inner}"):
-        division.folds(clips("x", speakers=2), seed=0)
+        chosen.folds(clips("x", speakers=2), seed=0)
 
 
-def test_the_twin_keeps_the_targets_speakers_apart() -> None:
+def test_the_twin_is_speaker_independent_on_the_target() -> None:
     assert protocol("onto-savee-random-5").twin == "onto-savee-speaker-folds-5"
     assert protocol("onto-savee-random-5+speaker-scaled").twin == "onto-savee-speaker-folds-5+speaker-scaled"
     assert protocol("onto-savee-speaker-folds-5").twin is None
@@ -65,9 +65,9 @@ def test_with_fewer_speakers_than_folds_the_twin_has_a_fold_per_speaker_of_the_t
     assert twin_for(protocol("random-5"), TARGET) == "leave-one-speaker-out"
 
 
-def test_what_is_trained_on_and_never_tested_is_said() -> None:
-    said = "trained on and never tested: crema-d 16, emodb 24"
-    assert protocol("onto-savee-random-5").notes([*OTHERS, *TARGET]) == (said,)
+def test_corpora_that_are_trained_on_and_never_tested_are_noted() -> None:
+    note = "trained on and never tested: crema-d 16, emodb 24"
+    assert protocol("onto-savee-random-5").notes([*OTHERS, *TARGET]) == (note,)
 
 
 def test_without_others_there_is_nothing_to_come_from() -> None:
@@ -76,12 +76,12 @@ def test_without_others_there_is_nothing_to_come_from() -> None:
 
 
 def test_the_audit_hears_the_others_too() -> None:
-    division = protocol("onto-savee-leave-one-speaker-out")
-    found = audit(division.folds([*OTHERS, *TARGET], seed=0), [*OTHERS, *TARGET])
+    chosen = protocol("onto-savee-leave-one-speaker-out")
+    found = audit(chosen.folds([*OTHERS, *TARGET], seed=0), [*OTHERS, *TARGET])
     assert found["speakers"].items == ()
     assert found.left_out == ()
     lacking = [replace(each, label="surprise") if each.corpus == "savee" else each for each in [*OTHERS, *TARGET]]
-    assert audit(division.folds(lacking, seed=0), lacking)["speakers"].items == ()
+    assert audit(chosen.folds(lacking, seed=0), lacking)["speakers"].items == ()
 
 
 def test_a_split_of_another_corpus_is_refused() -> None:
@@ -95,11 +95,11 @@ def test_what_names_no_corpus_or_no_protocol_is_no_name(name: str) -> None:
         protocol(name)
 
 
-def test_what_the_inner_protocol_refuses_is_refused() -> None:
+def test_a_base_with_wrong_numbers_is_refused() -> None:
     with pytest.raises(UsageError, match="asks for 1 folds"):
         protocol("onto-emodb-random-1")
 
 
 def test_another_version_of_the_inner_protocol_is_another_run() -> None:
-    division = protocol("onto-emodb-random-5")
-    assert division.signature == ("onto-emodb-random-5", 1, 1)
+    chosen = protocol("onto-emodb-random-5")
+    assert chosen.signature == ("onto-emodb-random-5", 1, 1)

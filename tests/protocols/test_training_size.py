@@ -1,4 +1,4 @@
-"""Few clips to learn from: how many, which, and that nothing else changes."""
+"""Limited training data: how many clips, which ones, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BY_KEY = {clip.key: clip for clip in [*TARGET, *OTHERS]}
 
 @pytest.mark.parametrize("inner", ["speaker-folds-3", "leave-one-speaker-out", "random-4", "speakers-4-1-1"])
 @pytest.mark.parametrize("count", [2, 24])
-def test_only_what_is_learned_from_is_thinned(inner: str, count: int) -> None:
+def test_only_training_data_are_limited(inner: str, count: int) -> None:
     whole = protocol(inner).folds(TARGET, seed=3)
     few = protocol(f"{inner}@{count}").folds(TARGET, seed=3)
     assert [(fold.name, fold.test) for fold in few] == [(fold.name, fold.test) for fold in whole]
@@ -53,11 +53,11 @@ def test_draws_are_nested(count: int, more: int, seed: int) -> None:
 @settings(max_examples=20, deadline=None)
 @given(count=st.integers(1, 96), seed=st.integers(0, 20))
 def test_any_first_clips_have_every_label_and_the_whole_ones_proportion(count: int, seed: int) -> None:
-    taken = Counter(BY_KEY[key].label for key in stratified_order(TARGET, seed=seed)[:count])
-    assert len(taken) == min(count, len(SHARES))
+    counted = Counter(BY_KEY[key].label for key in stratified_order(TARGET, seed=seed)[:count])
+    assert len(counted) == min(count, len(SHARES))
     for label, share in SHARES.items():
         exact = count * share / sum(SHARES.values())
-        assert exact - len(SHARES) <= taken[label] <= exact + 1
+        assert exact - len(SHARES) <= counted[label] <= exact + 1
 
 
 def test_another_seed_draws_others_and_the_order_of_a_table_none() -> None:
@@ -83,7 +83,7 @@ def test_each_corpus_has_as_many() -> None:
     assert Counter(BY_KEY[key].corpus for key in (*first.train, *first.dev)) == {"savee": 12, "emodb": 12}
 
 
-def test_the_name_tells_speakers_scaling_and_twin() -> None:
+def test_the_name_defines_speakers_scaling_and_twin() -> None:
     few = protocol("random-5@50+speaker-scaled")
     assert (few.name, few.twin) == ("random-5@50+speaker-scaled", "speaker-folds-5@50+speaker-scaled")
     assert not few.speaker_independent
@@ -107,7 +107,7 @@ def test_lists_of_ones_own_can_be_thinned(tmp_path: Path) -> None:
     assert protocol(few.name).name == few.name
 
 
-def test_who_is_left_out_is_said() -> None:
+def test_clips_that_are_left_out_are_noted() -> None:
     few = protocol("speakers-4-0-2@6")
     (note,) = few.notes(TARGET)
     assert note == "left out: all clips that are not tested, except for 6 of each corpus"
@@ -122,7 +122,7 @@ def test_more_than_there_are_is_refused() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_too_few_to_learn_from_are_refused(count: int) -> None:
+def test_too_few_training_clips_are_refused(count: int) -> None:
     with pytest.raises(
         UsageError, match=rf"'random-5@{count}' leaves {count} clips to train on; give 2 or more.*plan A1"
     ):

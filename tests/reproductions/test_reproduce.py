@@ -14,7 +14,7 @@ from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import PAPERS, Cell, Paper, Row, Table, compared
-from emotone.reproductions.page import grid_markdown, kept_rows, rows_markdown
+from emotone.reproductions.page import grid_table, kept_rows, rows_table
 from emotone.reproductions.reproduce import ROWS, folder_of, reproduce
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import FOLD_MEAN, Score, scores_of
@@ -77,12 +77,10 @@ def test_rows_have_the_promised_form(utterances: tuple[Utterance, ...], tmp_path
     assert (row["setting"], row["protocol"], row["speaker_independent"]) == ("guessing, random", "random-5", False)
 
 
-def test_what_is_finished_is_not_computed_again(
-    utterances: tuple[Utterance, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_finished_is_not_computed_again(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     first = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
-    monkeypatch.setattr("emotone.evaluation.run._run_jobs", None)  # would fail if it were called
-    assert reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path) == first
+    missing = tuple(replace(utterance, path=tmp_path / "gone.wav") for utterance in utterances)
+    assert reproduce(PAPER, TABLE, {"emodb": missing}, out=tmp_path) == first
 
 
 def test_what_is_kept_is_told_and_nothing_is_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
@@ -148,36 +146,52 @@ def test_a_run_without_the_asked_score_is_said(utterances: tuple[Utterance, ...]
         kept_rows(other, told, results=folder)
 
 
-def test_markdown_shows_both_numbers_and_marks_what_differs() -> None:
-    score = Score("uar-fold-mean", "emodb", 0.8, 0.7, 0.9, 40, 0, "random-5", 1, False, 5)
+def score_of_emodb(
+    value: float | None, *, low: float | None = None, high: float | None = None, n: int = 1, speakers: int = 1
+) -> Score:
+    return Score(
+        metric="uar-fold-mean",
+        corpus="emodb",
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        speakers=speakers,
+        protocol="random-5",
+        speaker_independent=False,
+        folds=5,
+    )
+
+
+def test_tables_show_both_scores_and_mark_differences() -> None:
+    score = score_of_emodb(0.8, low=0.7, high=0.9, n=40, speakers=0)
     rows = [
         Row(CELLS[1], score, "differs", "run"),
         Row(CELLS[2], None, "data absent"),
         Row(CELLS[3], score, "other data"),
     ]
-    line = rows_markdown(rows).splitlines()[2]
-    assert "| 90.0 | 80.0 [70.0, 90.0] | 40 | not known | random-5 | NO | differs |" in line
-    grid = grid_markdown(rows).splitlines()
-    assert grid[0] == "| corpus | setting | random | strict |"
-    assert grid[2] == "| emodb | guessing | 80.0 [70.0, 90.0] / 90.0 * | - |"
-    assert grid[3] == "| savee | guessing | - | data absent / 14.3 |"
-    assert grid[4] == "| emodb | guessing twice | - | 80.0 [70.0, 90.0] |"
-    assert len(grid) == 5
+    cells = rows_table(rows).rows[0]
+    assert cells[2:] == ("90.0", "80.0 [70.0, 90.0]", "40", "unknown", "random-5", "NO", "differs")
+    grid = grid_table(rows)
+    assert grid.columns == ("corpus", "setting", "random", "strict")
+    assert grid.rows == (
+        ("emodb", "guessing", "80.0 [70.0, 90.0] / 90.0 *", "-"),
+        ("savee", "guessing", "-", "data absent / 14.3"),
+        ("emodb", "guessing twice", "-", "80.0 [70.0, 90.0]"),
+    )
+    assert grid.notes == ()
 
 
-def test_markdown_counts_what_was_neither_published_nor_run() -> None:
+def test_tables_count_settings_without_score_and_run() -> None:
     rows = [Row(CELLS[0], None, "not run"), Row(CELLS[3], None, "not run")]
-    grid = grid_markdown(rows).splitlines()
-    assert grid[2:] == [
-        "| emodb | guessing | not run / 50.0 |",
-        "",
-        "Further settings that have not been run yet: emodb 1.",
-    ]
+    grid = grid_table(rows)
+    assert grid.rows == (("emodb", "guessing", "not run / 50.0"),)
+    assert grid.notes == ("further settings without a run: emodb 1",)
 
 
 @pytest.mark.parametrize(("value", "status"), [(0.52, "reproduced"), (0.4804, "reproduced"), (0.5206, "differs")])
 def test_nearness_is_that_of_rounded_numbers(value: float, status: str) -> None:
-    score = Score("uar-fold-mean", "emodb", value, None, None, 1, 1, "random-5", 1, False, 5)
+    score = score_of_emodb(value, low=None, high=None, n=1, speakers=1)
     assert compared(score, CELLS[0], tolerance=0.02) == status
 
 

@@ -31,7 +31,7 @@ def test_two_labels_have_an_auroc_which_is_the_same_for_both(tmp_path: Path) -> 
     (delong,) = found.tests
     assert (delong.test.name, delong.test.n) == ("DeLong", 216)
     assert found.low is not None
-    assert found.low < found.value
+    assert found.low < found.number
 
 
 @pytest.mark.parametrize(("metric", "n"), [("au-roc", 72), ("window-au-roc", 216)])

@@ -50,7 +50,7 @@ def test_gains_are_over_nothing_with_as_many_clips(tmp_path: Path) -> None:
     gains = gains_of(points_of([alone, taking, *others], replicates=FEW), replicates=FEW)
     (uar,) = (each for each in compare_runs([alone, taking], replicates=FEW).differences if each.metric == "uar")
     assert list(gains) == [("savee", "default", "A5", 10)]
-    assert gains["savee", "default", "A5", 10].value == uar.value > 0.3
+    assert gains["savee", "default", "A5", 10].number == uar.number > 0.3
 
 
 def test_two_runs_of_one_point_are_refused(tmp_path: Path) -> None:

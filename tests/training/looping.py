@@ -1,4 +1,4 @@
-"""A small training, and what tests of the loop ask of two of them."""
+"""A small training, and comparisons of two of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which examples are drawn how often, what a batch holds, and that an epoch is a function of its generator."""
+"""Sampling probabilities, the content of batches, and that an epoch is a function of its generator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def slow(pairs: list[tuple[int, int]], balance: float) -> list[float]:
     pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=40),
     balance=st.floats(0.0, 1.0),
 )
-def test_chances_agree_with_the_slow_twin(pairs: list[tuple[int, int]], balance: float) -> None:
+def test_chances_agree_with_the_slow_reference(pairs: list[tuple[int, int]], balance: float) -> None:
     corpora, labels = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
     chances = sampling_probabilities(labels, corpora, balance=balance)
     np.testing.assert_allclose(chances, slow(pairs, balance), rtol=1e-9)
@@ -54,7 +54,7 @@ def test_the_chance_of_a_rare_label(balance: float, rare: float) -> None:
 
 
 def numbered(count: int, *, lengths: tuple[int, ...] = (3, 8, 20)) -> Examples:
-    """Return examples whose every value tells (example, frame)."""
+    """Return examples whose values encode (example, frame)."""
     features = tuple(
         (100 * (number + 1) + np.arange(lengths[number % len(lengths)], dtype=np.float32))[:, None].repeat(2, 1)
         for number in range(count)
@@ -162,7 +162,7 @@ def test_equal_shares_give_each_label_the_same_places(balance: float) -> None:
         np.testing.assert_array_equal(batch.inputs[:, 0, 0] < 3, batch.labels == 0)
 
 
-def test_what_is_left_over_of_a_batch_goes_by_lot() -> None:
+def test_what_is_left_over_of_a_batch_goes_at_random() -> None:
     counts = [
         np.bincount(batch.labels, minlength=4)
         for batch in batches(labelled(5, 9, 20, 1), 0, sampling="balanced", batch_size=10)
@@ -300,6 +300,7 @@ def test_a_mixture_is_the_sum_of_two_by_their_shares_and_as_long_as_the_longer()
     batch = Batch(np.tile(values[:, None, None], (1, 4, 2)), np.array([4, 2, 3]), np.array([0, 1, 2]))
     mixture = mix(batch, 1.0, np.random.default_rng(4))
     partner = mixture.mixed_labels  # labels are the examples' own numbers here
+    assert partner is not None
     expected = mixture.weight * values + (1 - mixture.weight) * values[partner]
     assert 0 < mixture.weight < 1
     assert sorted(partner) == [0, 1, 2] != partner.tolist()

@@ -1,4 +1,4 @@
-"""A checkpoint: whole, without pickle, and refused where it is damaged or belongs to another training."""
+"""Checkpoints: complete, without pickle, and rejected if damaged or from another training."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ def test_nothing_is_left_beside_it(path: Path, checkpoint: Checkpoint) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_that_of_another_training_is_refused(path: Path) -> None:
+def test_that_of_another_training_is_rejected(path: Path) -> None:
     with pytest.raises(RunError, match=r"the training f00d, this one is beef: settings or data have changed"):
         Checkpoint.load(path, signature="beef")
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, -1])
-def test_a_truncated_one_is_refused(path: Path, keep: int) -> None:
+def test_a_truncated_one_is_rejected(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(RunError, match=r"is no checkpoint of emotone .*; delete it to start from scratch"):
         Checkpoint.load(path, signature="f00d")
 
 
-def test_junk_and_a_missing_file_are_refused(path: Path) -> None:
+def test_junk_and_a_missing_file_are_rejected(path: Path) -> None:
     path.write_bytes(b"nothing like it, but long enough to be looked at")
     with pytest.raises(RunError, match=r"is no checkpoint of emotone"):
         Checkpoint.load(path, signature="f00d")
@@ -100,7 +100,7 @@ def test_junk_and_a_missing_file_are_refused(path: Path) -> None:
         {"emotone": json.dumps({"signature": "f00d", "best": 1, "history": [{"number": 1}]})},
     ],
 )
-def test_tensors_without_their_history_are_refused(path: Path, metadata: dict[str, Any] | None) -> None:
+def test_tensors_without_their_history_are_rejected(path: Path, metadata: dict[str, Any] | None) -> None:
     save_file({"net.weight": torch.zeros(2)}, path, metadata)
     with pytest.raises(RunError, match=r"is no checkpoint of emotone .*; delete it to start from scratch"):
         Checkpoint.load(path, signature="f00d")

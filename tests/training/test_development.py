@@ -1,4 +1,4 @@
-"""What chooses the weights: areas against counting pairs of windows, and where they are undefined."""
+"""Development scores: the AU-ROC against counting pairs of windows, and where it is undefined."""
 
 from __future__ import annotations
 

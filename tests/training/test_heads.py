@@ -1,4 +1,4 @@
-"""Heads that don't hear each other: the loss against a slow twin, and development parts judged by their own head."""
+"""Networks with several heads: the loss against a slow reference, and scores of clips by their own head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: it learns, the same every time, also when it is cut off; it stops early; it says what is wrong."""
+"""Classification trainings: deterministic, resumable after interruptions, stopped early, with clear errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def straight() -> tuple[Network, TrainingResult]:
     return run()
 
 
-def test_a_separable_problem_is_learned() -> None:
+def test_a_separable_problem_is_solved() -> None:
     settings = replace(SETTINGS, epochs=6)
     unseen = separable(40, seed=11)
     net, trained = run(settings, of=task(train=separable(64), development=unseen))
@@ -69,12 +69,10 @@ def test_another_seed_gives_other_weights_and_another_name_does_not(
 
 
 class Stop(Exception):  # noqa: N818 - it is no error
-    """What interrupts a training in these tests."""
+    """Interrupts a training."""
 
 
-def test_a_training_that_was_cut_off_goes_on_exactly(
-    straight: tuple[Network, TrainingResult], tmp_path: Path
-) -> None:
+def test_a_training_that_was_interrupted_resumes_exactly(straight: tuple[Network, TrainingResult], tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
 
     def stop_after_two(epoch: Epoch) -> None:
@@ -131,7 +129,7 @@ def test_kill_minus_nine_in_the_middle_of_an_epoch_changes_nothing(
     assert timeless(trained.history) == timeless(straight[1].history)
 
 
-def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_training_is_rejected(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     run(replace(SETTINGS, epochs=1), checkpoint=checkpoint)
     before = checkpoint.read_bytes()
@@ -140,7 +138,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     assert checkpoint.read_bytes() == before
 
 
-def test_a_checkpoint_whose_tensors_do_not_fit_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_whose_tensors_do_not_fit_is_rejected(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     run(replace(SETTINGS, epochs=1), checkpoint=checkpoint)
     wider = LogMelCnn(**{**TINY_NET, "hidden": 9})
@@ -175,7 +173,7 @@ def test_without_a_development_part_the_last_weights_are_kept() -> None:
     assert all(torch.equal(value, seen[-1][name]) for name, value in net.state_dict().items())
 
 
-def test_a_loss_that_is_not_finite_is_said() -> None:
+def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = separable(8)
     for rows in broken.features:
         rows[:] = np.nan
@@ -184,7 +182,7 @@ def test_a_loss_that_is_not_finite_is_said() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_nothing_to_train_on_is_said() -> None:
+def test_nothing_to_train_on_is_an_error() -> None:
     with pytest.raises(RunError, match="no training data: the training part is empty"):
         run(of=task(train=NOTHING))
 
@@ -223,7 +221,7 @@ def test_numbers_too_small_for_fast_sums_are_zero_while_it_learns_and_what_was_s
     ],
     ids=["keras on windows", "starts", "windows", "keras on starts", "mixed"],
 )
-def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
+def test_every_kind_of_training_resumes_exactly(
     settings: TrainingSettings, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -240,7 +238,7 @@ def test_every_kind_of_training_goes_on_exactly_where_it_was_cut_off(
     assert timeless(trained.history) == timeless(expected.history)
 
 
-def test_a_mixture_is_told_both_labels_by_their_shares() -> None:
+def test_a_mixture_is_reported_both_labels_by_their_shares() -> None:
     settings = TrainingSettings(epochs=1, batch_size=8, steps_per_epoch=1, crop_seconds=0.4, mixup=0.7)
     plain: dict[str, Any] = {**TINY_NET, "dropout": 0.0}
     of = task(development=NOTHING)
@@ -252,6 +250,7 @@ def test_a_mixture_is_told_both_labels_by_their_shares() -> None:
     mixture = mix(batch, 0.7, np.random.default_rng([of.seed, 1, MIXUP_STREAM]))
     lengths = mixture.lengths
     assert lengths is not None
+    assert mixture.mixed_labels is not None
     logits = twin(torch.from_numpy(mixture.inputs), torch.from_numpy(lengths))
     spread = torch.zeros(8, 2)
     for row, (first, second) in enumerate(zip(batch.labels.tolist(), mixture.mixed_labels.tolist(), strict=True)):
@@ -279,7 +278,7 @@ def test_on_the_grid_windows_say_how_much_is_seen() -> None:
     assert not same_weights(run(settings)[0], run(settings, of=task(window=50))[0])
 
 
-def test_a_net_in_which_nothing_learns_comes_back_as_it_was_built(tmp_path: Path) -> None:
+def test_a_network_in_which_nothing_learns_comes_back_as_it_was_built(tmp_path: Path) -> None:
     def frozen() -> Network:
         return build().requires_grad_(requires_grad=False)
 

@@ -48,7 +48,7 @@ def test_a_constant_rate_neither_falls_nor_depends_on_how_long_it_goes_on() -> N
     assert timeless(run(replace(settings, epochs=2), of=of)[1].history) == timeless(long.history[:2])
 
 
-def test_adam_is_adamw_without_decay_and_gradients_are_taken_as_they_are() -> None:
+def test_adam_is_adamw_without_decay_and_gradients_are_taken_unchanged() -> None:
     """Two steps of the loop are two steps of torch's Adam with its default parameters.
 
     In float64: the true gradient of a bias in front of a batch norm is 0, and Adam divides a gradient by its size, so

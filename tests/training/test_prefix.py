@@ -1,4 +1,4 @@
-"""Which blocks of a net are computed once, what they are called, and that a window's outcome is its own."""
+"""Frozen prefixes: their blocks, their signature, and that the output for a window depends on that window alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SPEC = LogMelCnn(**TINY_NET)
 
 
 def frozen(*patterns: str, spec: LogMelCnn = SPEC, seed: int = 0) -> Network:
-    """Return a net in training mode, of which some layers are frozen."""
+    """Return a network in training mode with some frozen layers."""
     torch.manual_seed(seed)
     net = spec.build(64, 2)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def windows(*lengths: int, seed: int = 0) -> list[Array]:
         (("conv?", "mix", "pool"), ["level", "conv1", "conv2", "conv3", "conv4", "conv5", "mix", "pool"]),
     ],
 )
-def test_the_frozen_blocks_that_a_net_begins_with(patterns: tuple[str, ...], names: list[str]) -> None:
+def test_the_frozen_blocks_that_a_network_begins_with(patterns: tuple[str, ...], names: list[str]) -> None:
     net = frozen(*patterns)
     parts = split(net)
     assert parts is not None
@@ -72,7 +72,7 @@ def test_the_frozen_blocks_that_a_net_begins_with(patterns: tuple[str, ...], nam
 
 
 @pytest.mark.parametrize("patterns", [(), ("conv2",), ("conv1.convolution",), ("*",)])
-def test_a_net_without_frozen_first_blocks_or_with_no_others_is_not_split(patterns: tuple[str, ...]) -> None:
+def test_a_network_without_frozen_first_blocks_or_with_no_others_is_not_split(patterns: tuple[str, ...]) -> None:
     assert split(frozen(*patterns)) is None
 
 
@@ -91,7 +91,7 @@ def test_what_learns_nothing_but_moves_with_the_batches_is_not_computed_once() -
     assert split(net.train()) is None
 
 
-def test_a_net_with_a_way_of_its_own_is_not_split() -> None:
+def test_a_network_with_a_way_of_its_own_is_not_split() -> None:
     class Another(Network):
         def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
             return super().forward(x, lengths)
@@ -119,7 +119,7 @@ def test_outcomes_are_those_of_single_windows(patterns: tuple[str, ...], lengths
 
 @pytest.mark.parametrize("groups", [1, 2, 3])
 @pytest.mark.parametrize("name", NETS.names)
-def test_the_first_groups_of_every_net_can_be_computed_once(name: str, groups: int) -> None:
+def test_the_first_groups_of_every_network_can_be_computed_once(name: str, groups: int) -> None:
     torch.manual_seed(0)
     spec = NETS.get(name)(**TINY.get(name, {}))
     net: Network = spec.build(BANDS, CLASSES)
@@ -150,19 +150,19 @@ def test_a_window_has_the_same_outcome_in_any_company_and_with_any_number_of_thr
     np.testing.assert_array_equal(backwards[::-1], values)
     np.testing.assert_array_equal(back_steps[::-1], steps)
     np.testing.assert_array_equal(first.run(given[5:6], 40)[0], values[5:6])
-    monkeypatch.setattr(module, "_workers", lambda _threads: 3)
+    monkeypatch.setattr(module, "worker_count", lambda _threads: 3)
     np.testing.assert_array_equal(first.run(given, 40)[0], values)
     assert torch.get_num_threads() == 1
 
 
 def test_a_worker_computes_on_what_torch_was_given_and_others_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 6)
-    assert module._workers(1) == 6
+    assert module.worker_count(1) == 6
     monkeypatch.setattr(module, "parent_process", object)
-    assert module._workers(1) == 1
+    assert module.worker_count(1) == 1
 
 
-def test_the_shape_is_told_before_anything_is_computed_and_so_is_what_is_too_much() -> None:
+def test_the_shape_is_reported_before_anything_is_computed_and_so_is_what_is_too_much() -> None:
     shape = prefix_of("conv[1]").shape(40, 64)
     assert shape == OutputShape((4, 32, 20), 20)
     assert shape.fits(1000)

@@ -1,4 +1,4 @@
-"""Frozen blocks are computed once: trainings are what they were, and what was computed is found by content."""
+"""Outputs of frozen blocks are computed once: trainings give the same result, and the cache is found by content."""
 
 from __future__ import annotations
 
@@ -57,14 +57,12 @@ def build(*patterns: str, hidden: int = 8) -> Network:
     return net
 
 
-def run(
-    settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any
-) -> tuple[Network, TrainingResult]:
+def run(settings: TrainingSettings, *patterns: str, of: Task = TASK, **options: Any) -> tuple[Network, TrainingResult]:
     return train(lambda: build(*patterns), of, settings, **options)
 
 
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on, nothing is computed once."""
+    """Disable the precomputation."""
     monkeypatch.setattr("emotone.training.classification.precompute_prefix", lambda *_given, **_options: None)
 
 
@@ -81,7 +79,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.parametrize("patterns", [("conv[12]",), TRUNK], ids=["two", "trunk"])
 @pytest.mark.parametrize("min_frames", [0, 10])
-def test_a_training_is_that_of_the_slow_twin(
+def test_a_training_is_that_of_the_slow_reference(
     changes: dict[str, Any], patterns: tuple[str, ...], min_frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(COMPARED, **changes)
@@ -104,7 +102,7 @@ def test_a_training_is_that_of_the_slow_twin(
 
 
 def learned(net: Network) -> dict[str, torch.Tensor]:
-    """Return the weights without what a batch normalisation takes away again: only rounding moves that."""
+    """Return the weights except those that a batch normalisation cancels, which only rounding errors change."""
     return {
         name: value
         for name, value in net.state_dict().items()
@@ -158,7 +156,7 @@ def test_windows_that_are_not_given_are_not_computed(patience: int, monkeypatch:
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Count the windows that frozen blocks are run over."""
+    """Count the windows that frozen blocks process."""
     heard: list[int] = []
     true = Prefix.run
 
@@ -212,7 +210,7 @@ def test_what_is_more_than_it_is_from_is_not_kept(computed: list[int], tmp_path:
     assert len(list((tmp_path / "trunk").glob("*/*.safetensors"))) == 2
 
 
-def test_it_goes_on_exactly_where_it_was_cut_off(tmp_path: Path) -> None:
+def test_it_resumes_exactly(tmp_path: Path) -> None:
     class Stop(Exception):  # noqa: N818 - it is no error
         pass
 
@@ -294,7 +292,7 @@ def test_another_width_or_other_rows_are_something_else(computed: list[int], tmp
     assert len(computed) == 3
 
 
-def test_a_folder_that_can_not_be_written_to_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_written_to_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     examples = separable(2)
     with pytest.raises(OutputError, match="choose a folder that can be written to"):

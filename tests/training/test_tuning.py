@@ -14,7 +14,7 @@ from emotone.classical.classifiers.logistic_regression import LogisticRegression
 from emotone.classical.classifiers.prior import Prior
 from emotone.classical.scaling import standardiser
 from emotone.errors import MissingExtraError, RunError
-from emotone.training.tuning import INNER_FOLDS, Tuned, _temperature, softmax, tune
+from emotone.training.tuning import INNER_FOLDS, TunedClassifier, softmax, softmax_temperature, tune
 
 if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Truth, Vectors
@@ -69,7 +69,7 @@ def speakers(rng: np.random.Generator, *, count: int = 7, clips: int = 6) -> tup
     return np.stack([told, 2.0 * truth - 1 + rng.normal(0, 0.1, len(truth))], axis=1), truth, groups
 
 
-def tuned(classifier: Any, vectors: Vectors, truth: Truth, groups: Any, **changes: Any) -> Tuned:
+def tuned(classifier: Any, vectors: Vectors, truth: Truth, groups: Any, **changes: Any) -> TunedClassifier:
     return tune(classifier, vectors, truth, groups, **{"labels": 2, "seed": 3, "standardise": False, **changes})
 
 
@@ -176,8 +176,8 @@ def test_where_some_folds_are_left_out_the_others_choose(rng: np.random.Generato
 
 
 @pytest.mark.parametrize("clips", [0, 1, 5])
-def test_a_single_label_is_refused(rng: np.random.Generator, clips: int) -> None:
-    message = f"{clips} training clips with fewer than two labels can't be learned from"
+def test_a_single_label_is_rejected(rng: np.random.Generator, clips: int) -> None:
+    message = f"{clips} training clips have fewer than two labels"
     with pytest.raises(RunError, match=message):
         tuned(Spy(), rng.normal(size=(clips, 2)), np.ones(clips, np.int64), np.full(clips, "a"))
 
@@ -209,20 +209,20 @@ def sure(count: int, *, right: int, margin: float = 1.0) -> tuple[Vectors, Truth
 
 @pytest.mark.parametrize("right", [60, 75, 90, 99])
 @pytest.mark.parametrize("margin", [0.5, 1.0, 20.0])
-def test_the_temperature_makes_the_answers_as_sure_as_they_are_right(right: int, margin: float) -> None:
+def test_the_temperature_makes_the_answers_as_sure_unchanged_right(right: int, margin: float) -> None:
     # All scores are alike: the likeliest probability of the answer is the share of hits p, 1 / (1 + exp(-m / T)) = p.
-    found = _temperature(*sure(100, right=right, margin=margin))
+    found = softmax_temperature(*sure(100, right=right, margin=margin))
     assert found == pytest.approx(margin / np.log(right / (100 - right)), rel=1e-3)
 
 
 def test_the_more_mistakes_the_warmer() -> None:
-    found = [_temperature(*sure(100, right=right)) for right in (99, 95, 90, 80, 70, 60)]
+    found = [softmax_temperature(*sure(100, right=right)) for right in (99, 95, 90, 80, 70, 60)]
     assert found == sorted(found)
 
 
 @pytest.mark.parametrize(("right", "bound"), [(100, 1e-2), (40, 1e2)])
 def test_it_stays_within_its_bounds(right: int, bound: float) -> None:
-    assert _temperature(*sure(100, right=right, margin=0.01)) == pytest.approx(bound, rel=1e-3)
+    assert softmax_temperature(*sure(100, right=right, margin=0.01)) == pytest.approx(bound, rel=1e-3)
 
 
 def test_it_is_the_least_loss_of_a_fine_grid(rng: np.random.Generator) -> None:
@@ -233,14 +233,14 @@ def test_it_is_the_least_loss_of_a_fine_grid(rng: np.random.Generator) -> None:
         return float(-np.mean(np.log(softmax(scores / temperature)[np.arange(200), truth])))
 
     grid = np.geomspace(0.1, 10, 2000)
-    assert _temperature(scores, truth) == pytest.approx(grid[int(np.argmin([loss(each) for each in grid]))], rel=5e-3)
+    assert softmax_temperature(scores, truth) == pytest.approx(grid[int(np.argmin([loss(each) for each in grid]))], rel=5e-3)
 
 
 def test_labels_that_could_not_be_answered_do_not_count() -> None:
     scores, truth = sure(100, right=80)
     impossible = np.vstack([np.hstack([scores, np.full((100, 1), -np.inf)]), [[1.0, 0.0, -np.inf]]])
-    assert _temperature(impossible, np.append(truth, 2)) == pytest.approx(_temperature(scores, truth), rel=1e-6)
-    assert _temperature(impossible[-1:], np.array([2])) == 1.0
+    assert softmax_temperature(impossible, np.append(truth, 2)) == pytest.approx(softmax_temperature(scores, truth), rel=1e-6)
+    assert softmax_temperature(impossible[-1:], np.array([2])) == 1.0
 
 
 def test_softmax_of_minus_infinity_is_0_and_of_large_scores_finite() -> None:
@@ -248,7 +248,7 @@ def test_softmax_of_minus_infinity_is_0_and_of_large_scores_finite() -> None:
     np.testing.assert_allclose(softmax(np.log([[1.0, 2.0, 5.0]])), [[1 / 8, 2 / 8, 5 / 8]])
 
 
-def test_a_missing_scikit_learn_is_said_with_its_extra(
+def test_a_missing_scikit_learn_is_an_error_with_its_extra(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)

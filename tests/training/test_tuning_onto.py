@@ -1,4 +1,4 @@
-"""Onto a target: settings are chosen on the target's speakers alone, and the other corpora are always learned from."""
+"""Tuning for a target corpus: settings are selected on its speakers, and the other corpora are always training data."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from emotone.classical.adaptation import adapted
-from emotone.classical.base import Adapting
+from emotone.classical.adaptation import align
+from emotone.classical.base import AdaptiveClassifier
 from emotone.classical.classifiers.adaptive_svm import AdaptiveSvm
 from emotone.classical.classifiers.linear_svm import LinearSvm
 from emotone.errors import RunError
-from emotone.training.tuning import INNER_FOLDS, Onto, Tuned, tune_onto
+from emotone.training.tuning import INNER_FOLDS, TargetCorpus, TunedClassifier, tune_for_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Spy:
         """Nobody asks for it."""
         raise NotImplementedError
 
-    def learn_sources(self, vectors: Vectors, truth: Truth, *, labels: int, seed: int) -> list[str]:  # noqa: ARG002
+    def fit_sources(self, vectors: Vectors, truth: Truth, *, labels: int, seed: int) -> list[str]:  # noqa: ARG002
         """Keep what was given."""
         self.sources.append((vectors.copy(), truth.copy(), seed))
         return ["learned"]
@@ -86,14 +86,16 @@ def part(rng: np.random.Generator) -> Part:
     return Part(vectors, truth, np.array(speakers), corpora)
 
 
-def tuned(classifier: Any, of: Part, *, how: Adaptation = "corpora", **changes: Any) -> Tuned:
+def tuned(classifier: Any, of: Part, *, how: Adaptation = "corpora", **changes: Any) -> TunedClassifier:
     given = {"labels": 3, "seed": 3, "standardise": False, **changes}
-    return tune_onto(Onto(of.corpora, "target", how), classifier, of.vectors, of.truth, of.groups, **given)
+    return tune_for_target(
+        TargetCorpus(of.corpora, "target", how), classifier, of.vectors, of.truth, of.groups, **given
+    )
 
 
 def test_the_spy_is_an_adapting_classifier() -> None:
-    assert isinstance(Spy(), Adapting)
-    assert not isinstance(LinearSvm(), Adapting)
+    assert isinstance(Spy(), AdaptiveClassifier)
+    assert not isinstance(LinearSvm(), AdaptiveClassifier)
 
 
 def test_inner_folds_divide_the_targets_speakers_and_nobody_else(rng: np.random.Generator) -> None:
@@ -112,10 +114,10 @@ def test_inner_folds_divide_the_targets_speakers_and_nobody_else(rng: np.random.
     np.testing.assert_array_equal(last, clips)
 
 
-def test_what_the_other_corpora_teach_is_learned_once(rng: np.random.Generator) -> None:
+def test_what_the_other_corpora_teach_is_solved_once(rng: np.random.Generator) -> None:
     of, spy = part(rng), Spy(strength=(1.0, 2.0))
     tuned(spy, of, standardise=True)
-    moved, _ = adapted(of.vectors, of.corpora, target="target", how="corpora", standardise=True)
+    moved, _ = align(of.vectors, of.corpora, target="target", method="corpora", standardise=True)
     ((vectors, truth, seed),) = spy.sources  # the inner folds leave the others' clips where they are
     np.testing.assert_array_equal(vectors, moved[of.corpora != "target"])
     np.testing.assert_array_equal(truth, of.truth[of.corpora != "target"])
@@ -123,7 +125,7 @@ def test_what_the_other_corpora_teach_is_learned_once(rng: np.random.Generator) 
 
 
 @pytest.mark.parametrize("how", ["none", "coral"])
-def test_where_it_depends_on_the_target_it_is_learned_in_each_fold(rng: np.random.Generator, how: Adaptation) -> None:
+def test_where_it_depends_on_the_target_it_is_solved_in_each_fold(rng: np.random.Generator, how: Adaptation) -> None:
     spy = Spy()
     tuned(spy, part(rng), how=how, standardise=True)
     assert len(spy.sources) == INNER_FOLDS + 1
@@ -200,14 +202,14 @@ def test_too_few_clips_to_choose_by_take_the_most_cautious(rng: np.random.Genera
         ("others", "40 training clips of other corpora with fewer than two labels can't be adapted from"),
     ],
 )
-def test_a_single_label_on_either_side_is_refused(rng: np.random.Generator, whose: str, message: str) -> None:
+def test_a_single_label_on_either_side_is_rejected(rng: np.random.Generator, whose: str, message: str) -> None:
     of = part(rng)
     truth = np.where((of.corpora == "target") == (whose == "target"), 1, of.truth)
     with pytest.raises(RunError, match=message):
         tuned(Spy(), Part(of.vectors, truth, of.groups, of.corpora))
 
 
-def test_no_clips_on_a_side_are_refused(rng: np.random.Generator) -> None:
+def test_no_clips_on_a_side_are_rejected(rng: np.random.Generator) -> None:
     of = part(rng)
     with pytest.raises(RunError, match="0 training clips of target with fewer"):
         tuned(Spy(), Part(of.vectors, of.truth, of.groups, np.full(len(of.truth), "a")))

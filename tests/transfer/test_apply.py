@@ -1,4 +1,4 @@
-"""Every tensor of a net stands once in the report, and nothing is changed unless all of it fits."""
+"""Every tensor of a network is in the report once, and nothing is changed unless everything fits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.toy import one_thread
 from emotone.errors import ConfigError, SourceError, UnknownNameError
 from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source
 from emotone.transfer.apply import transfer_into
-from emotone.transfer.plan import Plan
+from emotone.transfer.plans import Plan
 from emotone.transfer.weights import SourceWeights
 
 __all__ = ["one_thread"]
@@ -87,22 +87,22 @@ def test_the_report_as_text_and_as_tables(net: Any, weights: SourceWeights) -> N
     report = transfer_into(net, weights, PAPER).report
     assert report.lines() == [
         f"from soundnet5 (MIT; sha256 {'ab' * 32})",
-        "frozen (taken over, stays as it is): conv1, conv2; 14 tensors, 67,872 parameters",
-        "tuned (taken over, learns on): conv3; 7 tensors, 131,456 parameters",
-        "fresh (drawn anew, learns): conv4, conv5; 9 tensors, 16,498 parameters",
-        "left behind in the source: conv4, heads; 11 tensors",
+        "frozen (loaded, not trained): conv1, conv2; 14 tensors, 67,872 parameters",
+        "tuned (loaded, fine-tuned): conv3; 7 tensors, 131,456 parameters",
+        "fresh (re-initialised, trained): conv4, conv5; 9 tensors, 16,498 parameters",
+        "not loaded from the source: conv4, heads; 11 tensors",
     ]
     tables = report.to_dict()
     assert tables["entries"][0] == {"name": CONV1, "kind": "parameter", "shape": (32, 1, 64), "state": "frozen"}
 
 
-def test_everything_taken_over_and_frozen_leaves_nothing_to_say(net: Any) -> None:
+def test_everything_loaded_and_frozen_leaves_nothing_to_say(net: Any) -> None:
     tensors = {name: tensor.numpy() for name, tensor in SoundNet5().build(1, 2).state_dict().items()}
     report = transfer_into(net, SourceWeights("another run", tensors), Plan(load=("*",), freeze=("*",))).report
     assert report.names("tuned", "fresh") == ()
     assert report.lines() == [
         "from another run (unstated; sha256 unknown)",
-        "frozen (taken over, stays as it is): conv1, conv2, conv3, conv4, conv5; 30 tensors, 215,826 parameters",
+        "frozen (loaded, not trained): conv1, conv2, conv3, conv4, conv5; 30 tensors, 215,826 parameters",
     ]
 
 
@@ -110,17 +110,17 @@ def test_everything_taken_over_and_frozen_leaves_nothing_to_say(net: Any) -> Non
     ("kernels", "message"),
     [
         (None, f"{CONV1} is missing"),
-        (np.zeros((32, 1, 63), np.float32), f"{CONV1} is 32 x 1 x 63, the net's is 32 x 1 x 64"),
-        (np.float32(0), f"{CONV1} is a number, the net's is 32 x 1 x 64"),
-        (np.zeros((32, 1, 64), np.int64), f"{CONV1} holds torch.int64, the net's torch.float32"),
-        (np.full((32, 1, 64), np.nan, np.float32), f"{CONV1} holds values that are not finite"),
+        (np.zeros((32, 1, 63), np.float32), f"{CONV1} has the shape 32 x 1 x 63, the network's 32 x 1 x 64"),
+        (np.float32(0), f"{CONV1} has the shape scalar, the network's 32 x 1 x 64"),
+        (np.zeros((32, 1, 64), np.int64), f"{CONV1} has the type torch.int64, the network's torch.float32"),
+        (np.full((32, 1, 64), np.nan, np.float32), f"{CONV1} has values that are not finite"),
     ],
 )
 def test_a_tensor_that_does_not_fit_is_named_and_nothing_is_changed(
     net: Any, weights: SourceWeights, kernels: Any, message: str
 ) -> None:
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    with pytest.raises(SourceError, match=re.escape(f"the source changed does not fit the net: {message}")):
+    with pytest.raises(SourceError, match=re.escape(f"the source changed does not fit the network: {message}")):
         transfer_into(net, changed(weights, conv1=kernels), PAPER)
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert all(parameter.requires_grad for parameter in net.parameters())
@@ -128,14 +128,14 @@ def test_a_tensor_that_does_not_fit_is_named_and_nothing_is_changed(
 
 def test_layers_of_other_widths_are_named(net: Any, weights: SourceWeights) -> None:
     with pytest.raises(
-        SourceError, match=r"conv4\.convolution\.weight is 256 x 128 x 8, .* 16 x 128 x 8; .*conv4\.norm"
+        SourceError, match=r"conv4\.convolution\.weight has the shape 256 x 128 x 8, .* 16 x 128 x 8; .*conv4\.norm"
     ):
         transfer_into(net, weights, Plan(load=("conv4",)))
 
 
-def test_weights_of_another_net_are_few_words(net: Any) -> None:
+def test_weights_of_another_network_are_few_words(net: Any) -> None:
     other = SourceWeights("another", {f"tower.{number}.weight": np.zeros(2, np.float32) for number in range(7)})
-    told = r"conv1\.\w+\.\w+ is missing; (.* is missing; ){3}and 26 more; it holds 7 tensors \(tower\.0\.weight, "
+    told = r"conv1\.\w+\.\w+ is missing; (.* is missing; ){3}and 26 more; it has 7 tensors \(tower\.0\.weight, "
     with pytest.raises(SourceError, match=told):
         transfer_into(net, other, Plan(load=("*",)))
 
@@ -146,7 +146,7 @@ def test_only_what_is_loaded_can_be_frozen(net: Any, weights: SourceWeights) -> 
 
 
 @pytest.mark.parametrize("plan", [Plan(load=("conv6",)), Plan(load=("conv1",), freeze=("conv6",))])
-def test_a_plan_for_other_layers_is_refused(net: Any, weights: SourceWeights, plan: Plan) -> None:
+def test_a_plan_for_other_layers_is_rejected(net: Any, weights: SourceWeights, plan: Plan) -> None:
     with pytest.raises(UnknownNameError, match=r"no layer matches 'conv6'; did you mean 'conv"):
         transfer_into(net, weights, plan)
 

@@ -83,7 +83,7 @@ def test_a_normalisation_with_one_loose_tensor_learns_on() -> None:
     assert not torch.equal(net.first[1].running_mean, before)  # type: ignore[arg-type]
 
 
-def test_everything_frozen_is_a_net_in_eval_mode() -> None:
+def test_everything_frozen_is_a_network_in_eval_mode() -> None:
     net = Small()
     Freezer(net, names(net, ""))
     net.train()

@@ -61,7 +61,7 @@ def test_a_pattern_that_chooses_nothing_is_an_error(pattern: str, message: str) 
         select(("conv1", pattern), NAMES)
 
 
-def test_a_net_without_tensors_has_no_layers() -> None:
+def test_a_network_without_tensors_has_no_layers() -> None:
     with pytest.raises(UnknownNameError, match="Layers with weights: none"):
         select(("conv1",), ())
 

@@ -1,4 +1,4 @@
-"""Statistics against a slow twin that hears one window at a time; what they depend on and what they leave alone."""
+"""Re-estimated statistics against a slow reference that processes one window at a time."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tests.toy import TINY_NET, one_thread
 from emotone.errors import RunError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.base import NETS
-from emotone.transfer.statistics import AT_ONCE, TENSORS, estimate_statistics, normalisations
+from emotone.transfer.statistics import BATCH, TENSORS, estimate_statistics, normalisations
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.types import Array
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def built(seed: int = 1) -> LengthAware:
+def built(seed: int = 1) -> Network:
     torch.manual_seed(seed)
     return LogMelCnn(**TINY_NET).build(BANDS, CLASSES)
 
@@ -34,7 +34,7 @@ def windows(rng: np.random.Generator, lengths: list[int]) -> list[Array]:
     ]
 
 
-def slow(net: LengthAware, given: list[Array]) -> dict[str, np.ndarray[Any, Any]]:
+def slow(net: Network, given: list[Array]) -> dict[str, np.ndarray[Any, Any]]:
     """Return the statistics of one normalisation after another, from a list of all that comes to it."""
     net.eval()
     found = {}
@@ -58,10 +58,10 @@ def slow(net: LengthAware, given: list[Array]) -> dict[str, np.ndarray[Any, Any]
     return found
 
 
-def test_statistics_agree_with_a_slow_twin(rng: np.random.Generator) -> None:
-    given = windows(rng, [40] * 5 + [60] * (AT_ONCE - 5 + 1))
+def test_statistics_agree_with_a_slow_reference(rng: np.random.Generator) -> None:
+    given = windows(rng, [40] * 5 + [60] * (BATCH - 5 + 1))
     # Those of 60 that lie in a batch with those of 40 are heard as far as these reach.
-    seen = [rows[: 40 if number < AT_ONCE else 60] for number, rows in enumerate(given)]
+    seen = [rows[: 40 if number < BATCH else 60] for number, rows in enumerate(given)]
     net, twin = built(), built()
     names = estimate_statistics(net, given)
     expected = slow(twin, seen)
@@ -81,7 +81,7 @@ def test_neither_the_order_of_windows_nor_chance_plays_a_part(rng: np.random.Gen
         torch.testing.assert_close(values, second.state_dict()[name])
 
 
-def test_nothing_else_changes_and_the_net_is_in_eval_mode(rng: np.random.Generator) -> None:
+def test_nothing_else_changes_and_the_network_is_in_eval_mode(rng: np.random.Generator) -> None:
     net = built().train()
     before = {name: values.clone() for name, values in net.state_dict().items()}
     names = estimate_statistics(net, windows(rng, [30, 45, 70]))
@@ -92,12 +92,12 @@ def test_nothing_else_changes_and_the_net_is_in_eval_mode(rng: np.random.Generat
 
 
 def test_a_single_window_is_too_few(rng: np.random.Generator) -> None:
-    with pytest.raises(RunError, match="statistics need two windows at least; give more recordings"):
+    with pytest.raises(RunError, match="statistics need at least two windows; add recordings"):
         estimate_statistics(built(), windows(rng, [50]))
 
 
 @pytest.mark.parametrize("name", NETS.names)
-def test_every_net_with_statistics_has_all_of_them_estimated(name: str) -> None:
+def test_every_network_with_statistics_has_all_of_them_estimated(name: str) -> None:
     torch.manual_seed(2)
     net = NETS.get(name)(**TINY.get(name, {})).build(BANDS, CLASSES)
     sounds = INPUTS.get(name, Input())

@@ -1,4 +1,4 @@
-"""Torch7 files that the tests write are read back; what is cut short, foreign or absurd is said, and nothing runs."""
+"""Torch7 files that the tests write are read back; truncated and malformed files are errors; nothing is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.transfer.torch7_writer import Function, Obj, View, Writer, torch7
 
 from emotone.errors import SourceError
-from emotone.transfer.torch7 import DEEPEST, LuaFunction, Module, read_torch7
+from emotone.transfer.torch7 import MAX_DEPTH, LuaFunction, Module, read_torch7
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,17 +104,17 @@ def test_an_object_of_another_class_is_named_with_its_place(path: Path, kind: st
         read(path, {"f": None, "x": Obj(kind, {})})
 
 
-def test_every_cut_of_a_file_is_said_to_be_cut_short(path: Path) -> None:
+def test_every_cut_of_a_file_is_reported_as_truncated(path: Path) -> None:
     data = torch7({**EXAMPLE, "f": Function(b"abc", {}), "net": Obj("nn.ReLU", {})})
     for end in range(len(data)):
         path.write_bytes(data[:end])
-        with pytest.raises(SourceError, match=r"cut short: .* needs \d+ bytes, \d+ are left \(at byte \d+\)"):
+        with pytest.raises(SourceError, match=r"truncated: .* needs \d+ bytes, \d+ remain \(at byte \d+\)"):
             read_torch7(path)
 
 
 def test_bytes_after_the_object_are_no_part_of_it(path: Path) -> None:
     path.write_bytes(torch7(1.0) + b"xyz")
-    with pytest.raises(SourceError, match=r"3 bytes are left over after the object \(at byte 12\)"):
+    with pytest.raises(SourceError, match=r"3 bytes follow the object \(at byte 12\)"):
         read_torch7(path)
 
 
@@ -127,7 +127,7 @@ def test_bytes_after_the_object_are_no_part_of_it(path: Path) -> None:
         (struct.pack("<iiiii", 3, 1, 1, 3, 1), "a table's key is a dict (at byte 12)"),
     ],
 )
-def test_what_is_no_torch7_file_is_said(path: Path, data: bytes, message: str) -> None:
+def test_what_is_no_torch7_file_is_an_error(path: Path, data: bytes, message: str) -> None:
     path.write_bytes(data)
     with pytest.raises(SourceError, match=re.escape(message) + "; expected a Torch7 file in binary form"):
         read_torch7(path)
@@ -145,7 +145,7 @@ def test_what_is_no_torch7_file_is_said(path: Path, data: bytes, message: str) -
         ((2,), (10**18,), 0),
     ],
 )
-def test_a_tensor_outside_its_storage_is_refused(
+def test_a_tensor_outside_its_storage_is_rejected(
     path: Path, sizes: tuple[int, ...], strides: tuple[int, ...], first: int
 ) -> None:
     with pytest.raises(SourceError, match=r"a tensor of sizes .* in 6 values \(at byte 0\)"):
@@ -161,23 +161,23 @@ def test_a_tensor_needs_values_of_its_own_type(path: Path) -> None:
         read_torch7(path)
 
 
-def test_a_tensor_of_absurd_dimensions_is_refused(path: Path) -> None:
+def test_a_tensor_of_absurd_dimensions_is_rejected(path: Path) -> None:
     with pytest.raises(SourceError, match="a tensor of 17 dimensions"):
         read(path, View(ROWS.reshape(-1), (1,) * 17, (1,) * 17))
 
 
-def test_fields_that_are_no_table_are_refused(path: Path) -> None:
+def test_fields_that_are_no_table_are_rejected(path: Path) -> None:
     module = Obj("nn.ReLU", {})
     module.fields = 1.0  # type: ignore[assignment]
-    with pytest.raises(SourceError, match=r"the fields of a nn\.ReLU are no table"):
+    with pytest.raises(SourceError, match=r"the fields of a nn\.ReLU are not a table"):
         read(path, module)
 
 
-def test_objects_too_deep_are_refused(path: Path) -> None:
+def test_objects_too_deep_are_rejected(path: Path) -> None:
     value: dict[int, Any] = {}
-    for _ in range(DEEPEST + 5):
+    for _ in range(MAX_DEPTH + 5):
         value = {1: value}
-    with pytest.raises(SourceError, match=f"objects lie more than {DEEPEST} deep"):
+    with pytest.raises(SourceError, match=f"objects are nested more than {MAX_DEPTH} deep"):
         read(path, value)
 
 
@@ -186,7 +186,7 @@ def test_a_name_that_would_spoil_the_message_is_not_shown(path: Path) -> None:
         read(path, Obj("evil\nname", {}))
 
 
-def test_a_file_that_is_not_there_is_said(path: Path) -> None:
+def test_a_file_that_is_not_there_is_an_error(path: Path) -> None:
     with pytest.raises(SourceError, match="can't be read: No such file"):
         read_torch7(path)
 

@@ -11,16 +11,16 @@ from tests.toy import TINY_NET, one_thread, separable
 
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Examples
-from emotone.training.loop import Task, train
-from emotone.transfer.apply import Transferred, transfer_into
-from emotone.transfer.plan import Plan
+from emotone.training.batches import Examples, Task
+from emotone.training.classification import train
+from emotone.transfer.apply import TransferResult, transfer_into
+from emotone.transfer.plans import Plan
 from emotone.transfer.weights import SourceWeights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.training.checkpoint import Epoch
 
 __all__ = ["one_thread"]
@@ -49,9 +49,9 @@ class CutOffError(Exception):
 
 
 def test_frozen_layers_come_out_of_a_training_as_they_went_in(tmp_path: Path, weights: SourceWeights) -> None:
-    done: list[Transferred] = []
+    done: list[TransferResult] = []
 
-    def build() -> LengthAware:
+    def build() -> Network:
         net = LogMelCnn(**TINY_NET).build(64, 2)
         done.append(transfer_into(net, weights, PLAN))
         return net

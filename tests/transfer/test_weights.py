@@ -1,4 +1,4 @@
-"""Weights on disk: what was written is read, and anything else is refused."""
+"""Files of weights: those that emotone wrote are read, others are rejected."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
     [b"", b"no weights", save({"a": np.zeros(2)}), save({"a": np.zeros(2)}, {"emotone.source": "[]"})],
     ids=["empty", "text", "others", "other words"],
 )
-def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
+def test_other_files_are_rejected(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "made.safetensors"
     path.write_bytes(data)
     with pytest.raises(
-        SourceError, match=r"made\.safetensors holds no weights that emotone wrote \(.*convert the publ"
+        SourceError, match=r"made\.safetensors contains no weights that emotone wrote \(.*convert the publ"
     ):
         read_weights(path)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no weights that emotone wrote"):
+def test_a_file_that_is_not_there_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="contains no weights that emotone wrote"):
         read_weights(tmp_path / "none.safetensors")
 
 

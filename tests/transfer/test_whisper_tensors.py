@@ -70,7 +70,7 @@ def test_an_unknown_variable_keeps_its_name(encoder: dict[str, NDArray[Any]], tm
     assert "blocks.extra/weight" in from_ctranslate2(path)
 
 
-def test_integer_weights_are_refused(encoder: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_integer_weights_are_rejected(encoder: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     path = tmp_path / "model.bin"
     quantised = {**ctranslate2(encoder), "encoder/layer_0/ffn/linear_0/weight": np.zeros((32, 8), np.int8)}
     path.write_bytes(ctranslate2_bytes(quantised))
@@ -79,7 +79,7 @@ def test_integer_weights_are_refused(encoder: dict[str, NDArray[Any]], tmp_path:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
-def test_a_truncated_file_is_refused(model_bin: Path, share: float) -> None:
+def test_a_truncated_file_is_rejected(model_bin: Path, share: float) -> None:
     data = model_bin.read_bytes()
     model_bin.write_bytes(data[: round(share * (len(data) - 4))])
     with pytest.raises(SourceError, match="is truncated"):
@@ -105,7 +105,7 @@ HEADER = struct.pack("<IH", 6, 1) + b"\0" + struct.pack("<II", 3, 1)  # version,
         ),
     ],
 )
-def test_an_altered_file_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_an_altered_file_is_rejected(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "model.bin"
     path.write_bytes(data)
     with pytest.raises(SourceError, match=message):

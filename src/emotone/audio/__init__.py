@@ -1,1 +1,1 @@
-"""Sound as it comes: any file, streamed; resampled; where there is speech in it."""
+"""Audio input: recordings of any format, streamed; resampling; speech activity."""

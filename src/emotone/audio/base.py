@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Hertz
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """One open recording."""
 

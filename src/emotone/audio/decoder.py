@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emotone.audio.chain import ChainedDecoder
@@ -53,26 +55,33 @@ def open_recording(source: Source, *, track: Track = "default") -> Iterator[Deco
         decoder.close()
 
 
+JUST_CHANGED = 2_000_000_000  # ns: the coarsest clock of a file system in use
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A whole file of a source: its kind and its logical streams."""
+
+    source: Source
+    kind: Kind | None
+    streams: tuple[LogicalStream, ...]
+
+
 def _open(source: Source, *, track: Track) -> Decoder:
-    with source.open_buffered() as file:
-        check_audio_bytes(file.read(HEAD_BYTES), name=source.name)
-        kind, offset = identify(file)
-        starts = [0] if kind is None or offset else part_starts(file, kind=kind.name, size=source.size)
-    if len(starts) == 1:
-        return _open_file(source, kind=kind, offset=offset, track=track)
-    parts = [source.part(start, stop) for start, stop in itertools.pairwise([*starts, source.size])]
-    openers = [functools.partial(_open_file, part, kind=kind, offset=0, track=track) for part in parts]
-    return ChainedDecoder(openers, name=source.name)
-
-
-def _open_file(source: Source, *, kind: Kind | None, offset: int, track: Track) -> Decoder:
-    """Return the decoder of a file that is not followed by another one."""
-    streams = logical_streams(source, kind=kind.name if kind else "", offset=offset)
-    openers = [functools.partial(_open_stream, source, stream, kind=kind) for stream in streams]
+    openers = [
+        functools.partial(_open_stream, file.source, stream, kind=file.kind)
+        for file in _inspected(source)
+        for stream in file.streams
+    ]
     if len(openers) > 1:
-        check_track(track, tracks=1, name=source.name)
-        return ChainedDecoder(openers, name=source.name)
-    decoder = openers[0](track=track)
+        # Concatenated files of several tracks: the same choice in each of them.
+        return ChainedDecoder([functools.partial(_open_tracks, opener, track) for opener in openers], name=source.name)
+    return _open_tracks(openers[0], track)
+
+
+def _open_tracks(opener: functools.partial[Decoder], track: Track) -> Decoder:
+    """Return the decoder of one track, or of all tracks as one."""
+    decoder = opener(track=track)
     if track != "all" or decoder.tracks == 1:
         return decoder
     count = decoder.tracks
@@ -80,10 +89,37 @@ def _open_file(source: Source, *, kind: Kind | None, offset: int, track: Track) 
     with contextlib.ExitStack() as opened:
         decoders = []
         for index in range(count):
-            decoders.append(openers[0](track=index))
+            decoders.append(opener(track=index))
             opened.callback(decoders[-1].close)
         opened.pop_all()
     return StackedDecoder(decoders)
+
+
+def _inspected(source: Source) -> tuple[_File, ...]:
+    """Return the files of a source, cached while the file does not change: parts of it are often read in turn."""
+    if source.path is None:
+        return _inspect(source)
+    found = source.path.stat()
+    if time.time_ns() - found.st_mtime_ns < JUST_CHANGED:  # another change may get the same time
+        return _inspect(source)
+    return _inspect_once(source, found.st_mtime_ns, found.st_ino)
+
+
+@functools.lru_cache(maxsize=64)
+def _inspect_once(source: Source, _changed: int, _inode: int) -> tuple[_File, ...]:
+    return _inspect(source)
+
+
+def _inspect(source: Source) -> tuple[_File, ...]:
+    with source.open_buffered() as file:
+        check_audio_bytes(file.read(HEAD_BYTES), name=source.name)
+        kind, offset = identify(file)
+        starts = [0] if kind is None or offset else part_starts(file, kind=kind.name, size=source.size)
+    name = kind.name if kind else ""
+    if len(starts) == 1:
+        return (_File(source, kind, logical_streams(source, kind=name, offset=offset)),)
+    parts = [source.part(start, stop) for start, stop in itertools.pairwise([*starts, source.size])]
+    return tuple(_File(part, kind, logical_streams(part, kind=name)) for part in parts)
 
 
 def _open_stream(source: Source, stream: LogicalStream, *, kind: Kind | None, track: Track = "default") -> Decoder:
@@ -91,9 +127,9 @@ def _open_stream(source: Source, stream: LogicalStream, *, kind: Kind | None, tr
     if stream.pcm is not None:
         decoder = PcmDecoder(source, coding=stream.pcm, stream=stream)
     elif kind is not None and kind.decoder == "ffmpeg":
-        return _media(source, stream, track=track, purpose=f"decoding {source.suffix or kind.name} files")
+        return _media(source, stream, kind=kind, track=track, purpose=f"decoding {source.suffix or kind.name} files")
     elif not stream.native:
-        return _media(source, stream, track=track, purpose=_inside(kind))
+        return _media(source, stream, kind=kind, track=track, purpose=_inside(kind))
     else:
         try:
             decoder = NativeDecoder(source, stream=stream, noisy=kind is None or kind.name == "mp3")
@@ -112,7 +148,7 @@ def _after_refusal(
 ) -> Decoder:
     """Return FFmpeg's decoder for what libsndfile refuses; where FFmpeg refuses it too, the first refusal is raised."""
     try:
-        return _media(source, stream, track=track, purpose=_inside(kind))
+        return _media(source, stream, kind=kind, track=track, purpose=_inside(kind))
     except MissingExtraError:
         if kind is None:  # perhaps no recording at all: the refusal names the extra, too
             raise refusal from None
@@ -127,7 +163,8 @@ def _inside(kind: Kind | None) -> str:
     return f"decoding what is inside this {kind.name} file" if kind else "decoding this file"
 
 
-def _media(source: Source, stream: LogicalStream, *, track: Track, purpose: str) -> Decoder:
+def _media(source: Source, stream: LogicalStream, *, kind: Kind | None, track: Track, purpose: str) -> Decoder:
     from emotone.audio.media import MediaDecoder
 
-    return MediaDecoder(source, stream=stream, track=track, purpose=purpose)
+    stored = kind is None or kind.length == "stored"
+    return MediaDecoder(source, stream=stream, track=track, stored=stored, purpose=purpose)

@@ -87,7 +87,7 @@ def _riff(form: bytes) -> Callable[[bytes], bool]:
 
 
 def _iso(head: bytes) -> bool:
-    # The first four bytes are a length: the zero tells a box from text that happens to read "The free ...".
+    # The first four bytes are a length: the zero distinguishes a box from a text that starts with "The free ...".
     return head[4:8] in ISO_BOXES and (head[0] == 0 or head[4:8] == b"mdat")
 
 
@@ -96,7 +96,7 @@ def _aiff(head: bytes) -> bool:
 
 
 def _adts(head: bytes) -> bool:
-    """Raw AAC: twelve ones, layer 00, and a second frame where the first one's length says."""
+    """Raw AAC: twelve ones, layer 00, and a second frame after the length of the first one."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return False
     length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

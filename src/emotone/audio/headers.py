@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 AIFF_PIPE_SIZE = 0x7F000000  # sox writes 7F000008
 W64_PIPE_SIZE = 1 << 62
+BOX_NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")
+ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 MAX_CODED_FRAME_BYTES = 8192  # of AAC with several channels; Opus and Vorbis packets are smaller
 
 
@@ -179,6 +181,8 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
         if length == 1 and len(head) == 16:
             length = struct.unpack(">Q", head[8:16])[0]
         if length < 8:  # 0: to the end of the file; else no box
+            if not BOX_NAME.fullmatch(head[4:8]) and not _is_zero(file, at):
+                raise TruncatedError(f"{name}: is damaged: there is no box at byte {at:,}; copy or download it again")
             break
         at += length
         missing = at - size
@@ -187,6 +191,12 @@ def _mp4(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
                 return (LogicalStream(shortfall=missing),)
             raise _promise(at, size=size, name=name)
     return (WHOLE_FILE,)
+
+
+def _is_zero(file: BinaryIO, at: int) -> bool:
+    """Return whether the rest of the file is padding."""
+    file.seek(at)
+    return all(not content.strip(b"\x00") for content in iter(lambda: file.read(1 << 20), b""))
 
 
 def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
@@ -214,6 +224,23 @@ def _avi(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
     return (WHOLE_FILE,)
 
 
+def _asf(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Compare the size of the file with that in its file properties, which live streams mark as unknown."""
+    file.seek(offset)
+    head = file.read(1 << 16)
+    at = head.find(ASF_FILE_PROPERTIES)
+    if at < 0 or len(head) < at + 92:
+        return (WHOLE_FILE,)
+    promised = struct.unpack("<Q", head[at + 40 : at + 48])[0]
+    if head[at + 88] & 1:  # a live stream
+        return (LogicalStream(stored=False),)
+    if promised > size:
+        if promised - size > MAX_CODED_FRAME_BYTES:
+            raise _promise(promised, size=size, name=name)
+        return (LogicalStream(shortfall=promised - size),)
+    return (WHOLE_FILE,)
+
+
 def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that the segment ends within the file."""
     end = ebml.segment_end(file, offset)
@@ -238,5 +265,6 @@ WALKERS: dict[str, Callable[[BinaryIO, int, str, int], tuple[LogicalStream, ...]
     "flac": _flac,
     "mp4": _mp4,
     "avi": _avi,
+    "asf": _asf,
     "matroska or webm": _matroska,
 }

@@ -50,6 +50,7 @@ class LogicalStream:
         shortfall: bytes that are missing at the end, at most one coded frame.
         notes: what callers should know.
         native: False where libsndfile can't decode it correctly.
+        stored: False where the header marks its length as unknown, so that a decoder's number is an estimate.
 
     """
 
@@ -61,6 +62,7 @@ class LogicalStream:
     shortfall: int = 0
     notes: tuple[str, ...] = ()
     native: bool = True
+    stored: bool = True
 
 
 WHOLE_FILE = LogicalStream()

@@ -39,7 +39,8 @@ class MediaDecoder:
         source: the recording.
         stream: which bytes of it, and what is known about them.
         track: counted from 0, or "default" for the one marked as default, else the first.
-        purpose: what the message says that PyAV is needed for.
+        stored: whether the container stores its length; else FFmpeg's number is an estimate, and is ignored.
+        purpose: what PyAV is needed for, in the message.
 
     Raises:
         MissingExtraError: PyAV is not installed.
@@ -55,6 +56,7 @@ class MediaDecoder:
         *,
         stream: LogicalStream = WHOLE_FILE,
         track: Track = "default",
+        stored: bool = True,
         purpose: str = "decoding this file",
     ) -> None:
         try:
@@ -65,6 +67,7 @@ class MediaDecoder:
         self._av = av
         self._foreign = (av.FFmpegError, ValueError, ArithmeticError, EOFError, NotImplementedError)
         self._stream = stream
+        self._stored = stored and stream.stored
         # A file object, not a name: FFmpeg takes names such as "concat:..." or "http:..." as commands.
         self._view = ByteView(source, stream.pieces)
         self._container: Any = None
@@ -114,7 +117,7 @@ class MediaDecoder:
 
     def _promised(self) -> int | None:
         """Return the samples until the end of the track, where the container stores its length."""
-        if self._container_name in FFMPEG_ESTIMATES:
+        if not self._stored or self._container_name in FFMPEG_ESTIMATES:
             return None
         track, container = self._track, self._container
         if track.duration is not None:

@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from emotone.audio.layout import WHOLE_FILE, LogicalStream
+from emotone.audio.layout import LogicalStream
 from emotone.errors import TruncatedError
 
 if TYPE_CHECKING:
@@ -73,8 +73,6 @@ class Link:
 def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Return one logical stream per link (see `headers.logical_streams`)."""
     links, notes, end = _links(file, size=size, name=name, offset=offset)
-    if not links:
-        return (WHOLE_FILE,)
     ends = [link.start for link in links[1:]] + [end]
     streams = [_stream(file, link, end=stop) for link, stop in zip(links, ends, strict=True)]
     last = streams[-1]
@@ -139,11 +137,10 @@ def _pages(file: BinaryIO, *, size: int, offset: int) -> Iterator[Page]:
                 return
             at = following
             continue
-        lacing = file.read(head[26]) if len(head) == HEADER else b""
-        if len(head) < HEADER or len(lacing) < head[26]:
-            yield Page(at, size, 0, 0, 0, 0, b"", missing=1)
-            return
-        end = at + HEADER + len(lacing) + sum(lacing)
+        count = head[26] if len(head) == HEADER else 255
+        head = head.ljust(HEADER, b"\0")
+        lacing = file.read(count)
+        end = at + HEADER + count + sum(lacing)
         granule, serial = struct.unpack("<qI", head[6:18])
         packets = sum(1 for length in lacing if length < 255)
         beginning = file.read(8) if head[5] & FIRST else b""

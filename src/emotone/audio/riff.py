@@ -84,7 +84,7 @@ def _format(content: bytes, *, order: str) -> Format | None:
 def _data(file: BinaryIO, *, at: int, length: int, size: int, order: str, long_size: int | None) -> DataChunk:
     held = size - at
     if length == 0 and held > 0 and not _is_chunk(file, at=at, held=held, order=order):
-        # Written into a pipe. libsndfile would believe the 0, and not the largest number.
+        # Written into a pipe. libsndfile trusts a 0, and reads to the end for the largest number.
         return DataChunk(at, None, size_field=(range(at - 4, at), b"\xff" * 4))
     if length == 0:
         return DataChunk(size, 0)

@@ -1,4 +1,4 @@
-"""A stream that can't be rewound (a pipe, standard input) as a file that can."""
+"""Storage of a stream that is not seekable (a pipe, standard input) in a temporary file."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from emotone.errors import AudioError, EmptyAudioError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIMIT_BYTES = 2 << 30  # 2 GiB: 18 hours of 16-bit speech at 16 kHz; a runaway pipe must not fill the disk
+LIMIT_BYTES = 2 << 30  # 2 GiB: 18 hours of 16-bit speech at 16 kHz; an endless pipe must not fill the disk
 PIECE = 1 << 16  # bytes read at a time: memory does not grow with the stream
 
 
 @contextlib.contextmanager
 def spool(stream: BinaryIO, *, limit_bytes: int = LIMIT_BYTES, name: str = "standard input") -> Iterator[Path]:
-    """Give the path of a temporary file with everything the stream holds; it is removed at the end of the block.
+    """Yield the path of a temporary file with the content of a stream; it is removed at the end of the block.
 
     Args:
         stream: read to its end.
-        limit_bytes: more than this is refused.
+        limit_bytes: maximum size.
         name: how messages name the stream.
 
     Raises:
         EmptyAudioError: the stream ended without a byte.
-        AudioError: it holds more than `limit_bytes`, or can't be read or stored.
+        AudioError: it contains more than `limit_bytes`, or can't be read or stored.
 
     Example:
         >>> import io
@@ -40,10 +40,10 @@ def spool(stream: BinaryIO, *, limit_bytes: int = LIMIT_BYTES, name: str = "stan
         try:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="emotone-"))
             path = Path(folder) / "recording"
-            held = _copy(stream, path, limit_bytes=limit_bytes, name=name)
+            size = _copy(stream, path, limit_bytes=limit_bytes, name=name)
         except OSError as error:
             raise AudioError(f"{name}: can't be stored for decoding: {error.strerror or error}") from error
-        if held == 0:
+        if size == 0:
             raise EmptyAudioError(f"{name}: ended without a byte; send a recording")
         yield path
 
@@ -55,7 +55,7 @@ def _copy(stream: BinaryIO, path: Path, *, limit_bytes: int, name: str) -> int:
             held += len(piece)
             if held > limit_bytes:
                 raise AudioError(
-                    f"{name}: holds more than {limit_bytes:,} bytes, the most allowed; "
+                    f"{name}: contains more than {limit_bytes:,} bytes, the maximum; "
                     "save it to a file and give its path"
                 )
             file.write(piece)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from emotone.features.base import Feature
     from emotone.types import Array
 
+INPUT, OUTPUT = "features", "logits"
+ONLY_FATAL = 4  # ONNX Runtime's log level; errors are raised
 TOLERANCE = 1e-4  # processors round sums differently; a wrong model deviates far more
 
 
@@ -69,8 +71,6 @@ class Bundle:
 
     @cached_property
     def _session(self) -> Any:
-        from emotone.bundles.runtime import open_session
-
         return open_session(
             self._model,
             where=str(self.directory / layout.MODEL),
@@ -86,8 +86,6 @@ class Bundle:
             BundleError: the network fails, or its output is not one score per label.
 
         """
-        from emotone.bundles.runtime import run_session
-
         where = str(self.directory / layout.MODEL)
         logits = run_session(self._session, features, where=where, labels=len(self.labels))
         scores = logits.astype(np.float64) / self.manifest.calibration.temperature
@@ -265,3 +263,86 @@ def _read_test_vector(data: bytes, *, where: Path, labels: int) -> tuple[Array, 
             f"given {list(signal.shape)} {signal.dtype} and {list(probabilities.shape)}"
         )
     return signal, probabilities.astype(np.float64)
+
+
+def open_session(model: bytes, *, where: str, threads: int, dimension: int, labels: int) -> Any:
+    """Return an ONNX session for the bytes of a model.
+
+    Args:
+        model: one `features` input [batch, time, dimension] and one `logits` output [batch, labels], float32.
+        where: name of the model in messages.
+        threads: for the operators; with one, workers do not compete for cores.
+        dimension: values per row of the front end.
+        labels: number of labels.
+
+    Raises:
+        BundleError: the bytes are not a model, or it has other shapes.
+
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ONLY_FATAL
+    # Memory patterns are kept for every input shape, and recordings have any length: memory would grow with use. The
+    # arena keeps the largest batch only; without it, activations of all sizes would fragment the process memory.
+    options.enable_mem_pattern = False
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except _onnx_errors() as error:
+        raise BundleError(f"{where} can't be opened by ONNX Runtime {onnxruntime.__version__}: {error}") from error
+    _check_ports(session.get_inputs(), where=where, name=INPUT, shape=[None, None, dimension])
+    _check_ports(session.get_outputs(), where=where, name=OUTPUT, shape=[None, labels])
+    return session
+
+
+def run_session(session: Any, features: Array, *, where: str, labels: int) -> Array:
+    """Return scores [batch, labels] float32 of features [batch, time, dimension].
+
+    Raises:
+        BundleError: the network fails on this shape, or its scores have another shape or are not finite.
+
+    """
+    try:
+        (scores,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(features, np.float32)})
+    except _onnx_errors() as error:
+        raise BundleError(f"{where} fails on features of shape {list(features.shape)}: {error}") from error
+    if scores.shape != (len(features), labels):
+        raise BundleError(
+            f"{where} gives scores of shape {list(scores.shape)}; expected {[len(features), labels]}, one per label"
+        )
+    if not np.isfinite(scores).all():
+        raise BundleError(f"{where} gives scores that are not finite")
+    result: Array = scores
+    return result
+
+
+def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | None]) -> None:
+    """Refuse ports other than one float32 tensor called `name`; None in `shape` stands for an open dimension."""
+    wanted = f"'{name}' float32 [{', '.join('any' if size is None else str(size) for size in shape)}]"
+    given = ", ".join(f"'{port.name}' {port.type} {port.shape}" for port in ports)
+    fits = len(ports) == 1 and ports[0].name == name and ports[0].type == "tensor(float)"
+    sizes = ports[0].shape if fits else []
+    if not fits or len(sizes) != len(shape):
+        raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
+    for size, expected in zip(sizes, shape, strict=True):
+        # A dynamic dimension has a name, or None; batch and time must be dynamic.
+        if isinstance(size, int) and size != expected:
+            raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
+
+
+def _onnx_errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoModel,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.RuntimeException,
+        state.EPFail,
+    )

@@ -1,1 +1,1 @@
-"""Classifiers of vectors: the baselines that every network has to beat."""
+"""Classifiers of feature vectors: the baselines for networks."""

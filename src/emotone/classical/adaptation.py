@@ -1,8 +1,8 @@
-"""Bringing other corpora's vectors to where the target's are: no label is looked at, and no tested clip.
+"""Unsupervised alignment of other corpora's vectors with the target corpus: no labels and no test clips are used.
 
-What is here:
-    adapted         the vectors of a training part, brought together in a named way, and the way for the target's others
-    coral           other corpora's vectors, with the covariance of the target's
+Contents:
+    align           aligned vectors of a training part, and the scaling of the target's other vectors
+    coral           other corpora's vectors with the covariance of the target's
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Vectors
 
 Adaptation: TypeAlias = Literal["none", "corpora", "coral"]
-RIDGE = 1.0  # added to the variances, as its authors have it: fewer clips than values leave some directions empty
+RIDGE = 1.0  # added to the variances, as in the paper: with fewer clips than values some directions have no variance
 
 
-def adapted(
-    vectors: Vectors, corpora: NDArray[np.str_], *, target: str, how: Adaptation, standardise: bool
+def align(
+    vectors: Vectors, corpora: NDArray[np.str_], *, target: str, method: Adaptation, standardise: bool
 ) -> tuple[Vectors, Scorer]:
-    """Return a training part's vectors, brought together, and a function that does the same to the target's others.
+    """Return the aligned vectors of a training part, and a function that scales other vectors of the target.
 
     Args:
-        vectors: of a training part, as they are.
-        corpora: of them [clips]; at least one clip is of the target, and one is not.
-        target: the corpus that will be asked about.
-        how: "none" scales all clips by the statistics of all; "corpora" each corpus's clips by its own, the target's
-            others by those of its training clips; "coral" does that, and gives the other corpora's clips, together, the
-            covariance of the target's.
+        vectors: of a training part, unscaled.
+        corpora: of the vectors [clips]; at least one clip belongs to the target, and one does not.
+        target: the corpus of the test clips.
+        method: "none" scales all clips by the statistics of all; "corpora" scales the clips of each corpus by its own
+            statistics, and other clips of the target by those of its training clips; "coral" then gives the pooled
+            clips of the other corpora the covariance of the target's.
         standardise: whether to scale at all; vectors that are scaled already (per speaker) are only aligned.
 
     """
-    if how == "none":
-        scale = standardiser(vectors) if standardise else _as_it_is
+    if method == "none":
+        scale = standardiser(vectors) if standardise else _identity
         return scale(vectors), scale
-    moved, scale = vectors.copy(), _as_it_is
+    aligned, scale = vectors.copy(), _identity
     if standardise:
         for corpus in np.unique(corpora):
-            of = corpora == corpus
-            moved[of] = standardiser(vectors[of])(vectors[of])
+            rows = corpora == corpus
+            aligned[rows] = standardiser(vectors[rows])(vectors[rows])
         scale = standardiser(vectors[corpora == target])
-    if how == "coral":
-        of = corpora == target
-        moved[~of] = coral(moved[~of], moved[of])
-    return moved, scale
+    if method == "coral":
+        rows = corpora == target
+        aligned[~rows] = coral(aligned[~rows], aligned[rows])
+    return aligned, scale
 
 
 def coral(source: Vectors, target: Vectors) -> Vectors:
     """Return the source's vectors with the mean and (nearly) the covariance of the target's.
 
-    (source - mean) (Cs + I)^-1/2 (Ct + I)^1/2 + the target's mean, with Cs and Ct the covariances of both: correlation
-    alignment. I keeps directions in which clips don't differ from being blown up, and is why it is nearly.
+    Correlation alignment: (source - mean) (Cs + I)^-1/2 (Ct + I)^1/2 + the target's mean, with Cs and Ct the
+    covariances of both. I regularises directions without variance, so the covariance is reached approximately.
 
     Reference: Sun, Feng, Saenko, Return of frustratingly easy domain adaptation, AAAI 2016.
     """
@@ -70,7 +70,7 @@ def _spread(vectors: Vectors, centred: Vectors, *, power: float) -> Vectors:
     """Return vectors (C + r I)^power, with C the covariance of `centred` and r the ridge.
 
     With C's eigenvectors V and values v, (C + r I)^p = r^p I + V ((v + r)^p - r^p) V': directions in which `centred`
-    does not extend need no eigenvector, so that few clips need no more of them than there are clips.
+    has no variance need no eigenvector, so that at most as many are needed as there are clips.
     """
     clips, values = centred.shape
     if clips >= values:
@@ -83,5 +83,5 @@ def _spread(vectors: Vectors, centred: Vectors, *, power: float) -> Vectors:
     return result
 
 
-def _as_it_is(vectors: Vectors) -> Vectors:
+def _identity(vectors: Vectors) -> Vectors:
     return vectors

@@ -1,4 +1,4 @@
-"""Support vector machines on kernels that are computed once, however many settings are tried on them."""
+"""Support vector machines on precomputed kernels, which candidates of the settings share."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def squared_distances(left: Vectors, right: Vectors) -> Vectors:
 
 
 def fit_svm(gram: Vectors, truth: Truth, *, cost: float, labels: int, kernel: Callable[[Vectors], Vectors]) -> Scorer:
-    """Return the scorer of a support vector machine, one against one, labels weighted by their rarity.
+    """Return the scorer of a one-vs-one support vector machine with balanced label weights.
 
     Args:
         gram: kernel of the training vectors with themselves [clips, clips].
         truth: [clips].
-        cost: C: what a clip on the wrong side costs.
-        labels: how many there are in all.
-        kernel: from vectors to their kernel with the training vectors [vectors, clips].
+        cost: C, the penalty of a margin violation.
+        labels: number of labels in total.
+        kernel: maps vectors to their kernel with the training vectors [vectors, clips].
 
     Returns:
-        Scores are scikit-learn's one-against-rest form of the pairwise decisions: votes, ties broken by the margins.
+        Scores are scikit-learn's one-vs-rest form of the pairwise decisions: votes, ties broken by the margins.
 
     """
     svm = svc()(kernel="precomputed", C=cost, class_weight="balanced", cache_size=CACHE_MB).fit(gram, truth)

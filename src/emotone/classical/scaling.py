@@ -1,4 +1,4 @@
-"""Putting values on one scale, without or with a look at the tested speakers; the protocol's name says which."""
+"""Standardisation of vectors, by training statistics or per group; the protocol states which."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def standardiser(training: Vectors) -> Scorer:
     """Return a function that subtracts the training vectors' mean and divides by their deviation, value by value.
 
-    A value that never changes is only shifted. The deviation is that of the population (divided by n).
+    A constant value is only shifted. The deviation is that of the population (divided by n).
     """
     mean = training.mean(axis=0)
-    changes = training.max(axis=0) > training.min(axis=0)  # the deviation of equal values can be rounded above 0
+    changes = training.max(axis=0) > training.min(axis=0)  # the deviation of equal values may be rounded to more than 0
     scale = np.where(changes, training.std(axis=0), 1.0)
 
     def standardise(vectors: Vectors) -> Vectors:
@@ -28,11 +28,11 @@ def standardiser(training: Vectors) -> Scorer:
     return standardise
 
 
-def standardised_by_group(vectors: Vectors, groups: NDArray[np.str_]) -> Vectors:
-    """Return vectors that are standardised within each group, e.g. each speaker, from all of its clips, unlabelled.
+def standardise_by_group(vectors: Vectors, groups: NDArray[np.str_]) -> Vectors:
+    """Return vectors standardised within each group, e.g. per speaker, with the statistics of all its clips.
 
-    This looks at tested speakers' clips (though not at their labels): only a system that will hear many clips of a
-    speaker before it must answer can do the same.
+    This uses the test speakers' clips, though not their labels: it applies only to systems that have many clips of a
+    speaker before the first prediction.
 
     Args:
         vectors: [clips, values].
@@ -41,6 +41,6 @@ def standardised_by_group(vectors: Vectors, groups: NDArray[np.str_]) -> Vectors
     """
     result = np.empty_like(vectors)
     for group in np.unique(groups):
-        of = groups == group
-        result[of] = standardiser(vectors[of])(vectors[of])
+        rows = groups == group
+        result[rows] = standardiser(vectors[rows])(vectors[rows])
     return result

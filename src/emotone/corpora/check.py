@@ -94,13 +94,13 @@ def recognise(directory: Path) -> Corpus:
     """
     relatives = list(media_files(directory))
     if not relatives:
-        raise CorpusError(f"{directory} holds no recordings")
+        raise CorpusError(f"{directory} contains no recordings")
     found = {name: [path for path in relatives if corpus.parse(path)] for name, corpus in CORPORA.all().items()}
     ranked = sorted((name for name in found if found[name]), key=lambda name: -len(found[name]))
     enough = [name for name in ranked if len(found[name]) >= MIN_SHARE * len(relatives)]
     if len(enough) > 1:
         places = ", ".join(f"{name} ({len(found[name])} files, e.g. {found[name][0]})" for name in ranked)
-        raise CorpusError(f"{directory} holds several corpora: {places}; give the folder of one")
+        raise CorpusError(f"{directory} contains several corpora: {places}; give the folder of one")
     if enough:
         return CORPORA.get(enough[0])
     near = f"; the nearest is {ranked[0]} with {len(found[ranked[0]])} of {len(relatives)} files" if ranked else ""

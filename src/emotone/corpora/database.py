@@ -144,7 +144,7 @@ def _utterance(
 
 
 def _label(word: str, meanings: Mapping[str, str], label_map: Mapping[str, str] | None) -> str:
-    """Return the canonical emotion of a label, by the label map first, then by what the scheme says it means."""
+    """Return the canonical emotion of a label, by the label map first, then by the scheme."""
     if not word:
         return UNKNOWN
     return mapped_label(word if word.casefold() in (label_map or {}) else meanings.get(word, word), label_map)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from emotone.audio.samples import Channel
     from emotone.fitting.fit import TrainedNetwork
     from emotone.fitting.resolve import AnyResolved, ResolvedRecipe
     from emotone.inference.result import Segments
@@ -215,7 +216,10 @@ def predict_utterances(
     problems: list[ExtractionProblem] = []
     for utterance in utterances:
         try:
-            signal, _ = read(utterance.path, rate=model.feature.rate, start=utterance.start, end=utterance.end)
+            channel: Channel = "mix" if utterance.channel is None else utterance.channel
+            signal, _ = read(
+                utterance.path, rate=model.feature.rate, channel=channel, start=utterance.start, end=utterance.end
+            )
             analysis = analyse(model, [signal])
         except (AudioError, MissingExtraError) as error:
             problems.append(ExtractionProblem.of(utterance, error))

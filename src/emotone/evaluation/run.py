@@ -49,7 +49,7 @@ class Evaluation:
     """A finished evaluation.
 
     Attributes:
-        folder: holds `run.json` and `predictions.parquet`.
+        folder: contains `run.json` and `predictions.parquet`.
         protocol: name.
         table: every prediction.
         scores: computed from the table.
@@ -137,7 +137,7 @@ def evaluate_recipe(
         _write_validation(jobs, folder)
         PredictionsTable.concat([read_fold(job) for job in jobs]).write(folder / TABLE)
     table = PredictionsTable.read(folder / TABLE)
-    scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
+    scores = tuple(scores_of(table, speaker_independent=_is_independent(division, leakage)))
     about = _about(recipe, division, usable, folds=len(jobs) // seeds, seeds=seeds) | {"tuning": _read_tuning(folder)}
     problems_kept = _merge_problems(_kept_problems(folder, utterances), extracted.problems)
     _write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
@@ -222,9 +222,9 @@ def _cached(folder: Path, division: Protocol, utterances: Sequence[Utterance]) -
     shutil.rmtree(folder / "folds", ignore_errors=True)  # an interrupted run may have left them
     about = json.loads((folder / RUN).read_text(encoding="utf-8"))
     table = PredictionsTable.read(folder / TABLE)
-    scores = tuple(scores_of(table, speaker_independent=division.speaker_independent))
     notes = tuple(about["protocol"].get("notes", ()))
     leakage = Leakage.from_dict(about["leakage"])
+    scores = tuple(scores_of(table, speaker_independent=_is_independent(division, leakage)))
     return Evaluation(folder, division.name, table, scores, leakage, _kept_problems(folder, utterances), notes)
 
 
@@ -281,6 +281,11 @@ def evaluate_model(
     about["protocol"] = {"name": "held-out", "trained_on": sorted(seen)}
     _write_run(folder, about, scores=scores, leakage=None, problems=problems)
     return Evaluation(folder, "held-out", table, scores, None, tuple(problems))
+
+
+def _is_independent(division: Protocol, leakage: Leakage) -> bool:
+    """Return whether the protocol is speaker-independent and the audit found no speaker under two spellings."""
+    return division.speaker_independent and leakage.speaker_independent is not False
 
 
 def _merged(fold: Fold) -> Fold:

@@ -64,4 +64,4 @@ def pads_end(feature: Feature) -> bool:
     return bool(getattr(feature, "pads_end", False))
 
 
-FEATURES: Registry[type[Feature]] = Registry("feature", "emotone.features.front_ends", "FEATURE")
+FEATURES: Registry[type[Feature]] = Registry("front end", "emotone.features.front_ends", "FEATURE")

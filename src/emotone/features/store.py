@@ -1,7 +1,7 @@
 """A cache of features on disk, by content: a recording is decoded and transformed once.
 
-The key of an entry is the SHA-256 of the recording's bytes, the part of it that is used, and the front end's name,
-version and settings. A renamed or copied recording has the same entry; a changed one has another.
+The key of an entry is the SHA-256 of the recording's bytes, the part and channel of it that are used, and the front
+end's name, version and settings. A renamed or copied recording has the same entry; a changed one has another.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from emotone.audio.samples import Channel
     from emotone.types import Array, Hertz, Utterance
 
 CHUNK = 16  # recordings per task of a worker: few enough for frequent progress updates
@@ -104,7 +105,8 @@ class FeatureStore:
                 return _load(entry)
             except (ValueError, EOFError, OSError):
                 entry.unlink(missing_ok=True)  # a damaged entry is recomputed
-        signal, _ = read(utterance.path, rate=self.spec.rate, start=utterance.start, end=utterance.end)
+        channel: Channel = "mix" if utterance.channel is None else utterance.channel
+        signal, _ = read(utterance.path, rate=self.spec.rate, channel=channel, start=utterance.start, end=utterance.end)
         features = self.spec.compute(signal)
         with atomic_write(entry) as stream:
             np.save(stream, features, allow_pickle=False)
@@ -163,6 +165,8 @@ class FeatureStore:
         except OSError as error:
             raise MissingFileError(f"{utterance.path}: can't be read: {error.strerror or error}") from error
         stretch = f"{content}:{utterance.start!r}:{utterance.end!r}"
+        if utterance.channel is not None:
+            stretch += f":channel {utterance.channel}"
         key = hashlib.sha256(stretch.encode()).hexdigest()
         folder = self.folder if self.folder is not None else cache_dir() / "features"
         return folder / f"{self.name}-{self.spec.version}-{signature(self.spec)}" / key[:2] / f"{key}.npy"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.nets.blocks.base import Network
     from emotone.training.batches import Task
-    from emotone.transfer.apply import Transferred
+    from emotone.transfer.apply import TransferResult
     from emotone.types import Array, Utterance
 
 
@@ -143,7 +143,7 @@ def _pseudo_labels(probabilities: Array, *, top_share: float, min_confidence: fl
     return chosen
 
 
-def with_statistics(transferred: Transferred, net: Network, task: Task) -> Transferred:
+def with_statistics(transferred: TransferResult, net: Network, task: Task) -> TransferResult:
     """Estimate a network's running statistics on a task's training clips, in place; return the updated transfer.
 
     Args:
@@ -152,7 +152,7 @@ def with_statistics(transferred: Transferred, net: Network, task: Task) -> Trans
         task: the clips and their windows, which are those of prediction.
 
     """
-    from emotone.transfer.apply import Transferred
+    from emotone.transfer.apply import TransferResult
     from emotone.transfer.freeze import Freezer
     from emotone.transfer.statistics import estimate_statistics
 
@@ -162,4 +162,4 @@ def with_statistics(transferred: Transferred, net: Network, task: Task) -> Trans
     entries = tuple(
         replace(entry, state="estimated") if entry.name in names else entry for entry in transferred.report.entries
     )
-    return Transferred(replace(transferred.report, entries=entries), Freezer(net, transferred.freezer.names))
+    return TransferResult(replace(transferred.report, entries=entries), Freezer(net, transferred.freezer.names))

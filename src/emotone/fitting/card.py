@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it was tested on, where it fails, and what a label is not."""
+"""The model card: what a model is, how it was evaluated, its limits, and what a label means."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from emotone.fitting.training_run import TrainingRun
     from emotone.transfer.report import State, TransferReport
 
-PLEDGE = """## What a label is, and is not
+INTENDED_USE = """## What a label means
 
-A label is a guess about a voice, not a fact about a person. It says to which of the recordings that the model learned
-from a stretch of sound is most like. It does not say what anybody feels, means or will do. Do not use it to
-judge, rank, hire, admit, insure, police or diagnose people, nor without the knowledge of those who are heard."""
+A label is an estimate about a voice, not a fact about a person. It is the label of the training recordings that a
+stretch of sound resembles most. It does not show what anybody feels, means or will do. Do not use it to assess, rank,
+hire, admit, insure, police or diagnose people, nor without the knowledge of the people recorded."""
 
-LIMITS = """## Where it fails
+LIMITS = """## Limits
 
-- It knows the kind of speech that it learned from. Published corpora of emotional speech are mostly **acted**, by few
-  speakers; spontaneous speech is weaker in expression: expect clearly lower scores than those above.
-- What it makes of languages, ages, accents and voices other than those named above is not known.
-- Noise, reverberation, telephone and meeting recordings were not tested, where nothing above says so.
-- Song, several people at once, laughter and crying are outside what it knows.
-- Probabilities are scores of a net trained with smoothed labels; they have not been calibrated on your recordings.
-- Windows without speech are said as such (`speech: false`) by a detector that knows level, harmonics and rhythm only;
-  animal calls and music can pass for speech."""
+- The model has learned the kind of speech in its training data. Published corpora of emotional speech are mostly
+  **acted**, by few speakers. Spontaneous speech is less expressive: expect clearly lower scores than those above.
+- Its scores on languages, ages, accents and voices other than those named above are unknown.
+- Noise, reverberation, telephone and meeting recordings were not evaluated unless stated above.
+- Song, overlapping speakers, laughter and crying are outside its training data.
+- Probabilities are outputs of a network trained with smoothed labels. They were not calibrated on your recordings.
+- Windows without speech are marked (`speech: false`) by a detector that uses level, harmonics and rhythm only; animal
+  calls and music can be mistaken for speech."""
 
 
 def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
@@ -36,55 +36,55 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
     Args:
         run: the finished training.
         version: of the model.
-        evaluation: how it was tested and what came out; "" says that it was not.
+        evaluation: how it was evaluated, and the scores; "" states that it was not.
 
     """
     recipe = run.recipe
     count = parameter_count(layer_table(recipe.net_spec, recipe.feature.dimension, len(run.labels)))
     data = "\n".join(_corpus_line(name, run) for name in sorted(run.corpora))
-    tested = (
+    scores = (
         evaluation.strip() or "This model has **not been evaluated**. Run `emotone evaluate` before you rely on it."
     )
     feature = recipe.feature
     front_end = f"{recipe.feature_name}, {feature.rate} Hz, {feature.dimension} values"
     return f"""# {recipe.name} {version}
 
-{recipe.description}
+{recipe.description.rstrip(".")}.
 
 | | |
 | --- | --- |
 | labels | {", ".join(run.labels)} |
 | licence of the weights | {recipe.licence} |
 | front end | {front_end} every {1000 * feature.hop_seconds:g} ms |
-| net | {recipe.net["name"]}, {count:,} parameters |
-| windows | {recipe.windows}; a clip is {recipe.windows.clip_score} |
-{_taken_over(run)}| training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
+| network | {recipe.net["name"]}, {count:,} parameters |
+| windows | {recipe.windows}; the score of a clip is {recipe.windows.clip_score} |
+{_transfer_line(run)}| training | {recipe.training.epochs} epochs, seed {recipe.seed}, signature {run.signature} |
 
-## What it learned from
+## Training data
 
 | corpus | clips | speakers | language | licence |
 | --- | --- | --- | --- | --- |
 {data}
 
-## What it was tested on
+## Evaluation
 
-{tested}
+{scores}
 
 {LIMITS}
 
-{PLEDGE}
+{INTENDED_USE}
 """
 
 
-def _taken_over(run: TrainingRun) -> str:
-    """Return the row that says whose weights the net started from, or nothing."""
+def _transfer_line(run: TrainingRun) -> str:
+    """Return the row with the source of the transferred weights, or nothing."""
     report = run.transfer
     if report is None:
         return ""
     states: tuple[State, ...] = ("frozen", "tuned", "estimated")
     layers = {state: _layers(report, state) for state in states}
-    said = "; ".join(f"{state}: {names}" for state, names in layers.items() if names)
-    return f"| started from | {report.source} ({report.licence}, SHA-256 {report.sha256}); {said} |\n"
+    names = "; ".join(f"{state}: {names}" for state, names in layers.items() if names)
+    return f"| transferred from | {report.source} ({report.licence}, SHA-256 {report.sha256}); {names} |\n"
 
 
 def _layers(report: TransferReport, state: State) -> str:

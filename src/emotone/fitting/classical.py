@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.classical.base import Adapting
-from emotone.classical.scaling import standardised_by_group
+from emotone.classical.base import AdaptiveClassifier
+from emotone.classical.scaling import standardise_by_group
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
-from emotone.features.functional import Known
-from emotone.features.store import Extracted, FeatureStore
-from emotone.training.tuning import Onto, Tuned, tune, tune_onto
+from emotone.features.functional import MetadataFunctionals
+from emotone.features.store import ExtractionResult, FeatureStore
+from emotone.training.tuning import TargetCorpus, TunedClassifier, tune, tune_for_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ class ResolvedBaseline:
     @property
     def adapts(self) -> bool:
         """Whether it distinguishes clips of the target corpus from those of others."""
-        return self.recipe.adaptation != "none" or isinstance(self.recipe.classifier_spec, Adapting)
+        return self.recipe.adaptation != "none" or isinstance(self.recipe.classifier_spec, AdaptiveClassifier)
 
     def with_seed(self, seed: int) -> ResolvedBaseline:
         """Return the recipe with another seed."""
@@ -73,7 +73,7 @@ class ResolvedBaseline:
 
     def extract(
         self, utterances: Sequence[Utterance], *, workers: int = 1, progress: Callable[[int], None] | None = None
-    ) -> Extracted:
+    ) -> ExtractionResult:
         """Return the functionals of utterances: from the feature store, or from the list if no audio is needed.
 
         Args:
@@ -83,10 +83,10 @@ class ResolvedBaseline:
 
         """
         spec = self.recipe.functionals_spec
-        if not isinstance(spec, Known):
+        if not isinstance(spec, MetadataFunctionals):
             store = FeatureStore(str(self.recipe.functionals["name"]), spec)
             return store.extract(utterances, workers=workers, progress=progress)
-        known = Extracted(spec.of(utterances), ())
+        known = ExtractionResult(spec.of(utterances), ())
         if progress is not None:
             progress(len(utterances))
         return known
@@ -105,7 +105,7 @@ def fit_and_predict(
     *,
     labels: tuple[str, ...],
     scaling: Scaling,
-) -> tuple[tuple[Utterance, ...], NDArray[np.float64], Tuned]:
+) -> tuple[tuple[Utterance, ...], NDArray[np.float64], TunedClassifier]:
     """Return a fold's test utterances, their probabilities [utterances, labels], and the fitted classifier.
 
     Args:
@@ -131,11 +131,11 @@ def fit_and_predict(
     every = np.stack([vectors[utterance.key] for utterance in known]).astype(np.float64)
     speakers = np.array([utterance.speaker_key for utterance in known])
     if scaling == "speaker":
-        every = standardised_by_group(every, speakers)
+        every = standardise_by_group(every, speakers)
     truth = np.array([labels.index(utterance.label) for utterance in known], np.int64)
     spec = resolved.recipe.classifier_spec
     onto = _onto(resolved, known, training, testing, fold=fold.name) if resolved.adapts else None
-    tuning = partial(tune, spec) if onto is None else partial(tune_onto, onto, spec)
+    tuning = partial(tune, spec) if onto is None else partial(tune_for_target, onto, spec)
     try:
         tuned = tuning(
             every[training],
@@ -158,7 +158,7 @@ def _onto(
     testing: NDArray[np.bool_],
     *,
     fold: str,
-) -> Onto:
+) -> TargetCorpus:
     """Return the target corpus, that of the test clips; raise `RunError` unless one, trained on next to others."""
     corpora = np.array([utterance.corpus for utterance in utterances])
     targets, learned = sorted(set(corpora[testing].tolist())), sorted(set(corpora[training].tolist()))
@@ -168,4 +168,4 @@ def _onto(
             "training clips of other corpora to those of the tested one: give two or more corpora, and a protocol such "
             f"as onto-{targets[0]}-speaker-folds-5"
         )
-    return Onto(corpora[training], targets[0], resolved.recipe.adaptation)
+    return TargetCorpus(corpora[training], targets[0], resolved.recipe.adaptation)

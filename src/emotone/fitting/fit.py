@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from emotone.recipes.recipe import Recipe
     from emotone.training.batches import Task
     from emotone.training.checkpoint import Epoch
-    from emotone.transfer.apply import Transferred
+    from emotone.transfer.apply import TransferResult
     from emotone.transfer.report import TransferReport
     from emotone.types import Array, Fold, Hertz, Utterance
 
@@ -116,11 +116,12 @@ def fit(
     recipe = resolved.recipe
     assert recipe.pretraining is None  # noqa: S101 - see `emotone.fitting.pretraining.fit_two_stages`
     task, adaptation = _task(resolved, utterances, features, fold, labels=labels, heads=heads)
-    done: list[Transferred] = []
+    done: list[TransferResult] = []
 
     def build() -> Network:
         net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
-        done.extend(load_transferred(resolved, net, labels=labels))
+        if resolved.plan is not None:
+            done.extend(load_transferred(resolved, net, labels=labels))
         if adaptation is not None and adaptation.method == "statistics":
             done[:] = [with_statistics(each, net, task) for each in done]
         return net

@@ -61,7 +61,7 @@ class CorpusHeads:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Index of each output's head (see `emotone.training.heads`)."""
+        """Index of each output's head (see `emotone.training.classification`)."""
         corpora = list(dict.fromkeys(corpus for corpus, _ in self.pairs))
         return tuple(corpora.index(corpus) for corpus, _ in self.pairs)
 

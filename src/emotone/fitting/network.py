@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.transfer.head import Head
+from emotone.transfer.head import HeadSpec
 
 if TYPE_CHECKING:
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.nets.blocks.base import Network
     from emotone.recipes.recipe import Recipe
-    from emotone.transfer.apply import Transferred
+    from emotone.transfer.apply import TransferResult
     from emotone.types import Array
 
 
-def load_transferred(resolved: ResolvedRecipe, net: Network, *, labels: tuple[str, ...]) -> list[Transferred]:
+def load_transferred(resolved: ResolvedRecipe, net: Network, *, labels: tuple[str, ...]) -> list[TransferResult]:
     """Load and freeze layers of a newly built network, in place, as its recipe's plan says; [] without a transfer.
 
     Raises:
@@ -28,7 +28,7 @@ def load_transferred(resolved: ResolvedRecipe, net: Network, *, labels: tuple[st
     from emotone.transfer.apply import transfer_into
 
     groups = recipe.net_spec.groups[-1] if recipe.transfer.plan else ()
-    head = Head(labels, output_tensors(recipe, net, len(labels)), groups)
+    head = HeadSpec(labels, output_tensors(recipe, net, len(labels)), groups)
     return [transfer_into(net, resolved.weights.read(), resolved.plan, head=head)]
 
 

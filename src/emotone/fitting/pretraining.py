@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from emotone.config import signature, to_mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from emotone.features.store import Problem
+    from emotone.features.store import ExtractionProblem
     from emotone.fitting.fit import TrainedNetwork
     from emotone.recipes.transfer import Pretraining
     from emotone.training.checkpoint import Epoch
@@ -78,7 +78,7 @@ class TwoStageResult:
     """
 
     network: TrainedNetwork
-    problems: tuple[Problem, ...]
+    problems: tuple[ExtractionProblem, ...]
     absent: tuple[str, ...]
     about: dict[str, Any]
 
@@ -229,7 +229,7 @@ def _train(
         "epochs": len(network.history),
         "best": network.best,
         "settings": to_mapping(resolved.recipe.training),
-        "history": [asdict(epoch) for epoch in network.history],
+        "history": [epoch.to_dict() for epoch in network.history],
     }
     tensors = {name: value.detach().cpu().numpy() for name, value in network.net.state_dict().items()}
     if heads is not None:

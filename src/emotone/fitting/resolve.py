@@ -18,14 +18,13 @@ from emotone.nets.base import NETS
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.recipe import Recipe, with_transfer
 from emotone.recipes.transfer import Transfer, UnlabelledMethod
-from emotone.transfer.plan import Plan
-from emotone.transfer.plans import plan, speaks_of_groups
+from emotone.transfer.plans import Plan, named_plan, uses_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from emotone.features.base import Feature
-    from emotone.features.store import Extracted
+    from emotone.features.store import ExtractionResult
     from emotone.nets.base import NetSpec
     from emotone.recipes.library import AnyRecipe
     from emotone.types import Utterance
@@ -69,7 +68,7 @@ class ResolvedRecipe:
     @property
     def signature(self) -> str:
         """Hash of what changes the weights; see `recipe_signature`."""
-        return recipe_signature(self.recipe)
+        return _signature(self.recipe, self.plan)
 
     def with_seed(self, seed: int) -> ResolvedRecipe:
         """Return the recipe with another seed."""
@@ -90,7 +89,7 @@ class ResolvedRecipe:
 
     def extract(
         self, utterances: Sequence[Utterance], *, workers: int = 1, progress: Callable[[int], None] | None = None
-    ) -> Extracted:
+    ) -> ExtractionResult:
         """Return the features of utterances, from the feature store; see `FeatureStore.extract`."""
         store = FeatureStore(self.recipe.feature_name, self.recipe.feature)
         return store.extract(utterances, workers=workers, progress=progress)
@@ -149,12 +148,14 @@ def recipe_signature(recipe: Recipe) -> str:
         recipe: resolved, or stored by a run: a transfer from a file has the SHA-256 of the file.
 
     """
-    full = recipe.written_out()
+    return _signature(recipe.written_out(), transfer_plan(recipe))
+
+
+def _signature(full: Recipe, layers: Plan | None) -> str:
     settings = {key: value for key, value in to_mapping(full).items() if key not in NOT_IN_SIGNATURE}
     # A list, because the order of augmentations matters and that of a mapping does not change a signature.
     settings["augment"] = [[name, given] for name, given in full.augment.items()]
-    layers = transfer_plan(recipe)
-    if recipe.transfer is not None and layers is not None:
+    if layers is not None:
         settings["transfer"] |= {"source": "", "plan": "", "load": list(layers.load), "freeze": list(layers.freeze)}
     return signature(SIGNATURE_VERSION, settings)
 
@@ -170,9 +171,9 @@ def transfer_plan(recipe: Recipe) -> Plan | None:
         return None
     if recipe.transfer.load:
         return Plan(recipe.transfer.load, recipe.transfer.freeze)
-    if speaks_of_groups(recipe.transfer.plan):
-        return plan(recipe.transfer.plan, recipe.net_spec.groups)
-    return plan(recipe.transfer.plan, tuple((layer,) for group in recipe.net_spec.groups for layer in group))
+    if uses_groups(recipe.transfer.plan):
+        return named_plan(recipe.transfer.plan, recipe.net_spec.groups)
+    return named_plan(recipe.transfer.plan, tuple((layer,) for group in recipe.net_spec.groups for layer in group))
 
 
 def recipe_from_model(source: str, *, plan: str, labels: str = "", unlabelled: UnlabelledMethod = "") -> Recipe:
@@ -219,8 +220,8 @@ def recipe_for(
     named = "A1" if unlabelled == "statistics" and not plan else plan
     if source and not named and (given is None or given.transfer is None):
         raise UsageError(
-            f"--from {source} needs a plan: --transfer A2 fine-tunes all layers, A3 to A5 freeze more and more of them, "
-            "A6 to A8 re-initialise the rest; auto selects one"
+            f"--from {source} needs a plan: --transfer A2 fine-tunes all layers, A3 to A5 freeze more and more of "
+            "them, A6 to A8 re-initialise the rest; auto selects one"
         )
     if given is None:
         return recipe_from_model(source, plan=named, labels=labels, unlabelled=unlabelled)

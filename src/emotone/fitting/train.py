@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import TooShortError
-from emotone.features.store import Extracted, Problem
+from emotone.features.store import ExtractionProblem, ExtractionResult
 from emotone.fitting.fit import CHECKPOINT, fit, fit_signature
 from emotone.fitting.training_run import RUN, WEIGHTS, TrainingRun, save_run
 from emotone.protocols.base import dev_speakers
@@ -42,7 +42,7 @@ class TrainingJob:
     labels: tuple[str, ...]
     features: dict[str, Array]
     fold: Fold
-    problems: tuple[Problem, ...]
+    problems: tuple[ExtractionProblem, ...]
 
     @property
     def name(self) -> str:
@@ -84,12 +84,12 @@ def prepare(
     return TrainingJob(resolved, usable, labels, extracted.features, fold, extracted.problems)
 
 
-def _long_enough(extracted: Extracted, recipe: Recipe) -> Extracted:
+def _long_enough(extracted: ExtractionResult, recipe: Recipe) -> ExtractionResult:
     """Return the features without recordings that are shorter than the minimum of a window; list these as problems."""
     minimum = recipe.windows.min_frames(recipe.feature)
     short = {key: rows.shape[0] for key, rows in extracted.features.items() if rows.shape[0] < minimum}
     problems = tuple(
-        Problem(
+        ExtractionProblem(
             key,
             TooShortError.code,
             f"{key}: too short for training: {count * recipe.feature.hop_seconds:.3f} s; "
@@ -98,7 +98,7 @@ def _long_enough(extracted: Extracted, recipe: Recipe) -> Extracted:
         for key, count in short.items()
     )
     kept = {key: rows for key, rows in extracted.features.items() if key not in short}
-    return Extracted(kept, (*extracted.problems, *problems))
+    return ExtractionResult(kept, (*extracted.problems, *problems))
 
 
 def train_run(
@@ -131,7 +131,7 @@ def train_run(
         speakers=dict(sorted(Counter(speakers.values()).items())),
         signature=network.signature,
         best=network.best,
-        history=tuple(asdict(epoch) for epoch in network.history),
+        history=tuple(epoch.to_dict() for epoch in network.history),
         transfer=network.transfer,
     )
     save_run(folder, run, network.net)

@@ -10,7 +10,7 @@ from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
 from emotone.files import atomic_write
 from emotone.recipes.recipe import Recipe
-from emotone.transfer.report import Entry, TransferReport
+from emotone.transfer.report import TensorEntry, TransferReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def load_run(folder: Path) -> TrainingRun:
 
 
 def _report(text: dict[str, Any]) -> TransferReport:
-    entries = tuple(Entry(**{**entry, "shape": tuple(entry["shape"])}) for entry in text["entries"])
+    entries = tuple(TensorEntry(**{**entry, "shape": tuple(entry["shape"])}) for entry in text["entries"])
     lines = {"left": tuple(text["left"]), "notes": tuple(text.get("notes", ()))}
     return TransferReport(**{**text, "entries": entries, **lines})
 

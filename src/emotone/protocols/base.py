@@ -43,11 +43,11 @@ class FoldUtterances:
 
 @dataclass(frozen=True, kw_only=True)
 class Splitter(ABC):
-    """Divides utterances into folds, as one base protocol says.
+    """Divides utterances into folds, as one base protocol defines.
 
     Attributes:
         name: of the base, e.g. "speaker-folds-5"; of a base that is read from files, a short name without their path.
-        version: changes whenever the folds that the name stands for change.
+        version: changes whenever the folds change.
         content: hash of the lists of a base that is read from files, "" otherwise.
 
     """

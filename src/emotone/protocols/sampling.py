@@ -1,4 +1,4 @@
-"""Groups, samples and names that do not depend on the order of a table, nor on a random generator."""
+"""Groups, samples and names that depend neither on the order of a table nor on a random generator."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def session_key(utterance: Utterance) -> str:
 
 
 def shuffled(items: Iterable[str], *, seed: int, purpose: str) -> list[str]:
-    """Return distinct `items` in an order drawn from (seed, purpose), whatever order they came in.
+    """Return distinct `items` in a random order that depends on (seed, purpose) only, not on the given order.
 
     Example:
         >>> shuffled("abcd", seed=0, purpose="example") == shuffled("dcba", seed=0, purpose="example")
@@ -43,10 +43,10 @@ def shuffled(items: Iterable[str], *, seed: int, purpose: str) -> list[str]:
 
     """
 
-    def draw(item: str) -> bytes:
+    def digest(item: str) -> bytes:
         return hashlib.sha256(f"{seed}\0{purpose}\0{item}".encode()).digest()
 
-    return sorted(items, key=draw)
+    return sorted(items, key=digest)
 
 
 def stratified(utterances: Sequence[Utterance], *, seed: int, purpose: str) -> list[Utterance]:

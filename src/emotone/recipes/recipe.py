@@ -64,7 +64,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
-        check_stages(self.pretraining, self.transfer)
+        if self.pretraining is not None:
+            check_stages(self.pretraining, self.transfer)
         if self.training.speech_only and not self.windows.speech_only:
             raise ConfigError(
                 "training: speech_only excludes windows that count towards a clip; set windows.speech_only = true; "

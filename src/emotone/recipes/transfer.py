@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from emotone.config import check_ranges
 from emotone.errors import ConfigError
 from emotone.recipes.training import TrainingSettings
-from emotone.transfer.plans import speaks_of_groups
+from emotone.transfer.plans import uses_groups
 
 UnlabelledMethod: TypeAlias = Literal["", "statistics", "pseudo-labels"]
 
@@ -67,7 +67,7 @@ class Transfer:
                 'transfer.unlabelled = "pseudo-labels": plan A1 freezes every layer; use A2, A5 or another plan'
             )
         if self.plan:
-            speaks_of_groups(self.plan)
+            uses_groups(self.plan)
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,8 @@ class Pretraining:
     heads: Literal["one", "corpus"] = "one"
 
 
-def check_stages(pretraining: Pretraining | None, transfer: Transfer | None) -> None:
+def check_stages(pretraining: Pretraining, transfer: Transfer | None) -> None:
     """Raise `ConfigError` for a pre-training without a plan for its weights, or with other weights to start from."""
-    if pretraining is None:
-        return
     if transfer is None:
         raise ConfigError("pretraining needs a plan for its weights: add [transfer] with a plan, e.g. A2")
     if transfer.source or transfer.sha256:

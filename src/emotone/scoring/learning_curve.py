@@ -17,7 +17,7 @@ from emotone.protocols import protocol
 from emotone.scoring.comparison import compare_runs
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.scores import scores_of
-from emotone.transfer.plans import ROWS
+from emotone.transfer.plans import PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def points_of(folders: Sequence[Path], *, replicates: int = REPLICATES) -> list[
         limit = used.spec.train_clips
         limited = limit is not None
         clips = _clips_left(table) if limit is None else limit
-        untrained = plan in ROWS and ROWS[plan].freeze is None
+        untrained = plan in PLANS and PLANS[plan].freeze is None
         (score,) = (
             each for each in scores_of(table, replicates=replicates) if (each.metric, each.setting) == ("uar", "system")
         )

@@ -109,7 +109,7 @@ class Prefix:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with ThreadPoolExecutor(_workers(threads)) as pool:
+            with ThreadPoolExecutor(worker_count(threads)) as pool:
                 list(pool.map(compute, batches))
         finally:
             torch.set_num_threads(threads)
@@ -184,6 +184,6 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, PLAIN) or (isinstance(value, list | tuple) and all(map(_is_plain, value)))
 
 
-def _workers(threads: int) -> int:
+def worker_count(threads: int) -> int:
     """Return the number of batches to compute at a time: all cores, or torch's threads in a worker process."""
     return threads if parent_process() is not None else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Choosing a classifier's settings and its temperature inside the training part, with speakers kept apart."""
+"""Selection of a classifier's settings and temperature by speaker-independent cross-validation of the training part."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from emotone.classical.adaptation import adapted
-from emotone.classical.base import Adapting
+from emotone.classical.adaptation import align
+from emotone.classical.base import AdaptiveClassifier
 from emotone.classical.scaling import standardiser
 from emotone.errors import RunError, missing_extra
 from emotone.metrics.classification import uar
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from emotone.classical.adaptation import Adaptation
     from emotone.classical.base import Classifier, Scorer, Truth, Vectors
 
-    Learned = tuple[Sequence[Scorer], Scorer]  # a scorer per candidate, and how the vectors that they take are scaled
+    Fit = tuple[Sequence[Scorer], Scorer]  # a scorer per candidate, and the scaling of their inputs
     Rows = NDArray[np.intp]
 
 INNER_FOLDS = 5
-TEMPERATURES = (1e-2, 1e2)  # between which the softmax's temperature is sought
+TEMPERATURES = (1e-2, 1e2)  # range of the softmax temperature
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """A fitted classifier that gives probabilities.
+class TunedClassifier:
+    """A fitted classifier that returns probabilities.
 
     Attributes:
-        scorer: of the settings that were chosen, fitted on the whole training part.
-        temperature: that scores are divided by before the softmax.
-        chosen: the settings.
-        inner: unweighted average recall of every candidate in the inner folds, pooled; empty where nothing was chosen.
+        scorer: of the selected settings, fitted to the whole training part.
+        temperature: divisor of the scores before the softmax.
+        chosen: the selected settings.
+        inner: unweighted average recall of every candidate over the pooled inner folds; empty without inner folds.
 
     """
 
@@ -46,7 +46,7 @@ class Tuned:
     inner: tuple[float, ...]
 
     def probabilities(self, vectors: Vectors) -> NDArray[np.float64]:
-        """Return [clips, labels]; rows sum to 1, and a label that training never saw has 0."""
+        """Return [clips, labels]; rows sum to 1, and a label without training clips has 0."""
         return softmax(self.scorer(vectors) / self.temperature)
 
 
@@ -59,56 +59,56 @@ def tune(
     labels: int,
     seed: int,
     standardise: bool,
-) -> Tuned:
-    """Return the classifier with the settings that did best on speakers it was not fitted on.
+) -> TunedClassifier:
+    """Return the classifier with the settings of the best recall in speaker-independent inner folds.
 
-    The training part is divided by speaker into up to five inner folds. Every candidate is fitted on all but one, with
-    scaling from those clips alone, and judged on it; the one with the best recall over all inner folds, pooled, is
-    fitted again on everything. Equal ones: the first, the most cautious. The temperature of the softmax is what
-    makes the inner folds' answers likeliest.
+    The training part is divided by speaker into up to five inner folds. Every candidate is fitted to all but one, with
+    scaling from these clips alone, and evaluated on that one. The candidate with the best recall over the pooled inner
+    folds is fitted to the whole training part; of equal ones, the first, which is the most regularised. The temperature
+    of the softmax maximises the likelihood of the labels in the inner folds.
 
     Args:
         classifier: with its candidates.
-        vectors: of the training part, as they are.
+        vectors: of the training part, unscaled.
         truth: of the training part.
         groups: speakers of the training part; with a single one, clips are divided instead.
-        labels: how many there are in all.
-        seed: of every draw.
-        standardise: whether to scale by the training part's statistics; otherwise vectors are taken as they are.
+        labels: number of labels in total.
+        seed: of every random draw.
+        standardise: whether to scale by the training part's statistics.
 
     Raises:
         RunError: the training part has a single label.
 
     """
     if len(np.unique(truth)) < 2:
-        raise RunError(f"{len(truth)} training clips with fewer than two labels can't be learned from")
+        raise RunError(f"{len(truth)} training clips have fewer than two labels")
 
-    def learn(rows: Rows | slice, chosen: int | None) -> Learned:
-        scale = standardiser(vectors[rows]) if standardise else _as_it_is
-        asked = classifier if chosen is None else _only(classifier, chosen)
-        return asked.fit(scale(vectors[rows]), truth[rows], labels=labels, seed=seed), scale
+    def fit(rows: Rows | slice, chosen: int | None) -> Fit:
+        scale = standardiser(vectors[rows]) if standardise else _identity
+        spec = classifier if chosen is None else _with_candidate(classifier, chosen)
+        return spec.fit(scale(vectors[rows]), truth[rows], labels=labels, seed=seed), scale
 
-    return _best(classifier, vectors, truth, learn, _inner_folds(truth, groups, seed=seed), labels=labels)
+    return _select(classifier, vectors, truth, fit, _inner_folds(truth, groups, seed=seed), labels=labels)
 
 
 @dataclass(frozen=True)
-class Onto:
-    """What is known of a training part's corpora where one of them is the target.
+class TargetCorpus:
+    """The corpora of a training part, one of which is the target.
 
     Attributes:
         corpora: of the training part's clips.
-        target: the corpus that will be asked about.
-        how: in which way the others are brought to it.
+        name: of the corpus of the test clips.
+        adaptation: how the vectors of the other corpora are aligned with it.
 
     """
 
     corpora: NDArray[np.str_]
-    target: str
-    how: Adaptation
+    name: str
+    adaptation: Adaptation
 
 
-def tune_onto(
-    onto: Onto,
+def tune_for_target(
+    target: TargetCorpus,
     classifier: Classifier,
     vectors: Vectors,
     truth: Truth,
@@ -117,104 +117,108 @@ def tune_onto(
     labels: int,
     seed: int,
     standardise: bool,
-) -> Tuned:
-    """Return the classifier with the settings that did best on speakers of the target that it was not fitted on.
+) -> TunedClassifier:
+    """Return the classifier with the settings of the best recall on the target, in speaker-independent inner folds.
 
-    As `tune`, with other inner folds: only the target's clips are divided and judged, and all clips of the other
-    corpora are learned from in each of them. A label that the target's training clips lack is not answered.
+    As `tune`, with other inner folds: only the target's clips are divided and evaluated, and all clips of the other
+    corpora are training data in each of them. A label without training clips of the target is never predicted.
 
     Args:
-        onto: which clips are the target's.
-        classifier: with its candidates; one that is not `Adapting` learns from all clips alike.
-        vectors: of the training part, as they are.
+        target: the target, and the corpus of each clip.
+        classifier: with its candidates; one that is not an `AdaptiveClassifier` is fitted to all clips alike.
+        vectors: of the training part, unscaled.
         truth: of the training part.
-        groups: speakers of the training part; where the target has a single one, its clips are divided instead.
-        labels: how many there are in all.
-        seed: of every draw.
-        standardise: whether to scale by statistics of the training part; otherwise vectors are taken as they are.
+        groups: speakers of the training part; if the target has a single one, its clips are divided instead.
+        labels: number of labels in total.
+        seed: of every random draw.
+        standardise: whether to scale by statistics of the training part.
 
     Raises:
-        RunError: the target's training clips, or those of the other corpora, are none or have a single label.
+        RunError: the training clips of the target, or those of the other corpora, have fewer than two labels.
 
     """
-    of_target = onto.corpora == onto.target
-    for rows, whose, use in ((of_target, onto.target, "adapted to"), (~of_target, "other corpora", "adapted from")):
+    of_target = target.corpora == target.name
+    for rows, owner, use in ((of_target, target.name, "adapted to"), (~of_target, "other corpora", "adapted from")):
         if len(np.unique(truth[rows])) < 2:
-            raise RunError(f"{rows.sum()} training clips of {whose} with fewer than two labels can't be {use}")
-    sources = _Sources(labels=labels, seed=seed)
+            raise RunError(f"{rows.sum()} training clips of {owner} with fewer than two labels can't be {use}")
+    sources = _SourceCache(labels=labels, seed=seed)
 
-    def learn(rows: Rows | slice, chosen: int | None) -> Learned:
-        moved, scale = adapted(
-            vectors[rows], onto.corpora[rows], target=onto.target, how=onto.how, standardise=standardise
+    def fit(rows: Rows | slice, chosen: int | None) -> Fit:
+        aligned, scale = align(
+            vectors[rows],
+            target.corpora[rows],
+            target=target.name,
+            method=target.adaptation,
+            standardise=standardise,
         )
         known, here = truth[rows], of_target[rows]
-        if isinstance(classifier, Adapting):
-            learned = sources.learned(classifier, moved[~here], known[~here])
-            # All candidates, as most of the work was learning from the sources, which was done for all.
-            every = classifier.adapt(learned, moved[here], known[here], labels=labels)
-            scorers = every if chosen is None else every[chosen : chosen + 1]
+        if isinstance(classifier, AdaptiveClassifier):
+            fitted = sources.get(classifier, aligned[~here], known[~here])
+            # All candidates: fitting the sources, which is most of the work, is done for all of them.
+            scorers = classifier.adapt(fitted, aligned[here], known[here], labels=labels)
+            scorers = scorers if chosen is None else scorers[chosen : chosen + 1]
         else:
-            asked = classifier if chosen is None else _only(classifier, chosen)
-            scorers = asked.fit(moved, known, labels=labels, seed=seed)
-        return [_only_seen(scorer, np.unique(known[here])) for scorer in scorers], scale
+            spec = classifier if chosen is None else _with_candidate(classifier, chosen)
+            scorers = spec.fit(aligned, known, labels=labels, seed=seed)
+        return [_restrict(scorer, np.unique(known[here])) for scorer in scorers], scale
 
-    target, others = np.flatnonzero(of_target), np.flatnonzero(~of_target)
+    clips, others = np.flatnonzero(of_target), np.flatnonzero(~of_target)
     folds = (
-        (np.sort(np.concatenate([others, target[train]])), target[test])
-        for train, test in _inner_folds(truth[target], groups[target], seed=seed)
+        (np.sort(np.concatenate([others, clips[train]])), clips[test])
+        for train, test in _inner_folds(truth[clips], groups[clips], seed=seed)
     )
-    return _best(classifier, vectors, truth, learn, folds, labels=labels)
+    return _select(classifier, vectors, truth, fit, folds, labels=labels)
 
 
-class _Sources:
-    """What an adapting classifier learned from the other corpora: done again only where their vectors were moved."""
+class _SourceCache:
+    """What an adaptive classifier fitted to the other corpora, repeated only if their aligned vectors change."""
 
     def __init__(self, *, labels: int, seed: int) -> None:
         self._labels, self._seed = labels, seed
-        self._kept: tuple[Vectors, Sequence[Any]] | None = None
+        self._cached: tuple[Vectors, Sequence[Any]] | None = None
 
-    def learned(self, classifier: Adapting, vectors: Vectors, truth: Truth) -> Sequence[Any]:
-        """Return it: all clips of the other corpora are given each time, so that their truth is the same."""
-        if self._kept is None or not np.array_equal(self._kept[0], vectors):
-            learned = classifier.learn_sources(vectors, truth, labels=self._labels, seed=self._seed)
-            self._kept = vectors, learned
-        return self._kept[1]
+    def get(self, classifier: AdaptiveClassifier, vectors: Vectors, truth: Truth) -> Sequence[Any]:
+        """Return it; each call passes all clips of the other corpora, so that their truth is the same."""
+        if self._cached is None or not np.array_equal(self._cached[0], vectors):
+            fitted = classifier.fit_sources(vectors, truth, labels=self._labels, seed=self._seed)
+            self._cached = vectors, fitted
+        return self._cached[1]
 
 
-def _best(
+def _select(
     classifier: Classifier,
     vectors: Vectors,
     truth: Truth,
-    learn: Callable[[Rows | slice, int | None], Learned],
+    fit: Callable[[Rows | slice, int | None], Fit],
     folds: Iterator[tuple[Rows, Rows]],
     *,
     labels: int,
-) -> Tuned:
-    """Return the candidate that did best in the inner folds, learned again from everything.
+) -> TunedClassifier:
+    """Return the candidate with the best recall in the inner folds, fitted to the whole training part.
 
-    `learn` takes rows of the training part, and which candidate to learn, None for all of them.
+    `fit` takes rows of the training part and the number of a candidate, None for all of them.
     """
     candidates = classifier.candidates
     held = np.full((len(candidates), len(truth), labels), -np.inf)
-    judged = np.zeros(len(truth), np.bool_)
+    scored = np.zeros(len(truth), np.bool_)
     for train, test in folds:
-        scorers, scale = learn(train, None)
+        scorers, scale = fit(train, None)
         for index, scorer in enumerate(scorers):
             held[index, test] = scorer(scale(vectors[test]))
-        judged[test] = True
-    inner = tuple(_recall(scores[judged], truth[judged], labels=labels) for scores in held) if judged.any() else ()
+        scored[test] = True
+    inner = tuple(_recall(scores[scored], truth[scored], labels=labels) for scores in held) if scored.any() else ()
     best = int(np.argmax(inner)) if inner else 0
-    (fitted,), scale = learn(slice(None), best)
-    return Tuned(
+    (fitted,), scale = fit(slice(None), best)
+    return TunedClassifier(
         scorer=lambda others: fitted(scale(others)),
-        temperature=_temperature(held[best][judged], truth[judged]),
+        temperature=softmax_temperature(held[best][scored], truth[scored]),
         chosen=candidates[best],
         inner=inner,
     )
 
 
-def _only_seen(scorer: Scorer, seen: Truth) -> Scorer:
-    """Return a scorer that does not answer other labels than `seen`."""
+def _restrict(scorer: Scorer, seen: Truth) -> Scorer:
+    """Return a scorer that predicts the labels `seen` only."""
 
     def score(vectors: Vectors) -> Vectors:
         scores = scorer(vectors)
@@ -225,9 +229,9 @@ def _only_seen(scorer: Scorer, seen: Truth) -> Scorer:
     return score
 
 
-def _only(classifier: Classifier, candidate: int) -> Classifier:
-    """Return the classifier with a single candidate: its settings are frozen dataclasses' tuples of values."""
-    single: Any = classifier  # a Protocol can't say that it is a dataclass
+def _with_candidate(classifier: Classifier, candidate: int) -> Classifier:
+    """Return the classifier with a single candidate; settings are tuples of a frozen dataclass."""
+    single: Any = classifier  # a Protocol can't require a dataclass
     chosen = classifier.candidates[candidate]
     return cast("Classifier", replace(single, **{name: (value,) for name, value in chosen.items()}))
 
@@ -239,22 +243,22 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return probabilities
 
 
-def _as_it_is(vectors: Vectors) -> Vectors:
+def _identity(vectors: Vectors) -> Vectors:
     return vectors
 
 
 def _inner_folds(truth: Truth, groups: NDArray[Any], *, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Yield train and test rows; folds whose training rows have a single label are left out."""
+    """Yield train and test rows; folds whose training rows have a single label are skipped."""
     try:
         from sklearn.model_selection import GroupKFold, KFold
     except ImportError as error:
         raise missing_extra("scikit-learn", "baselines", "nested tuning") from error
     speakers = len(np.unique(groups))
     if speakers > 1:
-        division = GroupKFold(min(INNER_FOLDS, speakers)).split(truth, truth, groups)
+        folds = GroupKFold(min(INNER_FOLDS, speakers)).split(truth, truth, groups)
     else:
-        division = KFold(min(INNER_FOLDS, len(truth)), shuffle=True, random_state=seed).split(truth)
-    for train, test in division:
+        folds = KFold(min(INNER_FOLDS, len(truth)), shuffle=True, random_state=seed).split(truth)
+    for train, test in folds:
         if len(np.unique(truth[train])) > 1:
             yield train, test
 
@@ -265,12 +269,12 @@ def _recall(scores: NDArray[np.float64], truth: Truth, *, labels: int) -> float:
     return float(uar(matrix))
 
 
-def _temperature(scores: NDArray[np.float64], truth: Truth) -> float:
-    """Return the temperature with the least mean log loss on scores whose true label could be answered."""
+def softmax_temperature(scores: NDArray[np.float64], truth: Truth) -> float:
+    """Return the temperature with the minimum mean log loss on scores whose true label can be predicted."""
     from scipy.optimize import minimize_scalar
 
-    answered = np.isfinite(scores[np.arange(len(truth)), truth])
-    scores, truth = scores[answered], truth[answered]
+    possible = np.isfinite(scores[np.arange(len(truth)), truth])
+    scores, truth = scores[possible], truth[possible]
     if not len(truth):
         return 1.0
 

@@ -1,4 +1,4 @@
-"""Carry out a plan: weights into a net, the frozen frozen, and a report of every tensor."""
+"""Apply a transfer plan: load and freeze layers of a network, and report the state of every tensor."""
 
 from __future__ import annotations
 
@@ -10,59 +10,61 @@ import torch
 
 from emotone.errors import ConfigError, SourceError
 from emotone.transfer.freeze import Freezer
-from emotone.transfer.head import answering
-from emotone.transfer.report import Entry, State, TransferReport
+from emotone.transfer.head import match_head
+from emotone.transfer.report import State, TensorEntry, TransferReport
 from emotone.transfer.select import select
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotone.transfer.head import Head
-    from emotone.transfer.plan import Plan
+    from emotone.transfer.head import HeadSpec
+    from emotone.transfer.plans import Plan
     from emotone.transfer.weights import SourceWeights
 
-MOST_TOLD = 4  # tensors that do not fit, each with its reason: of another net's weights none fits
+MAX_LISTED = 4  # tensors that do not fit, in a message: of another network's weights none fits
 
 
 @dataclass(frozen=True, eq=False)
-class Transferred:
-    """The report of a transfer, and what keeps its frozen tensors as they are."""
+class TransferResult:
+    """The report of a transfer, and the freezer of its frozen tensors."""
 
     report: TransferReport
     freezer: Freezer
 
 
-def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan, *, head: Head | None = None) -> Transferred:
-    """Load and freeze layers of a net, in place, as a plan says.
+def transfer_into(
+    net: nn.Module, weights: SourceWeights, plan: Plan, *, head: HeadSpec | None = None
+) -> TransferResult:
+    """Load and freeze layers of a network, in place, according to a plan.
 
-    Everything is checked before anything is changed: each tensor of a loaded layer, buffers included, must be in the
-    source with the same shape and kind. Layers that are not loaded stay as they are: give a net that was just built,
-    whose weights are drawn from the seed.
+    Everything is checked before anything is changed: each tensor of a loaded layer, including buffers, must be in the
+    source with the same shape and kind. Other layers are not changed: pass a newly built network, whose weights are
+    initialised from the seed.
 
     Args:
-        net: with layers that the plan's patterns name.
-        weights: tensors by the net's names; those that the plan does not ask for are listed as left.
-        plan: what to load and to freeze.
-        head: what of the net gives its scores, where the source may have scores for other labels or none at all; see
-            `emotone.transfer.head`. None takes every tensor as it is.
+        net: with layers that the plan's patterns match.
+        weights: tensors by the network's names; those that the plan does not load are listed as left.
+        plan: layers to load and to freeze.
+        head: the network's outputs, if the source may have scores for other labels or none at all; see
+            `emotone.transfer.head`. None loads every tensor unchanged.
 
     Raises:
-        UnknownNameError: a pattern names no layer of the net.
-        ConfigError: the plan freezes what it does not load, or scores that the source does not have.
-        SourceError: the source lacks a tensor, or has another shape or kind of it.
+        UnknownNameError: a pattern matches no layer of the network.
+        ConfigError: the plan freezes a layer that it does not load, or outputs that the source does not have.
+        SourceError: a tensor is missing in the source, or has another shape or kind.
 
     """
     tensors = net.state_dict()
     load = select(plan.load, tensors)
     freeze = select(plan.freeze, tensors)
-    alone = [name for name in freeze if name not in set(load)]
-    if alone:
-        raise ConfigError(f"a plan can freeze only what it loads; frozen but not loaded: {', '.join(alone)}")
+    unloaded = [name for name in freeze if name not in set(load)]
+    if unloaded:
+        raise ConfigError(f"a plan can freeze only what it loads; frozen but not loaded: {', '.join(unloaded)}")
     notes: tuple[str, ...] = ()
     if head is not None:
-        answers = answering(weights, head, load=load, freeze=freeze)
-        weights, notes = answers.weights, answers.notes
-        load = tuple(name for name in load if name not in answers.anew)
+        match = match_head(weights, head, load=load, freeze=freeze)
+        weights, notes = match.weights, match.notes
+        load = tuple(name for name in load if name not in match.initialised)
     new = _checked(tensors, weights, load)
     with torch.no_grad():
         for name, values in new.items():
@@ -74,16 +76,16 @@ def transfer_into(net: nn.Module, weights: SourceWeights, plan: Plan, *, head: H
         return "frozen" if name in frozen else "tuned" if name in loaded else "fresh"
 
     entries = tuple(
-        Entry(name, "parameter" if name in parameters else "buffer", tuple(tensor.shape), state(name))
+        TensorEntry(name, "parameter" if name in parameters else "buffer", tuple(tensor.shape), state(name))
         for name, tensor in tensors.items()
     )
     left = tuple(name for name in weights.tensors if name not in loaded)
     report = TransferReport(weights.source, weights.sha256, weights.licence, entries, left, notes)
-    return Transferred(report, Freezer(net, freeze))
+    return TransferResult(report, Freezer(net, freeze))
 
 
 def _checked(tensors: dict[str, Tensor], weights: SourceWeights, load: tuple[str, ...]) -> dict[str, Tensor]:
-    """Return what is loaded, after all of it was compared with what the net has."""
+    """Return the tensors to load, after comparing all of them with the network's."""
     new, wrong = {}, []
     for name in load:
         if name not in weights.tensors:
@@ -92,21 +94,21 @@ def _checked(tensors: dict[str, Tensor], weights: SourceWeights, load: tuple[str
         given = torch.from_numpy(np.array(weights.tensors[name]))
         own = tensors[name]
         if given.shape != own.shape:
-            wrong.append(f"{name} is {_shape(given)}, the net's is {_shape(own)}")
+            wrong.append(f"{name} has the shape {_shape(given)}, the network's {_shape(own)}")
         elif given.is_floating_point() != own.is_floating_point():
-            wrong.append(f"{name} holds {given.dtype}, the net's {own.dtype}")
+            wrong.append(f"{name} has the type {given.dtype}, the network's {own.dtype}")
         elif given.is_floating_point() and not torch.isfinite(given).all():
-            wrong.append(f"{name} holds values that are not finite")
+            wrong.append(f"{name} has values that are not finite")
         new[name] = given
     if wrong:
-        told = [*wrong[:MOST_TOLD], *([f"and {len(wrong) - MOST_TOLD} more"] if len(wrong) > MOST_TOLD else [])]
-        there = ", ".join([*list(weights.tensors)[:2], "..."])
+        listed = [*wrong[:MAX_LISTED], *([f"and {len(wrong) - MAX_LISTED} more"] if len(wrong) > MAX_LISTED else [])]
+        names = ", ".join([*list(weights.tensors)[:2], "..."])
         raise SourceError(
-            f"the source {weights.source} does not fit the net: {'; '.join(told)}; it holds {len(weights.tensors)} "
-            f"tensors ({there}), maybe another net's"
+            f"the source {weights.source} does not fit the network: {'; '.join(listed)}; it has "
+            f"{len(weights.tensors)} tensors ({names}), possibly of another network"
         )
     return new
 
 
 def _shape(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "a number"
+    return " x ".join(map(str, tensor.shape)) or "scalar"

@@ -1,4 +1,4 @@
-"""Tensors that training leaves as they are, statistics of batch normalisations among them."""
+"""Frozen tensors, which training does not change, including the statistics of batch normalisations."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Freezer:
-    """Keeps tensors of a net as they are, from now on and whatever mode the net is put in.
+    """Freezes tensors of a network permanently, whatever mode the network is put in.
 
-    A frozen parameter asks for no gradient, so that optimisers pass it over, weight decay included. A module all of
-    whose tensors are frozen is in eval mode for good, with everything inside it: its batch normalisation uses its
-    running statistics and leaves them, its dropout drops nothing. `net.train()` does not change that, in a copy of
-    the net neither. A dropout between a frozen layer and one that learns belongs to none of the frozen: it goes on.
+    A frozen parameter requires no gradient, so optimizers skip it, including weight decay. A module whose tensors are
+    all frozen is permanently in eval mode, with its submodules: batch normalisation uses its running statistics
+    without updating them, and dropout is inactive. `net.train()` does not change that, nor does copying the network.
+    Dropout between a frozen layer and a trainable one is not part of a frozen module and remains active.
 
     Args:
-        net: changed in place.
+        net: modified in place.
         names: of parameters and buffers, as in the net's `state_dict`.
 
     """
@@ -43,7 +43,7 @@ class Freezer:
         self._fingerprints = self._take()
 
     def _modules(self, frozen: set[str]) -> list[nn.Module]:
-        """Return the modules that hold tensors, all of which are frozen, and what lies in them."""
+        """Return the modules whose tensors are all frozen, with their submodules."""
         found: dict[nn.Module, None] = {}
         for name, module in self.net.named_modules():
             tensors = {f"{name}.{inner}".removeprefix(".") for inner in module.state_dict()}
@@ -56,17 +56,15 @@ class Freezer:
         return {name: _fingerprint(tensors[name]) for name in self.names}
 
     def check(self) -> None:
-        """Raise `RunError` where a frozen tensor is no longer what it was, bit for bit."""
+        """Raise `RunError` if a frozen tensor has changed by a single bit."""
         now = self._take()
-        moved = [name for name in self.names if now[name] != self._fingerprints[name]]
-        if moved:
-            raise RunError(
-                f"frozen tensors have changed: {', '.join(moved)}; what trained them did not keep them frozen"
-            )
+        changed = [name for name in self.names if now[name] != self._fingerprints[name]]
+        if changed:
+            raise RunError(f"frozen tensors have changed: {', '.join(changed)}; the training did not keep them frozen")
 
 
-def _stay_in_eval(module: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 - called as torch's own
-    """Stand in for `module.train`."""
+def _stay_in_eval(module: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 - the signature of torch
+    """Replace `module.train`."""
     return nn.Module.train(module, mode=False)
 
 

@@ -1,9 +1,8 @@
-"""A net's scores when it is taken over: the source's labels may be the target's, more of them, or others.
+"""The outputs of a transferred network: the source may have the target's labels, more of them, or others.
 
-Where the source knows every label of the target, the scores of these are taken over, in the target's order. Where it
-lacks one, the layer that gives the scores is drawn anew. A source that learned other things than labels, and so has
-none of the layers that decide, leaves these to be drawn anew too. A net that should be used as it is can't do with
-scores that are drawn: that is an error.
+If the source has every label of the target, their outputs are loaded in the target's order. If it lacks one, the output
+layer is re-initialised. A source without labels has none of the head's layers, which are then re-initialised too. A
+frozen head can't be re-initialised: that is an error.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ if TYPE_CHECKING:
 
     from emotone.transfer.weights import SourceWeights
 
-WAY_ON = "let the layers that decide learn (plans A2 to A8), or choose labels that it knows"
+ADVICE = "use a plan that trains the head (A2 to A8), or labels that the source has"
 
 
 @dataclass(frozen=True)
-class Head:
-    """What of a net gives its scores.
+class HeadSpec:
+    """The outputs of a network.
 
     Attributes:
-        labels: of the scores, in their order.
+        labels: of the scores, in order.
         scores: tensors whose first dimension is the labels.
-        layers: that decide: they may be missing from the source all together. () where each must be there.
+        layers: of the head, which may all be missing in the source; () if none may.
 
     """
 
@@ -39,39 +38,39 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What can be taken over of a source's scores.
+class HeadMatch:
+    """How a source's scores fit a network.
 
     Attributes:
-        weights: with the scores of the target's labels, where the source has them.
-        anew: tensors that are drawn anew although the plan takes them over.
-        notes: what was done, in words; nothing where all was as it is.
+        weights: with the scores of the target's labels, if the source has them.
+        initialised: tensors that are re-initialised although the plan loads them.
+        notes: sentences that describe changes; empty without any.
 
     """
 
     weights: SourceWeights
-    anew: frozenset[str] = frozenset()
+    initialised: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 
-def answering(weights: SourceWeights, head: Head, *, load: Sequence[str], freeze: Sequence[str]) -> Answers:
-    """Return what of a source's scores fits a net.
+def match_head(weights: SourceWeights, head: HeadSpec, *, load: Sequence[str], freeze: Sequence[str]) -> HeadMatch:
+    """Return which of a source's scores fit a network.
 
     Args:
         weights: the source.
-        head: of the net.
-        load: tensors that a plan takes over.
-        freeze: those of them that do not learn.
+        head: of the network.
+        load: tensors that the plan loads.
+        freeze: those of them that the plan freezes.
 
     Raises:
-        ConfigError: scores that would be drawn anew are frozen.
+        ConfigError: scores that must be re-initialised are frozen.
 
     """
     scores = [name for name in head.scores if name in set(load)]
     if not weights.labels:
         return _without_labels(weights, head, load=load, freeze=freeze)
     if not scores or weights.labels == head.labels:
-        return Answers(weights)
+        return HeadMatch(weights)
     theirs, ours = ", ".join(weights.labels), ", ".join(head.labels)
     missing = [label for label in head.labels if label not in weights.labels]
     if not missing:
@@ -82,27 +81,29 @@ def answering(weights: SourceWeights, head: Head, *, load: Sequence[str], freeze
             if name in weights.tensors and weights.tensors[name].shape[0] == len(weights.labels)
         }
         tensors = {**weights.tensors, **of_labels}
-        note = f"of the scores of {weights.source} ({theirs}), those of {ours} were taken over"
-        return Answers(replace(weights, tensors=tensors), notes=(note,))
+        note = f"of the scores of {weights.source} ({theirs}), those of {ours} were loaded"
+        return HeadMatch(replace(weights, tensors=tensors), notes=(note,))
     layers = ", ".join(dict.fromkeys(map(layer_of, scores)))
     if set(scores) & set(freeze):
         raise ConfigError(
-            f"{weights.source} can't be used as it is for {ours}: it does not know {', '.join(missing)}, only "
-            f"{theirs}; {WAY_ON}"
+            f"{weights.source} can't be used unchanged for {ours}: it has no scores for {', '.join(missing)}, only for "
+            f"{theirs}; {ADVICE}"
         )
-    note = f"{weights.source} knows {theirs}, and not {', '.join(missing)}: the scores, in {layers}, are drawn anew"
-    return Answers(weights, frozenset(scores), (note,))
+    note = (
+        f"{weights.source} has scores for {theirs}, but not for {', '.join(missing)}: the output layer, {layers}, is "
+        "re-initialised"
+    )
+    return HeadMatch(weights, frozenset(scores), (note,))
 
 
-def _without_labels(weights: SourceWeights, head: Head, *, load: Sequence[str], freeze: Sequence[str]) -> Answers:
-    """Return the layers that decide as drawn anew, where a source of other things has none of them."""
-    decide = frozenset(name for name in load if layer_of(name) in head.layers)
-    if not decide or any(layer_of(name) in head.layers for name in weights.tensors):
-        return Answers(weights)
-    layers = ", ".join(dict.fromkeys(layer_of(name) for name in load if name in decide))
-    if decide & set(freeze):
+def _without_labels(weights: SourceWeights, head: HeadSpec, *, load: Sequence[str], freeze: Sequence[str]) -> HeadMatch:
+    """Return the head's layers as re-initialised, if the source has no labels and none of these layers."""
+    tensors = frozenset(name for name in load if layer_of(name) in head.layers)
+    if not tensors or any(layer_of(name) in head.layers for name in weights.tensors):
+        return HeadMatch(weights)
+    layers = ", ".join(dict.fromkeys(layer_of(name) for name in load if name in tensors))
+    if tensors & set(freeze):
         raise ConfigError(
-            f"{weights.source} can't be used as it is: it has no scores for labels, as {layers} is none of its layers; "
-            f"{WAY_ON}"
+            f"{weights.source} can't be used unchanged: it has no scores for labels (no layer {layers}); {ADVICE}"
         )
-    return Answers(weights, decide, (f"{weights.source} has no scores for labels: {layers} is drawn anew",))
+    return HeadMatch(weights, tensors, (f"{weights.source} has no scores for labels: {layers} is re-initialised",))

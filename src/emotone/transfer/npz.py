@@ -1,4 +1,4 @@
-"""Archives of plain arrays (`.npz`), read without any pickle."""
+"""Archives of plain arrays (`.npz`), read without pickle."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def read_npz(path: Path, *, advice: str = "") -> dict[str, NDArray[Any]]:
 
     Args:
         path: of the archive.
-        advice: what to do with a file that is none, for the message.
+        advice: how to get such a file, for the error message.
 
     Raises:
-        SourceError: the file can't be read, is no such archive, or holds Python objects.
+        SourceError: the file can't be read, is not such an archive, or contains Python objects.
 
     """
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
     except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise SourceError(f"{path} is no archive of plain arrays ({error}){advice and f'; {advice}'}") from error
+        raise SourceError(f"{path} is not an archive of plain arrays ({error}){advice and f'; {advice}'}") from error
 
 
 def _array(data: bytes) -> NDArray[Any]:

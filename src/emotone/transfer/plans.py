@@ -1,8 +1,9 @@
-"""Named plans: which part of a net is taken over, which part of that is frozen.
+"""Transfer plans: which layers of a network are loaded from a source, and which of these are frozen.
 
-A plan speaks of a net's stages from the input on, e.g. (`conv1`,), (`conv2`,), (`lstm`,), (`dense*`,): groups of layer
-patterns. The rows of four stages speak of the groups that every net says (`NetSpec.groups`), and so fit every net; the
-others take each layer with parameters as a stage. A row added here is checked with all nets.
+A named plan divides a network into stages, starting at the input: groups of layer patterns, e.g. (`conv1`,),
+(`conv2`,), (`lstm`,), (`dense*`,). The plans with four stages use the groups that every network defines
+(`NetSpec.groups`), so they fit every network; for the others each layer with parameters is a stage. Tests apply every
+plan to all networks.
 
 References: Marczewski, Veloso, Ziviani, Learning transferable features for speech emotion recognition, 2017 (A1 to A8,
 "Transference approaches"); ElShaer, Wisdom, Mishra, Transfer learning from sound representations for anger detection
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from emotone.errors import ConfigError, unknown_name
 from emotone.nets.base import GROUPS
-from emotone.transfer.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,79 +26,100 @@ Stages: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One named plan.
+class Plan:
+    """Patterns of layers (see `emotone.transfer.select`). Other layers are initialised; unfrozen layers are trained.
 
     Attributes:
-        says: in words.
-        load: stages from the input on whose weights come from the source; None for all.
-        freeze: stages from the input on that don't learn; None for all.
-        stages: how many stages a net must have for the row to mean what it says.
+        load: layers whose tensors are loaded from the source.
+        freeze: loaded layers that are not trained, and whose batch normalisations keep their statistics.
+
+    Raises:
+        ConfigError: no layer is loaded.
 
     """
 
-    says: str
+    load: tuple[str, ...]
+    freeze: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.load:
+            raise ConfigError("a transfer needs at least one layer to load; omit the table for no transfer")
+
+
+@dataclass(frozen=True)
+class NamedPlan:
+    """A plan in terms of stages.
+
+    Attributes:
+        description: of its effect.
+        load: number of stages, from the input, whose weights are loaded; None for all.
+        freeze: number of stages, from the input, that are frozen; None for all.
+        stages: number of stages that the network must have.
+
+    """
+
+    description: str
     load: int | None
     freeze: int | None
     stages: int
 
 
-ROWS: Mapping[str, Row] = MappingProxyType(
+PLANS: Mapping[str, NamedPlan] = MappingProxyType(
     {
-        # Four stages: first convolution, second convolution, recurrent, fully connected; a net's groups.
-        "A1": Row("all taken over and frozen: the net is used as it is", None, None, GROUPS),
-        "A2": Row("all taken over, all learn on", None, 0, GROUPS),
-        "A3": Row("all taken over, the first convolution frozen", None, 1, GROUPS),
-        "A4": Row("all taken over, both convolutions frozen", None, 2, GROUPS),
-        "A5": Row("all taken over, convolutions and recurrent layer frozen", None, 3, GROUPS),
-        "A6": Row("the first convolution taken over and frozen, the rest drawn anew", 1, 1, GROUPS),
-        "A7": Row("both convolutions taken over and frozen, the rest drawn anew", 2, 2, GROUPS),
-        "A8": Row("convolutions and recurrent layer taken over and frozen, the rest drawn anew", 3, 3, GROUPS),
-        # Five stages: the convolutions of SoundNet. The paper's best froze two.
-        "anger-0": Row("the first three convolutions taken over, all learn", 3, 0, 5),
-        "anger-1": Row("the first three convolutions taken over, the first frozen", 3, 1, 5),
-        "anger-2": Row("the first three convolutions taken over, the first two frozen", 3, 2, 5),
-        "anger-3": Row("the first three convolutions taken over and frozen", 3, 3, 5),
+        # Four stages, the groups of a network: first convolution, second convolution, recurrent, fully connected.
+        "A1": NamedPlan("all layers loaded and frozen: the network is used unchanged", None, None, GROUPS),
+        "A2": NamedPlan("all layers loaded and fine-tuned", None, 0, GROUPS),
+        "A3": NamedPlan("all layers loaded, the first convolution frozen", None, 1, GROUPS),
+        "A4": NamedPlan("all layers loaded, both convolutions frozen", None, 2, GROUPS),
+        "A5": NamedPlan("all layers loaded, convolutions and recurrent layer frozen", None, 3, GROUPS),
+        "A6": NamedPlan("the first convolution loaded and frozen, the rest re-initialised", 1, 1, GROUPS),
+        "A7": NamedPlan("both convolutions loaded and frozen, the rest re-initialised", 2, 2, GROUPS),
+        "A8": NamedPlan("convolutions and recurrent layer loaded and frozen, the rest re-initialised", 3, 3, GROUPS),
+        # Five stages: the convolutions of SoundNet. The best plan of the paper freezes two.
+        "anger-0": NamedPlan("the first three convolutions loaded and fine-tuned", 3, 0, 5),
+        "anger-1": NamedPlan("the first three convolutions loaded, the first frozen", 3, 1, 5),
+        "anger-2": NamedPlan("the first three convolutions loaded, the first two frozen", 3, 2, 5),
+        "anger-3": NamedPlan("the first three convolutions loaded and frozen", 3, 3, 5),
     }
 )
 
 
-def plan(name: str, stages: Stages) -> Plan:
-    """Return a named plan for a net.
+def named_plan(name: str, stages: Stages) -> Plan:
+    """Return a named plan for a network.
 
     Args:
-        name: see `ROWS`.
-        stages: of the net, from the input on; each a group of layer patterns.
+        name: see `PLANS`.
+        stages: of the network, from the input; each a group of layer patterns.
 
     Raises:
         UnknownNameError: there is no such plan.
-        ConfigError: the plan speaks of another number of stages.
+        ConfigError: the plan needs another number of stages.
 
     Example:
-        >>> plan("A6", (("conv1",), ("conv2",), ("lstm",), ("dense*",)))
+        >>> named_plan("A6", (("conv1",), ("conv2",), ("lstm",), ("dense*",)))
         Plan(load=('conv1',), freeze=('conv1',))
 
     """
-    row = _row(name)
-    if len(stages) != row.stages:
-        raise ConfigError(f"plan {name} is for nets of {row.stages} stages; given {len(stages)}: {list(stages)}")
-    return Plan(load=_first(row.load, stages), freeze=_first(row.freeze, stages))
+    plan = _plan(name)
+    if len(stages) != plan.stages:
+        raise ConfigError(f"plan {name} is for networks of {plan.stages} stages; given {len(stages)}: {list(stages)}")
+    return Plan(load=_first(plan.load, stages), freeze=_first(plan.freeze, stages))
 
 
-def speaks_of_groups(name: str) -> bool:
-    """Return whether a named plan's stages are a net's groups, and not its single layers.
+def uses_groups(name: str) -> bool:
+    """Return whether a named plan's stages are a network's groups, not its single layers.
 
     Raises:
         UnknownNameError: there is no such plan.
 
     """
-    return _row(name).stages == GROUPS
+    return _plan(name).stages == GROUPS
 
 
-def _row(name: str) -> Row:
-    if name not in ROWS:
-        raise unknown_name("plan", name, ROWS)
-    return ROWS[name]
+def _plan(name: str) -> NamedPlan:
+    if name not in PLANS:
+        raise unknown_name("plan", name, PLANS)
+    return PLANS[name]
 
 
 def _first(count: int | None, stages: Stages) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a transfer did with every tensor of a net."""
+"""The state of every tensor of a network after a transfer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from emotone.transfer.select import layer_of
 
 State: TypeAlias = Literal["frozen", "tuned", "fresh", "estimated"]
 STATES: dict[State, str] = {
-    "frozen": "taken over, stays as it is",
-    "tuned": "taken over, learns on",
-    "fresh": "drawn anew, learns",
-    "estimated": "taken over, then estimated anew on clips without labels",
+    "frozen": "loaded, not trained",
+    "tuned": "loaded, fine-tuned",
+    "fresh": "re-initialised, trained",
+    "estimated": "loaded, then re-estimated on unlabelled clips",
 }
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One tensor of the net.
+class TensorEntry:
+    """One tensor of a network.
 
     Attributes:
-        name: as in the net's `state_dict`.
-        kind: a parameter learns from gradients; a buffer, such as a running mean, from the batches that pass.
+        name: as in the network's `state_dict`.
+        kind: gradients update a parameter; batches update a buffer, such as a running mean.
         shape: of the tensor.
         state: see `STATES`.
 
@@ -37,22 +37,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class TransferReport:
-    """Every tensor of a net, once.
+    """The tensors of a network, each once.
 
     Attributes:
         source: name of the weights.
-        sha256: of the file that they are from; "" where they were never on disk.
-        licence: of the weights: it reaches what is trained from them.
-        entries: in the order of the net.
-        left: tensors of the source that were not taken.
-        notes: what else must be known, a line each: what became of scores for other labels.
+        sha256: of their file; "" without a file.
+        licence: of the weights; it applies to weights that are trained from them.
+        entries: in the order of the network.
+        left: tensors of the source that were not loaded.
+        notes: further sentences, e.g. about scores for other labels.
 
     """
 
     source: str
     sha256: str
     licence: str
-    entries: tuple[Entry, ...]
+    entries: tuple[TensorEntry, ...]
     left: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -61,11 +61,11 @@ class TransferReport:
         return tuple(entry.name for entry in self.entries if entry.state in states)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain tables, for JSON."""
+        """Return a table for JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Return the report as text, one line per state, one for what was left, and the notes."""
+        """Return the report as text, one line per state, one for unused tensors, and the notes."""
         lines = [f"from {self.source} ({self.licence}; sha256 {self.sha256 or 'unknown'})"]
         for state, meaning in STATES.items():
             entries = [entry for entry in self.entries if entry.state == state]
@@ -75,5 +75,5 @@ class TransferReport:
                 lines.append(f"{state} ({meaning}): {layers}; {len(entries)} tensors, {values:,} parameters")
         if self.left:
             layers = ", ".join(dict.fromkeys(layer_of(name) for name in self.left))
-            lines.append(f"left behind in the source: {layers}; {len(self.left)} tensors")
+            lines.append(f"not loaded from the source: {layers}; {len(self.left)} tensors")
         return [*lines, *self.notes]

@@ -1,4 +1,4 @@
-"""Patterns that name layers, and the tensors that they choose."""
+"""Patterns of layers, and the tensors that they match."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from emotone.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-BLOCKS = "blocks."  # where the nets of the house keep their layers; patterns leave it out
+BLOCKS = "blocks."  # prefix of layers in emotone's networks; patterns omit it
 
 
 def select(patterns: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of tensors that any of the patterns chooses, in the order of `names`.
+    """Return the names of tensors that match any of the patterns, in the order of `names`.
 
-    A pattern is a layer (`conv1`), a part of one (`conv1.norm`, `pool.weigh.bias`), or such with `*`, `?` and `[1-3]`,
-    which stand for characters other than dots. It chooses every tensor below what it names.
+    A pattern is a layer (`conv1`) or a part of one (`conv1.norm`, `pool.weigh.bias`). The wildcards `*`, `?` and
+    `[1-3]` match characters other than dots. A pattern matches every tensor of the layers or parts that it names.
 
     Args:
-        patterns: each must choose something.
-        names: of tensors, as a net's `state_dict` has them.
+        patterns: each must match something.
+        names: of tensors, as in a network's `state_dict`.
 
     Raises:
-        UnknownNameError: a pattern chooses nothing; the message has the nearest name.
+        UnknownNameError: a pattern matches nothing; the message has the closest name.
 
     Example:
         >>> names = ["blocks.conv1.norm.bias", "blocks.conv2.norm.bias", "blocks.pool.bias"]
@@ -36,9 +36,9 @@ def select(patterns: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     known = tuple(names)
     chosen: set[str] = set()
     for pattern in patterns:
-        found = [name for name in known if _chooses(pattern, name)]
+        found = [name for name in known if _matches(pattern, name)]
         if not found:
-            raise _nothing(pattern, known)
+            raise _no_match(pattern, known)
         chosen.update(found)
     return tuple(name for name in known if name in chosen)
 
@@ -54,7 +54,7 @@ def layer_of(name: str) -> str:
     return name.removeprefix(BLOCKS).split(".", maxsplit=1)[0]
 
 
-def _chooses(pattern: str, name: str) -> bool:
+def _matches(pattern: str, name: str) -> bool:
     wanted, parts = _parts(pattern), _parts(name)
     return len(wanted) <= len(parts) and all(map(fnmatchcase, parts, wanted))
 
@@ -63,8 +63,8 @@ def _parts(name: str) -> list[str]:
     return name.removeprefix(BLOCKS).split(".")
 
 
-def _nothing(pattern: str, names: tuple[str, ...]) -> UnknownNameError:
-    """Return the error of a pattern without a match; layers are listed, but parts of layers are suggested too."""
+def _no_match(pattern: str, names: tuple[str, ...]) -> UnknownNameError:
+    """Return the error of a pattern without a match; it lists layers, and suggests parts of layers too."""
     layers = list(dict.fromkeys(layer_of(name) for name in names))
     prefixes = {".".join(_parts(name)[:depth]) for name in names for depth in range(1, len(_parts(name)) + 1)}
     close = difflib.get_close_matches(pattern.removeprefix(BLOCKS), sorted(prefixes), n=1, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""What the readers of SoundNet's forms share: the tensors of its convolutions."""
+"""Names and shapes of the tensors of SoundNet's convolutions, for the readers of its formats."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def convolutions(channels: Sequence[int]) -> tuple[str, ...]:
-    """Return the layers' names, `conv1` on, one for each number of channels."""
+    """Return the layers' names, starting with `conv1`, one for each number of channels."""
     return tuple(f"conv{number}" for number in range(1, len(channels) + 1))
 
 
 def convolution_shapes(channels: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor of the first convolutions, with these channels, by the net's names."""
+    """Return the shape of every tensor of the first convolutions, with these channels, by the network's names."""
     shapes: dict[str, tuple[int, ...]] = {}
     inputs = 1
     for layer, outputs, kernel in zip(convolutions(channels), channels, KERNELS, strict=False):

@@ -1,7 +1,7 @@
-"""What every source file says about itself: where it is published, its licence, and how a file becomes weights.
+"""Sources of published weights: where they are published, their licence, and how their files are read.
 
-To add a source, add one file that defines `SOURCE`; it is found by its name. A reader only turns a file's format into
-arrays under the names of the net's tensors; whether all are there, in the right shapes, is checked here, once.
+To add a source, add one file to `emotone.transfer.sources` that defines `SOURCE`; the registry finds it by its name. A
+reader only converts a file format to arrays with the names of a network's tensors; names and shapes are checked here.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
     from emotone.types import Hertz
 
-REFUSED = {".npy", ".ckpt"}  # whose readers only say what to do instead
-SHOWN = 6  # mistakes of one kind that a message lists
+REJECTED = {".npy", ".ckpt"}  # their readers only explain how to convert the file
+MAX_LISTED = 6  # problems of one kind in a message
 
 
 @dataclass(frozen=True)
-class Published:
-    """One file as its owners publish it.
+class PublishedFile:
+    """One file of published weights.
 
     Attributes:
         file: its name.
-        url: where it is, or the archive that holds it.
-        sha256: in lower-case hex; "" where its owners publish none and no copy could be looked at.
+        url: of the file, or of the archive that contains it.
+        sha256: in lower-case hex; "" if it is not known.
 
     """
 
@@ -47,21 +47,21 @@ class Published:
 
 @dataclass(frozen=True)
 class Source:
-    """One network to transfer from.
+    """One published network to transfer from.
 
     Attributes:
         name: registry name.
         title: one line for lists.
         citation: the publication to cite.
         licence: SPDX identifier of the weights' licence, or `LicenseRef-...`.
-        licence_note: what it asks, in one sentence.
+        licence_note: origin or conditions of the licence, in one sentence.
         published: the files that can be read.
-        rate: hertz of the sound that it learned from.
-        net: registry name of the net whose layers it fills.
+        rate: hertz of its training sound.
+        net: registry name of the network whose layers it has.
         layers: those layers.
-        shapes: of every tensor that must be there, by the net's names.
-        optional: shapes of tensors of which all or none must be there.
-        readers: by suffix, what turns a file into tensors by the net's names; may raise `SourceError`.
+        shapes: of every required tensor, by the network's names.
+        optional: shapes of tensors that are all present or all missing.
+        readers: by suffix, functions from a file to tensors by the network's names; may raise `SourceError`.
 
     """
 
@@ -70,7 +70,7 @@ class Source:
     citation: str
     licence: str
     licence_note: str
-    published: tuple[Published, ...]
+    published: tuple[PublishedFile, ...]
     rate: Hertz
     net: str
     layers: tuple[str, ...]
@@ -79,17 +79,17 @@ class Source:
     optional: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def read(self, path: Path) -> SourceWeights:
-        """Return the weights in a file: as published, converted by others, or written by emotone.
+        """Return the weights in a file: published, ported, or written by emotone.
 
         Raises:
-            SourceError: the file can't be read, is not this source's, or its hash is not the published one.
+            SourceError: the file can't be read, belongs to another source, or has another hash than the published one.
 
         """
         suffix = path.suffix.lower()
         if suffix == SUFFIX:
             weights = read_weights(path)
             if weights.source != self.name:
-                raise SourceError(f"{path} holds weights of '{weights.source}'; needed: '{self.name}'")
+                raise SourceError(f"{path} contains weights of '{weights.source}', not of '{self.name}'")
             self.check(weights.tensors, where=str(path))
             return weights
         if suffix not in self.readers:
@@ -101,16 +101,18 @@ class Source:
             raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
         expected = {one.sha256 for one in self.published if one.file == path.name and one.sha256}
         if expected and digest not in expected:
-            raise SourceError(f"{path} has SHA-256 {digest}; published: {', '.join(sorted(expected))}; get it again")
+            raise SourceError(
+                f"{path} has SHA-256 {digest}; published: {', '.join(sorted(expected))}; download it again"
+            )
         tensors = self.readers[suffix](path)
         self.check(tensors, where=str(path))
         return SourceWeights(self.name, tensors, digest, self.licence)
 
     def check(self, tensors: Mapping[str, NDArray[Any]], *, where: str) -> None:
-        """Compare tensors with what must be there, name by name and shape by shape.
+        """Compare the names and shapes of tensors with those of the source.
 
         Raises:
-            SourceError: names every tensor that is missing, not expected, of another shape, or not all finite numbers.
+            SourceError: tensors are missing, unexpected, of another shape, or not finite.
 
         """
         wanted = dict(self.shapes)
@@ -119,19 +121,19 @@ class Source:
         missing = [name for name in wanted if name not in tensors]
         extra = [name for name in tensors if name not in wanted]
         shapes = [
-            f"{name} is {_shape(tensors[name].shape)}, needed {_shape(shape)}"
+            f"{name} has {_shape(tensors[name].shape)}, expected {_shape(shape)}"
             for name, shape in wanted.items()
             if name in tensors and tensors[name].shape != shape
         ]
         broken = [name for name, values in tensors.items() if not _finite(values)]
         problems = [
             _listed("missing", [f"{name}{_nearest(name, extra)}" for name in missing]),
-            _listed("not expected", extra),
-            _listed("other shapes", shapes),
-            _listed("not finite numbers", broken),
+            _listed("unexpected", extra),
+            _listed("wrong shapes", shapes),
+            _listed("not finite", broken),
         ]
         if any(problems):
-            raise SourceError(f"{where} does not hold {self.name}: {'; '.join(filter(None, problems))}")
+            raise SourceError(f"{where} does not contain {self.name}: {'; '.join(filter(None, problems))}")
 
 
 def _finite(values: NDArray[Any]) -> bool:
@@ -139,42 +141,42 @@ def _finite(values: NDArray[Any]) -> bool:
 
 
 def _listed(what: str, items: list[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return f"{what}: {', '.join(items[:SHOWN])}{more}" if items else ""
+    more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
+    return f"{what}: {', '.join(items[:MAX_LISTED])}{more}" if items else ""
 
 
 def _nearest(name: str, extra: list[str]) -> str:
     close = difflib.get_close_matches(name, extra, n=1, cutoff=0.8)
-    return f" (there is '{close[0]}')" if close else ""
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a number"
+    return " x ".join(map(str, shape)) or "scalar"
 
 
 SOURCES: Registry[Source] = Registry("source", "emotone.transfer.sources", "SOURCE")
 
 
 def read_any(path: Path) -> SourceWeights:
-    """Return the weights in a file as any source publishes it: the first that finds all of its tensors in it.
+    """Return the weights in a file of any source: the first source whose tensors are all in the file.
 
     Raises:
-        SourceError: no source's files end so, or the file holds none of those that do; what each of them lacks is said.
+        SourceError: no source has files with this suffix, or none of those fits; the message has a reason for each.
 
     """
     suffix = path.suffix.lower()
     readable = [source for source in SOURCES.all().values() if suffix in source.readers]
     if not readable:
-        others = {suffix for source in SOURCES.all().values() for suffix in source.readers} - REFUSED
+        others = {suffix for source in SOURCES.all().values() for suffix in source.readers} - REJECTED
         allowed = ", ".join((SUFFIX, *sorted(others)))
-        raise SourceError(f"{path} can't be transferred from: weights end in {allowed}; given '{path.suffix}'")
-    refused: list[SourceError] = []
+        raise SourceError(f"{path} is not a file of weights: their names end in {allowed}; given '{path.suffix}'")
+    errors: list[SourceError] = []
     for source in readable:
         try:
             return source.read(path)
         except SourceError as error:
-            refused.append(error)
-    if len(refused) == 1 or not path.is_file():
-        raise refused[0]
-    reasons = "; ".join(f"as {source.name}: {error}" for source, error in zip(readable, refused, strict=True))
-    raise SourceError(f"{path} holds the weights of no known source. {reasons}")
+            errors.append(error)
+    if len(errors) == 1 or not path.is_file():
+        raise errors[0]
+    reasons = "; ".join(f"as {source.name}: {error}" for source, error in zip(readable, errors, strict=True))
+    raise SourceError(f"{path} contains the weights of no known source. {reasons}")

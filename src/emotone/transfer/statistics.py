@@ -1,7 +1,7 @@
-"""Running statistics of batch normalisations, estimated anew on what a net will hear; no label is needed for it.
+"""Running statistics of batch normalisations, re-estimated on unlabelled recordings of the target (AdaBN).
 
-A batch normalisation takes mean and deviation of its input away, as they were in training. Other microphones, rooms
-and voices have others: with those of the new recordings each layer hears again what it learned to hear.
+A batch normalisation standardises its input with the statistics of the training data. Other microphones, rooms and
+voices have other statistics; with those of the target, the inputs of each layer match its training again.
 
 Reference: Li, Wang, Shi, Liu, Hou, Revisiting batch normalization for practical domain adaptation, 2016 (AdaBN).
 """
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from emotone.nets.blocks.base import LengthAware
+    from emotone.nets.blocks.base import Network
     from emotone.types import Array
 
-AT_ONCE = 32  # windows
+BATCH = 32  # windows
 TENSORS = ("running_mean", "running_var")
 
 
 def normalisations(net: nn.Module) -> dict[str, nn.modules.batchnorm._BatchNorm]:
-    """Return the modules of a net that have running statistics, by name."""
-    kind = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - there is no other name for every kind of them
+    """Return the modules of a network that have running statistics, by name."""
+    kind = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - the only base class of every kind of them
     return {
         name: module
         for name, module in net.named_modules()
@@ -38,20 +38,20 @@ def normalisations(net: nn.Module) -> dict[str, nn.modules.batchnorm._BatchNorm]
     }
 
 
-def estimate_statistics(net: LengthAware, windows: Sequence[Array]) -> tuple[str, ...]:
-    """Estimate the running statistics of a net anew, in place, and return the names of their tensors.
+def estimate_statistics(net: Network, windows: Sequence[Array]) -> tuple[str, ...]:
+    """Re-estimate the running statistics of a network, in place, and return the names of their tensors.
 
-    From the input on, one normalisation after another gets mean and variance of all that comes to it from all windows,
-    with those before it estimated already: so neither the order of windows nor how they lie in batches plays a part.
-    Windows of nearly the same length are heard together, cut to the shortest of them, so that nothing is padded, which
-    would be counted. Nothing learns, and nothing is dropped. It takes a pass over the windows for each normalisation.
+    Starting at the input, each normalisation gets the mean and variance of its input over all windows, with the earlier
+    ones already re-estimated, so the result does not depend on the order or the batches of the windows. Windows of
+    similar length form a batch and are cut to the shortest of them, because padding would be counted. No parameter
+    changes, and dropout is inactive. Each normalisation takes one pass over the windows.
 
     Args:
-        net: whose mode is eval afterwards.
+        net: modified in place; in eval mode afterwards.
         windows: each [time, dimension].
 
     Raises:
-        RunError: a normalisation hears less than two values.
+        RunError: the input of a normalisation has fewer than two values.
 
     """
     net.eval()
@@ -66,7 +66,7 @@ def estimate_statistics(net: LengthAware, windows: Sequence[Array]) -> tuple[str
                     _forward(net, batch, until=block)
             handle.remove()
             if sums.count < 2:
-                raise RunError("statistics need two windows at least; give more recordings")
+                raise RunError("batch-normalisation statistics need at least two windows; add recordings")
             mean, variance = sums.moments()
             for tensor, values in zip((module.running_mean, module.running_var), (mean, variance), strict=True):
                 assert tensor is not None  # noqa: S101 - see `normalisations`
@@ -76,28 +76,28 @@ def estimate_statistics(net: LengthAware, windows: Sequence[Array]) -> tuple[str
 
 
 class _Sums:
-    """Sums of what comes to a normalisation, by channel, in double precision: it is called before each batch."""
+    """Sums of the inputs of a normalisation, by channel, in double precision; called before each batch."""
 
     def __init__(self) -> None:
         self.count = 0
         self.total: Tensor | float = 0.0
         self.squares: Tensor | float = 0.0
 
-    def __call__(self, module: nn.Module, given: tuple[Any, ...]) -> None:  # noqa: ARG002 - called as torch's hook
+    def __call__(self, module: nn.Module, given: tuple[Any, ...]) -> None:  # noqa: ARG002 - the signature of torch's hooks
         x = given[0].detach().double().transpose(0, 1).flatten(1)  # [channels, values]
         self.count += x.shape[1]
         self.total = self.total + x.sum(dim=1)
         self.squares = self.squares + (x * x).sum(dim=1)
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Return mean and variance; the variance is that of a sample, as torch keeps it."""
+        """Return mean and variance; the variance is the sample variance, as in torch."""
         mean = torch.as_tensor(self.total) / self.count
         variance = (torch.as_tensor(self.squares) - self.count * mean * mean) / (self.count - 1)
         return mean, variance.clamp(min=0.0)
 
 
-def _forward(net: LengthAware, x: Tensor, *, until: str) -> None:
-    """Run the blocks up to one, that one included."""
+def _forward(net: Network, x: Tensor, *, until: str) -> None:
+    """Run the blocks up to and including one."""
     lengths: Tensor | None = None
     for name, block in net.blocks.items():
         x, lengths = block(x, lengths)
@@ -106,8 +106,8 @@ def _forward(net: LengthAware, x: Tensor, *, until: str) -> None:
 
 
 def _batches(windows: Sequence[Array]) -> Iterator[Tensor]:
-    """Yield windows by length, in batches [batch, time, dimension]."""
+    """Yield batches [batch, time, dimension] of windows, sorted by length."""
     ordered = sorted(windows, key=len)
-    for first in range(0, len(ordered), AT_ONCE):
-        together = ordered[first : first + AT_ONCE]
-        yield torch.from_numpy(np.stack([rows[: len(together[0])] for rows in together]))
+    for first in range(0, len(ordered), BATCH):
+        batch = ordered[first : first + BATCH]
+        yield torch.from_numpy(np.stack([rows[: len(batch[0])] for rows in batch]))

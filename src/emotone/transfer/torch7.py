@@ -1,10 +1,10 @@
-"""Torch7's binary files (`.t7`) read as data: numbers, strings, tables, tensors and modules. Nothing is executed.
+"""Torch7's binary files (`.t7`): numbers, strings, tables, tensors and modules. Nothing is executed.
 
 The format is Torch's own serialisation on a 64-bit little-endian machine: every object starts with its type as a
-32-bit integer; tables, Torch objects and functions then carry an index under which later mentions find them again.
+32-bit integer; tables, Torch objects and functions then have an index that later references use.
 A Torch object is "V n", its class, and what its class writes: tensors sizes, strides, offset and a storage; storages
-their values; the modules of nn and cudnn one table of fields. What another class writes can't be known, so such an
-object is an error. The bytecode of a Lua function is skipped.
+their values; the modules of nn and cudnn one table of fields. The format of other classes is unknown, so such an object
+is an error. The bytecode of a Lua function is skipped.
 
 Reference: torch7, File.lua and generic/Tensor.c (BSD).
 """
@@ -31,11 +31,11 @@ NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN = range(6)
 FUNCTIONS = (6, 7, 8)  # plain, legacy and recursive
 UNINDEXED_FUNCTION = 6
 DTYPES = {"Byte": "u1", "Char": "i1", "Short": "<i2", "Int": "<i4", "Long": "<i8", "Float": "<f4", "Double": "<f8"}
-# By what stands before Tensor and Storage in a class: those of a GPU hold the same, and torch.CudaTensor floats.
+# By the class name before Tensor and Storage: those of a GPU have the same values, and torch.CudaTensor floats.
 ELEMENTS = DTYPES | {f"Cuda{name}": dtype for name, dtype in DTYPES.items() if name != "Float"} | {"Cuda": "<f4"}
 MODULES = ("nn.", "cudnn.")  # packages whose classes write one table of fields
-DEEPEST = 100  # objects inside objects; nets have about ten
-DIMENSIONS = 16
+MAX_DEPTH = 100  # of nested objects; networks have about ten
+MAX_DIMENSIONS = 16
 _VALUES = re.compile(r"torch\.(?P<element>\w+)(?P<form>Tensor|Storage)")
 
 
@@ -49,7 +49,7 @@ class Module:
 
 @dataclass(frozen=True)
 class LuaFunction:
-    """Stands where a Lua function was; what it would do is not kept."""
+    """Placeholder of a Lua function, whose code is not read."""
 
     size: int
 
@@ -58,7 +58,7 @@ def read_torch7(path: Path) -> Any:
     """Return the object in a `.t7` file: tables as dict, tensors as arrays, nn's objects as `Module`.
 
     Raises:
-        SourceError: the file can't be read, is cut short, is no Torch7 file, or holds an object of another class.
+        SourceError: the file can't be read, is truncated, is not a Torch7 file, or contains an object of another class.
 
     """
     try:
@@ -88,7 +88,7 @@ class _Reader:
     def root(self) -> Any:
         found = self.object()
         if self.at != len(self.data):
-            raise self.error(f"{len(self.data) - self.at} bytes are left over after the object", at=self.at)
+            raise self.error(f"{len(self.data) - self.at} bytes follow the object", at=self.at)
         return found
 
     def error(self, what: str, *, at: int) -> SourceError:
@@ -99,7 +99,7 @@ class _Reader:
             raise self.error(f"{what} of {count} bytes", at=self.at)
         if count > len(self.data) - self.at:
             left = len(self.data) - self.at
-            raise self.error(f"cut short: {what} needs {count} bytes, {left} are left", at=self.at)
+            raise self.error(f"truncated: {what} needs {count} bytes, {left} remain", at=self.at)
         start = self.at
         self.at += count
         return self.data[start : self.at]
@@ -115,8 +115,8 @@ class _Reader:
 
     def object(self) -> Any:
         start = self.at
-        if self.depth == DEEPEST:
-            raise self.error(f"objects lie more than {DEEPEST} deep", at=start)
+        if self.depth == MAX_DEPTH:
+            raise self.error(f"objects are nested more than {MAX_DEPTH} deep", at=start)
         self.depth += 1
         try:
             return self.of_kind(self.integer("the type of an object"), start)
@@ -151,7 +151,7 @@ class _Reader:
         found = LuaFunction(len(self.take(self.integer("the length of a function"), "a function")))
         if index is not None:
             self.objects[index] = found
-        self.object()  # what it closes over
+        self.object()  # its upvalues
         return found
 
     def torch(self, index: int, start: int) -> Any:
@@ -173,7 +173,7 @@ class _Reader:
         self.objects[index] = module
         fields = self.object()
         if not isinstance(fields, dict):
-            raise self.error(f"the fields of a {kind} are no table", at=start)
+            raise self.error(f"the fields of a {kind} are not a table", at=start)
         module.fields.update(fields)
         return module
 
@@ -183,7 +183,7 @@ class _Reader:
 
     def tensor(self, dtype: np.dtype[Any], start: int) -> NDArray[Any]:
         dimensions = self.integer("the number of a tensor's dimensions")
-        if not 0 <= dimensions <= DIMENSIONS:
+        if not 0 <= dimensions <= MAX_DIMENSIONS:
             raise self.error(f"a tensor of {dimensions} dimensions", at=start)
         sizes = self.longs(dimensions, "a tensor's sizes")
         strides = self.longs(dimensions, "a tensor's strides")
@@ -193,7 +193,7 @@ class _Reader:
             return np.zeros(0, dtype)
         if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype != dtype:
             raise self.error("a tensor's values are not of its own type", at=start)
-        # Seen through sizes and strides; all of it must lie inside the storage, and be no larger than it.
+        # A strided view; it must be inside the storage, and no larger than it.
         last = first + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
         if min(*sizes, *strides) < 0 or first < 1 or math.prod(sizes) > len(values) or last > len(values):
             raise self.error(f"a tensor of sizes {sizes} and strides {strides} in {len(values)} values", at=start)

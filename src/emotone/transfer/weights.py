@@ -1,4 +1,4 @@
-"""Weights of a source under the names of a net of the house, and their safe form on disk."""
+"""Weights of a source under the names of a network's tensors, and their safetensors files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ KEY = "emotone.source"
 
 @dataclass(frozen=True, eq=False)
 class SourceWeights:
-    """What a transfer takes from.
+    """Weights that a transfer loads from.
 
     Attributes:
-        source: registry name of the source, or what else the weights are called.
-        tensors: values by the name of the tensor of a net that they fit, e.g. `blocks.conv1.norm.running_mean`.
-        sha256: of the file that they were read from; "" for weights that were never on disk.
+        source: registry name of the source, or another name of the weights.
+        tensors: values by the network's name of the tensor, e.g. `blocks.conv1.norm.running_mean`.
+        sha256: of the file that they were read from; "" without a file.
         licence: SPDX identifier, or `LicenseRef-...`.
-        labels: of its scores, in their order, where it is a whole model; () where that is not known.
+        labels: of its scores, in order, if it is a complete model; () if unknown.
 
     """
 
@@ -43,7 +43,7 @@ class SourceWeights:
 
 
 def write_weights(path: Path, weights: SourceWeights) -> None:
-    """Write weights as safetensors, with where they are from; equal weights give equal bytes.
+    """Write weights as safetensors, with their origin; equal weights give equal bytes.
 
     Raises:
         OutputError: the folder can't be written to.
@@ -71,7 +71,7 @@ def read_weights(path: Path) -> SourceWeights:
         return SourceWeights(str(about["source"]), tensors, sha256_file(path), str(about["licence"]))
     except (module.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise SourceError(
-            f"{path} holds no weights that emotone wrote ({error}); convert the published file"
+            f"{path} contains no weights that emotone wrote ({error}); convert the published file"
         ) from error
 
 
@@ -79,7 +79,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of any safetensors file, by name.
 
     Raises:
-        SourceError: the file is damaged, or not there.
+        SourceError: the file is damaged or missing.
 
     """
     module = _safetensors("reading weights")

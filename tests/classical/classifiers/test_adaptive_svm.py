@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, minimize
 from sklearn.svm import SVC, LinearSVC
 
-from emotone.classical.base import Adapting, Truth, Vectors
+from emotone.classical.base import AdaptiveClassifier, Truth, Vectors
 from emotone.classical.classifiers import adaptive_svm
 from emotone.classical.classifiers.adaptive_svm import TOLERANCE, AdaptiveSvm, solve_dual
 from emotone.errors import RunError
@@ -30,7 +30,7 @@ def clips(rng: np.random.Generator, truth: list[int], *, shift: float = 0.0) -> 
 
 def adapted(spec: AdaptiveSvm, source: tuple[Vectors, Truth], target: tuple[Vectors, Truth], *, labels: int = 3) -> Any:
     """Return the one scorer of a machine with one candidate."""
-    (scorer,) = spec.adapt(spec.learn_sources(*source, labels=labels, seed=1), *target, labels=labels)
+    (scorer,) = spec.adapt(spec.fit_sources(*source, labels=labels, seed=1), *target, labels=labels)
     return scorer
 
 
@@ -105,17 +105,17 @@ def test_what_is_found_lacks_no_margin_that_a_clip_could_give(rng: np.random.Gen
     assert (lacking[weights == caps] > -slack[weights == caps]).all()
 
 
-def test_a_problem_that_is_not_solved_is_said(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_that_is_not_solved_is_an_error(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptive_svm, "ITERATIONS", 1)
     monkeypatch.setattr(adaptive_svm, "STARTS", 1)
     signed = rng.normal(size=(30, 5))
-    message = "the adaptive support vector machine was not found in 1 steps: margins lack .* 0.001 is allowed; scale"
+    message = "the adaptive support vector machine did not converge in 1 steps: the margins lack .* tolerance is 0.001"
     with pytest.raises(RunError, match=message):
         solve_dual((signed @ signed.T).dot, np.ones(30), np.full(30, 10.0))
 
 
-def test_values_that_are_no_numbers_are_said() -> None:
-    with pytest.raises(RunError, match="margins lack nan, where"):
+def test_values_that_are_no_numbers_are_errors() -> None:
+    with pytest.raises(RunError, match="margins lack nan, the tolerance"):
         solve_dual(np.full((2, 2), np.nan).dot, np.ones(2), np.ones(2))
 
 
@@ -180,7 +180,7 @@ def test_clips_that_the_source_tells_well_change_nothing(rng: np.random.Generato
     np.testing.assert_array_equal(adapted(of(cost=100.0), source, target)(others), adapted(of(), source, NONE)(others))
 
 
-def test_what_means_something_else_in_the_target_is_learned_again(rng: np.random.Generator) -> None:
+def test_what_means_something_else_in_the_target_is_solved_again(rng: np.random.Generator) -> None:
     source, (vectors, truth) = clips(rng, [0, 1, 2] * 30), clips(rng, [0, 1, 2] * 20)
     others, asked = clips(rng, [0, 1, 2] * 30)
 
@@ -211,7 +211,7 @@ def test_labels_that_the_target_lacks_are_not_answered(rng: np.random.Generator,
     assert np.isfinite(scores[:, seen]).all()
 
 
-def test_a_label_that_the_source_lacks_is_learned_from_the_target(rng: np.random.Generator) -> None:
+def test_a_label_that_the_source_lacks_is_solved_from_the_target(rng: np.random.Generator) -> None:
     source, target = clips(rng, [0, 1] * 30), clips(rng, [0, 1, 2] * 20)
     others, asked = clips(rng, [0, 1, 2] * 30)
     found = adapted(of(), source, target)(others).argmax(axis=1)
@@ -255,7 +255,7 @@ def test_few_and_many_clips_have_the_same_products(rng: np.random.Generator, cli
 def test_its_arguments_are_not_changed(rng: np.random.Generator) -> None:
     spec = of()
     source, target = clips(rng, [0, 1, 2] * 6), clips(rng, [0, 1, 2] * 4)
-    learned = spec.learn_sources(*source, labels=3, seed=1)
+    learned = spec.fit_sources(*source, labels=3, seed=1)
     before = learned[0].directions.copy()
     for array in (*source, *target, learned[0].directions, learned[0].offsets):
         array.flags.writeable = False
@@ -266,8 +266,8 @@ def test_its_arguments_are_not_changed(rng: np.random.Generator) -> None:
 def test_candidates_are_in_the_order_of_the_scorers(rng: np.random.Generator) -> None:
     spec = AdaptiveSvm(source_cost=(0.01, 1.0), cost=(0.1, 10.0))
     source, target = clips(rng, [0, 1, 2] * 12), clips(rng, [0, 1, 2] * 4)
-    assert isinstance(spec, Adapting)
-    scorers = spec.adapt(spec.learn_sources(*source, labels=3, seed=1), *target, labels=3)
+    assert isinstance(spec, AdaptiveClassifier)
+    scorers = spec.adapt(spec.fit_sources(*source, labels=3, seed=1), *target, labels=3)
     for candidate, scorer in zip(spec.candidates, scorers, strict=True):
         alone = adapted(of(**candidate), source, target)
         np.testing.assert_array_equal(alone(target[0]), scorer(target[0]))

@@ -1,4 +1,4 @@
-"""Logistic regression gives scikit-learn's probabilities, and finite scores where those are rounded to 0."""
+"""Logistic regression gives scikit-learn's probabilities, and finite scores where those underflow."""
 
 from __future__ import annotations
 

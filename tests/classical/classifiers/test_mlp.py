@@ -39,7 +39,7 @@ def test_a_probability_of_0_has_a_finite_logarithm(rng: np.random.Generator) -> 
 
 
 @pytest.mark.parametrize(("hidden", "epochs"), [(0, 60), (128, 0)])
-def test_nothing_to_train_is_refused(hidden: int, epochs: int) -> None:
+def test_nothing_to_train_is_rejected(hidden: int, epochs: int) -> None:
     message = f"hidden and epochs must be at least 1; given {hidden} and {epochs}"
     with pytest.raises(ConfigError, match=re.escape(message)):
         Mlp(hidden=hidden, epochs=epochs)

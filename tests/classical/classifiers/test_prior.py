@@ -40,6 +40,6 @@ def test_chance_draws_otherwise_in_every_fold_and_with_every_seed(rng: np.random
     assert answers(first, seed=1) != answers(first, seed=2)
 
 
-def test_another_strategy_is_refused_with_the_nearest() -> None:
+def test_another_strategy_is_rejected_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown strategy 'majorty'; did you mean 'majority'"):
         Prior("majorty")  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ def test_selections_are_listed_and_shown() -> None:
     description = "turns in four classes on which at least two raters agree"
     assert f"selection iemocap-two-raters of iemocap: {description}" in run("list").stdout
     shown = " ".join(run("show", "iemocap").stdout.split())
-    for text in ("selection iemocap-two-raters", "happiness 2496", "Lakomkin", "no copy was read"):
+    for text in ("selection iemocap-two-raters", "happiness 2496", "Lakomkin", "not on a copy"):
         assert text in shown
     (selection,) = json.loads(run("show", "iemocap", "--json").stdout)["selections"]
     assert set(selection) == {"name", "description", "published", "citation", "note"}
@@ -140,7 +140,7 @@ def test_nothing_can_be_read_of_a_copy(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("check", "savee"), "holds nothing of savee, but 1 other recordings; expected are files such as "),
+        (("check", "savee"), "contains no clip of savee, but 1 other recordings; expected are files such as "),
         (("check", "emo"), "unknown corpus 'emo'"),
     ],
 )

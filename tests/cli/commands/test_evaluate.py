@@ -233,13 +233,13 @@ def test_a_detector_tells_what_thresholds_of_its_development_part_give(
     assert set(own.speaker.tolist()) == {"09"}
     assert len(own.whole_utterances()) == 4
     points = told["operating_points"]
-    assert points["validation"] == "its own development part"
+    assert points["validation"] == "its own development parts"
     assert [point["wanted"] for point in points["points"]] == [0.01, 0.05, 0.1]
     assert json.loads((folder / RUN).read_text())["operating_points"] == points
     text = emotone(*asked, f"fixed:{lists}")
-    assert "Thresholds chosen on its own development part, and what they give here (rates x 100):" in text.out
+    assert "Thresholds chosen on its own development parts, and their rates on the test data (x 100)." in text.out
     assert emotone("report", folder, "--out", tmp_path / "report.md").status == 0
-    assert "Thresholds chosen on its own development part" in (tmp_path / "report.md").read_text()
+    assert "thresholds chosen on its own development parts" in (tmp_path / "report.md").read_text()
 
 
 def test_thresholds_are_not_chosen_on_what_another_fold_tests(

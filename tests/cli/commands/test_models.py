@@ -114,7 +114,7 @@ def run(tmp_path: Path) -> Path:
     recipe = tiny_recipe(labels="anger")
     (tmp_path / "run").mkdir()
     told: dict[str, Any] = {"schema": "emotone.run/1", "labels": ["anger", "other"], "signature": "f00d"}
-    told |= {"corpora": {}, "speakers": {}, "recipe": to_mapping(recipe.expanded()), "best": 1, "history": []}
+    told |= {"corpora": {}, "speakers": {}, "recipe": to_mapping(recipe.written_out()), "best": 1, "history": []}
     (tmp_path / "run" / "run.json").write_text(json.dumps(told))
     about = {"recipe": told["recipe"], "scores": scores_told()}
     write_run(tmp_path / "before", made_detector(2.0), **about)
@@ -141,12 +141,12 @@ def test_a_threshold_is_stored_and_told(
     (stored,) = chosen_threshold(made_detector(2.0), false_positive_rate=0.05)
     (_, card, thresholds) = given[0]
     assert thresholds == {"anger": stored.threshold}
-    assert card.startswith("\n### The threshold\n\nIt says `anger` where the probability of it reaches ")
-    assert "keeps false alarms to 5 % of the windows of `before`" in card
-    assert "It says `anger` where" in result.out
+    assert card.startswith("\n### The threshold\n\nThe model predicts `anger` if its probability is at least ")
+    assert "limits false alarms to 5 % of the windows of `before`" in card
+    assert "The model predicts `anger` if" in result.out
     told = json.loads(emotone(*asked, "--per", "clip", "--out", tmp_path / "two", "--json").out)
-    assert told["threshold"]["there"][0]["per"] == "clip"
-    assert told["thresholds"] == {"anger": told["threshold"]["there"][0]["threshold"]}
+    assert told["threshold"]["points"][0]["per"] == "clip"
+    assert told["thresholds"] == {"anger": told["threshold"]["points"][0]["threshold"]}
 
 
 @pytest.mark.parametrize("option", [("--false-positive-rate", "0.05"), ("--validation", "before")])
@@ -176,4 +176,5 @@ def test_several_evaluations_go_into_a_card(
     add_operating_points(other, before)
     both = ("--evaluation", tmp_path / "before", "--evaluation", other)
     assert emotone("models", "export", run, "--out", tmp_path / "one", *both).status == 0
-    assert cards[0].index("`results/before`") < cards[0].index("`results/other`") < cards[0].index(before.lines())
+    card, table = cards[0], before.table().markdown()
+    assert card.index("`results/before`") < card.index("`results/other`") < card.index(table)

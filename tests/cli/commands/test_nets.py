@@ -1,4 +1,4 @@
-"""`emotone nets`: what is listed is what the registry says, without torch."""
+"""`emotone nets` lists the registry, without torch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_show_the_net_of_a_recipe_as_the_recipe_has_it(
     result = emotone("nets", "show", recipe)
     assert (result.status, result.err) == (0, "")
     assert f"{parameters:,}" in result.out
-    assert "a sample each" in result.out
+    assert "one sample each" in result.out
     shown = json.loads(emotone("nets", "show", recipe, "--classes", 3, "--json").out)
     assert shown["layers"][-1]["output"] == "3"
 
@@ -79,7 +79,7 @@ def test_show_the_net_of_a_recipe_in_a_file(emotone: Callable[..., Any], tmp_pat
     ("arguments", "message"),
     [
         (("show", "is10-linear-svm"), "is a baseline: it has a classifier and no net"),
-        (("show", "log-mel-cn"), "unknown net 'log-mel-cn'; did you mean 'log-mel-cnn'?"),
+        (("show", "log-mel-cn"), "unknown network 'log-mel-cn'; did you mean 'log-mel-cnn'?"),
         (("show", "log-mel-cnn", "--classes", "1"), "--classes at least 2; given 64 and 1"),
         (("show", "log-mel-cnn", "--bands", "0"), "--bands must be at least 1"),
         (("show",), "Missing argument 'NAME'"),
@@ -92,11 +92,21 @@ def test_wrong_usage_is_one_line(emotone: Callable[..., Any], arguments: tuple[s
     assert result.err.count("\n") == 1
 
 
-def test_no_torch_is_needed() -> None:
-    code = (
-        "import sys; sys.modules['torch'] = None; "
-        "from emotone.cli.main import run; sys.exit(run(['nets', 'show', 'log-mel-cnn', '--json']))"
-    )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
-    assert process.returncode == 0, process.stderr.decode()
-    assert json.loads(process.stdout)["name"] == "log-mel-cnn"
+def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.modules['torch'] = None; from emotone.cli.main import run; sys.exit(run({arguments!r}))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["log-mel-cnn", "anger-soundnet"])
+def test_default_tables_need_no_torch(name: str) -> None:
+    process = without_torch("nets", "show", name, "--json")
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["name"] == name
+
+
+def test_without_torch_tables_of_other_sizes_name_the_extra() -> None:
+    process = without_torch("nets", "show", "log-mel-cnn", "--bands", "63")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert "the layer table of a network with other settings needs the package 'torch'" in process.stderr
+    assert "emotone[train]" in process.stderr
+    assert process.stderr.count("\n") == 1

@@ -52,8 +52,8 @@ def test_json(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Pa
     ]
     assert [score["metric"] for run in told["runs"] for score in run["scores"]] == ["uar"] * 3
     assert told["compared"] == [["R1", "R2"]]
-    assert [apart["runs"] for apart in told["apart"]] == [["R1", "R3"], ["R2", "R3"]]
-    assert "emotone: R1 and R3 can't be compared: they have no recording in common" in result.err
+    assert [each["runs"] for each in told["incomparable"]] == [["R1", "R3"], ["R2", "R3"]]
+    assert "emotone: R1 and R3 can't be compared: they share no recording" in result.err
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_json(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Pa
             "unknown suffix of a report '.htm'; did you mean '.html'? Allowed: .html, .md, .tex",
         ),
         (("weak", "--out", "report"), "unknown suffix of a report 'report'"),
-        (("nothing", "--out", "a.md"), "holds no finished evaluation; give the folder that `emotone evaluate` printed"),
-        (("weak", "weak", "--out", "a.md"), "was given twice; give each run once"),
+        (("nothing", "--out", "a.md"), "contains no finished evaluation; pass the folder that `emotone evaluate` printed"),
+        (("weak", "weak", "--out", "a.md"), "was given twice; pass different runs"),
         (("weak", "--out", "weak/run.json/a.md"), "can't write"),
     ],
 )

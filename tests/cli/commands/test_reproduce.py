@@ -41,7 +41,10 @@ def test_a_table_is_made_again(emotone: Callable[..., Outcome], corpus: Path, tm
     arguments = ("reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={corpus}", "--out", tmp_path)
     outcome = emotone(*arguments)
     assert outcome.status == 0
-    assert "| emodb | always the most frequent label, scaled on the training speakers | - | 50.0" in outcome.out
+    rows = [" ".join(line.split()) for line in outcome.out.splitlines()]
+    assert any(
+        row.startswith("emodb always the most frequent label, scaled on the training speakers - 50.0") for row in rows
+    )
     assert "What training and test parts share (emodb, leave-one-speaker-out):\n  speakers: none shared" in outcome.out
     assert "not given, so not measured: emovo, savee" in outcome.err
     assert "emotone: emodb, always the most frequent label" in outcome.err

@@ -122,7 +122,7 @@ def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path
     assert "too short to learn from: 0.7" in result.err
     assert ", development AU-ROC " in result.err
     assert "from sound (CC0-1.0; sha256 " in result.err
-    assert "frozen (taken over, stays as it is): conv1, conv2; 14 tensors" in result.err
+    assert "frozen (loaded, not trained): conv1, conv2; 14 tensors" in result.err
     run = load_run(Path(result.out.strip()))
     assert run.transfer is not None
     assert len(run.transfer.names("tuned")) == 7
@@ -164,14 +164,14 @@ def test_a_training_goes_on_from_another_on_ones_own_clips(
     result = emotone("train", "--from", before, "--transfer", "A4", *given)
     assert result.status == 0
     assert "from toy (CC0-1.0; sha256 " in result.err
-    assert "frozen (taken over, stays as it is): conv1, conv2, conv3, conv4, conv5; " in result.err
-    assert "toy knows anger, sadness, and not neutral: the scores, in classifier, are drawn anew" in result.err
+    assert "frozen (loaded, not trained): conv1, conv2, conv3, conv4, conv5; " in result.err
+    assert "toy has scores for anger, sadness, but not for neutral: the output layer, classifier, is re-initialised" in result.err
     run = load_run(Path(result.out.strip()))
     assert (run.labels, run.corpora) == (("anger", "neutral"), {"calls": 8})
     assert run.transfer is not None
     assert run.transfer.notes
     wanted = (
-        "toy can't be used as it is for anger, neutral: it does not know neutral, only anger, sadness; let the layers"
+        "toy can't be used unchanged for anger, neutral: it has no scores for neutral, only for anger, sadness; use a"
     )
     refused_at_last(emotone("train", "--from", before, "--transfer", "A1", *given), wanted)
 

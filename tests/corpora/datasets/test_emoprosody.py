@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FILE = PurePosixPath("transcr/cc_001.txt")
 
 
-def test_a_line_says_when_which_emotion_and_what() -> None:
+def test_a_line_has_times_emotion_and_words() -> None:
     assert list(read(FILE, "55.93 57.19 A:  Hot  anger, August thirteenth\n")) == [
         Annotation("cc_001-00055.93", "cc_001", "hot anger", 55.93, 57.19, {"text": "August thirteenth"})
     ]
@@ -39,12 +39,12 @@ def test_words_may_be_missing() -> None:
         "1.0 2.0 A: all right then",
     ],
 )
-def test_what_is_not_acted_is_not_taken(line: str) -> None:
+def test_parts_that_are_not_acted_are_left_out(line: str) -> None:
     assert list(read(FILE, line)) == []
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (
             "1.0 2.0 A: hott anger, May third",
@@ -53,10 +53,10 @@ def test_what_is_not_acted_is_not_taken(line: str) -> None:
         ("2.0 2.0 A: pride, May third", "line 2: the end, 2 s, is not after the start, 2 s"),
     ],
 )
-def test_a_line_that_can_not_be_used_is_said(line: str, said: str) -> None:
+def test_an_unusable_line_is_reported(line: str, message: str) -> None:
     (problem,) = read(FILE, f"header\n{line}\n")
     assert isinstance(problem, str)
-    assert problem.startswith(said)
+    assert problem.startswith(message)
 
 
 def test_fourteen_emotions_and_neutral() -> None:

@@ -103,7 +103,7 @@ def test_speakers_and_sessions(tree: Scan) -> None:
     assert speakers == {f"Ses0{number}": {f"Ses0{number}F", f"Ses0{number}M"} for number in range(1, 6)}
 
 
-def test_what_a_turn_is_told_about(tree: Scan) -> None:
+def test_the_properties_of_a_turn(tree: Scan) -> None:
     first = next(item for item in tree.utterances if item.id == "Ses01F_impro01_F000")
     assert (first.start, first.end) == (0.0, None)
     assert first.extras == {
@@ -154,7 +154,7 @@ def test_raters_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "agree"),
+    ("answers", "agree"),
     [
         ("", 0),
         ("E2: anger", 1),
@@ -163,8 +163,8 @@ def test_raters_lines() -> None:
         ("E1: fear; E2: anger; E3: anger; E4: anger", 3),
     ],
 )
-def test_agreement_counts_outside_raters(said: str, agree: int) -> None:
-    assert agreement(said) == agree
+def test_agreement_counts_outside_raters(answers: str, agree: int) -> None:
+    assert agreement(answers) == agree
 
 
 def test_a_turn_without_raters() -> None:
@@ -173,7 +173,7 @@ def test_a_turn_without_raters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("[6.2 - 8.2]\tSes01F_impro01_F001\tneu", "line 2: can't be read: [6.2 - 8.2]"),
         ("C-X2:\tNeutral;\t()", "line 2: can't be read: C-X2:"),
@@ -181,10 +181,10 @@ def test_a_turn_without_raters() -> None:
         ("C-E2:\t;\t()", "line 2: rater E2 has the unknown answer ''; allowed: "),
     ],
 )
-def test_a_line_that_can_not_be_read_is_said_and_costs_nothing_else(line: str, said: str) -> None:
+def test_an_unreadable_line_is_reported_and_the_others_are_used(line: str, message: str) -> None:
     found = list(read(LABELS, f"{HEAD}{line}\nC-E3:\tAnger;\t()\n"))
     assert [isinstance(item, str) for item in found] == [True, False]
-    assert str(found[0]).startswith(said)
+    assert str(found[0]).startswith(message)
     assert isinstance(found[1], Annotation)
     assert found[1].extras["raters"] == "E3: anger"
 
@@ -210,7 +210,7 @@ def test_which_files_are_read(name: str, *, is_wanted: bool) -> None:
     assert wanted(PurePosixPath(name)) == is_wanted
 
 
-def test_words_are_optional_and_a_missing_label_file_is_said(tree: Scan, tmp_path: Path) -> None:
+def test_words_are_optional_and_a_missing_label_file_is_reported(tree: Scan, tmp_path: Path) -> None:
     for name in ("Ses01F_impro01_F000", "Ses01F_impro02_F000"):
         (tmp_path / f"{name}.wav").touch()
     (tmp_path / LABELS).parent.mkdir(parents=True)

@@ -1,17 +1,15 @@
-"""`run.json` of any version: what is there is told, what is not is "not recorded", and nothing stops the report."""
+"""Descriptions of runs of any version: missing keys are "not recorded", and no value raises an error."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.made_runs import Made
 
 from emotone.config import from_mapping, to_mapping
-from emotone.errors import ConfigError, RunError
-from emotone.evaluation.report.about import NOT_RECORDED, RunDescription, AuditLine, read_about
-from emotone.recipes.recipe import Recipe, read_recipe
+from emotone.evaluation.report.about import NOT_RECORDED, AuditLine, RunDescription
+from emotone.recipes.library import read_recipe
+from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_nothing_recorded() -> None:
     about = RunDescription({})
-    assert (about.system, about.what(), about.how(), about.normalisation()) == (NOT_RECORDED,) * 4
+    assert (about.system, about.what(), about.method(), about.normalisation()) == (NOT_RECORDED,) * 4
     assert (about.problems(), about.leakage()) == (None, None)
     assert (about.shortcuts(), about.trained_on, about.recipe_toml()) == ((), (), "")
     command = about.command(("toy",), protocol="random-5", seeds=1)
@@ -28,20 +26,20 @@ def test_nothing_recorded() -> None:
 
 @pytest.mark.parametrize("key", ["recipe", "model", "protocol", "problems", "leakage", "shortcuts", "scores"])
 @pytest.mark.parametrize("value", [None, [], [3], 3, "text", {}])
-def test_values_of_another_kind_stop_nothing(key: str, value: Any) -> None:
+def test_values_of_another_type_raise_no_error(key: str, value: Any) -> None:
     about = RunDescription({key: value})
-    told = (about.system, about.what(), about.how(), about.normalisation(), about.problems(), about.leakage())
-    assert all(found is None or isinstance(found, str | tuple) for found in told)
+    values = (about.system, about.what(), about.method(), about.normalisation(), about.problems(), about.leakage())
+    assert all(found is None or isinstance(found, str | tuple) for found in values)
     assert about.shortcuts() == ()
     assert about.command(("toy",), protocol="p", seeds=2).endswith(" --protocol p --seeds 2")
 
 
-def test_a_recipe_comes_back_as_the_file_it_was(tmp_path: Path) -> None:
+def test_a_recipe_is_written_as_the_file_it_was_read_from(tmp_path: Path) -> None:
     recipe = from_mapping(Recipe, {"name": "mine", "labels": "four", "description": "Four emotions."}, where="test")
-    about = RunDescription({"recipe": to_mapping(recipe.expanded())})
+    about = RunDescription({"recipe": to_mapping(recipe.written_out())})
     (tmp_path / "mine.toml").write_text(about.recipe_toml(), encoding="utf-8")
-    assert read_recipe(tmp_path / "mine.toml").signature == recipe.signature
-    assert about.what() == "the recipe mine: Four emotions"
+    assert read_recipe(tmp_path / "mine.toml") == recipe.written_out()
+    assert about.what() == "recipe mine: Four emotions"
 
 
 def test_commands() -> None:
@@ -51,13 +49,13 @@ def test_commands() -> None:
     )
     model = RunDescription({"model": {"name": "default", "version": "1.0.0", "sha256": "0123456789abcdef"}})
     assert model.command(("a",), protocol="held-out", seeds=1) == "emotone evaluate default --corpus a=DIR"
-    assert model.what() == "the finished model default 1.0.0 (SHA-256 0123456789ab)"
+    assert model.what() == "finished model default 1.0.0 (SHA-256 0123456789ab)"
     again = RunDescription({"recipe": {"name": "other"}, "again": "python other.py"})
     assert again.command(("a",), protocol="held-out", seeds=1) == "python other.py"
     assert again.recipe_toml() == ""
 
 
-def test_leakage_of_kinds_that_are_not_known_yet() -> None:
+def test_leakage_of_unknown_kinds() -> None:
     about = RunDescription(
         {
             "leakage": {
@@ -96,21 +94,12 @@ def test_problems_and_normalisation() -> None:
     )
     assert about.problems() == (("a/1", "too short"), (NOT_RECORDED, NOT_RECORDED), ("odd", NOT_RECORDED))
     assert about.normalisation() == "yes"
-    assert RunDescription({"normalisation": {"by": "speaker", "of": ["a", "b"]}}).normalisation() == "by: speaker; of: a, b"
+    assert (
+        RunDescription({"normalisation": {"by": "speaker", "of": ["a", "b"]}}).normalisation()
+        == "by: speaker; of: a, b"
+    )
 
 
-def test_folders_that_are_no_evaluation(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="holds no finished evaluation"):
-        read_about(tmp_path)
-    folder = Made(speakers=2).write(tmp_path / "run")
-    (folder / "run.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ConfigError, match="is not valid JSON"):
-        read_about(folder)
-    (folder / "run.json").write_text(json.dumps([1]), encoding="utf-8")
-    with pytest.raises(ConfigError, match="does not describe an evaluation"):
-        read_about(folder)
-
-
-def test_a_baseline_is_judged_by_its_classifier() -> None:
+def test_the_method_of_a_baseline_is_its_classifier() -> None:
     about = RunDescription({"recipe": {"name": "svm", "classifier": {"name": "linear-svm"}}})
-    assert about.how() == "by the classifier, from functionals of whole recordings"
+    assert about.method() == "classifier on functionals of whole recordings"

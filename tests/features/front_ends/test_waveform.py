@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from emotone.bundles.bundle import load_bundle
-from emotone.bundles.manifest import Windows
 from emotone.errors import ConfigError
 from emotone.features.front_ends.waveform import Waveform
+from emotone.features.window_spec import Windows
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
 from emotone.inference.frames import FrameStream
@@ -27,7 +27,7 @@ ANGER = Windows(seconds=1.2, hop=0.6)
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
 def test_windows_are_exact_at_any_rate(rate: int) -> None:
     assert ANGER.frames(Waveform(rate)) == (round(1.2 * rate), round(0.6 * rate))
-    assert round(0.6 * rate) == pytest.approx(0.6 * rate, abs=1e-6)  # a whole number of samples
+    assert round(0.6 * rate) == pytest.approx(0.6 * rate, abs=1e-6)  # an integer number of samples
 
 
 def test_the_last_window_ends_with_the_last_sample() -> None:
@@ -45,25 +45,25 @@ def test_a_stream_gives_every_sample_once(size: int, rng: np.random.Generator) -
     np.testing.assert_array_equal(np.concatenate([*rows, stream.finish()])[:, 0], signal)
 
 
-def test_a_recording_judged_in_pieces_is_judged_as_a_whole(
+def test_a_recording_in_pieces_gives_the_predictions_of_the_whole(
     make_bundle: Callable[..., Path], speech: Callable[..., Array], tmp_path: Path
 ) -> None:
-    """Windows of the engine hold the samples that they say, whatever the pieces."""
+    """The engine's windows contain exactly their samples, for pieces of any size."""
     front_end = {"name": "waveform", "rate": 16000}
     bundle = load_bundle(make_bundle(tmp_path / "raw", front_end=front_end, windows=ANGER))
-    signal = speech(4.3) + np.float32(0.05)  # the net of the bundle hears the mean only
+    signal = speech(4.3) + np.float32(0.05)  # the network of the bundle uses the mean only
     starts = window_starts(len(signal), window=19200, hop=9600)
     assert starts.tolist() == [0, 9600, 19200, 28800, 38400, 48000, 68800 - 19200]
     expected = bundle.probabilities(np.stack([signal[start : start + 19200, None] for start in starts]))
 
-    def judged(size: int) -> Any:
+    def predicted(size: int) -> Any:
         engine = Engine(bundle, batch=1)
         for start in range(0, len(signal), size):
             engine.push(signal[start : start + size])
         return engine.finish()[1]
 
     for size in (160, 4321, len(signal)):
-        segments = judged(size)
+        segments = predicted(size)
         assert [one.start for one in segments] == [round(start / 16000, 3) for start in starts.tolist()]
         assert [one.end for one in segments] == [round(start / 16000 + 1.2, 3) for start in starts.tolist()]
         assert all(one.speech for one in segments)

@@ -104,7 +104,7 @@ def test_the_audit_finds_copies_by_them(taken: Any, speech: Callable[..., Any], 
 
 @pytest.mark.shared
 def test_takes_of_one_actor_are_distinguished_and_the_known_copy_is_found(shared: Path) -> None:
-    """Actor 07 of RAVDESS has two files of one sound; all others say two sentences twice in each emotion."""
+    """Actor 07 of RAVDESS has two files of one sound; all others are two sentences, spoken twice in each emotion."""
     clips = [clip for clip in scan(RAVDESS, shared / "corpora" / "ravdess").utterances if clip.speaker.endswith("07")]
     if not clips:
         pytest.skip("no RAVDESS in the folder of real recordings")

@@ -58,7 +58,7 @@ def test_a_tone_lies_in_the_band_around_it(net: MobileNet) -> None:
     assert abs(float(centres[int(rows.argmax())]) - 1000) < 40
 
 
-def test_mel_bands_equal_a_slow_twin() -> None:
+def test_mel_bands_equal_a_slow_reference() -> None:
     def mel(hertz: float) -> float:
         return 1127 * float(np.log(1 + hertz / 700))
 

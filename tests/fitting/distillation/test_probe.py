@@ -93,7 +93,7 @@ def test_sounds_from_elsewhere_are_all_unheard(world: World, ready: PreparedSour
     assert list(found.probes) == ["student", "untrained-1", "untrained-2"]
 
 
-def test_a_path_without_a_label_is_said(world: World, ready: PreparedSource) -> None:
+def test_a_path_without_a_label_is_an_error(world: World, ready: PreparedSource) -> None:
     net = student_spec(world.recipe, CLASSES).build()
     with pytest.raises(RunError, match=r"the label '/\(z\)' is not found in a/0.wav"):
         compare_folder(ready, net, folder="tones", label="/(z)")

@@ -128,5 +128,5 @@ def test_changed_weights_are_rejected(folder: Path) -> None:
     with pytest.raises(RunError, match="has changed since the training"):
         load_student(folder, replace(run, weights_sha256="0" * 64))
     (folder / WEIGHTS).write_bytes(b"nothing of the kind")
-    with pytest.raises(SourceError, match="holds no weights that emotone wrote"):
+    with pytest.raises(SourceError, match="contains no weights that emotone wrote"):
         load_student(folder, run)

@@ -52,7 +52,7 @@ def test_probes_of_another_training_are_no_part_of_a_card(saved: Path) -> None:
         results_card(saved)
 
 
-def test_a_folder_without_probes_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_probes_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="contains no probes of a source"):
         load_probes(tmp_path, signature="0123456789ab")
 
@@ -65,7 +65,7 @@ def test_a_folder_without_probes_is_said(tmp_path: Path) -> None:
         ({"comparisons": [{}]}, "can't be read as probes"),
     ],
 )
-def test_probes_that_are_none_are_said(saved: Path, change: dict[str, object], message: str) -> None:
+def test_probes_that_are_none_are_errors(saved: Path, change: dict[str, object], message: str) -> None:
     (saved / PROBES).write_text(json.dumps(json.loads((saved / PROBES).read_text()) | change))
     with pytest.raises(RunError, match=message):
         load_probes(saved, signature="0123456789ab")

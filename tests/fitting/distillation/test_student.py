@@ -147,7 +147,7 @@ def test_bfloat16_keeps_weights_in_full_precision(world: World, ready: PreparedS
     assert np.isfinite(history[-1].divergence)
 
 
-def test_a_settled_net_says_what_it_says_in_training(world: World, ready: PreparedSource) -> None:
+def test_a_settled_networksays_what_it_says_in_training(world: World, ready: PreparedSource) -> None:
     data, recipe = ready.data, world.recipe
     torch.manual_seed(0)
     net = student_spec(recipe, 7).build().train()
@@ -164,7 +164,7 @@ def test_a_settled_net_says_what_it_says_in_training(world: World, ready: Prepar
     assert float((learning - judging).abs().mean()) < 0.1 * float(learning.std())
 
 
-def test_a_checkpoint_of_another_network_is_rejected(
+def test_a_checkpoint_of_another_networkwork_is_rejected(
     world: World, ready: PreparedSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_student(world.recipe, ready.data, signature="s", checkpoint=tmp_path / "state")
@@ -186,7 +186,7 @@ def test_a_perfect_student_agrees_with_the_teacher(world: World, ready: Prepared
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             return {HEAD: torch.from_numpy(data.held_out_logits).float()[: len(x)]}
 
-    found = held_out_score(Parrot(), data, world.recipe)  # type: ignore[arg-type]
+    found = held_out_score(Parrot(), data, world.recipe)
     assert found.divergence == pytest.approx(0, abs=1e-6)
     assert found.agreement == 1.0
     assert set(found.folders) <= {"tones", "noises"}

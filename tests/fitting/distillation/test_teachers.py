@@ -37,6 +37,6 @@ def test_a_missing_file_says_where_to_get_it(tmp_path: Path) -> None:
         load_teacher("mn04", tmp_path / "absent.pt")
 
 
-def test_another_file_is_refused(world: World) -> None:
+def test_another_file_is_rejected(world: World) -> None:
     with pytest.raises(RunError, match="is not the published file"):
         load_teacher("mn04", world.teacher)

@@ -171,14 +171,14 @@ def test_dropout_is_off_in_a_block_in_eval_mode() -> None:
 
 
 def test_a_window_takes_less_than_a_tenth_of_a_second() -> None:
-    """One core; the best of many, since other processes only ever add time."""
+    """Processor time, which other processes add little to; the best of many."""
     built, x = MultiDomain().build(1, 6).eval(), torch.randn(1, SAMPLES, 1)
     taken = []
     with torch.inference_mode():
         for _ in range(20):
-            began = time.perf_counter()
+            began = time.process_time()
             built(x)
-            taken.append(time.perf_counter() - began)
+            taken.append(time.process_time() - began)
     assert min(taken) < 0.1
 
 

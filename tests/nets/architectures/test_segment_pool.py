@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.toy import one_thread
 
-from emotone.bundles.runtime import open_session, run_session
+from emotone.bundles.bundle import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.architectures.mn04 import Mn04
@@ -121,10 +121,10 @@ def test_valleys_of_a_padded_item_are_its_own() -> None:
     placing = segments(rows=30, hop=20, silence=SILENCE, placement="valleys")
     x = torch.randn(2, 100, 3)
     alone, _ = placing(x[1:, :47], None)
-    together, counts = placing(x, torch.tensor([100, 47]))
+    padded, counts = placing(x, torch.tensor([100, 47]))
     assert counts is not None
     assert counts.tolist() == [5, 3]
-    assert torch.equal(together[1, :3], alone[0])
+    assert torch.equal(padded[1, :3], alone[0])
 
 
 @pytest.mark.parametrize(("trunk", "alone"), [("mn04", Mn04(width=0.2)), ("yamnet", Yamnet(width=0.1, offset=0.01))])
@@ -198,11 +198,11 @@ def test_pooling_by_its_formula(pool: Any) -> None:
         else:
             assert made.look is not None
             assert made.weigh is not None
-            seen = torch.tanh(made.look(hidden))
+            key = torch.tanh(made.look(hidden))
             if pool == "gated-attention":
                 assert made.gate is not None
-                seen = seen * torch.sigmoid(made.gate(hidden))
-            weights = made.weigh(seen)[:, 0].exp()
+                key = key * torch.sigmoid(made.gate(hidden))
+            weights = made.weigh(key)[:, 0].exp()
             expected = sum(weight * row for weight, row in zip(weights / weights.sum(), logits, strict=True))
         torch.testing.assert_close(found[item], expected, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(made(x[:1], None)[0], found[:1])

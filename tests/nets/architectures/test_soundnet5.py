@@ -98,11 +98,11 @@ def test_a_source_gives_padded_batches_what_it_gives_single_inputs() -> None:
     module = net.build().eval()
     items = [torch.randn(samples, 1) * 0.1 for samples in (9000, 60000, 150000)]
     lengths = torch.tensor([len(item) for item in items])
-    together = torch.zeros(3, 150100, 1)
-    for row, item in zip(together, items, strict=True):
+    padded = torch.zeros(3, 150100, 1)
+    for row, item in zip(padded, items, strict=True):
         row[: len(item)] = item
     with torch.inference_mode():
-        batch = module(together, lengths)
+        batch = module(padded, lengths)
         for index, item in enumerate(items):
             for name, scores in module(item[None]).items():
                 torch.testing.assert_close(batch[name][index], scores[0], atol=1e-5, rtol=1e-5)
@@ -235,7 +235,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
         ({"heads": (ScoreHead("a", 0),)}, r"classes, kernel and stride of at least 1.*classes=0"),
         ({"heads": (ScoreHead("a", 2, padding=-1),)}, "padding of at least 0"),
         ({"level": -61.0}, "level must be from -60 to 0"),
-        ({"least": 56797}, "least >= 56798; given 56797"),
+        ({"min_samples": 56797}, "min_samples >= 56798; given 56797"),
     ],
 )
 def test_source_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:

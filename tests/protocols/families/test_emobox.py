@@ -1,4 +1,4 @@
-"""EmoBox's folds from a checkout that is made here in its layout: names, both ways to store, leaks, what is missing."""
+"""EmoBox's folds from a generated checkout: names, both forms of lists, shared speakers, missing clips."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PATHS = {
     "urdu": ("downloads/urdu/Sad/SM25_F38_S088.wav", "SM25_F38_S088", "SM25"),
 }
 LEAKING = (["03a01Wa", "03a02Fa", "08a01Na"], ["03a04Ta", "09a01Wa"])
-APART = (["DC_a01", "DC_h01", "DC_n30"], ["JE_a01", "JE_sa02"])
+INDEPENDENT = (["DC_a01", "DC_h01", "DC_n30"], ["JE_a01", "JE_sa02"])
 
 
 @pytest.mark.parametrize("corpus", PATHS)
@@ -78,37 +78,36 @@ def write(
 
 
 def test_folds_are_what_the_lists_say(tmp_path: Path) -> None:
-    train, test = APART
-    division = protocol(f"emobox:{write(tmp_path, 'savee', [(train, test), (test, train)])}:savee")
-    folds = division.folds(utterances("savee", train + test), seed=0)
+    train, test = INDEPENDENT
+    chosen = protocol(f"emobox:{write(tmp_path, 'savee', [(train, test), (test, train)])}:savee")
+    folds = chosen.folds(utterances("savee", train + test), seed=0)
     assert [fold.name for fold in folds] == ["fold_1", "fold_2"]
     assert folds[0].test == ("savee/JE_a01", "savee/JE_sa02")
     assert set(folds[0].train) | set(folds[0].dev) == {f"savee/{name}" for name in train}
-    assert division.speaker_independent
-    assert division.twin is None
-    assert division.description == "EmoBox's 2 folds of savee"
-    assert division.name == f"emobox-savee-{division.signature[2][:8]}"  # type: ignore[index]
+    assert chosen.speaker_independent
+    assert chosen.twin is None
+    assert chosen.description == "EmoBox's 2 folds of savee"
+    assert chosen.name == f"emobox-savee-{chosen.signature[2][:8]}"  # type: ignore[index]
 
 
 def test_every_fifth_training_clip_is_the_dev_part(tmp_path: Path) -> None:
     train = [f"DC_n{number:02d}" for number in range(1, 31)]
-    division = protocol(f"emobox:{write(tmp_path, 'savee', [(train, ['JE_a01'])])}:savee")
-    (fold,) = division.folds(utterances("savee", [*train, "JE_a01"]), seed=0)
+    chosen = protocol(f"emobox:{write(tmp_path, 'savee', [(train, ['JE_a01'])])}:savee")
+    (fold,) = chosen.folds(utterances("savee", [*train, "JE_a01"]), seed=0)
     assert (len(fold.train), len(fold.dev)) == (24, 6)
 
 
-def test_shared_speakers_are_measured_and_said(tmp_path: Path) -> None:
+def test_shared_speakers_are_measured_and_reported(tmp_path: Path) -> None:
     train, test = LEAKING
-    division = protocol(f"emobox:{write(tmp_path, 'emodb', [(train, test)])}:emodb")
-    assert not division.speaker_independent
+    chosen = protocol(f"emobox:{write(tmp_path, 'emodb', [(train, test)])}:emodb")
+    assert not chosen.speaker_independent
     assert (
-        division.description
-        == "EmoBox's 1 fold of emodb, SPEAKER-DEPENDENT: 1 test speakers are also in training parts"
+        chosen.description == "EmoBox's 1 fold of emodb, SPEAKER-DEPENDENT: 1 test speakers are also in training parts"
     )
-    assert division.name.startswith("emobox-emodb-speakers-shared-")
-    assert division.twin == "speaker-folds-2"  # 5 clips, 2 tested: about every second
-    assert not protocol(division.name).speaker_independent
-    assert division.folds(utterances("emodb", train + test), seed=0)
+    assert chosen.name.startswith("emobox-emodb-speakers-shared-")
+    assert chosen.twin == "speaker-folds-2"  # 5 clips, 2 tested: about every second
+    assert not protocol(chosen.name).speaker_independent
+    assert chosen.folds(utterances("emodb", train + test), seed=0)
 
 
 @pytest.mark.parametrize(("folds", "twin"), [(2, "speaker-folds-2"), (3, "speaker-folds-3"), (4, "speaker-folds-3")])
@@ -116,13 +115,13 @@ def test_a_twin_has_as_many_folds_as_there_are_speakers_for(tmp_path: Path, fold
     assert protocol(f"emobox:{write(tmp_path, 'emodb', [LEAKING] * folds)}:emodb").twin == twin
 
 
-def test_a_list_of_validation_counts_as_learned_from(tmp_path: Path) -> None:
+def test_a_validation_list_counts_as_training_data(tmp_path: Path) -> None:
     root = write(tmp_path, "savee", [(["DC_a01", "DC_a02"], ["JE_a01"], ["JE_h01"])])
     assert not protocol(f"emobox:{root}:savee").speaker_independent
 
 
 def test_of_lists_stored_twice_one_is_read(tmp_path: Path) -> None:
-    train, test = APART
+    train, test = INDEPENDENT
     write(tmp_path, "savee", [(test, train)], field="audio", stem="fold{}")
     old = protocol(f"emobox:{tmp_path}:savee")
     assert old.folds(utterances("savee", train + test), seed=0)[0].test == tuple(sorted(f"savee/{n}" for n in train))
@@ -142,12 +141,12 @@ def test_the_folder_may_be_the_checkout_its_data_or_the_corpus(tmp_path: Path) -
 
 
 def test_what_is_missing_or_left_out_is_counted(tmp_path: Path) -> None:
-    train, test = APART
-    division = protocol(f"emobox:{write(tmp_path, 'savee', [([*train, 'notes'], test)])}:savee")
+    train, test = INDEPENDENT
+    chosen = protocol(f"emobox:{write(tmp_path, 'savee', [([*train, 'notes'], test)])}:savee")
     given = utterances("savee", [*train[1:], *test, "KL_a01"])
-    (fold,) = division.folds(given, seed=0)
+    (fold,) = chosen.folds(given, seed=0)
     assert not any("KL" in key for key in fold.train + fold.dev + fold.test)
-    assert division.notes(given) == (
+    assert chosen.notes(given) == (
         "1 utterances of EmoBox's lists are not among the given ones (first: savee/DC_a01)",
         "1 given utterances are in none of EmoBox's lists, and left out (first: savee/KL_a01)",
         "1 lines of EmoBox's lists name no clip of savee",
@@ -155,32 +154,32 @@ def test_what_is_missing_or_left_out_is_counted(tmp_path: Path) -> None:
 
 
 def test_lists_that_match_nothing_are_an_error(tmp_path: Path) -> None:
-    division = protocol(f"emobox:{write(tmp_path, 'savee', [APART])}:savee")
+    chosen = protocol(f"emobox:{write(tmp_path, 'savee', [INDEPENDENT])}:savee")
     with pytest.raises(
         RunError, match=r"fold_1 of EmoBox's savee lists 3 training and 2 test .* 0 and 0 are among the 2"
     ):
-        division.folds(utterances("savee", ["KL_a01", "KL_a02"]), seed=0)
+        chosen.folds(utterances("savee", ["KL_a01", "KL_a02"]), seed=0)
 
 
 def test_another_corpus_is_refused(tmp_path: Path) -> None:
-    division = protocol(f"emobox:{write(tmp_path, 'savee', [APART])}:savee")
+    chosen = protocol(f"emobox:{write(tmp_path, 'savee', [INDEPENDENT])}:savee")
     with pytest.raises(RunError, match="divides the corpus savee and no other; given: emodb"):
-        division.folds(utterances("emodb", LEAKING[0]), seed=0)
+        chosen.folds(utterances("emodb", LEAKING[0]), seed=0)
 
 
 def test_a_clip_in_two_parts_is_refused(tmp_path: Path) -> None:
-    train, test = APART
-    division = protocol(f"emobox:{write(tmp_path, 'savee', [([*train, test[0]], test)])}:savee")
+    train, test = INDEPENDENT
+    chosen = protocol(f"emobox:{write(tmp_path, 'savee', [([*train, test[0]], test)])}:savee")
     with pytest.raises(RunError, match=r"has 1 clips in two parts of fold_1 \(first: savee/JE_a01\)"):
-        division.folds(utterances("savee", train + test), seed=0)
+        chosen.folds(utterances("savee", train + test), seed=0)
 
 
-def test_folders_that_are_no_checkout_are_said(tmp_path: Path) -> None:
+def test_folders_that_are_not_a_checkout_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no folder .*none; give a checkout of emo-box/EmoBox"):
         protocol(f"emobox:{tmp_path / 'none'}:emodb")
     with pytest.raises(UsageError, match="contains lists of none of the known corpora"):
         protocol(f"emobox:{tmp_path}")
-    write(tmp_path, "savee", [APART])
+    write(tmp_path, "savee", [INDEPENDENT])
     write(tmp_path, "emodb", [LEAKING])
     with pytest.raises(UsageError, match=r"contains lists of 2 corpora; name one, e\.g\. emobox:DIR:emodb"):
         protocol(f"emobox:{tmp_path}")
@@ -202,15 +201,15 @@ def test_folders_that_are_no_checkout_are_said(tmp_path: Path) -> None:
         (b"\xff\n", "'utf-8' codec can't decode"),
     ],
 )
-def test_lists_that_can_not_be_read_are_said(tmp_path: Path, content: bytes, words: str) -> None:
-    write(tmp_path, "savee", [APART])
+def test_unreadable_lists_are_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    write(tmp_path, "savee", [INDEPENDENT])
     (tmp_path / "data/savee/fold_1/savee_train_fold_1.jsonl").write_bytes(content)
     with pytest.raises(ConfigError, match=rf"savee_train_fold_1\.jsonl.*{words}"):
         protocol(f"emobox:{tmp_path}:savee")
 
 
-def test_a_missing_list_is_said(tmp_path: Path) -> None:
-    write(tmp_path, "savee", [APART])
+def test_a_missing_list_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "savee", [INDEPENDENT])
     (tmp_path / "data/savee/fold_1/savee_test_fold_1.jsonl").unlink()
     with pytest.raises(
         ConfigError, match=r"fold_1 has no savee_test_fold_1\.jsonl; the checkout of EmoBox is not compl"

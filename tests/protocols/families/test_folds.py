@@ -1,4 +1,4 @@
-"""Folds of every named protocol: disjoint, covering, deterministic, and no shared speaker where that is promised."""
+"""Folds of named protocols: disjoint, covering, deterministic, and without shared speakers where independent."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def corpus_of(name: str, clips: Sequence[int]) -> list[Utterance]:
     corpora=st.lists(st.lists(st.integers(1, 12), min_size=5, max_size=12), min_size=1, max_size=3),
     seed=st.integers(0, 5),
 )
-def test_folds_hold_what_they_promise(name: str, corpora: list[list[int]], seed: int) -> None:
+def test_folds_are_disjoint_covering_and_speaker_independent(name: str, corpora: list[list[int]], seed: int) -> None:
     utterances = [utterance for index, clips in enumerate(corpora) for utterance in corpus_of(f"corpus{index}", clips)]
     speaker_of = {utterance.key: utterance.speaker_key for utterance in utterances}
-    division = protocol(name)
-    folds = division.folds(utterances, seed=seed)
+    chosen = protocol(name)
+    folds = chosen.folds(utterances, seed=seed)
     assert Counter(key for fold in folds for key in fold.test) == Counter(speaker_of.keys())  # covered exactly once
     assert len({fold.name for fold in folds}) == len(folds)
     for fold in folds:
@@ -60,9 +60,9 @@ def test_folds_hold_what_they_promise(name: str, corpora: list[list[int]], seed:
         assert test
         assert train | dev | test == set(speaker_of)
         assert len(fold.train) + len(fold.dev) + len(fold.test) == len(utterances)  # so the parts share nothing
-        if division.speaker_independent:
-            voices = [{speaker_of[key] for key in part} for part in (train, dev, test)]
-            assert sum(map(len, voices)) == len(set().union(*voices))
+        if chosen.speaker_independent:
+            speakers = [{speaker_of[key] for key in part} for part in (train, dev, test)]
+            assert sum(map(len, speakers)) == len(set().union(*speakers))
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -76,7 +76,7 @@ def test_folds_depend_on_the_utterances_and_the_seed_only(name: str, rng: np.ran
 
 
 def test_folds_never_change_between_machines_and_versions() -> None:
-    # The draws are hashes. If this fails, the folds of published scores have changed: raise the protocol's version.
+    # Random choices are hashes. If this fails, the folds of published scores have changed: raise the version.
     utterances = corpus_of("toy", [3, 3, 3, 3, 3, 3])
     folds = {name: protocol(name).folds(utterances, seed=0) for name in NAMED}
     assert signature({name: [fold.test for fold in of] for name, of in folds.items()}) == "789cdebd48cb"
@@ -86,9 +86,9 @@ def test_folds_never_change_between_machines_and_versions() -> None:
 
 def test_speaker_folds_with_as_many_folds_as_speakers_leave_one_out() -> None:
     utterances = corpus_of("emodb", [49, 58, 43, 38, 55, 35, 61, 69, 56, 71])
-    dealt = protocol("speaker-folds-10").folds(utterances, seed=0)
+    ten_folds = protocol("speaker-folds-10").folds(utterances, seed=0)
     left_out = protocol("leave-one-speaker-out").folds(utterances, seed=0)
-    assert {fold.test for fold in dealt} == {fold.test for fold in left_out}
+    assert {fold.test for fold in ten_folds} == {fold.test for fold in left_out}
 
 
 def test_speaker_folds_are_balanced_by_clips() -> None:
@@ -184,7 +184,7 @@ def test_protocols_are_values() -> None:
     assert isinstance(protocol("random-5"), Protocol)
 
 
-def test_a_random_split_says_so_and_names_its_twin() -> None:
+def test_a_random_split_is_speaker_dependent_and_has_a_twin() -> None:
     assert not protocol("random-5").speaker_independent
     assert protocol("random-5").twin == "speaker-folds-5"
     assert protocol("leave-one-speaker-out").twin is None
@@ -206,7 +206,7 @@ def test_fewer_than_two_folds_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["leave-one-speaker-out", "leave-one-session-out", "speaker-folds-2"])
-def test_a_missing_speaker_is_said_with_its_table(name: str) -> None:
+def test_a_missing_speaker_is_reported_with_its_table(name: str) -> None:
     utterances = [*corpus_of("calls", [3, 3]), clip(9, corpus="calls", speaker="", session="x")]
     with pytest.raises(
         RunError, match=r"1 utterances in the table of corpus 'calls' have no speaker \(first: calls/-009\)"
@@ -230,7 +230,7 @@ def test_a_random_split_needs_no_speakers() -> None:
         ("leave-one-speaker-out", [], "divides at least 2 utterances; given: 0"),
     ],
 )
-def test_too_few_are_said_in_words(name: str, clips: list[int], words: str) -> None:
+def test_too_few_utterances_or_groups_are_refused(name: str, clips: list[int], words: str) -> None:
     with pytest.raises(RunError, match=words):
         protocol(name).folds(corpus_of("toy", clips), seed=0)
 
@@ -247,7 +247,7 @@ def test_a_missing_session_is_refused() -> None:
         protocol("leave-one-session-out").folds(utterances, seed=0)
 
 
-def test_a_key_that_comes_twice_is_refused() -> None:
+def test_a_duplicate_key_is_refused() -> None:
     with pytest.raises(RunError, match=r"1 keys of utterances are not unique \(first: toy/s0-000\)"):
         protocol("random-2").folds([clip(0), clip(0), clip(1)], seed=0)
 

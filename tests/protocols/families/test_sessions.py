@@ -1,4 +1,4 @@
-"""Protocols by session: whose session is the dev part, and what sessions can't be divided."""
+"""Protocols by session: which speakers are the dev part, and which sessions can't be divided."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def test_the_other_speaker_of_the_session_is_the_dev_part() -> None:
 
 def test_the_session_is_never_trained_on_however_many_share_it() -> None:
     utterances = sessions(one="abc", two="d", three="ef")
-    division = protocol(NAME)
-    folds = {fold.name: fold for fold in division.folds(utterances, seed=0)}
+    chosen = protocol(NAME)
+    folds = {fold.name: fold for fold in chosen.folds(utterances, seed=0)}
     assert {key[4] for key in folds["toy.a"].dev} == {"b", "c"}
     assert folds["toy.d"].dev == ()
     assert not any("-one-" in key for key in folds["toy.b"].train)
-    assert division.notes(utterances) == (
+    assert chosen.notes(utterances) == (
         "1 sessions have one speaker: their folds have no dev part (first: toy/two)",
         "1 sessions have more than two speakers: all except the test speaker are the dev part (first: toy/one)",
     )
-    assert division.notes(sessions(one="ab", two="cd")) == ()
+    assert chosen.notes(sessions(one="ab", two="cd")) == ()
 
 
 def test_sessions_of_one_name_in_two_corpora_are_two_sessions() -> None:
@@ -65,6 +65,6 @@ def test_sessions_of_one_name_in_two_corpora_are_two_sessions() -> None:
         ([*sessions(one="ab"), clip("c", "")], "toy/c--0 has no session"),
     ],
 )
-def test_what_can_not_be_divided_is_said(utterances: list[Utterance], words: str) -> None:
+def test_unsuitable_sessions_are_refused(utterances: list[Utterance], words: str) -> None:
     with pytest.raises(RunError, match=words):
         protocol(NAME).folds(utterances, seed=0)

@@ -1,4 +1,4 @@
-"""One division by shares: how near the shares are met, and that every part gets somebody."""
+"""Splits by shares: how closely the shares are met, and that every part gets a speaker."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_ratio_matters_and_not_the_numbers() -> None:
 
 
 @pytest.mark.parametrize("kind", ["random", "speakers"])
-def test_the_seed_draws_anew(kind: str) -> None:
+def test_another_seed_gives_another_split(kind: str) -> None:
     utterances = clips("toy", [9, 8, 7, 6, 5, 4])
     tested = {protocol(f"{kind}-3-1-1").folds(utterances, seed=seed)[0].test for seed in range(10)}
     assert len(tested) > 3
@@ -99,7 +99,7 @@ def test_every_part_gets_a_speaker_of_a_small_corpus(counts: list[int], filled: 
         assert all("large" in names for names in corpora)
 
 
-def test_too_few_speakers_are_said() -> None:
+def test_too_few_speakers_are_refused() -> None:
     with pytest.raises(RunError, match="speakers-8-1-1 needs at least 3 speakers; toy has 2"):
         sizes("speakers-8-1-1", clips("toy", [5, 5]))
 
@@ -110,6 +110,6 @@ def test_corpora_of_one_speaker_each_can_not_be_divided() -> None:
         sizes("speakers-8-1-1", utterances)
 
 
-def test_too_few_clips_are_said() -> None:
+def test_too_few_clips_are_refused() -> None:
     with pytest.raises(RunError, match="random-98-1-1 leaves the test part of fold split empty for these utterances"):
         sizes("random-98-1-1", clips("toy", [3]))

@@ -27,7 +27,7 @@ def state() -> dict[str, torch.Tensor]:
     return Mn04().build(128, 527).state_dict()
 
 
-def test_every_tensor_comes_over(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+def test_every_tensor_is_read(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     torch.save({theirs: state[ours] for theirs, ours in published_names().items()}, tmp_path / "mine.pt")
     weights = read_any(tmp_path / "mine.pt")
     assert weights.source == "mn04"
@@ -42,15 +42,15 @@ def test_theirs_are_312_tensors_of_a_known_file() -> None:
     assert SOURCE.published[0].sha256.startswith("899a8c62")
 
 
-def test_another_file_of_the_published_name_is_refused(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+def test_another_file_of_the_published_name_is_rejected(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     torch.save(state, tmp_path / "mn04_as_mAP_432.pt")
-    with pytest.raises(SourceError, match=r"has SHA-256 .*; published: 899a8c62.*; get it again"):
+    with pytest.raises(SourceError, match=r"has SHA-256 .*; published: 899a8c62.*; download it again"):
         SOURCE.read(tmp_path / "mn04_as_mAP_432.pt")
 
 
-def test_a_file_of_another_width_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_width_is_rejected(tmp_path: Path) -> None:
     state = Mn04(width=0.1).build(128, 527).state_dict()
     names = published_names(0.1)
     torch.save({theirs: state[ours] for theirs, ours in names.items()}, tmp_path / "mine.pt")
-    with pytest.raises(SourceError, match=r"does not hold mn04: .*other shapes: .* needed"):
+    with pytest.raises(SourceError, match=r"does not contain mn04: .*wrong shapes: .* expected"):
         replace(SOURCE).read(tmp_path / "mine.pt")

@@ -17,8 +17,8 @@ from tests.transfer.torch7_writer import Obj, View, torch7
 from emotone.errors import SourceError
 from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source
 from emotone.transfer.apply import transfer_into
-from emotone.transfer.plan import Plan
-from emotone.transfer.source import SOURCES, Published
+from emotone.transfer.plans import Plan
+from emotone.transfer.source import SOURCES, PublishedFile
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 
 if TYPE_CHECKING:
@@ -183,19 +183,22 @@ def put(place: int, key: str, value: Any) -> Callable[[Obj], None]:
         (put(2, "bias", None), "missing: blocks.conv1.norm.bias"),
         (
             put(5, "weight", np.zeros((64, 32, 31, 1), "<f4")),
-            "other shapes: blocks.conv2.convolution.weight is 64 x 32 x 31, needed 64 x 32 x 32",
+            "wrong shapes: blocks.conv2.convolution.weight has 64 x 32 x 31, expected 64 x 32 x 32",
         ),
-        (put(1, "weight", np.zeros((32, 64), "<f4")), "blocks.conv1.convolution.weight is 32 x 64, needed 32 x 1 x 64"),
-        (put(1, "bias", np.full(32, np.nan, "<f4")), "not finite numbers: blocks.conv1.convolution.bias"),
-        (put(2, "running_var", np.full(32, np.inf, "<f4")), "not finite numbers: blocks.conv1.norm.running_var"),
+        (
+            put(1, "weight", np.zeros((32, 64), "<f4")),
+            "blocks.conv1.convolution.weight has 32 x 64, expected 32 x 1 x 64",
+        ),
+        (put(1, "bias", np.full(32, np.nan, "<f4")), "not finite: blocks.conv1.convolution.bias"),
+        (put(2, "running_var", np.full(32, np.inf, "<f4")), "not finite: blocks.conv1.norm.running_var"),
         (put(1, "dH", 4), "conv1 has dH 4.0; SoundNet has 2"),
         (put(9, "padH", 7), "conv3 has padH 7.0; SoundNet has 8"),
         (put(2, "eps", 0.001), "the normalisation of blocks.conv1 has eps 0.001; SoundNet has 1e-05"),
-        (put(3, "weight", np.zeros(3, "<f4")), "has weights in a cudnn.ReLU, where SoundNet has none"),
-        (lambda net: net.fields["modules"].update({0: net}), "holds a nn.Sequential that lies inside itself"),
+        (put(3, "weight", np.zeros(3, "<f4")), "has weights in a cudnn.ReLU, which has none in SoundNet"),
+        (lambda net: net.fields["modules"].update({0: net}), "contains a nn.Sequential that contains itself"),
         (
             lambda net: net.fields["modules"].update({99: Obj("nn.SpatialConvolution", {"bias": np.zeros(2, "<f4")})}),
-            "not expected: convolution 7.convolution.bias",
+            "unexpected: convolution 7.convolution.bias",
         ),
         (lambda net: net.fields.__delitem__("modules"), "missing: blocks.conv1.convolution.weight"),
     ],
@@ -216,7 +219,7 @@ def test_statistics_of_old_files_that_are_zero_are_not_finite(
     fields = module_of(net, 2).fields
     fields.pop("running_var")
     fields["running_std"] = np.zeros(32, "<f4")
-    with pytest.raises(SourceError, match=r"not finite numbers: blocks\.conv1\.norm\.running_var"):
+    with pytest.raises(SourceError, match=r"not finite: blocks\.conv1\.norm\.running_var"):
         SOURCE.read(written(tmp_path / "old.t7", net))
 
 
@@ -239,7 +242,7 @@ def test_one_head_alone_is_not_enough(tmp_path: Path, reference: dict[str, NDArr
     ("key", "message"),
     [
         ("conv2/weight", "conv2/weight"),
-        ("conv2", "not expected: conv2"),
+        ("conv2", "unexpected: conv2"),
         ("conv6/biases", "blocks.conv6.convolution.bias"),
     ],
 )
@@ -247,7 +250,7 @@ def test_other_names_in_a_port_are_named(
     tmp_path: Path, reference: dict[str, NDArray[Any]], key: str, message: str
 ) -> None:
     np.savez(tmp_path / "other.npz", **{**ported(reference), key: np.zeros(2, np.float32)})
-    with pytest.raises(SourceError, match=f"not expected: .*{re.escape(message.removeprefix('not expected: '))}"):
+    with pytest.raises(SourceError, match=f"unexpected: .*{re.escape(message.removeprefix('unexpected: '))}"):
         SOURCE.read(tmp_path / "other.npz")
 
 
@@ -255,20 +258,20 @@ def test_a_nearly_right_name_is_pointed_out(tmp_path: Path, reference: dict[str,
     arrays = ported(reference)
     arrays["conv33/biases"] = arrays.pop("conv3/biases")
     np.savez(tmp_path / "other.npz", **arrays)
-    message = r"missing: blocks\.conv3\.convolution\.bias \(there is 'blocks\.conv33\.convolution\.bias'\)"
+    message = r"missing: blocks\.conv3\.convolution\.bias \(did you mean 'blocks\.conv33\.convolution\.bias'\?\)"
     with pytest.raises(SourceError, match=message):
         SOURCE.read(tmp_path / "other.npz")
 
 
 def test_words_are_no_weights(tmp_path: Path, reference: dict[str, NDArray[Any]]) -> None:
     np.savez(tmp_path / "words.npz", **{**ported(reference), "conv1/biases": np.array(["a"] * 32)})
-    with pytest.raises(SourceError, match=r"not finite numbers: blocks\.conv1\.convolution\.bias"):
+    with pytest.raises(SourceError, match=r"not finite: blocks\.conv1\.convolution\.bias"):
         SOURCE.read(tmp_path / "words.npz")
 
 
 def test_many_mistakes_are_counted(tmp_path: Path) -> None:
     np.savez(tmp_path / "none.npz", x=np.zeros(1))
-    with pytest.raises(SourceError, match=r"missing: .* and 22 more; not expected: x"):
+    with pytest.raises(SourceError, match=r"missing: .* and 22 more; unexpected: x"):
         SOURCE.read(tmp_path / "none.npz")
 
 
@@ -280,7 +283,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_pickles_are_refused_with_the_way_on(tmp_path: Path, suffix: str) -> None:
+def test_pickles_are_rejected_with_the_way_on(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"sound5{suffix}"
     (np.save if suffix == ".npy" else np.savez)(path, np.array([Trap()], object), allow_pickle=True)
     with pytest.raises(SourceError, match=r"use the published \.t7, or, .* numpy\.savez\('sound5\.npz'"):
@@ -304,43 +307,43 @@ def test_the_way_on_leads_there(
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 nothing"])
-def test_a_damaged_archive_is_said(tmp_path: Path, data: bytes) -> None:
+def test_a_damaged_archive_is_an_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "sound5.npz").write_bytes(data)
-    with pytest.raises(SourceError, match=r"sound5\.npz is no archive of plain arrays"):
+    with pytest.raises(SourceError, match=r"sound5\.npz is not an archive of plain arrays"):
         SOURCE.read(tmp_path / "sound5.npz")
 
 
-def test_an_archive_of_damaged_data_is_said(tmp_path: Path) -> None:
+def test_an_archive_of_damaged_data_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "sound5.npz"
     np.savez_compressed(path, x=np.arange(10000))
     data = bytearray(path.read_bytes())
     data[200:400] = b"\xff" * 200
     path.write_bytes(data)
-    with pytest.raises(SourceError, match=r"sound5\.npz is no archive of plain arrays"):
+    with pytest.raises(SourceError, match=r"sound5\.npz is not an archive of plain arrays"):
         SOURCE.read(path)
 
 
 def test_a_table_is_no_net(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds a dict where a net should be"):
+    with pytest.raises(SourceError, match="contains a dict instead of a network"):
         SOURCE.read(written(tmp_path / "table.t7", {"x": 1.0}))
 
 
-def test_weights_of_another_source_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_source_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     write_weights(path, SourceWeights("vggish", {"a": np.zeros(1, np.float32)}))
     assert read_weights(path).source == "vggish"
-    with pytest.raises(SourceError, match="holds weights of 'vggish'; needed: 'soundnet5'"):
+    with pytest.raises(SourceError, match="contains weights of 'vggish', not of 'soundnet5'"):
         SOURCE.read(path)
 
 
-def test_other_suffixes_are_refused_with_those_that_are_read(tmp_path: Path) -> None:
+def test_other_suffixes_are_rejected_with_those_that_are_read(tmp_path: Path) -> None:
     with pytest.raises(
         SourceError, match=r"files of soundnet5 end in \.npy, \.npz, \.t7, \.safetensors; given '\.pth'"
     ):
         SOURCE.read(tmp_path / "soundnet5.pth")
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.t7: can't be read: No such file"):
         SOURCE.read(tmp_path / "none.t7")
 
@@ -348,8 +351,8 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_known_hash_is_checked(tmp_path: Path, reference: dict[str, NDArray[Any]]) -> None:
     path = written(tmp_path / "net.t7", published(reference, heads=False))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    right = replace(SOURCE, published=(Published("net.t7", "https://example.org", digest),))
-    wrong = replace(SOURCE, published=(Published("net.t7", "https://example.org", "0" * 64),))
+    right = replace(SOURCE, published=(PublishedFile("net.t7", "https://example.org", digest),))
+    wrong = replace(SOURCE, published=(PublishedFile("net.t7", "https://example.org", "0" * 64),))
     assert right.read(path).sha256 == digest
-    with pytest.raises(SourceError, match=f"has SHA-256 {digest}; published: {'0' * 64}; get it again"):
+    with pytest.raises(SourceError, match=f"has SHA-256 {digest}; published: {'0' * 64}; download it again"):
         wrong.read(path)

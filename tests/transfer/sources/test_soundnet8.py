@@ -10,7 +10,7 @@ import pytest
 from emotone.errors import SourceError
 from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.transfer.apply import transfer_into
-from emotone.transfer.plan import Plan
+from emotone.transfer.plans import Plan
 from emotone.transfer.source import SOURCES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def written(folder: Path, arrays: dict[str, NDArray[Any]]) -> Path:
     return path
 
 
-def test_two_layers_fill_the_net_and_the_rest_is_drawn_anew(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_two_layers_fill_the_network_and_the_rest_is_reinitialised(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     weights = SOURCE.read(written(tmp_path, published))
     net = SoundNet5(channels=(16, 32, 64)).build(1, 2)
     report = transfer_into(net, weights, Plan(("conv1", "conv2"), ("conv1",))).report
@@ -63,13 +63,13 @@ def test_a_key_that_is_missing_and_one_that_is_not_expected_are_named(
     published: dict[str, NDArray[Any]], tmp_path: Path
 ) -> None:
     published["dense.weight"] = published.pop("bn2.running_var")
-    with pytest.raises(SourceError, match=r"missing: blocks.conv2.norm.running_var; not expected: dense.weight"):
+    with pytest.raises(SourceError, match=r"missing: blocks.conv2.norm.running_var; unexpected: dense.weight"):
         SOURCE.read(written(tmp_path, published))
 
 
-def test_the_layers_of_another_net_are_refused(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_the_layers_of_another_network_are_rejected(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     published["conv1.weight"] = np.zeros((32, 1, 64), np.float32)
-    with pytest.raises(SourceError, match=r"conv1.convolution.weight is 32 x 1 x 64, needed 16 x 1 x 64"):
+    with pytest.raises(SourceError, match=r"conv1.convolution.weight has 32 x 1 x 64, expected 16 x 1 x 64"):
         SOURCE.read(written(tmp_path, published))
 
 

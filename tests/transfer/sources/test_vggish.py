@@ -107,7 +107,7 @@ def check(source: Source, path: Path, twin: Twin) -> None:
 
 
 @pytest.mark.parametrize("archive", [True, False])
-def test_the_pytorch_form_comes_over(twin: Twin, small: Source, tmp_path: Path, archive: bool) -> None:
+def test_the_pytorch_form_is_read(twin: Twin, small: Source, tmp_path: Path, archive: bool) -> None:
     torch.save(twin.state_dict(), tmp_path / "mine.pth", _use_new_zipfile_serialization=archive)
     check(small, tmp_path / "mine.pth", twin)
 
@@ -118,13 +118,13 @@ def test_the_postprocessor_is_left_out(twin: Twin, small: Source, tmp_path: Path
 
 
 @pytest.mark.parametrize("end", ["", ":0"])
-def test_the_tensorflow_form_comes_over(twin: Twin, small: Source, tmp_path: Path, end: str) -> None:
+def test_the_tensorflow_form_is_read(twin: Twin, small: Source, tmp_path: Path, end: str) -> None:
     arrays = {f"{name}{end}": values for name, values in tensorflow(twin).items()}
     np.savez(tmp_path / "mine.npz", allow_pickle=False, **arrays)
     check(small, tmp_path / "mine.npz", twin)
 
 
-def test_the_shapes_are_the_published_net_s() -> None:
+def test_the_shapes_are_the_published_networks() -> None:
     assert {name: tuple(tensor.shape) for name, tensor in embedding_of(1).items()} == SOURCE.shapes
     assert sum(math.prod(shape) for shape in SOURCE.shapes.values()) == 72_141_184
 
@@ -133,32 +133,34 @@ def test_matrices_the_other_way_round_are_named(twin: Twin, small: Source, tmp_p
     state = twin.state_dict()
     state["embeddings.4.weight"] = state["embeddings.4.weight"].T
     torch.save(state, tmp_path / "mine.pth")
-    with pytest.raises(SourceError, match=r"other shapes: blocks.embedding.linear.weight is 256 x 8, needed 8 x 256$"):
+    with pytest.raises(
+        SourceError, match=r"wrong shapes: blocks.embedding.linear.weight has 256 x 8, expected 8 x 256$"
+    ):
         small.read(tmp_path / "mine.pth")
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"conv1/weights": np.zeros(1)}, r"not expected: conv1/weights"),
-        ({"vggish/conv1/gamma": np.zeros(1)}, r"not expected: vggish/conv1/gamma"),
-        ({"vggish/logits/weights": np.zeros(1)}, r"not expected: vggish/logits/weights"),
-        ({"vggish/fc2/biases": np.zeros(3)}, r"blocks.embedding.linear.bias is 3, needed 128"),
+        ({"conv1/weights": np.zeros(1)}, r"unexpected: conv1/weights"),
+        ({"vggish/conv1/gamma": np.zeros(1)}, r"unexpected: vggish/conv1/gamma"),
+        ({"vggish/logits/weights": np.zeros(1)}, r"unexpected: vggish/logits/weights"),
+        ({"vggish/fc2/biases": np.zeros(3)}, r"blocks.embedding.linear.bias has 3, expected 128"),
     ],
 )
-def test_arrays_of_other_nets_are_named(tmp_path: Path, arrays: dict[str, NDArray[np.float64]], message: str) -> None:
+def test_arrays_of_other_networks_are_named(tmp_path: Path, arrays: dict[str, NDArray[np.float64]], message: str) -> None:
     np.savez(tmp_path / "mine.npz", allow_pickle=False, **arrays)
-    with pytest.raises(SourceError, match=rf"does not hold vggish: .*{message}"):
+    with pytest.raises(SourceError, match=rf"does not contain vggish: .*{message}"):
         SOURCE.read(tmp_path / "mine.npz")
 
 
-def test_another_file_of_the_published_name_is_refused(twin: Twin, tmp_path: Path) -> None:
+def test_another_file_of_the_published_name_is_rejected(twin: Twin, tmp_path: Path) -> None:
     torch.save(twin.state_dict(), tmp_path / "vggish-10086976.pth")
-    with pytest.raises(SourceError, match=r"has SHA-256 .*; published: 10086976.*; get it again"):
+    with pytest.raises(SourceError, match=r"has SHA-256 .*; published: 10086976.*; download it again"):
         SOURCE.read(tmp_path / "vggish-10086976.pth")
 
 
 def test_a_checkpoint_says_how_to_convert_it(tmp_path: Path) -> None:
     (tmp_path / "vggish_model.ckpt").write_bytes(b"a checkpoint")
-    with pytest.raises(SourceError, match=r"a TensorFlow checkpoint is not read here; write its arrays into an .npz"):
+    with pytest.raises(SourceError, match=r"TensorFlow checkpoints can't be read; write its arrays to an .npz"):
         SOURCE.read(tmp_path / "vggish_model.ckpt")

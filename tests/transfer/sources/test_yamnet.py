@@ -54,7 +54,7 @@ def published(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def test_every_tensor_comes_over(reference: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_every_tensor_is_read(reference: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     np.savez(tmp_path / "any.npz", allow_pickle=False, **published(reference))
     weights = read_any(tmp_path / "any.npz")
     assert weights.source == "yamnet"
@@ -140,14 +140,14 @@ def test_what_can_not_be_folded_is_named(twin: Twin, tmp_path: Path) -> None:
         SOURCE.read(tmp_path / "mine.pth")
     for part in (
         "missing: blocks.layer3.depthwise.convolution.weight",
-        "not expected: layer3.depthwise_conv.conv.weight",
-        "not finite numbers: blocks.layer4.pointwise.convolution.weight",
+        "unexpected: layer3.depthwise_conv.conv.weight",
+        "not finite: blocks.layer4.pointwise.convolution.weight",
         "blocks.layer5.depthwise.convolution.weight",
     ):
         assert part in str(caught.value)
 
 
-def test_the_names_are_the_net_s() -> None:
+def test_the_names_are_the_networks() -> None:
     state = Yamnet(hidden=0).build(64, 521).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == {**SOURCE.shapes, **SOURCE.optional}
 
@@ -160,7 +160,7 @@ def test_what_is_wrong_is_named(reference: dict[str, NDArray[Any]], tmp_path: Pa
     np.savez(tmp_path / "y.npz", allow_pickle=False, **arrays)
     with pytest.raises(
         SourceError,
-        match=r"missing: blocks.layer1.full.convolution.bias.*not expected: other.*"
-        r"blocks.layer2.depthwise.convolution.weight is 3 x 3 x 32, needed 32 x 1 x 3 x 3",
+        match=r"missing: blocks.layer1.full.convolution.bias.*unexpected: other.*"
+        r"blocks.layer2.depthwise.convolution.weight has 3 x 3 x 32, expected 32 x 1 x 3 x 3",
     ):
         SOURCE.read(tmp_path / "y.npz")

@@ -1,4 +1,4 @@
-"""The linear support vector machine: what openSMILE features are nearly always judged with."""
+"""The linear support vector machine, the usual classifier of openSMILE features."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LinearSvm:
-    """A linear support vector machine, one against one, labels weighted by their rarity.
+    """A linear one-vs-one support vector machine with balanced label weights.
 
     Attributes:
-        cost: C, or several to choose among; small C asks for a wide margin.
+        cost: C, or several to select from; a small C gives a wide margin.
 
     """
 

@@ -14,15 +14,15 @@ from emotone.errors import missing_extra
 if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Truth, Vectors
 
-ITERATIONS = 2000  # far more than standardised vectors need
+ITERATIONS = 2000  # many more than standardised vectors need
 
 
 @dataclass(frozen=True)
 class LogisticRegression:
-    """Multinomial logistic regression, labels weighted by their rarity.
+    """Multinomial logistic regression with balanced label weights.
 
     Attributes:
-        cost: inverse of the penalty's weight, or several to choose among; small keeps weights near 0.
+        cost: inverse of the penalty's weight, or several to select from; a small value keeps weights near 0.
 
     """
 
@@ -55,7 +55,7 @@ def _score(model: Any, vectors: Vectors, *, labels: int) -> Vectors:
     margins = model.decision_function(vectors)
     if margins.ndim == 1:  # two labels: the log odds of the second
         margins = np.stack([np.zeros_like(margins), margins], axis=1)
-    # Not the logarithm of probabilities, which are rounded to 0 far from the training part.
+    # Not the logarithm of probabilities, which underflow far from the training data.
     logs = margins - np.logaddexp.reduce(margins, axis=1, keepdims=True)
     return at_all_labels(logs, seen=model.classes_, labels=labels)
 

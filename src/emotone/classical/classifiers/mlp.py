@@ -15,23 +15,23 @@ from emotone.errors import ConfigError, missing_extra
 if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Truth, Vectors
 
-SMALLEST = 1e-12  # probabilities that are rounded to 0 get a finite logarithm
+MIN_PROBABILITY = 1e-12  # keeps the logarithm of probabilities that underflow finite
 
 
 @dataclass(frozen=True)
 class Mlp:
     """A multilayer perceptron with one hidden layer of rectified linear units, trained with Adam.
 
-    It is trained for a fixed number of epochs: stopping early would need speakers that tuning already uses.
+    It is trained for a fixed number of epochs: early stopping would need speakers that tuning already uses.
 
     Attributes:
-        hidden: units.
-        penalty: weight of the squared weights, or several to choose among.
+        hidden: number of hidden units.
+        penalty: weight of the L2 penalty, or several to select from.
         epochs: passes over the training part.
 
     """
 
-    version: ClassVar[int] = 2  # 2: all epochs, also where the loss stands still
+    version: ClassVar[int] = 2  # 2: all epochs, even if the loss is constant
 
     hidden: int = 128
     penalty: tuple[float, ...] = (0.1, 1.0, 10.0)
@@ -69,7 +69,7 @@ class Mlp:
 
 
 def _score(model: Any, vectors: Vectors, *, labels: int) -> Vectors:
-    probabilities = np.maximum(model.predict_proba(vectors), SMALLEST)
+    probabilities = np.maximum(model.predict_proba(vectors), MIN_PROBABILITY)
     return at_all_labels(np.log(probabilities), seen=model.classes_, labels=labels)
 
 

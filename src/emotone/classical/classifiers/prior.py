@@ -1,4 +1,4 @@
-"""What can be had without listening: the most frequent label, or all labels alike."""
+"""Baselines that ignore the audio: the most frequent label, or a random label."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Strategy: TypeAlias = Literal["majority", "chance"]
 
 @dataclass(frozen=True)
 class Prior:
-    """The same answer to everything.
+    """Predicts from label frequencies alone.
 
     Attributes:
-        strategy: "majority" gives each label its share of the training part, so that the most frequent one wins;
-            "chance" draws a label of the training part anew for every clip, all with equal probability.
+        strategy: "majority" gives each label its share of the training part: the most frequent one is predicted;
+            "chance" draws a label of the training part for every clip, all with equal probability.
 
     """
 
-    version: ClassVar[int] = 2  # 2: chance draws otherwise in every fold, and no label that training never saw
+    version: ClassVar[int] = 2  # 2: chance draws differently in every fold, and only labels of the training part
 
     strategy: Strategy = "majority"
 
@@ -37,23 +37,23 @@ class Prior:
 
     @property
     def candidates(self) -> tuple[dict[str, float], ...]:
-        """There is nothing to choose."""
+        """A single one without settings."""
         return ({},)
 
     def fit(self, vectors: Vectors, truth: Truth, *, labels: int, seed: int) -> list[Scorer]:
-        """Return the one scorer: logarithms of shares."""
+        """Return a single scorer: logarithms of shares."""
         seen, counts = np.unique(truth, return_counts=True)
         shares = np.log(counts / counts.sum())
-        # Of the training part too: with the seed alone, speakers who said the same would be answered the same.
+        # The training part is part of the seed: otherwise equal test sets would get equal predictions in every fold.
         rng = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(vectors).tobytes())])
 
         def score(others: Vectors) -> Vectors:
             if self.strategy == "majority":
                 return at_all_labels(np.tile(shares, (len(others), 1)), seen=seen, labels=labels)
             drawn = rng.integers(0, len(seen), len(others))
-            # A hair above the others: the drawn label is the answer, the probabilities stay alike.
-            hair = np.where(np.arange(len(seen)) == drawn[:, None], 1e-6, 0.0)
-            return at_all_labels(hair, seen=seen, labels=labels)
+            # Slightly above the others: the drawn label is predicted, and the probabilities stay nearly equal.
+            scores = np.where(np.arange(len(seen)) == drawn[:, None], 1e-6, 0.0)
+            return at_all_labels(scores, seen=seen, labels=labels)
 
         return [score]
 

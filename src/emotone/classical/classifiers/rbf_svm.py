@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RbfSvm:
-    """A support vector machine with the kernel exp(-gamma |x - y|^2 / values), one against one.
+    """A one-vs-one support vector machine with the kernel exp(-gamma |x - y|^2 / values).
 
-    Dividing by the number of values makes one gamma fit feature sets of any size: two standardised vectors that have
-    nothing in common lie near |x - y|^2 / values = 2.
+    The division by the number of values makes gamma independent of the size of the feature set: two independent
+    standardised vectors have |x - y|^2 / values near 2.
 
     Attributes:
-        cost: C, or several to choose among.
-        gamma: of the kernel, or several to choose among; small is smooth.
+        cost: C, or several to select from.
+        gamma: of the kernel, or several to select from; a small gamma gives a smooth boundary.
 
     """
 
@@ -53,8 +53,8 @@ class RbfSvm:
         scorers: list[Scorer] = []
         for gamma in self.gamma:
             gram = _gaussian(distances, gamma=gamma / vectors.shape[1])
-            of_gamma = partial(kernel, gamma=gamma / vectors.shape[1])
-            scorers += [fit_svm(gram, truth, cost=cost, labels=labels, kernel=of_gamma) for cost in self.cost]
+            with_gamma = partial(kernel, gamma=gamma / vectors.shape[1])
+            scorers += [fit_svm(gram, truth, cost=cost, labels=labels, kernel=with_gamma) for cost in self.cost]
         return scorers
 
 

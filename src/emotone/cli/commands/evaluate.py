@@ -93,7 +93,7 @@ def command(
             recipe, corpus, protocol_name=protocol_name, out=out, seeds=seeds, workers=workers, quiet=quiet
         )
     probes = _probe(recipe, results, data, workers=workers, quiet=quiet) if recipe and shortcuts else []
-    points = _operating_points(results[0].folder, validation=validation)
+    points = _operating_points(results[0], validation=validation)
     if as_json:
         told = {**_to_dict(results), **({"shortcuts": [found.to_dict() for found in probes]} if shortcuts else {})}
         _say.print_json({**told, **({} if points is None else {"operating_points": points.to_dict()})})
@@ -204,13 +204,17 @@ def _to_dict(results: list[Evaluation]) -> dict[str, Any]:
     }
 
 
-def _operating_points(folder: Path, *, validation: Path | None) -> OperatingPoints | None:
-    """Return what thresholds chosen elsewhere give in a run, and keep it with the run, where there are any."""
+def _operating_points(result: Evaluation, *, validation: Path | None) -> OperatingPoints | None:
+    """Return the operating points of a detector with thresholds chosen on other data, and add them to the run."""
+    from emotone.bundles.detector import positive_of
+
+    if validation is None and positive_of(result.table.labels) is None:
+        return None
     from emotone.scoring.operating_points import add_operating_points, operating_points_of
 
-    found = operating_points_of(folder, validation=validation)
+    found = operating_points_of(result.folder, validation=validation)
     if found is not None:
-        add_operating_points(folder, found)
+        add_operating_points(result.folder, found)
     return found
 
 

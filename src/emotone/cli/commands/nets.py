@@ -1,4 +1,4 @@
-"""`emotone nets`: every architecture, its layers and where it is from. Needs no torch."""
+"""`emotone nets`: every architecture, its layers and its source. Default tables need no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emotone.cli import console as _say
 if TYPE_CHECKING:
     from emotone.nets.base import NetSpec
 
-BANDS, CLASSES = 64, 7  # the size that tables are printed for unless told otherwise
+BANDS, CLASSES = 64, 7  # default size of the tables
 
 
 @click.group()
@@ -22,18 +22,18 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_nets(*, as_json: bool) -> None:
-    """List every net with its number of parameters."""
+    """List all network architectures with their number of parameters."""
     from emotone.nets.base import NETS
 
-    found = [_summary(name, NETS.get(name)(), bands=BANDS, classes=CLASSES) for name in NETS.names]
+    networks = [_summary(name, NETS.get(name)(), bands=BANDS, classes=CLASSES) for name in NETS.names]
     if as_json:
-        _say.print_json(found)
+        _say.print_json(networks)
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("net", "parameters", "receptive field", "from", "what it is")
-    for net in found:
+    table = Table("network", "parameters", "receptive field", "source", "description")
+    for net in networks:
         field = f"{net['receptive_field']} frames"
         table.add_row(net["name"], f"{net['parameters']:,}", field, net["paper"], net["title"])
     Console().print(table)
@@ -45,7 +45,9 @@ def list_nets(*, as_json: bool) -> None:
 @click.option("--classes", type=int, help=f"Number of labels.  [default: {CLASSES}, or the recipe's]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) -> None:
-    """Show the layer table of NAME: a net, or the net of a recipe as the recipe has it.
+    """Show the layer table of NAME: an architecture, or a recipe's network with its settings.
+
+    Tables of other sizes or settings than those of shipped recipes need the extra `train`.
 
     \b
     Examples:
@@ -65,19 +67,19 @@ def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) ->
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("layer", "what it does", "output", "parameters", title=f"{name}: {summary['title']}")
+    table = Table("layer", "operation", "output", "parameters", title=f"{name}: {summary['title']}")
     for layer in summary["layers"]:
         table.add_row(layer["name"], layer["kind"], layer["output"], f"{layer['parameters']:,}")
-    table.add_row("all", "", "", f"{summary['parameters']:,}", style="bold")
+    table.add_row("total", "", "", f"{summary['parameters']:,}", style="bold")
     console = Console()
     console.print(table)
-    values = "a sample each" if bands == 1 else f"{bands} values each"
-    console.print(f"T: frames of the input, {values}. A step sees {summary['receptive_field']} frames.")
-    console.print(f"From: {summary['paper']}")
+    values = "one sample each" if bands == 1 else f"{bands} values each"
+    console.print(f"T: frames of the input, {values}. Receptive field: {summary['receptive_field']} frames.")
+    console.print(f"Source: {summary['paper']}")
 
 
 def _net(name: str) -> tuple[NetSpec, tuple[int, int] | None]:
-    """Return a net; and, of a recipe's, the values per frame of its front end and the number of its labels."""
+    """Return a network; for that of a recipe also the values per frame and the number of labels."""
     from emotone.nets.base import NETS
     from emotone.recipes.library import SUFFIX, load_net_recipe, shipped_names
 

@@ -1,4 +1,4 @@
-"""`emotone sources`: networks to transfer from: where they are published, how to bring them, how to learn one."""
+"""`emotone sources`: list networks to transfer from, convert their weights, or train one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CARD = ".md"
 
 @click.group()
 def command() -> None:
-    """List source networks, bring their weights into emotone's form, or learn a source from unlabelled sound."""
+    """List source networks, convert their weights, or train a source on unlabelled sound."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_sources(*, as_json: bool) -> None:
-    """List every source: those that come with emotone, and those that others publish."""
+    """List all sources: those that come with emotone, and published ones."""
     from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
@@ -38,7 +38,7 @@ def list_sources(*, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("source", "where", "what it is")
+    table = Table("source", "origin", "description")
     for name, card in here.items():
         table.add_row(name, "comes with emotone", card.splitlines()[2])
     for source in published:
@@ -50,7 +50,7 @@ def list_sources(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show one source: the card of one that comes with emotone; files, hashes and tensors of a published one."""
+    """Show a source: the card if it comes with emotone; otherwise its files, hashes and tensors."""
     from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
@@ -71,17 +71,17 @@ def show(name: str, *, as_json: bool) -> None:
     click.echo(f"cite      {source.citation}")
     for line in _where(source):
         click.echo(line)
-    click.echo("\ntensors that must be there:")
+    click.echo("\nrequired tensors:")
     for tensor, shape in source.shapes.items():
-        click.echo(f"  {tensor}  {' x '.join(map(str, shape)) or 'a number'}")
+        click.echo(f"  {tensor}  {' x '.join(map(str, shape)) or 'scalar'}")
 
 
 @command.command()
 @click.argument("name")
 def get(name: str) -> None:
-    """Say where a source's files are published and how to bring them in.
+    """Print where a source's files are published and how to convert them.
 
-    emotone downloads nothing by itself: fetch a file from there, then convert it.
+    emotone does not download files: download one, then convert it.
     """
     from emotone.transfer.source import SOURCES
 
@@ -98,9 +98,9 @@ def get(name: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The .safetensors file to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
-    """Turn FILE, as the source NAME is published, into weights that recipes can transfer from.
+    """Convert FILE, a published file of the source NAME, to weights for recipes.
 
-    Every tensor is checked by name and shape. Nothing in FILE is executed: pickles are refused.
+    Names and shapes of all tensors are checked. Nothing in FILE is executed.
     """
     from emotone.errors import UsageError
     from emotone.transfer.source import SOURCES
@@ -120,19 +120,19 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
 
 @command.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--sound", multiple=True, metavar="NAME=DIR", help="Where a sound of the recipe lies; one for each.")
-@click.option("--teacher", type=click.Path(path_type=Path), required=True, help="The teacher's file, as published.")
+@click.option("--sound", multiple=True, metavar="NAME=DIR", help="Folder of each sound of the recipe.")
+@click.option("--teacher", type=click.Path(path_type=Path), required=True, help="The teacher's published file.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
-@click.option("--resume/--fresh", default=True, show_default=True, help="Go on where it was cut off, or start anew.")
+@click.option("--resume/--fresh", default=True, show_default=True, help="Resume, or start from scratch.")
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def train(
     recipe: Path, *, sound: tuple[str, ...], teacher: Path, out: Path, resume: bool, threads: int | None, quiet: bool
 ) -> None:
-    """Learn a source from scratch: a student imitates the TEACHER's judgement of unlabelled sound.
+    """Train a source from scratch: a student matches the TEACHER's predictions for unlabelled sound.
 
-    RECIPE is a TOML file such as recipes/sources/soundnet5-open.toml. The run's folder gets the weights, a card that
-    says what they are, and how near the student came to the teacher on held-out sound.
+    RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes. The run's folder contains the
+    weights and a card with the student's results on held-out sound.
     """
     from emotone.fitting.distillation.run import WEIGHTS, prepare, train_source
     from emotone.fitting.distillation.source_run import RUN, load_source_run
@@ -148,7 +148,7 @@ def train(
         prepared = prepare(asked, folders, teacher=teacher, progress=bar.stage)
         folder = out / prepared.name
         if (folder / RUN).exists() and resume:
-            _say.note(f"this source is finished already (same recipe, sound and teacher): {folder}")
+            _say.note(f"this source is trained already (same recipe, sound and teacher): {folder}")
         else:
 
             def report(score: HeldOutScore) -> None:
@@ -179,7 +179,7 @@ def _sounds(given: tuple[str, ...], *, wanted: tuple[str, ...]) -> dict[str, Pat
         folders[name] = Path(folder)
     missing = [name for name in wanted if name not in folders]
     if missing:
-        raise UsageError(f"the recipe's sounds {', '.join(missing)} were not given: add --sound NAME=DIR for each")
+        raise UsageError(f"sounds of the recipe are missing: {', '.join(missing)}; add --sound NAME=DIR for each")
     return folders
 
 
@@ -187,7 +187,7 @@ def _where(source: Source) -> list[str]:
     lines = []
     for published in source.published:
         lines.append(f"file      {published.file}, from {published.url}")
-        lines.append(f"          SHA-256 {published.sha256 or 'not published: compare with somebody who has it'}")
+        lines.append(f"          SHA-256 {published.sha256 or 'not published'}")
     return lines
 
 

@@ -10,7 +10,7 @@ from emotone.corpora.base import Corpus, Licence, ParsedPath
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-# The letter stands for the German word.
+# Initials of the German words.
 WORDS = {
     "W": "Wut",
     "L": "Langeweile",

@@ -10,7 +10,7 @@ from emotone.corpora.base import Corpus, Licence, ParsedPath
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-# The three letters stand for the Italian word.
+# Abbreviations of the Italian words.
 WORDS = {
     "dis": "disgusto",
     "gio": "gioia",

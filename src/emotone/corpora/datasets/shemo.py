@@ -47,7 +47,7 @@ CORPUS = Corpus(
     licence=Licence(
         "LicenseRef-academic",
         False,
-        "The paper says free for academic purposes, a later copy Apache 2.0: weights trained on it are not published.",
+        "The paper permits academic use, a later copy states Apache 2.0: weights trained on it are not published.",
     ),
     citation=(
         "O. Mohamad Nezami, P. Jamshid Lou and M. Karami: ShEMO: a large-scale validated database for Persian speech "

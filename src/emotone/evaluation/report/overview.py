@@ -118,8 +118,8 @@ def _reason(first: RunReport, second: RunReport, items: Mapping[str, Items]) -> 
         return f"they share no recording: {first.name} has {_corpora(first)}, {second.name} {_corpora(second)}"
     if len(shared) < max(len(one), len(other)):
         return (
-            f"their recordings differ: {len(one)} in {first.name}, {len(other)} in {second.name}, {len(shared)} in both; "
-            "emotone compare --common compares the shared ones, if their labels agree"
+            f"their recordings differ: {len(one)} in {first.name}, {len(other)} in {second.name}, {len(shared)} in "
+            "both; emotone compare --common compares the shared ones, if their labels agree"
         )
     labels = sum(one[key][0] != other[key][0] for key in shared)
     if labels:

@@ -268,8 +268,8 @@ def _notes(part: PredictionsTable, present: tuple[str, ...]) -> tuple[str, ...]:
     notes = []
     if len(present) == 1:
         notes.append(
-            f"Every recording has the label '{present[0]}': the scores do not measure discrimination, and ROC curves are "
-            "undefined."
+            f"Every recording has the label '{present[0]}': the scores do not measure discrimination, and ROC curves "
+            "are undefined."
         )
     absent = [label for label in part.labels if label not in present]
     if absent:

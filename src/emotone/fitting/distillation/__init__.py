@@ -1,1 +1,1 @@
-"""Sources of the house's own: students that learn from a teacher's judgement of unlabelled sound."""
+"""Distillation: sources trained by emotone, as students that match a teacher's predictions for unlabelled sound."""

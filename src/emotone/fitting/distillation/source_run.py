@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+T = TypeVar("T")
 RUN, PROBES = "run.json", "probes.json"
 RUN_SCHEMA, PROBES_SCHEMA = "emotone.source/3", "emotone.probes/1"
 
@@ -182,7 +183,7 @@ def _write(path: Path, text: dict[str, Any]) -> None:
         stream.write(json.dumps(text, indent=1) + "\n")
 
 
-def _read(path: Path, parse: Callable[[dict[str, Any]], Any], *, what: str) -> Any:
+def _read(path: Path, parse: Callable[[dict[str, Any]], T], *, what: str) -> T:
     """Return what a JSON file contains; map everything that may be wrong with it to `RunError`."""
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))

@@ -139,7 +139,7 @@ class SoundNet5Source:
     Attributes:
         heads: one per teacher, with unique names.
         level: as in `SoundNet5`; None, as in the original, keeps the level.
-        least: number of samples below which inputs are padded. None: what the largest head needs.
+        min_samples: number of samples below which inputs are padded; None for the number that the largest head needs.
 
     Raises:
         ConfigError: no head, two of one name, or a number out of range.
@@ -148,7 +148,7 @@ class SoundNet5Source:
 
     heads: tuple[ScoreHead, ...] = ORIGINAL_HEADS
     level: float | None = None
-    least: int | None = None
+    min_samples: int | None = None
 
     def __post_init__(self) -> None:
         names = [head.name for head in self.heads]
@@ -160,8 +160,10 @@ class SoundNet5Source:
                     f"a head needs classes, kernel and stride of at least 1 and padding of at least 0; given {head}"
                 )
         _check_level(self.level)
-        if self.least is not None and self.least < self.needed:
-            raise ConfigError(f"a SoundNet source with these heads needs least >= {self.needed}; given {self.least}")
+        if self.min_samples is not None and self.min_samples < self.needed:
+            raise ConfigError(
+                f"a SoundNet source with these heads needs min_samples >= {self.needed}; given {self.min_samples}"
+            )
 
     @property
     def needed(self) -> int:
@@ -179,7 +181,7 @@ class SoundNet5Source:
             )
             for head in self.heads
         }
-        trunk = _trunk(OUTPUTS, level=self.level, min_samples=self.needed if self.least is None else self.least)
+        trunk = _trunk(OUTPUTS, level=self.level, min_samples=self.min_samples or self.needed)
         return MultiHeadNetwork(trunk, ScoreHeads(heads))
 
 

@@ -1,1 +1,1 @@
-"""Networks to transfer from, one file each: where they are published, under which licence, and how they are read."""
+"""Published networks to transfer from, one file each: addresses, licences, and the readers of their files."""

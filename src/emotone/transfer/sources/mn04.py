@@ -1,8 +1,8 @@
-"""mn04 of EfficientAT as it is published: a file of torch.save.
+"""mn04 of EfficientAT, published as a file of torch.save.
 
-The key map, ours from theirs. N is 1 to 15; what a block lacks, its numbers behind it skip.
+Tensor names. N is 1 to 15; if a block lacks a part, the numbers of later parts are lower.
 
-| ours (`blocks.` left out) | theirs |
+| here (without `blocks.`) | published |
 | --- | --- |
 | `conv1`, `conv2` | `features.0`, `features.16` |
 | `blockN.expand`, `.depthwise`, `.excite`, `.project` | `features.N.block.0` and up, in this order |
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emotone.nets.architectures.mn04 import LAST, WIDEST, blocks, eighths
-from emotone.transfer.source import Published, Source
+from emotone.nets.architectures.mn04 import LAST, WIDEST, bottlenecks, eighths
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
@@ -33,19 +33,19 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def published_names(width: float = WIDTH) -> dict[str, str]:
-    """Return our names of tensors by theirs."""
+    """Return the names of tensors here by their published names."""
     return {theirs: ours for theirs, ours, _ in _tensors(width, CLASSES)}
 
 
 def renamed(tensors: dict[str, NDArray[Any]], *, width: float = WIDTH) -> dict[str, NDArray[Any]]:
-    """Return tensors under our names; what has none keeps its own."""
+    """Return tensors under their names here; unknown ones keep theirs."""
     names = published_names(width)
     return {names.get(name, name): values for name, values in tensors.items()}
 
 
 def _tensors(width: float, classes: int) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """Yield their name, ours and the shape of every tensor."""
-    rows = blocks(width)
+    """Yield the published name, the name here and the shape of every tensor."""
+    rows = bottlenecks(width)
     wide, embedding = WIDEST * rows[-1].outputs, eighths(width * LAST)
     yield from _convolution("features.0", "conv1", (rows[0].inputs, 1, 3, 3))
     for number, row in enumerate(rows, start=1):
@@ -93,7 +93,7 @@ def _shapes(*, head: bool) -> dict[str, tuple[int, ...]]:
 
 SOURCE = Source(
     name="mn04",
-    title="EfficientAT's mn04, learned from the sounds of AudioSet: 527 kinds of them (mean average precision .432)",
+    title="EfficientAT's mn04, trained on AudioSet (527 classes, mean average precision .432)",
     citation=(
         "Florian Schmid, Khaled Koutini, Gerhard Widmer: Efficient large-scale audio tagging via transformer-to-CNN "
         "knowledge distillation, ICASSP 2023"
@@ -101,7 +101,7 @@ SOURCE = Source(
     licence="MIT",
     licence_note="the repository's licence",
     published=(
-        Published(
+        PublishedFile(
             "mn04_as_mAP_432.pt",
             "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
             "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
@@ -109,7 +109,7 @@ SOURCE = Source(
     ),
     rate=32000,
     net="mn04",
-    layers=("conv1", *(f"block{number}" for number in range(1, len(blocks(WIDTH)) + 1)), "conv2", "embedding"),
+    layers=("conv1", *(f"block{number}" for number in range(1, len(bottlenecks(WIDTH)) + 1)), "conv2", "embedding"),
     shapes=_shapes(head=False),
     optional=_shapes(head=True),
     readers={".pt": _from_pt},

@@ -1,9 +1,9 @@
-"""The five-layer SoundNet as its authors publish it (Torch7), and as ported tools store it (arrays by layer).
+"""The five-layer SoundNet as its authors publish it (Torch7), and from ports (arrays by layer).
 
-The key map, ours from theirs. A convolution's `weight` is [out, in, kernel, 1] in Torch7 and [kernel, 1, in, out] in
-ports to TensorFlow; ours is [out, in, kernel].
+Tensor names. A convolution's `weight` is [out, in, kernel, 1] in Torch7 and [kernel, 1, in, out] in
+ports to TensorFlow; here it is [out, in, kernel].
 
-| ours (`blocks.` left out) | Torch7: fields of modules in order | ports: `layer/key` |
+| here (without `blocks.`) | Torch7: fields of modules in order | ports: `layer/key` |
 | --- | --- | --- |
 | `convN.convolution.weight`, `.bias` | N-th SpatialConvolution: `weight`, `bias` | `convN/weights`, `/biases` |
 | `convN.norm.weight`, `.bias` | SpatialBatchNormalization after it: `weight`, `bias` | `convN/gamma`, `/beta` |
@@ -11,7 +11,7 @@ ports to TensorFlow; ours is [out, in, kernel].
 | `heads.heads.objects`, `.scenes` | fifth and sixth SpatialConvolution | `conv5`, `conv5_2` |
 
 Torch7 files from before 2016 have `running_std`, which is 1 / sqrt(variance + 1e-5). `norm.num_batches_tracked`, which
-has no effect here, is 0.
+has no effect, is 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from emotone.errors import SourceError
 from emotone.nets.architectures.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
 from emotone.transfer.npz import read_npz
 from emotone.transfer.soundnet_tensors import convolution_shapes, convolutions
-from emotone.transfer.source import Published, Source
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch7 import Module, read_torch7
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ TRUNK = convolutions(OUTPUTS)
 CONVOLUTIONS = {"nn.SpatialConvolution", "cudnn.SpatialConvolution", "nn.SpatialConvolutionMM"}
 NORMS = {"nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization"}
 EPSILON = 1e-5
-GEOMETRY = {"kH": KERNELS, "dH": (STRIDE,) * len(KERNELS), "padH": PADDINGS}  # Torch's height is our time
+GEOMETRY = {"kH": KERNELS, "dH": (STRIDE,) * len(KERNELS), "padH": PADDINGS}  # Torch's height is time here
 PORTED = {
     "weights": "convolution.weight",
     "biases": "convolution.bias",
@@ -67,10 +67,10 @@ def _head(name: str, tensor: str) -> str:
 
 
 def _from_torch7(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the tensors of a `.t7` file of the whole net, in training or as published."""
+    """Return the tensors of a `.t7` file of the whole network, with or without training buffers."""
     root = read_torch7(path)
     if not isinstance(root, Module):
-        raise SourceError(f"{path} holds a {type(root).__name__} where a net should be")
+        raise SourceError(f"{path} contains a {type(root).__name__} instead of a network")
     tensors: dict[str, NDArray[Any]] = {}
     layer, place = "", 0
     for module in _leaves(root, path, ()):
@@ -86,7 +86,7 @@ def _from_torch7(path: Path) -> dict[str, NDArray[Any]]:
                 )
             found = {f"norm.{key}": values for key, values in _norm(arrays).items()}
         elif "weight" in arrays:
-            raise SourceError(f"{path} has weights in a {module.kind}, where SoundNet has none")
+            raise SourceError(f"{path} has weights in a {module.kind}, which has none in SoundNet")
         else:
             continue
         tensors |= {f"{layer}.{key}": np.asarray(values, np.float32) for key, values in found.items()}
@@ -94,9 +94,9 @@ def _from_torch7(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _leaves(module: Module, path: Path, above: tuple[Module, ...]) -> Iterator[Module]:
-    """Yield the modules that hold no others, in the order in which sound passes them."""
+    """Yield the modules without submodules, in the order of the forward pass."""
     if module in above:
-        raise SourceError(f"{path} holds a {module.kind} that lies inside itself")
+        raise SourceError(f"{path} contains a {module.kind} that contains itself")
     inner = module.fields.get("modules")
     if not isinstance(inner, dict):
         yield module
@@ -119,7 +119,7 @@ def _place(number: int) -> str:
 
 
 def _kernels(values: NDArray[Any]) -> NDArray[Any]:
-    """Return weights [out, in, kernel] of Torch's [out, in, kernel, 1]; what has another form keeps it."""
+    """Return weights [out, in, kernel] of Torch's [out, in, kernel, 1]; other shapes are not changed."""
     return values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
 
 
@@ -127,7 +127,7 @@ def _norm(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     wanted = {"weight", "bias", "running_mean", "running_var"}
     found = {key: values for key, values in arrays.items() if key in wanted}
     if "running_var" not in found and "running_std" in arrays:
-        with np.errstate(divide="ignore"):  # what is not finite is named later
+        with np.errstate(divide="ignore"):  # reported by the check
             found["running_var"] = arrays["running_std"] ** -2.0 - EPSILON
     return found
 
@@ -138,7 +138,7 @@ def _counts(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def _check_geometry(module: Module, layer: str, path: Path) -> None:
-    """Compare stride and padding, which weights do not show, with the net's."""
+    """Compare stride and padding, which the weights do not determine, with the network's."""
     name = layer.removeprefix("blocks.")
     if name not in TRUNK:
         return
@@ -149,13 +149,13 @@ def _check_geometry(module: Module, layer: str, path: Path) -> None:
 
 
 def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the tensors of an archive of arrays called `layer/key`."""
+    """Return the tensors of an archive of arrays named `layer/key`."""
     arrays = read_npz(path, advice=CONVERT)
     tensors: dict[str, NDArray[Any]] = {}
     for key, values in arrays.items():
         found = _PORTED_KEY.fullmatch(key)
         if found is None or found["key"] not in PORTED:
-            tensors[key] = values  # not expected: the check names it
+            tensors[key] = values  # unexpected: reported by the check
             continue
         layer, tensor = found["layer"], PORTED[found["key"]]
         if layer in PORTED_HEADS:
@@ -166,9 +166,9 @@ def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
     return tensors | _counts(tensors)
 
 
-def _refuse_npy(path: Path) -> dict[str, NDArray[Any]]:
+def _reject_npy(path: Path) -> dict[str, NDArray[Any]]:
     raise SourceError(
-        f"{path}: a .npy of several arrays is a pickle, and pickles can run code: none is read; {CONVERT}"
+        f"{path}: a .npy of several arrays is a pickle, which may execute code and is not read; {CONVERT}"
     )
 
 
@@ -180,18 +180,18 @@ CONVERT = (
 
 SOURCE = Source(
     name="soundnet5",
-    title="SoundNet with five layers, learned from two million videos by the classes of what they show",
+    title="SoundNet with five layers, trained on two million videos with visual classes as targets",
     citation=(
         "Yusuf Aytar, Carl Vondrick, Antonio Torralba: SoundNet: Learning sound representations from unlabeled video, "
         "NIPS 2016"
     ),
     licence="MIT",
-    licence_note="the repository's licence; the weights have no other stated",
-    published=(Published("soundnet5_final.t7", ARCHIVE),),
+    licence_note="the repository's licence; none is stated for the weights",
+    published=(PublishedFile("soundnet5_final.t7", ARCHIVE),),
     rate=22050,
     net="soundnet5",
     layers=TRUNK,
     shapes=convolution_shapes(OUTPUTS),
     optional=_head_shapes(),
-    readers={".t7": _from_torch7, ".npz": _from_npz, ".npy": _refuse_npy},
+    readers={".t7": _from_torch7, ".npz": _from_npz, ".npy": _reject_npy},
 )

@@ -1,9 +1,9 @@
-"""VGGish's weights: as torchvggish publishes them for PyTorch, and arrays by the names of the TensorFlow checkpoint.
+"""VGGish's weights: from torchvggish (PyTorch), and from arrays with the names of the TensorFlow checkpoint.
 
-Both flatten the last image in TensorFlow's order (time, band, channel), as the net here does; torchvggish transposes
-for it. The key map, ours from theirs (`.weight` and `.bias`; TensorFlow: `weights` and `biases`):
+Both flatten the last feature map in TensorFlow's order (time, band, channel), as the network here does; torchvggish
+transposes for it. Tensor names (`.weight` and `.bias`; TensorFlow: `weights` and `biases`):
 
-| ours (`blocks.` left out) | torchvggish | TensorFlow (`vggish/` left out) |
+| here (without `blocks.`) | torchvggish | TensorFlow (without `vggish/`) |
 | --- | --- | --- |
 | `conv1.convolution` | `features.0` | `conv1` |
 | `conv2.convolution` | `features.3` | `conv2` |
@@ -12,8 +12,8 @@ for it. The key map, ours from theirs (`.weight` and `.bias`; TensorFlow: `weigh
 | `dense1.linear`, `dense2.linear` | `embeddings.0`, `embeddings.2` | `fc1/fc1_1`, `fc1/fc1_2` |
 | `embedding.linear` | `embeddings.4` | `fc2` |
 
-TensorFlow's kernels are [time, bands, in, out] and its matrices [in, out]; ours [out, in, time, bands] and [out, in].
-What torchvggish keeps of VGGish's postprocessor (`pproc`) is no part of the net and is left out.
+TensorFlow's kernels are [time, bands, in, out] and its matrices [in, out]; here [out, in, time, bands] and [out, in].
+VGGish's postprocessor (`pproc` in torchvggish) is not part of the network and is ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 from emotone.errors import SourceError
 from emotone.nets.architectures.vggish import CONVOLUTIONS, DENSE, KERNEL
 from emotone.transfer.npz import read_npz
-from emotone.transfer.source import Published, Source
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FLAT = 512 * 6 * 4  # channels, rows and bands behind the last convolution
+FLAT = 512 * 6 * 4  # channels, rows and bands after the last convolution
 TORCH = {
     "features.0": "conv1.convolution",
     "features.3": "conv2.convolution",
@@ -89,25 +89,25 @@ def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
     for name, values in read_npz(path).items():
         layer, _, tensor = name.removeprefix("vggish/").removesuffix(":0").rpartition("/")
         if layer not in TENSORFLOW or tensor not in TENSORS or not name.startswith("vggish/"):
-            tensors[name] = values  # not expected: the check names it
+            tensors[name] = values  # unexpected: reported by the check
             continue
-        ours = np.moveaxis(values, (-1, -2), (0, 1)) if values.ndim > 1 else values  # [out, in, ...]
-        tensors[f"blocks.{TENSORFLOW[layer]}.{TENSORS[tensor]}"] = np.ascontiguousarray(ours)
+        turned = np.moveaxis(values, (-1, -2), (0, 1)) if values.ndim > 1 else values  # [out, in, ...]
+        tensors[f"blocks.{TENSORFLOW[layer]}.{TENSORS[tensor]}"] = np.ascontiguousarray(turned)
     return tensors
 
 
-def _refuse_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
-    raise SourceError(f"{path}: a TensorFlow checkpoint is not read here; {CONVERT}")
+def _reject_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
+    raise SourceError(f"{path}: TensorFlow checkpoints can't be read; {CONVERT}")
 
 
 CONVERT = (
-    "write its arrays into an .npz where TensorFlow is: r = tensorflow.train.load_checkpoint('vggish_model.ckpt'); "
+    "write its arrays to an .npz with TensorFlow: r = tensorflow.train.load_checkpoint('vggish_model.ckpt'); "
     "numpy.savez('vggish.npz', **{n: r.get_tensor(n) for n in r.get_variable_to_shape_map() if n[:7] == 'vggish/'})"
 )
 
 SOURCE = Source(
     name="vggish",
-    title="VGGish, learned from the sounds of AudioSet: an embedding of 128 values",
+    title="VGGish, trained on AudioSet: an embedding of 128 values",
     citation=(
         "Shawn Hershey et al.: CNN architectures for large-scale audio classification, ICASSP 2017; published as "
         "VGGish in TensorFlow Models, research/audioset"
@@ -115,16 +115,16 @@ SOURCE = Source(
     licence="Apache-2.0",
     licence_note="the licence of the repositories that publish the weights and their conversion",
     published=(
-        Published(
+        PublishedFile(
             "vggish-10086976.pth",
             "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
             "10086976245803799d9194e9a73d9b6c1549c71d1b80106f5cade5608a561f4b",
         ),
-        Published("vggish_model.ckpt", "https://storage.googleapis.com/audioset/vggish_model.ckpt"),
+        PublishedFile("vggish_model.ckpt", "https://storage.googleapis.com/audioset/vggish_model.ckpt"),
     ),
     rate=16000,
     net="vggish",
     layers=(*(name for name, _, _ in CONVOLUTIONS), *(name for name, _ in DENSE)),
     shapes=_shapes(),
-    readers={".pth": _from_torch, ".npz": _from_npz, ".ckpt": _refuse_checkpoint},
+    readers={".pth": _from_torch, ".npz": _from_npz, ".ckpt": _reject_checkpoint},
 )

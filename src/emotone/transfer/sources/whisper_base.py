@@ -6,7 +6,7 @@ of audio that are not published; recordings of emotional speech corpora may be a
 
 from __future__ import annotations
 
-from emotone.transfer.source import Published, Source
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_torch_file
 
 WIDTH, LAYERS = 512, 6
@@ -19,12 +19,12 @@ SOURCE = Source(
     licence="MIT",
     licence_note="OpenAI's notice must accompany the weights",
     published=(
-        Published(
+        PublishedFile(
             "model.bin",
             "https://huggingface.co/Systran/faster-whisper-base",
             "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
         ),
-        Published(
+        PublishedFile(
             "base.pt",
             "https://openaipublic.azureedge.net/main/whisper/models/"
             "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e/base.pt",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emotone.transfer.source import Published, Source
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_torch_file
 
 WIDTH, LAYERS = 384, 4
@@ -15,12 +15,12 @@ SOURCE = Source(
     licence="MIT",
     licence_note="OpenAI's notice must accompany the weights",
     published=(
-        Published(
+        PublishedFile(
             "model.bin",
             "https://huggingface.co/Systran/faster-whisper-tiny.en",
             "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
         ),
-        Published(
+        PublishedFile(
             "tiny.en.pt",
             "https://openaipublic.azureedge.net/main/whisper/models/"
             "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03/tiny.en.pt",

@@ -1,14 +1,14 @@
-"""YAMNet's convolutions with their batch normalisations folded in: from its form for PyTorch, and from numbered arrays.
+"""YAMNet's convolutions with folded batch normalisations: from its port to PyTorch, and from numbered arrays.
 
-In PyTorch's form (torch_audioset's `yamnet.pth`, a conversion of the published `yamnet.h5`) a convolution without a
-bias stands beside its normalisation, which the reader folds into it: with s = gamma / sqrt(variance + 1e-4), the weight
-becomes s times itself, the bias beta - s mean. `layerN.depthwise_conv.conv` and `.bn` become `layerN.depthwise`.
+In the port to PyTorch (torch_audioset's `yamnet.pth`, a conversion of the published `yamnet.h5`) a convolution without
+bias is followed by a normalisation, which the reader folds into it: with s = gamma / sqrt(variance + 1e-4), the weight
+is multiplied by s and the bias is beta - s mean. `layerN.depthwise_conv.conv` and `.bn` become `layerN.depthwise`.
 
-The second form, ours from theirs: an `.npz` of arrays numbered in the order in which sound passes them, in the layout
-of TensorFlow Lite. Convolutions are [out, height, width, in] there and those of single channels [1, height, width,
-channels]; ours are [out, in, height, width] and [channels, 1, height, width]; height is time in both.
+The second format is an `.npz` of arrays numbered in the order of the forward pass, in the layout of TensorFlow Lite.
+Convolutions are [out, height, width, in] there and depthwise ones [1, height, width, channels]; here they are [out, in,
+height, width] and [channels, 1, height, width]; height is time in both.
 
-| ours (`blocks.` left out) | theirs |
+| here (without `blocks.`) | array |
 | --- | --- |
 | `layer1.full.convolution.weight`, `.bias` | `00_conv_w`, `00_b` |
 | `layerN.depthwise.convolution.weight`, `.bias` | `(2N-3)_dw_w`, `_b`: 01, 03 ... |
@@ -26,7 +26,7 @@ import numpy as np
 
 from emotone.nets.architectures.yamnet import FIRST, SEPARABLE
 from emotone.transfer.npz import read_npz
-from emotone.transfer.source import Published, Source
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CLASSES = 521  # of AudioSet that YAMNet judges
-LAST = len(SEPARABLE) + 1  # number of the layer that is the embedding
+CLASSES = 521  # of AudioSet that YAMNet predicts
+LAST = len(SEPARABLE) + 1  # number of the embedding layer
 EPSILON = 1e-4  # of the normalisations
 NORM = ("weight", "bias", "running_mean", "running_var")
 _KEY = re.compile(r"(?P<number>[0-9]{2})_(?P<kind>conv_w|dw_w|fc_w|b)")
-_AXES = {"conv_w": (0, 3, 1, 2), "dw_w": (3, 0, 1, 2), "fc_w": (0, 1)}  # of theirs, in our order
+_AXES = {"conv_w": (0, 3, 1, 2), "dw_w": (3, 0, 1, 2), "fc_w": (0, 1)}  # of the array, in the order used here
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
@@ -61,7 +61,7 @@ def _layer(number: int) -> str:
 
 
 def _place(number: int) -> str:
-    """Return where the `number`-th pair of weights and biases belongs."""
+    """Return the layer of the `number`-th pair of weights and biases."""
     if number == 0:
         return "blocks.layer1.full.convolution"
     if number == 2 * LAST - 1:
@@ -74,7 +74,7 @@ def _from_npz(path: Path) -> dict[str, NDArray[Any]]:
     for key, values in read_npz(path).items():
         found = _KEY.fullmatch(key)
         if found is None:
-            tensors[key] = values  # not expected: the check names it
+            tensors[key] = values  # unexpected: reported by the check
             continue
         axes = _AXES.get(found["kind"], ())
         turned = values.transpose(axes) if len(axes) == values.ndim else values
@@ -92,14 +92,14 @@ def _from_pth(path: Path) -> dict[str, NDArray[Any]]:
             kernel, norm = f"{theirs}.conv.weight", [f"{theirs}.bn.{name}" for name in NORM]
             channels = tensors[kernel].shape[:1] if kernel in tensors else ()
             if any(name not in tensors or tensors[name].shape != channels for name in norm):
-                continue  # what can't be folded keeps its names: the check names them
+                continue  # incomplete: reported by the check
             gamma, beta, mean, variance = (tensors.pop(name).astype(np.float64) for name in norm)
-            with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is named later
+            with np.errstate(divide="ignore", invalid="ignore"):  # reported by the check
                 scale = gamma / np.sqrt(variance + EPSILON)
-            ours = _place(0 if number == 1 else 2 * number - 3 + (part == "pointwise_conv"))
-            weight = (tensors.pop(kernel).T * scale).T  # the first axis is the channels that go out
-            tensors[f"{ours}.weight"] = np.ascontiguousarray(weight, np.float32)
-            tensors[f"{ours}.bias"] = (beta - scale * mean).astype(np.float32)
+            name = _place(0 if number == 1 else 2 * number - 3 + (part == "pointwise_conv"))
+            weight = (tensors.pop(kernel).T * scale).T  # the first axis is the output channels
+            tensors[f"{name}.weight"] = np.ascontiguousarray(weight, np.float32)
+            tensors[f"{name}.bias"] = (beta - scale * mean).astype(np.float32)
     for name in ("weight", "bias"):
         if f"classifier.{name}" in tensors:
             tensors[f"{_place(2 * LAST - 1)}.{name}"] = tensors.pop(f"classifier.{name}")
@@ -108,11 +108,13 @@ def _from_pth(path: Path) -> dict[str, NDArray[Any]]:
 
 SOURCE = Source(
     name="yamnet",
-    title="YAMNet, learned from the sounds of AudioSet: 521 kinds of them",
+    title="YAMNet, trained on AudioSet (521 classes)",
     citation="Manoj Plakal, Dan Ellis: YAMNet, TensorFlow Model Garden, research/audioset/yamnet, 2019",
     licence="Apache-2.0",
     licence_note="the repository's licence",
-    published=(Published("yamnet.pth", "https://github.com/w-hc/torch_audioset/releases/download/v0.1/yamnet.pth"),),
+    published=(
+        PublishedFile("yamnet.pth", "https://github.com/w-hc/torch_audioset/releases/download/v0.1/yamnet.pth"),
+    ),
     rate=16000,
     net="yamnet",
     layers=(*(f"layer{number}" for number in range(1, LAST)), "embedding"),

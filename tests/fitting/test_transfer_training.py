@@ -1,4 +1,4 @@
-"""Transfers of recipes: where weights are found, what changes a run's name, and what comes out of a training."""
+"""Training from transferred weights: locating them, the signature, and the trained network."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from tests.toy import LABELS, TINY_NET, one_thread, separable, tiny_recipe
+from tests.toy import LABELS, TINY_NET, one_thread, separable, signature_of, tiny_recipe
 
 from emotone.bundles.manifest import TrainingData
 from emotone.errors import ConfigError, EmotoneError, RunError, SourceError, UnknownNameError, UsageError
 from emotone.files import sha256_file
+from emotone.fitting import weights as module
 from emotone.fitting.export import write_net
-from emotone.fitting.fit import CHECKPOINT, Fitted, fit
+from emotone.fitting.fit import CHECKPOINT, TrainedNetwork, fit
+from emotone.fitting.resolve import recipe_signature, resolve, transfer_plan
 from emotone.fitting.training_run import RUN, TrainingRun, load_net, load_run, save_run
+from emotone.fitting.weights import find_weights, locate
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.recipes import transfer as module
-from emotone.recipes.library import shipped_path
-from emotone.recipes.recipe import Recipe, read_recipe, transferring
-from emotone.recipes.transfer import Transfer, find
-from emotone.transfer.freeze import Freezer
-from emotone.transfer.plan import Plan
+from emotone.recipes.library import read_net_recipe, shipped_path
+from emotone.recipes.recipe import Recipe, with_transfer
+from emotone.recipes.transfer import Transfer
+from emotone.transfer.plans import Plan
 from emotone.transfer.weights import SourceWeights, write_weights
 from emotone.types import Fold, Utterance
 
@@ -62,11 +63,11 @@ def taking(source: Path | str, **changes: Any) -> Recipe:
     return tiny_recipe(training={"epochs": 2}, transfer=transfer)
 
 
-def fitted(recipe: Recipe, **options: Any) -> Fitted:
-    return fit(recipe, UTTERANCES, FEATURES, FOLD, labels=LABELS, **options)
+def fitted(recipe: Recipe, **options: Any) -> TrainedNetwork:
+    return fit(resolve(recipe), UTTERANCES, FEATURES, FOLD, labels=LABELS, **options)
 
 
-def test_what_is_frozen_comes_out_as_it_went_in_and_the_rest_has_moved(source: Path) -> None:
+def test_frozen_tensors_are_unchanged_and_the_others_are_trained(source: Path) -> None:
     result = fitted(taking(source))
     given, state = load_file(source), {name: value.numpy() for name, value in result.net.state_dict().items()}
     assert result.transfer is not None
@@ -81,7 +82,7 @@ def test_what_is_frozen_comes_out_as_it_went_in_and_the_rest_has_moved(source: P
     assert not np.array_equal(state["blocks.conv3.convolution.weight"], given["blocks.conv3.convolution.weight"])
 
 
-def test_a_net_with_frozen_layers_is_exported_as_it_is(source: Path, tmp_path: Path) -> None:
+def test_a_network_with_frozen_layers_is_exported(source: Path, tmp_path: Path) -> None:
     recipe, result = taking(source), fitted(taking(source))
     data = TrainingData(("toy",), "none", recipe.name, result.signature)
     bundle = write_net(tmp_path / "bundle", recipe, result.net, labels=LABELS, data=data)
@@ -95,7 +96,7 @@ class Stop(Exception):  # noqa: N818 - it is no error
     """What interrupts a training in these tests."""
 
 
-def test_a_training_that_was_cut_off_goes_on_exactly(source: Path, tmp_path: Path) -> None:
+def test_an_interrupted_training_resumes_exactly(source: Path, tmp_path: Path) -> None:
     def stop(epoch: Epoch) -> None:
         raise Stop
 
@@ -111,58 +112,44 @@ def test_a_training_that_was_cut_off_goes_on_exactly(source: Path, tmp_path: Pat
         fitted(taking(other), folder=tmp_path)
 
 
-def test_what_moved_although_it_was_frozen_is_said(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Careless(Freezer):
-        """Watches tensors and keeps none."""
-
-        def __init__(self, net: Any, names: Any) -> None:
-            super().__init__(net, ())
-            self.names = tuple(names)
-            self._fingerprints = self._take()
-
-    monkeypatch.setattr("emotone.transfer.apply.Freezer", Careless)
-    with pytest.raises(RunError, match=r"frozen tensors have changed: blocks\.conv1"):
-        fitted(taking(source))
-
-
-def test_the_name_holds_the_layers_and_the_weights_and_not_where_they_lie(source: Path, tmp_path: Path) -> None:
+def test_layers_and_weights_are_in_the_signature_but_not_paths(source: Path, tmp_path: Path) -> None:
     recipe = taking(source)
     copied = tmp_path / "elsewhere" / "copy.safetensors"
     copied.parent.mkdir()
     copied.write_bytes(source.read_bytes())
-    assert taking(copied).signature == recipe.signature
+    assert signature_of(taking(copied)) == signature_of(recipe)
     names = {
-        tiny_recipe(training={"epochs": 2}).signature,
-        recipe.signature,
-        taking(source, freeze=()).signature,
-        taking(source, load=("conv[12]",)).signature,
-        taking(weights_file(tmp_path / "other.safetensors", seed=10)).signature,
+        signature_of(tiny_recipe(training={"epochs": 2})),
+        signature_of(recipe),
+        signature_of(taking(source, freeze=())),
+        signature_of(taking(source, load=("conv[12]",))),
+        signature_of(taking(weights_file(tmp_path / "other.safetensors", seed=10))),
     }
     assert len(names) == 5
-    assert recipe.expanded().signature == recipe.signature
+    assert recipe_signature(resolve(recipe).recipe) == signature_of(recipe)
 
 
-def test_a_run_keeps_the_weights_name_and_hash_and_the_report(source: Path, tmp_path: Path) -> None:
+def test_a_run_stores_name_and_hash_of_the_weights_and_the_report(source: Path, tmp_path: Path) -> None:
     recipe, result = taking(source), fitted(taking(source))
-    run = TrainingRun(recipe, LABELS, {}, {}, result.signature, result.best, (), result.transfer)
-    save_run(tmp_path, run, result)
-    text, name = (tmp_path / RUN).read_text(), recipe.signature
+    run = TrainingRun(resolve(recipe).recipe, LABELS, {}, {}, result.signature, result.best, (), result.transfer)
+    save_run(tmp_path, run, result.net)
+    text, name = (tmp_path / RUN).read_text(), signature_of(recipe)
     assert str(tmp_path) not in text
     assert json.loads(text)["recipe"]["transfer"]["source"] == "general-sound"
     source.unlink()
     found = load_run(tmp_path)
     assert found.transfer == result.transfer
-    assert found.recipe.signature == name
-    assert found.recipe.expanded() == found.recipe
+    assert recipe_signature(found.recipe) == name
+    assert found.recipe == run.recipe
     net = load_net(tmp_path, found)
     torch.testing.assert_close(net.state_dict(), result.net.state_dict(), atol=0, rtol=0)
 
 
-def test_a_recipe_may_ask_for_one_file_and_no_other(source: Path) -> None:
+def test_a_pinned_hash_refuses_other_files(source: Path) -> None:
     recipe = taking(source, sha256=sha256_file(source))
-    assert recipe.signature == taking(source).signature
+    assert signature_of(recipe) == signature_of(taking(source))
     assert fitted(recipe).transfer is not None
-    with pytest.raises(SourceError, match=r"source\.safetensors has SHA-256 .*; the recipe asks for 0000"):
+    with pytest.raises(SourceError, match=r"source\.safetensors has SHA-256 .*; the recipe requires 0000"):
         fitted(taking(source, sha256="0" * 64))
 
 
@@ -172,47 +159,42 @@ def test_sources_are_files_folders_of_sources_and_shipped_names(
     run = tmp_path / "run"
     run.mkdir()
     source.rename(run / "weights.safetensors")
-    assert Transfer(str(run), plan="A1").weights().source == "general-sound"
+    assert find_weights(str(run)).source == "general-sound"
     monkeypatch.setattr(module, "SHIPPED", tmp_path / "shipped")
     with pytest.raises(UnknownNameError, match="unknown source file, folder or shipped source 'soundnet'"):
-        find("soundnet")
+        locate("soundnet")
     (tmp_path / "shipped").mkdir()
     weights_file(tmp_path / "shipped" / "soundnet5-open.safetensors")
-    assert Transfer("soundnet5-open", plan="A1").weights().source == "general-sound"
+    assert find_weights("soundnet5-open").source == "general-sound"
     with pytest.raises(UnknownNameError, match="did you mean 'soundnet5-open'"):
-        find("soundnet5-opn")
+        locate("soundnet5-opn")
 
 
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("", UsageError, "say from where, with --source FILE or transfer.source"),
+        ("", UsageError, "name their source with --from FILE or transfer.source"),
         ("gone.safetensors", SourceError, "gone.safetensors: can't be read: No such file"),
-        ("words.txt", SourceError, r"weights end in .safetensors, .*.npz, .*.t7; given '.txt'"),
-        ("words.npz", SourceError, "is no archive of plain arrays"),
+        ("words.txt", SourceError, r"is not a file of weights: .*\.safetensors, .*\.npz, .*; given '\.txt'"),
+        ("words.npz", SourceError, "is not an archive of plain arrays"),
     ],
 )
-def test_what_can_not_be_transferred_from_is_said(
+def test_files_that_are_no_weights_are_refused(
     tmp_path: Path, name: str, error: type[EmotoneError], message: str
 ) -> None:
     if name.startswith("words"):
         (tmp_path / name).write_text("no weights")
     given = str(tmp_path / name) if name else ""
     with pytest.raises(error, match=message):
-        taking(given).transfer.weights()  # type: ignore[union-attr]
-    if not name.startswith("words"):
-        with pytest.raises(error, match=message):
-            _ = taking(given).signature
-    with pytest.raises(error, match=message):
-        taking(given).expanded()
+        resolve(taking(given))
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "transfer needs a plan, e.g. anger-2, or layers to load, and not both"),
-        ({"plan": "A1", "load": ("conv1",)}, "and not both"),
-        ({"plan": "A1", "freeze": ("conv1",)}, "plan A1 says what is frozen; leave freeze out"),
+        ({}, "transfer needs either a plan, e.g. anger-2, or layers to load"),
+        ({"plan": "A1", "load": ("conv1",)}, "either a plan, e.g. anger-2, or layers"),
+        ({"plan": "A1", "freeze": ("conv1",)}, "plan A1 already names the frozen layers; remove freeze"),
     ],
 )
 def test_a_transfer_is_a_plan_or_layers(given: dict[str, Any], message: str) -> None:
@@ -221,41 +203,42 @@ def test_a_transfer_is_a_plan_or_layers(given: dict[str, Any], message: str) -> 
 
 
 def test_plans_fit_nets_of_so_many_stages() -> None:
-    recipe = read_recipe(shipped_path("anger-soundnet"))
-    assert recipe.transfer_plan == Plan(("conv1", "conv2", "conv3"), ("conv1", "conv2"))
-    with pytest.raises(ConfigError, match=r"plan anger-2 is for nets of 5 stages; given \d+: "):
-        tiny_recipe(transfer=Transfer(plan="anger-2"))
-    grouped = tiny_recipe(transfer=Transfer(plan="A7")).transfer_plan
+    recipe = read_net_recipe(shipped_path("anger-soundnet"))
+    assert transfer_plan(recipe) == Plan(("conv1", "conv2", "conv3"), ("conv1", "conv2"))
+    with pytest.raises(ConfigError, match=r"plan anger-2 is for networks of 5 stages; given \d+: "):
+        transfer_plan(tiny_recipe(transfer=Transfer(plan="anger-2")))
+    grouped = transfer_plan(tiny_recipe(transfer=Transfer(plan="A7")))
     convolutions = tuple(f"conv{number}" for number in range(1, 6))
     assert grouped == Plan(convolutions, convolutions)
     with pytest.raises(UnknownNameError, match=r"unknown plan 'anger2'; did you mean 'anger-2'\?"):
-        transferring(recipe, plan="anger2")
+        with_transfer(recipe, plan="anger2")
 
 
 def test_another_source_or_plan_for_a_recipe(source: Path) -> None:
-    scratch = read_recipe(shipped_path("anger-soundnet-scratch"))
-    assert transferring(scratch) is scratch
-    taken = transferring(scratch, source=str(source), plan="anger-3")
+    scratch = read_net_recipe(shipped_path("anger-soundnet-scratch"))
+    assert with_transfer(scratch) is scratch
+    taken = with_transfer(scratch, source=str(source), plan="anger-3")
     assert taken.transfer == Transfer(str(source), plan="anger-3")
-    assert transferring(taken, plan="anger-0").transfer == Transfer(str(source), plan="anger-0")
+    assert with_transfer(taken, plan="anger-0").transfer == Transfer(str(source), plan="anger-0")
     pinned = replace(taken, transfer=Transfer("a.safetensors", load=("conv1",), sha256="0" * 64))
-    assert transferring(pinned, source="b.safetensors").transfer == Transfer("b.safetensors", load=("conv1",))
-    with pytest.raises(ConfigError, match="transfer needs a plan"):
-        transferring(scratch, source=str(source))
+    assert with_transfer(pinned, source="b.safetensors").transfer == Transfer("b.safetensors", load=("conv1",))
+    with pytest.raises(ConfigError, match="transfer needs either a plan"):
+        with_transfer(scratch, source=str(source))
 
 
-def test_in_a_file_a_source_starts_at_its_folder(source: Path, tmp_path: Path) -> None:
+def test_a_relative_source_starts_at_the_folder_of_the_recipe(source: Path, tmp_path: Path) -> None:
     text = shipped_path("anger-soundnet").read_text()
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    assert read_recipe(path).transfer == Transfer("soundnet5-open", plan="anger-2")
+    assert read_net_recipe(path).transfer == Transfer("soundnet5-open", plan="anger-2")
     path.write_text(text.replace('"soundnet5-open"', '"source.safetensors"'))
-    assert read_recipe(path).transfer == Transfer(str(source), plan="anger-2")
+    assert read_net_recipe(path).transfer == Transfer(str(source), plan="anger-2")
 
 
 def test_the_papers_recipes_differ_in_the_transfer_only() -> None:
-    transfer, scratch = (read_recipe(shipped_path(f"anger-soundnet{end}")) for end in ("", "-scratch"))
+    transfer, scratch = (read_net_recipe(shipped_path(f"anger-soundnet{end}")) for end in ("", "-scratch"))
     assert transfer.transfer is not None
-    assert replace(transfer, transfer=None).signature == scratch.signature
-    assert (scratch.training.batch_size, scratch.training.steps_per_epoch, scratch.training.learning_rate) == (10, 200, 5e-3)
+    assert signature_of(replace(transfer, transfer=None)) == signature_of(scratch)
+    training = scratch.training
+    assert (training.batch_size, training.steps_per_epoch, training.learning_rate) == (10, 200, 5e-3)
     assert [type(augmentation).__name__ for augmentation in scratch.augmentations] == ["TempoPitch", "WhiteNoise"]

@@ -1,4 +1,4 @@
-"""A graph that was changed gives what it gave, whatever its convolutions are like."""
+"""Two-dimensional convolutions give the results of the one-dimensional ones that they replace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from emotone.fitting.onnx_rewrite import lay_flat
+from emotone.fitting.onnx_export import to_two_dimensions
 
 WEIGHT = np.random.default_rng(3)
 
@@ -50,7 +50,7 @@ def test_the_same_comes_out(kernel: int, stride: int, dilation: int, pads: tuple
     made = model(kernel, kernel_shape=[kernel], strides=[stride], dilations=[dilation], pads=list(pads))
     x = np.random.default_rng(time).normal(size=(2, 3, time)).astype(np.float32)
     expected = run(made, x)
-    assert lay_flat(made.graph) == 2
+    assert to_two_dimensions(made.graph) == 2
     checker.check_model(made, full_check=True)
     np.testing.assert_allclose(run(made, x), expected, rtol=1e-4, atol=1e-4)
 
@@ -85,7 +85,7 @@ def test_what_follows_is_laid_flat_too_where_it_can(kinds: tuple[str, ...]) -> N
     made = chain(*kinds)
     x = np.random.default_rng(1).normal(size=(2, 3, 85)).astype(np.float32)
     expected = run(made, x)
-    assert lay_flat(made.graph) == 2
+    assert to_two_dimensions(made.graph) == 2
     checker.check_model(made, full_check=True)
     np.testing.assert_allclose(run(made, x), expected, rtol=1e-4, atol=1e-4)
     between = sum(node.op_type == "Unsqueeze" for node in made.graph.node)
@@ -95,10 +95,10 @@ def test_what_follows_is_laid_flat_too_where_it_can(kinds: tuple[str, ...]) -> N
 @pytest.mark.parametrize("made", [model(1), model(3, shared=True)])
 def test_others_are_left_alone(made: ModelProto) -> None:
     before = made.SerializeToString(deterministic=True)
-    assert lay_flat(made.graph) == 0
+    assert to_two_dimensions(made.graph) == 0
     assert made.SerializeToString(deterministic=True) == before
 
 
 def test_once_is_enough() -> None:
     made = model(3)
-    assert (lay_flat(made.graph), lay_flat(made.graph)) == (2, 0)
+    assert (to_two_dimensions(made.graph), to_two_dimensions(made.graph)) == (2, 0)

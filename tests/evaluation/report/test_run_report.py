@@ -1,4 +1,4 @@
-"""Every number of a report is the one that the metrics give; what is undefined is said."""
+"""The results of a report equal those of the metrics; undefined results are explained."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import pytest
 from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.report.run_report import report_of, reports_of
-from emotone.evaluation.report.overview import group_runs
-from emotone.evaluation.report.figures import roc_pictures
-from emotone.evaluation.report.overview import document_of
 from emotone.evaluation.report.document import render
+from emotone.evaluation.report.figures import roc_pictures
+from emotone.evaluation.report.overview import document_of, group_runs
+from emotone.evaluation.report.run_report import report_of, reports_of
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
 from emotone.metrics.detection import auroc, equal_error_rate, roc_curve, threshold_at
-from emotone.scoring.detection import RATES, estimated, operating_points
+from emotone.scoring.breakdowns import seeds_of, speakers_of
+from emotone.scoring.detection import RATES, operating_points
 from emotone.scoring.operating_points import OperatingPoints, add_operating_points
-from emotone.scoring.scores import confusion_of, scores_of
-from emotone.scoring.breakdowns import seeds_of
-from emotone.scoring.segments import SEGMENT_TITLES, clip_confusion_of
-from emotone.scoring.breakdowns import speakers_of
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
+from emotone.scoring.result_table import format_estimate
+from emotone.scoring.scores import confusion_of, scores_of
+from emotone.scoring.segments import SEGMENT_TITLES, clip_confusion_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +46,7 @@ def rows(*answers: tuple[str, str, float], labels: tuple[str, ...] = ("fear", "j
     )
 
 
-def test_numbers_are_those_of_the_metrics(tmp_path: Path) -> None:
+def test_results_equal_those_of_the_metrics(tmp_path: Path) -> None:
     table = Made(skill=0.6, corpora=("one", "two"), seeds=2).table()
     report = report_of(write_run(tmp_path / "run", table), name="R1")
     assert [score for corpus in report.corpora for score in corpus.scores] == scores_of(table)
@@ -82,7 +81,9 @@ def test_two_labels_are_a_detector_of_the_rarer(tmp_path: Path) -> None:
 
 def test_a_detector_has_the_curve_of_its_windows(tmp_path: Path) -> None:
     table = made_detector(1.0)
-    table = table.where((table.truth == "anger") | (np.char.endswith(table.utterance, "1")))  # anger is not the rarer
+    table = table.where(
+        (table.truth == "anger") | (np.char.endswith(table.utterance, "1"))
+    )  # anger is not the rarer label
     corpus = one_corpus(tmp_path / "run", table)
     detector, windows = corpus.detector, table.windows()
     assert detector is not None
@@ -108,35 +109,35 @@ def test_segments_are_reported_with_the_confusion_of_their_mean_logits(tmp_path:
     text = render(document_of([report], group_runs([report]), pictures=suffix == ".html"), suffix=suffix)
     for title in SEGMENT_TITLES.values():
         assert text.count(title) >= 2  # the score, and its mean and deviation over seeds
-    words = "What is taken for what by the mean logits"
+    words = "Confusion matrix by the mean logits of segments"
     assert words in text
     plain = reports_of([write_run(tmp_path / "plain", table.whole_utterances())])
     assert words not in render(document_of(plain, group_runs(plain), pictures=False), suffix=".md")
 
 
-def test_detectors_of_several_runs_stand_in_one_picture(tmp_path: Path) -> None:
+def test_detectors_of_several_runs_share_one_figure(tmp_path: Path) -> None:
     reports = reports_of([write_run(tmp_path / f"run-{n}", made_detector(n + 0.5, draw=n)) for n in range(2)])
-    together = group_runs(reports)
-    page = render(document_of(reports, together, pictures=True), suffix=".html")
+    groups = group_runs(reports)
+    page = render(document_of(reports, groups, pictures=True), suffix=".html")
     for what, metric in (("recordings", "au-roc"), ("windows", "window-au-roc")):
         scores = [report.corpora[0].score(metric) for report in reports]
         areas = ", ".join(f"R{n} {score.number:.3f}" for n, score in enumerate(scores, start=1) if score is not None)
-        assert f"ROC curves of anger in toy, {what}; the areas below them are {areas}, where guessing" in page
+        assert f"ROC curves of anger in toy, {what}; AU-ROC {areas}, chance 0.5" in page
     assert "AU-ROC of windows" in page
-    assert "the areas below them" not in render(document_of(reports, together, pictures=False), suffix=".md")
+    assert "ROC curves of anger" not in render(document_of(reports, groups, pictures=False), suffix=".md")
 
 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "Every recording is 'joy'"),
-        (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "No recording of this corpus is fear"),
-        (rows(("a", "joy", 0.2), ("b", "fear", 0.2)), "the same probabilities: nothing is told apart"),
+        (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "Every recording has the label 'joy'"),
+        (rows(("a", "joy", 0.2), ("b", "joy", 0.7)), "No recording of this corpus has the label fear"),
+        (rows(("a", "joy", 0.2), ("b", "fear", 0.2)), "All recordings have the same predicted probabilities"),
         (rows(("a", "joy", 0.0), ("b", "fear", 1.0)), "Every probability is 0 or 1"),
-        (rows(("", "joy", 0.1), ("b", "fear", 0.8)), "The speaker of 1 of 2 answers is unknown"),
+        (rows(("", "joy", 0.1), ("b", "fear", 0.8)), "The speaker of 1 of 2 predictions is unknown"),
     ],
 )
-def test_what_is_undefined_is_said(tmp_path: Path, table: PredictionsTable, words: str) -> None:
+def test_undefined_results_are_explained(tmp_path: Path, table: PredictionsTable, words: str) -> None:
     assert any(words in note for note in one_corpus(tmp_path / "run", table).notes)
 
 
@@ -162,22 +163,22 @@ def test_whether_speakers_were_kept_apart(
 
 def test_refusals(tmp_path: Path) -> None:
     run = Made(speakers=2).write(tmp_path / "run")
-    with pytest.raises(UsageError, match="at least 1 run; none was given"):
+    with pytest.raises(UsageError, match="at least 1 run"):
         reports_of([])
     with pytest.raises(UsageError, match="was given twice"):
         reports_of([run, tmp_path / "." / "run"])
     table = Made(speakers=2).table()
     mixed = PredictionsTable.concat([table, replace(Made(speakers=2, system="beef")).table()])
-    with pytest.raises(RunError, match="holds the systems beef, f00d; report one at a time"):
+    with pytest.raises(RunError, match="contains the systems beef, f00d; read one at a time"):
         report_of(write_run(tmp_path / "mixed", mixed), name="R1")
     segment = replace(Made(speakers=1).rows()[0], segment=0)
     parts = PredictionsTable.from_rows([segment], labels=Made().labels)
-    with pytest.raises(RunError, match="no row for a whole utterance"):
+    with pytest.raises(RunError, match="no row of a whole utterance"):
         report_of(write_run(tmp_path / "parts", parts), name="R1")
 
 
 @pytest.mark.parametrize("suffix", [".md", ".html", ".tex"])
-def test_thresholds_that_were_chosen_elsewhere_stand_beside_the_curve(tmp_path: Path, suffix: str) -> None:
+def test_recorded_operating_points_are_marked_on_the_curve(tmp_path: Path, suffix: str) -> None:
     before, run = made_detector(2.0, draw=1, corpus="before"), write_run(tmp_path / "run", made_detector(1.0))
     points = OperatingPoints("before", operating_points(before, made_detector(1.0)))
     plain = reports_of([run])
@@ -187,19 +188,20 @@ def test_thresholds_that_were_chosen_elsewhere_stand_beside_the_curve(tmp_path: 
     assert report.to_dict()["operating_points"] == points.to_dict()
     text = render(document_of([report], group_runs([report]), pictures=suffix == ".html"), suffix=suffix)
     without = render(document_of(plain, group_runs(plain), pictures=suffix == ".html"), suffix=suffix)
-    assert "Thresholds chosen on before, and what they give here, per window, with 95" in text
-    assert "Thresholds chosen on before" not in without
+    assert "Operating points with thresholds chosen on before, per window, with 95" in text
+    assert "thresholds chosen on before" not in without
     found = points.points[1]
     assert f"{found.threshold:.4g}" in text
-    assert estimated(found.alarms_per_hour, 1).split(" ")[0] in text
+    assert format_estimate(found.alarms_per_hour, scale=1).split(" ")[0] in text
     marked = len(roc_pictures(report.corpora[0], points=points.points)[1][1])
     assert marked > len(roc_pictures(report.corpora[0])[1][1])  # the curve of windows has them
     assert roc_pictures(report.corpora[0], points=points.points)[0] == roc_pictures(report.corpora[0])[0]
 
 
-def test_a_threshold_that_nothing_reaches_is_said(tmp_path: Path) -> None:
+def test_a_threshold_that_no_score_reaches(tmp_path: Path) -> None:
     (point, *_) = operating_points(made_detector(2.0, draw=1, corpus="before"), made_detector(1.0))
     run = write_run(tmp_path / "run", made_detector(1.0))
     add_operating_points(run, OperatingPoints("before", (replace(point, threshold=None),)))
     reports = reports_of([run])
-    assert "none is high enough" in render(document_of(reports, group_runs(reports), pictures=False), suffix=".md")
+    text = render(document_of(reports, group_runs(reports), pictures=False), suffix=".md")
+    assert "| false alarms at most 1 % | none |" in text
