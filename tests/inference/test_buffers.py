@@ -1,4 +1,4 @@
-"""Rolling buffers equal concatenation and slicing, in bounded memory; streamed rows equal the rows of the whole signal."""
+"""Rolling buffers equal concatenation and slicing in bounded memory; streamed rows equal those of the whole signal."""
 
 from __future__ import annotations
 

@@ -162,9 +162,10 @@ def test_any_size_of_pieces_gives_the_same(model: Model, noise: NDArray[np.float
 
 def test_windows_are_analysed_while_the_utterance_lasts(model: Model, noise: NDArray[np.float32]) -> None:
     engine = Engine(model.bundle, batch=1)
-    counts = []
-    for at in range(0, 10 * RATE, RATE):
-        counts.append(sum(len(event) for event in engine.push(noise[at : at + RATE]) if isinstance(event, Segments)))
+    counts = [
+        sum(len(event) for event in engine.push(noise[at : at + RATE]) if isinstance(event, Segments))
+        for at in range(0, 10 * RATE, RATE)
+    ]
     # Window i ends at i + 3 s, and the detector of these tests decides 0.3 s later.
     assert np.cumsum(counts).tolist() == [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]
 
@@ -233,7 +234,7 @@ SHORT = Windows(seconds=1.2, hop=0.6, min_seconds=1.0)
         (1.7, [(0.0, 1.2), (0.6, 1.7)]),
     ],
 )
-def test_windows_with_a_minimum_may_end_with_the_utterance(
+def test_windows_with_a_minimum_may_end_with_the_utterance(  # noqa: PLR0917
     model: Model,
     make_bundle: Callable[..., Path],
     tmp_path: Path,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emotone.audio.source import Recording
     from emotone.inference.model import Model
 
 
@@ -269,9 +270,10 @@ def test_files_may_be_bytes_or_file_objects(model: Model, call: Path) -> None:
 
 
 def test_a_list_of_recordings_gives_a_list_of_predictions(model: Model, call: Path, noise: NDArray[np.float32]) -> None:
-    both = model.predict([call, call.read_bytes()])
+    files: list[Recording] = [call, call.read_bytes()]
+    both = model.predict(files)
     assert [one.clip for one in both] == [model.predict(call).clip] * 2
-    arrays = model.predict([noise, noise[:16000]], rate=16000)  # type: ignore[call-overload]
+    arrays = model.predict([noise, noise[:16000]], rate=16000)
     assert [one.duration for one in arrays] == [round(len(noise) / 16000, 3), 1.0]
     assert model.predict(noise[:1600].tolist(), rate=16000).duration == 0.1  # numbers are samples
 

@@ -14,7 +14,7 @@ from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
 from emotone.inference.result import Failure, Prediction, model_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -64,6 +64,17 @@ class Model:
     @overload
     def predict(
         self,
+        recording: list[Recording] | list[Array],
+        *,
+        rate: Hertz | None = ...,
+        channel: Channel = ...,
+        track: Track = ...,
+        channels: int | None = ...,
+        name: str | None = ...,
+    ) -> list[Prediction]: ...
+    @overload
+    def predict(
+        self,
         recording: Recording | ArrayLike,
         *,
         rate: Hertz | None = ...,
@@ -72,20 +83,9 @@ class Model:
         channels: int | None = ...,
         name: str | None = ...,
     ) -> Prediction: ...
-    @overload
     def predict(
         self,
-        recording: Sequence[Recording],
-        *,
-        rate: Hertz | None = ...,
-        channel: Channel = ...,
-        track: Track = ...,
-        channels: int | None = ...,
-        name: str | None = ...,
-    ) -> list[Prediction]: ...
-    def predict(
-        self,
-        recording: Recording | ArrayLike | Sequence[Recording],
+        recording: Recording | ArrayLike | list[Recording] | list[Array],
         *,
         rate: Hertz | None = None,
         channel: Channel = "mix",

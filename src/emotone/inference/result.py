@@ -261,8 +261,9 @@ class Prediction:
 
         A recording without speech has one row, without a label, that covers all of it.
         """
-        parts: Sequence[UtteranceSegment | Segment | Clip]
-        parts = {"utterances": self.utterances, "segments": self.segments, "clips": ()}[by]
+        parts: Sequence[UtteranceSegment | Segment | Clip] = ()
+        if by != "clips":
+            parts = self.utterances if by == "utterances" else self.segments
         for part in parts or [self.clip]:
             start, end = (0.0, self.duration) if isinstance(part, Clip) else (part.start, part.end)
             yield [

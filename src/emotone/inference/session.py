@@ -168,7 +168,8 @@ class Session:
             # The common case, fifty times per second; all other checks take longer than the analysis.
             check_finite(given, rate=self._rate, name="samples", offset=self._received)
             self._channels = 1
-            return given
+            plain: Array = given
+            return plain
         waveform = as_samples(
             given, self._rate, channels=self._declared, encoding=self._encoding, offset=self._received
         )

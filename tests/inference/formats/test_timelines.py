@@ -16,7 +16,7 @@ from emotone.inference.saving import FORMATS, Page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.inference.result import Failure, Prediction
+    from emotone.inference.result import Channel, Failure, Prediction
 
 NAMES = ("anger", "neutral", "anger")
 SPANS = [(0.1, 2.48), (2.48, 3.5), (4.02, 4.5)]
@@ -98,7 +98,7 @@ def test_rttm_identifiers_are_unique_and_channels_are_counted_from_one(predictio
     assert [line[2] for line in fields] == ["1", "2", "1"]
 
 
-PLACES = (("a/call.wav", 0), ("a/call.wav", 1), ("b/call.wav", "mix"))
+PLACES: tuple[tuple[str, Channel], ...] = (("a/call.wav", 0), ("a/call.wav", 1), ("b/call.wav", "mix"))
 
 
 @pytest.mark.parametrize("name", ["audacity", "elan", "rttm", "srt", "textgrid", "webvtt"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -29,7 +29,7 @@ MANY = 3  # recordings: progress is shown from this number on
 def _channel(context: click.Context, parameter: click.Parameter, value: str) -> Selection:
     """Return a channel: a number from 0, `mix` or `each`."""
     if value in {"mix", "each"}:
-        return value  # type: ignore[return-value]  (narrowed by the line above)
+        return cast("Selection", value)
     if not value.isdecimal():
         raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, mix, or each", context, parameter)
     return int(value)
@@ -38,7 +38,7 @@ def _channel(context: click.Context, parameter: click.Parameter, value: str) -> 
 def _track(context: click.Context, parameter: click.Parameter, value: str) -> Track:
     """Return an audio track: a number from 0, `default` or `all`."""
     if value in {"default", "all"}:
-        return value  # type: ignore[return-value]  (narrowed by the line above)
+        return cast("Track", value)
     if not value.isdecimal():
         raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, default, or all", context, parameter)
     return int(value)

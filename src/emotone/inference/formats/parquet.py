@@ -38,8 +38,10 @@ class ParquetTable:
 
     def write(self, result: Result) -> None:
         """Add a recording's rows; write them when a group is complete."""
-        failed = isinstance(result, Failure)
-        remaining = iter([result.row(self._page.labels)] if failed else result.rows(self._page.rows))
+        if isinstance(result, Failure):
+            remaining = iter([result.row(self._page.labels)])
+        else:
+            remaining = result.rows(self._page.rows)
         while added := list(islice(remaining, GROUP)):
             self._waiting.extend(added)
             if len(self._waiting) >= GROUP:
