@@ -17,7 +17,7 @@ from emotone.bundles.shipped import shipped_names
 from emotone.corpora.table import read_table
 from emotone.inference.format import FORMATS, columns
 from emotone.inference.model import Model, load
-from emotone.recipes.recipe import read_recipe
+from emotone.recipes.library import read_recipe
 
 if TYPE_CHECKING:
     from emotone.inference.result import Prediction

@@ -1,4 +1,4 @@
-"""emotone hears how something was said: speech emotion recognition by transfer learning.
+"""emotone: speech emotion recognition by transfer learning.
 
 Example:
     >>> import emotone

@@ -1,7 +1,7 @@
-"""One exception tree. A message says what was given, what is allowed, and the nearest valid name.
+"""Exceptions. A message contains what was given, what is allowed, and the nearest valid name.
 
-Everything that emotone raises on purpose derives from `EmotoneError` and carries a short `code` that scripts
-can test. The command maps `UsageError` to exit status 2; an `AudioError` fails one recording, never a batch.
+All exceptions of emotone derive from `EmotoneError` and have a short `code` for scripts. The command maps `UsageError`
+to exit status 2; an `AudioError` fails one recording, never a batch.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class EmotoneError(Exception):
-    """Root of every error that emotone raises on purpose."""
+    """Base class of all exceptions of emotone."""
 
     code: ClassVar[str] = "error"
 
 
 class UsageError(EmotoneError):
-    """The call itself is wrong: an unknown option, name or value."""
+    """The call is wrong: an unknown option, name or value."""
 
     code = "usage"
 
 
 class UnknownNameError(UsageError):
-    """A name that no registry, format or label set holds."""
+    """A name that is in no registry, format or label set."""
 
     code = "unknown_name"
 
@@ -44,7 +44,7 @@ class OutputError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the message names the extra to install."""
 
     code = "missing_extra"
 
@@ -56,25 +56,25 @@ class AudioError(EmotoneError):
 
 
 class MissingFileError(AudioError):
-    """There is nothing at the path, or it may not be read."""
+    """The file does not exist, or must not be read."""
 
     code = "missing_file"
 
 
 class NotAudioError(AudioError):
-    """The file is not in any format that can be decoded here."""
+    """The file is not in a format that can be decoded."""
 
     code = "not_audio"
 
 
 class EmptyAudioError(AudioError):
-    """The file, or its data part, holds nothing."""
+    """The file, or its audio data, is empty."""
 
     code = "empty"
 
 
 class TruncatedError(AudioError):
-    """The header promises more than the file holds."""
+    """The file is shorter than its header states."""
 
     code = "truncated"
 
@@ -86,37 +86,37 @@ class NotFiniteError(AudioError):
 
 
 class TooShortError(AudioError):
-    """Too little sound to judge."""
+    """The recording is too short to analyse."""
 
     code = "too_short"
 
 
 class RateError(AudioError):
-    """A sampling rate or number of channels outside what is supported."""
+    """An unsupported sampling rate or number of channels."""
 
     code = "rate"
 
 
 class BundleError(EmotoneError):
-    """A model on disk is incomplete, changed, or of another kind."""
+    """A model on disk is incomplete, modified, or of another kind."""
 
     code = "bundle"
 
 
 class SourceError(EmotoneError):
-    """Weights to transfer from are incomplete, changed, or of another net."""
+    """Weights to transfer are incomplete, modified, or of another network."""
 
     code = "source"
 
 
 class CorpusError(EmotoneError):
-    """A corpus folder or table does not hold what it should."""
+    """A corpus folder or table does not have the expected content."""
 
     code = "corpus"
 
 
 class RunError(EmotoneError):
-    """A training or evaluation can't start or go on."""
+    """A training or an evaluation can't start or resume."""
 
     code = "run"
 

@@ -21,7 +21,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def cache_dir() -> Path:
-    """Return the folder for what can be computed again: `$EMOTONE_CACHE`, or the platform's cache folder."""
+    """Return the folder for results that can be recomputed: `$EMOTONE_CACHE`, or the platform's cache folder."""
     given = os.environ.get("EMOTONE_CACHE")
     if given:
         return Path(given)
@@ -31,7 +31,7 @@ def cache_dir() -> Path:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex; memory does not grow with the file."""
+    """Return the SHA-256 of a file's bytes, in hex, with constant memory."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(CHUNK):
@@ -45,12 +45,12 @@ def atomic_write(path: Path) -> AbstractContextManager[IO[bytes]]: ...
 def atomic_write(path: Path, *, text: Literal[True]) -> AbstractContextManager[IO[str]]: ...
 @contextlib.contextmanager
 def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[Any]]:
-    """Write a file that is either whole or not there: a temporary name beside it, synced, then renamed.
+    """Write a file completely or not at all: under a temporary name next to it, synced, then renamed.
 
-    Folders on the way are made. A failure inside the block leaves what was at `path` before.
+    Missing folders are created. A failure inside the block leaves `path` unchanged.
 
     Raises:
-        OutputError: the folder can't be made or written to.
+        OutputError: the folder can't be created or written to.
 
     """
     handle = None
@@ -69,7 +69,7 @@ def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[Any]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results are ordinary ones
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results have the usual permissions
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"can't write {path}: {error.strerror or error}") from error

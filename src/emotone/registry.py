@@ -1,8 +1,7 @@
-"""Find the members of a package by file: a new file is registered, there is no list to edit.
+"""Registries: the members of a package are its modules; a new file is registered without a list to edit.
 
-A member is a module of the package whose name does not start with an underscore and that defines the attribute
-the registry looks for (`CORPUS`, `NET`, `FEATURE` ...). Listing names imports nothing heavy by itself; `get` imports
-one module.
+A member is a module of the package whose name does not start with an underscore and that defines the
+attribute of the registry (`CORPUS`, `NET`, `FEATURE` ...). Listing names imports no member; `get` imports one module.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ class Registry(Generic[Member]):
     """The members of `package`, each the attribute `attribute` of a module named after it.
 
     Attributes:
-        kind: what a member is called in messages, e.g. "corpus".
-        package: dotted name of the package that holds one file per member.
+        kind: name of a member in messages, e.g. "corpus".
+        package: dotted name of the package with one file per member.
         attribute: the module attribute that is the member.
 
     """

@@ -1,4 +1,4 @@
-"""Shapes and units named once, and the small frozen records that cross floors."""
+"""Aliases for shapes and units, and the small frozen records that all packages share."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Utterance:
     """One labelled stretch of one recording.
 
     Attributes:
-        id: unique within its corpus, and stable: derived from the file's name, not from where it lies.
+        id: unique within its corpus, and stable: derived from the file's name, not from its folder.
         corpus: registry name of the corpus.
         path: the recording.
         start: seconds from the start of the recording.
         end: seconds, or None for the end of the recording.
         speaker: unique within the corpus.
-        session: a recording session shared by speakers, or the speaker where the corpus has none.
+        session: a recording session shared by speakers, or the speaker if the corpus has no sessions.
         label: canonical emotion name (see `emotone.corpora.labels`).
         extras: other information from the corpus: sentence, intensity, gender ...
         channel: of the recording, from 0, or None for the mix of all channels.
@@ -61,7 +61,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One division of utterances, by `Utterance.key`. `dev` may be empty; `train` and `test` share nothing."""
+    """One split of utterances, by `Utterance.key`. `dev` may be empty; `train` and `test` are disjoint."""
 
     name: str
     train: tuple[str, ...]

@@ -49,7 +49,7 @@ def test_recordings_without_a_label_give_a_start_their_statistics(
     assert result.status == 0, result.err
     assert "16 clips, 4 speakers, labels: anger, sadness" in result.err
     assert "estimated (loaded, then re-estimated on unlabelled clips): conv1, conv2, " in result.err
-    assert "heard without labels: 16 clips, whose statistics the normalisations have now" in result.err
+    assert "adapted without labels: batch-normalisation statistics of 16 clips" in result.err
     assert "there was nothing to learn" in result.err
     assert "steps are few" not in result.err
     run = load_run(Path(result.out.strip()))
@@ -63,7 +63,7 @@ SURE = """
 [transfer]
 plan = "A5"
 unlabelled = "pseudo-labels"
-surest = 1.0
+top_share = 1.0
 """
 
 
@@ -72,19 +72,19 @@ def test_pseudo_labels_are_counted(emotone: Callable[..., Any], before: Path, ca
     given = ("--corpus", f"calls={calls}", "--out", tmp_path / "runs", "--threads", 1)
     result = emotone("train", tmp_path / "mine.toml", "--from", before, *given)
     assert result.status == 0, result.err
-    assert "16 of them teach what they were judged as, the surest 100 % of each label with at least 0: " in result.err
+    assert "16 of 16 clips are training data with their predicted label, the most confident 100 %" in result.err
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--unlabelled", "pseudo-labels"), "says what to start from; say with --transfer what of it learns"),
+        (("--unlabelled", "pseudo-labels"), "needs a plan: --transfer A2 fine-tunes all layers"),
         (("--unlabelled", "statistics", "--transfer", "auto"), "with --unlabelled name a plan, e.g. A5"),
         (("--unlabelled", "statistics", "--transfer", "A3"), 'set plan = "A1"; given A3'),
-        (("--unlabelled", "pseudo-labels", "--transfer", "A1"), "with plan A1 nothing learns"),
+        (("--unlabelled", "pseudo-labels", "--transfer", "A1"), "plan A1 freezes every layer"),
         (
             ("--unlabelled", "pseudo-labels", "--transfer", "A2", "--labels", "anger"),
-            "what the start knows: anger, sad",
+            "the labels of the weights: anger, sad",
         ),
     ],
 )
@@ -108,7 +108,8 @@ def test_an_evaluation_hears_the_training_part_without_labels(
     kept = json.loads((Path(json.loads(result.out)["run"]) / STAGES).read_text())
     assert sorted(kept) == ["1-fold-1", "1-fold-2"]
     for fold in kept.values():
-        assert fold["unlabelled"] == {"kind": "statistics", "clips": 8, "surest": 1.0, "confidence": 0.0, "taken": {}}
+        report = {"method": "statistics", "clips": 8, "top_share": 1.0, "min_confidence": 0.0, "pseudo_labels": {}}
+        assert fold["adaptation"] == report
         assert fold["tensors"]["estimated"]
         assert fold["tensors"]["fresh"] == []
         assert fold["absent"] == []

@@ -36,7 +36,7 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("segment-yamnet", "say from where, with --source FILE or transfer.source"),
+        ("segment-yamnet", "name their source with --from FILE or transfer.source"),
         ("majority", "--source, --plan and --unlabelled are for nets; majority is a baseline"),
         ("default", "--source, --plan and --unlabelled are for recipes; default is a finished model"),
     ],
@@ -59,7 +59,7 @@ def test_weights_are_taken_over_in_every_fold(emotone: Callable[..., Any], corpu
     recipe = tmp_path / "narrow.toml"
     recipe.write_text(
         'name = "narrow"\nlabels = "emodb"\n[front_end]\nname = "vggish-log-mel"\n[net]\nname = "yamnet"\n'
-        "width = 0.02\n[windows]\nseconds = 0.5\nhop = 0.25\nleast = 0.01\n[training]\nepochs = 1\nbatch = 4\n"
+        "width = 0.02\n[windows]\nseconds = 0.5\nhop = 0.25\nmin_seconds = 0.01\n[training]\nepochs = 1\nbatch_size = 4\n"
     )
     given = ("--corpus", f"emodb={corpus}", "--out", tmp_path / "out", "--source", tmp_path / "narrow.safetensors")
     result = emotone("evaluate", recipe, *given, "--plan", "A8", "--json")

@@ -10,7 +10,7 @@ import pytest
 from tests.soundnet_ports import ported
 
 from emotone.files import sha256_file
-from emotone.recipes.transfer import shipped
+from emotone.fitting.weights import shipped_weights
 from emotone.transfer.source import SOURCES
 from emotone.transfer.weights import read_weights
 
@@ -50,7 +50,7 @@ def test_what_comes_with_emotone_has_a_card(emotone: Callable[..., Outcome]) -> 
     outcome = emotone("sources", "show", "soundnet5-open")
     assert outcome.out == source["card"]
     assert json.loads(emotone("sources", "show", "soundnet5-open", "--json").out) == source
-    path = shipped()["soundnet5-open"]
+    path = shipped_weights()["soundnet5-open"]
     assert sha256_file(path) in outcome.out  # the card is of these weights
     assert read_weights(path).tensors["blocks.conv1.convolution.weight"].shape == (32, 1, 64)
 

@@ -86,7 +86,7 @@ name = "soundnet5"
 [windows]
 seconds = 1.2
 hop = 0.6
-least = 0.8
+min_seconds = 0.8
 
 [training]
 epochs = 2
@@ -119,14 +119,14 @@ def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path
     given = ("--corpus", f"emodb={folder}", "--out", tmp_path / "runs", "--source", tmp_path / "sound.safetensors")
     result = emotone("train", recipe, *given, "--plan", "anger-2", "--threads", 1)
     assert result.status == 1  # some buzzes are shorter than 0.8 s
-    assert "too short to learn from: 0.7" in result.err
+    assert "too short for training: 0.7" in result.err
     assert ", development AU-ROC " in result.err
     assert "from sound (CC0-1.0; sha256 " in result.err
     assert "frozen (loaded, not trained): conv1, conv2; 14 tensors" in result.err
     run = load_run(Path(result.out.strip()))
     assert run.transfer is not None
     assert len(run.transfer.names("tuned")) == 7
-    refused(emotone("train", recipe, *given), "sound.safetensors says what to start from; say with --transfer what")
+    refused(emotone("train", recipe, *given), "sound.safetensors needs a plan: --transfer A2")
     gone = (*given[:-1], tmp_path / "gone.t7")
     refused(emotone("train", recipe, *gone, "--plan", "anger-2"), "gone.t7: can't be read: No such file")
 
@@ -189,10 +189,10 @@ def test_auto_says_how_every_plan_did_and_keeps_it(
     assert result.status == 0
     plans = [line for line in result.err.splitlines() if "inner UAR " in line and ": plan " in line]
     assert len(plans) == 9
-    assert "tried on 8 clips of 2 speakers by speaker-folds-2, where differences below about " in result.err
+    assert "scored on 8 clips of 2 speakers with speaker-folds-2, where differences below about " in result.err
     folder = Path(result.out.strip())
-    kept = json.loads((folder / "choice.json").read_text())
-    assert f"chosen: {kept['plan']}: " in result.err
+    kept = json.loads((folder / "plan_selection.json").read_text())
+    assert f"selected: {kept['plan']}: " in result.err
     assert [each["plan"] for each in kept["candidates"]][::8] == ["A1", "none"]
     assert (load_run(folder).recipe.transfer is None) == (kept["plan"] == "none")
     again = emotone("train", *given, "--threads", 1)
@@ -245,15 +245,15 @@ def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "say what to train: a RECIPE (see emotone recipes list), or --from a training or its model"),
-        (("--from", "BEFORE"), "say with --transfer what of it learns: A2 all, A3 to A5 less and less"),
+        ((), "nothing to train: give a RECIPE (see emotone recipes list), or --from a run or a model"),
+        (("--from", "BEFORE"), "needs a plan: --transfer A2 fine-tunes all layers, A3 to A5 freeze more"),
         (("--from", "BEFORE", "--transfer", "A9"), "unknown plan 'A9'; did you mean "),
-        (("--from", "BEFORE", "--transfer", "anger-2"), "plan anger-2 is for nets of 5 stages; given 8"),
-        (("--from", "soundnet5-open", "--transfer", "A2"), "holds layers and no training"),
+        (("--from", "BEFORE", "--transfer", "anger-2"), "plan anger-2 is for networks of 5 stages; given 8"),
+        (("--from", "soundnet5-open", "--transfer", "A2"), "holds weights without the settings of a training"),
         (("--from", "nowhere", "--transfer", "A2"), "unknown source file, folder or shipped source 'nowhere'"),
-        (("RECIPE", "--from", "BEFORE"), "say with --transfer what of it learns"),
-        (("RECIPE", "--transfer", "auto"), "say from where, with --source FILE or transfer.source"),
-        (("OTHER", "--from", "BEFORE", "--transfer", "A2"), "hears log-mel at 16000 Hz"),
+        (("RECIPE", "--from", "BEFORE"), "needs a plan: --transfer A2"),
+        (("RECIPE", "--transfer", "auto"), "name their source with --from FILE or transfer.source"),
+        (("OTHER", "--from", "BEFORE", "--transfer", "A2"), "was trained on log-mel at 16000 Hz"),
     ],
 )
 def test_a_start_that_can_not_be_is_one_line_before_the_corpora_are_read(
