@@ -229,7 +229,7 @@ def _print(checkup: CheckReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from emotone.inference.rendering import printable
+    from emotone.inference.filenames import printable
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
     found = Table("emotion", "clips", "published", title=printable(f"{checkup.corpus} in {checkup.root}"))

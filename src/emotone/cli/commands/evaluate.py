@@ -107,9 +107,7 @@ def command(
     return 1 if problems or data.problems else 0
 
 
-def _recipe(
-    what: str, *, labels: str | None, source: str, plan: str, unlabelled: UnlabelledMethod
-) -> AnyResolved | None:
+def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled: UnlabelledMethod) -> AnyResolved | None:
     """Return the recipe that is meant, or None where it is a finished model."""
     from emotone.bundles import shipped
     from emotone.fitting.resolve import recipe_for, resolve_any
@@ -135,14 +133,7 @@ def _recipe(
 
 
 def _evaluate_recipe(
-    recipe: AnyResolved,
-    corpus: tuple[str, ...],
-    *,
-    protocol_name: str,
-    out: Path,
-    seeds: int,
-    workers: int,
-    quiet: bool,
+    recipe: AnyResolved, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
 ) -> tuple[list[Evaluation], Data]:
     """Return the evaluation asked for, and that of its speaker-independent twin where it shares speakers."""
     from emotone.evaluation.run import evaluate_recipe
