@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from emotone.bundles.manifest import Windows
 from emotone.features.front_ends.log_mel import LogMel
+from emotone.features.window_spec import Windows
 from emotone.inference.model import Model, load
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ def noise(rng: np.random.Generator) -> NDArray[np.float32]:
     return samples.astype(np.float32)
 
 
-DETECTOR = Windows(seconds=1.2, hop=0.6, least=1.0, context=3)
+DETECTOR = Windows(seconds=1.2, hop=0.6, min_seconds=1.0, context=3)
 FRONT_ENDS: dict[str, dict[str, Any]] = {
     "log-mel": {},
     "samples": {"front_end": {"name": "waveform", "rate": 16000}, "windows": DETECTOR},
-    "padded": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01)},
-    "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, least=0.01, speech_only=False)},
+    "padded": {"windows": Windows(seconds=1.0, hop=0.5, min_seconds=0.01)},
+    "padded, silence too": {"windows": Windows(seconds=1.0, hop=0.5, min_seconds=0.01, speech_only=False)},
 }
 
 

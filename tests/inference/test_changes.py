@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.bundles.manifest import Windows
+from emotone.features.window_spec import Windows
 from emotone.inference.changes import Division, Part, cheapest
 
 WINDOWS = Windows(seconds=3.0, hop=1.0)  # a change needs two windows, each of which counts a third

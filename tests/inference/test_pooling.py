@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.bundles.manifest import COMBINED, Combine, Windows
 from emotone.errors import ConfigError
+from emotone.features.window_spec import COMBINED, Combine, Windows
 from emotone.inference.engine import Engine
 from emotone.inference.model import load
 from emotone.inference.pooling import combined

@@ -87,7 +87,7 @@ def offline_utterances(model: Model, signal: Array) -> list[tuple[float, float, 
         rows = [list(one.probabilities.values()) for one in inside]
         if not inside or inside[-1].end != times[1]:
             start = max(start, end - round(windows.seconds * 16000))
-            missing = max(0, round(windows.least * 16000) - (end - start))
+            missing = max(0, round(windows.min_seconds * 16000) - (end - start))
             after = min(missing, len(signal) - end, round(SILENCE * 16000))
             heard = signal[max(0, start - (missing - after)) : end + after]
             rows.append(bundle.probabilities(bundle.feature.compute(heard)[None])[0].tolist())
