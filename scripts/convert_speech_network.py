@@ -5,7 +5,7 @@
 The weights are those of the ONNX files in the package `silero-vad` 6.2.3 (MIT licence); its .safetensors file holds
 others. The network is the same; the graph is another:
 
-- A run processes a block of eight chunks of 512 samples, so every convolution is one matrix product of a fixed shape:
+- A run processes a block of twelve chunks of 512 samples, so every convolution is one matrix product of a fixed shape:
   faster than the published graph, and the result does not depend on how a recording was divided.
 - Kernel taps that only ever meet zero padding are left out.
 - The gain of each chunk is an input: the spectrum is multiplied by it.
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "src/emotone/audio/speech_network.onnx"
 SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"  # of the file in silero-vad 6.2.3
 
-CHUNKS, CHUNK, CONTEXT = 8, 512, 64  # per run; new samples of a chunk; samples before it that it also reads
+CHUNKS, CHUNK, CONTEXT = 12, 512, 64  # per run; new samples of a chunk; samples before it that it also reads
 WINDOW, STEP, FRAMES = 256, 128, 4  # samples of a spectrum, samples between spectra, spectra of a chunk
 BINS, UNITS = WINDOW // 2 + 1, 128
 PART = 64  # samples: context, window, step and chunk are multiples of it
@@ -118,7 +118,7 @@ def spectrum(graph: Graph) -> str:
 
 
 def convert(weights: dict[str, NDArray[np.float32]]) -> bytes:
-    """Return the ONNX file: (samples, gain [8, 1], hidden, cell) -> (probability [8, 1], hidden, cell)."""
+    """Return the ONNX file: (samples, gain [12, 1], hidden, cell) -> (probability [12, 1], hidden, cell)."""
     graph = Graph()
     values, width = spectrum(graph), BINS
     # (name, steps of a chunk before it, stride, taps that reach values)

@@ -1,0 +1,253 @@
+"""Speech activity by the network of Silero VAD: one decision per 10 ms, the same for any division of the recording.
+
+The network gives each chunk of 32 ms a probability of speech from the chunks so far. Three steps surround it:
+
+- Gain. Before the network, a chunk is amplified so that the loudest chunk of the last ten seconds or so reaches
+  `TARGET`. The network misses quiet recordings; amplified, they get the decisions of loud ones.
+- Hysteresis. Speech begins where the probability exceeds `BEGIN` and lasts while it exceeds `CONTINUE`. The chunks
+  before the beginning that exceed `CONTINUE` belong to it, up to `BACK` of them.
+- Margins. `BEFORE` and `AFTER` frames are added to each stretch of speech: weak onsets and decays.
+
+The network runs on blocks of twelve chunks, wherever the recording was divided: results in floating point depend on the
+shape of a matrix product, so the shape must not depend on the pieces. Blocks of silence are not computed.
+
+`speech_network.onnx` is a conversion of the published weights (scripts/convert_speech_network.py), under the licence in
+`speech_network.LICENSE`. Gain, thresholds and margins were chosen among some dozens of settings while looking at the
+results on AMI, ESC-10 and 400 clips of speech: expect somewhat less elsewhere. What the network was trained on is not
+published in detail, and may include such recordings.
+
+Reference: Silero Team, Silero VAD: pre-trained enterprise-grade voice activity detector, 2020-2026, MIT licence.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from emotone.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from emotone.types import Array, Hertz, Seconds
+
+RATE: Hertz = 16_000
+HOP = 160  # 10 ms at 16 kHz: frame i covers the samples [160 i, 160 (i + 1))
+CHUNK = 512  # samples per probability: 32 ms
+CONTEXT = 64  # samples before a chunk that the network also reads
+CHUNKS = 12  # per run of the network
+BLOCK = CHUNKS * CHUNK  # samples: 384 ms
+SLICE = 170 * BLOCK  # samples processed at a time, to bound the memory of one long piece: 65 s
+
+TARGET = 0.05  # RMS of the loudest recent chunk after amplification: -26 dBFS
+MAX_GAIN = 100.0  # 40 dB
+DECAY = math.exp(-CHUNK / RATE / 10.0)  # per chunk, of the level: a time constant of 10 s
+FLOOR = 1e-10  # mean square of -100 dBFS: chunks below are silence, about the rounding noise of 16 bits
+
+BEGIN, CONTINUE = 0.85, 0.1  # probabilities
+BACK = 5  # chunks: 160 ms
+BEFORE, AFTER = 3, 6  # frames
+
+
+class SpeechDetector(Protocol):
+    """What a streaming detector of speech provides, for signals at 16 kHz.
+
+    All decisions of a recording, joined, are the same however it is divided into pieces.
+    """
+
+    lookahead: Seconds
+    """Maximum delay between a frame and its decision."""
+
+    def push(self, samples: Array) -> NDArray[np.bool_]:
+        """Return the decisions [frames] that these samples [time] complete, following those returned before."""
+        ...
+
+    def finish(self, samples: Array | None = None) -> NDArray[np.bool_]:
+        """Return the remaining decisions, ceil(samples / 160) in all, after the last samples [time], if any."""
+        ...
+
+
+class NetworkDetector:
+    """Streaming speech detector with a recurrent network (see `SpeechDetector`).
+
+    Args:
+        rate: hertz; only 16 000.
+
+    Raises:
+        UsageError: another rate.
+
+    Example:
+        >>> detector = NetworkDetector(rate=16000)
+        >>> decided = [detector.push(np.zeros(1000, np.float32)), detector.finish()]
+        >>> len(np.concatenate(decided)), np.concatenate(decided).any()
+        (7, np.False_)
+
+    """
+
+    lookahead: Seconds = (BLOCK + BACK * CHUNK + BEFORE * HOP + HOP) / RATE
+    """Maximum delay between a frame and its decision: 0.58 s."""
+
+    def __init__(self, rate: Hertz = RATE) -> None:
+        if rate != RATE:
+            raise UsageError(f"speech network: a rate of {rate} Hz was given; allowed: {RATE}; resample first")
+        # Pieces that complete no block yet, after the context of the next block; joined when the block is complete.
+        self._waiting: list[Array] = [np.zeros(CONTEXT, np.float32)]
+        self._received = 0
+        self._level = 0.0
+        self._state = _silent_state()
+        self._stretches = _Stretches()
+        self._chunks = 0  # decided
+        self._last = False  # the decision about the last of them
+        self._frames: NDArray[np.bool_] = np.zeros(AFTER, np.bool_)  # those that margins may still reach
+        self._returned = 0
+
+    def push(self, samples: Array) -> NDArray[np.bool_]:
+        """Return the decisions [frames] that these samples [time] complete, following those returned before."""
+        if self._received % BLOCK + len(samples) < BLOCK:  # most pieces of live audio complete no block
+            self._received += len(samples)
+            self._waiting.append(np.array(samples, np.float32))  # a copy: the caller may reuse its buffer
+            return np.zeros(0, np.bool_)
+        return self._decide(np.asarray(samples, np.float32), last=False)
+
+    def finish(self, samples: Array | None = None) -> NDArray[np.bool_]:
+        """Return the remaining decisions, ceil(samples / 160) in all; nothing may be pushed afterwards.
+
+        Args:
+            samples: the last samples [time], if there are any.
+
+        """
+        return self._decide(np.zeros(0, np.float32) if samples is None else np.asarray(samples, np.float32), last=True)
+
+    def _decide(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
+        starts = range(0, max(1, len(samples)), SLICE)
+        decided = [self._step(samples[start : start + SLICE], last=last and start == starts[-1]) for start in starts]
+        return decided[0] if len(decided) == 1 else np.concatenate(decided)
+
+    def _step(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
+        self._received += len(samples)
+        padding = np.zeros(-self._received % BLOCK if last else 0, np.float32)
+        waiting = np.concatenate([*self._waiting, samples, padding])
+        blocks = (len(waiting) - CONTEXT) // BLOCK
+        self._waiting = [waiting[blocks * BLOCK :].copy()]
+        chunks = [
+            self._stretches.push(self._probabilities(waiting[start : start + CONTEXT + BLOCK]))
+            for start in range(0, blocks * BLOCK, BLOCK)
+        ]
+        chunks.append(np.zeros(0, np.bool_))  # the last slice of a long piece may complete no block
+        if last:
+            chunks.append(self._stretches.finish())
+        return self._with_margins(self._as_frames(np.concatenate(chunks), last=last), last=last)
+
+    def _probabilities(self, block: Array) -> Array:
+        """Return the probability of speech [CHUNKS] of a block's chunks; 0 where there is silence."""
+        chunks = block[CONTEXT:].reshape(CHUNKS, CHUNK)
+        powers = np.einsum("cs,cs->c", chunks, chunks) / CHUNK
+        gains = np.empty((CHUNKS, 1), np.float32)
+        for index, power in enumerate(powers.tolist()):
+            self._level = max(self._level * DECAY, math.sqrt(power))
+            gains[index] = min(max(TARGET / max(self._level, 1e-9), 1.0), MAX_GAIN)
+        silent = powers <= FLOOR
+        if silent.all():
+            self._state = _silent_state()
+            return np.zeros(CHUNKS, np.float32)
+        hidden, cell = self._state
+        inputs = {"samples": block, "gain": gains, "hidden": hidden, "cell": cell}
+        probability, hidden, cell = _session().run(None, inputs)
+        self._state = hidden, cell
+        result: Array = np.where(silent, np.float32(0), probability[:, 0])
+        return result
+
+    def _as_frames(self, chunks: NDArray[np.bool_], *, last: bool) -> NDArray[np.bool_]:
+        """Return the decisions [frames] of further chunks: a frame has that of the chunk which holds its centre."""
+        edges = _frames_before(self._chunks + np.arange(len(chunks) + 1))
+        self._chunks += len(chunks)
+        frames = np.repeat(chunks, np.diff(edges))
+        if len(chunks):
+            self._last = bool(chunks[-1])
+        if last:  # the centre of the last frame may be beyond the last chunk
+            missing = max(0, -(-self._received // HOP) - int(edges[-1]))
+            frames = np.concatenate([frames, np.full(missing, self._last)])
+        return frames
+
+    def _with_margins(self, frames: NDArray[np.bool_], *, last: bool) -> NDArray[np.bool_]:
+        """Return decisions [frames] with margins, for all frames whose margins are known; at the end, for all."""
+        if last:
+            frames = np.concatenate([frames, np.zeros(BEFORE, np.bool_)])
+        joined = np.concatenate([self._frames, frames])
+        self._frames = joined[max(0, len(joined) - AFTER - BEFORE) :]
+        if len(joined) <= AFTER + BEFORE:
+            return np.zeros(0, np.bool_)
+        counts = np.concatenate([[0], np.cumsum(joined)])
+        width = BEFORE + 1 + AFTER
+        decided: NDArray[np.bool_] = counts[width:] > counts[:-width]
+        if last:
+            decided = decided[: -(-self._received // HOP) - self._returned]
+        self._returned += len(decided)
+        return decided
+
+
+class _Stretches:
+    """Decisions about chunks by hysteresis, each returned once the following `BACK` chunks are known."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bool] = []
+        self._candidates = 0  # at the end of `_waiting`: chunks that a beginning would include
+        self._speaking = False
+
+    def push(self, probabilities: Array) -> NDArray[np.bool_]:
+        for probability in probabilities.tolist():
+            if probability <= CONTINUE:
+                self._speaking, self._candidates = False, 0
+            elif not self._speaking and probability > BEGIN:
+                back = min(self._candidates, BACK)
+                self._waiting[len(self._waiting) - back :] = [True] * back
+                self._speaking, self._candidates = True, 0
+            elif not self._speaking:
+                self._candidates += 1
+            self._waiting.append(self._speaking)
+        return self._take(max(0, len(self._waiting) - BACK))
+
+    def finish(self) -> NDArray[np.bool_]:
+        return self._take(len(self._waiting))
+
+    def _take(self, count: int) -> NDArray[np.bool_]:
+        decided, self._waiting = self._waiting[:count], self._waiting[count:]
+        return np.array(decided, np.bool_)
+
+
+def network_activity(signal: Array) -> NDArray[np.bool_]:
+    """Return whether there is speech in every 10 ms of a signal [time] at 16 kHz.
+
+    Frame i covers the samples [160 i, 160 (i + 1)); there are ceil(len(signal) / 160).
+
+    Example:
+        >>> network_activity(np.zeros(16000, np.float32)).any()
+        np.False_
+
+    """
+    return NetworkDetector().finish(signal)
+
+
+def _frames_before(chunks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many frames have their centre before each of these chunks."""
+    return -(-(chunks * CHUNK - HOP // 2) // HOP)
+
+
+def _silent_state() -> tuple[Array, Array]:
+    """Return the state of the network at the beginning of a recording."""
+    return np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)
+
+
+@functools.cache
+def _session() -> Any:
+    """Return the network, on one thread: workers do not compete for cores. It may run in several threads at once."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    content = resources.files("emotone.audio").joinpath("speech_network.onnx").read_bytes()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
