@@ -38,7 +38,7 @@ class Windows:
             False scores them like all others.
         combine: how window scores become the score of an utterance or a clip (see `emotone.inference.pooling`).
         context: number of windows pooled for a segment, the window itself and those before it (see
-            `emotone.inference.context`); 1 scores each window alone. Utterances and clips pool single windows.
+            `emotone.inference.pooling`); 1 scores each window alone. Utterances and clips pool single windows.
 
     Raises:
         ConfigError: a number out of range, or an unknown combination.

@@ -13,7 +13,7 @@ from emotone.features.front_ends.waveform import Waveform
 from emotone.features.window_spec import Windows
 from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine
-from emotone.inference.frames import FrameStream
+from emotone.inference.buffers import FrameStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

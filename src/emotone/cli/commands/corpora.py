@@ -1,4 +1,4 @@
-"""`emotone corpora`: what each corpus is, how to get it, and what is wrong with a copy of it."""
+"""`emotone corpora`: list and describe corpora, check copies of them, and write them as tables."""
 
 from __future__ import annotations
 
@@ -7,34 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emotone.cli import console as _say
-from emotone.cli import data as _data
+from emotone.cli import console, corpus_data
+from emotone.cli.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emotone.corpora.base import Corpus
     from emotone.corpora.check import CheckReport
+    from emotone.corpora.scan import Scan
 
-SPEAKERS_SHOWN = 100  # each with its clips; of more, only the range
-FILES_SHOWN = 20  # findings of one kind printed for people; --json has all
+SPEAKERS_SHOWN = 100  # each with its number of clips; for more speakers, only the range
+FINDINGS_SHOWN = 20  # findings of one kind in the text; --json has all
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  emotone corpora list
+  emotone corpora show emodb
+  emotone corpora check emodb ~/corpora/emodb
+  emotone corpora check calls calls.csv --label-map happy=happiness
+  emotone corpora table emodb ~/corpora/emodb --out emodb.csv"""
+)
 def command() -> None:
-    """List, show and check emotional speech corpora."""
+    """List, describe and check corpora of emotional speech; write them as tables."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_corpora(*, as_json: bool) -> None:
-    """List every corpus whose layout is known, and the named selections of clips; any other is given as a table."""
+    """List the corpora whose folder layout emotone knows, and the named selections of their clips.
+
+    Any other corpus is given as a table or an audformat database: see docs/own-data.md.
+
+    \b
+    Example:
+      emotone corpora list --json
+    """
     from emotone.corpora.base import CORPORA
     from emotone.corpora.selections import SELECTIONS
 
     corpora = CORPORA.all().values()
     if as_json:
-        _say.print_json([_summary(corpus) for corpus in corpora])
+        console.print_json([_summary(corpus) for corpus in corpora])
         return
     from rich.console import Console
     from rich.table import Table
@@ -54,12 +70,17 @@ def list_corpora(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show one corpus: how to get it, its layout, counts, licence and citation."""
+    """Describe a corpus: access, layout, number of clips per emotion, licence and citation.
+
+    \b
+    Example:
+      emotone corpora show ravdess
+    """
     from emotone.corpora.base import CORPORA
 
     summary = _summary(CORPORA.get(name))
     if as_json:
-        _say.print_json(summary)
+        console.print_json(summary)
         return
     from rich.console import Console
     from rich.table import Table
@@ -69,10 +90,10 @@ def show(name: str, *, as_json: bool) -> None:
     rows = {
         "title": summary["title"],
         "language": ", ".join(summary["languages"]),
-        "clips": str(summary["clips"] or "not known"),
+        "clips": str(summary["clips"] or "unknown"),
         "emotions": _listed(summary["counts"]),
         "speakers": ": ".join(
-            [str(summary["speaker_count"] or "not known"), *filter(None, [", ".join(summary["speakers"])])]
+            [str(summary["speaker_count"] or "unknown"), *filter(None, [", ".join(summary["speakers"])])]
         ),
         "access": summary["access"],
         "layout": summary["layout"],
@@ -86,7 +107,7 @@ def show(name: str, *, as_json: bool) -> None:
             f"{item['note']} {item['citation']}"
             for item in summary["selections"]
         },
-        "to check": f"emotone corpora check {name} DIR",
+        "check": f"emotone corpora check {name} DIR",
     }
     for key, text in rows.items():
         table.add_row(key, text)
@@ -96,29 +117,42 @@ def show(name: str, *, as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@corpus_data.label_map_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--quiet", is_flag=True, help="Hide the progress bar.")
 @click.pass_context
-def check(context: click.Context, name: str, directory: Path, *, as_json: bool, quiet: bool) -> None:
-    """Compare a copy of corpus NAME (`auto`: find out which) with what was published, and listen to every recording.
+def check(
+    context: click.Context, name: str, directory: Path, *, label_map: Mapping[str, str], as_json: bool, quiet: bool
+) -> None:
+    """Check a copy of the corpus NAME in DIR: compare it with what was published, and read every recording.
 
-    A table (.csv or .tsv) or an audformat database may be given in place of DIR, under any NAME. Exit status: 0 nothing
-    is wrong, 1 problems were found, 2 it is not there or not that corpus.
+    NAME may be auto, which identifies the corpus. For a table (.csv or .tsv) or an audformat database in place of DIR,
+    NAME may be any name.
+
+    \b
+    Examples:
+      emotone corpora check emodb ~/corpora/emodb
+      emotone corpora check auto ~/downloads/unknown-corpus
+      emotone corpora check calls calls.csv --label-map happy=happiness,mad=anger
+
+    \b
+    Exit status: 0 no problems found; 1 problems found; 2 DIR does not exist or is another corpus.
     """
     from emotone.corpora.base import CORPORA
     from emotone.corpora.check import check as examine
     from emotone.corpora.resolve import load
 
-    scan = load(_which(name, directory), directory)
+    scan = load(_identified(name, directory), directory, label_map=label_map)
+    _check_label_map(label_map, scan)
     corpus = None if scan.from_table else CORPORA.get(scan.name)
-    with _data.progress(quiet=quiet) as display:
+    with progress(quiet=quiet) as display:
         count = display.counter("reading", len({utterance.path for utterance in scan.utterances}))
-        checkup = examine(scan, corpus=corpus, progress=lambda _done, _total: count(1))
+        found = examine(scan, corpus=corpus, progress=lambda _done, _total: count(1))
     if as_json:
-        _say.print_json(checkup.to_dict())
+        console.print_json(found.to_dict())
     else:
-        _print(checkup)
-    context.exit(0 if checkup.ok else 1)
+        _print(found)
+    context.exit(0 if found.ok else 1)
 
 
 @command.command()
@@ -135,13 +169,33 @@ def check(context: click.Context, name: str, directory: Path, *, as_json: bool, 
     show_default=True,
     help="A table, or a folder with an audformat database.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@corpus_data.label_map_option
+@click.option("--json", "as_json", is_flag=True, help="Print the number of rows and the problems as JSON.")
 @click.pass_context
-def table(context: click.Context, name: str, directory: Path, *, out: Path, wanted: str, as_json: bool) -> None:
-    """Write the utterances of corpus NAME (`auto`: find out which) in DIR as a table, to be edited and used as one.
+def table(
+    context: click.Context,
+    name: str,
+    directory: Path,
+    *,
+    out: Path,
+    wanted: str,
+    label_map: Mapping[str, str],
+    as_json: bool,
+) -> None:
+    """Write the utterances of the corpus NAME in DIR as a table to edit, or as an audformat database.
 
-    The result is used with `--corpus ANYNAME=FILE.csv`, or `--corpus ANYNAME=FOLDER` for an audformat database. Files
-    below the table's folder, or in the database's, are written relative to it, others with their whole path.
+    NAME may be auto, which identifies the corpus. Use the result with --corpus ANYNAME=FILE.csv, or with
+    --corpus ANYNAME=FOLDER for a database. Recordings inside the result's folder are named relative to it, others with
+    their absolute path.
+
+    \b
+    Examples:
+      emotone corpora table emodb ~/corpora/emodb --out emodb.csv
+      emotone corpora table emodb ~/corpora/emodb --out ~/corpora/emodb --format audformat
+      emotone corpora table calls calls.csv --out clean.csv --label-map mad=anger
+
+    \b
+    Exit status: 0 all rows written; 1 some clips were left out and are listed; 2 nothing was written.
     """
     from emotone.corpora.base import CORPORA
     from emotone.corpora.database_write import write_database
@@ -151,23 +205,35 @@ def table(context: click.Context, name: str, directory: Path, *, out: Path, want
 
     if wanted == "csv" and out.suffix.lower() not in TABLE_SUFFIXES:
         raise click.UsageError(f"--out {out} was given; allowed: a name that ends in {' or '.join(TABLE_SUFFIXES)}")
-    scan = load(_which(name, directory), directory)
+    scan = load(_identified(name, directory), directory, label_map=label_map)
+    _check_label_map(label_map, scan)
     if wanted == "csv":
         write_table(scan, out)
     else:
         write_database(scan, out, corpus=None if scan.from_table else CORPORA.get(scan.name))
     for problem in scan.problems:
-        _say.error(f"left out: {problem}")
+        console.error(f"left out: {problem}")
     if as_json:
         written = {"corpus": scan.name, "file": str(out), "rows": len(scan.utterances)}
-        _say.print_json({**written, "problems": list(scan.problems)})
+        console.print_json({**written, "problems": list(scan.problems)})
     else:
-        _say.note(f"{out}: {len(scan.utterances)} rows")
+        console.note(f"{out}: {len(scan.utterances)} rows")
     context.exit(1 if scan.problems else 0)
 
 
-def _which(name: str, path: Path) -> str:
-    """Return the name of the corpus; for `auto` that of the one that a folder holds."""
+def _check_label_map(label_map: Mapping[str, str], scan: Scan) -> None:
+    """Print the labels that were mapped; raise `UsageError` for a word of the label map that no label matches."""
+    from emotone.corpora.label_map import check_label_map
+
+    if label_map:
+        check_label_map(label_map, scan.utterances if scan.from_table else ())
+    mapped = corpus_data.mapped_labels_note(scan)
+    if mapped:
+        console.note(mapped)
+
+
+def _identified(name: str, path: Path) -> str:
+    """Return the name of the corpus; for `auto`, identify it by its files."""
     from emotone.corpora.check import recognise
     from emotone.corpora.database import is_database
     from emotone.corpora.resolve import is_table
@@ -183,7 +249,7 @@ def _which(name: str, path: Path) -> str:
         if not is_database(path):
             raise
         name = "audformat"
-    _say.note(f"{path} holds {name}")
+    console.note(f"{path} contains {name}")
     return name
 
 
@@ -225,37 +291,37 @@ def _listed(counts: Mapping[str, int | None]) -> str:
     return ", ".join(label if count is None else f"{label} {count}" for label, count in counts.items())
 
 
-def _print(checkup: CheckReport) -> None:
+def _print(found: CheckReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from emotone.inference.filenames import printable
+    from emotone.inference.rendering import printable
 
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    found = Table("emotion", "clips", "published", title=printable(f"{checkup.corpus} in {checkup.root}"))
-    expected = checkup.expected or {}
-    for label in sorted({*checkup.counts, *expected}):
-        found.add_row(label, str(checkup.counts.get(label, 0)), str(expected.get(label, "-")))
-    found.add_row("all", str(checkup.clips), str(sum(expected.values()) or "-"), style="bold")
-    found.add_row("speakers", str(checkup.speakers), str(checkup.expected_speakers or "-"))
-    console.print(found)
-    if 0 < len(checkup.clips_of) <= SPEAKERS_SHOWN:
-        console.print(printable(f"clips per speaker: {_listed(checkup.clips_of)}"))
-    elif checkup.clips_of:
-        console.print(f"clips per speaker: {min(checkup.clips_of.values())} to {max(checkup.clips_of.values())}")
-    if checkup.seconds:
-        seconds = checkup.seconds
-        known = f" of {checkup.expected_minutes:.1f} min" if checkup.expected_minutes is not None else ""
-        console.print(
-            f"{seconds['total'] / 60:.1f}{known or ' min'} in all; median {seconds['median']:.2f} s, "
+    terminal = Console(markup=False, highlight=False, soft_wrap=True)
+    counts = Table("emotion", "clips", "published", title=printable(f"{found.corpus} in {found.root}"))
+    expected = found.expected or {}
+    for label in sorted({*found.counts, *expected}):
+        counts.add_row(label, str(found.counts.get(label, 0)), str(expected.get(label, "-")))
+    counts.add_row("all", str(found.clips), str(sum(expected.values()) or "-"), style="bold")
+    counts.add_row("speakers", str(found.speakers), str(found.expected_speakers or "-"))
+    terminal.print(counts)
+    if 0 < len(found.clips_of) <= SPEAKERS_SHOWN:
+        terminal.print(printable(f"clips per speaker: {_listed(found.clips_of)}"))
+    elif found.clips_of:
+        terminal.print(f"clips per speaker: {min(found.clips_of.values())} to {max(found.clips_of.values())}")
+    if found.seconds:
+        seconds = found.seconds
+        known = f" of {found.expected_minutes:.1f} min" if found.expected_minutes is not None else ""
+        terminal.print(
+            f"{seconds['total'] / 60:.1f}{known or ' min'} in total; median {seconds['median']:.2f} s, "
             f"from {seconds['shortest']:.2f} s to {seconds['longest']:.2f} s"
         )
     shown: dict[str, int] = {}
-    for finding in checkup.findings:
+    for finding in found.findings:
         shown[finding.kind] = shown.get(finding.kind, 0) + 1
-        if shown[finding.kind] <= FILES_SHOWN:
-            console.print(printable(f"{finding.severity}: {finding.message}"))
+        if shown[finding.kind] <= FINDINGS_SHOWN:
+            terminal.print(printable(f"{finding.severity}: {finding.message}"))
     for kind, count in shown.items():
-        if count > FILES_SHOWN:
-            console.print(f"... and {count - FILES_SHOWN} more of the kind '{kind}'; see --json")
-    console.print("nothing is wrong" if checkup.ok else "problems were found")
+        if count > FINDINGS_SHOWN:
+            terminal.print(f"... and {count - FINDINGS_SHOWN} more of the kind '{kind}'; see --json")
+    terminal.print("no problems found" if found.ok else "problems found")
