@@ -166,8 +166,8 @@ def _setting(curves: Curves) -> list[str]:
         f"The model (sha256 {start[:12]}...) has heard none of these corpora; beside it stands the same net from",
         "nothing. However many clips there are, a training takes",
         f"{training['epochs']} epochs of {training['steps_per_epoch']} batches of {training['batch_size']}; all else",
-        f"is as in recipe `{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on: half of a",
-        "corpus's speakers are learned from and the others tested, and the other way round. Draws are nested, and hold",
+        f"is as in recipe `{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on:",
+        "half of a corpus's speakers are trained on and the others tested, and vice versa. Draws are nested, and hold",
         f"every label; trainings per fold: {run.about['seeds']}.",
     ]
 
