@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.audio.read import read
-from emotone.cli import data as _data
+from emotone.cli import corpus_data
 from emotone.config import signature
 from emotone.files import atomic_write, cache_dir, sha256_file
 from emotone.protocols import audit, protocol
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
-    data = _data.load(tuple(given.corpus), label_set_name=given.labels)
+    data = corpus_data.load(tuple(given.corpus), label_set_name=given.labels)
     with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
         work = ((utterance, given.features) for utterance in data.utterances)
         vectors = dict(zip((u.key for u in data.utterances), pool.map(extract, work, chunksize=16), strict=True))

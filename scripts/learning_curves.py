@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from scripts.pages.markdown import RESULTS
 
-from emotone.cli import data as _data
+from emotone.cli import corpus_data
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.evaluation.run import evaluate_recipe
 from emotone.fitting.resolve import resolve
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=DIR", help="may be given repeatedly")
     parser.add_argument("--out", type=Path, default=RESULTS / "transfer-curves")
     given = parser.parse_args()
-    corpora, _ = _data.scanned(tuple(given.corpus))
+    corpora, _ = corpus_data.scan_corpora(tuple(given.corpus))
     wanted, base = label_set(LABELS), load_net_recipe(RECIPES[given.net])
     for utterances in corpora.values():
         labelled, _ = apply_labels(utterances, wanted)

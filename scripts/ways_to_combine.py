@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 import emotone
-from emotone.cli import data as _data
+from emotone.cli import corpus_data
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.features.window_spec import Combine
 from emotone.inference.pooling import combined
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--labels", default="seven")
     given = parser.parse_args()
     model, wanted = emotone.load(given.model), label_set(given.labels)
-    corpora, problems = _data.scanned(tuple(given.corpus))
+    corpora, problems = corpus_data.scan_corpora(tuple(given.corpus))
     for corpus, utterances in corpora.items():
         labelled, _ = apply_labels(utterances, wanted)
         print(f"{corpus}: {told(model, [each for each in labelled if each.label in model.labels])}")

@@ -44,6 +44,7 @@ def rng() -> np.random.Generator:
 def private_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every user directory at a temporary one, and forget corpora named by the environment."""
     monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("EMOTONE_DATA", str(tmp_path_factory.mktemp("data")))
     monkeypatch.delenv("EMOTONE_CORPORA", raising=False)
 
 
@@ -60,9 +61,10 @@ def make_bundle() -> MakeBundle:
     `changes` replace fields of its manifest; `labels` also changes the net.
     """
     from emotone.bundles.bundle import write_bundle
-    from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData, Windows
+    from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
     from emotone.config import to_mapping
     from emotone.features.front_ends.log_mel import LogMel
+    from emotone.features.window_spec import Windows
 
     def make(directory: Path, **changes: Any) -> Path:
         fields: dict[str, Any] = {

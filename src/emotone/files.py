@@ -1,4 +1,4 @@
-"""Cache folders, atomic writes, and SHA-256 checks."""
+"""Folders for caches and data, atomic writes, and SHA-256 checks."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def cache_dir() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("emotone", appauthor=False))
+
+
+def data_dir() -> Path:
+    """Return the folder for files to keep: `$EMOTONE_DATA`, or the platform's folder for user data."""
+    given = os.environ.get("EMOTONE_DATA")
+    if given:
+        return Path(given)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("emotone", appauthor=False))
 
 
 def sha256_file(path: Path) -> str:

@@ -161,7 +161,7 @@ def test_sources_are_files_folders_of_sources_and_shipped_names(
     source.rename(run / "weights.safetensors")
     assert find_weights(str(run)).source == "general-sound"
     monkeypatch.setattr(module, "SHIPPED", tmp_path / "shipped")
-    with pytest.raises(UnknownNameError, match="unknown source file, folder or shipped source 'soundnet'"):
+    with pytest.raises(UnknownNameError, match="unknown source file, folder or source 'soundnet'"):
         locate("soundnet")
     (tmp_path / "shipped").mkdir()
     weights_file(tmp_path / "shipped" / "soundnet5-open.safetensors")

@@ -22,6 +22,7 @@ from emotone.evaluation.folds import (
     run_fold,
     write_problems,
 )
+from emotone.evaluation.overlap import training_overlap
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.files import atomic_write
 from emotone.fitting.classical import ResolvedBaseline
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.bundles.bundle import Bundle
+    from emotone.corpora.content import Overlap
     from emotone.features.store import ExtractionProblem, ExtractionResult
     from emotone.fitting.resolve import AnyResolved
     from emotone.protocols import Protocol
@@ -57,6 +59,7 @@ class Evaluation:
         problems: recordings that could not be used.
         notes: caveats about the protocol on these recordings.
         requested: the protocol as requested: `protocol` does not contain the path of files that were read.
+        training_overlap: of a finished model, the clips whose recordings occur in its training data; None if unknown.
 
     """
 
@@ -68,6 +71,7 @@ class Evaluation:
     problems: tuple[ExtractionProblem, ...]
     notes: tuple[str, ...] = ()
     requested: str = ""
+    training_overlap: Overlap | None = None
 
 
 @dataclass(frozen=True)
@@ -254,10 +258,7 @@ def evaluate_model(
     """
     name = signature(bundle.sha256, sorted((utterance.key, utterance.label) for utterance in utterances))
     folder = out / f"{bundle.manifest.name}-held-out-{name}"
-    problems: tuple[ExtractionProblem, ...]
-    if (folder / TABLE).exists():
-        problems = read_problems(folder)
-    else:
+    if not (folder / TABLE).exists():
         table, problems = predict_utterances(
             bundle,
             utterances,
@@ -269,18 +270,21 @@ def evaluate_model(
         )
         write_problems(folder, problems)
         table.write(folder / TABLE)
-    table = PredictionsTable.read(folder / TABLE)
+    table, problems = PredictionsTable.read(folder / TABLE), read_problems(folder)
+    recordings = len({utterance.path for utterance in utterances})
+    shared = training_overlap(bundle, utterances, folder, progress=_counter("overlap", recordings, progress))
     seen = set(bundle.manifest.training.corpora) & {utterance.corpus for utterance in utterances}
     # A user's own table may contain recordings of the training data under another corpus name: then it is unknown.
     named = {utterance.corpus for utterance in utterances} | set(bundle.manifest.training.corpora)
-    independent = False if seen else True if named <= set(CORPORA.names) else None
+    independent = False if seen or shared else True if named <= set(CORPORA.names) else None
     scores = tuple(scores_of(table, speaker_independent=independent))
-    about: dict[str, Any] = {
-        "model": {"name": bundle.manifest.name, "version": bundle.manifest.version, "sha256": bundle.sha256}
+    about = {
+        "model": {"name": bundle.manifest.name, "version": bundle.manifest.version, "sha256": bundle.sha256},
+        "protocol": {"name": "held-out", "trained_on": sorted(seen)},
+        "training_overlap": None if shared is None else asdict(shared),
     }
-    about["protocol"] = {"name": "held-out", "trained_on": sorted(seen)}
     _write_run(folder, about, scores=scores, leakage=None, problems=problems)
-    return Evaluation(folder, "held-out", table, scores, None, tuple(problems))
+    return Evaluation(folder, "held-out", table, scores, None, problems, training_overlap=shared)
 
 
 def _is_independent(division: Protocol, leakage: Leakage) -> bool:
@@ -387,11 +391,9 @@ def _write_run(
     leakage: Leakage | None,
     problems: Sequence[ExtractionProblem],
 ) -> None:
-    description = {
-        "schema": SCHEMA,
-        **about,
+    results = {
         "scores": [score.to_dict() for score in scores],
         "leakage": leakage.to_dict() if leakage is not None else None,
         "problems": [asdict(problem) for problem in problems],
     }
-    write_description(folder, description)
+    write_description(folder, {"schema": SCHEMA, **about, **results})

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from emotone.corpora.content import content_hashes
 from emotone.errors import TooShortError
 from emotone.features.store import ExtractionProblem, ExtractionResult
 from emotone.fitting.fit import CHECKPOINT, fit, fit_signature
@@ -101,6 +102,13 @@ def _long_enough(extracted: ExtractionResult, recipe: Recipe) -> ExtractionResul
     return ExtractionResult(kept, (*extracted.problems, *problems))
 
 
+def _recordings(job: TrainingJob) -> tuple[str, ...]:
+    """Return the content hashes of the training recordings, those of the weights that a training starts from included."""
+    started_from = job.resolved.weights.run if job.resolved.weights is not None else None
+    earlier = () if started_from is None else started_from.recordings
+    return tuple(sorted({*content_hashes(job.utterances).values(), *earlier}))
+
+
 def train_run(
     job: TrainingJob,
     folder: Path,
@@ -133,6 +141,7 @@ def train_run(
         best=network.best,
         history=tuple(epoch.to_dict() for epoch in network.history),
         transfer=network.transfer,
+        recordings=_recordings(job),
     )
     save_run(folder, run, network.net)
     (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -34,6 +34,8 @@ class TrainingRun:
         best: epoch whose weights were kept.
         history: one mapping per epoch: number, loss, score, seconds.
         transfer: what happened to each tensor of the network; None without a transfer.
+        recordings: content hashes of the training recordings, sorted, those of the weights it started from included
+            (see `emotone.corpora.content`); () if unknown.
 
     """
 
@@ -45,6 +47,7 @@ class TrainingRun:
     best: int
     history: tuple[dict[str, Any], ...]
     transfer: TransferReport | None = None
+    recordings: tuple[str, ...] = ()
 
 
 def save_run(folder: Path, run: TrainingRun, net: Network) -> None:
@@ -65,6 +68,8 @@ def save_run(folder: Path, run: TrainingRun, net: Network) -> None:
     }
     if run.transfer is not None:
         text["transfer"] = run.transfer.to_dict()
+    if run.recordings:
+        text["recordings"] = list(run.recordings)
     with atomic_write(folder / RUN, text=True) as stream:
         stream.write(json.dumps(text, indent=1) + "\n")
 
@@ -98,6 +103,7 @@ def load_run(folder: Path) -> TrainingRun:
             best=int(text["best"]),
             history=tuple(text["history"]),
             transfer=_report(text["transfer"]) if "transfer" in text else None,
+            recordings=tuple(text.get("recordings", ())),
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise RunError(f"{path} can't be read as a training run: {error!r}") from error

@@ -1,4 +1,4 @@
-"""Locate the weights that a transfer starts from, in files, runs, bundles and shipped sources; hash and read them."""
+"""Locate the weights that a transfer starts from, in files, runs, bundles and sources; hash and read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from emotone.bundles.shipped import shipped_names
 from emotone.errors import SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.fitting.training_run import WEIGHTS, is_run, load_run
-from emotone.transfer.source import read_any
+from emotone.transfer.locate import converted_path
+from emotone.transfer.source import SOURCES, read_any
 from emotone.transfer.weights import SUFFIX, SourceWeights, read_tensors, read_weights
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def find_weights(source: str, *, sha256: str = "") -> WeightsFile:
     """Return the weights that a transfer's source means, after reading them.
 
     Args:
-        source: a file, a folder or a shipped name; see `Transfer`.
+        source: a file, a folder or a name; see `Transfer`.
         sha256: that the file must have; "" accepts any.
 
     Raises:
         UsageError: the source is empty.
-        UnknownNameError: a name that is neither a file nor shipped.
+        UnknownNameError: a name that is neither a file nor a known source.
         SourceError: the file can't be read, or has another SHA-256.
         BundleError: the file is in the folder of a bundle that was modified.
 
@@ -82,8 +83,8 @@ def locate(source: str) -> Path:
 
     Raises:
         UsageError: the source is empty.
-        UnknownNameError: a name that is neither a file nor shipped.
-        SourceError: a bundle without weights.
+        UnknownNameError: a name that is neither a file nor a known source.
+        SourceError: a bundle without weights, or a source whose weights are not on this machine.
 
     """
     if not source:
@@ -101,9 +102,17 @@ def locate(source: str) -> Path:
     if source in shipped_names():
         return locate(str(MODELS / source))
     shipped = shipped_weights()
-    if source not in shipped:
-        raise unknown_name("source file, folder or shipped source", source, shipped)
-    return shipped[source]
+    if source in shipped:
+        return shipped[source]
+    if source not in SOURCES.names:
+        raise unknown_name("source file, folder or source", source, (*shipped, *SOURCES.names))
+    converted = converted_path(source)
+    if not converted.exists():
+        raise SourceError(
+            f"the weights of {source} are not on this machine ({converted} does not exist); run: emotone sources get "
+            f"{source}"
+        )
+    return converted
 
 
 def shipped_weights() -> dict[str, Path]:

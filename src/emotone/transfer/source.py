@@ -15,7 +15,7 @@ import numpy as np
 from emotone.errors import SourceError
 from emotone.files import sha256_file
 from emotone.registry import Registry
-from emotone.transfer.weights import SUFFIX, SourceWeights, read_weights
+from emotone.transfer.weights import SUFFIX, SourceWeights, is_emotone_file, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,14 +86,14 @@ class Source:
 
         """
         suffix = path.suffix.lower()
-        if suffix == SUFFIX:
+        if suffix == SUFFIX and (SUFFIX not in self.readers or is_emotone_file(path)):
             weights = read_weights(path)
             if weights.source != self.name:
                 raise SourceError(f"{path} contains weights of '{weights.source}', not of '{self.name}'")
             self.check(weights.tensors, where=str(path))
             return weights
         if suffix not in self.readers:
-            allowed = ", ".join((*sorted(self.readers), SUFFIX))
+            allowed = ", ".join(dict.fromkeys((*sorted(self.readers), SUFFIX)))
             raise SourceError(f"{path}: files of {self.name} end in {allowed}; given '{path.suffix}'")
         try:
             digest = sha256_file(path)
@@ -167,7 +167,7 @@ def read_any(path: Path) -> SourceWeights:
     suffix = path.suffix.lower()
     readable = [source for source in SOURCES.all().values() if suffix in source.readers]
     if not readable:
-        others = {suffix for source in SOURCES.all().values() for suffix in source.readers} - REJECTED
+        others = {suffix for source in SOURCES.all().values() for suffix in source.readers} - REJECTED - {SUFFIX}
         allowed = ", ".join((SUFFIX, *sorted(others)))
         raise SourceError(f"{path} is not a file of weights: their names end in {allowed}; given '{path.suffix}'")
     errors: list[SourceError] = []

@@ -75,6 +75,21 @@ def read_weights(path: Path) -> SourceWeights:
         ) from error
 
 
+def is_emotone_file(path: Path) -> bool:
+    """Return whether a safetensors file was written by `write_weights`.
+
+    Raises:
+        SourceError: the file is damaged or missing.
+
+    """
+    module = _safetensors("reading weights")
+    try:
+        with module.safe_open(path, framework="np") as stored:
+            return KEY in (stored.metadata() or {})
+    except (module.SafetensorError, OSError) as error:
+        raise SourceError(f"{path} can't be read as weights: {error}") from error
+
+
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of any safetensors file, by name.
 

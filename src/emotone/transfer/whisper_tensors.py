@@ -28,6 +28,7 @@ import numpy as np
 from emotone.errors import SourceError
 from emotone.transfer.ctranslate2 import read_ctranslate2
 from emotone.transfer.torch_tensors import read_torch
+from emotone.transfer.weights import read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,6 +204,16 @@ def _renamed(encoder: Mapping[str, NDArray[Any]], naming: _Naming) -> Tensors:
         else:
             tensors |= {f"{layer}.{name}.{kind}": values for name, values in parts.items()}
     return tensors
+
+
+def from_safetensors(path: Path) -> Tensors:
+    """Return the encoder's tensors from a `model.safetensors` of Hugging Face's.
+
+    Raises:
+        SourceError: the file cannot be read, or contains no encoder of Whisper.
+
+    """
+    return from_checkpoint(read_tensors(path), where=str(path))
 
 
 def from_torch_file(path: Path) -> Tensors:

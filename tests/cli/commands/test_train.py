@@ -250,7 +250,7 @@ def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
         (("--from", "BEFORE", "--transfer", "A9"), "unknown plan 'A9'; did you mean "),
         (("--from", "BEFORE", "--transfer", "anger-2"), "plan anger-2 is for networks of 5 stages; given 8"),
         (("--from", "soundnet5-open", "--transfer", "A2"), "holds weights without the settings of a training"),
-        (("--from", "nowhere", "--transfer", "A2"), "unknown source file, folder or shipped source 'nowhere'"),
+        (("--from", "nowhere", "--transfer", "A2"), "unknown source file, folder or source 'nowhere'"),
         (("RECIPE", "--from", "BEFORE"), "needs a plan: --transfer A2"),
         (("RECIPE", "--transfer", "auto"), "name their source with --from FILE or transfer.source"),
         (("OTHER", "--from", "BEFORE", "--transfer", "A2"), "was trained on log-mel at 16000 Hz"),

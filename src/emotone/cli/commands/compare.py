@@ -1,4 +1,4 @@
-"""`emotone compare`: whether one system is better than another."""
+"""`emotone compare`: differences between finished evaluations, with intervals and paired tests."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ from pathlib import Path
 
 import click
 
-from emotone.cli import console as _say
+from emotone.cli import console
 
 
 @click.command(
     epilog="""\b
 Examples:
-  emotone compare results/opensmile-leave-one-speaker-out-1a2b results/default-leave-one-speaker-out-3c4d
+  emotone compare results/is10-linear-svm-leave-one-speaker-out-1a2b results/mine-leave-one-speaker-out-3c4d
   emotone compare results/*-leave-one-speaker-out-* --json > comparison.json
 
 \b
-How to read it:
+How to read the results:
   Differences are second minus first: above 0, the second run is better.
-  The interval is of the difference, with speakers drawn anew 10,000 times for both runs at once. Where it
-  leaves out 0, the difference would hold for other speakers of the same kind. With fewer than 20 speakers it
-  is too narrow.
-  McNemar and DeLong (two labels) look at utterances, and take them as independent: of one speaker they are
-  not, so their p is far too small where voices differ. Paired t, Wilcoxon and corrected t look at folds;
-  corrected t (Nadeau and Bengio) allows for training parts that overlap, and is the careful one to choose.
-  p (Holm) is adjusted over the family: the same test of the same metric, for all pairs of runs and corpora.
+  The interval of a difference is a 95 % bootstrap interval: speakers are resampled 10,000 times, the same ones for
+  both runs. If it excludes 0, the difference generalises to other speakers of the same population. With fewer than
+  20 speakers the interval is too narrow.
+  McNemar and DeLong (two labels) treat utterances as independent. Utterances of one speaker are not, so their
+  p-values are too small. Paired t, Wilcoxon and corrected t compare folds. Corrected t (Nadeau and Bengio)
+  accounts for overlapping training parts; prefer it.
+  p (Holm) is adjusted for multiple comparisons: the same test of the same metric, over all pairs of runs and
+  corpora.
 
 \b
-Runs must have judged the same utterances with the same truth; where they have not, it is said which differ.
-Nothing is trained or judged anew.
+The runs need the same utterances with the same true labels; otherwise the differing utterances are reported.
+Everything is computed from stored predictions; nothing is trained.
 
+\b
 Exit status: 0 compared; 2 wrong usage, or the runs can't be compared."""
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
-@click.option("--common", is_flag=True, help="Compare what both have judged; say what is left out.")
+@click.option("--common", is_flag=True, help="Compare the utterances that both runs share, and report the others.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, runs: tuple[Path, ...], common: bool, as_json: bool) -> None:
-    """Compare finished evaluations: intervals of the differences, and paired tests.
+    """Compare finished evaluations: confidence intervals of their differences, and paired tests.
 
-    RUN is a folder that `emotone evaluate` printed. Every pair is compared, on every corpus.
+    RUN is a folder that `emotone evaluate` wrote. Every pair is compared, on every corpus.
     """
     from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
 
     comparison = compare_runs(runs, common=common)
     if as_json:
-        _say.print_json(comparison.to_dict())
+        console.print_json(comparison.to_dict())
     else:
         click.echo("\n".join(runs_lines(comparison)))
         for table in comparison_tables(comparison):

@@ -1,4 +1,4 @@
-"""`emotone doctor`: what is installed, what is missing and how to get it, and how fast this machine is."""
+"""`emotone doctor`: check the installation, and measure the speed of this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import emotone
-from emotone.cli import console as _say
+from emotone.cli import console
 from emotone.errors import BundleError
 from emotone.files import cache_dir
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from emotone.bundles.bundle import Bundle
 
-NEEDED = ("click", "numpy", "onnxruntime", "platformdirs", "rich", "soundfile", "soxr", "tomli-w")
+REQUIRED = ("click", "numpy", "onnxruntime", "platformdirs", "rich", "soundfile", "soxr", "tomli-w")
 EXTRAS = {
     "audformat": ("reads and writes audformat databases", ("audformat",)),
     "baselines": ("openSMILE features and classical classifiers", ("opensmile", "pyarrow", "scikit-learn", "scipy")),
@@ -32,8 +32,8 @@ EXTRAS = {
     "report": ("writes reports", ("jinja2", "matplotlib", "pyarrow", "scipy")),
     "train": ("trains and exports models", ("onnx", "onnxscript", "pyarrow", "safetensors", "scipy", "torch")),
 }
-SECONDS = 3  # of the clip that speed is measured with
-REPEATS = 5  # the fastest counts: the others were disturbed
+SECONDS = 3  # duration of the clip that speed is measured with
+REPEATS = 5  # the fastest counts: other processes slow down the rest
 SOME_FAILED = 1
 
 
@@ -43,28 +43,33 @@ Examples:
   emotone doctor
   emotone doctor --json
 
-Exit status: 0 all is well; 1 something that is needed is missing, or a shipped model is damaged."""
+\b
+Exit status: 0 no problems found; 1 a required package is missing, or a shipped model is damaged."""
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, as_json: bool) -> int:
-    """Tell what is installed and how fast this machine is."""
+    """Check the installation, and measure the speed of this machine.
+
+    Prints versions, the missing packages of each extra with the command that installs them, the size of the cache, and
+    the time that each shipped model needs for a clip of 3 s.
+    """
     report = examine()
     if as_json:
-        _say.print_json(report)
+        console.print_json(report)
     else:
         _print(report)
-    well = all(report["needed"].values()) and all(model["error"] is None for model in report["models"])
-    return 0 if well else SOME_FAILED
+    healthy = all(report["needed"].values()) and all(model["error"] is None for model in report["models"])
+    return 0 if healthy else SOME_FAILED
 
 
 def examine() -> dict[str, Any]:
-    """Return everything that the command tells, as one JSON object."""
+    """Return the report of the command as one JSON object."""
     folder = cache_dir()
     return {
         "emotone": emotone.__version__,
         "python": platform.python_version(),
         "machine": {"system": platform.platform(terse=True), "processor": platform.machine(), "cores": os.cpu_count()},
-        "needed": {name: _version(name) for name in NEEDED},
+        "needed": {name: _version(name) for name in REQUIRED},
         "extras": {name: _extra(purpose, packages) for name, (purpose, packages) in EXTRAS.items()},
         "cache": {"folder": str(folder), "bytes": _size(folder)},
         "models": _models(),
@@ -104,9 +109,9 @@ def _models() -> list[dict[str, Any]]:
 
 
 def speed(bundle: Bundle) -> dict[str, float]:
-    """Return milliseconds for a clip of 3 s: decoding, finding speech, front end, net, and all of them.
+    """Return milliseconds for a clip of 3 s: decoding, speech activity, front end, network, and their sum.
 
-    The clip is noise, and the net is run on it whether or not it sounds like speech: its work depends on length only.
+    The clip is noise. The network runs on it all the same, because its time depends on the duration only.
     """
     import numpy as np
     import soundfile
@@ -130,7 +135,7 @@ def speed(bundle: Bundle) -> dict[str, float]:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    work()  # the first time loads and compiles
+    work()  # loads and compiles
     best = float("inf")
     for _ in range(REPEATS):
         start = time.perf_counter()
@@ -143,7 +148,7 @@ def _print(report: dict[str, Any]) -> None:
     machine = report["machine"]
     click.echo(f"emotone {report['emotone']}, Python {report['python']} ({sys.executable})")
     click.echo(f"{machine['system']}, {machine['processor']}, {machine['cores']} cores")
-    click.echo("\nNeeded")
+    click.echo("\nRequired packages")
     for name, version in report["needed"].items():
         click.echo(f"  {name:<13}{version or f'MISSING: pip install {name}'}")
     click.echo("\nExtras")
@@ -154,11 +159,11 @@ def _print(report: dict[str, Any]) -> None:
     click.echo(f"\nCache\n  {report['cache']['folder']}: {report['cache']['bytes'] / 1e6:.1f} MB")
     click.echo("\nModels")
     if not report["models"]:
-        click.echo("  none is shipped with this installation")
+        click.echo("  no models are shipped with this installation")
     for model in report["models"]:
         if model["error"] is not None:
             click.echo(f"  {model['name']:<13}DAMAGED: {model['error']}")
             continue
         took = model["milliseconds"]
-        steps = f"decoding {took['decode']}, speech {took['speech']}, front end {took['front_end']}, net {took['net']}"
-        click.echo(f"  {model['name']:<13}good; a {SECONDS} s clip takes {took['whole']} ms ({steps})")
+        steps = f"decoding {took['decode']}, speech {took['speech']}, front end {took['front_end']}, network {took['net']}"
+        click.echo(f"  {model['name']:<13}intact; a clip of {SECONDS} s takes {took['whole']} ms ({steps})")

@@ -1,18 +1,22 @@
-"""`emotone evaluate`: scores that hold, of a recipe under a protocol or of a finished model."""
+"""`emotone evaluate`: speaker-independent scores of a recipe under a protocol, or scores of a finished model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from emotone.cli import console as _say
-from emotone.cli import data as _data
+from emotone.cli import console, corpus_data
+from emotone.cli.evaluation_output import print_evaluation, shortcuts_text, to_dict
+from emotone.cli.progress import progress
+from emotone.cli.transfer_options import TransferOptions, transfer_options
 from emotone.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from emotone.cli.data import Data
+    from collections.abc import Mapping
+
+    from emotone.cli.corpus_data import CorpusData
     from emotone.evaluation.run import Evaluation
     from emotone.evaluation.shortcuts import CueScore
     from emotone.fitting.resolve import AnyResolved
@@ -23,136 +27,217 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  emotone evaluate recipes/default-open.toml --corpus emodb=~/corpora/emodb
-  emotone evaluate recipes/default.toml --corpus emodb=A --corpus ravdess=B --protocol speaker-folds-10 --workers 2
-  emotone evaluate default --corpus calls=calls.csv
-  emotone evaluate is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
-  emotone evaluate anger --corpus savee=~/corpora/savee --validation results/anger-held-out-1a2b
-  emotone evaluate segment-yamnet --source yamnet.npz --corpus emodb=~/corpora/emodb --protocol random-8-1-1
+  # a shipped model on your own recordings
+  emotone evaluate --model default --corpus calls=calls.csv
+  # your own recipe, trained and tested in folds without shared speakers
+  emotone evaluate --recipe mine.toml --corpus calls=calls.csv --protocol speaker-folds-5 --workers 2
+  # a baseline under a random split, and under its speaker-independent twin
+  emotone evaluate --recipe is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
+  # a shipped model, fine-tuned in every fold
+  emotone evaluate --from default --transfer A5 --corpus calls=calls.csv
+  # a recipe with the weights of a source
+  emotone evaluate --recipe segment-yamnet --from yamnet.npz --corpus emodb=~/corpora/emodb
+  # a detector with thresholds chosen on another evaluation
+  emotone evaluate --model anger --corpus savee=~/corpora/savee --validation results/anger-held-out-1a2b
 
 \b
-What can be evaluated: a file, a recipe that comes with emotone (emotone recipes list), or a finished model, which
-is judged on everything it is given (protocol held-out). A model's name wins over a recipe's.
+What is evaluated:
+  A recipe is trained and tested in every fold of the protocol. A finished model is tested on all clips (protocol
+  held-out); a warning lists test clips that occur in its training data. Without --recipe and --model, the argument
+  RECIPE|MODEL may be a .toml file, the name of a recipe or model, or a model's folder; for a name of both, the
+  model is evaluated. With --from alone, the recipe is that of the training of the starting weights.
 
 \b
-Protocols: leave-one-speaker-out, leave-one-session-out, speaker-folds-K; random-K, which tests speakers that were
-trained on: it says so, and runs speaker-folds-K beside it; published divisions of single corpora, and your own
-lists of speakers. NAME+speaker-scaled lets a baseline scale each speaker by its own clips. All: docs/protocols.md.
+Protocols (all of them: docs/protocols.md):
+  leave-one-speaker-out, leave-one-session-out, speaker-folds-K   no speaker is in both training and test data
+  random-K          shares speakers; its speaker-independent twin is also evaluated
+  fixed:FILE        your own lists of speakers
+  NAME+speaker-scaled   also scales each speaker by the statistics of that speaker's clips (baselines only)
 
-Exit status: 0 all done; 1 some recordings were left out, and are listed; 2 wrong usage, or nothing could be done."""
+\b
+Exit status: 0 all done; 1 some recordings were left out and are listed; 2 wrong usage, or nothing was evaluated."""
 )
-@click.argument("what", metavar="RECIPE|MODEL")
-@_data.corpus_option
-@click.option("--labels", default=None, help="A label set instead of the recipe's, e.g. seven.")
-@click.option("--protocol", "protocol_name", default="leave-one-speaker-out", show_default=True, help="How to divide.")
+@click.argument("system", metavar="[RECIPE|MODEL]", default="")
+@click.option("--recipe", default="", metavar="FILE|NAME", help="The recipe to train and test.")
+@click.option("--model", default="", metavar="NAME|DIR", help="The finished model to test.")
+@corpus_data.corpus_option
+@corpus_data.label_map_option
+@transfer_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs go here."
+    "--protocol",
+    "protocol_name",
+    default="leave-one-speaker-out",
+    show_default=True,
+    metavar="NAME",
+    help="How to divide the clips into training and test data.",
 )
-@click.option("--source", default="", metavar="FILE", help="Weights to take over: a file, a run's folder, or a name.")
-@click.option("--plan", default="", metavar="NAME", help="What is taken over and frozen, e.g. anger-2.")
-@_data.unlabelled_option
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings per fold.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Folds side by side.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings per fold.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of folds that run in parallel."
+)
 @click.option(
     "--validation",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="For a detector: a folder that `emotone evaluate` made of it on other recordings. Thresholds are chosen "
-    "there, at 1, 5 and 10 % false alarms, and what they give here is told. Default: the development part, if any.",
+    help="For a detector: the folder of its evaluation on other recordings. Thresholds for false positive rates of 1, "
+    "5 and 10 % are chosen there and applied here. Default: the development parts, if any.",
 )
-@click.option("--shortcuts", is_flag=True, help="Also tell how far length, loudness, channel or the speaker alone get.")
+@click.option(
+    "--shortcuts",
+    is_flag=True,
+    help="Also score simple cues: the speaker's identity, duration, loudness, and the recording channel.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of evaluations."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--quiet", is_flag=True, help="Hide progress bars.")
 def command(
     *,
-    what: str,
+    system: str,
+    recipe: str,
+    model: str,
     corpus: tuple[str, ...],
-    labels: str | None,
-    protocol_name: str,
-    out: Path,
+    label_map: Mapping[str, str],
     source: str,
     plan: str,
     unlabelled: UnlabelledMethod | None,
+    labels: str,
+    protocol_name: str,
     seeds: int,
     workers: int,
     validation: Path | None,
     shortcuts: bool,
+    out: Path,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Evaluate a RECIPE (trained anew in every fold) or a finished MODEL (a name or a folder)."""
-    recipe = _recipe(what, labels=labels, source=source, plan=plan, unlabelled=unlabelled or "")
-    if recipe is None:
-        if shortcuts:
-            raise UsageError(
-                f"--shortcuts is for recipes: {what} is a finished model, and nothing is divided into folds"
-            )
-        results, data = _evaluate_model(what, corpus, out=out, quiet=quiet)
+    """Evaluate a recipe, trained in every fold of a protocol, or a finished model.
+
+    Prints scores with 95 % confidence intervals over speakers, and the leakage audit. Repeated evaluations are cached,
+    and interrupted ones resume.
+    """
+    options = TransferOptions(source, plan, unlabelled or "", labels)
+    recipe, model = _told_apart(system, recipe=recipe, model=model)
+    results: list[Evaluation]
+    probes: list[CueScore] | None = None
+    if model:
+        _check_model_options(model, options, shortcuts=shortcuts)
+        data, results = _evaluate_model(model, corpus, label_map=label_map, out=out, quiet=quiet)
     else:
-        results, data = _evaluate_recipe(
-            recipe, corpus, protocol_name=protocol_name, out=out, seeds=seeds, workers=workers, quiet=quiet
+        resolved = _resolved(recipe, options)
+        data, results = _evaluate_recipe(
+            resolved,
+            corpus,
+            label_map=label_map,
+            protocol_name=protocol_name,
+            out=out,
+            seeds=seeds,
+            workers=workers,
+            quiet=quiet,
         )
-    probes = _probe(recipe, results, data, workers=workers, quiet=quiet) if recipe and shortcuts else []
-    points = _operating_points(results[0], validation=validation)
-    if as_json:
-        told = {**_to_dict(results), **({"shortcuts": [found.to_dict() for found in probes]} if shortcuts else {})}
-        _say.print_json({**told, **({} if points is None else {"operating_points": points.to_dict()})})
-    else:
-        _print(results, points)
         if shortcuts:
-            click.echo(_shortcuts_text(results, probes))
+            probes = _evaluate_shortcuts(resolved, results, data, workers=workers, quiet=quiet)
+    points = _operating_points(results[0].folder, validation=validation)
+    if as_json:
+        console.print_json(to_dict(results, points=points, shortcuts=probes))
+    else:
+        print_evaluation(results, points)
+        if probes is not None:
+            click.echo(shortcuts_text(results, probes))
     problems = {problem.key: problem for result in results for problem in result.problems}
     for problem in problems.values():
-        _say.error(f"left out: {problem.message}")
+        console.error(f"left out: {problem.message}")
     return 1 if problems or data.problems else 0
 
 
-def _recipe(what: str, *, labels: str | None, source: str, plan: str, unlabelled: UnlabelledMethod) -> AnyResolved | None:
-    """Return the recipe that is meant, or None where it is a finished model."""
-    from emotone.bundles import shipped
-    from emotone.fitting.resolve import recipe_for, resolve_any
-    from emotone.recipes import library as recipes
+def _told_apart(system: str, *, recipe: str, model: str) -> tuple[str, str]:
+    """Return the recipe and the model to evaluate, of which at most one is not empty."""
+    from emotone.bundles.shipped import shipped_names as shipped_models
+    from emotone.recipes.library import SUFFIX
+    from emotone.recipes.library import shipped_names as shipped_recipes
+
+    given = [name for name in (system, recipe, model) if name]
+    if len(given) > 1:
+        raise UsageError(f"pass either a recipe or a model; given {' and '.join(given)}")
+    if not system:
+        return recipe, model
+    models, recipes = shipped_models(), shipped_recipes()
+    if system.endswith(SUFFIX):
+        return system, ""
+    if system in models:
+        if system in recipes:
+            console.note(f"{system} is a model and a recipe; evaluating the model. --recipe {system} evaluates the recipe")
+        return "", system
+    if system in recipes:
+        return system, ""
+    if Path(system).name == system and not Path(system).is_dir():
+        raise unknown_name("recipe or model", system, (*models, *recipes))
+    return "", system
+
+
+def _check_model_options(model: str, options: TransferOptions, *, shortcuts: bool) -> None:
+    """Raise `UsageError` for options that only apply to recipes."""
+    if options.is_transfer or options.labels:
+        raise UsageError(
+            f"--from, --transfer, --unlabelled and --labels are for recipes, and {model} is a finished model; to "
+            f"fine-tune it in every fold, pass --from {model} --transfer A5 without --model"
+        )
+    if shortcuts:
+        raise UsageError(f"--shortcuts is for recipes: it needs folds, and {model} is a finished model")
+
+
+def _resolved(name: str, options: TransferOptions) -> AnyResolved:
+    """Return the recipe with the options, checked before any corpus is read."""
+    from emotone.fitting.resolve import resolve_any
+    from emotone.recipes.library import load_recipe, relabelled
     from emotone.recipes.recipe import Recipe
 
-    models, names = shipped.shipped_names(), recipes.shipped_names()
-    if not what.endswith(recipes.SUFFIX) and (what in models or what not in names):
-        if what not in models and Path(what).name == what and not Path(what).is_dir():
-            raise unknown_name("recipe or model", what, (*models, *names))
-        if labels is not None:
-            raise UsageError(f"--labels is for recipes; the labels of the finished model {what} are its own")
-        if source or plan or unlabelled:
-            raise UsageError(f"--source, --plan and --unlabelled are for recipes; {what} is a finished model")
-        return None
-    found = recipes.load_recipe(what)
-    if isinstance(found, Recipe):
-        found = recipe_for(found, source=source, plan=plan, unlabelled=unlabelled)
-    elif source or plan or unlabelled:
-        raise UsageError(f"--source, --plan and --unlabelled are for nets; {what} is a baseline: it takes over nothing")
-    # Resolved here, so that a wrong recipe is reported before the corpora are read.
-    return resolve_any(found if labels is None else recipes.relabelled(found, labels))
+    if options.is_auto:
+        raise UsageError(
+            "--transfer auto selects a plan on the clips that it is given, and the score of a selected plan on the "
+            "same clips is too high; pass the name of a plan, e.g. A5"
+        )
+    if not name and not options.source:
+        raise UsageError("nothing to evaluate: pass --recipe FILE or NAME, --model NAME or DIR, or --from with --transfer")
+    given = load_recipe(name) if name else None
+    if given is None or isinstance(given, Recipe):
+        return resolve_any(options.recipe(given))
+    if options.is_transfer:
+        raise UsageError(f"--from, --transfer and --unlabelled are for networks, and {name} is a baseline")
+    return resolve_any(relabelled(given, options.labels) if options.labels else given)
 
 
 def _evaluate_recipe(
-    recipe: AnyResolved, corpus: tuple[str, ...], *, protocol_name: str, out: Path, seeds: int, workers: int, quiet: bool
-) -> tuple[list[Evaluation], Data]:
-    """Return the evaluation asked for, and that of its speaker-independent twin where it shares speakers."""
+    recipe: AnyResolved,
+    corpus: tuple[str, ...],
+    *,
+    label_map: Mapping[str, str],
+    protocol_name: str,
+    out: Path,
+    seeds: int,
+    workers: int,
+    quiet: bool,
+) -> tuple[CorpusData, list[Evaluation]]:
+    """Return the evaluation, followed by that of the speaker-independent twin if the protocol shares speakers."""
     from emotone.evaluation.run import evaluate_recipe
     from emotone.protocols import protocol, twin_for
 
-    asked = protocol(protocol_name)  # a misspelt name is said before the corpora are read
-    data = _data.load(corpus, label_set_name=recipe.recipe.labels, selection=recipe.recipe.selection)
-    _data.report(data)
-    names = [protocol_name]  # not its short name, which does not hold the lists of files
+    asked = protocol(protocol_name)  # reports an unknown name before the corpora are read
+    task = recipe.recipe
+    data = corpus_data.load(corpus, label_set_name=task.labels, selection=task.selection, label_map=label_map)
+    corpus_data.report(data)
+    names = [protocol_name]  # not `asked.name`, which lacks the path of lists in files
     if not asked.speaker_independent:
         twin = twin_for(asked, data.utterances)
-        _say.note(
-            f"{asked.name} tests speakers that were trained on; "
-            + (f"{twin} is run beside it" if twin else "these recordings have no division that keeps speakers apart")
+        console.note(
+            f"{asked.name} shares speakers between training and test data; "
+            + (f"also evaluating {twin}" if twin else "these recordings allow no speaker-independent protocol")
         )
         names += [twin] if twin else []
     results = []
     for name in names:
-        with _data.progress(quiet=quiet) as bar:
+        with progress(quiet=quiet) as bar:
             result = evaluate_recipe(
                 recipe,
                 data.utterances,
@@ -164,92 +249,57 @@ def _evaluate_recipe(
                 progress=bar.report,
             )
         for note in result.notes:
-            _say.note(note)
+            console.note(note)
         results.append(result)
-    return results, data
+    return data, results
 
 
-def _evaluate_model(what: str, corpus: tuple[str, ...], *, out: Path, quiet: bool) -> tuple[list[Evaluation], Data]:
+def _evaluate_model(
+    name: str, corpus: tuple[str, ...], *, label_map: Mapping[str, str], out: Path, quiet: bool
+) -> tuple[CorpusData, list[Evaluation]]:
     from emotone.bundles.shipped import load
     from emotone.evaluation.run import evaluate_model
 
-    bundle = load(what)
-    data = _data.load_for_labels(corpus, bundle.labels)
-    _data.report(data)
-    with _data.progress(quiet=quiet) as bar:
+    bundle = load(name)
+    data = corpus_data.load_for_labels(corpus, bundle.labels, label_map=label_map)
+    corpus_data.report(data)
+    with progress(quiet=quiet) as bar:
         result = evaluate_model(bundle, data.utterances, out=out, progress=bar.report)
-    seen = sorted(set(bundle.manifest.training.corpora) & {item.corpus for item in data.utterances})
-    if seen:
-        _say.note(f"warning: {what} was trained on {', '.join(seen)}: these scores say nothing about new speakers")
-    return [result], data
+    trained_on = sorted(set(bundle.manifest.training.corpora) & {item.corpus for item in data.utterances})
+    if trained_on:
+        console.note(
+            f"warning: {name} was trained on {', '.join(trained_on)}: these scores do not generalise to new speakers"
+        )
+    shared = result.training_overlap
+    if shared is None:
+        console.note(f"{name} stores no hashes of its training recordings, so overlap with these clips is unknown")
+    else:
+        console.note(f"warning: {shared}" if shared else str(shared))
+        if shared.unreadable:
+            console.note(f"{shared.unreadable} test clips can't be read, so their overlap is unknown")
+    return data, [result]
 
 
-def _to_dict(results: list[Evaluation]) -> dict[str, Any]:
-    first, *twins = results
-    return {
-        "run": str(first.folder),
-        "scores": [score.to_dict() for result in results for score in result.scores],
-        "leakage": first.leakage.to_dict() if first.leakage is not None else None,
-        "problems": [problem.message for problem in first.problems],
-        "twin": str(twins[0].folder) if twins else None,
-    }
-
-
-def _operating_points(result: Evaluation, *, validation: Path | None) -> OperatingPoints | None:
-    """Return the operating points of a detector with thresholds chosen on other data, and add them to the run."""
-    from emotone.bundles.detector import positive_of
-
-    if validation is None and positive_of(result.table.labels) is None:
-        return None
+def _operating_points(folder: Path, *, validation: Path | None) -> OperatingPoints | None:
+    """Return the rates that thresholds chosen elsewhere give in a run, if any, and store them with the run."""
     from emotone.scoring.operating_points import add_operating_points, operating_points_of
 
-    found = operating_points_of(result.folder, validation=validation)
+    found = operating_points_of(folder, validation=validation)
     if found is not None:
-        add_operating_points(result.folder, found)
+        add_operating_points(folder, found)
     return found
 
 
-def _print(results: list[Evaluation], points: OperatingPoints | None) -> None:
-    from emotone.scoring.scores import scores_table
-
-    click.echo(scores_table([score for result in results for score in result.scores]).text())
-    if points is not None:
-        click.echo(f"\n{points.table().text()}")
-    for line in _beside_twin(results):
-        click.echo(f"\n{line}")
-    for result in results:
-        if result.leakage is not None:
-            click.echo(f"\nWhat training and test parts share ({result.protocol}):")
-            for line in result.leakage.lines():
-                click.echo(f"  {line}")
-    click.echo()
-    for result in results:
-        click.echo(result.folder)
-
-
-def _beside_twin(results: list[Evaluation]) -> list[str]:
-    """Return one line a corpus that puts a score on known speakers beside that on new ones."""
-    if len(results) == 1:
-        return []
-    known, new = (
-        {score.corpus: score for score in result.scores if (score.setting, score.metric) == ("system", "uar")}
-        for result in results
-    )
-    return [
-        f"{corpus}: UAR {100 * known[corpus].number:.0f} random, {100 * new[corpus].number:.0f} for new speakers"
-        for corpus in known
-        if corpus in new
-    ]
-
-
-def _probe(recipe: AnyResolved, results: list[Evaluation], data: Data, *, workers: int, quiet: bool) -> list[CueScore]:
-    """Return what simple cues reach under the protocols of the results, and keep it with their runs."""
+def _evaluate_shortcuts(
+    recipe: AnyResolved, results: list[Evaluation], data: CorpusData, *, workers: int, quiet: bool
+) -> list[CueScore]:
+    """Return the scores of simple cues under the protocols of the results, and store them with the runs."""
     from emotone.evaluation.shortcuts import add_cues, evaluate_cues
 
     found: list[CueScore] = []
     for result in results:
-        with _data.progress(quiet=quiet) as bar:
-            shortcuts = evaluate_cues(
+        with progress(quiet=quiet) as bar:
+            cues = evaluate_cues(
                 data.utterances,
                 labels=data.labels,
                 protocol_name=result.requested,
@@ -259,21 +309,6 @@ def _probe(recipe: AnyResolved, results: list[Evaluation], data: Data, *, worker
                 workers=workers,
                 progress=bar.report,
             )
-        add_cues(result.folder, shortcuts)
-        found += shortcuts
+        add_cues(result.folder, cues)
+        found += cues
     return found
-
-
-def _shortcuts_text(results: list[Evaluation], shortcuts: list[CueScore]) -> str:
-    from emotone.evaluation.shortcuts import cues_table
-
-    texts = []
-    for result in results:
-        of = [found for found in shortcuts if found.protocol == result.protocol]
-        systems = {
-            score.corpus: score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar")
-        }
-        texts.append(
-            f"\nBaselines that use simple cues ({result.protocol}):\n\n{cues_table(of, systems=systems).text()}"
-        )
-    return "\n".join(texts)

@@ -1,4 +1,4 @@
-"""`emotone models`: the models that are shipped, what is in a bundle, whether it is whole, and how one is made."""
+"""`emotone models`: list, show, check and export models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from emotone.cli import console as _say
+from emotone.cli import console
 from emotone.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(*, as_json: bool) -> int:
-    """List the shipped models; one that is damaged is said, and the others are listed."""
+    """List the shipped models. Damaged models are reported, and the others are listed.
+
+    \b
+    Example:
+      emotone models list --json
+    """
     from emotone.bundles.shipped import load, shipped_names
 
     found: list[dict[str, Any]] = []
@@ -44,13 +49,13 @@ def list_models(*, as_json: bool) -> int:
         except BundleError as error:
             errors.append(error)
     if as_json:
-        _say.print_json(found)
+        console.print_json(found)
     elif not found:
-        click.echo("no models are shipped with this installation; give a bundle's folder instead")
+        click.echo("no models are shipped with this installation; pass the folder of a model instead")
     else:
         _print_table(found)
     for problem in errors:
-        _say.error(problem)
+        console.error(problem)
     return SOME_FAILED if errors else 0
 
 
@@ -58,7 +63,13 @@ def list_models(*, as_json: bool) -> int:
 @click.argument("model", metavar="NAME|DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(model: str, *, as_json: bool) -> None:
-    """Show what a model is: labels, front end, training data, licence, and its card."""
+    """Show a model: labels, front end, training data, licence, and its model card.
+
+    \b
+    Examples:
+      emotone models show default
+      emotone models show ./mine --json
+    """
     from emotone.bundles.manifest import CARD
     from emotone.bundles.shipped import load
     from emotone.config import to_mapping
@@ -66,7 +77,7 @@ def show(model: str, *, as_json: bool) -> None:
     bundle = load(model)
     card = (bundle.directory / CARD).read_text(encoding="utf-8", errors="replace")
     if as_json:
-        _say.print_json(
+        console.print_json(
             {
                 **to_mapping(bundle.manifest),
                 "sha256": bundle.sha256,
@@ -80,12 +91,12 @@ def show(model: str, *, as_json: bool) -> None:
     front_end = ", ".join(f"{key} {value}" for key, value in manifest.front_end.items() if key != "name")
     for name, value in (
         ("name", f"{manifest.name} {manifest.version}"),
-        ("what", manifest.description),
+        ("summary", manifest.description),
         ("labels", ", ".join(manifest.labels)),
         ("licence", manifest.licence),
         ("front end", f"{manifest.front_end['name']}: {front_end}"),
         ("windows", f"{manifest.windows}; a clip is {manifest.windows.clip_score}"),
-        *(("threshold", f"{label} from {value:.4g} on") for label, value in manifest.thresholds.items()),
+        *(("threshold", f"{label} if its probability is at least {value:.4g}") for label, value in manifest.thresholds.items()),
         ("trained on", ", ".join(manifest.training.corpora)),
         ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),
         ("size", f"{_size(bundle) / 1e6:.1f} MB"),
@@ -100,7 +111,12 @@ def show(model: str, *, as_json: bool) -> None:
 @click.argument("model", metavar="NAME|DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(model: str, *, as_json: bool) -> None:
-    """Check every byte of a model, and that its test vector comes out as it should on this machine."""
+    """Check the hashes of a model's files, and its probabilities for the test vector on this machine.
+
+    \b
+    Example:
+      emotone models check ./mine
+    """
     from emotone.bundles.bundle import TOLERANCE
     from emotone.bundles.shipped import load
 
@@ -108,53 +124,54 @@ def check(model: str, *, as_json: bool) -> None:
     deviation = bundle.check()
     if as_json:
         result = {"name": bundle.manifest.name, "sha256": bundle.sha256, "deviation": deviation, "allowed": TOLERANCE}
-        _say.print_json(result)
+        console.print_json(result)
     else:
         files = len(bundle.manifest.files) + 1
         click.echo(
-            f"{bundle.manifest.name}: good; {files} files are as they were written, and the test vector's "
-            f"probabilities come out within {deviation:.1g} (allowed: {TOLERANCE:g})"
+            f"{bundle.manifest.name}: no problems found; {files} files match their hashes; test-vector probabilities "
+            f"agree within {deviation:.1g} (allowed: {TOLERANCE:g})"
         )
 
 
 @command.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The bundle's folder.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the model to write.")
 @click.option(
     "--evaluation",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="A folder that `emotone evaluate` made: its scores go into the card. May be given several times.",
+    help="Folder of an evaluation whose scores the model card shows. Repeatable.",
 )
 @click.option(
     "--beside",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="With --evaluation: the evaluation of another system on the folds of the first, to show next to it.",
+    help="With --evaluation: folder of the evaluation of another system on the same folds, to show next to the first. "
+    "Repeatable.",
 )
 @click.option(
     "--false-positive-rate",
     type=click.FloatRange(0, 1),
     metavar="RATE",
-    help="For a detector, with --validation: store the lowest threshold that keeps false alarms to this share.",
+    help="For a detector, with --validation: store the lowest threshold with at most this false positive rate.",
 )
 @click.option(
     "--validation",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="With --false-positive-rate: a folder that `emotone evaluate` made of the same recipe, on speakers that were "
-    "not learned from. The threshold is chosen there.",
+    help="With --false-positive-rate: folder of an evaluation of the same recipe on speakers outside the training data. "
+    "The threshold is chosen there.",
 )
 @click.option(
     "--per",
     type=click.Choice(["window", "clip"]),
     default="window",
     show_default=True,
-    help="With --false-positive-rate: what keeps to the rate, windows or whole recordings.",
+    help="With --false-positive-rate: the unit of the rate, windows or whole recordings.",
 )
-@click.option("--note", default="", metavar="TEXT", help="What else readers of the card must know about the scores.")
+@click.option("--note", default="", metavar="TEXT", help="Further information about the scores for the model card.")
 @click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def export(
@@ -170,21 +187,31 @@ def export(
     version: str,
     as_json: bool,
 ) -> None:
-    """Make a bundle of a training run (needs the extra `train`)."""
+    """Export the training run in the folder RUN as a model.
+
+    The model contains the network as ONNX, its weights for fine-tuning, a model card, the licence and a test vector.
+    Needs the extra `train`.
+
+    \b
+    Examples:
+      emotone models export runs/mine-0123456789ab --out mine
+      emotone models export runs/mine-0123456789ab --out mine --evaluation results/mine-speaker-folds-5-1a2b
+      emotone models export runs/anger-1a2b --out anger --false-positive-rate 0.05 --validation results/anger-3c4d
+    """
     from emotone.bundles.bundle import load_bundle
     from emotone.fitting.export import export_run
 
     stored = _threshold(run, rate=false_positive_rate, validation=validation, per=per)
     scores = _scores(evaluation, beside=beside)
     if stored is not None:
-        scores = f"{scores}\n### The threshold\n\n{stored.markdown()}"
+        scores = f"{scores}\n### Threshold\n\n{stored.markdown()}"
     if note:
         scores = f"{scores}\n{note}\n"
     thresholds = {} if stored is None else stored.thresholds
     bundle = load_bundle(export_run(run, out, version=version, evaluation=scores, thresholds=thresholds))
     if as_json:
-        told = {} if stored is None else {"thresholds": thresholds, "threshold": stored.to_dict()}
-        _say.print_json({**_summary(bundle), "directory": str(bundle.directory), **told})
+        threshold = {} if stored is None else {"thresholds": thresholds, "threshold": stored.to_dict()}
+        console.print_json({**_summary(bundle), "directory": str(bundle.directory), **threshold})
         return
     click.echo(f"{bundle.directory}: {bundle.manifest.name} {bundle.manifest.version}, {_size(bundle) / 1e6:.1f} MB")
     if stored is not None:
@@ -197,7 +224,7 @@ def _threshold(
     if rate is None and validation is None:
         return None
     if rate is None or validation is None:
-        raise UsageError("--false-positive-rate and --validation go together: the rate, and where it is kept to")
+        raise UsageError("--false-positive-rate and --validation need each other: the rate, and the evaluation that it is measured on")
     from emotone.fitting.training_run import load_run
     from emotone.scoring.operating_points import stored_threshold
 
@@ -206,7 +233,7 @@ def _threshold(
 
 
 def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
-    """Return what a card tells of evaluations, those of other systems beside the first, with their thresholds."""
+    """Return the section of a card about evaluations: scores, those of other systems, and thresholds."""
     from emotone.scoring.finished_run import read_run
     from emotone.scoring.operating_points import recorded_points
     from emotone.scoring.summary import summary_markdown
@@ -247,7 +274,7 @@ def _print_table(found: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("model", "version", "labels", "licence", "trained on", "MB", "what it is")
+    table = Table("model", "version", "labels", "licence", "trained on", "MB", "description")
     for model in found:
         table.add_row(
             model["name"],

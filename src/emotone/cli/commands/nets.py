@@ -1,4 +1,4 @@
-"""`emotone nets`: every architecture, its layers and its source. Default tables need no torch."""
+"""`emotone nets`: list network architectures and show their layer tables. Default tables need no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emotone.cli import console as _say
+from emotone.cli import console
 
 if TYPE_CHECKING:
     from emotone.nets.base import NetSpec
@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 BANDS, CLASSES = 64, 7  # default size of the tables
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  emotone nets list
+  emotone nets show log-mel-cnn
+  emotone nets show anger-soundnet"""
+)
 def command() -> None:
-    """List architectures and show their layer tables."""
+    """List network architectures and show their layer tables."""
 
 
 @command.command("list")
@@ -27,7 +33,7 @@ def list_nets(*, as_json: bool) -> None:
 
     networks = [_summary(name, NETS.get(name)(), bands=BANDS, classes=CLASSES) for name in NETS.names]
     if as_json:
-        _say.print_json(networks)
+        console.print_json(networks)
         return
     from rich.console import Console
     from rich.table import Table
@@ -62,7 +68,7 @@ def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) ->
         raise click.UsageError(f"--bands must be at least 1 and --classes at least 2; given {bands} and {classes}")
     summary = _summary(name, spec, bands=bands, classes=classes)
     if as_json:
-        _say.print_json(summary)
+        console.print_json(summary)
         return
     from rich.console import Console
     from rich.table import Table
@@ -71,11 +77,11 @@ def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) ->
     for layer in summary["layers"]:
         table.add_row(layer["name"], layer["kind"], layer["output"], f"{layer['parameters']:,}")
     table.add_row("total", "", "", f"{summary['parameters']:,}", style="bold")
-    console = Console()
-    console.print(table)
+    terminal = Console()
+    terminal.print(table)
     values = "one sample each" if bands == 1 else f"{bands} values each"
-    console.print(f"T: frames of the input, {values}. Receptive field: {summary['receptive_field']} frames.")
-    console.print(f"Source: {summary['paper']}")
+    terminal.print(f"T: frames of the input, {values}. Receptive field: {summary['receptive_field']} frames.")
+    terminal.print(f"Source: {summary['paper']}")
 
 
 def _net(name: str) -> tuple[NetSpec, tuple[int, int] | None]:

@@ -1,21 +1,32 @@
-"""`emotone recipes`: what can be evaluated without writing anything."""
+"""`emotone recipes`: list the shipped recipes, and show them as TOML."""
 
 from __future__ import annotations
 
 import click
 
-from emotone.cli import console as _say
+from emotone.cli import console
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  emotone recipes list
+  emotone recipes show default > mine.toml"""
+)
 def command() -> None:
-    """List the recipes that come with emotone, and show them to start your own from."""
+    """List the recipes that come with emotone, and show them as templates for your own."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_recipes(*, as_json: bool) -> None:
-    """List every recipe, e.g. for `emotone evaluate is10-linear-svm --corpus NAME=DIR`."""
+    """List all shipped recipes.
+
+    \b
+    Examples:
+      emotone recipes list
+      emotone evaluate --recipe is10-linear-svm --corpus emodb=~/corpora/emodb
+    """
     from emotone.recipes.library import shipped_recipes
 
     found = [
@@ -23,12 +34,12 @@ def list_recipes(*, as_json: bool) -> None:
         for recipe in shipped_recipes()
     ]
     if as_json:
-        _say.print_json(found)
+        console.print_json(found)
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("recipe", "labels", "what it is")
+    table = Table("recipe", "labels", "description")
     for recipe in found:
         table.add_row(recipe["name"], recipe["labels"], recipe["description"])
     Console().print(table)
@@ -38,14 +49,20 @@ def list_recipes(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show one recipe with every setting written out, as TOML to change and give to `emotone evaluate`."""
+    """Show the recipe NAME, or the one in a file, as TOML with all defaults filled in.
+
+    \b
+    Example:
+      emotone recipes show default > mine.toml
+      emotone evaluate --recipe mine.toml --corpus calls=calls.csv
+    """
     import tomli_w
 
     from emotone.config import to_mapping
     from emotone.recipes.library import load_recipe
 
-    told = to_mapping(load_recipe(name).written_out())
+    settings = to_mapping(load_recipe(name).written_out())
     if as_json:
-        _say.print_json(told)
+        console.print_json(settings)
     else:
-        click.echo(tomli_w.dumps(told), nl=False)
+        click.echo(tomli_w.dumps(settings), nl=False)

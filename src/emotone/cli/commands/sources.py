@@ -1,4 +1,4 @@
-"""`emotone sources`: list networks to transfer from, convert their weights, or train one."""
+"""`emotone sources`: list networks to transfer from, get and convert their weights, or train one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emotone.cli import console as _say
-from emotone.cli import data as _data
+from emotone.cli import console
+from emotone.cli.progress import progress
 
 if TYPE_CHECKING:
     from emotone.fitting.distillation.source_run import HeldOutScore
@@ -18,22 +18,34 @@ if TYPE_CHECKING:
 CARD = ".md"
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  emotone sources list
+  emotone sources get whisper-base
+  emotone sources convert yamnet yamnet.npz --out yamnet.safetensors
+  emotone train mine.toml --from whisper-base --transfer A5 --corpus calls=calls.csv"""
+)
 def command() -> None:
-    """List source networks, convert their weights, or train a source on unlabelled sound."""
+    """List source networks, get or convert their weights, or train a source on unlabelled sound."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_sources(*, as_json: bool) -> None:
-    """List all sources: those that come with emotone, and published ones."""
+    """List all sources: those that come with emotone, and published ones.
+
+    \b
+    Example:
+      emotone sources list --json
+    """
     from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
     here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped_weights().items()}
     published = [_summary(source) for source in SOURCES.all().values()]
     if as_json:
-        _say.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
+        console.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
         return
     from rich.console import Console
     from rich.table import Table
@@ -42,7 +54,8 @@ def list_sources(*, as_json: bool) -> None:
     for name, card in here.items():
         table.add_row(name, "comes with emotone", card.splitlines()[2])
     for source in published:
-        table.add_row(source["name"], f"published, {source['licence']}", source["title"])
+        origin = f"published, {source['licence']}" + (", on this machine" if source["converted"] else "")
+        table.add_row(source["name"], origin, source["title"])
     Console().print(table)
 
 
@@ -50,26 +63,32 @@ def list_sources(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show a source: the card if it comes with emotone; otherwise its files, hashes and tensors."""
+    """Show a source: the card if it comes with emotone; otherwise its files, hashes and tensors.
+
+    \b
+    Examples:
+      emotone sources show soundnet5-open
+      emotone sources show whisper-base --json
+    """
     from emotone.fitting.weights import shipped_weights
     from emotone.transfer.source import SOURCES
 
     if name in shipped_weights():
         card = shipped_weights()[name].with_suffix(CARD).read_text(encoding="utf-8")
         if as_json:
-            _say.print_json({"name": name, "shipped": True, "card": card})
+            console.print_json({"name": name, "shipped": True, "card": card})
         else:
             click.echo(card, nl=False)
         return
     source = SOURCES.get(name)
     if as_json:
-        _say.print_json(_summary(source))
+        console.print_json(_summary(source))
         return
     click.echo(f"{source.name}: {source.title}\n")
     click.echo(f"net       {source.net}, layers {', '.join(source.layers)}; {source.rate} Hz")
     click.echo(f"licence   {source.licence}. {source.licence_note}")
     click.echo(f"cite      {source.citation}")
-    for line in _where(source):
+    for line in _published(source):
         click.echo(line)
     click.echo("\nrequired tensors:")
     for tensor, shape in source.shapes.items():
@@ -78,18 +97,72 @@ def show(name: str, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
-def get(name: str) -> None:
-    """Print where a source's files are published and how to convert them.
+@click.option(
+    "--from",
+    "given",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A published file or its first part, or a folder to search. Default: the Python packages and caches of this "
+    "machine.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The .safetensors file to write. Default: a file in the user's data folder, where recipes find it by NAME.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def get(name: str, *, given: Path | None, out: Path | None, as_json: bool) -> None:
+    """Locate the published weights of the source NAME on this machine, and convert them for recipes.
 
-    emotone does not download files: download one, then convert it.
+    Searched are installed Python packages that contain the published file, whole or in parts, the cache of the Hugging
+    Face hub, and the cache of OpenAI's whisper; or the given PATH. The SHA-256 of the file is compared with the
+    published one. emotone downloads nothing: if no place has the file, the addresses to download it from are printed.
+    Recipes then load the weights by name: source = "NAME" in [transfer], or --from NAME.
+
+    \b
+    Examples:
+      emotone sources get whisper-base
+      emotone sources get whisper-base --from ~/downloads/faster-whisper-base
+      emotone sources get whisper-tiny-en --from tiny.en.pt --out tiny.safetensors
+
+    \b
+    Exit status: 0 converted, or converted before; 2 no place has an intact file, or it can't be written.
     """
+    from emotone.errors import SourceError, UsageError
+    from emotone.transfer.locate import converted_path, locate_weights, store
     from emotone.transfer.source import SOURCES
+    from emotone.transfer.weights import SUFFIX
 
     source = SOURCES.get(name)
-    for line in _where(source):
-        click.echo(line)
-    click.echo(f"licence   {source.licence}. {source.licence_note}")
-    click.echo(f"then      emotone sources convert {source.name} FILE --out {source.name}.safetensors")
+    if out is not None and out.suffix != SUFFIX:
+        raise UsageError(f"--out {out} must end in {SUFFIX}")
+    path = converted_path(name)
+    if given is None and out is None and path.exists():
+        source.read(path)
+        console.note(f"{name} was converted before")
+        _print_converted(name, path, place=None, verified=None, as_json=as_json)
+        return
+    try:
+        located = locate_weights(source, path=given)
+    except SourceError:
+        for line in _published(source):
+            console.note(line)
+        console.note(f"download one of these files, then run: emotone sources get {name} --from FILE")
+        raise
+    path = store(located, out)
+    digest = located.weights.sha256
+    known = "as published" if located.verified else "which is not a published one; all tensors have the right shapes"
+    console.note(f"{name}: from {located.file.place}; SHA-256 {digest}, {known}")
+    console.note(f"licence: {source.licence}. {source.licence_note}")
+    _print_converted(name, path, place=located.file.place, verified=located.verified, as_json=as_json)
+
+
+def _print_converted(name: str, path: Path, *, place: str | None, verified: bool | None, as_json: bool) -> None:
+    if as_json:
+        console.print_json({"source": name, "file": str(path), "from": place, "verified": verified})
+    else:
+        click.echo(path)
 
 
 @command.command()
@@ -101,6 +174,10 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
     """Convert FILE, a published file of the source NAME, to weights for recipes.
 
     Names and shapes of all tensors are checked. Nothing in FILE is executed.
+
+    \b
+    Example:
+      emotone sources convert soundnet5 soundnet5_final.t7 --out soundnet5.safetensors
     """
     from emotone.errors import UsageError
     from emotone.transfer.source import SOURCES
@@ -111,10 +188,10 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
     weights = SOURCES.get(name).read(file)
     write_weights(out, weights)
     if as_json:
-        _say.print_json({"source": name, "file": str(out), "sha256": weights.sha256, "tensors": len(weights.tensors)})
+        console.print_json({"source": name, "file": str(out), "sha256": weights.sha256, "tensors": len(weights.tensors)})
         return
     values = sum(values.size for values in weights.tensors.values())
-    _say.note(f"{len(weights.tensors)} tensors, {values:,} values; SHA-256 of {file}: {weights.sha256}")
+    console.note(f"{len(weights.tensors)} tensors, {values:,} values; SHA-256 of {file}: {weights.sha256}")
     click.echo(out)
 
 
@@ -123,9 +200,16 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
 @click.option("--sound", multiple=True, metavar="NAME=DIR", help="Folder of each sound of the recipe.")
 @click.option("--teacher", type=click.Path(path_type=Path), required=True, help="The teacher's published file.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
-@click.option("--resume/--fresh", default=True, show_default=True, help="Resume, or start from scratch.")
-@click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    show_default=True,
+    help="Resume an interrupted training or reuse a finished one, or train from scratch.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=None, help="Number of PyTorch threads. Default: one per core."
+)
+@click.option("--quiet", is_flag=True, help="Hide progress bars.")
 def train(
     recipe: Path, *, sound: tuple[str, ...], teacher: Path, out: Path, resume: bool, threads: int | None, quiet: bool
 ) -> None:
@@ -133,6 +217,10 @@ def train(
 
     RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes. The run's folder contains the
     weights and a card with the student's results on held-out sound.
+
+    \b
+    Example:
+      emotone sources train soundnet5-open.toml --sound speech=DIR --sound music=DIR --teacher teacher.npz
     """
     from emotone.fitting.distillation.run import WEIGHTS, prepare, train_source
     from emotone.fitting.distillation.source_run import RUN, load_source_run
@@ -144,11 +232,11 @@ def train(
         import torch
 
         torch.set_num_threads(threads)
-    with _data.progress(quiet=quiet) as bar:
+    with progress(quiet=quiet) as bar:
         prepared = prepare(asked, folders, teacher=teacher, progress=bar.stage)
         folder = out / prepared.name
         if (folder / RUN).exists() and resume:
-            _say.note(f"this source is trained already (same recipe, sound and teacher): {folder}")
+            console.note(f"already trained with the same recipe, sound and teacher, so nothing was computed: {folder}")
         else:
 
             def report(score: HeldOutScore) -> None:
@@ -162,7 +250,7 @@ def train(
 
             train_source(prepared, folder, fresh=not resume, report=report, on_step=on_step)
     last = load_source_run(folder).history[-1]
-    _say.note(f"divergence {last.divergence:.4f}, agreement {100 * last.agreement:.1f} %")
+    console.note(f"divergence {last.divergence:.4f}, agreement {100 * last.agreement:.1f} %")
     click.echo(folder / WEIGHTS)
 
 
@@ -183,7 +271,8 @@ def _sounds(given: tuple[str, ...], *, wanted: tuple[str, ...]) -> dict[str, Pat
     return folders
 
 
-def _where(source: Source) -> list[str]:
+def _published(source: Source) -> list[str]:
+    """Return two lines per published file: its address and its hash."""
     lines = []
     for published in source.published:
         lines.append(f"file      {published.file}, from {published.url}")
@@ -192,6 +281,9 @@ def _where(source: Source) -> list[str]:
 
 
 def _summary(source: Source) -> dict[str, Any]:
+    from emotone.transfer.locate import converted_path
+
+    converted = converted_path(source.name)
     return {
         "name": source.name,
         "shipped": False,
@@ -201,6 +293,7 @@ def _summary(source: Source) -> dict[str, Any]:
         "rate": source.rate,
         "licence": source.licence,
         "citation": source.citation,
+        "converted": str(converted) if converted.exists() else None,
         "published": [{"file": file.file, "url": file.url, "sha256": file.sha256 or None} for file in source.published],
         "tensors": {name: list(shape) for name, shape in source.shapes.items()},
     }

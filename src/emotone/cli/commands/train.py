@@ -1,4 +1,4 @@
-"""`emotone train`: from a recipe and corpora to a trained net in a run folder."""
+"""`emotone train`: train the network of a recipe on corpora; the result is a run folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from emotone.cli import console as _say
-from emotone.cli import data as _data
+from emotone.cli import console, corpus_data
+from emotone.cli.progress import progress
+from emotone.cli.transfer_options import TransferOptions, transfer_options
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emotone.cli.progress import ProgressDisplay
     from emotone.fitting.plan_selection import PlanSelection
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.fitting.train import TrainingJob
@@ -24,174 +28,178 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  emotone train recipes/default-open.toml --corpus emodb=~/corpora/emodb
-  emotone train mine.toml --corpus calls=calls.csv --out runs
-  emotone train anger-soundnet --corpus emodb=~/corpora/emodb
-  emotone train anger-soundnet --corpus emodb=~/corpora/emodb --from soundnet5.safetensors --transfer anger-3
-  emotone train --from runs/mine-0123456789ab --transfer A3 --corpus calls=calls.csv
-  emotone train --from models/mine --transfer auto --corpus calls=calls.csv
+  # a shipped recipe on a known corpus
+  emotone train default-open --corpus emodb=~/corpora/emodb
+  # your own recipe on your own table of recordings
+  emotone train mine.toml --corpus calls=calls.csv --label-map happy=happiness,mad=anger --out runs
+  # fine-tune a shipped model on your own recordings; auto selects the transfer plan
+  emotone train --from default --transfer A5 --corpus calls=calls.csv
+  emotone train --from default --transfer auto --corpus calls=calls.csv
+  # other weights or another plan for a recipe
+  emotone train anger-soundnet --from soundnet5.safetensors --transfer anger-3 --corpus emodb=~/corpora/emodb
+  # adapt a model to recordings without labels
   emotone train --from default --unlabelled statistics --corpus calls=calls.csv
+  # make a model of the run
   emotone models export runs/mine-0123456789ab --out mine
 
-A training that was cut off goes on from its last epoch; asked twice, it is done once."""
+The run's folder is printed; its name contains a hash of the recipe and the data. Repeated trainings are cached, and
+interrupted ones resume from the last epoch.
+
+\b
+Exit status: 0 trained on all clips; 1 trained, but some recordings were left out and are listed; 2 wrong usage, or
+nothing was trained."""
 )
 @click.argument("recipe", default="")
-@_data.corpus_option
+@corpus_data.corpus_option
+@corpus_data.label_map_option
+@transfer_options
+@click.option("--epochs", type=click.IntRange(1), default=None, help="Number of epochs that replaces the recipe's.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
-@click.option("--resume/--fresh", default=True, show_default=True, help="Go on from the last epoch, or start anew.")
 @click.option(
-    "--from",
-    "--source",
-    "source",
-    default="",
-    metavar="RUN|MODEL|FILE",
-    help="What to start from: the folder of a training or of a model, or a source's weights: a file or a name.",
+    "--resume/--fresh",
+    default=True,
+    show_default=True,
+    help="Resume an interrupted training or reuse a finished one, or train from scratch.",
 )
 @click.option(
-    "--transfer",
-    "--plan",
-    "plan",
-    default="",
-    metavar="PLAN",
-    help="What of it is taken over and what learns: A1 to A8, anger-0 to anger-3; auto tries A1 to A8, and none.",
+    "--threads", type=click.IntRange(1), default=None, help="Number of PyTorch threads. Default: one per core."
 )
-@_data.unlabelled_option
-@click.option("--labels", default="", help="A label set instead of the recipe's, e.g. seven.")
-@click.option("--epochs", type=click.IntRange(1), default=None, help="Passes instead of the recipe's.")
-@click.option("--threads", type=click.IntRange(1), default=None, help="Threads of torch; default: one per core.")
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that compute features."
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of processes that extract features.",
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--quiet", is_flag=True, help="Hide progress bars.")
 def command(
     *,
     recipe: str,
     corpus: tuple[str, ...],
-    out: Path,
-    resume: bool,
+    label_map: Mapping[str, str],
     source: str,
     plan: str,
     unlabelled: UnlabelledMethod | None,
     labels: str,
     epochs: int | None,
+    out: Path,
+    resume: bool,
     threads: int | None,
     workers: int,
     quiet: bool,
 ) -> int:
-    """Train RECIPE (a TOML file, or one of `emotone recipes list`) on all clips of the given corpora.
+    """Train the network of RECIPE on all clips of the given corpora.
 
-    With --from a training or its model, RECIPE may be left out: front end, net and settings are then those that it had.
+    RECIPE is a TOML file or the name of a shipped recipe (see emotone recipes list). With --from and the folder of a
+    run or model, RECIPE is optional: the front end, network and training settings are then those of that run.
+
+    Needs the extra `train`.
     """
-    from emotone.fitting.plan_selection import AUTO, by_plan, write_selection
+    from emotone.fitting.plan_selection import by_plan, write_selection
     from emotone.fitting.train import prepare, train_run
     from emotone.fitting.training_run import RUN, load_run
 
-    resolved = _resolved(recipe, source=source, plan=plan, labels=labels, unlabelled=unlabelled or "", epochs=epochs)
+    options = TransferOptions(source, plan, unlabelled or "", labels)
+    resolved = _resolved(recipe, options, epochs=epochs)
     asked = resolved.recipe
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.monitor]
     if asked.transfer is not None and asked.transfer.unlabelled:
-        data = _data.load_unlabelled(corpus, labels=_known(resolved))
+        data = corpus_data.load_unlabelled(corpus, labels=_known_labels(resolved), label_map=label_map)
     else:
-        data = _data.load(corpus, label_set_name=asked.labels, selection=asked.selection)
-    _data.report(data)
-    _warn(data, own_labels=bool(recipe or labels))
+        data = corpus_data.load(
+            corpus, label_set_name=asked.labels, selection=asked.selection, label_map=label_map
+        )
+    corpus_data.report(data)
+    _warn_about_data(data, own_labels=bool(recipe or labels))
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
-    with _data.progress(quiet=quiet) as bar:
-        ready = prepare(
+    with progress(quiet=quiet) as bar:
+        job = prepare(
             resolved,
             data.utterances,
             labels=data.labels,
             workers=workers,
             progress=bar.counter("features", len(data.utterances)),
         )
-        for problem in ready.problems:
-            _say.error(f"left out: {problem.message}")
-        _warn_of_few_steps(ready)
-        choice = _selection(ready, out, bar) if plan == AUTO else None
-        if choice is not None:
-            ready = ready.with_recipe(by_plan(ready.resolved, choice.plan))
-        folder = out / ready.name
+        for problem in job.problems:
+            console.error(f"left out: {problem.message}")
+        _warn_about_few_steps(job)
+        selection = _plan_selection(job, out, bar) if options.is_auto else None
+        if selection is not None:
+            job = job.with_recipe(by_plan(job.resolved, selection.plan))
+        folder = out / job.name
         if (folder / RUN).exists() and resume:
-            _say.note(f"this training is finished already (same recipe, same data): {folder}")
+            console.note(f"already trained with the same recipe and data, so nothing was computed: {folder}")
         else:
 
             def on_epoch(epoch: Epoch) -> None:
                 score = "" if epoch.score is None else f", development {score_name} {epoch.score:.3f}"
                 bar.say(f"epoch {epoch.number}: loss {epoch.loss:.3f}{score}, {epoch.seconds:.1f} s")
 
-            train_run(ready, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
-    if choice is not None:
-        write_selection(folder, choice)
+            train_run(job, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
+    if selection is not None:
+        write_selection(folder, selection)
     run = load_run(folder)
     for line in run.transfer.lines() if run.transfer is not None else ():
-        _say.note(line)
-    kept = (
-        f"kept the weights of epoch {run.best} of {len(run.history)}" if run.history else "there was nothing to learn"
-    )
-    _say.note(kept)
+        console.note(line)
+    if run.history:
+        console.note(f"kept the weights of epoch {run.best} of {len(run.history)}")
+    else:
+        console.note("plan A1 freezes every layer, so nothing was trained")
     click.echo(folder)
-    failed = bool(ready.problems or data.problems)
-    return 1 if failed else 0
+    return 1 if job.problems or data.problems else 0
 
 
-def _resolved(
-    recipe: str, *, source: str, plan: str, labels: str, unlabelled: UnlabelledMethod, epochs: int | None
-) -> ResolvedRecipe:
-    """Return what to train, checked before the corpora are read."""
-    from emotone.fitting.plan_selection import AUTO
-    from emotone.fitting.resolve import recipe_for, resolve
+def _resolved(recipe: str, options: TransferOptions, *, epochs: int | None) -> ResolvedRecipe:
+    """Return what to train, checked before any corpus is read."""
+    from emotone.fitting.resolve import resolve
     from emotone.recipes.library import load_net_recipe
 
-    if unlabelled and plan == AUTO:
-        raise UsageError("auto scores plans on labelled clips: with --unlabelled name a plan, e.g. A5")
-    given = load_net_recipe(recipe) if recipe else None
-    named = "A2" if plan == AUTO else plan  # auto tries every plan, whichever is named here
-    asked = recipe_for(given, source=source, plan=named, labels=labels, unlabelled=unlabelled)
+    asked = options.recipe(load_net_recipe(recipe) if recipe else None)
     if epochs is not None:
         asked = replace(asked, training=replace(asked.training, epochs=epochs))
     return resolve(asked, two_stages=False)
 
 
-def _known(resolved: ResolvedRecipe) -> tuple[str, ...]:
-    """Return the labels that clips without labels can get: those of the weights, in the order of the label set."""
+def _known_labels(resolved: ResolvedRecipe) -> tuple[str, ...]:
+    """Return the labels that unlabelled clips can get: those of the weights, in the order of the label set."""
     from emotone.corpora.labels import label_set
 
     known = resolved.weights.labels if resolved.weights is not None else ()
     labels = tuple(label for label in label_set(resolved.recipe.labels).labels if label in known)
     if len(labels) < 2:
         raise UsageError(
-            f"clips without labels get the labels of the weights: {', '.join(known) or 'no label'}; give with --from a "
-            f"training or a model that has labels of the set {resolved.recipe.labels}"
+            f"unlabelled clips can only get labels of the starting weights: {', '.join(known) or 'none'}; pass with "
+            f"--from a run or model that has at least two labels of the set {resolved.recipe.labels}"
         )
     return labels
 
 
-def _warn(data: _data.Data, *, own_labels: bool) -> None:
-    """Say what a training on these clips can't give."""
+def _warn_about_data(data: corpus_data.CorpusData, *, own_labels: bool) -> None:
+    """Print the limits of a training on these clips."""
     if data.dropped and not own_labels:
-        _say.note("clips that the start has no label for are left out; --labels every would learn them too")
+        console.note("clips with labels that the starting model does not have are left out; --labels every adds them")
     if len({utterance.speaker_key for utterance in data.utterances}) == 1:
-        _say.note("all clips are of one speaker: nothing will tell how well others are judged")
+        console.note("warning: all clips are of one speaker, so the results for other speakers can't be estimated")
 
 
-def _warn_of_few_steps(ready: TrainingJob) -> None:
-    """Say where a training is so short that the average of its weights, which is kept, stays near where it began."""
-    training, transfer = ready.resolved.recipe.training, ready.resolved.recipe.transfer
+def _warn_about_few_steps(job: TrainingJob) -> None:
+    """Print a warning if there are too few steps for the exponential moving average to leave the initial weights."""
+    training, transfer = job.resolved.recipe.training, job.resolved.recipe.transfer
     if transfer is not None and transfer.plan == "A1":
-        return  # nothing learns
-    each = training.steps_per_epoch or max(1, round(len(ready.fold.train) / training.batch_size))
+        return
+    each = training.steps_per_epoch or max(1, round(len(job.fold.train) / training.batch_size))
     steps, needed = each * training.epochs, 3 / (1 - training.ema_decay)
     if training.ema_decay > 0 and steps < needed:
-        _say.note(
-            f"{steps} steps are few for an average of weights over {1 / (1 - training.ema_decay):.0f}: what is kept "
-            f"stays near where it began; --epochs {math.ceil(needed / each)} would do"
+        console.note(
+            f"warning: only {steps} steps, but weights are averaged over about {1 / (1 - training.ema_decay):.0f}, so "
+            f"the model will barely change; pass --epochs {math.ceil(needed / each)}"
         )
 
 
-def _selection(job: TrainingJob, out: Path, bar: _data.Display) -> PlanSelection:
+def _plan_selection(job: TrainingJob, out: Path, bar: ProgressDisplay) -> PlanSelection:
     """Return the best plan on these corpora, from an earlier training if it was selected there, and print why."""
     from emotone.fitting.plan_selection import INNER_FOLDS, PLANS, find_selection, select_plan, selection_signature
 
@@ -199,5 +207,5 @@ def _selection(job: TrainingJob, out: Path, bar: _data.Display) -> PlanSelection
     if selection is None:
         selection = select_plan(job, progress=bar.counter("plans", INNER_FOLDS * len(PLANS)))
     for line in selection.lines():
-        _say.note(line)
+        console.note(line)
     return selection

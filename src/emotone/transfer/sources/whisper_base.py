@@ -7,7 +7,7 @@ of audio that are not published; recordings of emotional speech corpora may be a
 from __future__ import annotations
 
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_torch_file
+from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_safetensors, from_torch_file
 
 WIDTH, LAYERS = 512, 6
 
@@ -30,10 +30,11 @@ SOURCE = Source(
             "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e/base.pt",
             "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e",
         ),
+        PublishedFile("model.safetensors", "https://huggingface.co/openai/whisper-base"),
     ),
     rate=16000,
     net="whisper-encoder",
     layers=("conv1", "conv2", "positions", *(f"layer{number}" for number in range(1, LAYERS + 1)), "final_norm"),
     shapes=encoder_shapes(width=WIDTH, layers=LAYERS),
-    readers={".bin": from_ctranslate2, ".pt": from_torch_file},
+    readers={".bin": from_ctranslate2, ".pt": from_torch_file, ".safetensors": from_safetensors},
 )

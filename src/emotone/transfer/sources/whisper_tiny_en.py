@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_torch_file
+from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_safetensors, from_torch_file
 
 WIDTH, LAYERS = 384, 4
 
@@ -26,10 +26,11 @@ SOURCE = Source(
             "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03/tiny.en.pt",
             "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03",
         ),
+        PublishedFile("model.safetensors", "https://huggingface.co/openai/whisper-tiny.en"),
     ),
     rate=16000,
     net="whisper-encoder",
     layers=("conv1", "conv2", "positions", *(f"layer{number}" for number in range(1, LAYERS + 1)), "final_norm"),
     shapes=encoder_shapes(width=WIDTH, layers=LAYERS),
-    readers={".bin": from_ctranslate2, ".pt": from_torch_file},
+    readers={".bin": from_ctranslate2, ".pt": from_torch_file, ".safetensors": from_safetensors},
 )

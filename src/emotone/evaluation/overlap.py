@@ -1,0 +1,43 @@
+"""Overlap of the test clips of a finished model with its training data, by the content of the recordings."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from emotone.corpora.content import Overlap, content_hashes, overlap
+from emotone.fitting.training_run import is_run, load_run
+from emotone.scoring.finished_run import RUN, is_finished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from emotone.bundles.bundle import Bundle
+    from emotone.types import Utterance
+
+
+def training_overlap(
+    bundle: Bundle, utterances: Sequence[Utterance], folder: Path, *, progress: Callable[[int], None]
+) -> Overlap | None:
+    """Return the test utterances whose recordings occur in a model's training data.
+
+    Args:
+        bundle: the model. If its folder contains its training run, that has hashes of the training recordings.
+        utterances: of the test data.
+        folder: of the evaluation; an overlap that is stored there is not computed again.
+        progress: called with 1 after each recording.
+
+    Returns:
+        The overlap; None if the model does not store hashes of its training recordings.
+
+    """
+    if is_finished(folder):
+        stored = json.loads((folder / RUN).read_text(encoding="utf-8")).get("training_overlap")
+        if stored is not None:
+            return Overlap(tuple(stored["keys"]), stored["tested"], stored["unreadable"])
+    trained = load_run(bundle.directory).recordings if is_run(bundle.directory) else ()
+    if not trained:
+        return None
+    hashes = content_hashes(utterances, progress=lambda _done, _total: progress(1))
+    return overlap(trained, utterances, hashes=hashes)
