@@ -157,6 +157,14 @@ def test_decisions_follow_the_documented_rules(length: int) -> None:
     np.testing.assert_array_equal(decided, slow_activity(signal))
 
 
+@pytest.mark.parametrize("noise", [0.003, 0.01, 0.03, 0.1])
+def test_decisions_in_noise_follow_the_documented_rules(noise: float) -> None:
+    """Probabilities rise slowly in noise: a stretch then begins as far back as the limit allows."""
+    rng = np.random.default_rng(5)
+    signal = (spoken() + noise * rng.standard_normal(len(spoken()))).astype(np.float32)
+    np.testing.assert_array_equal(network_activity(signal), slow_activity(signal))
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_any_division_gives_the_same_decisions(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -145,20 +145,22 @@ class NetworkDetector:
     def _probabilities(self, block: Array) -> Array:
         """Return the probability of speech [CHUNKS] of a block's chunks; 0 where there is silence."""
         chunks = block[CONTEXT:].reshape(CHUNKS, CHUNK)
-        powers = np.einsum("cs,cs->c", chunks, chunks) / CHUNK
-        gains = np.empty((CHUNKS, 1), np.float32)
-        for index, power in enumerate(powers.tolist()):
+        powers = (np.einsum("cs,cs->c", chunks, chunks) / CHUNK).tolist()
+        gains = []
+        for power in powers:  # plain numbers: array operations on so few cost more
             self._level = max(self._level * DECAY, math.sqrt(power))
-            gains[index] = min(max(TARGET / max(self._level, 1e-9), 1.0), MAX_GAIN)
-        silent = powers <= FLOOR
-        if silent.all():
+            gains.append(min(max(TARGET / max(self._level, 1e-9), 1.0), MAX_GAIN))
+        if max(powers) <= FLOOR:
             self._state = _silent_state()
             return np.zeros(CHUNKS, np.float32)
         hidden, cell = self._state
-        inputs = {"samples": block, "gain": gains, "hidden": hidden, "cell": cell}
+        gain = np.array(gains, np.float32)[:, np.newaxis]
+        inputs = {"samples": block, "gain": gain, "hidden": hidden, "cell": cell}
         probability, hidden, cell = _session().run(None, inputs)
         self._state = hidden, cell
-        result: Array = np.where(silent, np.float32(0), probability[:, 0])
+        result: Array = probability[:, 0]
+        if min(powers) <= FLOOR:
+            result = np.where(np.array(powers) <= FLOOR, np.float32(0), result)
         return result
 
     def _as_frames(self, chunks: NDArray[np.bool_], *, last: bool) -> NDArray[np.bool_]:
