@@ -135,7 +135,9 @@ def test_front_ends_are_compared_with_their_defaults(start: Path) -> None:
 
 def test_a_network_of_other_sizes_is_refused_with_its_tensors(start: Path) -> None:
     asked = continuing(start, net={"name": "log-mel-cnn", **TINY_NET, "hidden": 9})
-    with pytest.raises(SourceError, match=r"blocks\.classifier\.hidden\.weight is 8 x 16, the net's is 9 x 16"):
+    with pytest.raises(
+        SourceError, match=r"blocks\.classifier\.hidden\.weight has the shape 8 x 16, the network's 9 x 16"
+    ):
         load_transferred(resolve(asked), asked.net_spec.build(64, 2), labels=LABELS)
 
 
