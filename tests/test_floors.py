@@ -30,7 +30,7 @@ FLOORS = (
     {"training", "inference"},
     {"fitting", "scoring"},
     {"evaluation"},
-    {"reproductions"},
+    {"reproductions", "serve"},
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

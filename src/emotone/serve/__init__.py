@@ -1,0 +1,1 @@
+"""The server: HTTP, WebSocket and a page. Needs the extra `serve`."""

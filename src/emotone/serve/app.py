@@ -1,0 +1,108 @@
+"""The application: routes, access, and failures as JSON objects."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+import emotone
+from emotone.serve.access import AccessControl
+from emotone.serve.metrics import CONTENT_TYPE
+from emotone.serve.observation import Observer
+from emotone.serve.pages import page
+from emotone.serve.predicting import prediction_routes
+from emotone.serve.problems import Problem, failure, internal
+from emotone.serve.schemas import ModelsObject
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from emotone.serve.service import Service
+
+_CODES = {404: "unknown_path", 405: "unknown_method"}
+
+
+def create_app(service: Service) -> FastAPI:
+    """Return the ASGI application of a service."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="emotone",
+        summary="Speech emotion recognition",
+        version=emotone.__version__,
+        docs_url=None,  # the usual page loads scripts from another server
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.include_router(prediction_routes(service))
+    _add_information(app, service)
+    _add_failures(app, service)
+    # The last one is the outermost.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(service.settings.origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type"],
+        expose_headers=["x-request-id", "retry-after"],
+    )
+    app.add_middleware(AccessControl, service=service)
+    app.add_middleware(Observer, metrics=service.metrics)
+    return app
+
+
+def _add_information(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/models", summary="List the models", response_model=ModelsObject)
+    async def models() -> Any:
+        """Return the models that requests can name."""
+        return JSONResponse({"models": service.models.describe()})
+
+    @app.get("/healthz", summary="Whether the process runs")
+    async def health() -> dict[str, str]:
+        """Return 200 as long as the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", summary="Whether requests are accepted")
+    async def ready() -> Response:
+        """Return 200 if the server accepts requests, and 503 while it shuts down."""
+        draining = service.draining.is_set()
+        return JSONResponse({"status": "draining" if draining else "ready"}, 503 if draining else 200)
+
+    @app.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        """Return counters and latencies in the text format of Prometheus."""
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.get("/docs", include_in_schema=False)
+    async def reference() -> Response:
+        return page("reference.html")
+
+
+def _add_failures(app: FastAPI, service: Service) -> None:
+    @app.exception_handler(Problem)
+    async def on_problem(_: Request, problem: Problem) -> Response:
+        service.metrics.refused.labels(problem.code).inc()
+        return problem.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def on_wrong_arguments(_: Request, error: RequestValidationError) -> Response:
+        messages = [f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.errors()]
+        return JSONResponse(failure("usage", "; ".join(messages)), 422)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(_: Request, error: HTTPException) -> Response:
+        code = _CODES.get(error.status_code, "http")
+        return JSONResponse(failure(code, str(error.detail)), error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def on_defect(_: Request, __: Exception) -> Response:
+        return internal().response()

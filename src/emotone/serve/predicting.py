@@ -1,0 +1,121 @@
+"""`POST /v1/predict`: the emotions in a recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, cast
+
+from fastapi import APIRouter, Query, Request, Response
+
+from emotone.audio.read import probe, stream
+from emotone.errors import EmotoneError
+from emotone.serve.logs import log_defect
+from emotone.serve.problems import Problem, busy, problem_of
+from emotone.serve.schemas import FAILURES, REQUEST_BODY, PredictionObject
+from emotone.serve.uploads import read_upload
+
+if TYPE_CHECKING:
+    from emotone.audio.tracks import Track
+    from emotone.inference.model import Model
+    from emotone.inference.result import Channel
+    from emotone.serve.service import Service
+    from emotone.serve.uploads import Upload
+    from emotone.types import Seconds
+
+UNNAMED = "recording"
+JSON = "application/json"
+
+
+def prediction_routes(service: Service) -> APIRouter:
+    """Return the routes of a service's predictions."""
+    router = APIRouter()
+
+    @router.post(
+        "/v1/predict",
+        summary="Recognise emotions in a recording",
+        response_model=PredictionObject,
+        responses=FAILURES,
+        openapi_extra={"requestBody": REQUEST_BODY},
+    )
+    async def predict(
+        request: Request,
+        model: Annotated[str | None, Query(description="Name of a model; default: the first of /v1/models.")] = None,
+        channel: Annotated[
+            str, Query(pattern=r"^(mix|[0-9]{1,2})$", description="A channel, from 0, or mix for the mean of all.")
+        ] = "mix",
+        track: Annotated[
+            str,
+            Query(
+                pattern=r"^(default|all|[0-9]{1,2})$", description="Audio track of a video, from 0; default; or all."
+            ),
+        ] = "default",
+    ) -> Response:
+        """Return the prediction of a recording: the body of the request, or a file of a form.
+
+        The recording is any format that `emotone predict` reads. It is kept in memory and not stored.
+        """
+        if service.draining.is_set():
+            raise busy("the server is shutting down")
+        with service.predictions.enter():
+            try:
+                chosen = service.models.get(model)
+            except EmotoneError as error:
+                raise problem_of(error) from error
+            upload = await read_upload(request, limits=service.settings.limits)
+            longest = service.settings.limits.recording_seconds
+            options = _Options(
+                channel=cast("Channel", channel if channel == "mix" else int(channel)),
+                track=cast("Track", int(track) if track.isdecimal() else track),
+                longest=longest,
+            )
+            try:
+                text, seconds = await service.predict(lambda: _predict(chosen, upload, options))
+            except EmotoneError as error:
+                problem = problem_of(error)
+                if problem.status >= 500:
+                    log_defect("prediction failed", code=error.code)
+                return problem.response(file=upload.name)
+            except Problem as problem:
+                return problem.response(file=upload.name)
+        service.metrics.audio_seconds.labels("prediction").inc(seconds)
+        return Response(text, media_type=JSON)
+
+    return router
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Options:
+    channel: Channel
+    track: Track
+    longest: Seconds
+
+
+def _predict(model: Model, upload: Upload, options: _Options) -> tuple[str, Seconds]:
+    """Return the JSON text of a prediction, and the duration of the recording."""
+    name = upload.name or UNNAMED
+    _check_duration(upload.content, options, name=name)
+    prediction = model.predict(upload.content, channel=options.channel, track=options.track, name=name)
+    named = dataclasses.replace(prediction, file=upload.name)
+    return named.to_json(), named.duration
+
+
+def _check_duration(content: bytes, options: _Options, *, name: str) -> None:
+    """Refuse a recording that is too long.
+
+    The header may be wrong, and a few megabytes of silence may decode to days: the samples are counted as well. Reading
+    takes a small part of the time of a prediction.
+    """
+    info = probe(content, track=options.track, name=name)
+    if info.duration is not None and info.duration > options.longest:
+        raise _too_long(options.longest, name=name)
+    most = options.longest * info.rate
+    count = 0
+    with stream(content, rate=info.rate, track=options.track, name=name) as pieces:
+        for piece in pieces:
+            count += len(piece)
+            if count > most:
+                raise _too_long(options.longest, name=name)
+
+
+def _too_long(seconds: Seconds, *, name: str) -> Problem:
+    return Problem(413, "too_long", f"{name}: longer than {seconds:g} s, the maximum; send it in parts")

@@ -1,0 +1,128 @@
+"""The JSON objects of the server for its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from emotone.inference.result import SCHEMA
+
+_BINARY = {"type": "string", "format": "binary"}
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "A recording: wav, flac, ogg, opus, mp3 and more.",
+    "content": {
+        "application/octet-stream": {"schema": _BINARY},
+        "audio/*": {"schema": _BINARY},
+        "multipart/form-data": {
+            "schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY}},
+        },
+    },
+}
+
+
+class ModelObject(BaseModel):
+    """The model that made a prediction."""
+
+    name: str
+    version: str
+    sha256: str
+    licence: str
+
+
+class ServedModelObject(ModelObject):
+    """A model of the server."""
+
+    description: str
+    labels: list[str]
+    rate: int = Field(description="Sampling rate of the front end in hertz; recordings may have any.")
+    default: bool = Field(description="Whether this model is used where a request names none.")
+
+
+class ModelsObject(BaseModel):
+    """The models of the server."""
+
+    models: list[ServedModelObject]
+
+
+class ClipObject(BaseModel):
+    """The result of a recording."""
+
+    label: str | None
+    confidence: float | None
+    unsure: bool
+    probabilities: dict[str, float]
+    speech: bool
+
+
+class UtteranceObject(BaseModel):
+    """Speech with one emotion."""
+
+    start: float
+    end: float
+    label: str
+    unsure: bool
+    probabilities: dict[str, float]
+    changed: bool
+
+
+class SegmentObject(BaseModel):
+    """The result of one window."""
+
+    start: float
+    end: float
+    label: str
+    probabilities: dict[str, float]
+    speech: bool
+
+
+class PredictionObject(BaseModel):
+    """The prediction of a recording."""
+
+    model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
+
+    schema_: Literal["emotone.prediction/1"] = Field(SCHEMA, alias="schema")
+    file: str | None
+    duration: float
+    rate: int
+    model: ModelObject
+    labels: list[str]
+    channel: int | Literal["mix"]
+    adapted: bool
+    clip: ClipObject
+    utterances: list[UtteranceObject]
+    segments: list[SegmentObject]
+    notes: list[str] = Field(default_factory=list)
+
+
+class ErrorObject(BaseModel):
+    """Why there is no prediction."""
+
+    code: str = Field(description="A short word that programs can test.")
+    message: str = Field(description="One line for people.")
+
+
+class FailureObject(BaseModel):
+    """A request that failed."""
+
+    schema_: Literal["emotone.prediction/1"] = Field(SCHEMA, alias="schema")
+    file: str | None
+    error: ErrorObject
+
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": FailureObject, "description": description}
+    for status, description in {
+        400: "The request is not valid HTTP, or the client disconnected.",
+        401: "A bearer token is missing or wrong.",
+        403: "The origin or the host is not allowed.",
+        404: "The server has no such model.",
+        408: "The recording did not arrive in time.",
+        413: "The recording is too large or too long.",
+        415: "The recording is in a format that can't be decoded.",
+        422: "The recording or an argument can't be used.",
+        500: "The server failed.",
+        503: "The server is at its limits; Retry-After contains the seconds to wait.",
+    }.items()
+}
