@@ -1,4 +1,4 @@
-"""The command run in this process, and recordings for it."""
+"""Run the command in this process; recordings for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: its exit status, results, and talk."""
+    """Exit status, standard output and standard error of a command."""
 
     status: int
     out: str
@@ -47,7 +47,7 @@ def emotone(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monke
 
 @pytest.fixture
 def shipped(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of shipped models that holds the tiny one as `default`."""
+    """A folder of shipped models that contains the tiny one as `default`."""
     folder = tmp_path_factory.mktemp("shipped")
     shutil.copytree(tiny_bundle, folder / "default")
     monkeypatch.setattr("emotone.bundles.shipped.SHIPPED", folder)
@@ -56,7 +56,7 @@ def shipped(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, monkeyp
 
 @pytest.fixture
 def calls(speech: Callable[..., np.ndarray[tuple[int], np.dtype[np.float32]]], tmp_path: Path) -> Path:
-    """A folder with three recordings, one of them deeper down, and what is no recording."""
+    """A folder with three recordings, one of them in a subfolder, and two other files."""
     folder = tmp_path / "calls"
     (folder / "deep").mkdir(parents=True)
     for seed, name in enumerate(("a.wav", "b.flac", "deep/c.WAV")):

@@ -1,4 +1,4 @@
-"""`emotone evaluate` with recipes by name: no file to write, no torch, and known speakers beside new ones."""
+"""`emotone evaluate` with shipped recipes of baselines, and random splits with their speaker-independent twins."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import write_emodb
 
-from emotone.evaluation import run
-from emotone.features.store import FeatureStore
 from emotone.scoring.finished_run import RUN, TABLE
 
 if TYPE_CHECKING:
@@ -53,34 +51,32 @@ def evaluate(emotone: Callable[..., Any], corpus: Path, tmp_path: Path) -> Calla
 
 
 @pytest.mark.parametrize("name", ["majority", "chance"])
-def test_what_can_be_had_without_listening(evaluate: Callable[..., Any], name: str) -> None:
+def test_baselines_that_ignore_the_audio(evaluate: Callable[..., Any], name: str) -> None:
     result = evaluate(name, "--json")
     assert result.status == 0
-    told = json.loads(result.out)
-    (uar,) = (row for row in told["scores"] if row["metric"] == "uar" and row["setting"] == "system")
+    found = json.loads(result.out)
+    (uar,) = (row for row in found["scores"] if row["metric"] == "uar" and row["setting"] == "system")
     assert uar["ours"]["n"] == 12
     if name == "majority":
         assert uar["ours"]["value"] == 0.5
-    assert Path(told["run"]).name.startswith(f"{name}-leave-one-speaker-out-")
-    assert told["leakage"]["shared"]["speakers"]["items"] == []
-    assert (told["problems"], told["twin"]) == ([], None)
+    assert Path(found["run"]).name.startswith(f"{name}-leave-one-speaker-out-")
+    assert found["leakage"]["shared"]["speakers"]["items"] == []
+    assert (found["problems"], found["twin"]) == ([], None)
 
 
-def test_a_shipped_baseline_from_end_to_end(evaluate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shipped_baseline_from_end_to_end(evaluate: Callable[..., Any], corpus: Path) -> None:
     pytest.importorskip("opensmile", reason="the extra 'baselines' is not installed")
     result = evaluate("egemaps-linear-svm", "--json", "--quiet")
     assert result.status == 0
-    told = json.loads(result.out)
-    (uar,) = (row for row in told["scores"] if row["metric"] == "uar" and row["setting"] == "system")
+    found = json.loads(result.out)
+    (uar,) = (row for row in found["scores"] if row["metric"] == "uar" and row["setting"] == "system")
     assert uar["ours"]["value"] > 0.9
     assert uar["speaker_independent"] is True
-    folder = Path(told["run"])
+    folder = Path(found["run"])
     kept = json.loads((folder / RUN).read_text())
     assert kept["recipe"]["functionals"] == {"name": "opensmile", "feature_set": "eGeMAPSv02"}
     assert kept["recipe"]["classifier"]["cost"] == [1e-4, 1e-3, 1e-2, 1e-1]
-    # Asked again, as text: nothing is listened to or learned.
-    monkeypatch.setattr(FeatureStore, "extract", None)
-    monkeypatch.setattr(run, "run_fold", None)
+    # A repeated run reads neither recordings nor features.
     before = (folder / TABLE).stat().st_mtime_ns
     again = evaluate("egemaps-linear-svm", "--workers", "2")
     assert again.status == 0
@@ -88,17 +84,17 @@ def test_a_shipped_baseline_from_end_to_end(evaluate: Callable[..., Any], monkey
     assert (folder / TABLE).stat().st_mtime_ns == before
 
 
-def test_random_5_puts_known_speakers_beside_new_ones(evaluate: Callable[..., Any], baseline: Path) -> None:
+def test_a_random_split_is_compared_with_new_speakers(evaluate: Callable[..., Any], baseline: Path) -> None:
     result = evaluate(baseline, "--protocol", "random-5")
     assert result.status == 0
-    assert re.search(r"^emodb: UAR \d+ random, \d+ for new speakers$", result.out, re.MULTILINE)
-    # Three speakers can't be dealt into five folds.
-    assert "random-5 tests speakers that were trained on; leave-one-speaker-out is run beside it" in result.err
-    told = json.loads(evaluate(baseline, "--protocol", "random-5", "--json").out)
-    assert Path(told["twin"]).name.startswith("tilt-leave-one-speaker-out-")
+    assert re.search(r"^emodb: UAR \d+ with shared speakers, \d+ for new speakers$", result.out, re.MULTILINE)
+    # Three speakers are too few for five folds.
+    assert "random-5 shares speakers between training and test data; also evaluating leave-one-speaker-out" in result.err
+    found = json.loads(evaluate(baseline, "--protocol", "random-5", "--json").out)
+    assert Path(found["twin"]).name.startswith("tilt-leave-one-speaker-out-")
 
 
-def test_random_5_beside_its_own_twin_where_there_are_enough_speakers(
+def test_the_twin_of_a_random_split_has_as_many_folds_if_there_are_enough_speakers(
     emotone: Callable[..., Any], baseline: Path, tmp_path: Path
 ) -> None:
     speakers = ("03", "08", "09", "10", "11")
@@ -106,24 +102,24 @@ def test_random_5_beside_its_own_twin_where_there_are_enough_speakers(
     arguments = ("--corpus", f"emodb={folder}", "--protocol", "random-5", "--out", tmp_path / "results")
     result = emotone("evaluate", baseline, *arguments)
     assert result.status == 0
-    assert "speaker-folds-5 is run beside it" in result.err
-    assert re.search(r"^emodb: UAR \d+ random, \d+ for new speakers$", result.out, re.MULTILINE)
+    assert "also evaluating speaker-folds-5" in result.err
+    assert re.search(r"^emodb: UAR \d+ with shared speakers, \d+ for new speakers$", result.out, re.MULTILINE)
     assert "speakers: 5 shared, by 20 of 20 test clips" in result.out
 
 
-def test_one_speaker_alone_has_no_twin(emotone: Callable[..., Any], baseline: Path, tmp_path: Path) -> None:
+def test_a_single_speaker_allows_no_twin(emotone: Callable[..., Any], baseline: Path, tmp_path: Path) -> None:
     folder = write_emodb(tmp_path / "emodb", speakers=("03",), sentences=("a01", "a02", "a04", "a05"))
     arguments = ("--corpus", f"emodb={folder}", "--protocol", "random-2", "--out", tmp_path / "results")
     result = emotone("evaluate", baseline, *arguments)
     assert result.status == 0
-    assert "these recordings have no division that keeps speakers apart" in result.err
+    assert "these recordings allow no speaker-independent protocol" in result.err
     assert "for new speakers" not in result.out
 
 
-def test_speaker_scaling_is_said(evaluate: Callable[..., Any], baseline: Path) -> None:
+def test_speaker_scaling_is_printed(evaluate: Callable[..., Any], baseline: Path) -> None:
     result = evaluate(baseline, "--protocol", "leave-one-speaker-out+speaker-scaled")
     assert result.status == 0
-    assert "3 tested speakers are scaled with their own unlabelled clips, 12 of 12 test clips" in result.out
+    assert "3 test speakers are scaled with their own unlabelled clips, 12 of 12 test clips" in result.out
 
 
 def test_another_label_set_makes_another_run(evaluate: Callable[..., Any]) -> None:
@@ -142,7 +138,7 @@ def test_another_label_set_makes_another_run(evaluate: Callable[..., Any]) -> No
         (("majorty", "--labels", "seven"), "unknown recipe or model 'majorty'; did you mean 'majority'?"),
         (("majority", "--labels", "sevn"), "unknown label set 'sevn'; did you mean 'seven'?"),
         (("majority", "--protocol", "random-5+speaker-scale"), "unknown scaling '+speaker-scale'; did you mean"),
-        (("default", "--labels", "seven"), "--labels is for recipes; the labels of the finished model default"),
+        (("default", "--labels", "seven"), "--from, --transfer, --unlabelled and --labels are for recipes, and default is a finished model"),
         (("nowhere.toml",), "can't read nowhere.toml"),
     ],
 )
@@ -159,23 +155,23 @@ def test_wrong_usage_is_one_line_and_leaves_nothing(
 def test_a_finished_model_has_no_shortcuts(evaluate: Callable[..., Any], shipped: Path, tmp_path: Path) -> None:
     result = evaluate("default", "--shortcuts")
     assert (result.status, result.out) == (2, "")
-    assert "--shortcuts is for recipes: default is a finished model" in result.err
+    assert "--shortcuts is for recipes: it needs folds, and default is a finished model" in result.err
     assert not (tmp_path / "results").exists()
 
 
 @pytest.fixture
 def one_cue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The probe with its quickest cue only."""
+    """Only the quickest of the cues."""
     monkeypatch.setattr("emotone.evaluation.shortcuts.CUES", {"duration": "the duration"})
 
 
 @pytest.mark.usefixtures("one_cue")
-def test_simple_cues_are_told_beside_the_scores_and_kept(evaluate: Callable[..., Any]) -> None:
+def test_scores_of_simple_cues_are_printed_and_stored(evaluate: Callable[..., Any]) -> None:
     result = evaluate("majority", "--shortcuts")
     assert result.status == 0
     assert "Baselines that use simple cues (leave-one-speaker-out):" in result.out
     assert any(line.split()[:2] == ["emodb", "duration"] for line in result.out.splitlines())
-    told = json.loads(evaluate("majority", "--shortcuts", "--json").out)
-    assert [found["name"] for found in told["shortcuts"]] == ["duration"]
-    kept = json.loads((Path(told["run"]) / RUN).read_text(encoding="utf-8"))
-    assert [found["name"] for found in kept["shortcuts"]] == ["duration"]
+    found = json.loads(evaluate("majority", "--shortcuts", "--json").out)
+    assert [cue["name"] for cue in found["shortcuts"]] == ["duration"]
+    kept = json.loads((Path(found["run"]) / RUN).read_text(encoding="utf-8"))
+    assert [cue["name"] for cue in kept["shortcuts"]] == ["duration"]

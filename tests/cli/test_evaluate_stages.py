@@ -1,4 +1,4 @@
-"""`emotone evaluate` of a recipe in two stages: the target's scores beside its twin's, another plan, what it needs."""
+"""`emotone evaluate` with a pre-training stage: the target corpus is scored, with the twin of its protocol."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def corpora(tmp_path: Path) -> tuple[str, ...]:
     return ("--corpus", f"emodb={target}", "--corpus", f"calls={table}")
 
 
-def test_the_target_is_scored_and_its_twin_is_run_beside_it(
+def test_the_target_is_scored_under_the_protocol_and_its_twin(
     emotone: Callable[..., Any], recipe: Path, corpora: tuple[str, ...], tmp_path: Path
 ) -> None:
     given = ("--protocol", "onto-emodb-random-2", "--plan", "A5", "--out", tmp_path / "runs", "--json", "--quiet")
@@ -77,7 +77,7 @@ def test_the_target_is_scored_and_its_twin_is_run_beside_it(
         (("evaluate", "--protocol", "onto-emodb-randm-2"), "unknown protocol 'onto-emodb-randm-2'"),
     ],
 )
-def test_what_has_no_target_or_no_sources_is_one_line(
+def test_a_missing_target_or_missing_sources_are_one_line(
     emotone: Callable[..., Any], recipe: Path, corpora: tuple[str, ...], arguments: tuple[str, ...], message: str
 ) -> None:
     command, *options = arguments

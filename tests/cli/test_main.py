@@ -1,4 +1,4 @@
-"""The command finds its parts by file, and every error of a user is one line and an exit status."""
+"""Subcommands are found by file, and every `EmotoneError` is one line and an exit status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert capsys.readouterr().out == "emotone 0.1.0\n"
 
 
-def test_help_lists_every_command_with_its_line(emotone: Callable[..., Any]) -> None:
+def test_help_lists_every_command_with_a_summary(emotone: Callable[..., Any]) -> None:
     result = emotone("--help")
     assert (result.status, result.err) == (0, "")
     for name in COMMANDS.names:
@@ -56,7 +56,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_no_command_shows_the_help_page_as_an_error(emotone: Callable[..., Any]) -> None:
+def test_without_a_command_the_help_page_is_an_error(emotone: Callable[..., Any]) -> None:
     result = emotone()
     assert (result.status, result.out) == (2, "")
     assert result.err.startswith("Usage: emotone")
@@ -82,7 +82,7 @@ def test_wrong_usage_is_one_line(emotone: Callable[..., Any], arguments: list[st
 
 
 @pytest.mark.parametrize("kind", [AudioError, BundleError, ConfigError, CorpusError, RunError])
-def test_an_error_on_purpose_is_one_line_and_nothing_could_be_done(
+def test_emotone_errors_are_one_line_with_status_2(
     emotone: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     monkeypatch.setattr(cli, "invoke", raising(kind("what\n  was \x1b[31mgiven")))
@@ -106,7 +106,7 @@ def raising(error: BaseException) -> Callable[[click.Context], None]:
         (click.ClickException("so it is"), 2, "error: so it is"),
     ],
 )
-def test_what_the_system_says(
+def test_errors_of_the_system_are_one_line(
     emotone: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, message: str
 ) -> None:
     monkeypatch.setattr(cli, "invoke", raising(error))
@@ -115,13 +115,13 @@ def test_what_the_system_says(
     assert result.err.strip().endswith(f"emotone: {message}")
 
 
-def test_our_own_mistakes_keep_their_traceback(emotone: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defects_keep_their_traceback(emotone: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "invoke", raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         emotone("doctor")
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_no_error() -> None:
     code = f"{sys.executable} -m emotone doctor --json | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", code], check=True, capture_output=True, text=True)
     assert done.stderr == ""

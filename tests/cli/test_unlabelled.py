@@ -1,4 +1,4 @@
-"""`--unlabelled`: a start and recordings without a label make a model, and an evaluation that learns from none."""
+"""`--unlabelled`: unsupervised adaptation of a model to recordings, in trainings and in evaluations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def before(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
 
 @pytest.fixture
 def calls(corpus: Path, tmp_path: Path) -> Path:
-    """A table of the corpus's recordings under no label."""
+    """A table of the corpus without labels."""
     with (tmp_path / "calls.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["file", "speaker", "label"])
@@ -41,7 +41,7 @@ def calls(corpus: Path, tmp_path: Path) -> Path:
     return tmp_path / "calls.csv"
 
 
-def test_recordings_without_a_label_give_a_start_their_statistics(
+def test_statistics_are_re_estimated_on_unlabelled_recordings(
     emotone: Callable[..., Any], before: Path, calls: Path, tmp_path: Path
 ) -> None:
     given = ("--corpus", f"calls={calls}", "--out", tmp_path / "runs", "--threads", 1)
@@ -50,8 +50,8 @@ def test_recordings_without_a_label_give_a_start_their_statistics(
     assert "16 clips, 4 speakers, labels: anger, sadness" in result.err
     assert "estimated (loaded, then re-estimated on unlabelled clips): conv1, conv2, " in result.err
     assert "adapted without labels: batch-normalisation statistics of 16 clips" in result.err
-    assert "there was nothing to learn" in result.err
-    assert "steps are few" not in result.err
+    assert "plan A1 freezes every layer, so nothing was trained" in result.err
+    assert "steps, but" not in result.err
     run = load_run(Path(result.out.strip()))
     assert (run.labels, run.corpora) == (LABELS, {"calls": 16})
     model = tmp_path / "mine"
@@ -79,16 +79,16 @@ def test_pseudo_labels_are_counted(emotone: Callable[..., Any], before: Path, ca
     ("options", "message"),
     [
         (("--unlabelled", "pseudo-labels"), "needs a plan: --transfer A2 fine-tunes all layers"),
-        (("--unlabelled", "statistics", "--transfer", "auto"), "with --unlabelled name a plan, e.g. A5"),
+        (("--unlabelled", "statistics", "--transfer", "auto"), "with --unlabelled, pass the name of a plan, e.g. A5"),
         (("--unlabelled", "statistics", "--transfer", "A3"), 'set plan = "A1"; given A3'),
         (("--unlabelled", "pseudo-labels", "--transfer", "A1"), "plan A1 freezes every layer"),
         (
             ("--unlabelled", "pseudo-labels", "--transfer", "A2", "--labels", "anger"),
-            "the labels of the weights: anger, sad",
+            "labels of the starting weights: anger, sadness",
         ),
     ],
 )
-def test_what_can_not_be_is_one_line(
+def test_wrong_options_are_one_line(
     emotone: Callable[..., Any], before: Path, calls: Path, options: tuple[str, ...], message: str
 ) -> None:
     result = emotone("train", "--from", before, *options, "--corpus", f"calls={calls}")
@@ -97,7 +97,7 @@ def test_what_can_not_be_is_one_line(
 
 
 @pytest.mark.usefixtures("torch_bundles")
-def test_an_evaluation_hears_the_training_part_without_labels(
+def test_an_evaluation_adapts_to_the_training_part_without_labels(
     emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.toml").write_text(RECIPE_TOML)

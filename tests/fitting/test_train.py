@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 from tests.toy import LABELS, one_thread, tiny_recipe
 
+from emotone.corpora.content import content_hashes, overlap
 from emotone.errors import RunError
 from emotone.features.window_spec import Windows
 from emotone.fitting.fit import CHECKPOINT
-from emotone.fitting.resolve import resolve
+from emotone.fitting.resolve import recipe_for, resolve
 from emotone.fitting.train import prepare, train_run
 from emotone.fitting.training_run import RUN, WEIGHTS, load_net, load_run
 
@@ -137,3 +140,33 @@ def same(folder: Path, other: Path) -> None:
     assert set(first) == set(second)
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not (folder / CHECKPOINT).exists()
+
+
+def test_a_run_stores_the_content_of_its_recordings(trained: Path, corpus: tuple[Utterance, ...]) -> None:
+    run = load_run(trained)
+    assert run.recordings == tuple(sorted(content_hashes(corpus).values()))
+    assert not overlap(run.recordings, corpus[:0])
+    assert overlap(run.recordings, corpus).keys == tuple(sorted(utterance.key for utterance in corpus))
+
+
+def test_recordings_of_an_earlier_training_count_too(
+    trained: Path, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    changed = [replace(utterance, path=tmp_path / utterance.path.name) for utterance in corpus[:4]]
+    for utterance, original in zip(changed, corpus, strict=False):
+        samples, rate = soundfile.read(original.path, dtype="int16")
+        soundfile.write(utterance.path, samples // 2, rate)
+    labels = tuple(dict.fromkeys(utterance.label for utterance in changed))
+    later = prepare(resolve(recipe_for(None, source=str(trained), plan="A5")), changed, labels=labels)
+    train_run(later, tmp_path / "later")
+    run = load_run(tmp_path / "later")
+    assert set(run.recordings) == {*load_run(trained).recordings, *content_hashes(changed).values()}
+
+
+def test_a_run_without_hashes_is_read(trained: Path, tmp_path: Path) -> None:
+    """Runs of earlier versions have none."""
+    shutil.copytree(trained, tmp_path / "copy")
+    text = json.loads((tmp_path / "copy" / RUN).read_text())
+    del text["recordings"]
+    (tmp_path / "copy" / RUN).write_text(json.dumps(text))
+    assert load_run(tmp_path / "copy").recordings == ()

@@ -150,8 +150,9 @@ def locate_weights(source: Source, *, path: Path | None = None) -> LocatedWeight
 
 def installed_files(source: Source) -> Iterator[SourceFile]:
     """Yield files by the names of a source's published files, from Python packages and the caches of other tools."""
+    packages = _package_files(frozenset(published.file for published in source.published))
     for published in source.published:
-        yield from _in_packages(published)
+        yield from _named(packages, published.file)
     for published in source.published:
         yield from _in_hub_cache(published)
         yield from _in_openai_cache(published)
@@ -169,15 +170,16 @@ def _given(source: Source, path: Path) -> Iterator[SourceFile]:
         yield from _named([(found, str(found)) for found in files], published.file)
 
 
-def _in_packages(published: PublishedFile) -> Iterator[SourceFile]:
+def _package_files(names: frozenset[str]) -> list[tuple[Path, str]]:
+    """Return the files of installed Python packages with these names, whole or in parts, each with its place."""
     found: list[tuple[Path, str]] = []
     for distribution in importlib.metadata.distributions():
         for file in distribution.files or ():
             part = _PART.fullmatch(file.name)
-            if published.file == (file.name if part is None else part["file"]):
-                name = distribution.metadata["Name"]
-                found.append((Path(str(distribution.locate_file(file))), f"Python package {name}"))
-    return _named(found, published.file)
+            if (file.name if part is None else part["file"]) in names:
+                place = f"Python package {distribution.metadata['Name']}"
+                found.append((Path(str(distribution.locate_file(file))), place))
+    return found
 
 
 def _in_hub_cache(published: PublishedFile) -> Iterator[SourceFile]:

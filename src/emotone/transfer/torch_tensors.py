@@ -38,8 +38,13 @@ _GLOBAL = re.compile(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL|Unsuppor
 _DETAIL = re.compile(r"WeightsUnpickler error:\s*(?P<detail>[^\n]+)")
 
 
-def read_torch(path: Path) -> dict[str, NDArray[Any]]:
+def read_torch(path: Path, *, key: str = "") -> dict[str, NDArray[Any]]:
     """Return the tensors of a saved `state_dict` by name.
+
+    Args:
+        path: the file.
+        key: of the `state_dict` in a file that contains a dictionary of several things; a file without this key is a
+            `state_dict` itself.
 
     Raises:
         SourceError: the file can't be read, is damaged, or contains anything but names and tensors.
@@ -58,6 +63,8 @@ def read_torch(path: Path) -> dict[str, NDArray[Any]]:
         raise _malformed(path, _reason(error)) from error
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
+    if key and isinstance(tensors, dict):
+        tensors = tensors.get(key, tensors)
     if not isinstance(tensors, dict) or not tensors:
         raise _malformed(path, f"it contains {'an empty' if tensors == {} else 'a'} {type(tensors).__name__}")
     arrays: dict[str, NDArray[Any]] = {}

@@ -223,5 +223,4 @@ def from_torch_file(path: Path) -> Tensors:
         SourceError: the file cannot be read, or contains no encoder of Whisper.
 
     """
-    found = read_torch(path)
-    return from_checkpoint({name.removeprefix("model_state_dict."): found[name] for name in found}, where=str(path))
+    return from_checkpoint(read_torch(path, key="model_state_dict"), where=str(path))

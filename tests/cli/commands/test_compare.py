@@ -1,4 +1,4 @@
-"""`emotone compare`: a table, JSON, and every refusal on one line."""
+"""`emotone compare`: tables, JSON, and one line for every error."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_common(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: 
         (("weak", "weak"), "was given twice; pass different runs"),
     ],
 )
-def test_refusals_are_one_line(
+def test_errors_are_one_line(
     emotone: Callable[..., Any], runs: tuple[Path, Path], arguments: tuple[str, ...], words: str
 ) -> None:
     result = emotone("compare", *(runs[0].parent / name for name in arguments))
@@ -72,7 +72,7 @@ def test_refusals_are_one_line(
     assert result.err.count("\n") == 1
 
 
-def test_the_help_page_teaches(emotone: Callable[..., Any]) -> None:
+def test_the_help_page_explains_the_statistics(emotone: Callable[..., Any]) -> None:
     page = emotone("compare", "--help").out
     for word in ("corrected t", "Holm", "second minus first", "Exit status", "Examples"):
         assert word in page

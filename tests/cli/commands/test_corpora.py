@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from emotone.cli.commands.corpora import FILES_SHOWN, SPEAKERS_SHOWN, command
+from emotone.cli.commands.corpora import FINDINGS_SHOWN, SPEAKERS_SHOWN, command
 from emotone.corpora.base import CORPORA
 from emotone.errors import CorpusError, EmotoneError, UnknownNameError
 
@@ -27,7 +27,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def failure(*arguments: str | Path) -> EmotoneError:
-    """Run what must fail, and return the error that the main command turns into one line."""
+    """Run a command that fails, and return the error that the main command prints as one line."""
     result = run(*arguments)
     assert isinstance(result.exception, EmotoneError), result.output
     assert result.stdout == ""
@@ -43,7 +43,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_list_for_people_and_scripts() -> None:
+def test_list_as_text_and_json() -> None:
     result = run("list")
     assert result.exit_code == 0
     assert result.stderr == ""
@@ -55,7 +55,7 @@ def test_list_for_people_and_scripts() -> None:
     assert all({"licence", "citation", "access", "counts", "speakers", "layout"} <= set(item) for item in listed)
 
 
-def test_show_for_people_and_scripts() -> None:
+def test_show_as_text_and_json() -> None:
     result = run("show", "ravdess")
     assert result.exit_code == 0
     for text in ("CC-BY-NC-SA-4.0", "zenodo.org", "1440", "Livingstone", "anger 192"):
@@ -86,11 +86,11 @@ def test_check_finds_problems(copy: Path, name: str) -> None:
     result = run("check", name, copy)
     assert result.exit_code == 1
     assert "problem: anger: 127 of 127 clips are missing" in result.stdout
-    assert result.stdout.endswith("problems were found\n")
-    assert ("holds emodb" in result.stderr) == (name == "auto")
+    assert result.stdout.endswith("\nproblems found\n")
+    assert ("contains emodb" in result.stderr) == (name == "auto")
 
 
-def test_check_for_scripts(copy: Path) -> None:
+def test_check_as_json(copy: Path) -> None:
     result = run("check", "emodb", copy, "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
@@ -104,52 +104,52 @@ def test_check_a_table(copy: Path, name: str) -> None:
     table.write_text("file,label\nwav/03a01Fa.wav,anger\n", "utf-8")
     result = run("check", name, table)
     assert result.exit_code == 0
-    assert result.stdout.endswith("nothing is wrong\n")
+    assert result.stdout.endswith("no problems found\n")
     assert "median 0.50 s" in result.stdout
 
 
-def test_clips_per_speaker_are_a_range_where_there_are_many(copy: Path) -> None:
+def test_clips_per_speaker_are_a_range_for_many_speakers(copy: Path) -> None:
     rows = "".join(f"wav/03a01Fa.wav,{number}e-3,anger,s{number}\n" for number in range(SPEAKERS_SHOWN + 1))
     (copy / "t.csv").write_text(f"file,start,label,speaker\n{rows}", "utf-8")
     assert "clips per speaker: 1 to 1\n" in run("check", "calls", copy / "t.csv").stdout
-    assert "clips per speaker: 03 1\n0.0 of 24.8 min in all" in run("check", "emodb", copy).stdout
+    assert "clips per speaker: 03 1\n0.0 of 24.8 min in total" in run("check", "emodb", copy).stdout
 
 
-def test_many_findings_of_one_kind_are_cut_short_for_people_only(copy: Path) -> None:
-    rows = "".join(f"none{number}.wav,anger\n" for number in range(FILES_SHOWN + 5))
+def test_long_lists_of_findings_are_shortened_in_the_text_only(copy: Path) -> None:
+    rows = "".join(f"none{number}.wav,anger\n" for number in range(FINDINGS_SHOWN + 5))
     (copy / "t.csv").write_text(f"file,label\nwav/03a01Fa.wav,anger\n{rows}", "utf-8")
     result = run("check", "calls", copy / "t.csv")
-    assert result.stdout.count("no such file") == FILES_SHOWN
+    assert result.stdout.count("no such file") == FINDINGS_SHOWN
     assert "... and 5 more of the kind 'table'" in result.stdout
     findings = json.loads(run("check", "calls", copy / "t.csv", "--json").stdout)["findings"]
-    assert len(findings) == FILES_SHOWN + 5
+    assert len(findings) == FINDINGS_SHOWN + 5
 
 
-def test_names_of_files_can_not_move_the_cursor_or_be_markup(copy: Path) -> None:
+def test_file_names_are_printed_without_control_characters_and_markup(copy: Path) -> None:
     (copy / "x\x1b[2J[bold]y.wav").touch()
     assert "x?[2J[bold]y.wav" in run("check", "emodb", copy).stdout
 
 
-def test_nothing_can_be_read_of_a_copy(copy: Path) -> None:
+def test_no_duration_is_printed_if_no_recording_can_be_read(copy: Path) -> None:
     (copy / "wav/03a01Fa.wav").write_bytes(b"")
     result = run("check", "emodb", copy)
     assert result.exit_code == 1
-    assert "min in all" not in result.stdout
+    assert "min in total" not in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("check", "savee"), "contains no clip of savee, but 1 other recordings; expected are files such as "),
         (("check", "emo"), "unknown corpus 'emo'"),
     ],
 )
-def test_check_what_is_not_that_corpus(copy: Path, arguments: tuple[str, ...], said: str) -> None:
-    assert said in str(failure(*arguments, copy))
+def test_check_of_another_corpus(copy: Path, arguments: tuple[str, ...], message: str) -> None:
+    assert message in str(failure(*arguments, copy))
 
 
 @pytest.mark.parametrize("name", ["emodb", "auto"])
-def test_check_a_folder_that_is_not_there(tmp_path: Path, name: str) -> None:
+def test_check_of_a_missing_folder(tmp_path: Path, name: str) -> None:
     error = failure("check", name, tmp_path / "none")
     assert isinstance(error, CorpusError)
     assert "does not exist" in str(error)
@@ -187,7 +187,7 @@ def test_write_a_database_and_check_it(copy: Path) -> None:
     assert json.loads(result.stdout) == {"corpus": "table", "file": str(copy), "rows": 1, "problems": []}
     result = run("check", "auto", copy)
     assert result.exit_code == 0
-    assert "holds audformat" in result.stderr
+    assert "contains audformat" in result.stderr
     assert "anger" in result.stdout
 
 
@@ -195,11 +195,27 @@ def test_write_a_database_and_check_it(copy: Path) -> None:
 def test_a_database_in_the_folder_of_a_known_corpus_does_not_hide_it(copy: Path) -> None:
     assert run("table", "auto", copy, "--out", copy, "--format", "audformat").exit_code == 0
     result = run("check", "auto", copy)
-    assert "holds emodb" in result.stderr
+    assert "contains emodb" in result.stderr
     assert "of 127 clips are missing" in result.stdout
 
 
-def test_a_table_must_be_called_one(copy: Path) -> None:
+@pytest.mark.parametrize("command", ["check", "table"])
+def test_labels_are_mapped(copy: Path, command: str) -> None:
+    (copy / "t.csv").write_text("file,label\nwav/03a01Fa.wav,thrilled\n", "utf-8")
+    out = ("--out", copy / "clean.csv") if command == "table" else ()
+    assert isinstance(run(command, "calls", copy / "t.csv", *out).exception, EmotoneError)  # no row can be used
+    result = run(command, "calls", copy / "t.csv", *out, "--label-map", "Thrilled=excitement")
+    assert result.exit_code == 0
+    assert "calls: labels mapped: thrilled to excitement (1)" in result.stderr
+    error = failure(command, "calls", copy / "t.csv", *out, "--label-map", "thrilled=excitement,mad=anger")
+    assert "the label map matches no label: unknown word 'mad'" in str(error)
+
+
+def test_a_wrong_label_map_is_an_error_before_the_corpus_is_read(copy: Path) -> None:
+    assert "did you mean 'happiness'" in str(failure("check", "emodb", copy / "nowhere", "--label-map", "glad=happines"))
+
+
+def test_the_suffix_of_a_table_is_checked(copy: Path) -> None:
     result = run("table", "emodb", copy, "--out", copy / "t.xlsx")
     assert result.exit_code == 2
     assert "allowed: a name that ends in .csv or .tsv" in result.stderr

@@ -1,4 +1,4 @@
-"""`emotone doctor`: what is there, what is missing and how to get it, and how fast."""
+"""`emotone doctor`: versions, missing packages with the command that installs them, and speed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_healthy_installation(emotone: Callable[..., Any], shipped: Path, monk
     monkeypatch.setattr(doctor, "REPEATS", 1)
     result = emotone("doctor")
     assert (result.status, result.err) == (0, "")
-    for word in ("emotone 0.1.0", "onnxruntime", "Cache", "default      good; a 3 s clip"):
+    for word in ("emotone 0.1.0", "onnxruntime", "Cache", "default      intact; a clip of 3 s"):
         assert word in result.out
 
 
@@ -34,10 +34,10 @@ def test_as_json(emotone: Callable[..., Any], shipped: Path, tmp_path: Path, mon
     assert all(took >= 0 for took in model["milliseconds"].values())
 
 
-def test_what_is_missing_is_said_with_how_to_get_it(
+def test_missing_packages_are_reported_with_the_command_that_installs_them(
     emotone: Callable[..., Any], shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "no-such-package"))
+    monkeypatch.setattr(doctor, "REQUIRED", ("numpy", "no-such-package"))
     monkeypatch.setattr(doctor, "EXTRAS", {"media": ("reads films", ("numpy", "no-film-package"))})
     monkeypatch.setattr(doctor, "REPEATS", 1)
     result = emotone("doctor")
@@ -46,16 +46,16 @@ def test_what_is_missing_is_said_with_how_to_get_it(
     assert "reads films: missing no-film-package: pip install 'emotone[media]'" in result.out
 
 
-def test_a_damaged_model_is_said(emotone: Callable[..., Any], shipped: Path) -> None:
+def test_a_damaged_model_is_reported(emotone: Callable[..., Any], shipped: Path) -> None:
     (shipped / "default" / "CARD.md").write_text("other")
     result = emotone("doctor")
     assert result.status == 1
     assert "DAMAGED" in result.out
-    assert "CARD.md was changed" in result.out
+    assert "CARD.md was modified" in result.out
 
 
 def test_without_models(emotone: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotone.bundles.shipped.SHIPPED", tmp_path)
     result = emotone("doctor")
     assert result.status == 0
-    assert "none is shipped" in result.out
+    assert "no models are shipped" in result.out

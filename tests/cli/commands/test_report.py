@@ -1,4 +1,4 @@
-"""`emotone report`: one file in each format, JSON beside it, and every refusal on one line."""
+"""`emotone report`: a file in each format, JSON, and one line for every error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_file(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: 
     assert len(text.encode()) < 2 * 2e6
 
 
-def test_a_file_that_is_there_is_replaced(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_existing_file_is_overwritten(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "a.md"
     out.write_text("old")
     assert emotone("report", runs[0], "--out", out).status == 0
@@ -43,16 +43,16 @@ def test_json(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Pa
     other = Made(corpora=("elsewhere",), speakers=2).write(tmp_path / "other")
     result = emotone("report", *runs, other, "--out", tmp_path / "a.md", "--json")
     assert result.status == 0
-    told = json.loads(result.out)
-    assert (told["file"], told["bytes"]) == (str(tmp_path / "a.md"), (tmp_path / "a.md").stat().st_size)
-    assert [(run["name"], run["folder"]) for run in told["runs"]] == [
+    found = json.loads(result.out)
+    assert (found["file"], found["bytes"]) == (str(tmp_path / "a.md"), (tmp_path / "a.md").stat().st_size)
+    assert [(run["name"], run["folder"]) for run in found["runs"]] == [
         ("R1", str(runs[0])),
         ("R2", str(runs[1])),
         ("R3", str(other)),
     ]
-    assert [score["metric"] for run in told["runs"] for score in run["scores"]] == ["uar"] * 3
-    assert told["compared"] == [["R1", "R2"]]
-    assert [each["runs"] for each in told["incomparable"]] == [["R1", "R3"], ["R2", "R3"]]
+    assert [score["metric"] for run in found["runs"] for score in run["scores"]] == ["uar"] * 3
+    assert found["compared"] == [["R1", "R2"]]
+    assert [each["runs"] for each in found["incomparable"]] == [["R1", "R3"], ["R2", "R3"]]
     assert "emotone: R1 and R3 can't be compared: they share no recording" in result.err
 
 
@@ -71,7 +71,7 @@ def test_json(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Pa
         (("weak", "--out", "weak/run.json/a.md"), "can't write"),
     ],
 )
-def test_refusals_are_one_line(
+def test_errors_are_one_line(
     emotone: Callable[..., Any],
     runs: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -86,7 +86,7 @@ def test_refusals_are_one_line(
     assert result.err.count("\n") == 1
 
 
-def test_the_help_page_teaches(emotone: Callable[..., Any]) -> None:
+def test_the_help_page_explains_the_report(emotone: Callable[..., Any]) -> None:
     page = emotone("report", "--help").out
     for word in ("Exit status", "Examples", "leakage audit", "stored predictions", ".tex"):
         assert word in page

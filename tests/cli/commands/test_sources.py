@@ -1,4 +1,4 @@
-"""`emotone sources`: where networks are published, and bringing their files in, with every mistake on one line."""
+"""`emotone sources`: sources are listed, located and converted; every error is one line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tests.soundnet_ports import ported
 
+from emotone.errors import SourceError
 from emotone.files import sha256_file
-from emotone.fitting.weights import shipped_weights
+from emotone.fitting.weights import find_weights, shipped_weights
 from emotone.transfer.source import SOURCES
 from emotone.transfer.weights import read_weights
 
@@ -43,7 +44,7 @@ def test_every_source_is_listed_and_shown(emotone: Callable[..., Outcome]) -> No
         assert json.loads(emotone("sources", "show", source["name"], "--json").out) == source
 
 
-def test_what_comes_with_emotone_has_a_card(emotone: Callable[..., Outcome]) -> None:
+def test_a_shipped_source_has_a_card(emotone: Callable[..., Outcome]) -> None:
     listed = json.loads(emotone("sources", "list", "--json").out)
     (source,) = (each for each in listed if each["name"] == "soundnet5-open")
     assert source["card"].startswith("# soundnet5-open")
@@ -55,11 +56,33 @@ def test_what_comes_with_emotone_has_a_card(emotone: Callable[..., Outcome]) -> 
     assert read_weights(path).tensors["blocks.conv1.convolution.weight"].shape == (32, 1, 64)
 
 
-def test_get_says_where_to_fetch_what(emotone: Callable[..., Outcome]) -> None:
+def test_get_names_the_published_files_if_this_machine_has_none(emotone: Callable[..., Outcome]) -> None:
     outcome = emotone("sources", "get", "soundnet5")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "soundnet5_final.t7, from http" in outcome.err
+    assert "then run: emotone sources get soundnet5 --from FILE" in outcome.err
+    assert outcome.err.splitlines()[-1].startswith("emotone: error: this machine")
+
+
+def test_get_stores_weights_where_recipes_find_them(
+    emotone: Callable[..., Outcome], port: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match="not on this machine .*; run: emotone sources get soundnet5"):
+        find_weights("soundnet5")
+    outcome = emotone("sources", "get", "soundnet5", "--from", port)
     assert outcome.status == 0
-    assert "soundnet5_final.t7" in outcome.out
-    assert "emotone sources convert soundnet5 FILE" in outcome.out
+    assert f"soundnet5: from {port}; SHA-256 {sha256_file(port)}, which is not a published one" in outcome.err
+    stored = find_weights("soundnet5")
+    assert (str(stored.path), stored.source) == (outcome.out.strip(), "soundnet5")
+    again = emotone("sources", "get", "soundnet5")
+    assert (again.status, again.out) == (0, outcome.out)
+    assert "soundnet5 was converted before" in again.err
+    listed = {each["name"]: each for each in json.loads(emotone("sources", "list", "--json").out)}
+    assert listed["soundnet5"]["converted"] == str(stored.path)
+    out = tmp_path / "mine.safetensors"
+    found = json.loads(emotone("sources", "get", "soundnet5", "--from", port, "--out", out, "--json").out)
+    assert found == {"source": "soundnet5", "file": str(out), "from": str(port), "verified": False}
+    assert read_weights(out).source == "soundnet5"
 
 
 def test_a_file_is_converted_and_read_back(emotone: Callable[..., Outcome], port: Path, tmp_path: Path) -> None:
@@ -68,22 +91,25 @@ def test_a_file_is_converted_and_read_back(emotone: Callable[..., Outcome], port
     assert (outcome.status, outcome.out.strip()) == (0, str(out))
     weights = read_weights(out)
     assert weights.source == "soundnet5"
-    told = json.loads(emotone("sources", "convert", "soundnet5", port, "--out", out, "--json").out)
-    assert told["tensors"] == len(weights.tensors)
+    converted = json.loads(emotone("sources", "convert", "soundnet5", port, "--out", out, "--json").out)
+    assert converted["tensors"] == len(weights.tensors)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("show", "soundnet"), "soundnet5"),
         (("convert", "soundnet5", "gone.npz", "--out", "x.safetensors"), "gone.npz"),
         (("convert", "soundnet5", "gone.npz", "--out", "x.npz"), "must end in .safetensors"),
+        (("get", "soundnet5", "--from", "gone.npz"), "gone.npz: can't be read: there is no such file or folder"),
+        (("get", "soundnet5", "--out", "x.npz"), "must end in .safetensors"),
+        (("get", "whisper-bas"), "did you mean 'whisper-base'?"),
     ],
 )
-def test_mistakes_are_said(emotone: Callable[..., Outcome], arguments: tuple[str, ...], says: str) -> None:
+def test_errors_are_one_line(emotone: Callable[..., Outcome], arguments: tuple[str, ...], message: str) -> None:
     outcome = emotone("sources", *arguments)
     assert outcome.status == 2
-    assert says in outcome.err
+    assert message in outcome.err
 
 
 RECIPE = """\
@@ -95,7 +121,7 @@ licence = "CC0-1.0"
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "message"),
     [
         ((), "add --sound NAME=DIR"),
         (("--sound", "hum"), "must be NAME=DIR"),
@@ -103,11 +129,11 @@ licence = "CC0-1.0"
         (("--sound", "hum=x"), "SHA-256"),
     ],
 )
-def test_a_training_says_what_it_lacks(
-    emotone: Callable[..., Outcome], tmp_path: Path, given: tuple[str, ...], says: str
+def test_missing_inputs_of_a_training_are_reported(
+    emotone: Callable[..., Outcome], tmp_path: Path, given: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "toy.toml").write_text(RECIPE)
     (tmp_path / "teacher.pt").write_bytes(b"no teacher")
     outcome = emotone("sources", "train", tmp_path / "toy.toml", "--teacher", tmp_path / "teacher.pt", *given)
     assert outcome.status == 2
-    assert says in outcome.err
+    assert message in outcome.err

@@ -1,4 +1,4 @@
-"""`emotone train`: a run folder on standard output, the talk beside it, and every wrong word on one line."""
+"""`emotone train`: the run folder on standard output, notes on standard error, and one line for every error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_training_prints_its_folder(emotone: Callable[..., Any], recipe: Path,
     before = (folder / WEIGHTS).stat().st_mtime_ns
     again = emotone("train", recipe, "--corpus", f"emodb={corpus}", "--out", out)
     assert (again.status, again.out) == (0, result.out)
-    assert "this training is finished already (same recipe, same data)" in again.err
+    assert "already trained with the same recipe and data, so nothing was computed" in again.err
     assert (folder / WEIGHTS).stat().st_mtime_ns == before
 
     weights = (folder / WEIGHTS).read_bytes()
@@ -65,7 +65,7 @@ def test_corpora_from_the_environment(
     assert load_run(Path(result.out.strip())).corpora == {"emodb": 8}
 
 
-def test_early_stopping_says_the_development_score(emotone: Callable[..., Any], tmp_path: Path, recipe: Path) -> None:
+def test_early_stopping_prints_the_development_score(emotone: Callable[..., Any], tmp_path: Path, recipe: Path) -> None:
     folder = write_emodb(tmp_path / "four", sentences=("a01",))
     recipe.write_text(recipe.read_text().replace("epochs = 2", "epochs = 2\npatience = 5"))
     result = emotone("train", recipe, "--corpus", f"emodb={folder}", "--out", tmp_path / "runs")
@@ -104,7 +104,7 @@ ema_decay = 0.0
 """
 
 
-def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_transfer_is_printed_and_stored(emotone: Callable[..., Any], tmp_path: Path) -> None:
     import torch
 
     from emotone.nets.architectures.soundnet5 import SoundNet5
@@ -132,7 +132,7 @@ def test_a_transfer_is_told_and_kept(emotone: Callable[..., Any], tmp_path: Path
 
 
 def write_table(path: Path, corpus: Path, **labels: str) -> Path:
-    """Write a table of a corpus of buzzes under other labels; what has none is left out."""
+    """Write a table of a corpus under other labels; clips without one are left out."""
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["file", "speaker", "label"])
@@ -149,14 +149,14 @@ def before(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
 
 
 @pytest.fixture
-def meant(before: Path, recipe: Path, tmp_path: Path) -> dict[str, Path]:
-    """What words of a command stand for: a training, a recipe of it, and one of another front end."""
+def paths(before: Path, recipe: Path, tmp_path: Path) -> dict[str, Path]:
+    """Values of placeholders in arguments: a training, its recipe, and a recipe with another front end."""
     other = tmp_path / "other.toml"
     other.write_text(recipe.read_text() + "\n[front_end]\nname = 'log-mel'\nbands = 40\n")
     return {"BEFORE": before, "RECIPE": recipe, "OTHER": other}
 
 
-def test_a_training_goes_on_from_another_on_ones_own_clips(
+def test_a_training_is_fine_tuned_on_other_clips(
     emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
 ) -> None:
     table = write_table(tmp_path / "calls.csv", corpus, anger="anger", sadness="neutral")
@@ -173,15 +173,15 @@ def test_a_training_goes_on_from_another_on_ones_own_clips(
     wanted = (
         "toy can't be used unchanged for anger, neutral: it has no scores for neutral, only for anger, sadness; use a"
     )
-    refused_at_last(emotone("train", "--from", before, "--transfer", "A1", *given), wanted)
+    failed_with(emotone("train", "--from", before, "--transfer", "A1", *given), wanted)
 
 
-def refused_at_last(result: Any, message: str) -> None:
+def failed_with(result: Any, message: str) -> None:
     assert (result.status, result.out) == (2, "")
     assert message in result.err.splitlines()[-1]
 
 
-def test_auto_says_how_every_plan_did_and_keeps_it(
+def test_auto_prints_and_stores_the_score_of_every_plan(
     emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
 ) -> None:
     given = ("--from", before, "--transfer", "auto", "--corpus", f"emodb={corpus}", "--out", tmp_path / "runs")
@@ -197,46 +197,46 @@ def test_auto_says_how_every_plan_did_and_keeps_it(
     assert (load_run(folder).recipe.transfer is None) == (kept["plan"] == "none")
     again = emotone("train", *given, "--threads", 1)
     assert again.out == result.out
-    assert "this training is finished already" in again.err
-    assert [line for line in again.err.splitlines() if ": plan " in line] == plans
+    assert "already trained with the same recipe and data" in again.err
+    assert [line for line in again.err.splitlines() if ": plan " in line and "inner UAR" in line] == plans
 
 
-def test_one_speaker_and_two_clips_of_each_emotion_can_be_learned(
+def test_a_training_on_four_clips_of_one_speaker_is_warned_about(
     emotone: Callable[..., Any], before: Path, tmp_path: Path
 ) -> None:
     mine = write_emodb(tmp_path / "mine", speakers=("11",), sentences=("a01", "a02"))
     given = ("--corpus", f"emodb={mine}", "--out", tmp_path / "runs", "--threads", 1)
     result = emotone("train", "--from", before, "--transfer", "A5", *given)
     assert result.status == 0
-    assert "all clips are of one speaker: nothing will tell how well others are judged" in result.err
-    refused_at_last(
+    assert "warning: all clips are of one speaker, so the results for other speakers can't be estimated" in result.err
+    failed_with(
         emotone("train", "--from", before, "--transfer", "auto", *given), "give clips of others too, or name a plan"
     )
 
 
-def test_a_training_too_short_for_its_average_is_told_how_long(
+def test_too_few_steps_for_the_moving_average_are_warned_about(
     emotone: Callable[..., Any], before: Path, tmp_path: Path
 ) -> None:
     """With 4 clips an epoch is one step, and an average of weights over two takes six."""
     mine = write_emodb(tmp_path / "mine", speakers=("11",), sentences=("a01", "a02"))
     given = ("--from", before, "--transfer", "A8", "--corpus", f"emodb={mine}", "--out", tmp_path / "runs")
     result = emotone("train", *given, "--threads", 1)
-    assert "2 steps are few for an average of weights over 2: what is kept stays near where it began" in result.err
-    assert "--epochs 6 would do" in result.err
+    assert "warning: only 2 steps, but weights are averaged over about 2, so the model will barely change" in result.err
+    assert "pass --epochs 6" in result.err
     longer = emotone("train", *given, "--epochs", 6, "--threads", 1)
-    assert "steps are few" not in longer.err
+    assert "steps, but" not in longer.err
     assert "kept the weights of epoch 6 of 6" in longer.err
     assert load_run(Path(longer.out.strip())).recipe.training.epochs == 6
 
 
-def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
+def test_labels_that_the_starting_model_lacks_need_another_label_set(
     emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
 ) -> None:
     table = write_table(tmp_path / "calls.csv", corpus, anger="surprise", sadness="sadness")
     given = ("--from", before, "--transfer", "A2", "--corpus", f"calls={table}", "--out", tmp_path / "runs")
     result = emotone("train", *given, "--threads", 1)
     assert "left out, not in the label set: surprise 4" in result.err
-    assert "clips that the start has no label for are left out; --labels every would learn them too" in result.err
+    assert "clips with labels that the starting model does not have are left out; --labels every adds them" in result.err
     result = emotone("train", *given, "--labels", "every", "--threads", 1)
     assert result.status == 0
     assert load_run(Path(result.out.strip())).labels == ("sadness", "surprise")
@@ -256,15 +256,15 @@ def test_clips_without_a_label_in_the_start_can_be_learned_by_another_label_set(
         (("OTHER", "--from", "BEFORE", "--transfer", "A2"), "was trained on log-mel at 16000 Hz"),
     ],
 )
-def test_a_start_that_can_not_be_is_one_line_before_the_corpora_are_read(
-    emotone: Callable[..., Any], meant: dict[str, Path], tmp_path: Path, options: tuple[str, ...], message: str
+def test_a_wrong_transfer_is_one_line_before_the_corpora_are_read(
+    emotone: Callable[..., Any], paths: dict[str, Path], tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
-    arguments = [meant.get(option, option) for option in options]
+    arguments = [paths.get(option, option) for option in options]
     refused(emotone("train", *arguments, "--corpus", "emodb=never-read", "--out", tmp_path / "runs"), message)
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_table_with_what_can_not_be_used_is_trained_on_with_status_1(
+def test_unusable_rows_are_left_out_with_status_1(
     emotone: Callable[..., Any], recipe: Path, corpus: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "words.wav").write_text("no sound at all, just some words that are long enough")
@@ -288,7 +288,7 @@ def test_a_table_with_what_can_not_be_used_is_trained_on_with_status_1(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no corpus was given: add --corpus NAME=DIR, or set EMOTONE_CORPORA"),
+        ((), "no corpus given: add --corpus NAME=DIR, or set EMOTONE_CORPORA"),
         (("--corpus", "emodbb=x"), "unknown corpus 'emodbb'; did you mean 'emodb'?"),
         (("--corpus", "emodb=nowhere"), "nowhere"),
         (("--threads", "0"), "--threads"),
@@ -312,13 +312,13 @@ def refused(result: Any, message: str) -> None:
     assert result.err.count("\n") == 1
 
 
-def test_a_missing_recipe_is_said(emotone: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_missing_recipe_is_an_error(emotone: Callable[..., Any], tmp_path: Path) -> None:
     result = emotone("train", tmp_path / "gone.toml")
     assert result.status == 2
     assert "gone.toml: No such file" in result.err
 
 
-def test_a_folder_of_one_emotion_can_not_be_learned(emotone: Callable[..., Any], recipe: Path, tmp_path: Path) -> None:
+def test_one_emotion_can_not_be_trained_on(emotone: Callable[..., Any], recipe: Path, tmp_path: Path) -> None:
     folder = write_emodb(tmp_path / "emodb", speakers=("03",), sentences=("a01",))
     (folder / "wav" / "03a01Ta.wav").unlink()
     result = emotone("train", recipe, "--corpus", f"emodb={folder}", "--out", tmp_path / "runs")

@@ -117,12 +117,16 @@ def command(
     Prints scores with 95 % confidence intervals over speakers, and the leakage audit. Repeated evaluations are cached,
     and interrupted ones resume.
     """
+    from emotone.recipes.library import shipped_names as shipped_recipes
+
     options = TransferOptions(source, plan, unlabelled or "", labels)
     recipe, model = _told_apart(system, recipe=recipe, model=model)
     results: list[Evaluation]
     probes: list[CueScore] | None = None
     if model:
         _check_model_options(model, options, shortcuts=shortcuts)
+        if system and model in shipped_recipes():
+            console.note(f"{system} is a model and a recipe; evaluating the model. --recipe {system} evaluates the recipe")
         data, results = _evaluate_model(model, corpus, label_map=label_map, out=out, quiet=quiet)
     else:
         resolved = _resolved(recipe, options)
@@ -166,8 +170,6 @@ def _told_apart(system: str, *, recipe: str, model: str) -> tuple[str, str]:
     if system.endswith(SUFFIX):
         return system, ""
     if system in models:
-        if system in recipes:
-            console.note(f"{system} is a model and a recipe; evaluating the model. --recipe {system} evaluates the recipe")
         return "", system
     if system in recipes:
         return system, ""

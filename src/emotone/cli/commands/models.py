@@ -95,7 +95,7 @@ def show(model: str, *, as_json: bool) -> None:
         ("labels", ", ".join(manifest.labels)),
         ("licence", manifest.licence),
         ("front end", f"{manifest.front_end['name']}: {front_end}"),
-        ("windows", f"{manifest.windows}; a clip is {manifest.windows.clip_score}"),
+        ("windows", f"{manifest.windows}; an utterance is {manifest.windows.clip_score}"),
         *(("threshold", f"{label} if its probability is at least {value:.4g}") for label, value in manifest.thresholds.items()),
         ("trained on", ", ".join(manifest.training.corpora)),
         ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emotone.evaluation.run import Evaluation
-    from emotone.reproductions.base import Row, Table
+    from emotone.reproductions.base import CellResult, PublishedTable
 
 
 @click.command(
@@ -61,7 +61,7 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out a
     "--only",
     multiple=True,
     metavar="WORDS",
-    help="Run only cells with this text in their corpus, setting or column. Repeatable; cells must match all.",
+    help="Run only cells with this text in their corpus, row or column. Repeatable; cells must match all.",
 )
 @click.option("--kept", is_flag=True, help="Run nothing; show the finished cells in --out.")
 @click.option(
@@ -100,7 +100,7 @@ def command(
 
     paper = PAPERS.get(key)
     asked = paper.table(table)
-    selected = replace(asked, cells=tuple(cell for cell in asked.cells if cell.has(only) and (cell.quick or not quick)))
+    selected = replace(asked, cells=tuple(each for each in asked.cells if each.matches(only) and (each.quick or not quick)))
     sources = _sources(source, asked, selected)
     corpora, problems = corpus_data.scan_corpora(corpus, label_map=label_map)
     missing = [name for name in selected.corpora() if name not in corpora]
@@ -108,18 +108,18 @@ def command(
         console.note(f"no data for these corpora: {', '.join(missing)}; add --corpus NAME=DIR")
     audits: dict[str, list[str]] = {}
 
-    def finished(row: Row, evaluation: Evaluation | None) -> None:
+    def finished(result: CellResult, evaluation: Evaluation | None) -> None:
         if evaluation is None:
             return
         if not quiet:
-            console.note(f"{row.cell.corpus}, {row.cell.setting}, {row.cell.column}: {_result_text(row)}")
+            console.note(f"{result.cell.corpus}, {result.cell.title}: {_result_text(result)}")
         problems.update(dict.fromkeys(problem.message for problem in evaluation.problems))
         if evaluation.leakage is not None:
             tested = ", ".join(evaluation.table.corpora)
             audits.setdefault(f"{tested}, {evaluation.protocol}", evaluation.leakage.lines())
 
     with progress(quiet=quiet) as bar:
-        rows = reproduce(
+        results = reproduce(
             paper,
             asked,
             corpora,
@@ -134,10 +134,10 @@ def command(
             finished=finished,
         )
     if as_json:
-        console.print_json({"paper": key, "table": table, "rows": [row.to_dict() for row in rows], "audit": audits})
+        console.print_json({"paper": key, "table": table, "rows": [result.to_dict() for result in results], "audit": audits})
     else:
-        click.echo(rows_table([row for row in rows if row.cell in selected.cells]).text())
-        others = sum(row.score is not None and row.cell not in selected.cells for row in rows)
+        click.echo(rows_table([result for result in results if result.cell in selected.cells]).text())
+        others = sum(result.score is not None and result.cell not in selected.cells for result in results)
         if others:
             click.echo(f"\nFinished cells that are not selected: {others}; --kept shows them.")
         for where, lines in audits.items():
@@ -149,7 +149,7 @@ def command(
     return 1 if problems else 0
 
 
-def _sources(given: tuple[str, ...], table: Table, selected: Table) -> dict[str, str]:
+def _sources(given: tuple[str, ...], table: PublishedTable, selected: PublishedTable) -> dict[str, str]:
     """Return the given weights by network, and print which weights the selected cells lack."""
     from emotone.reproductions.reproduce import needed_sources
 
@@ -168,9 +168,9 @@ def _sources(given: tuple[str, ...], table: Table, selected: Table) -> dict[str,
     return sources
 
 
-def _result_text(row: Row) -> str:
-    published = "" if row.cell.published is None else f" (published {100 * row.cell.published:.1f})"
-    return f"{'-' if row.score is None else row.score.text}{published}: {row.status}"
+def _result_text(result: CellResult) -> str:
+    published = "" if result.cell.published is None else f" (published {100 * result.cell.published:.1f})"
+    return f"{'-' if result.score is None else result.score.text}{published}: {result.status}"
 
 
 def _list(key: str | None, *, as_json: bool) -> None:
