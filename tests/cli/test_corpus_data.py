@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from emotone.types import Utterance
 
 
-def test_incomplete_corpora_and_unrecognised_recordings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_incomplete_corpora_and_unrecognised_recordings_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = write_emodb(tmp_path / "emodb")
     clip = next(folder.glob("wav/*.wav"))
     clip.rename(clip.with_name("renamed.wav"))

@@ -89,7 +89,9 @@ def test_a_random_split_is_compared_with_new_speakers(evaluate: Callable[..., An
     assert result.status == 0
     assert re.search(r"^emodb: UAR \d+ with shared speakers, \d+ for new speakers$", result.out, re.MULTILINE)
     # Three speakers are too few for five folds.
-    assert "random-5 shares speakers between training and test data; also evaluating leave-one-speaker-out" in result.err
+    assert (
+        "random-5 shares speakers between training and test data; also evaluating leave-one-speaker-out" in result.err
+    )
     found = json.loads(evaluate(baseline, "--protocol", "random-5", "--json").out)
     assert Path(found["twin"]).name.startswith("tilt-leave-one-speaker-out-")
 
@@ -138,7 +140,10 @@ def test_another_label_set_makes_another_run(evaluate: Callable[..., Any]) -> No
         (("majorty", "--labels", "seven"), "unknown recipe or model 'majorty'; did you mean 'majority'?"),
         (("majority", "--labels", "sevn"), "unknown label set 'sevn'; did you mean 'seven'?"),
         (("majority", "--protocol", "random-5+speaker-scale"), "unknown scaling '+speaker-scale'; did you mean"),
-        (("default", "--labels", "seven"), "--from, --transfer, --unlabelled and --labels are for recipes, and default is a finished model"),
+        (
+            ("default", "--labels", "seven"),
+            "--from, --transfer, --unlabelled and --labels are for recipes, and default is a finished model",
+        ),
         (("nowhere.toml",), "can't read nowhere.toml"),
     ],
 )

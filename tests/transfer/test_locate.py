@@ -126,7 +126,7 @@ def test_the_next_place_is_used_if_a_file_is_refused(
 
 
 @pytest.mark.parametrize("variable", ["HF_HOME", "HF_HUB_CACHE"])
-def test_the_cache_of_the_hugging_face_hub(
+def test_the_cache_of_the_hugging_face_hub(  # noqa: PLR0917
     source: Source, encoder: Encoder, model_bin: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     numpy = pytest.importorskip("safetensors.numpy")

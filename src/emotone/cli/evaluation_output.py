@@ -89,6 +89,4 @@ def _twin_lines(results: Sequence[Evaluation]) -> list[str]:
 
 def _uar(result: Evaluation) -> dict[str, float]:
     """Return the unweighted average recall of the evaluated system on each corpus, 0 to 1."""
-    return {
-        score.corpus: score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar")
-    }
+    return {score.corpus: score.number for score in result.scores if (score.setting, score.metric) == ("system", "uar")}

@@ -26,6 +26,7 @@ from emotone.evaluation.overlap import training_overlap
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.files import atomic_write
 from emotone.fitting.classical import ResolvedBaseline
+from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.protocols import SPEAKER_SCALED, Leakage, audit, protocol
 from emotone.scoring.finished_run import RUN, SCHEMA, STAGES, TABLE, VALIDATION, is_finished, write_description
 from emotone.scoring.predictions import PredictionsTable
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from emotone.types import Fold, Utterance
 
 POLL_SECONDS = 1.0
+
+VECTOR_RECIPES = (ResolvedBaseline, ResolvedEmbedding)  # fitted on one vector per recording, without early stopping
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def evaluate_recipe(
     if seeds < 1 or workers < 1:
         raise RunError(f"seeds and workers must be at least 1; given {seeds} and {workers}")
     division = protocol(protocol_name)
-    if division.scaling == "speaker" and not isinstance(recipe, ResolvedBaseline):
+    if division.scaling == "speaker" and not isinstance(recipe, VECTOR_RECIPES):
         raise RunError(
             f"{division.name} scales each speaker's values by that speaker's own statistics, and the net of "
             f"{recipe.name} takes recordings as they are; choose {protocol_name.removesuffix(SPEAKER_SCALED)}"
@@ -132,7 +135,7 @@ def evaluate_recipe(
         return replace(cached, requested=protocol_name, problems=_merge_problems(cached.problems, extracted.problems))
     jobs = _jobs(recipe, usable, extracted, division, labels=labels, seeds=seeds, folder=folder)
     first = [job.fold for job in jobs if job.recipe.seed == recipe.seed]  # other seeds have the same overlap
-    audited = [_merged(fold) for fold in first] if isinstance(recipe, ResolvedBaseline) else first
+    audited = [_merged(fold) for fold in first] if isinstance(recipe, VECTOR_RECIPES) else first
     leakage = _audited(audited, usable, division=division, workers=workers, progress=progress)
     if not (folder / TABLE).exists():
         problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress)]
@@ -173,7 +176,7 @@ def _jobs(
             system=system,
             folder=folder / "folds" / f"{seed}-{fold.name}",
             normalisation=division.scaling,
-            features=extracted.features if isinstance(recipe, ResolvedBaseline) else None,
+            features=extracted.features if isinstance(recipe, VECTOR_RECIPES) else None,
         )
         for seed in range(recipe.seed, recipe.seed + seeds)
         for fold in division.folds(utterances, seed=seed)

@@ -103,7 +103,7 @@ def _long_enough(extracted: ExtractionResult, recipe: Recipe) -> ExtractionResul
 
 
 def _recordings(job: TrainingJob) -> tuple[str, ...]:
-    """Return the content hashes of the training recordings, those of the weights that a training starts from included."""
+    """Return the content hashes of the training recordings, including those of the weights it starts from."""
     started_from = job.resolved.weights.run if job.resolved.weights is not None else None
     earlier = () if started_from is None else started_from.recordings
     return tuple(sorted({*content_hashes(job.utterances).values(), *earlier}))

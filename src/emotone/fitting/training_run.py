@@ -34,7 +34,7 @@ class TrainingRun:
         best: epoch whose weights were kept.
         history: one mapping per epoch: number, loss, score, seconds.
         transfer: what happened to each tensor of the network; None without a transfer.
-        recordings: content hashes of the training recordings, sorted, those of the weights it started from included
+        recordings: content hashes of the training recordings, including those of the weights it started from, sorted
             (see `emotone.corpora.content`); () if unknown.
 
     """

@@ -62,7 +62,8 @@ def test_weights_are_loaded_in_every_fold(emotone: Callable[..., Any], corpus: P
     recipe = tmp_path / "narrow.toml"
     recipe.write_text(
         'name = "narrow"\nlabels = "emodb"\n[front_end]\nname = "vggish-log-mel"\n[net]\nname = "yamnet"\n'
-        "width = 0.02\n[windows]\nseconds = 0.5\nhop = 0.25\nmin_seconds = 0.01\n[training]\nepochs = 1\nbatch_size = 4\n"
+        "width = 0.02\n[windows]\nseconds = 0.5\nhop = 0.25\nmin_seconds = 0.01\n"
+        "[training]\nepochs = 1\nbatch_size = 4\n"
     )
     given = ("--corpus", f"emodb={corpus}", "--out", tmp_path / "out", "--source", tmp_path / "narrow.safetensors")
     result = emotone("evaluate", recipe, *given, "--plan", "A8", "--json")
@@ -242,7 +243,10 @@ def test_an_unknown_model_is_an_error(emotone: Callable[..., Any], shipped: Path
     [
         ((), "nothing to evaluate: pass --recipe FILE or NAME, --model NAME or DIR, or --from with --transfer"),
         (("default", "--recipe", "default"), "pass either a recipe or a model; given default and default"),
-        (("--model", "default", "--recipe", "mine.toml"), "pass either a recipe or a model; given mine.toml and default"),
+        (
+            ("--model", "default", "--recipe", "mine.toml"),
+            "pass either a recipe or a model; given mine.toml and default",
+        ),
         (("--model", "defualt"), "unknown model 'defualt'; did you mean 'default'?"),
         (("--recipe", "majorty"), "unknown recipe 'majorty'; did you mean 'majority'?"),
         (("--model", "default", "--transfer", "A5"), "pass --from default --transfer A5 without --model"),
@@ -277,7 +281,9 @@ def test_a_model_is_fine_tuned_in_every_fold_without_a_recipe(
 ) -> None:
     run = tiny_training(tmp_path / "run", emodb_utterances(corpus), labels=LABELS, epochs=1)
     table = tmp_path / "calls.csv"
-    rows = [f"{each.path},{each.speaker},{'mad' if each.label == 'anger' else 'sad'}" for each in emodb_utterances(corpus)]
+    rows = [
+        f"{each.path},{each.speaker},{'mad' if each.label == 'anger' else 'sad'}" for each in emodb_utterances(corpus)
+    ]
     table.write_text("\n".join(["file,speaker,label", *rows]) + "\n")
     given = ("--corpus", f"calls={table}", "--label-map", "mad=anger", "--out", tmp_path / "out", "--json", "--quiet")
     result = emotone("evaluate", "--from", run, "--transfer", "A5", *given)

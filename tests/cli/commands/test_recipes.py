@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import signature_of
 
-from emotone.fitting.resolve import resolve_any
 from emotone.recipes.library import load_recipe, shipped_names
 
 if TYPE_CHECKING:
@@ -38,9 +37,7 @@ def test_a_shown_recipe_has_the_same_signature(emotone: Callable[..., Any], name
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_every_shipped_recipe_is_shown(
-    emotone: Callable[..., Any], name: str, tmp_path: Path
-) -> None:
+def test_every_shipped_recipe_is_shown(emotone: Callable[..., Any], name: str, tmp_path: Path) -> None:
     result = emotone("recipes", "show", name)
     assert (result.status, result.err) == (0, "")
     (tmp_path / "mine.toml").write_text(result.out, encoding="utf-8")

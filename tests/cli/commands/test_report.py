@@ -66,7 +66,10 @@ def test_json(emotone: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Pa
             "unknown suffix of a report '.htm'; did you mean '.html'? Allowed: .html, .md, .tex",
         ),
         (("weak", "--out", "report"), "unknown suffix of a report 'report'"),
-        (("nothing", "--out", "a.md"), "contains no finished evaluation; pass the folder that `emotone evaluate` printed"),
+        (
+            ("nothing", "--out", "a.md"),
+            "contains no finished evaluation; pass the folder that `emotone evaluate` printed",
+        ),
         (("weak", "weak", "--out", "a.md"), "was given twice; pass different runs"),
         (("weak", "--out", "weak/run.json/a.md"), "can't write"),
     ],

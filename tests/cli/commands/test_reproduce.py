@@ -43,9 +43,13 @@ def test_a_table_is_reproduced(emotone: Callable[..., Outcome], corpus: Path, tm
     assert outcome.status == 0
     rows = [" ".join(line.split()) for line in outcome.out.splitlines()]
     assert any(
-        row.startswith("emodb most frequent label, leave-one-speaker-out, scaled on the training speakers - 50.0") for row in rows
+        row.startswith("emodb most frequent label, leave-one-speaker-out, scaled on the training speakers - 50.0")
+        for row in rows
     )
-    assert "Leakage audit, what training and test data share (emodb, leave-one-speaker-out):\n  speakers: none shared" in outcome.out
+    assert (
+        "Leakage audit, what training and test data share (emodb, leave-one-speaker-out):\n  speakers: none shared"
+        in outcome.out
+    )
     assert "no data for these corpora: emovo, savee; add --corpus NAME=DIR" in outcome.err
     assert "emotone: emodb, most frequent label, leave-one-speaker-out" in outcome.err
     found = json.loads(emotone(*arguments, "--json", "--quiet").out)

@@ -67,7 +67,7 @@ def test_get_names_the_published_files_if_this_machine_has_none(emotone: Callabl
 def test_get_stores_weights_where_recipes_find_them(
     emotone: Callable[..., Outcome], port: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(SourceError, match="not on this machine .*; run: emotone sources get soundnet5"):
+    with pytest.raises(SourceError, match=r"not on this machine .*; run: emotone sources get soundnet5"):
         find_weights("soundnet5")
     outcome = emotone("sources", "get", "soundnet5", "--from", port)
     assert outcome.status == 0

@@ -165,7 +165,10 @@ def test_a_training_is_fine_tuned_on_other_clips(
     assert result.status == 0
     assert "from toy (CC0-1.0; sha256 " in result.err
     assert "frozen (loaded, not trained): conv1, conv2, conv3, conv4, conv5; " in result.err
-    assert "toy has scores for anger, sadness, but not for neutral: the output layer, classifier, is re-initialised" in result.err
+    assert (
+        "toy has scores for anger, sadness, but not for neutral: the output layer, classifier, is re-initialised"
+        in result.err
+    )
     run = load_run(Path(result.out.strip()))
     assert (run.labels, run.corpora) == (("anger", "neutral"), {"calls": 8})
     assert run.transfer is not None
@@ -236,7 +239,9 @@ def test_labels_that_the_starting_model_lacks_need_another_label_set(
     given = ("--from", before, "--transfer", "A2", "--corpus", f"calls={table}", "--out", tmp_path / "runs")
     result = emotone("train", *given, "--threads", 1)
     assert "left out, not in the label set: surprise 4" in result.err
-    assert "clips with labels that the starting model does not have are left out; --labels every adds them" in result.err
+    assert (
+        "clips with labels that the starting model does not have are left out; --labels every adds them" in result.err
+    )
     result = emotone("train", *given, "--labels", "every", "--threads", 1)
     assert result.status == 0
     assert load_run(Path(result.out.strip())).labels == ("sadness", "surprise")

@@ -165,5 +165,7 @@ def _print(report: dict[str, Any]) -> None:
             click.echo(f"  {model['name']:<13}DAMAGED: {model['error']}")
             continue
         took = model["milliseconds"]
-        steps = f"decoding {took['decode']}, speech {took['speech']}, front end {took['front_end']}, network {took['net']}"
+        steps = (
+            f"decoding {took['decode']}, speech {took['speech']}, front end {took['front_end']}, network {took['net']}"
+        )
         click.echo(f"  {model['name']:<13}intact; a clip of {SECONDS} s takes {took['whole']} ms ({steps})")

@@ -126,7 +126,9 @@ def command(
     if model:
         _check_model_options(model, options, shortcuts=shortcuts)
         if system and model in shipped_recipes():
-            console.note(f"{system} is a model and a recipe; evaluating the model. --recipe {system} evaluates the recipe")
+            console.note(
+                f"{system} is a model and a recipe; evaluating the model. --recipe {system} evaluates the recipe"
+            )
         data, results = _evaluate_model(model, corpus, label_map=label_map, out=out, quiet=quiet)
     else:
         resolved = _resolved(recipe, options)
@@ -201,7 +203,9 @@ def _resolved(name: str, options: TransferOptions) -> AnyResolved:
             "same clips is too high; pass the name of a plan, e.g. A5"
         )
     if not name and not options.source:
-        raise UsageError("nothing to evaluate: pass --recipe FILE or NAME, --model NAME or DIR, or --from with --transfer")
+        raise UsageError(
+            "nothing to evaluate: pass --recipe FILE or NAME, --model NAME or DIR, or --from with --transfer"
+        )
     given = load_recipe(name) if name else None
     if given is None or isinstance(given, Recipe):
         return resolve_any(options.recipe(given))

@@ -96,7 +96,10 @@ def show(model: str, *, as_json: bool) -> None:
         ("licence", manifest.licence),
         ("front end", f"{manifest.front_end['name']}: {front_end}"),
         ("windows", f"{manifest.windows}; an utterance is {manifest.windows.clip_score}"),
-        *(("threshold", f"{label} if its probability is at least {value:.4g}") for label, value in manifest.thresholds.items()),
+        *(
+            ("threshold", f"{label} if its probability is at least {value:.4g}")
+            for label, value in manifest.thresholds.items()
+        ),
         ("trained on", ", ".join(manifest.training.corpora)),
         ("recipe", f"{manifest.training.recipe} ({manifest.training.signature})"),
         ("size", f"{_size(bundle) / 1e6:.1f} MB"),
@@ -135,7 +138,9 @@ def check(model: str, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the model to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the model to write."
+)
 @click.option(
     "--evaluation",
     type=click.Path(path_type=Path),
@@ -161,8 +166,8 @@ def check(model: str, *, as_json: bool) -> None:
     "--validation",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="With --false-positive-rate: folder of an evaluation of the same recipe on speakers outside the training data. "
-    "The threshold is chosen there.",
+    help="With --false-positive-rate: folder of an evaluation of the same recipe on speakers outside the training "
+    "data. The threshold is chosen there.",
 )
 @click.option(
     "--per",
@@ -224,7 +229,9 @@ def _threshold(
     if rate is None and validation is None:
         return None
     if rate is None or validation is None:
-        raise UsageError("--false-positive-rate and --validation need each other: the rate, and the evaluation that it is measured on")
+        raise UsageError(
+            "--false-positive-rate and --validation need each other: the rate, and the evaluation that measures it"
+        )
     from emotone.fitting.training_run import load_run
     from emotone.scoring.operating_points import stored_threshold
 

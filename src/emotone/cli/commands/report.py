@@ -32,7 +32,7 @@ Content, for each run:
   majority; confusion matrix; ROC curves and AU-ROC (for two labels also EER and thresholds); calibration; results
   per speaker, the lowest first; seeds; the leakage audit; recordings left out; the command that repeats the run.
   A run that shares speakers between training and test data is marked, and shown next to its speaker-independent
-  twin. Runs on the same recordings are compared in pairs; for other pairs, the report says why they can't be.
+  twin. Runs on the same recordings are compared in pairs; for other pairs, the report gives the reason why not.
 
 \b
 Everything is computed from stored predictions; nothing is trained. Equal runs give equal files.

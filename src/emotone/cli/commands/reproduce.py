@@ -68,7 +68,9 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out a
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of evaluations."
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings per fold.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of folds that run in parallel.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of folds that run in parallel."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="Hide progress bars and the results of single cells.")
 def command(
@@ -100,7 +102,9 @@ def command(
 
     paper = PAPERS.get(key)
     asked = paper.table(table)
-    selected = replace(asked, cells=tuple(each for each in asked.cells if each.matches(only) and (each.quick or not quick)))
+    selected = replace(
+        asked, cells=tuple(each for each in asked.cells if each.matches(only) and (each.quick or not quick))
+    )
     sources = _sources(source, asked, selected)
     corpora, problems = corpus_data.scan_corpora(corpus, label_map=label_map)
     missing = [name for name in selected.corpora() if name not in corpora]
@@ -134,7 +138,9 @@ def command(
             finished=finished,
         )
     if as_json:
-        console.print_json({"paper": key, "table": table, "rows": [result.to_dict() for result in results], "audit": audits})
+        console.print_json(
+            {"paper": key, "table": table, "rows": [result.to_dict() for result in results], "audit": audits}
+        )
     else:
         click.echo(rows_table([result for result in results if result.cell in selected.cells]).text())
         others = sum(result.score is not None and result.cell not in selected.cells for result in results)

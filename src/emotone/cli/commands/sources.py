@@ -45,7 +45,9 @@ def list_sources(*, as_json: bool) -> None:
     here = {name: path.with_suffix(CARD).read_text(encoding="utf-8") for name, path in shipped_weights().items()}
     published = [_summary(source) for source in SOURCES.all().values()]
     if as_json:
-        console.print_json([*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published])
+        console.print_json(
+            [*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published]
+        )
         return
     from rich.console import Console
     from rich.table import Table
@@ -188,7 +190,9 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
     weights = SOURCES.get(name).read(file)
     write_weights(out, weights)
     if as_json:
-        console.print_json({"source": name, "file": str(out), "sha256": weights.sha256, "tensors": len(weights.tensors)})
+        console.print_json(
+            {"source": name, "file": str(out), "sha256": weights.sha256, "tensors": len(weights.tensors)}
+        )
         return
     values = sum(values.size for values in weights.tensors.values())
     console.note(f"{len(weights.tensors)} tensors, {values:,} values; SHA-256 of {file}: {weights.sha256}")

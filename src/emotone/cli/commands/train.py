@@ -106,9 +106,7 @@ def command(
     if asked.transfer is not None and asked.transfer.unlabelled:
         data = corpus_data.load_unlabelled(corpus, labels=_known_labels(resolved), label_map=label_map)
     else:
-        data = corpus_data.load(
-            corpus, label_set_name=asked.labels, selection=asked.selection, label_map=label_map
-        )
+        data = corpus_data.load(corpus, label_set_name=asked.labels, selection=asked.selection, label_map=label_map)
     corpus_data.report(data)
     _warn_about_data(data, own_labels=bool(recipe or labels))
     if threads is not None:
