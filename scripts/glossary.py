@@ -60,7 +60,7 @@ REPLACEMENTS = {
     r"once new": "leave-one-speaker-out, speaker-independent",
     r"nothing is wrong|problems were found": "no problems found, problems found",
     r"mend(?:s|ed|ing)?": "fix",
-    r"as (?:it|they) (?:is|are|was|were)(?! \w+(?:ed|en|ic|ing)\b)": "unchanged, without changes",
+    r"(?<!soon )as (?:it|they) (?:is|are|was|were)(?! \w+(?:ed|en|ic|ing)\b)": "unchanged, without changes",
     r"by lot|hostages?|to speak of|from lot": "at random; state what happens, with the figure",
     r"the house(?:'s)?": "this project, emotone",
 }

@@ -73,8 +73,8 @@ def models() -> str:
     lines = [
         "# Models",
         "",
-        "The models that come with emotone, each a folder as [bundle.md](bundle.md) describes. Their cards follow,",
-        "word for word; `emotone models show NAME` prints the same.",
+        "The cards of the shipped models; `emotone models show NAME` prints the same text. Each model is a folder as",
+        "described in [bundle.md](bundle.md).",
     ]
     bundles = {name: shipped.load(name) for name in shipped.shipped_names()}
     if bundles:

@@ -53,7 +53,7 @@ def sources() -> str:
 
 
 def readme() -> str:
-    """Return the README with its scores and its speed written again."""
+    """Return the README with current scores and speed."""
     header = ("system", "protocol", "corpus", "labels", "UAR x 100", "chance", "clips", "speakers")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, lines in (("scores", table(header, _uar_rows())), ("speed", _speed())):
@@ -74,9 +74,9 @@ def _speed() -> list[str]:
     cold, ratio, memory = check("cold", 0), check("throughput", 0), check("memory", 0)
     page = "docs/results/speed.md"
     return [
-        f"One 3 s clip takes {warm} ms once the model is loaded, {cold:.1f} s from a cold prompt. A folder of clips",
-        f"is done {ratio:.0f} times as fast as openSMILE's IS10 features of the same files. Two hours of speech need",
-        f"{memory:.0f} MB of memory ([measured by `make bench`]({page})).",
+        f"A clip of 3 s takes {warm} ms once the model is loaded, and {cold:.1f} s as a command of its own. Processing a",
+        f"folder is {ratio:.0f} times as fast as extracting openSMILE's IS10 features from it. Two hours of speech need",
+        f"{memory:.0f} MB of memory (all figures: [speed and memory]({page}), written by `make bench`).",
     ]
 
 
