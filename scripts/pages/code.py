@@ -133,15 +133,16 @@ def errors() -> str:
     lines = [
         "# Errors",
         "",
-        "Everything that emotone raises on purpose is an `emotone.EmotoneError`. Its message is one line: what was",
-        "given, what is allowed, and how to mend it. Its `code` is a short word for scripts; failed recordings carry",
-        'it in `{"error": {"code", "message"}}`. A traceback from the command is a mistake of ours: please report it.',
+        "Every error that emotone raises on purpose is an `emotone.EmotoneError`. Its message is one line: what was",
+        "given, what is allowed, and how to fix it. Its `code` is a short word for scripts. The result of a failed",
+        'recording contains the code: `{"error": {"code", "message"}}`. A traceback from the command is a defect of',
+        "emotone: please report it.",
         "",
-        *table(("code", "class", "what it stops", "when"), rows),
+        *table(("code", "class", "affects", "cause"), rows),
         "",
-        "Two more codes stand only in results: `worker_died`, where a process was ended from outside while it worked",
-        "on a recording, and `memory`, where there was too little of it. A recording that needs an extra to be decoded",
-        "fails alone, with `missing_extra`.",
+        "Two more codes occur only in results: `worker_died` if a process was killed while it analysed a recording,",
+        "and `memory` if there was not enough memory. A recording that needs an extra to be decoded fails alone, with",
+        "`missing_extra`.",
     ]
     return page(lines)
 
