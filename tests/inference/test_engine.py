@@ -21,7 +21,7 @@ from emotone.features.windows import window_starts
 from emotone.inference.engine import Engine, analyse
 from emotone.inference.events import UtteranceEnd, UtteranceStart
 from emotone.inference.model import load
-from emotone.inference.result import Segments
+from emotone.inference.segments import Segments
 from emotone.inference.utterances import PAUSE_FRAMES
 
 if TYPE_CHECKING:

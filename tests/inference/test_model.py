@@ -100,14 +100,22 @@ def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.
 @pytest.mark.parametrize(
     ("samples", "options", "kind", "message"),
     [
-        (np.ones(16000), {}, UsageError, "samples need a sampling rate; pass it"),
+        (np.ones(16000), {}, UsageError, r"samples \(numpy.ndarray\) need a sampling rate; pass it, e.g"),
+        (np.ones(16000), {"rate": "16000"}, UsageError, "the rate '16000' was given; allowed: a number of hertz, e.g"),
+        ([0.0] * 16000, {"rate": None}, UsageError, r"samples \(list\) need a sampling rate; pass it"),
+        ((np.ones(16000), 16000), {}, UsageError, "pair of samples and rate was given as one argument; unpack it"),
+        (None, {"rate": 16000}, UsageError, "a recording of type NoneType was given; allowed: a path, the bytes"),
+        ({"a": 1}, {"rate": 16000}, UsageError, "a recording of type dict was given"),
+        (np.array(["a.wav", "b.wav"]), {"rate": 16000}, UsageError, "contain values of type numpy.str_; .*pass a list"),
+        ([[0.0, 1.0], [0.0]], {"rate": 16000}, UsageError, r"samples \(list\) can't be converted"),
+        (".", {}, MissingFileError, r"^\.: is a folder; allowed: one recording; for its recordings, call predict_many"),
         (np.ones(16000), {"rate": 100}, RateError, "100 Hz"),
         (np.ones((2, 2, 2)), {"rate": 16000}, UsageError, "shape"),
         (np.ones(0), {"rate": 16000}, EmptyAudioError, "is empty"),
         (np.ones(1), {"rate": 16000}, TooShortError, "samples: too short to analyse"),
         (np.full(16000, np.nan), {"rate": 16000}, NotFiniteError, "nan"),
-        (np.array(["a"]), {"rate": 16000}, UsageError, "type"),
-        ("a.wav", {"rate": 16000}, UsageError, "a rate was given with a file"),
+        (np.ones(16000, complex), {"rate": 16000}, UsageError, "type complex128 were given; allowed: float16"),
+        ("a.wav", {"rate": 16000}, UsageError, "rate=16000 was given with a file"),
         ("nowhere.wav", {}, MissingFileError, r"nowhere\.wav"),
         (np.ones(16000), {"rate": 16000, "channel": "left"}, UsageError, "allowed: 'mix' or a number"),
     ],
@@ -115,6 +123,77 @@ def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.
 def test_bad_calls(model: Model, samples: Any, options: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         model.predict(samples, **options)
+
+
+def test_a_series_is_samples_and_a_series_of_paths_is_refused(model: Model, noise: NDArray[np.float32]) -> None:
+    pandas = pytest.importorskip("pandas")
+    signal = noise[:48000]
+    expected = model.predict(signal, rate=16000)
+    assert model.predict(pandas.Series(signal), rate=16000) == expected
+    table = pandas.DataFrame({"left": signal, "right": np.zeros_like(signal)})
+    assert model.predict(table, rate=16000, channel=0).clip == expected.clip  # columns are channels
+    with pytest.raises(UsageError, match=r"samples \(pandas\.\S*Series\) need a sampling rate"):
+        model.predict(pandas.Series(signal))
+    with pytest.raises(UsageError, match=r"contain values of type str; allowed: numbers; for paths, pass a list"):
+        model.predict(pandas.Series(["a.wav", "b.wav"], dtype=object), rate=16000)
+
+
+def test_a_tensor_is_samples(model: Model, noise: NDArray[np.float32]) -> None:
+    torch = pytest.importorskip("torch")
+    signal = noise[:48000]
+    expected = model.predict(signal, rate=16000)
+    tensor = torch.from_numpy(signal.copy())
+    assert model.predict(tensor, rate=16000) == expected
+    assert model.predict(tensor[None].requires_grad_(), rate=16000) == expected
+    assert model.predict([tensor, tensor], rate=16000) == [expected, expected]  # a list of recordings, not channels
+    with pytest.raises(UsageError, match=r"samples \(torch\.Tensor\) need a sampling rate"):
+        model.predict(tensor)
+
+
+def test_the_mix_of_samples_that_cancel_is_the_loudest_channel(model: Model, noise: NDArray[np.float32]) -> None:
+    inverted = model.predict(np.stack([noise, -noise]), rate=16000)
+    assert inverted.clip == model.predict(noise, rate=16000).clip
+    assert "the channels cancel each other (inverted phase)" in inverted.notes[0]
+    assert model.predict(np.stack([noise, noise]), rate=16000).notes == ()
+
+
+def test_progress_reports_seconds_and_the_duration(model: Model, call: Path, noise: NDArray[np.float32]) -> None:
+    reports: list[tuple[float, float | None]] = []
+
+    def progress(done: float, total: float | None) -> None:
+        reports.append((done, total))
+
+    seconds = len(noise) / 16000
+    for predict in (
+        lambda: model.predict(call, progress=progress),
+        lambda: model.predict(noise, rate=16000, progress=progress),
+        lambda: model.predict_channels(call, progress=progress),
+        lambda: model.attempt(call, progress=progress),
+    ):
+        reports.clear()
+        predict()
+        assert len(reports) >= 2
+        assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+        assert reports[-1] == (pytest.approx(seconds), pytest.approx(seconds))
+        assert all(total == pytest.approx(seconds) for _, total in reports)
+    reports.clear()
+    with call.open("rb") as stream:
+        model.predict(stream, progress=progress)
+    assert [total for _, total in reports] == [*[None] * (len(reports) - 1), pytest.approx(seconds)]
+
+
+def test_the_log_states_how_a_recording_was_read(
+    model: Model, noise: NDArray[np.float32], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "inverted.wav"
+    soundfile.write(path, np.stack([noise, -noise], axis=1), 8000, subtype="FLOAT")
+    with caplog.at_level("DEBUG", logger="emotone"):
+        model.predict(path)
+    assert {record.name.partition(".")[0] for record in caplog.records} == {"emotone"}
+    text = caplog.text
+    assert f"{path}: decoded as wav/float, 8000 Hz, 2 channel(s), 1 track(s)" in text
+    assert "the channels cancel each other" in text
+    assert "utterances" in text
 
 
 def test_failures_come_at_their_place_and_stop_nothing(model: Model, folder: Path) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from emotone.errors import MissingExtraError
 from emotone.inference.rendering import printable
-from emotone.inference.result import Failure, Segments, columns, decide, from_dict
+from emotone.inference.result import Failure, columns, decide, from_dict
+from emotone.inference.segments import Segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +58,8 @@ def test_segments_are_a_sequence() -> None:
     count = 5
     starts = np.arange(count, dtype=np.float64)
     probabilities = np.tile([0.5, 0.3, 0.2], (count, 1))
-    segments = Segments(LABELS, {}, starts, starts + 3, probabilities)
+    outputs = np.zeros((count, 2), np.float32)
+    segments = Segments(LABELS, {}, starts, starts + 3, probabilities, outputs)
     assert len(segments) == count
     assert [one.start for one in segments] == [0, 1, 2, 3, 4]
     assert segments[-1] == segments[4]

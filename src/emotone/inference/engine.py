@@ -30,7 +30,8 @@ from emotone.inference.buffers import FrameStream, RollingBuffer
 from emotone.inference.change_points import ChangePointSegmenter, Section
 from emotone.inference.events import UtteranceEnd, UtteranceStart
 from emotone.inference.pooling import ContextPooler, DurationPooler, WindowPooler
-from emotone.inference.result import TIME_DIGITS, Segments, UtteranceSegment, decide, rounded
+from emotone.inference.result import TIME_DIGITS, UtteranceSegment, decide, rounded
+from emotone.inference.segments import Segments
 from emotone.inference.utterances import PAUSE, Boundary, UtteranceDetector
 
 if TYPE_CHECKING:
@@ -305,7 +306,8 @@ class _OpenUtterance:
         """Return the windows that start at these rows, all of the same length, as one batch."""
         bundle, rate = self._bundle, self._bundle.feature.rate
         first = [start - self._first_row for start in starts]
-        probabilities = bundle.probabilities(np.stack([self._rows[row : row + bundle.window_frames] for row in first]))
+        outputs = bundle.outputs(np.stack([self._rows[row : row + bundle.window_frames] for row in first]))
+        probabilities = bundle.probabilities_of(outputs)
         begin = self._start / rate + np.array(starts, np.float64) * bundle.feature.hop_seconds
         until = begin + bundle.manifest.windows.seconds
         if end is not None:
@@ -317,13 +319,17 @@ class _OpenUtterance:
         self._centre = float((begin[-1] + until[-1]) / 2)
         self._analysed += len(starts)
         manifest = bundle.manifest
-        return Segments(manifest.labels, manifest.thresholds, begin, until, self._context.push(probabilities))
+        combined = self._context.push(probabilities)
+        return Segments(manifest.labels, manifest.thresholds, begin, until, combined, outputs)
 
 
 def no_segments(bundle: Bundle) -> Segments:
     """Return an empty sequence of a bundle's segments."""
     manifest = bundle.manifest
-    return Segments(manifest.labels, manifest.thresholds, np.zeros(0), np.zeros(0), np.zeros((0, len(manifest.labels))))
+    labels = len(manifest.labels)
+    values = labels if bundle.head is None else bundle.head.values
+    probabilities, outputs = np.zeros((0, labels)), np.zeros((0, values), np.float32)
+    return Segments(manifest.labels, manifest.thresholds, np.zeros(0), np.zeros(0), probabilities, outputs)
 
 
 class Analyser:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, overload
 
 from emotone.bundles import shipped
-from emotone.errors import BundleError, EmotoneError, TooShortError, UsageError
-from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
-from emotone.inference.result import Failure, Prediction, model_info
+from emotone.errors import BundleError, EmotoneError, UsageError
+from emotone.inference.arguments import check_file, checked_samples, is_file, is_list_of_recordings
+from emotone.inference.recordings import predict_channels, predict_file, predict_samples
+from emotone.inference.result import Failure, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from emotone.audio.source import Recording
     from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
-    from emotone.inference.engine import Analysis
+    from emotone.inference.progress import Progress
     from emotone.inference.result import Channel, Selection
     from emotone.inference.session import Session
     from emotone.types import Array, Hertz
 
-FILE_TYPES = (str, os.PathLike, bytes, bytearray, memoryview)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,7 @@ class Model:
         track: Track = ...,
         channels: int | None = ...,
         name: str | None = ...,
+        progress: Progress | None = ...,
     ) -> list[Prediction]: ...
     @overload
     def predict(
@@ -82,6 +83,7 @@ class Model:
         track: Track = ...,
         channels: int | None = ...,
         name: str | None = ...,
+        progress: Progress | None = ...,
     ) -> Prediction: ...
     def predict(
         self,
@@ -92,57 +94,54 @@ class Model:
         track: Track = "default",
         channels: int | None = None,
         name: str | None = None,
+        progress: Progress | None = None,
     ) -> Prediction | list[Prediction]:
         """Return the emotions in a recording, or in each recording of a list.
 
         Args:
             recording: a path; the bytes of a file; a binary file object; samples [time] or [channels, time] in float
-                (full scale 1) or in integers; or a list of paths, bytes, file objects or NumPy arrays.
+                (full scale 1) or in integers; or a list of paths, bytes, file objects or arrays.
             rate: hertz of the samples; required with samples, and not allowed with files.
-            channel: counted from 0, or "mix" for the mean of all.
+            channel: counted from 0, or "mix" for the mean of all; where that mean cancels (inverted phase), the loudest
+                channel replaces it, with a note.
             track: audio track of a file, counted from 0; "default" for the one that is marked as the default.
             channels: number of channels of the samples, for shapes other than [channels, time].
             name: the name of the recording in results; default: the path as given.
+            progress: called with the seconds that are analysed and the duration, or None where it is not known.
 
         Raises:
             UsageError: samples without their rate, a file with one, or another type or shape of samples.
             AudioError: the recording cannot be used; the class and message state why.
 
         """
-        if _is_list_of_recordings(recording):
+        if is_list_of_recordings(recording):
             return [
-                self.predict(one, rate=rate, channel=channel, track=track, channels=channels)
+                self.predict(one, rate=rate, channel=channel, track=track, channels=channels, progress=progress)
                 for one in recording  # type: ignore[union-attr]
             ]
-        if _is_file(recording):
-            if rate is not None:
-                raise UsageError("a rate was given with a file, which contains its own rate; omit `rate`")
-            shown = name or (os.fspath(recording) if isinstance(recording, str | os.PathLike) else None)
-            return self._predict_file(recording, channel=channel, track=track, name=shown)
-        if rate is None:
-            raise UsageError("samples need a sampling rate; pass it, e.g. predict(samples, rate=16000)")
-        return self._predict_samples(recording, rate=rate, channel=channel, channels=channels, name=name)
+        if is_file(recording):
+            check_file(recording, rate=rate)
+            shown = name or _name_of(recording)
+            return predict_file(self.bundle, recording, channel=channel, track=track, name=shown, progress=progress)
+        samples = checked_samples(recording, rate=rate)
+        return predict_samples(
+            self.bundle, samples, rate=rate, channel=channel, channels=channels, name=name, progress=progress
+        )
 
     def predict_channels(
-        self, recording: Recording, *, track: Track = "default", name: str | None = None
+        self,
+        recording: Recording,
+        *,
+        track: Track = "default",
+        name: str | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Prediction, ...]:
         """Return one prediction per channel of a file: a call with one speaker per channel, for example.
 
         The file is read once. Arguments and errors as for `predict`.
         """
-        from emotone.audio.read import stream_channels
-
-        shown = name or (os.fspath(recording) if isinstance(recording, str | os.PathLike) else None)
-        with stream_channels(recording, rate=self.bundle.feature.rate, track=track, name=shown) as pieces:
-            analysers = [Analyser(self.bundle) for _ in range(pieces.channels)]
-            for piece in pieces:
-                for analyser, samples in zip(analysers, piece, strict=True):
-                    analyser.push(np.ascontiguousarray(samples))
-            analyses = [_named(analyser.finish, name=shown) for analyser in analysers]
-            rate, notes = pieces.rate, pieces.notes
-        return tuple(
-            self._prediction(analysis, rate=rate, channel=channel, name=shown, notes=notes)
-            for channel, analysis in enumerate(analyses)
+        return predict_channels(
+            self.bundle, recording, track=track, name=name or _name_of(recording), progress=progress
         )
 
     def predict_many(
@@ -176,13 +175,17 @@ class Model:
         workers: int = 1,
         channel: Selection = "mix",
         track: Track = "default",
+        progress: Progress | None = None,
     ) -> Iterator[tuple[Prediction | Failure, ...]]:
-        """Yield the results of each path: one, or one per channel. Arguments and errors as for `predict_many`."""
+        """Yield the results of each path: one, or one per channel.
+
+        Arguments and errors as for `predict_many`; `progress` as for `predict`, with one worker only.
+        """
         if workers < 1:
             raise UsageError(f"workers must be at least 1; given {workers}")
         self.bundle.warm()
         if workers == 1:
-            return (self.attempt(path, channel=channel, track=track) for path in paths)
+            return (self.attempt(path, channel=channel, track=track, progress=progress) for path in paths)
         from emotone.inference.processes import predict_in_processes
 
         return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel, track=track)
@@ -194,13 +197,14 @@ class Model:
         channel: Selection = "mix",
         track: Track = "default",
         name: str | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Prediction | Failure, ...]:
         """Return the predictions of a file, one or one per channel, or a `Failure` that states why there are none."""
         shown = name or os.fspath(path)
         try:
             if channel == "each":
-                return self.predict_channels(path, track=track, name=shown)
-            return (self._predict_file(path, channel=channel, track=track, name=shown),)
+                return self.predict_channels(path, track=track, name=shown, progress=progress)
+            return (predict_file(self.bundle, path, channel=channel, track=track, name=shown, progress=progress),)
         except EmotoneError as error:
             return (Failure(shown, error.code, _renamed(str(error), path, shown)),)
         except OSError as error:
@@ -240,60 +244,6 @@ class Model:
         self.bundle.warm()
         return Session(self.bundle, rate=rate, channel=channel, channels=channels, encoding=encoding)
 
-    def _predict_file(self, recording: Any, *, channel: Channel, track: Track, name: str | None) -> Prediction:
-        from emotone.audio.read import stream_with_rate
-
-        shown = "standard input" if name == "-" else name
-        rate, blocks = stream_with_rate(
-            recording, rate=self.bundle.feature.rate, channel=channel, track=track, name=shown
-        )
-        with blocks:
-            analysis = _named(lambda: analyse(self.bundle, self._rejoined(blocks)), name=shown)
-        return self._prediction(analysis, rate=rate, channel=channel, name=name, notes=blocks.notes)
-
-    def _predict_samples(
-        self, samples: Any, *, rate: Hertz, channel: Channel, channels: int | None, name: str | None
-    ) -> Prediction:
-        from emotone.audio.resample import resampled
-        from emotone.audio.samples import as_samples, check_channel, pick_channel
-
-        waveform = as_samples(samples, rate, channels=channels)
-        check_channel(channel, channels=len(waveform), name=name or "samples")
-        signal = pick_channel(waveform.T, channel)
-        blocks = resampled([signal], rate=rate, to=self.bundle.feature.rate)
-        analysis = _named(lambda: analyse(self.bundle, self._rejoined(blocks)), name=name)
-        return self._prediction(analysis, rate=int(rate), channel=channel, name=name, notes=())
-
-    def _prediction(
-        self, analysis: Analysis, *, rate: Hertz, channel: Channel, name: str | None, notes: tuple[str, ...]
-    ) -> Prediction:
-        return Prediction(
-            file=name,
-            duration=analysis.duration,
-            rate=rate,
-            model=model_info(self.bundle),
-            labels=self.labels,
-            clip=analysis.clip,
-            segments=analysis.segments,
-            utterances=analysis.utterances,
-            channel=channel,
-            notes=notes,
-        )
-
-    def _rejoined(self, blocks: Iterable[Array]) -> Iterator[Array]:
-        """Yield blocks of at most ten seconds, few of them shorter: most recordings then are a single block."""
-        size = BLOCK_SECONDS * self.bundle.feature.rate
-        waiting: list[Array] = []
-        count = 0
-        for block in blocks:
-            waiting.append(block)
-            count += len(block)
-            if count >= size:
-                yield from _cut(waiting, size=size)
-                waiting, count = [], 0
-        if waiting:
-            yield from _cut(waiting, size=size)
-
 
 def load(model: str | Path = "default", *, threads: int = 1) -> Model:
     """Return a model; every byte of it is checked.
@@ -313,7 +263,10 @@ def load(model: str | Path = "default", *, threads: int = 1) -> Model:
         emotone.errors.UnknownNameError: unknown model 'defualt'...
 
     """
-    return Model(shipped.load(model, threads=threads))
+    loaded = Model(shipped.load(model, threads=threads))
+    manifest = loaded.bundle.manifest
+    logger.info("model %s %s from %s", manifest.name, manifest.version, loaded.bundle.directory)
+    return loaded
 
 
 def predict(
@@ -340,23 +293,8 @@ def predict_many(
     return load(model).predict_many(paths, workers=workers, channel=channel, track=track)
 
 
-def _is_file(recording: object) -> bool:
-    return isinstance(recording, FILE_TYPES) or hasattr(recording, "read")
-
-
-def _is_list_of_recordings(recording: object) -> bool:
-    """Return whether a list holds recordings; a list of numbers, or of lists of numbers, is samples."""
-    if not isinstance(recording, list | tuple):
-        return False
-    return bool(recording) and all(_is_file(one) or isinstance(one, np.ndarray) for one in recording)
-
-
-def _named(analysis: Callable[[], Analysis], *, name: str | None) -> Analysis:
-    """Return an analysis; an error of it names the recording."""
-    try:
-        return analysis()
-    except TooShortError as error:
-        raise TooShortError(f"{name or 'samples'}: {error}") from error
+def _name_of(recording: object) -> str | None:
+    return os.fspath(recording) if isinstance(recording, str | os.PathLike) else None
 
 
 def _reload(directory: Path, threads: int, sha256: str) -> Model:
@@ -365,11 +303,6 @@ def _reload(directory: Path, threads: int, sha256: str) -> Model:
     if model.bundle.sha256 != sha256:
         raise BundleError(f"{directory} contains another model than the one that was pickled; pickle it again")
     return model
-
-
-def _cut(blocks: list[Array], *, size: int) -> Iterator[Array]:
-    joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    return (joined[at : at + size] for at in range(0, len(joined), size))
 
 
 def _renamed(message: str, path: str | Path, shown: str) -> str:

@@ -73,7 +73,7 @@ def description(utterance: UtteranceSegment) -> str:
 def captions(prediction: Prediction, *, decimal: str) -> Iterator[str]:
     """Yield one caption per utterance, numbered from 1, each after an empty line; milliseconds follow `decimal`."""
     for number, one in enumerate(prediction.utterances, start=1):
-        times = " --> ".join(_clock(seconds, decimal=decimal) for seconds in (one.start, one.end))
+        times = " --> ".join(_milliseconds(seconds, decimal=decimal) for seconds in (one.start, one.end))
         yield f"\n{number}\n{times}\n{description(one)}\n"
 
 
@@ -90,7 +90,21 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _clock(seconds: Seconds, *, decimal: str) -> str:
+def clock(seconds: Seconds) -> str:
+    """Return minutes, seconds and tenths, with hours where there are any.
+
+    Example:
+        >>> clock(3.51), clock(3725)
+        ('0:03.5', '1:02:05.0')
+
+    """
+    tenths = round(seconds * 10)
+    hours, minutes = divmod(tenths // 600, 60)
+    rest = f"{tenths % 600 / 10:04.1f}"
+    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
+
+
+def _milliseconds(seconds: Seconds, *, decimal: str) -> str:
     whole, thousandths = divmod(round(1000 * seconds), 1000)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{decimal}{thousandths:03}"
 

@@ -7,16 +7,15 @@ labels, rounded to `DIGITS`, so that those of each object sum to 1 within 1e-6 i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from emotone.bundles.detector import decide_label
 from emotone.errors import missing_extra
 from emotone.inference.saving import save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
+    from emotone.inference.envelope import Envelope
     from emotone.types import Hertz, Seconds
 
 SCHEMA = "emotone.prediction/1"
@@ -125,66 +125,6 @@ class UtteranceSegment:
         return asdict(self)
 
 
-@dataclass(frozen=True, eq=False)
-class Segments(Sequence[Segment]):
-    """Segments as arrays, for hours of audio; items are made when they are accessed.
-
-    Attributes:
-        labels: emotion names in the order of the probabilities.
-        thresholds: by label, as of a bundle.
-        starts: seconds [segments].
-        ends: seconds [segments].
-        probabilities: [segments, labels].
-
-    """
-
-    labels: tuple[str, ...]
-    thresholds: Mapping[str, float]
-    starts: NDArray[np.float64]
-    ends: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    @overload
-    def __getitem__(self, index: int) -> Segment: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Segment]: ...
-    def __getitem__(self, index: int | slice) -> Segment | Sequence[Segment]:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
-        by_label = rounded(self.probabilities[index], labels=self.labels)
-        return Segment(
-            start=round(float(self.starts[index]), TIME_DIGITS),
-            end=round(float(self.ends[index]), TIME_DIGITS),
-            label=decide_label(by_label, self.thresholds)[0],
-            probabilities=by_label,
-        )
-
-    def __iter__(self) -> Iterator[Segment]:
-        return (self[index] for index in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(_equal, self, other))
-
-    __hash__ = None  # type: ignore[assignment]  # arrays can change
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} segments>"
-
-    @classmethod
-    def joined(cls, parts: Sequence[Segments]) -> Segments:
-        """Return the segments of consecutive parts of one recording, at least one part."""
-        import numpy as np
-
-        if len(parts) == 1:
-            return parts[0]
-        columns = ("starts", "ends", "probabilities")
-        arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
-        return cls(parts[0].labels, parts[0].thresholds, *arrays)
-
-
 @dataclass(frozen=True)
 class Prediction:
     """The emotions in one recording, over time and as a whole.
@@ -201,6 +141,8 @@ class Prediction:
         channel: the channel that was analysed, or "mix" for the mean of all.
         adapted: whether the model was adapted to the recording or to others without labels.
         notes: what the reader should know about how the recording was read.
+        envelope: the waveform, summarised for pictures; None if the prediction was read from JSON or comes from another
+            process. It is not part of the JSON object and not compared.
 
     Example:
         >>> import emotone
@@ -221,6 +163,7 @@ class Prediction:
     channel: Channel = "mix"
     adapted: bool = False
     notes: tuple[str, ...] = ()
+    envelope: Envelope | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
         share = "" if self.clip.confidence is None else f" {100 * self.clip.confidence:.0f} %"
@@ -304,6 +247,22 @@ class Prediction:
         """
         save(self, path, labels=self.labels)
 
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Return a picture as a Matplotlib figure: the waveform, the utterances, and the probabilities over time.
+
+        Args:
+            path: of a PNG or SVG file to write; None writes nothing.
+
+        Raises:
+            UnknownNameError: neither .png nor .svg.
+            OutputError: the file cannot be written.
+            MissingExtraError: Matplotlib is not installed.
+
+        """
+        from emotone.inference.plot import draw, write_picture
+
+        return draw(self) if path is None else write_picture(self, path)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -374,7 +333,3 @@ def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:
         adapted=values["adapted"],
         notes=tuple(values.get("notes", ())),
     )
-
-
-def _equal(one: Segment, other: object) -> bool:
-    return one == other

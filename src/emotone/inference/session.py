@@ -20,7 +20,7 @@ from emotone.audio.samples import MAX_CHANNELS, as_samples, check_channel, check
 from emotone.errors import RateError, TooShortError, UsageError
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement
-from emotone.inference.result import Segments
+from emotone.inference.segments import Segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

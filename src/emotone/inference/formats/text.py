@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from emotone.inference.rendering import printable
+from emotone.inference.rendering import clock, printable
 from emotone.inference.result import Failure
 from emotone.inference.saving import Format
 
@@ -115,20 +115,6 @@ class TextPage:
     def _print(self, line: Text) -> None:
         line.rstrip()
         self._console.print(line)
-
-
-def clock(seconds: Seconds) -> str:
-    """Return minutes, seconds and tenths, with hours where there are any.
-
-    Example:
-        >>> clock(3.51), clock(3725)
-        ('0:03.5', '1:02:05.0')
-
-    """
-    tenths = round(seconds * 10)
-    hours, minutes = divmod(tenths // 600, 60)
-    rest = f"{tenths % 600 / 10:04.1f}"
-    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
 
 
 def percent(probability: float) -> str:

@@ -1,0 +1,192 @@
+"""From one recording to its prediction: decode, resample, analyse, and measure the envelope, in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import TooShortError
+from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
+from emotone.inference.envelope import EnvelopeMeter
+from emotone.inference.progress import ProgressReport
+from emotone.inference.result import Prediction, model_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from emotone.audio.source import Recording
+    from emotone.audio.streams import RecordingStream
+    from emotone.audio.tracks import Track
+    from emotone.bundles.bundle import Bundle
+    from emotone.inference.engine import Analysis
+    from emotone.inference.envelope import Envelope
+    from emotone.inference.progress import Progress
+    from emotone.inference.result import Channel
+    from emotone.types import Array, Hertz
+
+logger = logging.getLogger(__name__)
+
+
+def predict_file(
+    bundle: Bundle, recording: Any, *, channel: Channel, track: Track, name: str | None, progress: Progress | None
+) -> Prediction:
+    """Return the prediction of a file; arguments and errors as for `Model.predict`."""
+    from emotone.audio.read import stream_with_rate
+
+    shown = "standard input" if name == "-" else name
+    report = ProgressReport(progress, recording, track=track, name=shown)
+    rate, blocks = stream_with_rate(recording, rate=bundle.feature.rate, channel=channel, track=track, name=shown)
+    with blocks:
+        _log_stream(blocks, name=shown)
+        analysis, envelope = _analyse(bundle, blocks, report, name=shown)
+    return _prediction(bundle, analysis, rate=rate, channel=channel, name=name, notes=blocks.notes, envelope=envelope)
+
+
+def predict_samples(
+    bundle: Bundle,
+    samples: Any,
+    *,
+    rate: Any,
+    channel: Channel,
+    channels: int | None,
+    name: str | None,
+    progress: Progress | None,
+) -> Prediction:
+    """Return the prediction of samples [channels, time] or [time]; arguments and errors as for `Model.predict`."""
+    from emotone.audio.mixdown import mix_samples
+    from emotone.audio.resample import resampled
+    from emotone.audio.samples import as_samples, check_channel, check_rate, pick_channel
+
+    waveform = as_samples(samples, rate, channels=channels)
+    hertz = check_rate(rate, name="samples")
+    notes: tuple[str, ...] = ()
+    if check_channel(channel, channels=len(waveform), name=name or "samples") == "mix":
+        signal, notes = mix_samples(waveform, rate=hertz)
+    else:
+        signal = pick_channel(waveform.T, channel)
+    report = ProgressReport(progress, duration=len(signal) / hertz)
+    blocks = resampled([signal], rate=hertz, to=bundle.feature.rate)
+    analysis, envelope = _analyse(bundle, blocks, report, name=name)
+    return _prediction(bundle, analysis, rate=hertz, channel=channel, name=name, notes=notes, envelope=envelope)
+
+
+def predict_channels(
+    bundle: Bundle, recording: Recording, *, track: Track, name: str | None, progress: Progress | None
+) -> tuple[Prediction, ...]:
+    """Return one prediction per channel of a file; arguments and errors as for `Model.predict`."""
+    from emotone.audio.read import stream_channels
+
+    report = ProgressReport(progress, recording, track=track, name=name)
+    with stream_channels(recording, rate=bundle.feature.rate, track=track, name=name) as pieces:
+        _log_stream(pieces, name=name)
+        analysers = [Analyser(bundle) for _ in range(pieces.channels)]
+        meters = [EnvelopeMeter(bundle.feature.rate) for _ in analysers]
+        for piece in pieces:
+            for analyser, meter, samples in zip(analysers, meters, piece, strict=True):
+                analyser.push(np.ascontiguousarray(samples))
+                meter.add(samples)
+            report.update(meters[0].seconds)
+        analyses = [_named(analyser.finish, name=name) for analyser in analysers]
+        rate, notes = pieces.rate, pieces.notes
+    report.finish(meters[0].seconds)
+    results = enumerate(zip(analyses, meters, strict=True))
+    return tuple(
+        _prediction(bundle, analysis, rate=rate, channel=channel, name=name, notes=notes, envelope=meter.envelope())
+        for channel, (analysis, meter) in results
+    )
+
+
+def _analyse(
+    bundle: Bundle, blocks: Iterable[Array], report: ProgressReport, *, name: str | None
+) -> tuple[Analysis, Envelope]:
+    """Return the analysis of blocks at the front end's rate, and their envelope."""
+    meter = EnvelopeMeter(bundle.feature.rate)
+
+    def measured() -> Iterator[Array]:
+        for block in _rejoined(bundle, blocks):
+            report.update(meter.seconds)
+            meter.add(block)
+            yield block
+
+    analysis = _named(lambda: analyse(bundle, measured()), name=name)
+    report.finish(meter.seconds)
+    return analysis, meter.envelope()
+
+
+def _prediction(
+    bundle: Bundle,
+    analysis: Analysis,
+    *,
+    rate: Hertz,
+    channel: Channel,
+    name: str | None,
+    notes: tuple[str, ...],
+    envelope: Envelope,
+) -> Prediction:
+    prediction = Prediction(
+        file=name,
+        duration=analysis.duration,
+        rate=rate,
+        model=model_info(bundle),
+        labels=bundle.labels,
+        clip=analysis.clip,
+        segments=analysis.segments,
+        utterances=analysis.utterances,
+        channel=channel,
+        notes=notes,
+        envelope=envelope,
+    )
+    for note in notes:
+        logger.info("%s: %s", name or "samples", note)
+    logger.info(
+        "%s: channel %s, %.3f s, %.3f s of speech in %d utterances and %d windows: %s",
+        name or "samples",
+        channel,
+        prediction.duration,
+        sum(one.end - one.start for one in prediction.utterances),
+        len(prediction.utterances),
+        len(prediction.segments),
+        prediction.clip.label or "no speech",
+    )
+    return prediction
+
+
+def _rejoined(bundle: Bundle, blocks: Iterable[Array]) -> Iterator[Array]:
+    """Yield blocks of at most ten seconds, few of them shorter: most recordings then are a single block."""
+    size = BLOCK_SECONDS * bundle.feature.rate
+    waiting: list[Array] = []
+    count = 0
+    for block in blocks:
+        waiting.append(block)
+        count += len(block)
+        if count >= size:
+            yield from _cut(waiting, size=size)
+            waiting, count = [], 0
+    if waiting:
+        yield from _cut(waiting, size=size)
+
+
+def _log_stream(stream: RecordingStream, *, name: str | None) -> None:
+    logger.debug(
+        "%s: decoded as %s, %d Hz, %d channel(s), %d track(s)",
+        name or "recording",
+        stream.format,
+        stream.rate,
+        stream.channels,
+        stream.tracks,
+    )
+
+
+def _named(analysis: Callable[[], Analysis], *, name: str | None) -> Analysis:
+    """Return an analysis; an error of it names the recording."""
+    try:
+        return analysis()
+    except TooShortError as error:
+        raise TooShortError(f"{name or 'samples'}: {error}") from error
+
+
+def _cut(blocks: list[Array], *, size: int) -> Iterator[Array]:
+    joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return (joined[at : at + size] for at in range(0, len(joined), size))
