@@ -9,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import emotone
 from emotone.config import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,3 +57,11 @@ def test_every_target_says_what_it_does() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None
     assert {name for name in phony[1].split() if not re.search(rf"^{name}:.*## \w", makefile, re.MULTILINE)} == set()
+
+
+def test_the_version_is_the_same_in_every_place() -> None:
+    assert "version" not in PROJECT  # hatch reads it from the package
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {emotone.__version__}\n" in citation
+    released = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert released[:2] == ["Unreleased", emotone.__version__]
