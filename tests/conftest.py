@@ -51,22 +51,24 @@ def private_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
 class MakeBundle(Protocol):
     """Writes a tiny bundle; see `make_bundle`."""
 
-    def __call__(self, directory: Path, **changes: Any) -> Path: ...
+    def __call__(self, directory: Path, *, head: bool = False, **changes: Any) -> Path: ...
 
 
 @pytest.fixture(scope="session")
 def make_bundle() -> MakeBundle:
     """Write a tiny bundle into a folder: scores are linear in the mean of the log-mel rows.
 
-    `changes` replace fields of its manifest; `labels` also changes the net.
+    `changes` replace fields of its manifest; `labels` also changes the network. With `head=True`, the network returns
+    embeddings, the means of the rows, and the bundle has a head.
     """
     from emotone.bundles.bundle import write_bundle
+    from emotone.bundles.head import EmbeddingHead
     from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
     from emotone.config import to_mapping
     from emotone.features.front_ends.log_mel import LogMel
     from emotone.features.window_spec import Windows
 
-    def make(directory: Path, **changes: Any) -> Path:
+    def make(directory: Path, *, head: bool = False, **changes: Any) -> Path:
         fields: dict[str, Any] = {
             "schema": SCHEMA,
             "name": "tiny",
@@ -85,12 +87,20 @@ def make_bundle() -> MakeBundle:
         rng = np.random.default_rng(7)
         weights = (rng.normal(size=(feature.dimension, len(manifest.labels))) / 8).astype(np.float32)
         signal = rng.normal(0, 0.1, feature.rate).astype(np.float32)
-        logits = feature.compute(signal).astype(np.float64).mean(axis=0) @ weights / manifest.calibration.temperature
+        embedding = feature.compute(signal).astype(np.float64).mean(axis=0)
+        logits = embedding @ weights / manifest.calibration.temperature
         powers = np.exp(logits - logits.max())
+        model, classifier = linear_model(weights), None
+        if head:
+            deviation = rng.uniform(1, 2, feature.dimension).astype(np.float32)
+            zeros, bias = np.zeros_like(deviation), np.zeros(len(manifest.labels), np.float32)
+            classifier = EmbeddingHead(zeros, deviation, deviation, weights * deviation[:, None], bias, 10.0)
+            model = linear_model(np.eye(feature.dimension, dtype=np.float32), outputs="embedding")
         write_bundle(
             directory,
             manifest,
-            model=linear_model(weights),
+            model=model,
+            head=classifier,
             card="# tiny\n",
             licence="CC0\n",
             signal=signal,

@@ -61,7 +61,7 @@ def test_probabilities_are_the_softmax_of_the_scores_over_the_temperature(
     bundle = load_bundle(tiny_bundle)
     features = rng.normal(-8, 2, (5, 40, 64)).astype(np.float32)
     given = bundle.probabilities(features)
-    logits = run_session(bundle._session, features, where="", labels=4).astype(float)
+    logits = run_session(bundle._session, features, where="", values=4).astype(float)
     for row, scores in zip(given, logits, strict=True):  # the slow twin
         powers = [np.exp(score / 1.5) for score in scores]
         np.testing.assert_allclose(row, [power / sum(powers) for power in powers], rtol=1e-6)
@@ -215,20 +215,20 @@ def test_a_net_of_other_shapes_is_said(
 ) -> None:
     model = onnx_model(np.ones(shape, np.float32), **ports)
     with pytest.raises(BundleError, match=message):
-        open_session(model, where="net", threads=1, dimension=64, labels=4)
+        open_session(model, where="net", threads=1, dimension=64, values=4)
 
 
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        (np.zeros((2, 3), np.float32), r"gives scores of shape \[2, 3\]; expected \[2, 4\]"),
+        (np.zeros((2, 3), np.float32), r"returns logits of shape \[2, 3\]; needed: \[2, 4\]"),
         (np.full((2, 4), np.nan, np.float32), "not finite"),
     ],
 )
 def test_a_net_that_gives_something_else_is_said(scores: np.ndarray[Any, Any], message: str) -> None:
     session = SimpleNamespace(run=lambda _outputs, _inputs: [scores])
     with pytest.raises(BundleError, match=message):
-        run_session(session, np.zeros((2, 9, 64), np.float32), where="net", labels=4)
+        run_session(session, np.zeros((2, 9, 64), np.float32), where="net", values=4)
 
 
 def test_a_shape_that_the_net_refuses_is_said(tiny_bundle: Path) -> None:

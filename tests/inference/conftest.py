@@ -70,7 +70,7 @@ class LoudDetector:
 @pytest.fixture
 def model(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """The tiny model, with a detector that takes every loud sample for speech."""
-    monkeypatch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
+    monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
     return load(tiny_bundle)
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.inference.conftest import FRONT_ENDS, told
 
-from emotone.audio.activity import ActivityDetector
+from emotone.audio.speech_network import NetworkDetector
 from emotone.errors import UsageError
 from emotone.inference import session as sessions
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceStart
@@ -145,7 +145,7 @@ def test_a_measurement_comes_as_soon_as_its_window_is_inside_the_utterance(any_m
         for index, piece in enumerate(cut(signal, 320))
         for one in measurements(session.push(piece))
     ]
-    assert all(delay <= ActivityDetector.lookahead + 0.3 + STEP for delay in delays)
+    assert all(delay <= NetworkDetector.lookahead + 0.3 + STEP for delay in delays)
 
 
 @pytest.mark.parametrize("channel", ["mix", 0, 1])

@@ -34,7 +34,7 @@ def test_the_threshold_decides_every_label(
     monkeypatch: pytest.MonkeyPatch,
     quantile: float,
 ) -> None:
-    monkeypatch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
+    monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
     plain = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(signal, rate=16000)
     found = [one.probabilities["anger"] for one in plain.segments]
     assert len(set(found)) > 3
@@ -62,7 +62,7 @@ def test_the_threshold_decides_every_label(
 def test_without_thresholds_the_most_probable_label_is_reported(
     make_bundle: MakeBundle, signal: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
+    monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
     whole = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(signal, rate=16000)
     for one in whole.segments:
         assert one.label == ("anger" if one.probabilities["anger"] >= 0.5 else "other")

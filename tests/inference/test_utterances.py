@@ -91,8 +91,11 @@ class ScriptedBundle:
     def __getattr__(self, name: str) -> object:
         return getattr(self.bundle, name)
 
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.array([self.rows.pop(0) for _ in features])
+    def outputs(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.array([self.rows.pop(0) for _ in features], np.float32)
+
+    def probabilities_of(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        return outputs.astype(np.float64).round(6)
 
 
 def ends(bundle: Bundle, *utterances: list[list[float]]) -> list[UtteranceEnd]:
@@ -121,7 +124,7 @@ def test_neighbouring_sections_with_the_same_label_are_one_part(make_bundle: Mak
     labels = ("anger", "other")
     bundle = load(make_bundle(tmp_path / "detector", labels=labels, thresholds={"anger": 0.99})).bundle
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("emotone.inference.engine.ActivityDetector", LoudDetector)
+        patch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
         (end,) = ends(bundle, [[0.95, 0.05]] * 5 + [[0.05, 0.95]] * 4)
     (part,) = end.parts
     assert (part.start, part.end, part.label, part.changed) == (end.start, end.time, "other", False)

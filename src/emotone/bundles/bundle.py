@@ -17,7 +17,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from emotone.bundles import manifest as layout
-from emotone.bundles.manifest import FIX, MANIFEST, BundleManifest
+from emotone.bundles.head import head_bytes, read_head
+from emotone.bundles.manifest import FIX, MANIFEST, AdaptationData, BundleManifest
 from emotone.errors import BundleError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emotone.bundles.head import EmbeddingHead
     from emotone.features.base import Feature
     from emotone.types import Array
 
-INPUT, OUTPUT = "features", "logits"
+INPUT, OUTPUT, EMBEDDING = "features", "logits", "embedding"
+SHARED = Path(__file__).resolve().parent.parent / "models" / "shared"
+"""Files that several shipped bundles have in common, named by their SHA-256."""
 ONLY_FATAL = 4  # ONNX Runtime's log level; errors are raised
 TOLERANCE = 1e-4  # processors round sums differently; a wrong model deviates far more
 
@@ -43,6 +47,7 @@ class Bundle:
         sha256: of `bundle.toml`, which contains the SHA-256 of every other file: equal hash, equal model.
         feature: the front end with its settings.
         threads: of the network, per process.
+        head: the classifier of a model whose network returns embeddings; None where the network returns logits.
 
     """
 
@@ -51,6 +56,7 @@ class Bundle:
     sha256: str
     feature: Feature
     threads: int
+    head: EmbeddingHead | None = field(repr=False)
     _model: bytes = field(repr=False)
     _test_vector: bytes = field(repr=False)
 
@@ -76,7 +82,8 @@ class Bundle:
             where=str(self.directory / layout.MODEL),
             threads=self.threads,
             dimension=self.feature.dimension,
-            labels=len(self.labels),
+            output=OUTPUT if self.head is None else EMBEDDING,
+            values=len(self.labels) if self.head is None else self.head.values,
         )
 
     def probabilities(self, features: Array) -> NDArray[np.float64]:
@@ -86,13 +93,30 @@ class Bundle:
             BundleError: the network fails, or its output is not one score per label.
 
         """
-        where = str(self.directory / layout.MODEL)
-        logits = run_session(self._session, features, where=where, labels=len(self.labels))
-        scores = logits.astype(np.float64) / self.manifest.calibration.temperature
+        return self.probabilities_of(self.outputs(features))
+
+    def probabilities_of(self, outputs: Array) -> NDArray[np.float64]:
+        """Return the probabilities [batch, labels] of outputs of the network (see `outputs`)."""
+        logits = outputs.astype(np.float64) if self.head is None else self.head.logits(outputs)
+        scores = logits / self.manifest.calibration.temperature
         scores -= scores.max(axis=1, keepdims=True)
         powers = np.exp(scores)
         result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
         return result
+
+    def outputs(self, features: Array) -> Array:
+        """Return the network's outputs for features [batch, time, dimension].
+
+        They are embeddings [batch, values] if the bundle has a head, and logits [batch, labels] otherwise.
+
+        Raises:
+            BundleError: the network fails, or its output has another shape.
+
+        """
+        output = OUTPUT if self.head is None else EMBEDDING
+        values = len(self.labels) if self.head is None else self.head.values
+        where = str(self.directory / layout.MODEL)
+        return run_session(self._session, features, where=where, output=output, values=values)
 
     def warm(self) -> None:
         """Open the network now, so that a broken one is reported before the first recording.
@@ -146,7 +170,10 @@ def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
         raise BundleError(f"{directory} is not the folder of a model: it contains no {MANIFEST}")
     data = _read(where)
     manifest = layout.read_manifest(data, where=str(where))
-    contents = {name: _checked(directory / name, digest) for name, digest in manifest.files.items()}
+    contents = {name: _checked(_located(directory, name, digest), digest) for name, digest in manifest.files.items()}
+    head = None
+    if layout.HEAD in contents:
+        head = read_head(contents[layout.HEAD], where=str(directory / layout.HEAD), labels=len(manifest.labels))
     try:
         feature = manifest.feature()
     except UsageError as error:
@@ -157,9 +184,17 @@ def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
         sha256=hashlib.sha256(data).hexdigest(),
         feature=feature,
         threads=threads,
+        head=head,
         _model=contents[layout.MODEL],
         _test_vector=contents[layout.TEST_VECTOR],
     )
+
+
+def with_adaptation(bundle: Bundle, head: EmbeddingHead, adaptation: AdaptationData) -> Bundle:
+    """Return the bundle with an adapted head; it has no folder of its own until `write_adapted` writes one."""
+    manifest = dataclasses.replace(bundle.manifest, adaptation=adaptation)
+    digest = hashlib.sha256(bundle.sha256.encode() + head_bytes(head)).hexdigest()
+    return dataclasses.replace(bundle, manifest=manifest, head=head, sha256=digest)
 
 
 def write_bundle(
@@ -171,6 +206,7 @@ def write_bundle(
     licence: str,
     signal: Array,
     probabilities: NDArray[np.floating[Any]],
+    head: EmbeddingHead | None = None,
     extra: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write a bundle and return it loaded; on failure the folder is unchanged.
@@ -180,11 +216,13 @@ def write_bundle(
     Args:
         directory: the bundle's folder.
         manifest: its `files` are computed here.
-        model: an ONNX file: `features` [batch, time, dimension] to `logits` [batch, labels].
+        model: an ONNX file: `features` [batch, time, dimension] to `logits` [batch, labels], or to `embedding`
+            [batch, values] if there is a head.
         card: text of `CARD.md`.
         licence: text of `LICENSE`.
         signal: the test vector's signal [time] at the front end's rate, processed as one window.
         probabilities: its expected output [labels], computed by the framework that trained the model.
+        head: classifier of embeddings.
         extra: further files by name, for fine-tuning; prediction needs none of them.
 
     Raises:
@@ -199,6 +237,7 @@ def write_bundle(
         layout.CARD: card.encode(),
         layout.LICENCE: licence.encode(),
         layout.TEST_VECTOR: _test_vector_bytes(signal, probabilities),
+        **({} if head is None else {layout.HEAD: head_bytes(head)}),
         **(extra or {}),
     }
     files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
@@ -229,6 +268,13 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path} can't be read: {error.strerror or error}; {FIX}") from error
+
+
+def _located(directory: Path, name: str, digest: str) -> Path:
+    """Return the path of a bundle's file: in its folder, or among the files that shipped bundles share."""
+    path = directory / name
+    shared = SHARED / f"{digest}{path.suffix}"
+    return shared if not os.path.lexists(path) and shared.exists() else path
 
 
 def _checked(path: Path, expected: str) -> bytes:
@@ -265,15 +311,16 @@ def _read_test_vector(data: bytes, *, where: Path, labels: int) -> tuple[Array, 
     return signal, probabilities.astype(np.float64)
 
 
-def open_session(model: bytes, *, where: str, threads: int, dimension: int, labels: int) -> Any:
+def open_session(model: bytes, *, where: str, threads: int, dimension: int, values: int, output: str = OUTPUT) -> Any:
     """Return an ONNX session for the bytes of a model.
 
     Args:
-        model: one `features` input [batch, time, dimension] and one `logits` output [batch, labels], float32.
+        model: one `features` input [batch, time, dimension] and one output [batch, values], float32.
         where: name of the model in messages.
         threads: for the operators; with one, workers do not compete for cores.
         dimension: values per row of the front end.
-        labels: number of labels.
+        output: name of the output: `logits` or `embedding`.
+        values: of the output: labels, or values of an embedding.
 
     Raises:
         BundleError: the bytes are not a model, or it has other shapes.
@@ -293,28 +340,26 @@ def open_session(model: bytes, *, where: str, threads: int, dimension: int, labe
     except _onnx_errors() as error:
         raise BundleError(f"{where} can't be opened by ONNX Runtime {onnxruntime.__version__}: {error}") from error
     _check_ports(session.get_inputs(), where=where, name=INPUT, shape=[None, None, dimension])
-    _check_ports(session.get_outputs(), where=where, name=OUTPUT, shape=[None, labels])
+    _check_ports(session.get_outputs(), where=where, name=output, shape=[None, values])
     return session
 
 
-def run_session(session: Any, features: Array, *, where: str, labels: int) -> Array:
-    """Return scores [batch, labels] float32 of features [batch, time, dimension].
+def run_session(session: Any, features: Array, *, where: str, values: int, output: str = OUTPUT) -> Array:
+    """Return the output [batch, values] float32 of features [batch, time, dimension].
 
     Raises:
         BundleError: the network fails on this shape, or its scores have another shape or are not finite.
 
     """
     try:
-        (scores,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(features, np.float32)})
+        (found,) = session.run([output], {INPUT: np.ascontiguousarray(features, np.float32)})
     except _onnx_errors() as error:
         raise BundleError(f"{where} fails on features of shape {list(features.shape)}: {error}") from error
-    if scores.shape != (len(features), labels):
-        raise BundleError(
-            f"{where} gives scores of shape {list(scores.shape)}; expected {[len(features), labels]}, one per label"
-        )
-    if not np.isfinite(scores).all():
-        raise BundleError(f"{where} gives scores that are not finite")
-    result: Array = scores
+    if found.shape != (len(features), values):
+        raise BundleError(f"{where} returns {output} of shape {list(found.shape)}; needed: {[len(features), values]}")
+    if not np.isfinite(found).all():
+        raise BundleError(f"{where} returns {output} that are not finite")
+    result: Array = found
     return result
 
 

@@ -16,6 +16,7 @@ from emotone.config import check_name, from_mapping, to_mapping
 from emotone.errors import BundleError, ConfigError, UsageError, unknown_name
 from emotone.features.base import FEATURES
 from emotone.features.window_spec import Windows  # noqa: TC001  (as above)
+from emotone.types import Seconds  # noqa: TC001  (as above)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "emotone.bundle/1"
 MANIFEST, MODEL, CARD, LICENCE, TEST_VECTOR = "bundle.toml", "model.onnx", "CARD.md", "LICENSE", "test_vector.npz"
+HEAD = "head.npz"  # optional: the classifier, where `model.onnx` returns embeddings
 REQUIRED = (MODEL, CARD, LICENCE, TEST_VECTOR)
 SEAL = b"# sha256 of the lines above: "
 FIX = "copy the whole folder again, or export the model again"
@@ -52,6 +54,22 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class AdaptationData:
+    """Unlabelled recordings whose statistics an adapted model uses.
+
+    Attributes:
+        recordings: number of recordings with speech.
+        seconds: of speech in them.
+        model: name and version of the model that was adapted.
+
+    """
+
+    recordings: int
+    seconds: Seconds
+    model: str
+
+
+@dataclass(frozen=True)
 class BundleManifest:
     """Content of `bundle.toml`.
 
@@ -66,7 +84,8 @@ class BundleManifest:
         windows: how a recording is divided (see `Windows`).
         calibration: temperature of the softmax.
         training: training data.
-        thresholds: per label, the minimum probability for a decision; may be empty.
+        adaptation: recordings that the model was adapted to; None for a model as it was trained.
+        thresholds: per label, the probability below which a result is unsure; may be empty.
         files: SHA-256 of every other file of the folder, by name.
 
     """
@@ -81,6 +100,7 @@ class BundleManifest:
     windows: Windows
     calibration: Calibration
     training: TrainingData
+    adaptation: AdaptationData | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 

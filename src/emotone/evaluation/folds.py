@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emotone.audio.read import read
 from emotone.bundles.bundle import Bundle, load_bundle
@@ -16,7 +16,9 @@ from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.features.store import ExtractionProblem
 from emotone.files import atomic_write
+from emotone.fitting import embedding
 from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
+from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.inference.engine import analyse
 from emotone.inference.result import TIME_DIGITS
 from emotone.scoring.finished_run import STAGES, TABLE, VALIDATION
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from emotone.audio.samples import Channel
     from emotone.fitting.fit import TrainedNetwork
     from emotone.fitting.resolve import AnyResolved, ResolvedRecipe
-    from emotone.inference.result import Segments
+    from emotone.inference.segments import Segments
     from emotone.protocols import Scaling as Normalisation
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Fold, Utterance
@@ -77,6 +82,8 @@ def run_fold(job: FoldJob) -> tuple[ExtractionProblem, ...]:
     problems: tuple[ExtractionProblem, ...] = ()
     if isinstance(job.recipe, ResolvedBaseline):
         table = _fit_baseline(job, job.recipe)
+    elif isinstance(job.recipe, ResolvedEmbedding):
+        table = _fit_head(job, job.recipe)
     else:
         table, problems = _train_net(job, job.recipe)
     write_problems(job.folder, problems)
@@ -104,13 +111,30 @@ def _fit_baseline(job: FoldJob, recipe: ResolvedBaseline) -> PredictionsTable:
     with atomic_write(job.folder / TUNING, text=True) as stream:
         inner = [round(recall, 6) for recall in tuned.inner]
         json.dump({"chosen": tuned.chosen, "temperature": tuned.temperature, "inner_uar": inner}, stream)
+    return _table(job, tested, probabilities)
+
+
+def _fit_head(job: FoldJob, recipe: ResolvedEmbedding) -> PredictionsTable:
+    """Fit a head and test it; with the speakers' own scaling, it is adapted to each speaker's unlabelled recordings."""
+    tested, probabilities = embedding.fit_and_predict(
+        recipe,
+        job.utterances,
+        job.features or {},
+        job.fold,
+        labels=job.labels,
+        adapt_to_speakers=job.normalisation == "speaker",
+    )
+    return _table(job, tested, probabilities)
+
+
+def _table(job: FoldJob, tested: Sequence[Utterance], probabilities: NDArray[np.floating[Any]]) -> PredictionsTable:
     rows = [
         _row(
             utterance,
             given.tolist(),
             protocol=job.protocol,
             fold=job.fold.name,
-            seed=recipe.seed,
+            seed=job.recipe.seed,
             system=job.system,
         )
         for utterance, given in zip(tested, probabilities, strict=True)

@@ -1,4 +1,4 @@
-"""Overlap of the test clips of a finished model with its training data, by the content of the recordings."""
+"""Overlap of clips with the training data of a finished model or of starting weights, by content."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from emotone.corpora.content import Overlap, content_hashes, overlap
+from emotone.fitting.resolve import ResolvedRecipe
 from emotone.fitting.training_run import is_run, load_run
 from emotone.scoring.finished_run import RUN, is_finished
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.bundles.bundle import Bundle
+    from emotone.fitting.resolve import AnyResolved
     from emotone.types import Utterance
 
 
@@ -41,3 +43,16 @@ def training_overlap(
         return None
     hashes = content_hashes(utterances, progress=lambda _done, _total: progress(1))
     return overlap(trained, utterances, hashes=hashes)
+
+
+def weights_overlap(recipe: AnyResolved, utterances: Sequence[Utterance]) -> Overlap | None:
+    """Return the utterances whose recordings occur in the training data of the weights that a recipe starts from.
+
+    Returns:
+        The overlap; None for weights that do not store hashes of their training recordings, and without any.
+
+    """
+    weights = recipe.weights if isinstance(recipe, ResolvedRecipe) else None
+    if weights is None or weights.run is None or not weights.run.recordings:
+        return None
+    return overlap(weights.run.recordings, utterances)

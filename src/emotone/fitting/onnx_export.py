@@ -30,7 +30,7 @@ MAX_TRACED = 8
 _traced: dict[str, Any] = {}  # by architecture; without weights, which may be large
 
 
-def onnx_bytes(net: Network, dimension: int, *, architecture: str = "") -> bytes:
+def onnx_bytes(net: Network, dimension: int, *, architecture: str = "", output: str = OUTPUT) -> bytes:
     """Return a network in eval mode as ONNX: `features` [batch, time, dimension] -> `logits` [batch, classes].
 
     Weights are inside the bytes. Equal weights give equal bytes.
@@ -40,6 +40,7 @@ def onnx_bytes(net: Network, dimension: int, *, architecture: str = "") -> bytes
         dimension: values per row.
         architecture: identifies everything but the weights: settings, `dimension` and number of classes. Networks with
             the same identifier are traced once per process; "" always traces.
+        output: name of the output.
 
     """
     from onnx_ir import tensor
@@ -47,7 +48,7 @@ def onnx_bytes(net: Network, dimension: int, *, architecture: str = "") -> bytes
 
     traced = _traced.get(architecture) if architecture else None
     if traced is None:
-        traced = _trace(net, dimension)
+        traced = _trace(net, dimension, output)
         if architecture:
             if len(_traced) >= MAX_TRACED:
                 del _traced[next(iter(_traced))]
@@ -62,7 +63,7 @@ def onnx_bytes(net: Network, dimension: int, *, architecture: str = "") -> bytes
     return _serialised(program.model_proto)
 
 
-def _trace(net: Network, dimension: int) -> Any:
+def _trace(net: Network, dimension: int, output: str) -> Any:
     """Return the traced graph of a network, without the values of its weights."""
     import torch
 
@@ -82,7 +83,7 @@ def _trace(net: Network, dimension: int) -> Any:
                 (example,),
                 dynamo=True,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[output],
                 dynamic_shapes=({0: open_size, 1: open_size},),
                 opset_version=OPSET,
                 optimize=False,

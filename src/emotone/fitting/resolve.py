@@ -13,9 +13,11 @@ from emotone.config import signature, to_mapping
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.features.store import FeatureStore
 from emotone.fitting.classical import ResolvedBaseline, resolve_baseline
+from emotone.fitting.embedding import ResolvedEmbedding, resolve_embedding
 from emotone.fitting.weights import WeightsFile, find_weights
 from emotone.nets.base import NETS
 from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.recipe import Recipe, with_transfer
 from emotone.recipes.transfer import Transfer, UnlabelledMethod
 from emotone.transfer.plans import Plan, named_plan, uses_groups
@@ -95,7 +97,7 @@ class ResolvedRecipe:
         return store.extract(utterances, workers=workers, progress=progress)
 
 
-AnyResolved: TypeAlias = ResolvedRecipe | ResolvedBaseline
+AnyResolved: TypeAlias = ResolvedRecipe | ResolvedBaseline | ResolvedEmbedding
 
 
 def resolve(recipe: Recipe, *, weights: WeightsFile | None = None, two_stages: bool = True) -> ResolvedRecipe:
@@ -136,6 +138,8 @@ def resolve_any(recipe: AnyRecipe, *, weights: WeightsFile | None = None) -> Any
     """Return a recipe of any kind that is ready to be fitted; see `resolve` and `emotone.fitting.classical`."""
     if isinstance(recipe, ClassicalRecipe):
         return resolve_baseline(recipe)
+    if isinstance(recipe, EmbeddingRecipe):
+        return resolve_embedding(recipe)
     return resolve(recipe, weights=weights)
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from emotone.audio.activity import PER_SECOND, RATE, ActivityDetector
+from emotone.audio.activity import PER_SECOND, RATE
 from emotone.audio.resample import Resampler
+from emotone.audio.speech_network import NetworkDetector
 from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
 from emotone.features.windows import window_starts
@@ -95,11 +96,11 @@ class Engine:
         self._batch = batch
         self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
-        self._activity = ActivityDetector()
+        self._activity = NetworkDetector()
         self._for_activity = Resampler(self._rate, to=RATE)  # some front ends have another rate
         self._detector = UtteranceDetector()
         self._sound = RollingBuffer(np.zeros(0, np.float32))
-        self._kept = round((PAUSE + ActivityDetector.lookahead + RESAMPLING) * self._rate)
+        self._kept = round((PAUSE + NetworkDetector.lookahead + RESAMPLING) * self._rate)
         self._total = 0  # samples pushed
         self._utterance: _OpenUtterance | None = None
         self._label: str | None = None  # of the last section

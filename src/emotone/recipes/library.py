@@ -1,4 +1,4 @@
-"""Recipes of both kinds, from files and by name; the shipped ones are in the package."""
+"""Recipes of all kinds, from files and by name; the shipped ones are in the package."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from emotone.config import from_mapping, read_toml
 from emotone.errors import ConfigError, unknown_name
 from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AnyRecipe: TypeAlias = Recipe | ClassicalRecipe
+AnyRecipe: TypeAlias = Recipe | ClassicalRecipe | EmbeddingRecipe
 SUFFIX = ".toml"
 _FOLDER = Path(__file__).resolve().parent / "shipped"
 
@@ -63,6 +64,8 @@ def read_recipe(path: Path) -> AnyRecipe:
     tables = read_toml(path)
     if "classifier" in tables or "functionals" in tables:
         return from_mapping(ClassicalRecipe, tables, where=str(path))
+    if "encoder" in tables or "head" in tables:
+        return from_mapping(EmbeddingRecipe, tables, where=str(path))
     recipe = from_mapping(Recipe, tables, where=str(path))
     if recipe.transfer is None or not recipe.transfer.source or not (path.parent / recipe.transfer.source).exists():
         return recipe
@@ -70,8 +73,10 @@ def read_recipe(path: Path) -> AnyRecipe:
 
 
 def read_net_recipe(path: Path) -> Recipe:
-    """Return the recipe of a network in a TOML file; raise `ConfigError` for a baseline, which makes no model."""
+    """Return the recipe of a network in a TOML file; raise `ConfigError` for a recipe of another kind."""
     recipe = read_recipe(path)
+    if isinstance(recipe, EmbeddingRecipe):
+        raise ConfigError(f"{path} fits a head on a frozen encoder and trains no network")
     if isinstance(recipe, ClassicalRecipe):
         raise ConfigError(
             f"{path} is a baseline: it has a classifier and no net. Use emotone evaluate; only networks become models"

@@ -1,0 +1,122 @@
+"""A linear classifier of embeddings, with the statistics of the embeddings that it was trained on.
+
+An embedding is standardised before it is classified: by the mean and the deviation of the training data, or, in an
+adapted model, by those of unlabelled recordings of the user. Adaptation needs no training: only these two vectors
+change. With n recordings, the statistics of the recordings have the weight n / (n + shrinkage), those of the training
+data the rest, so that a few recordings change little.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+
+from emotone.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ARRAYS = ("mean", "deviation", "within", "weight", "bias", "shrinkage")
+SMALLEST_DEVIATION = 1e-6
+MIN_RECORDINGS = 2  # below, there is no deviation
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingHead:
+    """Logits of embeddings: (embedding - mean) / deviation @ weight + bias.
+
+    Attributes:
+        mean: of the training data [values].
+        deviation: of the training data [values].
+        within: deviation within one corpus or channel [values]; what the statistics of a user's recordings are shrunk
+            towards.
+        weight: [values, labels].
+        bias: [labels].
+        shrinkage: number of recordings whose statistics have the same weight as those of the training data.
+
+    Raises:
+        UsageError: arrays of other shapes, or values that are not finite, or a deviation that is not above 0.
+
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    within: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    shrinkage: float
+
+    def __post_init__(self) -> None:
+        values, labels = self.values, len(self.bias)
+        shapes = {"mean": (values,), "deviation": (values,), "within": (values,), "weight": (values, labels)}
+        for name, shape in shapes.items():
+            found = getattr(self, name)
+            if found.shape != shape:
+                raise UsageError(f"head: {name} has shape {list(found.shape)}; needed: {list(shape)}")
+        if not all(np.isfinite(getattr(self, name)).all() for name in (*shapes, "bias")):
+            raise UsageError("head: its values are not all finite numbers")
+        if not (self.deviation > 0).all() or not (self.within > 0).all():
+            raise UsageError("head: deviations must be above 0")
+        if not 0 <= self.shrinkage < np.inf:
+            raise UsageError(f"head: shrinkage must be 0 or above; given {self.shrinkage}")
+
+    @property
+    def values(self) -> int:
+        """Number of values of an embedding."""
+        return self.weight.shape[0] if self.weight.ndim else 0
+
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return logits [batch, labels] of embeddings [batch, values]."""
+        standardised = (embeddings.astype(np.float64) - self.mean) / self.deviation
+        result: NDArray[np.float64] = standardised @ self.weight.astype(np.float64) + self.bias
+        return result
+
+    def adapted(self, embeddings: NDArray[np.float32]) -> EmbeddingHead:
+        """Return the head with the statistics of unlabelled embeddings [recordings, values], shrunk towards its own.
+
+        Raises:
+            UsageError: fewer than two recordings.
+
+        """
+        if len(embeddings) < MIN_RECORDINGS:
+            raise UsageError(
+                f"adaptation needs the statistics of at least {MIN_RECORDINGS} recordings with speech; "
+                f"given {len(embeddings)}"
+            )
+        found = embeddings.astype(np.float64)
+        share = len(found) / (len(found) + self.shrinkage)
+        mean = share * found.mean(axis=0) + (1 - share) * self.mean
+        variance = share * found.var(axis=0) + (1 - share) * self.within.astype(np.float64) ** 2
+        deviation = np.maximum(np.sqrt(variance), SMALLEST_DEVIATION)
+        return dataclasses.replace(self, mean=mean.astype(np.float32), deviation=deviation.astype(np.float32))
+
+
+def head_bytes(head: EmbeddingHead) -> bytes:
+    """Return the head as an `.npz` file; equal heads give equal bytes."""
+    buffer = io.BytesIO()
+    arrays = {name: np.asarray(getattr(head, name), np.float32) for name in ARRAYS}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def read_head(data: bytes, *, where: str, labels: int) -> EmbeddingHead:
+    """Return the head in the bytes of an `.npz` file.
+
+    Raises:
+        BundleError: the file is damaged, or does not contain a head for so many labels.
+
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            mean, deviation, within, weight, bias = (np.asarray(arrays[name], np.float32) for name in ARRAYS[:-1])
+            head = EmbeddingHead(mean, deviation, within, weight, bias, float(arrays["shrinkage"]))
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, UsageError) as error:
+        raise BundleError(f"{where} does not contain a head ({', '.join(ARRAYS)}): {error}") from error
+    if len(head.bias) != labels:
+        raise BundleError(f"{where} has scores for {len(head.bias)} labels; the model has {labels}")
+    return head

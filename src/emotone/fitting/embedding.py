@@ -1,0 +1,219 @@
+"""A model with a frozen encoder: embeddings of recordings, and the head that is fitted on them.
+
+The embedding of a recording is the mean over the windows of its utterances, found and cut by the engine that also
+predicts, so training and prediction read the same audio. Embeddings are stored by the content of the recordings: a new
+head costs seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from emotone.bundles.bundle import Bundle
+from emotone.bundles.head import MIN_RECORDINGS, EmbeddingHead
+from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
+from emotone.config import signature, to_mapping
+from emotone.errors import RunError
+from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+from emotone.features.store import FeatureStore
+from emotone.fitting.embedding_head import LabelledEmbeddings, fit_head
+from emotone.fitting.encoder import Encoder, build_encoder
+from emotone.inference.engine import analyse
+from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from emotone.features.store import ExtractionResult
+    from emotone.features.window_spec import Windows
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
+    from emotone.types import Array, Fold, Utterance
+
+FRONT_END = "whisper-log-mel"
+SIGNATURE_VERSION = 1  # of how a recipe is hashed
+NOT_IN_SIGNATURE = ("name", "description", "licence")  # they do not change the weights
+
+
+@dataclass(frozen=True)
+class RecordingEmbedding:
+    """The embedding of a recording, as a feature store computes and keeps it.
+
+    Attributes:
+        encoder: of the windows.
+        windows: of an utterance.
+
+    """
+
+    version: ClassVar[int] = 1
+    rate: ClassVar[Hertz] = WhisperLogMel.rate
+
+    encoder: Encoder
+    windows: Windows
+
+    def compute(self, signal: Array) -> Array:
+        """Return the mean embedding [values] of the windows of all utterances of a signal [time].
+
+        A signal in which no speech is found is one window.
+        """
+        bundle = encoder_bundle(self.encoder, self.windows)
+        outputs = analyse(bundle, [signal]).segments.outputs
+        if not len(outputs):
+            outputs = bundle.outputs(bundle.feature.compute(signal)[np.newaxis])
+        mean: Array = outputs.mean(axis=0)
+        return mean
+
+
+@dataclass(frozen=True, eq=False)
+class ResolvedEmbedding:
+    """A recipe whose encoder was built.
+
+    Attributes:
+        recipe: what to fit.
+        encoder: the encoder on disk.
+
+    """
+
+    recipe: EmbeddingRecipe
+    encoder: Encoder
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+        return self.recipe.name
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random numbers."""
+        return self.recipe.seed
+
+    @property
+    def epochs(self) -> int:
+        """Steps that the training of a fold reports: one."""
+        return 1
+
+    @property
+    def signature(self) -> str:
+        """Hash of what changes the weights: settings but the name, the description and the licence, and the encoder."""
+        settings = {key: value for key, value in to_mapping(self.recipe).items() if key not in NOT_IN_SIGNATURE}
+        return signature("embedding", SIGNATURE_VERSION, settings, self.encoder.sha256, RecordingEmbedding.version)
+
+    def with_seed(self, seed: int) -> ResolvedEmbedding:
+        """Return the recipe with another seed."""
+        return replace(self, recipe=replace(self.recipe, seed=seed))
+
+    def extract(
+        self, utterances: Sequence[Utterance], *, workers: int = 1, progress: Callable[[int], None] | None = None
+    ) -> ExtractionResult:
+        """Return the embeddings of utterances, from the store where they were computed before.
+
+        Args:
+            utterances: keys must be unique.
+            workers: processes; 1 stays in this one.
+            progress: called with the number of utterances done since the last call.
+
+        """
+        spec = RecordingEmbedding(self.encoder, self.recipe.windows)
+        return FeatureStore("embedding", spec).extract(utterances, workers=workers, progress=progress)
+
+    def fit(
+        self, utterances: Sequence[Utterance], embeddings: Mapping[str, Array], *, labels: tuple[str, ...]
+    ) -> EmbeddingHead:
+        """Return the head fitted on utterances with labels from `labels`; those without an embedding are left out.
+
+        Raises:
+            RunError: nothing to fit on, or a single label.
+
+        """
+        used = [utterance for utterance in utterances if utterance.key in embeddings]
+        if not used:
+            raise RunError(f"recipe {self.name}: no recording can be used")
+        data = LabelledEmbeddings(
+            np.stack([embeddings[utterance.key] for utterance in used]).astype(np.float64),
+            np.array([labels.index(utterance.label) for utterance in used], np.int64),
+            np.array([utterance.corpus for utterance in used]),
+            np.array([utterance.speaker_key for utterance in used]),
+        )
+        return fit_head(data, self.recipe.head, labels=labels, seed=self.seed)
+
+
+def resolve_embedding(recipe: EmbeddingRecipe) -> ResolvedEmbedding:
+    """Return a recipe with its encoder, built from the source's weights or taken from the cache.
+
+    Raises:
+        SourceError: the weights are missing, or do not fit.
+
+    """
+    return ResolvedEmbedding(recipe, build_encoder(recipe.encoder))
+
+
+def fit_and_predict(
+    resolved: ResolvedEmbedding,
+    utterances: Sequence[Utterance],
+    embeddings: Mapping[str, Array],
+    fold: Fold,
+    *,
+    labels: tuple[str, ...],
+    adapt_to_speakers: bool = False,
+) -> tuple[tuple[Utterance, ...], Array]:
+    """Return the tested utterances of a fold, and their probabilities [utterances, labels].
+
+    Args:
+        resolved: what to fit.
+        utterances: of all parts, with labels from `labels`.
+        embeddings: by `Utterance.key`; utterances without an entry are left out.
+        fold: fitted is on the training and the development part.
+        labels: in the order of the probabilities.
+        adapt_to_speakers: whether the head is adapted to the unlabelled recordings of each tested speaker.
+
+    Raises:
+        RunError: nothing to fit on, a single label, or nothing to test.
+
+    """
+    learned, tested = {*fold.train, *fold.dev}, set(fold.test)
+    head = resolved.fit([one for one in utterances if one.key in learned], embeddings, labels=labels)
+    chosen = tuple(one for one in utterances if one.key in tested and one.key in embeddings)
+    if not chosen:
+        raise RunError(f"fold {fold.name} has no usable recording to test")
+    values = np.stack([embeddings[one.key] for one in chosen])
+    logits = head.logits(values)
+    speakers = np.array([one.speaker_key for one in chosen])
+    for speaker in np.unique(speakers) if adapt_to_speakers else ():
+        own = values[speakers == speaker]
+        if len(own) >= MIN_RECORDINGS:
+            logits[speakers == speaker] = head.adapted(own).logits(own)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return chosen, powers / powers.sum(axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=2)
+def encoder_bundle(encoder: Encoder, windows: Windows) -> Bundle:
+    """Return a bundle in memory whose network is the encoder, with a head of zeros: for embeddings only."""
+    ones, zeros = np.ones(encoder.values, np.float32), np.zeros(encoder.values, np.float32)
+    labels = ("neutral", "other")
+    head = EmbeddingHead(zeros, ones, ones, np.zeros((encoder.values, len(labels)), np.float32), zeros[:2], 0.0)
+    manifest = BundleManifest(
+        schema=SCHEMA,
+        name="encoder",
+        version="0",
+        description="an encoder",
+        labels=labels,
+        licence="unstated",
+        front_end={"name": FRONT_END, **asdict(WhisperLogMel())},
+        windows=windows,
+        calibration=Calibration(),
+        training=TrainingData(corpora=(), protocol="none", recipe="none", signature="none"),
+    )
+    return Bundle(
+        directory=encoder.path.parent,
+        manifest=manifest,
+        sha256=encoder.sha256,
+        feature=WhisperLogMel(),
+        threads=1,
+        head=head,
+        _model=encoder.model(),
+        _test_vector=b"",
+    )

@@ -1,0 +1,155 @@
+"""A frozen encoder as an ONNX file: built from published weights, truncated after the last pooled layer, quantised."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emotone.bundles.bundle import EMBEDDING
+from emotone.config import signature
+from emotone.errors import SourceError
+from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+from emotone.files import atomic_write, cache_dir
+from emotone.fitting.onnx_export import onnx_bytes
+from emotone.fitting.weights import find_weights
+from emotone.nets.architectures.whisper_encoder import WhisperEncoder
+
+if TYPE_CHECKING:
+    from emotone.nets.blocks.base import Network
+    from emotone.recipes.embedding_recipe import EncoderSettings
+    from emotone.transfer.weights import SourceWeights
+
+FOLDER = "encoders"  # in the cache folder
+VERSION = 1  # incremented when a change to how encoders are built changes a value
+HEAD_WIDTH = 64  # values per attention head, in every size of Whisper
+LAST_BLOCK = "pool"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder on disk.
+
+    Attributes:
+        name: hash of the weights and the settings that it was built from.
+        sha256: of the ONNX file.
+        values: of an embedding.
+
+    """
+
+    name: str
+    sha256: str
+    values: int
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file in the cache."""
+        return cache_dir() / FOLDER / f"{self.name}.onnx"
+
+    def model(self) -> bytes:
+        """Return the ONNX file, after checking its hash.
+
+        Raises:
+            SourceError: the file was modified or removed.
+
+        """
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise SourceError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise SourceError(f"{self.path} was modified after it was built; delete it to build it again")
+        return data
+
+
+def build_encoder(settings: EncoderSettings) -> Encoder:
+    """Return the encoder of a recipe; one that was built before comes from the cache.
+
+    Raises:
+        SourceError: the weights are missing, or do not fit.
+
+    """
+    found = find_weights(settings.source)
+    name = signature("encoder", VERSION, found.sha256, _without_source(settings))
+    path = cache_dir() / FOLDER / f"{name}.onnx"
+    if not path.exists():
+        weights = found.read()
+        data = _exported(settings, weights)
+        with atomic_write(path) as stream:
+            stream.write(data)
+    data = path.read_bytes()
+    return Encoder(name, hashlib.sha256(data).hexdigest(), _embedding_size(data))
+
+
+def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Network:
+    """Return the encoder up to its pooled outputs, in eval mode: [batch, time, 80] -> [batch, values].
+
+    Raises:
+        SourceError: the weights have fewer layers than the settings need, or are not those of an encoder.
+
+    """
+    import torch
+
+    from emotone.nets.blocks.base import Network
+
+    bias = weights.tensors.get("blocks.conv1.convolution.bias")
+    if bias is None:
+        raise SourceError(f"{weights.source} is not an encoder of Whisper: it has no layer conv1")
+    width = len(bias)
+    spec = WhisperEncoder(
+        layers=settings.layers,
+        width=width,
+        heads=width // HEAD_WIDTH or 1,
+        statistics=settings.statistics,
+        peak=settings.peak,
+    )
+    blocks = {}
+    for name, block in spec.build(WhisperLogMel.dimension, 2).blocks.items():
+        blocks[name] = block
+        if name == LAST_BLOCK:
+            break
+    network = Network(blocks).eval()
+    state = network.state_dict()
+    missing = [name for name in state if name not in weights.tensors]
+    if missing:
+        raise SourceError(f"{weights.source} lacks {missing[0]} and {len(missing) - 1} other tensors of the encoder")
+    network.load_state_dict({name: torch.from_numpy(weights.tensors[name].copy()) for name in state})
+    return network
+
+
+def _exported(settings: EncoderSettings, weights: SourceWeights) -> bytes:
+    data = onnx_bytes(encoder_network(settings, weights), WhisperLogMel.dimension, output=EMBEDDING)
+    return _quantised(data) if settings.quantised else data
+
+
+def _quantised(data: bytes) -> bytes:
+    """Return the model with 8-bit weights of its matrix products, one scale per output channel."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load_from_string(data)
+    del model.graph.value_info[:]  # shapes of the export disagree with those that the quantiser infers
+    with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
+        plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
+        onnx.save(model, plain)
+        # 7 bits: sums of products of 8-bit numbers overflow on processors without VNNI instructions.
+        quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        return small.read_bytes()
+
+
+def _embedding_size(data: bytes) -> int:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return int(session.get_outputs()[0].shape[-1])
+
+
+def _without_source(settings: EncoderSettings) -> dict[str, Any]:
+    return {
+        "layers": list(settings.layers),
+        "statistics": settings.statistics,
+        "peak": settings.peak,
+        "quantised": settings.quantised,
+    }

@@ -1,0 +1,112 @@
+"""The recipe of a model with a frozen speech encoder: which layers are pooled, and how its linear head is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+from emotone.config import check_ranges
+from emotone.errors import ConfigError, unknown_name
+from emotone.features.window_spec import Windows
+from emotone.recipes.recipe import check_task
+
+Statistics: TypeAlias = Literal["mean", "mean-deviation"]
+Standardisation: TypeAlias = Literal["stored", "corpus", "subset"]
+MAX_SECONDS = 30.0  # position encodings of Whisper
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """A frozen encoder whose outputs are pooled over time.
+
+    Attributes:
+        source: name of a source, or a file of its weights (see `emotone sources list`).
+        layers: whose outputs are pooled and concatenated, ascending; 0 is the output of the convolutions.
+        statistics: over time: "mean", or "mean-deviation" for the mean and the standard deviation.
+        peak: log10 mel power to which the loudest value of a window is shifted, so that the recording level has no
+            effect; None keeps the level.
+        quantised: whether weights are stored as 8-bit integers: a quarter of the size, and faster.
+
+    """
+
+    source: str = "whisper-base"
+    layers: tuple[int, ...] = (2, 3, 4)
+    statistics: Statistics = "mean"
+    peak: float | None = 1.5
+    quantised: bool = True
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """How the linear head is fitted: softmax regression with a quadratic penalty on standardised embeddings.
+
+    Every recording is used once per standardisation, so that one head serves models as they were trained and models
+    that are adapted to unlabelled recordings.
+
+    Attributes:
+        regularisation: inverse weight of the penalty per training recording; smaller values regularise more.
+        standardisations: "stored" uses the statistics of all training data, as an unadapted model does; "corpus" those
+            of each corpus, as a well-adapted model does; "subset" those of a random subset of speakers and recordings,
+            with up to 90 % neutral speech, as a model does that is adapted to few or one-sided recordings.
+        corpus_balance: 0 weighs all recordings equally, 1 all corpora.
+        shrinkage: number of recordings whose statistics weigh as much as the stored ones.
+        weights: factor of the weight of all recordings of a corpus, by name; 1 for all others.
+
+    """
+
+    regularisation: float = 0.003
+    standardisations: tuple[Standardisation, ...] = ("stored", "corpus", "subset")
+    corpus_balance: float = 0.5
+    shrinkage: float = 10.0
+    weights: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_ranges(self, where="head", regularisation=(1e-8, 1e4), corpus_balance=(0.0, 1.0), shrinkage=(0.0, 1000.0))
+        if not self.standardisations or len(set(self.standardisations)) != len(self.standardisations):
+            raise ConfigError("head: standardisations must name at least one, each once")
+        for name in self.standardisations:
+            if name not in get_args(Standardisation):
+                raise ConfigError(f"head: {unknown_name('standardisation', name, get_args(Standardisation))}")
+        for corpus, weight in self.weights.items():
+            if not 0 < weight <= 100:
+                raise ConfigError(f"head: the weight of {corpus} must be above 0 and at most 100; given {weight:g}")
+
+
+@dataclass(frozen=True)
+class EmbeddingRecipe:
+    """A frozen encoder and a linear head. Data only: see `emotone.fitting.embedding` for the fitting.
+
+    Attributes:
+        name: lower-case letters, digits, dots, hyphens and underscores.
+        labels: name of a label set (see `emotone.corpora.labels`).
+        description: one sentence.
+        encoder: see `EncoderSettings`.
+        windows: how an utterance is divided; at most 30 s long.
+        head: see `HeadSettings`.
+        selection: name of a selection (see `emotone.corpora.selections`); "" takes every labelled clip.
+        seed: of all random numbers.
+        licence: SPDX identifier for the weights.
+
+    Raises:
+        ConfigError: a wrong setting.
+
+    """
+
+    name: str
+    labels: str
+    description: str = ""
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    windows: Windows = field(default_factory=lambda: Windows(seconds=10.0, hop=10.0, combine="mean-logit"))
+    head: HeadSettings = field(default_factory=HeadSettings)
+    selection: str = ""
+    seed: int = 1
+    licence: str = "unstated"
+
+    def written_out(self) -> EmbeddingRecipe:
+        """Return the recipe with every default written out: itself."""
+        return self
+
+    def __post_init__(self) -> None:
+        check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
+        if self.windows.seconds > MAX_SECONDS:
+            raise ConfigError(f"windows: the encoder reads at most {MAX_SECONDS:g} s; given {self.windows.seconds:g}")

@@ -1,0 +1,110 @@
+"""Heads of embeddings: logits by definition, adaptation between its two limits, and files that are checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotone.bundles.head import EmbeddingHead, head_bytes, read_head
+from emotone.errors import BundleError, UsageError
+
+VALUES, LABELS = 5, 3
+
+
+@pytest.fixture
+def head(rng: np.random.Generator) -> EmbeddingHead:
+    return EmbeddingHead(
+        mean=rng.normal(size=VALUES).astype(np.float32),
+        deviation=rng.uniform(0.5, 2, VALUES).astype(np.float32),
+        within=rng.uniform(0.5, 2, VALUES).astype(np.float32),
+        weight=rng.normal(size=(VALUES, LABELS)).astype(np.float32),
+        bias=rng.normal(size=LABELS).astype(np.float32),
+        shrinkage=10.0,
+    )
+
+
+def test_logits_follow_the_definition(head: EmbeddingHead, rng: np.random.Generator) -> None:
+    embeddings = rng.normal(size=(4, VALUES)).astype(np.float32)
+    for row, found in zip(embeddings, head.logits(embeddings), strict=True):
+        expected = [
+            sum((row[i] - head.mean[i]) / head.deviation[i] * head.weight[i, label] for i in range(VALUES))
+            + head.bias[label]
+            for label in range(LABELS)
+        ]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_many_recordings_replace_the_statistics(head: EmbeddingHead, rng: np.random.Generator) -> None:
+    embeddings = rng.normal(3, 2, (100_000, VALUES)).astype(np.float32)
+    adapted = head.adapted(embeddings)
+    np.testing.assert_allclose(adapted.mean, embeddings.mean(axis=0), atol=1e-3)
+    np.testing.assert_allclose(adapted.deviation, embeddings.std(axis=0), atol=1e-3)
+    assert adapted.weight is head.weight
+
+
+def test_as_many_recordings_as_the_shrinkage_count_half(head: EmbeddingHead, rng: np.random.Generator) -> None:
+    embeddings = rng.normal(3, 2, (10, VALUES)).astype(np.float32)
+    adapted = head.adapted(embeddings)
+    np.testing.assert_allclose(adapted.mean, (embeddings.mean(axis=0) + head.mean) / 2, rtol=1e-5)
+    np.testing.assert_allclose(adapted.deviation**2, (embeddings.var(axis=0) + head.within**2) / 2, rtol=1e-4)
+
+
+def test_a_shift_and_a_scale_of_all_recordings_have_no_effect_after_adaptation(
+    head: EmbeddingHead, rng: np.random.Generator
+) -> None:
+    free = dataclasses.replace(head, shrinkage=0.0)
+    embeddings = rng.normal(size=(50, VALUES)).astype(np.float32)
+    shifted = 3 * embeddings + 7
+    np.testing.assert_allclose(
+        free.adapted(shifted).logits(shifted), free.adapted(embeddings).logits(embeddings), atol=1e-3
+    )
+
+
+def test_constant_embeddings_do_not_divide_by_zero(head: EmbeddingHead) -> None:
+    adapted = dataclasses.replace(head, shrinkage=0.0).adapted(np.ones((3, VALUES), np.float32))
+    assert np.isfinite(adapted.logits(np.ones((1, VALUES), np.float32))).all()
+
+
+@pytest.mark.parametrize("recordings", [0, 1])
+def test_one_recording_has_no_statistics(head: EmbeddingHead, recordings: int) -> None:
+    with pytest.raises(UsageError, match=rf"at least 2 recordings with speech; given {recordings}"):
+        head.adapted(np.zeros((recordings, VALUES), np.float32))
+
+
+def test_it_is_read_back_unchanged(head: EmbeddingHead) -> None:
+    data = head_bytes(head)
+    assert data == head_bytes(head)
+    again = read_head(data, where="head.npz", labels=LABELS)
+    for field in dataclasses.fields(head):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(head, field.name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mean": np.zeros(4, np.float32)}, r"mean has shape \[4\]; needed: \[5\]"),
+        ({"weight": np.zeros((5, 2), np.float32)}, r"weight has shape \[5, 2\]; needed: \[5, 3\]"),
+        ({"bias": np.array([0, np.nan, 0], np.float32)}, "not all finite"),
+        ({"within": np.zeros(5, np.float32)}, "deviations must be above 0"),
+        ({"shrinkage": -1.0}, "shrinkage must be 0 or above; given -1"),
+    ],
+)
+def test_wrong_values_are_refused(head: EmbeddingHead, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        dataclasses.replace(head, **change)
+
+
+def test_damaged_files_are_refused(head: EmbeddingHead) -> None:
+    data = head_bytes(head)
+    with pytest.raises(BundleError, match=r"head\.npz does not contain a head"):
+        read_head(data[: len(data) // 2], where="head.npz", labels=LABELS)
+    with pytest.raises(BundleError, match=r"head\.npz has scores for 3 labels; the model has 4"):
+        read_head(data, where="head.npz", labels=LABELS + 1)
+    buffer = io.BytesIO()
+    np.savez(buffer, mean=np.zeros(3))
+    with pytest.raises(BundleError, match="does not contain a head"):
+        read_head(buffer.getvalue(), where="head.npz", labels=LABELS)
