@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from emotone.inference.model import Model
 
-TOKEN = "0123456789abcdef-ok"
+TOKEN = "0123456789abcdef-ok"  # noqa: S105
 ORIGIN = "https://example.org"
 
 

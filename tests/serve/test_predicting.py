@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -51,7 +51,7 @@ def test_a_channel_is_chosen(channel: str, server: RunningServer, model: Model, 
     content = wav(np.stack([speech(3.0), speech(3.0, seed=1) / 2], axis=1))
     with server.client() as client:
         response = client.post("/v1/predict", content=content, params={"channel": channel, "model": "tiny"})
-    chosen = "mix" if channel == "mix" else int(channel)
+    chosen: int | Literal["mix"] = "mix" if channel == "mix" else int(channel)
     assert response.json() == {**model.predict(content, channel=chosen).to_dict(), "file": None}
 
 

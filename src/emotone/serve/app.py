@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ from emotone.serve.pages import page
 from emotone.serve.predicting import prediction_routes
 from emotone.serve.problems import Problem, failure, internal
 from emotone.serve.schemas import ModelsObject
+from emotone.serve.streaming import serve_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,6 +82,10 @@ def _add_information(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         """Return counters and latencies in the text format of Prometheus."""
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.websocket("/v1/stream")
+    async def stream(websocket: WebSocket) -> None:
+        await serve_stream(websocket, service)
 
     @app.get("/docs", include_in_schema=False)
     async def reference() -> Response:

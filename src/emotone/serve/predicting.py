@@ -45,9 +45,7 @@ def prediction_routes(service: Service) -> APIRouter:
         ] = "mix",
         track: Annotated[
             str,
-            Query(
-                pattern=r"^(default|all|[0-9]{1,2})$", description="Audio track of a video, from 0; default; or all."
-            ),
+            Query(pattern=r"^(default|all|[0-9]{1,2})$", description="An audio track, from 0; default; or all."),
         ] = "default",
     ) -> Response:
         """Return the prediction of a recording: the body of the request, or a file of a form.

@@ -6,8 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from emotone.inference.result import SCHEMA
-
 _BINARY = {"type": "string", "format": "binary"}
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
@@ -82,7 +80,7 @@ class PredictionObject(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
 
-    schema_: Literal["emotone.prediction/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["emotone.prediction/1"] = Field(alias="schema")
     file: str | None
     duration: float
     rate: int
@@ -106,7 +104,7 @@ class ErrorObject(BaseModel):
 class FailureObject(BaseModel):
     """A request that failed."""
 
-    schema_: Literal["emotone.prediction/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["emotone.prediction/1"] = Field(alias="schema")
     file: str | None
     error: ErrorObject
 
