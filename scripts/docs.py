@@ -1,9 +1,9 @@
-"""Write the pages of docs/ that are made from the code and from results/, or check that they are current.
+"""Write the pages of docs/ that are generated from the code and from results/, or check that they are current.
 
     python -m scripts.docs [--check]
 
-Every page is a function without arguments that returns Markdown: to add one, write it in `scripts/pages` and name it
-in `PAGES`.
+Every page is a function without arguments that returns Markdown. To add one, define it in `scripts/pages`, or in the
+folder of a reproduced paper, and add it to `PAGES`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import activity, code, reproductions, results, segments, transfer, transferable_features
+from scripts.pages import activity, code, results, transfer
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.fitting.distillation.card import results_card
+from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
+from emotone.reproductions.papers.baselines import page as baselines
+from emotone.reproductions.papers.segment_vggish import page as segment_vggish
+from emotone.reproductions.papers.transferable_features import page as transferable_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,23 +33,23 @@ PAGES: dict[str, Callable[[], str]] = {
     "models.md": code.models,
     "nets.md": code.nets,
     "results/activity.md": activity.activity,
-    "results/anger-soundnet.md": reproductions.anger_soundnet,
-    "results/baselines.md": reproductions.baselines,
+    "results/anger-soundnet.md": partial(anger_soundnet.page, RESULTS),
+    "results/baselines.md": partial(baselines.page, RESULTS),
     "results/evaluations.md": results.evaluations,
-    "results/segment-vggish.md": segments.segment_vggish,
+    "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),
     "results/sources.md": results.sources,
     "results/transfer.md": transfer.transfer,
     "results/transfer.svg": transfer.figure,
-    "results/transferable-features.md": transferable_features.transferable_features,
+    "results/transferable-features.md": partial(transferable_features.page, RESULTS),
     "../src/emotone/sources/soundnet5-open.md": partial(results_card, RESULTS / "sources/soundnet5-open"),
     "../README.md": results.readme,
 }
 
 
 def main() -> int:
-    """Return the exit status: 1 where a page is not current and was only to be checked."""
+    """Return the exit status: 1 if a page is not current under `--check`."""
     parser = argparse.ArgumentParser(description="Write the generated pages of docs/, or check them.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is not current")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not current")
     check = parser.parse_args().check
     stale = []
     for name, page in PAGES.items():

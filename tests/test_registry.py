@@ -21,7 +21,7 @@ PACKAGE = "toy_package_of_the_registry_test"
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry[str]]:
     package = tmp_path / PACKAGE
     (package / "sub").mkdir(parents=True)
-    (package / "sub" / "__init__.py").write_text("")
+    (package / "sub" / "__init__.py").write_text("TOY = 'toy with a folder of its own'")
     for name, text in {
         "__init__": "",
         "_private": "",
@@ -36,16 +36,17 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
         del sys.modules[name]
 
 
-def test_members_are_files_but_for_private_ones_and_packages(registry: Registry[str]) -> None:
+def test_members_are_public_modules_and_packages(registry: Registry[str]) -> None:
     # That "broken" is listed also shows that listing imports no member.
-    assert registry.names == ("broken", "plain", "two-words")
+    assert registry.names == ("broken", "plain", "sub", "two-words")
+    assert registry.get("sub") == "toy with a folder of its own"
 
 
 def test_a_member_is_found_by_the_name_that_users_write(registry: Registry[str]) -> None:
     assert registry.get("two-words") == "toy of two words"
 
 
-@pytest.mark.parametrize("name", ["two_words", "_private", "sub", "Plain"])
+@pytest.mark.parametrize("name", ["two_words", "_private", "Plain"])
 def test_other_names_are_unknown(registry: Registry[str], name: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown toy '{name}'"):
         registry.get(name)
@@ -58,7 +59,8 @@ def test_an_unknown_name_has_a_suggestion(registry: Registry[str]) -> None:
 
 def test_all_members_by_name(registry: Registry[str], tmp_path: Path) -> None:
     (tmp_path / PACKAGE / "broken.py").unlink()
-    assert registry.all() == {"plain": "plain toy", "two-words": "toy of two words"}
+    assert set(registry.all()) == {"plain", "sub", "two-words"}
+    assert registry.all()["two-words"] == "toy of two words"
 
 
 def test_a_file_without_the_attribute_is_a_mistake_of_ours(registry: Registry[str], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Registries: the members of a package are its modules; a new file is registered without a list to edit.
 
-A member is a module of the package whose name does not start with an underscore and that defines the
+A member is a module or subpackage whose name does not start with an underscore and that defines the
 attribute of the registry (`CORPUS`, `NET`, `FEATURE` ...). Listing names imports no member; `get` imports one module.
 """
 
@@ -36,7 +36,7 @@ class Registry(Generic[Member]):
     def names(self) -> tuple[str, ...]:
         """Every member's name, sorted; underscores of file names become hyphens."""
         package = importlib.import_module(self.package)
-        found = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
+        found = (module.name for module in pkgutil.iter_modules(package.__path__))
         members = (name for name in found if not name.startswith("_"))
         return tuple(sorted(name.replace("_", "-") for name in members))
 

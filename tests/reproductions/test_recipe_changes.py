@@ -1,4 +1,4 @@
-"""Recipes with other settings: checked like files, and other runs."""
+"""Recipes with other settings: validated like files, with other signatures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_settings_in_tables_are_replaced_and_nothing_else() -> None:
     assert changed(recipe, ()) is recipe
 
 
-def test_baselines_change_too() -> None:
+def test_baselines_can_be_changed() -> None:
     found = changed(load_recipe("is09-mlp"), (("functionals.feature_set", "IS10"),))
     assert signature_of(found) != signature_of(load_recipe("is09-mlp"))
 
@@ -37,6 +37,6 @@ def test_baselines_change_too() -> None:
         ((("colour", 1),), "unknown key 'colour'"),
     ],
 )
-def test_a_wrong_change_is_said_as_in_a_file(changes: tuple[tuple[str, object], ...], words: str) -> None:
+def test_an_invalid_change_is_reported_as_in_a_file(changes: tuple[tuple[str, object], ...], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         changed(load_recipe("anger-soundnet"), changes)

@@ -1,4 +1,4 @@
-"""A published table made again: each cell beside its number, from runs that are kept and not computed twice."""
+"""Reproduction of published tables: every cell has a result, and finished runs are reused."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from emotone.corpora.labels import label_set
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe
-from emotone.reproductions.base import PAPERS, Cell, Paper, Row, Table, compared
-from emotone.reproductions.page import grid_table, kept_rows, rows_table
-from emotone.reproductions.reproduce import ROWS, folder_of, reproduce
+from emotone.reproductions.base import PAPERS, Cell, CellResult, Heading, Paper, PublishedTable, status_of
+from emotone.reproductions.page import grid_table, rows_table, stored_results
+from emotone.reproductions.reproduce import ROWS, reproduce, table_folder
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import FOLD_MEAN, Score, scores_of
 
@@ -32,8 +32,8 @@ def utterances(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...
 
 def cell(**changes: Any) -> Cell:
     given: dict[str, Any] = {
-        "setting": "guessing",
-        "column": "strict",
+        "row": Heading("majority", "guessing"),
+        "column": Heading("loso", "strict"),
         "corpus": "emodb",
         "metric": FOLD_MEAN,
         "published": 0.5,
@@ -47,21 +47,21 @@ def cell(**changes: Any) -> Cell:
 
 CELLS = (
     cell(),
-    cell(column="random", protocol="random-5", published=0.9, quick=False),
+    cell(column=Heading("random", "random"), protocol="random-5", published=0.9, quick=False),
     cell(corpus="savee", published=0.143),
-    cell(setting="guessing twice", recipe="chance", published=None),
+    cell(row=Heading("chance", "guessing twice"), recipe="chance", published=None),
 )
-TABLE = Table("toy", "Guessing", "nowhere", "A note.", 0.02, CELLS)
+TABLE = PublishedTable("toy", "Guessing", "nowhere", "A note.", 0.02, CELLS)
 PAPER = Paper("made", "Made up", "Nobody: Nothing. 2026", (TABLE,))
 
 
-def test_every_cell_is_measured_or_says_why_not(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_every_cell_has_a_status(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     assert [row.status for row in rows] == ["reproduced", "differs", "data absent", "other data"]
     assert rows[0].score is not None
     assert (rows[0].score.value, rows[0].score.n, rows[0].score.speakers) == (0.5, 40, 4)
     assert rows[2].score is None
-    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    folder = table_folder(PAPER, TABLE, out=tmp_path)
     kept = json.loads((folder / ROWS).read_text())
     assert (kept["paper"], kept["table"]) == ("made", "toy")
     assert kept["rows"] == [row.to_dict() for row in rows]
@@ -77,13 +77,13 @@ def test_rows_have_the_promised_form(utterances: tuple[Utterance, ...], tmp_path
     assert (row["setting"], row["protocol"], row["speaker_independent"]) == ("guessing, random", "random-5", False)
 
 
-def test_what_is_finished_is_not_computed_again(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_finished_runs_are_reused(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     first = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     missing = tuple(replace(utterance, path=tmp_path / "gone.wav") for utterance in utterances)
     assert reproduce(PAPER, TABLE, {"emodb": missing}, out=tmp_path) == first
 
 
-def test_what_is_kept_is_told_and_nothing_is_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_kept_returns_finished_cells_and_runs_nothing(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     nothing = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, kept=True)
     assert [row.status for row in nothing] == ["not run", "not run", "data absent", "not run"]
     reproduce(PAPER, replace(TABLE, cells=CELLS[:1]), {"emodb": utterances}, out=tmp_path)
@@ -91,17 +91,17 @@ def test_what_is_kept_is_told_and_nothing_is_run(utterances: tuple[Utterance, ..
     assert [row.status for row in kept] == ["reproduced", "not run", "data absent", "not run"]
 
 
-def test_only_the_cells_with_all_words_are_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
-    words = (CELLS[0].corpus, CELLS[0].setting, CELLS[0].column)
-    chosen = [cell.has(words) for cell in CELLS]
+def test_only_cells_with_all_words_are_run(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    words = (CELLS[0].corpus, CELLS[0].row.title, CELLS[0].column.title)
+    chosen = [cell.matches(words) for cell in CELLS]
     assert 0 < sum(chosen) < len(CELLS)
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=words)
     assert [bool(row.run) for row in rows] == chosen
-    with pytest.raises(UsageError, match=r"no cell of .* has all of: emodb, brass; --kept shows what there is"):
+    with pytest.raises(UsageError, match=r"no cell of .* has all of: emodb, brass; --kept lists the finished cells"):
         reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, only=("emodb", "brass"))
 
 
-def test_a_quick_time_runs_less_and_tells_what_an_earlier_one_ran(
+def test_quick_runs_fewer_cells_and_returns_those_that_are_finished(
     utterances: tuple[Utterance, ...], tmp_path: Path
 ) -> None:
     quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
@@ -109,41 +109,49 @@ def test_a_quick_time_runs_less_and_tells_what_an_earlier_one_ran(
     whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
     assert quick == whole
-    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    folder = table_folder(PAPER, TABLE, out=tmp_path)
     assert [row["run"] for row in json.loads((folder / ROWS).read_text())["rows"]] == [row.run for row in whole]
 
 
-def test_the_callback_hears_every_cell(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
-    heard: list[tuple[str, bool]] = []
+def test_the_callback_receives_every_cell(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    received: list[tuple[str, bool]] = []
     reproduce(
         PAPER,
         TABLE,
         {"emodb": utterances},
         out=tmp_path,
-        finished=lambda row, evaluation: heard.append((row.status, evaluation is not None)),
+        finished=lambda result, evaluation: received.append((result.status, evaluation is not None)),
     )
-    assert heard == [("reproduced", True), ("differs", True), ("data absent", False), ("other data", True)]
+    assert received == [("reproduced", True), ("differs", True), ("data absent", False), ("other data", True)]
 
 
-def test_pages_come_from_the_stored_predictions(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_scores_are_computed_from_the_stored_predictions(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
-    folder = folder_of(PAPER, TABLE, out=tmp_path)
-    told = json.loads((folder / ROWS).read_text())["rows"]
-    for row in told:
+    folder = table_folder(PAPER, TABLE, out=tmp_path)
+    text = json.loads((folder / ROWS).read_text())
+    for row in text["rows"]:
         if row["ours"]:
-            row["ours"]["value"] = 0.123  # what the file says of values is not believed
-    kept = kept_rows(TABLE, told, results=folder)
-    assert [row.score for row in kept] == [row.score for row in rows]
-    assert [row.status for row in kept] == ["reproduced", "differs", "not run", "other data"]
+            row["ours"]["value"] = 0.123
+    (folder / ROWS).write_text(json.dumps(text))
+    stored = stored_results(PAPER, TABLE, results=tmp_path)
+    assert [row.score for row in stored] == [row.score for row in rows]
+    assert [row.status for row in stored] == ["reproduced", "differs", "not run", "other data"]
 
 
-def test_a_run_without_the_asked_score_is_said(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_titles_can_change_without_losing_stored_runs(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
-    folder = folder_of(PAPER, TABLE, out=tmp_path)
+    renamed = tuple(replace(each, row=replace(each.row, title=f"new {each.row.title}")) for each in CELLS)
+    stored = stored_results(PAPER, replace(TABLE, cells=renamed), results=tmp_path)
+    assert [row.run for row in stored] == [row.run for row in rows]
+
+
+def test_a_run_without_the_score_of_its_cell_is_an_error(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     other = replace(TABLE, cells=(cell(metric="another"),))
-    told = [{**rows[0].to_dict(), "metric": "another"}]
+    stored = {"rows": [{**rows[0].to_dict(), "metric": "another"}]}
+    (table_folder(PAPER, TABLE, out=tmp_path) / ROWS).write_text(json.dumps(stored))
     with pytest.raises(RunError, match="has no another of emodb"):
-        kept_rows(other, told, results=folder)
+        stored_results(PAPER, other, results=tmp_path)
 
 
 def score_of_emodb(
@@ -166,14 +174,14 @@ def score_of_emodb(
 def test_tables_show_both_scores_and_mark_differences() -> None:
     score = score_of_emodb(0.8, low=0.7, high=0.9, n=40, speakers=0)
     rows = [
-        Row(CELLS[1], score, "differs", "run"),
-        Row(CELLS[2], None, "data absent"),
-        Row(CELLS[3], score, "other data"),
+        CellResult(CELLS[1], score, "differs", "run"),
+        CellResult(CELLS[2], None, "data absent"),
+        CellResult(CELLS[3], score, "other data"),
     ]
     cells = rows_table(rows).rows[0]
     assert cells[2:] == ("90.0", "80.0 [70.0, 90.0]", "40", "unknown", "random-5", "NO", "differs")
     grid = grid_table(rows)
-    assert grid.columns == ("corpus", "setting", "random", "strict")
+    assert grid.columns == ("corpus", "system", "random", "strict")
     assert grid.rows == (
         ("emodb", "guessing", "80.0 [70.0, 90.0] / 90.0 *", "-"),
         ("savee", "guessing", "-", "data absent / 14.3"),
@@ -182,31 +190,32 @@ def test_tables_show_both_scores_and_mark_differences() -> None:
     assert grid.notes == ()
 
 
-def test_tables_count_settings_without_score_and_run() -> None:
-    rows = [Row(CELLS[0], None, "not run"), Row(CELLS[3], None, "not run")]
+def test_tables_count_rows_without_number_and_run() -> None:
+    rows = [CellResult(CELLS[0], None, "not run"), CellResult(CELLS[3], None, "not run")]
     grid = grid_table(rows)
     assert grid.rows == (("emodb", "guessing", "not run / 50.0"),)
-    assert grid.notes == ("further settings without a run: emodb 1",)
+    assert grid.notes == ("Further rows without a run: emodb 1.",)
 
 
 @pytest.mark.parametrize(("value", "status"), [(0.52, "reproduced"), (0.4804, "reproduced"), (0.5206, "differs")])
-def test_nearness_is_that_of_rounded_numbers(value: float, status: str) -> None:
+def test_the_tolerance_applies_to_rounded_numbers(value: float, status: str) -> None:
     score = score_of_emodb(value, low=None, high=None, n=1, speakers=1)
-    assert compared(score, CELLS[0], tolerance=0.02) == status
+    assert status_of(score, CELLS[0], tolerance=0.02) == status
 
 
-def test_an_unknown_table_is_said_with_the_nearest() -> None:
+def test_an_unknown_table_has_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="opensmile"):
         PAPERS.get("baselines").table("opensmle")
 
 
 @pytest.mark.parametrize("name", PAPERS.names)
-def test_tables_name_what_there_is(name: str) -> None:
+def test_papers_refer_to_known_recipes_protocols_and_labels(name: str) -> None:
     paper = PAPERS.get(name)
     assert paper.key == name
     for table in paper.tables:
-        assert len({(each.setting, each.column, each.corpus, each.metric) for each in table.cells}) == len(table.cells)
-        assert any(each.quick for each in table.cells) or any(each.home for each in table.cells)
+        assert len({each.key for each in table.cells}) == len(table.cells)
+        assert len({(each.title, each.corpus, each.metric) for each in table.cells}) == len(table.cells)
+        assert any(each.quick for each in table.cells) or any(each.train_corpus for each in table.cells)
         for each in table.cells:
             load_recipe(each.recipe)
             protocol(each.protocol)
@@ -214,11 +223,11 @@ def test_tables_name_what_there_is(name: str) -> None:
             assert each.published is None or 0 < each.published < 1
 
 
-def test_cells_that_share_a_home_are_one_run_over_what_is_given() -> None:
-    cells = tuple(cell(corpus=corpus, home="ravdess") for corpus in ("ravdess", "emodb", "savee"))
+def test_cells_with_one_training_are_one_run_on_the_given_corpora() -> None:
+    cells = tuple(cell(corpus=corpus, train_corpus="ravdess") for corpus in ("ravdess", "emodb", "savee"))
     table = replace(TABLE, cells=(*cells, cell(corpus="emovo")))
     assert table.corpora() == ("ravdess", "emodb", "savee", "emovo")
-    assert [each.needs for each in cells] == [("ravdess",), ("ravdess", "emodb"), ("ravdess", "savee")]
+    assert [each.required_corpora for each in cells] == [("ravdess",), ("ravdess", "emodb"), ("ravdess", "savee")]
     given = {"ravdess", "savee", "emovo"}
-    assert table.run_of(cells[0], given=given) == table.run_of(cells[2], given=given) == ("ravdess", "savee")
-    assert table.run_of(table.cells[3], given=given) == ("emovo",)
+    assert table.run_corpora(cells[0], given=given) == table.run_corpora(cells[2], given=given) == ("ravdess", "savee")
+    assert table.run_corpora(table.cells[3], given=given) == ("emovo",)

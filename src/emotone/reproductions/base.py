@@ -1,4 +1,4 @@
-"""What a published table is: cells that each name what was measured, what was published, and how to measure it."""
+"""Published tables as data: cells, each with the published number and the evaluation that reproduces it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,32 @@ from emotone.errors import unknown_name
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from emotone.scoring.scores import Score
 
 Changes: TypeAlias = tuple[tuple[str, Any], ...]
-"""Settings of a recipe and their values; dots lead into tables, as in `net.hidden`."""
-
+"""Settings of a recipe with their values; dots separate tables and keys, as in `net.hidden`."""
+CellKey: TypeAlias = tuple[str, str, str, str]
+"""Row id, column id, corpus and metric: unique in a table, and the key of stored results."""
 Status: TypeAlias = Literal["reproduced", "differs", "other data", "data absent", "not run"]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a row or a column.
+
+    Attributes:
+        id: key of stored results; it never changes.
+        title: text on pages and in the terminal.
+
+    """
+
+    id: str
+    title: str
+
+    def __str__(self) -> str:
+        return self.title
 
 
 @dataclass(frozen=True)
@@ -24,25 +42,25 @@ class Cell:
     """One number of a table.
 
     Attributes:
-        setting: the row's words, e.g. "IS10".
-        column: the column's words, e.g. "each speaker scaled".
+        row: heading of the row, e.g. "IS10".
+        column: heading of the column, e.g. "random folds".
         corpus: registry name of the tested corpus.
-        metric: of `emotone.scoring.scores`, e.g. "uar-fold-mean".
-        published: in [0, 1]; None where nothing is.
-        recipe: name of a shipped recipe.
-        labels: label set.
+        metric: name in `emotone.scoring.scores`, e.g. "uar-fold-mean".
+        published: value in [0, 1]; None if none is published.
+        recipe: name of a shipped recipe, or the path of a recipe's file.
+        labels: name of the label set.
         protocol: name of the protocol.
-        quick: whether it is among the cells that `--quick` runs.
-        home: the corpus that is trained on, where it is another one than the tested corpus; its cells of one recipe
-            and protocol are one run over all given corpora, trained once.
-        changes: settings in which it differs from the shipped recipe, e.g. `(("net.hidden", 100),)`.
-        beside: further corpora of its run, without which it can't be measured.
-        pool: further corpora of its run, as far as they are given; where there are any, one of them must be.
+        quick: whether `--quick` runs the cell.
+        train_corpus: training corpus, if it is not the tested corpus. Cells that share it, the recipe and the protocol
+            are one run, trained once and tested on every given corpus.
+        changes: settings that differ from the recipe, e.g. `(("net.hidden", 100),)`.
+        other_corpora: further corpora that the run requires.
+        optional_corpora: further corpora that the run uses if they are given; if there are any, one is required.
 
     """
 
-    setting: str
-    column: str
+    row: Heading
+    column: Heading
     corpus: str
     metric: str
     published: float | None
@@ -50,38 +68,51 @@ class Cell:
     labels: str
     protocol: str
     quick: bool = False
-    home: str = ""
+    train_corpus: str = ""
     changes: Changes = ()
-    beside: tuple[str, ...] = ()
-    pool: tuple[str, ...] = ()
+    other_corpora: tuple[str, ...] = ()
+    optional_corpora: tuple[str, ...] = ()
 
-    def has(self, words: Iterable[str]) -> bool:
-        """Return whether each of the words occurs in the cell's corpus, setting or column, as tables show them."""
-        shown = f"{self.corpus}, {self.setting}, {self.column}"
+    @property
+    def title(self) -> str:
+        """Titles of the row and the column."""
+        return f"{self.row}, {self.column}"
+
+    @property
+    def key(self) -> CellKey:
+        """Key of the cell in stored results."""
+        return self.row.id, self.column.id, self.corpus, self.metric
+
+    def matches(self, words: Iterable[str]) -> bool:
+        """Return whether each of the words occurs in the cell's corpus, row or column, as tables print them."""
+        shown = f"{self.corpus}, {self.title}"
         return all(word in shown for word in words)
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The corpora without which it can't be measured."""
-        return tuple(dict.fromkeys(name for name in (self.home, self.corpus, *self.beside) if name))
+    def required_corpora(self) -> tuple[str, ...]:
+        """All corpora that the run requires."""
+        return tuple(dict.fromkeys(name for name in (self.train_corpus, self.corpus, *self.other_corpora) if name))
 
-    def can_be_run(self, given: Container[str]) -> bool:
-        """Return whether the corpora that are given are enough to measure it."""
-        return all(name in given for name in self.needs) and (not self.pool or any(name in given for name in self.pool))
+    def is_runnable(self, given: Container[str]) -> bool:
+        """Return whether the given corpora are sufficient."""
+        optional = self.optional_corpora
+        return all(name in given for name in self.required_corpora) and (
+            not optional or any(name in given for name in optional)
+        )
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table that can be made again.
+class PublishedTable:
+    """A table of a publication.
 
     Attributes:
-        name: as `emotone reproduce KEY NAME` calls it, e.g. "table2".
+        name: argument of `emotone reproduce KEY NAME`, e.g. "table2".
         title: one sentence.
-        source: where the published numbers stand.
-        note: what is like the publication and what is not, for the page.
-        tolerance: largest distance from a published number that counts as reproduced, in [0, 1].
+        source: place of the published numbers.
+        note: how the experiment relates to the publication, for pages.
+        tolerance: largest difference from a published number that counts as reproduced, in [0, 1].
         cells: in the order of the page.
-        runs: name of a folder of runs that several tables of the paper share; "" where this one has its own.
+        runs: name of a folder of runs that several tables of the paper share; "" if the table has its own.
 
     """
 
@@ -94,20 +125,17 @@ class Table:
     runs: str = ""
 
     def corpora(self) -> tuple[str, ...]:
-        """Return the corpora that the cells need or can use, in their order."""
-        return tuple(dict.fromkeys(name for cell in self.cells for name in (*cell.needs, *cell.pool)))
+        """Return the corpora that the cells require or can use, in the order of the cells."""
+        names = (name for cell in self.cells for name in (*cell.required_corpora, *cell.optional_corpora))
+        return tuple(dict.fromkeys(names))
 
-    def run_of(self, cell: Cell, *, given: Container[str]) -> tuple[str, ...]:
-        """Return the corpora of the run that a cell is measured in: its own, or all given ones that share a home."""
-        if not cell.home:
-            return (*cell.needs, *(name for name in cell.pool if name in given))
-        alike = (
-            each
-            for each in self.cells
-            if (each.home, each.recipe, each.changes, each.labels, each.protocol)
-            == (cell.home, cell.recipe, cell.changes, cell.labels, cell.protocol)
-        )
-        return tuple(dict.fromkeys(name for each in alike for name in each.needs if name in given))
+    def run_corpora(self, cell: Cell, *, given: Container[str]) -> tuple[str, ...]:
+        """Return the corpora of a cell's run: its own, or those of all cells with the same training."""
+        if not cell.train_corpus:
+            return (*cell.required_corpora, *(name for name in cell.optional_corpora if name in given))
+        same_run = (each for each in self.cells if _training(each) == _training(cell))
+        names = (name for each in same_run for name in each.required_corpora if name in given)
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
@@ -115,20 +143,20 @@ class Paper:
     """A publication, or a collection of published numbers.
 
     Attributes:
-        key: as `emotone reproduce KEY` calls it.
-        title: of the publication.
-        citation: whole.
-        tables: by name.
+        key: argument of `emotone reproduce KEY`.
+        title: title of the publication.
+        citation: complete citation.
+        tables: in the order of the publication.
 
     """
 
     key: str
     title: str
     citation: str
-    tables: tuple[Table, ...]
+    tables: tuple[PublishedTable, ...]
 
-    def table(self, name: str) -> Table:
-        """Return the table called `name`, or raise `UnknownNameError` with the nearest one."""
+    def table(self, name: str) -> PublishedTable:
+        """Return the table called `name`, or raise `UnknownNameError` with the nearest name."""
         by_name = {table.name: table for table in self.tables}
         if name not in by_name:
             raise unknown_name(f"table of {self.key}", name, by_name)
@@ -136,16 +164,16 @@ class Paper:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A cell beside what was measured.
+class CellResult:
+    """A cell with its measured score.
 
     Attributes:
-        cell: what was asked.
-        score: what was measured, or None.
-        status: "reproduced" within the table's tolerance of what was published, "differs" otherwise; "other data"
-            where the corpus at hand is another one, "data absent" where none was given, or no weights to take over,
-            "not run" where `--quick` left it out.
-        run: name of the run's folder; "" where there is none.
+        cell: the published number and how to reproduce it.
+        score: measured score, or None.
+        status: "reproduced" within the table's tolerance of the published number, "differs" outside; "other data" if
+            nothing is published for this corpus; "data absent" if a corpus or weights were not given; "not run" if
+            the cell was not selected.
+        run: name of the run's folder; "" without a run.
 
     """
 
@@ -155,10 +183,12 @@ class Row:
     run: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the row that `emotone reproduce --json` promises."""
+        """Return the row of `emotone reproduce --json`."""
         ours = None if self.score is None else self.score.to_dict()
         return {
-            "setting": f"{self.cell.setting}, {self.cell.column}",
+            "row": self.cell.row.id,
+            "column": self.cell.column.id,
+            "setting": self.cell.title,
             "corpus": self.cell.corpus,
             "metric": self.cell.metric,
             "published": self.cell.published,
@@ -173,19 +203,28 @@ class Row:
 PAPERS: Registry[Paper] = Registry("paper", "emotone.reproductions.papers", "PAPER")
 
 
+def key_of(stored: Mapping[str, Any]) -> CellKey:
+    """Return the cell's key in a stored row (see `CellResult.to_dict`)."""
+    return stored["row"], stored["column"], stored["corpus"], stored["metric"]
+
+
 def score_of(cell: Cell, scores: Iterable[Score]) -> Score | None:
-    """Return the system's score that a cell asks for, or None where it is not among them."""
+    """Return the system's score for a cell, or None if it is not among them."""
     wanted = (cell.corpus, "system", cell.metric)
     return next((score for score in scores if (score.corpus, score.setting, score.metric) == wanted), None)
 
 
-def compared(score: Score, cell: Cell, *, tolerance: float) -> Status:
-    """Return whether a score lies within `tolerance` of what was published.
+def status_of(score: Score, cell: Cell, *, tolerance: float) -> Status:
+    """Return "reproduced" if a score is within `tolerance` of the published number, else "differs".
 
-    With nothing published it is "other data", and so it is where the recordings leave the score undefined: they are not
-    those of the publication. Rounding of the published number is forgiven: both are compared to a tenth of a point.
+    The status is "other data" if nothing is published, or if the score is undefined on the recordings. Both numbers
+    are rounded to a tenth of a percentage point first, as published numbers are.
     """
     if cell.published is None or score.value is None:
         return "other data"
     distance = abs(round(score.value, 3) - round(cell.published, 3))
     return "reproduced" if distance <= tolerance + 1e-9 else "differs"
+
+
+def _training(cell: Cell) -> tuple[object, ...]:
+    return cell.train_corpus, cell.recipe, cell.changes, cell.labels, cell.protocol

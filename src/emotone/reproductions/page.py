@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from emotone.errors import RunError
 from emotone.metrics.intervals import REPLICATES
-from emotone.reproductions.base import Row, compared, score_of
+from emotone.reproductions.base import CellResult, key_of, score_of, status_of
+from emotone.reproductions.reproduce import ROWS, runs_folder, stored_rows, table_folder
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import INDEPENDENT, ResultTable, format_estimate, percent
 from emotone.scoring.scores import scores_of
@@ -16,88 +17,91 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.reproductions.base import Table
+    from emotone.reproductions.base import Paper, PublishedTable
 
 
-def rows_table(rows: Sequence[Row]) -> ResultTable:
-    """Return every row of a published table with our score, times 100."""
+def rows_table(results: Sequence[CellResult]) -> ResultTable:
+    """Return a row for every cell with its score, times 100."""
     columns = (
         *("corpus", "setting", "published", "ours x 100 [95 %]", "n", "speakers"),
         *("protocol", "speaker-independent", "status"),
     )
-    return ResultTable(columns, tuple(_row_cells(row) for row in rows))
+    return ResultTable(columns, tuple(_row_cells(result) for result in results))
 
 
-def _row_cells(row: Row) -> tuple[str, ...]:
-    cell, score = row.cell, row.score
+def _row_cells(result: CellResult) -> tuple[str, ...]:
+    cell, score = result.cell, result.score
     return (
         cell.corpus,
-        f"{cell.setting}, {cell.column}",
+        cell.title,
         percent(cell.published),
         format_estimate(score),
         "-" if score is None else str(score.n),
         "-" if score is None else str(score.speakers or "unknown"),
         cell.protocol,
         "-" if score is None else INDEPENDENT[score.speaker_independent],
-        row.status,
+        result.status,
     )
 
 
-def grid_table(rows: Sequence[Row]) -> ResultTable:
-    """Return rows in the columns of the published table: our score with its interval / the published one.
+def grid_table(results: Sequence[CellResult]) -> ResultTable:
+    """Return results in the columns of the published table: score with interval / published number.
 
-    Scores that differ from the published ones are marked with an asterisk. Settings that have neither a published score
-    nor a run are counted in a note.
+    Scores that differ from the published ones are marked with an asterisk. Rows without a published number and without
+    a run are counted in a note.
     """
-    columns = tuple(dict.fromkeys(row.cell.column for row in rows))
+    columns = tuple(dict.fromkeys(result.cell.column for result in results))
+    by_place = {(result.cell.corpus, result.cell.row, result.cell.column): result for result in results}
     lines = []
     pending: Counter[str] = Counter()
-    for corpus, setting in dict.fromkeys((row.cell.corpus, row.cell.setting) for row in rows):
-        of = {row.cell.column: row for row in rows if (row.cell.corpus, row.cell.setting) == (corpus, setting)}
-        if all(row.score is None and row.cell.published is None for row in of.values()):
+    for corpus, row in dict.fromkeys((result.cell.corpus, result.cell.row) for result in results):
+        found = [by_place.get((corpus, row, column)) for column in columns]
+        if all(result is None or (result.score is None and result.cell.published is None) for result in found):
             pending[corpus] += 1
         else:
-            lines.append((corpus, setting, *(_cell(of.get(column)) for column in columns)))
+            lines.append((corpus, row.title, *map(_grid_cell, found)))
     counts = ", ".join(f"{corpus} {count}" for corpus, count in pending.items())
-    notes = (f"further settings without a run: {counts}",) if pending else ()
-    return ResultTable(("corpus", "setting", *columns), tuple(lines), notes=notes)
+    notes = (f"Further rows without a run: {counts}.",) if pending else ()
+    return ResultTable(("corpus", "system", *(column.title for column in columns)), tuple(lines), notes=notes)
 
 
-def kept_rows(
-    table: Table, told: Sequence[dict[str, object]], *, results: Path, replicates: int = REPLICATES
-) -> tuple[Row, ...]:
-    """Return a table's rows with scores computed anew from the predictions of the runs that `told` names.
+def stored_results(
+    paper: Paper, table: PublishedTable, *, results: Path, replicates: int = REPLICATES
+) -> tuple[CellResult, ...]:
+    """Return a table's results, with scores computed from the stored predictions of its runs.
 
     Args:
-        table: the code's table.
-        told: rows as `emotone.reproductions.reproduce` kept them.
-        results: folder of runs.
+        paper: publication of the table.
+        table: the cells.
+        results: folder that `emotone.reproductions.reproduce` wrote to.
         replicates: of the intervals, which take most of the time.
 
     Raises:
-        RunError: a run that is named is not there.
+        RunError: a stored run is missing, or has no score for its cell.
 
     """
-    runs = {(row["setting"], row["corpus"], row["metric"]): str(row["run"]) for row in told}
+    stored = stored_rows(table_folder(paper, table, out=results) / ROWS)
+    runs = {key_of(row): str(row["run"]) for row in stored if row["run"]}
+    folder = runs_folder(paper, table, out=results)
     scores = {
-        run: scores_of(read_run(results / run).predictions, replicates=replicates) for run in set(runs.values()) if run
+        run: scores_of(read_run(folder / run).predictions, replicates=replicates) for run in sorted({*runs.values()})
     }
-    rows = []
+    found = []
     for cell in table.cells:
-        run = runs.get((f"{cell.setting}, {cell.column}", cell.corpus, cell.metric), "")
-        if not run:
-            rows.append(Row(cell, None, "not run"))
+        run = runs.get(cell.key)
+        if run is None:
+            found.append(CellResult(cell, None, "not run"))
             continue
         score = score_of(cell, scores[run])
         if score is None:
-            raise RunError(f"{results / run} has no {cell.metric} of {cell.corpus}")
-        rows.append(Row(cell, score, compared(score, cell, tolerance=table.tolerance), run))
-    return tuple(rows)
+            raise RunError(f"{folder / run} has no {cell.metric} of {cell.corpus}")
+        found.append(CellResult(cell, score, status_of(score, cell, tolerance=table.tolerance), run))
+    return tuple(found)
 
 
-def _cell(row: Row | None) -> str:
-    if row is None:
+def _grid_cell(result: CellResult | None) -> str:
+    if result is None:
         return "-"
-    ours = row.status if row.score is None else row.score.text
-    published = "" if row.cell.published is None else f" / {100 * row.cell.published:.1f}"
-    return f"{ours}{published}{' *' if row.status == 'differs' else ''}"
+    ours = result.status if result.score is None else result.score.text
+    published = "" if result.cell.published is None else f" / {100 * result.cell.published:.1f}"
+    return f"{ours}{published}{' *' if result.status == 'differs' else ''}"

@@ -1,4 +1,4 @@
-"""Recipes with other settings: what the cells of a table differ in, without a recipe's file for each of them."""
+"""Recipes with other settings: the cells of a table need no recipe file each."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 from emotone.config import from_mapping, to_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from emotone.recipes.library import AnyRecipe
     from emotone.reproductions.base import Changes
 
 
 def changed(recipe: AnyRecipe, changes: Changes) -> AnyRecipe:
-    """Return a recipe with some settings replaced; every one is checked as in a recipe's file.
+    """Return a recipe with some settings replaced; all settings are validated as those of a file.
 
     Args:
         recipe: of either kind.
-        changes: pairs of a setting and its value; dots lead into tables, as in `net.hidden`.
+        changes: settings with their values; dots separate tables and keys, as in `net.hidden`.
 
     Raises:
-        ConfigError: no such setting, or a value that can't be.
+        ConfigError: an unknown setting, or an invalid value.
 
     Example:
         >>> from emotone.recipes.library import load_recipe
@@ -35,14 +33,11 @@ def changed(recipe: AnyRecipe, changes: Changes) -> AnyRecipe:
     tables = to_mapping(recipe)
     for setting, value in changes:
         _set(tables, setting.split("."), value)
-    return from_mapping(type(recipe), tables, where=f"{recipe.name} with {_said(changes)}")
+    shown = ", ".join(f"{setting} = {value!r}" for setting, value in changes)
+    return from_mapping(type(recipe), tables, where=f"{recipe.name} with {shown}")
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any) -> None:
     for name in path[:-1]:
         tables = tables.setdefault(name, {})
     tables[path[-1]] = value
-
-
-def _said(changes: Iterable[tuple[str, Any]]) -> str:
-    return ", ".join(f"{setting} = {value!r}" for setting, value in changes)

@@ -1,10 +1,10 @@
-"""A published table made again, cell by cell; what is finished already is not computed again."""
+"""Reproduction of a published table, cell by cell; finished runs are reused."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.errors import RunError, UsageError
@@ -15,19 +15,20 @@ from emotone.fitting.weights import find_weights
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
-from emotone.reproductions.base import Row, compared, score_of
+from emotone.reproductions.base import CellResult, key_of, score_of, status_of
 from emotone.reproductions.recipe_changes import changed
 from emotone.scoring.finished_run import is_finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from emotone.evaluation.run import Evaluation, Progress
     from emotone.fitting.resolve import AnyResolved
     from emotone.fitting.weights import WeightsFile
     from emotone.recipes.library import AnyRecipe
-    from emotone.reproductions.base import Cell, Paper, Table
+    from emotone.reproductions.base import Cell, Paper, PublishedTable
     from emotone.types import Utterance
 
 ROWS = "rows.json"
@@ -36,7 +37,7 @@ SCHEMA = "emotone.reproduction/1"
 
 def reproduce(
     paper: Paper,
-    table: Table,
+    table: PublishedTable,
     corpora: Mapping[str, Sequence[Utterance]],
     *,
     out: Path,
@@ -47,109 +48,88 @@ def reproduce(
     seeds: int = 1,
     workers: int = 1,
     progress: Callable[[Progress], None] | None = None,
-    finished: Callable[[Row, Evaluation | None], None] | None = None,
-) -> tuple[Row, ...]:
-    """Return every cell beside what was measured, and keep which run each is from.
+    finished: Callable[[CellResult, Evaluation | None], None] | None = None,
+) -> tuple[CellResult, ...]:
+    """Return the result of every cell, and store which run each is from.
 
     Args:
-        paper: whose table it is.
-        table: what to make again.
+        paper: publication of the table.
+        table: what to reproduce.
         corpora: utterances with their canonical labels, by registry name.
-        sources: weights to take over, by the name of the net that takes them, for recipes that leave open from where.
-            A cell whose weights are not given is "data absent".
-        out: gets the folder `KEY-TABLE`, with a run for each cell and `rows.json`, which tells which is whose; tables
-            that share their runs keep those in a folder of their own.
-        quick: run only the cells that are marked so; of the others, tell what is finished.
-        kept: run nothing, and tell what is finished.
-        only: run only the cells in whose corpus, setting and column each of these words occurs; of the others as with
-            `quick`.
+        sources: files of weights by network, for recipes without a source. Without its weights, a cell is "data
+            absent".
+        out: folder of `KEY-TABLE`, which contains the runs and `rows.json` with the run of each cell. Tables that share
+            runs have a common folder for them.
+        quick: run only the cells that are marked as quick; of the others, return finished ones.
+        kept: run nothing; return finished cells.
+        only: run only the cells with all of these words in their corpus, row or column; of the others, return finished
+            ones.
         seeds: trainings per fold.
-        workers: processes.
-        progress: hears how far a cell is.
-        finished: hears of every cell, as it is done.
+        workers: number of processes.
+        progress: called with the progress of a run.
+        finished: called with the result of every cell, and its evaluation if there is one.
+
+    Raises:
+        UsageError: no cell has the words of `only`.
+        SourceError: weights can't be read.
+        RunError: a run has no score for its cell, because none of its recordings could be analysed.
 
     """
-    folder = folder_of(paper, table, out=out)
-    rows = []
+    if not any(cell.matches(only) for cell in table.cells):
+        raise UsageError(
+            f"no cell of {paper.key} {table.name} has all of: {', '.join(only)}; --kept lists the finished cells"
+        )
     # Read and hashed once: there are many cells, and weights can be large.
     weights = {net: find_weights(source) for net, source in (sources or {}).items()}
-    if not any(cell.has(only) for cell in table.cells):
-        raise UsageError(
-            f"no cell of {paper.key} {table.name} has all of: {', '.join(only)}; --kept shows what there is"
-        )
-    known: dict[Path, Evaluation] = {}  # several cells may be of one run, whose intervals take seconds
+    evaluations: dict[Path, Evaluation] = {}  # several cells can share a run, whose intervals take seconds
+    results = []
     for cell in table.cells:
-        recipe = _recipe_of(cell, weights)
-        if not cell.can_be_run(corpora) or lacking_source(recipe):
-            row, evaluation = Row(cell, None, "data absent"), None
+        selected = not kept and cell.matches(only) and (cell.quick or not quick)
+        job = _job(paper, table, cell, corpora, weights=weights, out=out, seeds=seeds)
+        evaluation = None
+        if job is None:
+            result = CellResult(cell, None, "data absent")
+        elif not selected and not is_finished(job.folder):
+            result = CellResult(cell, None, "not run")
         else:
-            taking_part = [each for name in table.run_of(cell, given=corpora) for each in corpora[name]]
-            resolved = _resolved(recipe, weights)
-            asked = _Asked.of(cell, resolved, taking_part, out=runs_of(paper, table, out=out), seeds=seeds)
-            place = asked.folder
-            if (kept or not cell.has(only) or (quick and not cell.quick)) and not is_finished(place):
-                row, evaluation = Row(cell, None, "not run"), None
-            else:
-                if place not in known:
-                    known[place] = asked.evaluate(workers=workers, progress=progress)
-                evaluation = known[place]
-                row = _row(cell, evaluation, tolerance=table.tolerance)
-        rows.append(row)
+            if job.folder not in evaluations:
+                evaluations[job.folder] = job.evaluate(workers=workers, progress=progress)
+            evaluation = evaluations[job.folder]
+            result = _result(cell, evaluation, tolerance=table.tolerance)
+        results.append(result)
         if finished is not None:
-            finished(row, evaluation)
-    _keep(paper, table, rows, folder=folder)
-    return tuple(rows)
+            finished(result, evaluation)
+    _store(paper, table, results, folder=table_folder(paper, table, out=out))
+    return tuple(results)
 
 
-def _recipe_of(cell: Cell, weights: Mapping[str, WeightsFile]) -> AnyRecipe:
-    """Return a cell's recipe with its changes and labels, and with the weights that are given for its net."""
-    recipe = relabelled(changed(load_recipe(cell.recipe), cell.changes), cell.labels)
-    net = lacking_source(recipe)
-    if isinstance(recipe, Recipe) and recipe.transfer is not None and net in weights:
-        given = weights[net]
-        return replace(recipe, transfer=replace(recipe.transfer, source=str(given.path), sha256=given.sha256))
-    return recipe
-
-
-def lacking_source(recipe: AnyRecipe) -> str:
-    """Return the net, or the trunk of one, whose weights a recipe takes over and leaves open from where; "" if none."""
+def missing_source(recipe: AnyRecipe) -> str:
+    """Return the network, or the trunk of one, whose weights a recipe loads without naming a source; "" if none."""
     if not isinstance(recipe, Recipe) or recipe.transfer is None or recipe.transfer.source:
         return ""
-    # What is pre-trained takes over its own weights.
-    return "" if recipe.pretraining is not None else _net_of(recipe)
+    # A pre-training stage makes the weights.
+    return "" if recipe.pretraining is not None else _network(recipe)
 
 
-def _resolved(recipe: AnyRecipe, weights: Mapping[str, WeightsFile]) -> AnyResolved:
-    given = weights.get(_net_of(recipe))
-    transfer = recipe.transfer if isinstance(recipe, Recipe) else None
-    used = given is not None and transfer is not None and transfer.source == str(given.path)
-    return resolve_any(recipe, weights=given if used else None)
-
-
-def _net_of(recipe: AnyRecipe) -> str:
-    """Return the network, or the trunk of one, whose weights a recipe loads; "" for a baseline."""
-    return str(recipe.net.get("trunk", recipe.net["name"])) if isinstance(recipe, Recipe) else ""
-
-
-def needed_sources(table: Table) -> tuple[str, ...]:
-    """Return the nets whose weights a table's recipes leave open, in the order of the cells."""
-    found = (lacking_source(_recipe_of(cell, {})) for cell in table.cells)
+def needed_sources(table: PublishedTable) -> tuple[str, ...]:
+    """Return the networks whose weights a table's recipes load without naming a source, in the order of the cells."""
+    found = (missing_source(_recipe_of(cell, {})) for cell in table.cells)
     return tuple(dict.fromkeys(net for net in found if net))
 
 
-def folder_of(paper: Paper, table: Table, *, out: Path) -> Path:
-    """Return the folder of a table's rows, and of its runs where it does not share them."""
+def table_folder(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
+    """Return the folder of a table's stored rows, and of its runs unless it shares them."""
     return out / f"{paper.key}-{table.name}"
 
 
-def runs_of(paper: Paper, table: Table, *, out: Path) -> Path:
+def runs_folder(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
     """Return the folder of a table's runs."""
     return out / f"{paper.key}-{table.runs or table.name}"
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """The evaluation that a cell is measured in.
+class _Job:
+    """The evaluation of a cell.
 
     Attributes:
         recipe: with the cell's changes, labels and weights.
@@ -168,18 +148,15 @@ class _Asked:
     out: Path
     seeds: int
 
-    @classmethod
-    def of(cls, cell: Cell, recipe: AnyResolved, utterances: Sequence[Utterance], *, out: Path, seeds: int) -> _Asked:
-        task = label_set(cell.labels)
-        labelled, _ = apply_labels(utterances, task)
-        return cls(recipe, tuple(labelled), task.present_in(labelled), cell.protocol, out, seeds)
-
     @property
     def folder(self) -> Path:
-        division = protocol(self.protocol)
-        return run_folder(self.out, self.recipe, self.utterances, division, labels=self.labels, seeds=self.seeds)
+        """Folder of the run."""
+        return run_folder(
+            self.out, self.recipe, self.utterances, protocol(self.protocol), labels=self.labels, seeds=self.seeds
+        )
 
     def evaluate(self, *, workers: int, progress: Callable[[Progress], None] | None) -> Evaluation:
+        """Return the evaluation; a finished one is read."""
         return evaluate_recipe(
             self.recipe,
             self.utterances,
@@ -192,25 +169,78 @@ class _Asked:
         )
 
 
-def _row(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> Row:
+def _job(
+    paper: Paper,
+    table: PublishedTable,
+    cell: Cell,
+    corpora: Mapping[str, Sequence[Utterance]],
+    *,
+    weights: Mapping[str, WeightsFile],
+    out: Path,
+    seeds: int,
+) -> _Job | None:
+    """Return the evaluation of a cell, or None if corpora or weights are missing."""
+    recipe = _recipe_of(cell, weights)
+    if not cell.is_runnable(corpora) or missing_source(recipe):
+        return None
+    task = label_set(cell.labels)
+    utterances = [each for name in table.run_corpora(cell, given=corpora) for each in corpora[name]]
+    labelled, _ = apply_labels(utterances, task)
+    return _Job(
+        _resolved(recipe, weights),
+        tuple(labelled),
+        task.present_in(labelled),
+        cell.protocol,
+        runs_folder(paper, table, out=out),
+        seeds,
+    )
+
+
+def _recipe_of(cell: Cell, weights: Mapping[str, WeightsFile]) -> AnyRecipe:
+    """Return a cell's recipe with its changes and labels, and with the given weights of its network."""
+    recipe = relabelled(changed(load_recipe(cell.recipe), cell.changes), cell.labels)
+    net = missing_source(recipe)
+    if isinstance(recipe, Recipe) and recipe.transfer is not None and net in weights:
+        given = weights[net]
+        return replace(recipe, transfer=replace(recipe.transfer, source=str(given.path), sha256=given.sha256))
+    return recipe
+
+
+def _resolved(recipe: AnyRecipe, weights: Mapping[str, WeightsFile]) -> AnyResolved:
+    given = weights.get(_network(recipe))
+    transfer = recipe.transfer if isinstance(recipe, Recipe) else None
+    is_used = given is not None and transfer is not None and transfer.source == str(given.path)
+    return resolve_any(recipe, weights=given if is_used else None)
+
+
+def _network(recipe: AnyRecipe) -> str:
+    """Return the network, or the trunk of one, whose weights a recipe loads; "" for a baseline."""
+    return str(recipe.net.get("trunk", recipe.net["name"])) if isinstance(recipe, Recipe) else ""
+
+
+def _result(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> CellResult:
     score = score_of(cell, evaluation.scores)
-    if score is None:  # none of its recordings could be judged
+    if score is None:
         raise RunError(f"{evaluation.folder} has no {cell.metric} of {cell.corpus}")
-    return Row(cell, score, compared(score, cell, tolerance=tolerance), evaluation.folder.name)
+    return CellResult(cell, score, status_of(score, cell, tolerance=tolerance), evaluation.folder.name)
 
 
-def _keep(paper: Paper, table: Table, rows: Sequence[Row], *, folder: Path) -> None:
-    """Keep the rows; a cell that was not run this time keeps the run that an earlier time has made."""
+def _store(paper: Paper, table: PublishedTable, results: Sequence[CellResult], *, folder: Path) -> None:
+    """Store the rows; a cell without a run keeps the run that is stored for it."""
     path = folder / ROWS
-    before: dict[tuple[Any, ...], dict[str, Any]] = {}
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        before = {(row["setting"], row["corpus"], row["metric"]): row for row in kept}
-    told = []
-    for row in rows:
-        values = row.to_dict()
-        earlier = before.get((values["setting"], values["corpus"], values["metric"]))
-        told.append(earlier if not row.run and earlier is not None else values)
+    before = {key_of(row): row for row in stored_rows(path)}
+    rows = []
+    for result in results:
+        row = result.to_dict()
+        rows.append(row if result.run else before.get(result.cell.key, row))
     with atomic_write(path, text=True) as stream:
-        text = {"schema": SCHEMA, "paper": paper.key, "table": table.name, "rows": told}
+        text = {"schema": SCHEMA, "paper": paper.key, "table": table.name, "rows": rows}
         stream.write(json.dumps(text, indent=1) + "\n")
+
+
+def stored_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows in a file that `reproduce` wrote; none if there is no such file."""
+    if not path.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows

@@ -1,4 +1,4 @@
-"""The segment paper's tables: the numbers that it prints, and runs whose weights somebody has to give."""
+"""Tables of the segment paper: the published numbers, and runs that need weights."""
 
 from __future__ import annotations
 
@@ -12,19 +12,11 @@ from emotone.errors import SourceError
 from emotone.features.windows import window_starts
 from emotone.nets.architectures.segment_mlp import SegmentMlp
 from emotone.recipes.library import load_recipe
-from emotone.reproductions.base import Cell, Paper, Table
-from emotone.reproductions.papers.segment_vggish import (
-    CITED,
-    FIGURE3,
-    METRICS,
-    PAPER,
-    PUBLISHED4,
-    TABLE3,
-    TABLE4,
-    TABLE5,
-)
+from emotone.reproductions.base import Cell, Heading, Paper, PublishedTable
+from emotone.reproductions.papers.segment_vggish import published
+from emotone.reproductions.papers.segment_vggish.tables import METRICS, PAPER, TABLE3, TABLE4, TABLE5
 from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.reproduce import folder_of, needed_sources, reproduce
+from emotone.reproductions.reproduce import needed_sources, reproduce, table_folder
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
 
@@ -47,35 +39,33 @@ TINY = (
 )
 
 
-def published(table: Table, words: str) -> dict[str, float | None]:
-    """Return what is published of IEMOCAP in the row whose setting begins like this."""
-    return {cell.column: cell.published for cell in table.cells if cell.setting.startswith(words)}
+def numbers(table: PublishedTable, row: str) -> dict[str, float | None]:
+    """Return the published numbers of a row on IEMOCAP, by column."""
+    return {cell.column.title: cell.published for cell in table.cells if cell.row.id == row}
 
 
 def test_published_numbers_are_those_of_the_paper() -> None:
-    overlapping = published(TABLE3, "VGGish, overlapping")
+    overlapping = numbers(TABLE3, "vggish-overlapping-four-random")
     assert overlapping == {"SA": 0.561, "ACA": 0.125, "SCA": 0.621, "ALCA": 0.687, "BCA": 0.703}
-    assert published(TABLE3, "VGGish, non-overlapping")["BCA"] == 0.707
-    assert published(TABLE4, "VGGish, N = 100")["ALCA"] == 0.684
-    assert published(TABLE4, "VGGish, N = 200") == overlapping
-    assert published(TABLE4, "VGGish, N = 400")["SA"] == 0.559
+    assert numbers(TABLE3, "vggish-non-overlapping-four-random")["BCA"] == 0.707
+    assert numbers(TABLE4, "vggish-100-random")["ALCA"] == 0.684
+    assert numbers(TABLE4, "vggish-200-random") == overlapping
+    assert numbers(TABLE4, "vggish-400-random")["SA"] == 0.559
     table5 = {
-        cell.setting: cell.published
-        for cell in TABLE5.cells
-        if (cell.corpus, cell.column) == ("iemocap", "random clips")
+        cell.row.id: cell.published for cell in TABLE5.cells if (cell.corpus, cell.column.id) == ("iemocap", "random")
     }
     assert {name: value for name, value in table5.items() if value is not None} == {
-        "baseline, 2 layers of 200 units": 0.511,
-        "VGGish, non-overlapping": 0.668,
-        "VGGish, overlapping": 0.687,
+        "baseline-2-200": 0.511,
+        "vggish-non-overlapping": 0.668,
+        "vggish-overlapping": 0.687,
     }
-    assert CITED["audio-BRE"] == 0.646
-    assert all(len(values) == len(METRICS) for values in PUBLISHED4.values())
-    assert set(FIGURE3) == {"non-overlapping", "overlapping"}
+    assert published.CITED["audio-BRE"] == 0.646
+    assert all(len(values) == len(METRICS) for values in published.TABLE4.values())
+    assert set(published.FIGURE3) == {"non-overlapping", "overlapping"}
 
 
 @pytest.mark.parametrize("table", PAPER.tables, ids=lambda table: table.name)
-def test_only_the_papers_own_corpus_and_division_have_published_numbers(table: Table) -> None:
+def test_only_the_papers_corpus_and_split_have_published_numbers(table: PublishedTable) -> None:
     for cell in table.cells:
         if cell.published is not None:
             assert (cell.corpus, cell.protocol, cell.labels) == ("iemocap", "random-8-1-1", "four")
@@ -85,31 +75,29 @@ def test_only_the_papers_own_corpus_and_division_have_published_numbers(table: T
     assert needed_sources(table) == ("vggish", "yamnet", *(["mn04"] if table is TABLE5 else []))
 
 
-def test_clips_that_are_learned_stand_beside_seconds_that_are() -> None:
-    """All of them on the weights of the trunk, which one `--source` gives."""
-    beyond = {(cell.setting, cell.column): cell for cell in TABLE5.cells if "clips learned" in cell.setting}
-    assert len(beyond) == 7 * 3  # settings, divisions
-    assert {cell.recipe for cell in beyond.values()} == {"segment-pool"}
+def test_systems_at_clip_level_use_the_weights_of_the_trunk() -> None:
+    systems = {(cell.row.id, cell.column.id): cell for cell in TABLE5.cells if cell.row.id.startswith("clip-")}
+    assert len(systems) == 7 * 3  # systems, splits
+    assert {cell.recipe for cell in systems.values()} == {"segment-pool"}
     assert "segment-pool" not in needed_sources(TABLE5)
 
 
-def test_every_baseline_that_the_paper_tried_stands_in_table_5() -> None:
-    """It prints the best of them alone: no other has a number to be held against."""
-    baselines = {cell.setting: cell for cell in TABLE5.cells if cell.setting.startswith("baseline")}
+def test_table_5_has_every_baseline_that_the_paper_tried() -> None:
+    baselines = {cell.row.id: cell for cell in TABLE5.cells if cell.row.id.startswith("baseline")}
     nets: dict[str, Any] = {}
     for setting, one in baselines.items():
         recipe: Any = changed(load_recipe(one.recipe), one.changes)
         nets[setting] = recipe.net_spec
     assert set(nets.values()) == {SegmentMlp(depth=depth, units=units) for depth in (2, 3, 4) for units in (100, 200)}
     assert len(set(nets.values())) == len(nets)
-    assert nets["baseline, 2 layers of 200 units"] == SegmentMlp(depth=2, units=200)
-    assert nets["baseline, 3 layers of 100 units"] == SegmentMlp(depth=3, units=100)
+    assert nets["baseline-2-200"] == SegmentMlp(depth=2, units=200)
+    assert nets["baseline-3-100"] == SegmentMlp(depth=3, units=100)
 
 
 def cell(metric: str, **changes: Any) -> Cell:
     given: dict[str, Any] = {
-        "setting": "YAMNet",
-        "column": metric,
+        "row": Heading("yamnet", "YAMNet"),
+        "column": Heading(metric.lower(), metric),
         "corpus": "emodb",
         "metric": METRICS[metric],
         "published": None,
@@ -121,7 +109,7 @@ def cell(metric: str, **changes: Any) -> Cell:
     return Cell(**{**given, **changes})
 
 
-TOY = Table("toy", "Segments", "nowhere", "A note.", 0.02, tuple(cell(metric) for metric in METRICS))
+TOY = PublishedTable("toy", "Segments", "nowhere", "A note.", 0.02, tuple(cell(metric) for metric in METRICS))
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +131,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_without_weights_their_cells_are_data_absent(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+def test_cells_without_their_weights_are_data_absent(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path)
     assert {row.status for row in rows} == {"data absent"}
-    assert not list(folder_of(PAPER, TOY, out=tmp_path).glob("*/predictions.parquet"))
+    assert not list(table_folder(PAPER, TOY, out=tmp_path).glob("*/predictions.parquet"))
 
 
 def test_with_weights_the_five_accuracies_are_of_one_run(
@@ -155,11 +143,11 @@ def test_with_weights_the_five_accuracies_are_of_one_run(
     rows = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)})
     assert {row.status for row in rows} == {"other data"}
     (run,) = {row.run for row in rows}
-    table = PredictionsTable.read(folder_of(PAPER, TOY, out=tmp_path) / run / "predictions.parquet")
+    table = PredictionsTable.read(table_folder(PAPER, TOY, out=tmp_path) / run / "predictions.parquet")
     assert [row.score for row in rows] == [
         score for score in scores_of(table) if score.metric in METRICS.values() and score.setting == "system"
     ]
-    # The model's own answer about a clip is the one that ALCA counts: recipes combine segments so.
+    # The model's prediction for a clip is that of ALCA: the recipes pool segments by mean logits.
     by_metric = {score.metric: score.value for score in scores_of(table) if score.setting == "system"}
     assert by_metric["accuracy"] == by_metric[METRICS["ALCA"]]
     kept = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)}, kept=True)
@@ -169,14 +157,14 @@ def test_with_weights_the_five_accuracies_are_of_one_run(
         reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": gone})
 
 
-def test_every_hop_inside_a_clip_begins_a_segment_and_silence_is_judged_too(
+def test_a_segment_starts_at_every_hop_of_a_clip(
     utterances: tuple[Utterance, ...], weights: Path, tmp_path: Path
 ) -> None:
     import soundfile
 
     paper = Paper("made", "Made up", "Nobody: Nothing. 2026", (TOY,))
     rows = reproduce(paper, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)})
-    table = PredictionsTable.read(folder_of(paper, TOY, out=tmp_path) / rows[0].run / "predictions.parquet")
+    table = PredictionsTable.read(table_folder(paper, TOY, out=tmp_path) / rows[0].run / "predictions.parquet")
     paths = {utterance.key: utterance.path for utterance in utterances}
     windows = table.windows()
     for name in set(windows.utterance.tolist()):
@@ -188,10 +176,10 @@ def test_every_hop_inside_a_clip_begins_a_segment_and_silence_is_judged_too(
         assert own.end.max() <= duration + 1e-3
 
 
-@pytest.mark.parametrize("trunk", ["YAMNet", "mn04"])
-def test_seconds_without_speech_are_neither_learned_nor_judged_in_a_row_of_their_own(trunk: str) -> None:
-    cells = {cell.setting: cell for cell in TABLE5.cells}
-    with_speech, plain = (cells[f"{trunk} as it is, overlapping{words}"] for words in (", with speech", ""))
+@pytest.mark.parametrize("trunk", ["yamnet", "mn04"])
+def test_rows_of_speech_only_exclude_other_segments_from_training_and_test(trunk: str) -> None:
+    cells = {cell.row.id: cell for cell in TABLE5.cells}
+    with_speech, plain = cells[f"{trunk}-overlapping-speech"], cells[f"{trunk}-overlapping"]
     recipe: Any = changed(load_recipe(with_speech.recipe), with_speech.changes)
     assert recipe.training.speech_only
     assert recipe.windows.speech_only
@@ -201,10 +189,8 @@ def test_seconds_without_speech_are_neither_learned_nor_judged_in_a_row_of_their
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 2.01, 2.5, 2.505, 8.0])
-def test_padded_mn04_has_a_segment_wherever_half_a_second_begins(seconds: float) -> None:
-    (changes,) = {
-        cell.changes for cell in TABLE5.cells if cell.setting == "mn04 as it is, overlapping, the last padded"
-    }
+def test_padded_mn04_has_a_segment_for_every_half_second(seconds: float) -> None:
+    (changes,) = {cell.changes for cell in TABLE5.cells if cell.row.id == "mn04-overlapping-padded"}
     recipe: Any = changed(load_recipe("segment-mn04"), changes)
     window, hop = recipe.windows.frames(recipe.feature)
     rows = recipe.feature.frames(round(seconds * 32000))
@@ -213,8 +199,8 @@ def test_padded_mn04_has_a_segment_wherever_half_a_second_begins(seconds: float)
     assert recipe.net_spec.rows == window == 100
 
 
-def test_clips_that_are_learned_are_windows_that_leave_nothing_out() -> None:
-    """A hop of 8 s was more than the rows of 8 s without padding: no training could begin."""
+def test_windows_of_8_seconds_cover_every_row() -> None:
+    """Without padding, 8 s had fewer rows than a hop of 8 s, and the training failed."""
     recipe: Any = load_recipe("segment-pool")
     window, hop = recipe.windows.frames(recipe.feature)
     assert (window, hop) == (800, 800)

@@ -1,4 +1,4 @@
-"""Four tables of the third paper: whether the numbers were copied right, and which run each cell asks for."""
+"""Tables of the paper on transferable features: consistency of the published numbers, and the run of each cell."""
 
 from __future__ import annotations
 
@@ -7,41 +7,30 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pytest
+import tomli_w
 from tests.toy import emodb_utterances, one_thread, signature_of, tiny_recipe, torch_bundles, write_emodb
 
+from emotone.config import to_mapping
 from emotone.fitting.resolve import recipe_signature
 from emotone.protocols import protocol
 from emotone.recipes.library import load_net_recipe, load_recipe
 from emotone.recipes.recipe import Recipe
 from emotone.recipes.transfer import Pretraining, Transfer
-from emotone.reproductions import reproduce as module
-from emotone.reproductions.base import Paper, Table
-from emotone.reproductions.papers.transferable_features import (
-    ABLATED,
-    ABLATION,
-    ADAPTIVE,
-    ALL,
-    ALONE,
-    APPROACHES,
-    AVERAGE,
-    DOMAINS,
+from emotone.reproductions.base import Paper, PublishedTable
+from emotone.reproductions.papers.transferable_features import published
+from emotone.reproductions.papers.transferable_features.extensions import EXTENSIONS
+from emotone.reproductions.papers.transferable_features.published import ALL, CORPORA, PLANS, SCENARIOS, table3_uar
+from emotone.reproductions.papers.transferable_features.tables import (
     FREE,
-    GAINS,
-    OURS,
     PAPER,
-    POOLED,
-    QUICK,
-    SCENARIOS,
     TABLE2,
     TABLE3,
     TABLE4,
     TABLE5,
-    published_gain,
-    staged,
+    setting_changes,
 )
 from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.reproduce import folder_of, needed_sources, reproduce, runs_of
-from emotone.reproductions.transferable_beyond import BEYOND
+from emotone.reproductions.reproduce import needed_sources, reproduce, runs_folder, table_folder
 from emotone.scoring.scores import FOLD_MEAN
 
 if TYPE_CHECKING:
@@ -52,36 +41,35 @@ if TYPE_CHECKING:
 
 __all__ = ["one_thread", "torch_bundles"]
 
-ROUNDED = 0.0025  # of numbers with three digits, some of which are made of others with three
+ROUNDED = 0.0025  # tolerance for products of numbers with three digits
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("approach", APPROACHES)
-def test_the_gains_have_the_published_averages(scenario: str, approach: str) -> None:
-    column = APPROACHES.index(approach)
-    assert set(GAINS[scenario]) == set(ALONE) == set(DOMAINS)
-    gains = [GAINS[scenario][domain][column] for domain in DOMAINS]
-    assert fmean(gains) == pytest.approx(AVERAGE[scenario][column], abs=ROUNDED)
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_gains_have_the_published_averages(scenario: str, plan: str) -> None:
+    column = PLANS.index(plan)
+    assert set(published.GAINS[scenario]) == set(published.TARGET_ONLY) == set(CORPORA)
+    gains = [published.GAINS[scenario][target][column] for target in CORPORA]
+    assert fmean(gains) == pytest.approx(published.AVERAGE[scenario][column], abs=ROUNDED)
 
 
-@pytest.mark.parametrize("target", DOMAINS)
-def test_table_4_begins_where_table_3_ends(target: str) -> None:
-    for setting, value in zip(ABLATED, ABLATION[target, ALL], strict=True):
-        gain = published_gain(target, setting)
-        assert gain is not None
-        if value is not None and (target, setting) != ("iemocap", "S2-A1"):  # .434 by Table 3, .441 by Table 4
-            assert value == pytest.approx(ALONE[target] * (1 + gain), abs=ROUNDED)
+@pytest.mark.parametrize("target", CORPORA)
+def test_tables_3_and_4_agree(target: str) -> None:
+    for setting, value in zip(published.TABLE4_SETTINGS, published.TABLE4[target, ALL], strict=True):
+        if value is not None and (target, setting) != ("iemocap", "S2-A1"):  # .434 in Table 3, .441 in Table 4
+            assert table3_uar(target, setting) == pytest.approx(value, abs=ROUNDED)
 
 
-@pytest.mark.parametrize("target", DOMAINS)
-def test_table_5_has_the_best_of_all_that_can_be_read(target: str) -> None:
-    best = max(value for (of, _), row in ABLATION.items() if of == target for value in row if value is not None)
-    assert best <= ADAPTIVE[target][1] + ROUNDED
-    assert ADAPTIVE[target][0] < ADAPTIVE[target][1]
-    assert len(POOLED[target]) == 3
+@pytest.mark.parametrize("target", CORPORA)
+def test_table_5_has_the_best_network_of_table_4(target: str) -> None:
+    best = max(value for (of, _), row in published.TABLE4.items() if of == target for value in row if value is not None)
+    svm, network = published.TABLE5[target]
+    assert best <= network + ROUNDED
+    assert svm < network
+    assert len(published.TABLE2[target]) == len(published.SYSTEMS)
 
 
-def test_the_two_stages_are_the_training_of_the_recipe_in_one() -> None:
+def test_both_stages_have_the_settings_of_the_recipe_with_one_stage() -> None:
     once, twice = load_net_recipe("multidomain"), load_net_recipe("multidomain-onto")
     assert twice.pretraining is not None
     assert recipe_signature(replace(twice, pretraining=None, transfer=None)) == recipe_signature(once)
@@ -89,21 +77,24 @@ def test_the_two_stages_are_the_training_of_the_recipe_in_one() -> None:
 
 
 def test_a_setting_is_a_scenario_and_a_plan() -> None:
-    recipe = changed(load_recipe("multidomain-onto"), staged("S2-A6", without="emovo"))
+    recipe = changed(load_recipe("multidomain-onto"), setting_changes("S2-A6", excluded="emovo"))
     assert isinstance(recipe, Recipe)
     assert recipe.transfer == Transfer(plan="A6")
     assert recipe.pretraining is not None
     assert (recipe.pretraining.scenario, recipe.pretraining.without) == ("S2", ("emovo",))
     assert recipe.name == "multidomain-s2-a6-without-emovo"
     base = load_net_recipe("multidomain-onto")
-    found = changed(base, staged("S1-A2"))
+    found = changed(base, setting_changes("S1-A2"))
     assert isinstance(found, Recipe)
     assert recipe_signature(found) == recipe_signature(base)
 
 
-def test_the_same_question_in_two_tables_is_one_run() -> None:
-    def runs(table: Table) -> set[tuple[object, ...]]:
-        return {(each.recipe, each.changes, each.protocol, each.corpus, each.beside, each.pool) for each in table.cells}
+def test_tables_share_their_runs() -> None:
+    def runs(table: PublishedTable) -> set[tuple[object, ...]]:
+        return {
+            (each.recipe, each.changes, each.protocol, each.corpus, each.other_corpora, each.optional_corpora)
+            for each in table.cells
+        }
 
     assert runs(TABLE3) & runs(TABLE4)
     assert runs(TABLE3) & runs(TABLE5)
@@ -111,56 +102,56 @@ def test_the_same_question_in_two_tables_is_one_run() -> None:
 
 
 @pytest.mark.parametrize("table", PAPER.tables, ids=lambda table: table.name)
-def test_the_papers_numbers_are_of_all_its_corpora(table: Table) -> None:
-    published = [each for each in table.cells if each.published is not None]
-    assert published
-    for each in published:
+def test_published_numbers_require_all_corpora_of_the_paper(table: PublishedTable) -> None:
+    cells = [each for each in table.cells if each.published is not None]
+    assert cells
+    for each in cells:
         assert each.metric == FOLD_MEAN
         assert not protocol(each.protocol).speaker_independent
-        assert set(each.needs) == ({each.corpus} if each.setting == "TT" else set(DOMAINS))
-        assert each.pool == ()
+        assert set(each.required_corpora) == ({each.corpus} if each.row.id == "tt" else set(CORPORA))
+        assert each.optional_corpora == ()
 
 
 @pytest.mark.parametrize("table", PAPER.tables, ids=lambda table: table.name)
-def test_every_random_column_has_one_that_keeps_speakers_apart(table: Table) -> None:
+def test_every_column_of_random_folds_has_one_of_speaker_independent_folds(table: PublishedTable) -> None:
     for each in table.cells:
-        if each.corpus in FREE and each.column.startswith("random folds") and set(each.needs) <= set(FREE):
+        if each.corpus in FREE and each.column.id.startswith("random-") and set(each.required_corpora) <= set(FREE):
             twins = [
                 other
                 for other in table.cells
-                if (other.setting, other.corpus) == (each.setting, each.corpus)
-                and other.column == each.column.replace("random folds", "new speakers")
+                if (other.row, other.corpus) == (each.row, each.corpus)
+                and other.column.id == each.column.id.replace("random-", "speakers-")
             ]
             assert len(twins) == 1
             assert protocol(twins[0].protocol).speaker_independent
 
 
-def test_what_goes_beyond_the_paper_is_asked_in_every_column_of_ours_and_on_the_same_folds() -> None:
-    columns = {(cell.column, cell.corpus) for cell in TABLE5.cells if OURS in cell.column}
+def test_extensions_have_the_folds_of_the_network_in_every_column_of_free_corpora() -> None:
+    columns = {(cell.column, cell.corpus) for cell in TABLE5.cells if cell.column.id.endswith("-free")}
     assert len(columns) == 2 * len(FREE) + 2
-    for row in BEYOND:
-        cells = [cell for cell in TABLE5.cells if cell.setting == row.setting]
+    for extension in EXTENSIONS:
+        cells = [cell for cell in TABLE5.cells if cell.row == extension.row]
         assert {(cell.column, cell.corpus) for cell in cells} == columns
         assert {cell.published for cell in cells} == {None}
         for cell in cells:
             (network,) = (
                 each
                 for each in TABLE5.cells
-                if (each.setting, each.column, each.corpus) == ("CNN+LSTM, S1-A2", cell.column, cell.corpus)
+                if (each.row.id, each.column, each.corpus) == ("cnn-lstm-s1-a2", cell.column, cell.corpus)
             )
             assert cell.quick == network.quick
             assert (cell.metric, cell.labels) == (network.metric, network.labels)
-            assert network.protocol == (f"onto-{cell.corpus}-{cell.protocol}" if row.alone else cell.protocol)
-            assert cell.pool == (() if row.alone else network.pool)
+            prefix = f"onto-{cell.corpus}-" if extension.target_only else ""
+            assert network.protocol == prefix + cell.protocol
+            assert cell.optional_corpora == (() if extension.target_only else network.optional_corpora)
 
 
-def test_every_setting_beyond_the_paper_is_another_recipe_or_one_of_the_papers_own() -> None:
-    staged_rows = [row for row in BEYOND if not row.alone]
-    found = [changed(load_recipe(row.recipe), row.changes) for row in staged_rows]
+def test_extensions_are_different_recipes() -> None:
+    found = [changed(load_recipe(each.recipe), each.changes) for each in EXTENSIONS if not each.target_only]
     assert len({signature_of(recipe) for recipe in found}) == len(found)
     assert len({recipe.name for recipe in found}) == len(found)
-    as_it_is = next(row for row in BEYOND if row.setting == "CNN+LSTM, S2-A1")
-    assert as_it_is.changes == staged("S2-A1")  # the run of Table 3
+    (without_labels,) = (each for each in EXTENSIONS if each.row.id == "cnn-lstm-s2-a1")
+    assert without_labels.changes == setting_changes("S2-A1")  # the run of Table 3
     first, second = found[:2]
     assert isinstance(first, Recipe)
     assert isinstance(second, Recipe)
@@ -175,25 +166,25 @@ def test_every_setting_beyond_the_paper_is_another_recipe_or_one_of_the_papers_o
     assert needed_sources(TABLE5) == ("mn04",)
 
 
-def test_what_is_given_decides_what_can_be_run() -> None:
-    def cell(setting: str, column: str) -> Cell:
+def test_a_cell_is_runnable_if_its_corpora_are_given() -> None:
+    def cell(row: str, column: str) -> Cell:
         (found,) = (
-            each for each in TABLE4.cells if (each.setting, each.column, each.corpus) == (setting, column, "emodb")
+            each for each in TABLE4.cells if (each.row.id, each.column.id, each.corpus) == (row, column, "emodb")
         )
         return found
 
-    free, paper = "random folds, free corpora", "random folds, the paper's corpora"
-    whole, without = cell("S2-A2, all", free), cell("S2-A2, without savee", free)
-    assert not whole.can_be_run({"emodb"})
-    assert whole.can_be_run({"emodb", "savee"})
-    assert TABLE4.run_of(whole, given={"emodb", "savee", "rml"}) == ("emodb", "savee")
-    assert not without.can_be_run({"emodb", "savee"})
-    assert not without.can_be_run({"emodb", "nemo"})
-    assert without.can_be_run({"emodb", "savee", "nemo"})
-    assert TABLE4.run_of(without, given={"emodb", "savee", "nemo"}) == ("emodb", "savee", "nemo")
-    assert not cell("S2-A2, all", paper).can_be_run(set(DOMAINS[1:]))
-    assert cell("S2-A2, all", paper).can_be_run(set(DOMAINS))
-    assert set(TABLE2.corpora()) == {*DOMAINS, *FREE}
+    free, paper = "random-free", "random-paper"
+    whole, without = cell("s2-a2-all", free), cell("s2-a2-without-savee", free)
+    assert not whole.is_runnable({"emodb"})
+    assert whole.is_runnable({"emodb", "savee"})
+    assert TABLE4.run_corpora(whole, given={"emodb", "savee", "rml"}) == ("emodb", "savee")
+    assert not without.is_runnable({"emodb", "savee"})
+    assert not without.is_runnable({"emodb", "nemo"})
+    assert without.is_runnable({"emodb", "savee", "nemo"})
+    assert TABLE4.run_corpora(without, given={"emodb", "savee", "nemo"}) == ("emodb", "savee", "nemo")
+    assert not cell("s2-a2-all", paper).is_runnable(set(CORPORA[1:]))
+    assert cell("s2-a2-all", paper).is_runnable(set(CORPORA))
+    assert set(TABLE2.corpora()) == {*CORPORA, *FREE}
 
 
 @pytest.fixture
@@ -203,34 +194,45 @@ def corpora(tmp_path: Path) -> dict[str, tuple[Utterance, ...]]:
     return {"emodb": target, "savee": tuple(replace(each, corpus="savee") for each in other)}
 
 
+def write_recipe(path: Path, recipe: Recipe) -> str:
+    """Write a recipe's file, without the optional tables that it does not have; return its path."""
+    tables = {key: value for key, value in to_mapping(recipe).items() if value is not None}
+    path.write_text(tomli_w.dumps(tables), encoding="utf-8")
+    return str(path)
+
+
 @pytest.mark.usefixtures("one_thread", "torch_bundles")
-def test_quick_cells_are_run_once_for_all_tables(
-    corpora: dict[str, tuple[Utterance, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_quick_cells_are_run_once_for_all_tables(corpora: dict[str, tuple[Utterance, ...]], tmp_path: Path) -> None:
     once = tiny_recipe(name="multidomain", labels="six", training={"epochs": 1})
-    both = Pretraining("S1", (), once.training)
-    tiny = {"multidomain": once, "multidomain-onto": replace(once, transfer=Transfer(plan="A2"), pretraining=both)}
-    monkeypatch.setattr(module, "load_recipe", tiny.__getitem__)
-    beyond = {row.setting for row in BEYOND}
+    twice = replace(once, transfer=Transfer(plan="A2"), pretraining=Pretraining("S1", (), once.training))
+    tiny = {
+        "multidomain": write_recipe(tmp_path / "once.toml", once),
+        "multidomain-onto": write_recipe(tmp_path / "twice.toml", twice),
+    }
+    extensions = {each.row for each in EXTENSIONS}
     tables = [
         replace(
             table,
-            cells=tuple(each for each in table.cells if each.recipe in tiny and each.setting not in {"CNN", *beyond}),
+            cells=tuple(
+                replace(each, recipe=tiny[each.recipe])
+                for each in table.cells
+                if each.recipe in tiny and each.row not in extensions
+            ),
         )
         for table in (TABLE3, TABLE4, TABLE5)
     ]
     paper = Paper("made", "Made up", "Nobody: Nothing. 2026", tuple(tables))
-    found = {}
+    runs = {}
     for table in tables:
-        rows = reproduce(paper, table, corpora, out=tmp_path, quick=True)
-        done = [row for row in rows if row.score is not None]
-        assert {row.cell.column.partition(",")[0] for row in done} == {QUICK}
-        assert {row.status for row in done} == {"other data"}
-        assert {row.cell.corpus for row in done} == {"emodb", "savee"}
-        assert {row.status for row in rows if row.score is None} <= {"not run", "data absent"}
-        assert runs_of(paper, table, out=tmp_path) == tmp_path / "made-runs"
-        assert [entry.name for entry in folder_of(paper, table, out=tmp_path).iterdir()] == ["rows.json"]
-        found[table.name] = {row.run for row in done}
-    assert len(found["table3"]) == 6  # two targets: alone, and two scenarios
-    assert found["table4"] < found["table3"]
-    assert found["table5"] < found["table3"]
+        results = reproduce(paper, table, corpora, out=tmp_path, quick=True)
+        done = [result for result in results if result.score is not None]
+        assert {result.cell.column.id.partition("-")[0] for result in done} == {"single"}
+        assert {result.status for result in done} == {"other data"}
+        assert {result.cell.corpus for result in done} == {"emodb", "savee"}
+        assert {result.status for result in results if result.score is None} <= {"not run", "data absent"}
+        assert runs_folder(paper, table, out=tmp_path) == tmp_path / "made-runs"
+        assert [entry.name for entry in table_folder(paper, table, out=tmp_path).iterdir()] == ["rows.json"]
+        runs[table.name] = {result.run for result in done}
+    assert len(runs["table3"]) == 6  # two targets: target only, and two scenarios
+    assert runs["table4"] < runs["table3"]
+    assert runs["table5"] < runs["table3"]

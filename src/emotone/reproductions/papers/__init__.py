@@ -1,1 +1,1 @@
-"""One file per paper."""
+"""Reproduced publications, one folder each; `emotone.reproductions.base.PAPERS` finds them."""

@@ -1,0 +1,5 @@
+"""Emotion recognition in one-second segments by transfer from AudioSet."""
+
+from emotone.reproductions.papers.segment_vggish.tables import PAPER
+
+__all__ = ["PAPER"]

@@ -1,0 +1,159 @@
+"""The page of the paper on segments of one second."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.reproductions.document import (
+    ENGINE,
+    command,
+    document,
+    first_of_runs,
+    leakage_section,
+    markdown_table,
+)
+from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.papers.segment_vggish import published
+from emotone.reproductions.papers.segment_vggish.differences import differences_section
+from emotone.reproductions.papers.segment_vggish.tables import (
+    FREE,
+    FREE_NET,
+    METRICS,
+    PAPER,
+    PAPERS_CORPUS,
+    SEGMENTATIONS,
+    SPLITS,
+    TABLE3,
+    TWO_SPLITS,
+    segmentation_row,
+)
+from emotone.reproductions.reproduce import runs_folder
+from emotone.scoring.breakdowns import seeds_of
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.segments import clip_confusion_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from emotone.reproductions.base import CellResult
+    from emotone.scoring.predictions import PredictionsTable
+
+PAPERS_TRAININGS = "6"
+
+
+def page(results: Path) -> str:
+    """Return the paper's three tables with our scores, differences between systems, and confusion matrices."""
+    lines = [
+        "# Emotion recognition in segments of one second",
+        "",
+        "[The paper, its settings and ours](../papers/segment-vggish.md). Accuracies x 100, pooled over trainings,",
+        "with 95 % bootstrap intervals, clustered by speaker if there are several: of segments (SA), and of clips",
+        "whose segments are all correct (ACA), whose most frequent prediction is correct (SCA), whose mean logits are",
+        "correct (ALCA), or whose most frequent predictions include the correct one (BCA). A number after a slash is",
+        "the published one; an asterisk marks a difference of more than two points. All numbers are computed from the",
+        "predictions under `results/`.",
+        *ENGINE,
+    ]
+    found = {table.name: stored_results(PAPER, table, results=results) for table in PAPER.tables}
+    for table in PAPER.tables:
+        lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", ""]
+        lines += [grid_table(found[table.name]).markdown(), ""]
+        lines += [command(PAPER, table, options=" --source NET=FILE...")]
+    runs = runs_folder(PAPER, TABLE3, out=results)
+    lines += ["", "## Differences between trainings", "", *_trainings(found["table3"], runs)]
+    lines += ["", "## Systems by all five accuracies", "", *_systems(found["table5"], runs)]
+    lines += ["", "## Significance of differences", "", *differences_section(found, runs)]
+    lines += ["", "## Confusion matrices", "", *_confusions(found["table3"], runs)]
+    everything = [result for of_table in found.values() for result in of_table]
+    return document([*lines, *leakage_section(everything, runs)])
+
+
+@cache
+def _predictions(run: Path) -> PredictionsTable:
+    return read_run(run).predictions
+
+
+def _trainings(results: Sequence[CellResult], runs: Path) -> list[str]:
+    """Return mean and deviation over seeds of every run of Table 3, after those that the paper prints."""
+    rows: list[tuple[str, ...]] = [
+        (f"{PAPERS_CORPUS}, published", f"VGGish, {name}", PAPERS_TRAININGS, *(_deviation(*pair) for pair in pairs))
+        for name, pairs in published.TABLE3.items()
+    ]
+    rows += [
+        (result.cell.corpus, result.cell.row.title, *_accuracies(runs / run, result))
+        for run, result in first_of_runs(results).items()
+    ]
+    return [
+        "Mean and standard deviation over trainings, each on a split of its own. The deviations include the random",
+        "effects of the split and of the training, and exclude that of the choice of speakers.",
+        "",
+        *markdown_table(("corpus", "system", "trainings", *METRICS), rows),
+    ]
+
+
+def _systems(results: Sequence[CellResult], runs: Path) -> list[str]:
+    rows = [
+        (result.cell.corpus, result.cell.row.title, result.cell.column.title, *_accuracies(runs / run, result))
+        for run, result in first_of_runs(results).items()
+    ]
+    return [
+        "The systems of the last table, mean and standard deviation over trainings. Systems at clip level make one",
+        "decision for a clip of up to 8 s, so all five accuracies are equal.",
+        "",
+        *markdown_table(("corpus", "system", "split", "trainings", *METRICS), rows),
+    ]
+
+
+def _accuracies(run: Path, result: CellResult) -> Iterator[str]:
+    """Yield the number of trainings, and mean and deviation over them of the five accuracies."""
+    spreads = {each.metric: each for each in seeds_of(_predictions(run)) if each.corpus == result.cell.corpus}
+    found = [spreads[metric] for metric in METRICS.values()]
+    yield str(len(found[0].values))
+    for spread in found:
+        yield _deviation(spread.mean, spread.deviation)
+
+
+def _deviation(mean: float, deviation: float | None) -> str:
+    return f"{100 * mean:.1f}" + ("" if deviation is None else f" ± {100 * deviation:.1f}")
+
+
+def _confusions(results: Sequence[CellResult], runs: Path) -> list[str]:
+    """Return confusion matrices as in Figure 3: one table for each corpus, with both segmentations."""
+    first, second = SEGMENTATIONS
+    quoted = "; ".join(
+        f"{name}: " + ", ".join(f"{truth} as {prediction} {share:g}" for (truth, prediction), share in shares.items())
+        for name, shares in published.FIGURE3.items()
+    )
+    lines = [
+        f"Percent of a true label's clips, by mean logits: {first} / {second} segments. Values that the paper quotes",
+        f"from its Figure 3: {quoted}.",
+    ]
+    found = {(result.cell.corpus, result.cell.row.id): run for run, result in first_of_runs(results).items()}
+    for corpus in FREE:
+        for split in TWO_SPLITS:
+            rows = [segmentation_row(FREE_NET[0], segmentation, "four", split).id for segmentation in SEGMENTATIONS]
+            if all((corpus, row) in found for row in rows):
+                tables = [_predictions(runs / found[corpus, row]) for row in rows]
+                lines += ["", f"### {corpus}, {SPLITS[split][0]}", "", *_two_matrices(tables, corpus)]
+    return lines
+
+
+def _two_matrices(tables: Sequence[PredictionsTable], corpus: str) -> list[str]:
+    labels = tables[0].labels
+    first, second = (_percentages(clip_confusion_of(each, corpus)) for each in tables)
+    rows = [
+        (truth, *(f"{first[row, column]:.1f} / {second[row, column]:.1f}" for column in range(len(labels))))
+        for row, truth in enumerate(labels)
+    ]
+    return markdown_table(("truth \\ prediction", *labels), rows)
+
+
+def _percentages(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.asarray(100 * counts / np.maximum(totals, 1), dtype=np.float64)
