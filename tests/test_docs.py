@@ -95,7 +95,9 @@ def failures_of(text: str, page: Path) -> str:
 def test_examples_in_python_print_what_the_page_shows(page: Path) -> None:
     if page in RUNNABLE:
         pytest.skip("its commands and examples run in order, in a test of their own")
-    assert failures_of("\n".join(block for block in blocks(page, "python") if ">>>" in block), page) == ""
+    failures = failures_of("\n".join(block for block in blocks(page, "python") if ">>>" in block), page)
+    if failures:
+        pytest.fail(failures)  # an assertion would shorten them
 
 
 def matching(word: str) -> list[str]:
