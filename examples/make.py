@@ -76,7 +76,7 @@ RECORDINGS: dict[str, tuple[Part, ...]] = {
 
 
 def speak(manner: Manner, text: str) -> NDArray[np.float64]:
-    """Return a sentence [time] at `RATE`, shaped as `manner` says."""
+    """Return a sentence [time] at `RATE`, shaped by `manner`."""
     words = ["espeak-ng", "-v", manner.voice, "-s", str(manner.words), "-z", "--stdout"]
     markup = f'<speak><prosody range="{manner.span}%">{text}</prosody></speak>'
     command = [*words, "-p", str(manner.pitch), "-m", markup]

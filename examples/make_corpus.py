@@ -1,7 +1,7 @@
 """Write a small corpus of synthetic voices for the tutorials: python examples/make_corpus.py FOLDER
 
 The voices are pulses with overtones. Two labels differ in pitch, rhythm and brightness; speakers differ in pitch. No
-human speaks in them, and scores on them say nothing about speech.
+human speaks in them, and scores on them are no evidence about speech.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the generated pages share: where things lie, tables, and the note that a page is not to be edited."""
+"""Shared parts of the generated pages: paths, tables, and the note that a page must not be edited."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]
 
 
 def page(lines: Iterable[str]) -> str:
-    """Return a page: the note, the lines, no space at their ends."""
+    """Return a page: the note and the lines, without trailing spaces."""
     text = "\n".join([NOTE, "", *lines])
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
 def system_of(about: Mapping[str, Any]) -> str:
-    """Return the name of what was evaluated: a recipe trained anew in every fold, or a finished model."""
+    """Return the name of what was evaluated: a recipe that is trained in every fold, or a finished model."""
     return str((about.get("recipe") or about["model"])["name"])

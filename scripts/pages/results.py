@@ -1,4 +1,4 @@
-"""Pages of evaluations and learned sources, and the README's scores and speed, from what is kept under results/."""
+"""Pages of evaluations and trained sources, and the README's scores and speed, from the files under results/."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
 
 def evaluations() -> str:
-    """Return the scores of every evaluation under results/, computed from its stored predictions."""
+    """Return the scores of all evaluations under results/, computed from their stored predictions."""
     lines = [
         "# Evaluations",
         "",
-        "Every number below is computed from the predictions table of its run under `results/`, anew each time this",
-        "page is made. The settings of the shipped recipes were chosen while looking at the scores of one division of",
-        "the speakers (a tenth of each corpus held out); no others were looked at before the folds below were run",
-        "once.",
+        "All numbers are computed from the predictions tables of the runs under `results/` whenever this page is made.",
+        "The settings of the shipped recipes were selected on the scores of one division of the speakers (a tenth of",
+        "each corpus held out); no other scores were used before the folds below were run once.",
     ]
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
         about = read_run(folder).about
@@ -33,18 +32,18 @@ def evaluations() -> str:
         asked = recipe if "recipe" in about else system
         again = about.get("again", f"emotone evaluate {asked} --corpus NAME=DIR...")
         lines += ["", f"## {system}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
-        lines += ["", f"Again, with the corpora that the table names: `{again}`"]
+        lines += ["", f"Command, with the corpora that the table names: `{again}`"]
     return page(lines)
 
 
 def sources() -> str:
-    """Return the cards of the sources that were learned here, from their runs and probes under results/sources."""
+    """Return the cards of the sources that were trained here, from their runs and probes under results/sources."""
     lines = [
         "# Sources",
         "",
-        "Networks that were learned with `emotone sources train`, to transfer from ([sources.md](../sources.md) says",
-        "how). Every number below is of a run, or of what a classifier finds in its layers, as kept under",
-        "`results/sources/` by `scripts/probe_source.py`. A source that comes with emotone has this text as its card.",
+        "Networks that were trained with `emotone sources train`, to transfer from (see [sources.md](../sources.md)).",
+        "All numbers are those of a run, or of classifiers trained on its layers, as stored under `results/sources/`",
+        "by `scripts/probe_source.py`. This text is also the card of a shipped source.",
     ]
     for folder in sorted(path.parent for path in (RESULTS / "sources").glob("*/run.json")):
         card = results_card(folder).rstrip()
@@ -74,9 +73,9 @@ def _speed() -> list[str]:
     cold, ratio, memory = check("cold", 0), check("throughput", 0), check("memory", 0)
     page = "docs/results/speed.md"
     return [
-        f"A clip of 3 s takes {warm} ms once the model is loaded, and {cold:.1f} s as a command of its own. Processing a",
-        f"folder is {ratio:.0f} times as fast as extracting openSMILE's IS10 features from it. Two hours of speech need",
-        f"{memory:.0f} MB of memory (all figures: [speed and memory]({page}), written by `make bench`).",
+        f"A clip of 3 s takes {warm} ms once the model is loaded, and {cold:.1f} s as a command of its own. Processing",
+        f"a folder is {ratio:.0f} times as fast as extracting openSMILE's IS10 features from it. Two hours of speech",
+        f"need {memory:.0f} MB of memory (all figures: [speed and memory]({page}), written by `make bench`).",
     ]
 
 
