@@ -53,7 +53,7 @@ def test_the_openapi_document_describes_the_routes(server: RunningServer) -> Non
     assert {"413", "415", "422", "503"} <= set(operation["responses"])
 
 
-@pytest.mark.parametrize("path", ["/docs"])
+@pytest.mark.parametrize("path", ["/", "/docs"])
 def test_pages_load_nothing_from_elsewhere(path: str, server: RunningServer) -> None:
     with server.client() as client:
         response = client.get(path)

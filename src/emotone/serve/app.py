@@ -87,6 +87,10 @@ def _add_information(app: FastAPI, service: Service) -> None:
     async def stream(websocket: WebSocket) -> None:
         await serve_stream(websocket, service)
 
+    @app.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return page("index.html")
+
     @app.get("/docs", include_in_schema=False)
     async def reference() -> Response:
         return page("reference.html")

@@ -153,6 +153,8 @@ class _Stream:
 
     async def _receive(self, draining: asyncio.Future[Any], *, seconds: Seconds) -> str | bytes:
         """Return the next message; raise if there is none in time, or if the server shuts down."""
+        if draining.done():  # even if a fast client always has a message ready
+            raise self._interruption(draining, seconds=seconds, limited=False)
         left = self._until - time.monotonic()
         receiving = asyncio.ensure_future(self._websocket.receive())
         try:
