@@ -85,6 +85,7 @@ class BundleManifest:
         calibration: temperature of the softmax.
         training: training data.
         adaptation: recordings that the model was adapted to; None for a model as it was trained.
+        tolerance: largest deviation from the test vector; None for the strict one of networks without quantisation.
         thresholds: per label, the probability below which a result is unsure; may be empty.
         files: SHA-256 of every other file of the folder, by name.
 
@@ -101,6 +102,7 @@ class BundleManifest:
     calibration: Calibration
     training: TrainingData
     adaptation: AdaptationData | None = None
+    tolerance: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -97,6 +97,7 @@ LABEL_SETS: Mapping[str, LabelSet] = {
     labels.name: labels
     for labels in (
         _label_set("seven", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", calm="neutral"),
+        _label_set("basic-seven", "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
         _label_set("emodb", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
         _label_set("ravdess", "anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
         _label_set("nemo", "anger", "fear", "happiness", "neutral", "sadness", "surprise"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
@@ -9,8 +10,13 @@ from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.select import layer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from emotone.bundles.manifest import BundleManifest
     from emotone.fitting.training_run import TrainingRun
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.transfer.report import State, TransferReport
+    from emotone.types import Utterance
 
 INTENDED_USE = """## What a label means
 
@@ -28,6 +34,18 @@ LIMITS = """## Limits
 - Probabilities are outputs of a network trained with smoothed labels. They were not calibrated on your recordings.
 - Windows without speech are marked (`speech: false`) by a detector that uses level, harmonics and rhythm only; animal
   calls and music can be mistaken for speech."""
+
+
+EMBEDDING_LIMITS = """## Limits
+
+- The model was fitted on **acted** speech of few speakers. Spontaneous speech is less expressive: expect clearly lower
+  scores than those above.
+- Its scores on languages, ages, accents and voices other than those named above are unknown.
+- Noise, reverberation, telephone and meeting recordings were not evaluated unless stated above.
+- Song, overlapping speakers, laughter and crying are outside its training data.
+- Probabilities were calibrated on speakers and corpora that were left out in training, not on your recordings. Adapt
+  the model to unlabelled recordings of yours with `emotone adapt`, and measure it on labelled ones before relying on
+  it."""
 
 
 def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
@@ -76,6 +94,61 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 """
 
 
+def embedding_card(
+    manifest: BundleManifest, recipe: EmbeddingRecipe, utterances: Sequence[Utterance], *, evaluation: str
+) -> str:
+    """Return the Markdown of `CARD.md` of a model with a frozen encoder.
+
+    Args:
+        manifest: of the bundle.
+        recipe: that it was fitted by.
+        utterances: that it was fitted on.
+        evaluation: how it was evaluated, and the scores; "" states that it was not.
+
+    """
+    clips = Counter(one.corpus for one in utterances)
+    speakers = {name: len({one.speaker_key for one in utterances if one.corpus == name}) for name in clips}
+    data = "\n".join(_corpus_row(name, clips[name], speakers[name]) for name in sorted(clips))
+    scores = (
+        evaluation.strip() or "This model has **not been evaluated**. Run `emotone evaluate` before you rely on it."
+    )
+    encoder = recipe.encoder
+    layers = ", ".join(map(str, encoder.layers))
+    size = "8-bit weights" if encoder.quantised else "32-bit weights"
+    threshold = max(manifest.thresholds.values(), default=0.0)
+    return f"""# {manifest.name} {manifest.version}
+
+{manifest.description.rstrip(".")}.
+
+| | |
+| --- | --- |
+| labels | {", ".join(manifest.labels)} |
+| licence of the weights | {manifest.licence}; the encoder: MIT (OpenAI) |
+| encoder | {encoder.source}, frozen; outputs of layers {layers}, {encoder.statistics} over time; {size} |
+| classifier | linear, on standardised embeddings, temperature {manifest.calibration.temperature:.3g} |
+| windows | {recipe.windows}; only speech is analysed |
+| unsure | below a probability of {threshold:.2f} |
+| training | seed {recipe.seed}, signature {manifest.training.signature} |
+
+## Training data
+
+| corpus | clips | speakers | language | licence |
+| --- | --- | --- | --- | --- |
+{data}
+
+OpenAI trained Whisper on 680,000 hours of audio that are not published. Recordings of the corpora named on this card
+may be among them, without emotion labels.
+
+## Evaluation
+
+{scores}
+
+{EMBEDDING_LIMITS}
+
+{INTENDED_USE}
+"""
+
+
 def _transfer_line(run: TrainingRun) -> str:
     """Return the row with the source of the transferred weights, or nothing."""
     report = run.transfer
@@ -92,7 +165,10 @@ def _layers(report: TransferReport, state: State) -> str:
 
 
 def _corpus_line(name: str, run: TrainingRun) -> str:
-    clips, speakers = run.corpora[name], run.speakers[name]
+    return _corpus_row(name, run.corpora[name], run.speakers[name])
+
+
+def _corpus_row(name: str, clips: int, speakers: int) -> str:
     if name not in CORPORA.names:
         return f"| {name} | {clips} | {speakers} | not stated | not stated |"
     corpus = CORPORA.get(name)

@@ -10,13 +10,14 @@ from emotone.bundles.bundle import Bundle, write_bundle
 from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.fitting.card import model_card
 from emotone.fitting.training_run import RUN, WEIGHTS, load_net, load_run
+from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from emotone.nets.blocks.base import Network
-    from emotone.recipes.recipe import Recipe
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.types import Array
 
 LICENCES = {
@@ -25,6 +26,25 @@ LICENCES = {
     "MIT": "the MIT licence",
 }
 TEST_SECONDS = 2.5
+WHISPER_NOTICE = """The encoder in model.onnx is a part of Whisper (https://github.com/openai/whisper):
+
+MIT License
+
+Copyright (c) 2022 OpenAI
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
 
 
 def export_run(
@@ -138,11 +158,12 @@ def example_signal(rate: int) -> Array:
     return signal
 
 
-def licence_text(recipe: Recipe) -> str:
-    """Return the text of a bundle's LICENSE."""
+def licence_text(recipe: Recipe | EmbeddingRecipe) -> str:
+    """Return the text of a bundle's LICENSE, with the notice of the encoder's authors if there is one."""
     title = LICENCES.get(recipe.licence, recipe.licence)
     where = {
         "CC-BY-NC-SA-4.0": "\nThe full text is at https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode\n",
         "CC0-1.0": "\nThe full text is at https://creativecommons.org/publicdomain/zero/1.0/legalcode\n",
     }.get(recipe.licence, "")
-    return f"The model '{recipe.name}' ({recipe.licence}) may be used under {title}.\n{where}"
+    text = f"The model '{recipe.name}' ({recipe.licence}) may be used under {title}.\n{where}"
+    return text if isinstance(recipe, Recipe) else f"{text}\n{WHISPER_NOTICE}"
