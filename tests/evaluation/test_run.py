@@ -23,7 +23,8 @@ from tests.toy import (
 from emotone.bundles.bundle import load_bundle
 from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation import run
-from emotone.evaluation.run import Evaluation, Progress, evaluate_model, evaluate_recipe
+from emotone.evaluation.finished_model import evaluate_model
+from emotone.evaluation.run import Evaluation, Progress, evaluate_recipe
 from emotone.fitting.resolve import resolve
 from emotone.protocols import protocol
 from emotone.scoring.finished_run import RUN, TABLE

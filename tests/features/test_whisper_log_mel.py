@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+from emotone.recipes.recipe import Recipe
 
 
 def test_it_equals_the_definition(rng: np.random.Generator) -> None:
@@ -39,3 +40,9 @@ def test_every_hop_has_a_row(samples: int, rows: int) -> None:
     feature = WhisperLogMel()
     assert feature.frames(samples) == rows
     assert feature.compute(np.zeros(samples, np.float32)).shape == (rows, 80)
+
+
+def test_a_recipe_can_name_it() -> None:
+    recipe = Recipe("toy", "four", front_end={"name": "whisper-log-mel"}, net={"name": "whisper-encoder"})
+    assert recipe.feature == WhisperLogMel()
+    assert recipe.written_out().front_end == {"name": "whisper-log-mel"}

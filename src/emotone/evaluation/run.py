@@ -1,4 +1,4 @@
-"""Evaluation of a recipe under a protocol, or of a finished model; the result is a folder named by its signature."""
+"""Evaluation of a recipe under a protocol; the result is a folder named by its signature."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from emotone.config import signature, to_mapping
-from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
 from emotone.evaluation.folds import (
     TUNING,
     FoldJob,
-    predict_utterances,
     read_fold,
     read_problems,
     read_progress,
     run_fold,
     write_problems,
 )
-from emotone.evaluation.overlap import training_overlap
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.files import atomic_write
 from emotone.fitting.classical import ResolvedBaseline
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from emotone.bundles.bundle import Bundle
     from emotone.corpora.content import Overlap
     from emotone.features.store import ExtractionProblem, ExtractionResult
     from emotone.fitting.resolve import AnyResolved
@@ -126,7 +122,8 @@ def evaluate_recipe(
     folder = run_folder(out, recipe, utterances, division, labels=labels, seeds=seeds)
     if is_finished(folder):
         return replace(_cached(folder, division, utterances), requested=protocol_name)
-    extracted = recipe.extract(utterances, workers=workers, progress=_counter("features", len(utterances), progress))
+    counter = stage_counter("features", len(utterances), progress)
+    extracted = recipe.extract(utterances, workers=workers, progress=counter)
     usable = extracted.usable(utterances)
     # The signature depends on the usable recordings.
     folder = run_folder(out, recipe, usable, division, labels=labels, seeds=seeds)
@@ -147,7 +144,7 @@ def evaluate_recipe(
     scores = tuple(scores_of(table, speaker_independent=_is_independent(division, leakage)))
     about = _about(recipe, division, usable, folds=len(jobs) // seeds, seeds=seeds) | {"tuning": _read_tuning(folder)}
     problems_kept = _merge_problems(_kept_problems(folder, utterances), extracted.problems)
-    _write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
+    write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # the table contains their predictions
     return Evaluation(
         folder, division.name, table, scores, leakage, problems_kept, division.notes(usable), protocol_name
@@ -248,48 +245,6 @@ def _merge_problems(
     return tuple({problem.key: problem for problem in (*kept, *failed)}.values())
 
 
-def evaluate_model(
-    bundle: Bundle,
-    utterances: Sequence[Utterance],
-    *,
-    out: Path,
-    progress: Callable[[Progress], None] | None = None,
-) -> Evaluation:
-    """Evaluate a finished model on utterances (protocol held-out); nothing is trained.
-
-    Scores on corpora of the model's training data do not generalise to new speakers; callers must report this.
-    """
-    name = signature(bundle.sha256, sorted((utterance.key, utterance.label) for utterance in utterances))
-    folder = out / f"{bundle.manifest.name}-held-out-{name}"
-    if not (folder / TABLE).exists():
-        table, problems = predict_utterances(
-            bundle,
-            utterances,
-            protocol="held-out",
-            fold="all",
-            seed=0,
-            system=bundle.sha256[:12],
-            progress=_counter("predicting", len(utterances), progress),
-        )
-        write_problems(folder, problems)
-        table.write(folder / TABLE)
-    table, problems = PredictionsTable.read(folder / TABLE), read_problems(folder)
-    recordings = len({utterance.path for utterance in utterances})
-    shared = training_overlap(bundle, utterances, folder, progress=_counter("overlap", recordings, progress))
-    seen = set(bundle.manifest.training.corpora) & {utterance.corpus for utterance in utterances}
-    # A user's own table may contain recordings of the training data under another corpus name: then it is unknown.
-    named = {utterance.corpus for utterance in utterances} | set(bundle.manifest.training.corpora)
-    independent = False if seen or shared else True if named <= set(CORPORA.names) else None
-    scores = tuple(scores_of(table, speaker_independent=independent))
-    about = {
-        "model": {"name": bundle.manifest.name, "version": bundle.manifest.version, "sha256": bundle.sha256},
-        "protocol": {"name": "held-out", "trained_on": sorted(seen)},
-        "training_overlap": None if shared is None else asdict(shared),
-    }
-    _write_run(folder, about, scores=scores, leakage=None, problems=problems)
-    return Evaluation(folder, "held-out", table, scores, None, problems, training_overlap=shared)
-
-
 def _is_independent(division: Protocol, leakage: Leakage) -> bool:
     """Return whether the protocol is speaker-independent and the audit found no speaker under two spellings."""
     return division.speaker_independent and leakage.speaker_independent is not False
@@ -309,7 +264,7 @@ def _audited(
     progress: Callable[[Progress], None] | None,
 ) -> Leakage:
     """Return the overlap between the parts of the folds, including duplicate recordings found by their fingerprints."""
-    found = fingerprints(utterances, workers=workers, progress=_counter("audit", len(utterances), progress))
+    found = fingerprints(utterances, workers=workers, progress=stage_counter("audit", len(utterances), progress))
     return audit(
         folds,
         utterances,
@@ -319,7 +274,7 @@ def _audited(
     )
 
 
-def _counter(stage: str, total: int, progress: Callable[[Progress], None] | None) -> Callable[[int], None]:
+def stage_counter(stage: str, total: int, progress: Callable[[Progress], None] | None) -> Callable[[int], None]:
     """Return a callback that adds to the progress of a stage."""
     done = 0
 
@@ -386,7 +341,7 @@ def _folds_done(jobs: list[FoldJob], finished: int) -> float:
     return finished + sum(shares)
 
 
-def _write_run(
+def write_run(
     folder: Path,
     about: dict[str, Any],
     *,
@@ -394,6 +349,7 @@ def _write_run(
     leakage: Leakage | None,
     problems: Sequence[ExtractionProblem],
 ) -> None:
+    """Write the description of a run, which marks it as finished."""
     results = {
         "scores": [score.to_dict() for score in scores],
         "leakage": leakage.to_dict() if leakage is not None else None,

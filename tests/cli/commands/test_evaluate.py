@@ -291,6 +291,7 @@ def test_a_model_is_fine_tuned_in_every_fold_without_a_recipe(
     assert "calls: labels mapped: mad to anger (4), sad to sadness (4)" in result.err
     about = json.loads((Path(json.loads(result.out)["run"]) / RUN).read_text())
     assert about["recipe"]["transfer"]["plan"] == "A5"
+    assert "warning: the starting weights were trained on some of these clips: 8 of 8 test clips occur" in result.err
     assert about["protocol"]["name"] == "leave-one-speaker-out"
 
 
@@ -308,6 +309,7 @@ def detector(tmp_path: Path) -> Path:
     """A recipe of a detector whose weights are chosen on a development part."""
     text = RECIPE_TOML.replace("epochs = 8", "epochs = 1\npatience = 1")
     text = text.replace('labels = "emodb"', 'labels = "anger"')
+    text += "\n[windows]\nseconds = 3.0\nhop = 1.0\nspeech_only = false\n"  # buzzes are not speech
     (tmp_path / "detector.toml").write_text(text)
     return tmp_path / "detector.toml"
 
@@ -342,6 +344,21 @@ def test_thresholds_of_a_detector_are_chosen_on_its_development_part(
     assert "thresholds chosen on its own development parts" in (tmp_path / "report.md").read_text()
 
 
+def test_a_development_part_of_one_class_gives_no_thresholds(
+    emotone: Callable[..., Any], detector: Path, tmp_path: Path
+) -> None:
+    folder = write_emodb(tmp_path / "emodb", speakers=("03", "08", "09", "10"), sentences=("a01", "a02"))
+    for recording in folder.glob("wav/09*T*.wav"):
+        recording.unlink()
+    lists = tmp_path / "lists.toml"
+    lists.write_text('train = ["03", "08"]\ndev = ["09"]\ntest = ["10"]\n')
+    asked = ("evaluate", detector, "--corpus", f"emodb={folder}", "--out", tmp_path / "out", "--json")
+    result = emotone(*asked, "--protocol", f"fixed:{lists}")
+    assert result.status == 0
+    assert "operating_points" not in json.loads(result.out)
+    assert "no thresholds are chosen on the development parts: undefined with one class" in result.err
+
+
 def test_thresholds_are_not_chosen_on_test_data_of_another_fold(
     emotone: Callable[..., Any], detector: Path, four: Path, tmp_path: Path
 ) -> None:
@@ -370,4 +387,4 @@ def test_thresholds_of_another_run(
     assert {point["corpus"] for point in points["points"]} == {"calls"}
     again = emotone("evaluate", model, "--corpus", f"emodb={four}", *out, "--validation", before["run"])
     assert (again.status, again.out) == (2, "")
-    assert "16 utterances are in both tables" in again.err
+    assert "utterances are in both tables" in again.err

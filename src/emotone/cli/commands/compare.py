@@ -38,7 +38,7 @@ Exit status: 0 compared; 2 wrong usage, or the runs can't be compared."""
 @click.option("--common", is_flag=True, help="Compare the utterances that both runs share, and report the others.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, runs: tuple[Path, ...], common: bool, as_json: bool) -> None:
-    """Compare finished evaluations: confidence intervals of their differences, and paired tests.
+    """Compare finished evaluations with confidence intervals and paired tests.
 
     RUN is a folder that `emotone evaluate` wrote. Every pair is compared, on every corpus.
     """

@@ -31,13 +31,13 @@ Examples:
   emotone corpora table emodb ~/corpora/emodb --out emodb.csv"""
 )
 def command() -> None:
-    """List, describe and check corpora of emotional speech; write them as tables."""
+    """List, describe and check speech corpora; write them as tables."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_corpora(*, as_json: bool) -> None:
-    """List the corpora whose folder layout emotone knows, and the named selections of their clips.
+    """List the known corpora, and the named selections of their clips.
 
     Any other corpus is given as a table or an audformat database: see docs/own-data.md.
 
@@ -124,10 +124,10 @@ def show(name: str, *, as_json: bool) -> None:
 def check(
     context: click.Context, name: str, directory: Path, *, label_map: Mapping[str, str], as_json: bool, quiet: bool
 ) -> None:
-    """Check a copy of the corpus NAME in DIR: compare it with what was published, and read every recording.
+    """Check a copy of the corpus NAME in DIR.
 
-    NAME may be auto, which identifies the corpus. For a table (.csv or .tsv) or an audformat database in place of DIR,
-    NAME may be any name.
+    The copy is compared with the published corpus, and every recording is read. NAME may be auto, which identifies the
+    corpus. For a table (.csv or .tsv) or an audformat database in place of DIR, NAME may be any name.
 
     \b
     Examples:
@@ -182,7 +182,7 @@ def table(
     label_map: Mapping[str, str],
     as_json: bool,
 ) -> None:
-    """Write the utterances of the corpus NAME in DIR as a table to edit, or as an audformat database.
+    """Write the utterances of a corpus as a table or an audformat database.
 
     NAME may be auto, which identifies the corpus. Use the result with --corpus ANYNAME=FILE.csv, or with
     --corpus ANYNAME=FOLDER for a database. Recordings inside the result's folder are named relative to it, others with

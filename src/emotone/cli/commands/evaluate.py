@@ -11,7 +11,7 @@ from emotone.cli import console, corpus_data
 from emotone.cli.evaluation_output import print_evaluation, shortcuts_text, to_dict
 from emotone.cli.progress import progress
 from emotone.cli.transfer_options import TransferOptions, transfer_options
-from emotone.errors import UsageError, unknown_name
+from emotone.errors import EmotoneError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -241,6 +241,7 @@ def _evaluate_recipe(
             + (f"also evaluating {twin}" if twin else "these recordings allow no speaker-independent protocol")
         )
         names += [twin] if twin else []
+    _warn_about_weights(recipe, data)
     results = []
     for name in names:
         with progress(quiet=quiet) as bar:
@@ -260,11 +261,20 @@ def _evaluate_recipe(
     return data, results
 
 
+def _warn_about_weights(recipe: AnyResolved, data: CorpusData) -> None:
+    """Print a warning if the starting weights were trained on some of the clips."""
+    from emotone.evaluation.overlap import weights_overlap
+
+    shared = weights_overlap(recipe, data.utterances)
+    if shared:
+        console.note(f"warning: the starting weights were trained on some of these clips: {shared}")
+
+
 def _evaluate_model(
     name: str, corpus: tuple[str, ...], *, label_map: Mapping[str, str], out: Path, quiet: bool
 ) -> tuple[CorpusData, list[Evaluation]]:
     from emotone.bundles.shipped import load
-    from emotone.evaluation.run import evaluate_model
+    from emotone.evaluation.finished_model import evaluate_model
 
     bundle = load(name)
     data = corpus_data.load_for_labels(corpus, bundle.labels, label_map=label_map)
@@ -290,7 +300,13 @@ def _operating_points(folder: Path, *, validation: Path | None) -> OperatingPoin
     """Return the rates that thresholds chosen elsewhere give in a run, if any, and store them with the run."""
     from emotone.scoring.operating_points import add_operating_points, operating_points_of
 
-    found = operating_points_of(folder, validation=validation)
+    try:
+        found = operating_points_of(folder, validation=validation)
+    except EmotoneError as error:
+        if validation is not None:
+            raise
+        console.note(f"no thresholds are chosen on the development parts: {error}")
+        return None
     if found is not None:
         add_operating_points(folder, found)
     return found

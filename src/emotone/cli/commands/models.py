@@ -114,7 +114,10 @@ def show(model: str, *, as_json: bool) -> None:
 @click.argument("model", metavar="NAME|DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(model: str, *, as_json: bool) -> None:
-    """Check the hashes of a model's files, and its probabilities for the test vector on this machine.
+    """Check the files of a model, and its test vector on this machine.
+
+    The SHA-256 of every file is compared with the stored one, and the probabilities for the stored test signal with the
+    stored probabilities.
 
     \b
     Example:
@@ -149,7 +152,9 @@ def check(model: str, *, as_json: bool) -> None:
     help="Folder of an evaluation whose scores the model card shows. Repeatable.",
 )
 @click.option(
+    "--compare-with",
     "--beside",
+    "others",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
@@ -184,7 +189,7 @@ def export(
     *,
     out: Path,
     evaluation: tuple[Path, ...],
-    beside: tuple[Path, ...],
+    others: tuple[Path, ...],
     false_positive_rate: float | None,
     validation: Path | None,
     per: Literal["window", "clip"],
@@ -207,7 +212,7 @@ def export(
     from emotone.fitting.export import export_run
 
     stored = _threshold(run, rate=false_positive_rate, validation=validation, per=per)
-    scores = _scores(evaluation, beside=beside)
+    scores = _scores(evaluation, others=others)
     if stored is not None:
         scores = f"{scores}\n### Threshold\n\n{stored.markdown()}"
     if note:
@@ -239,7 +244,7 @@ def _threshold(
     return stored_threshold(validation, training.recipe, labels=training.labels, rate=rate, per=per)
 
 
-def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
+def _scores(evaluation: tuple[Path, ...], *, others: tuple[Path, ...]) -> str:
     """Return the section of a card about evaluations: scores, those of other systems, and thresholds."""
     from emotone.scoring.finished_run import read_run
     from emotone.scoring.operating_points import recorded_points
@@ -252,7 +257,7 @@ def _scores(evaluation: tuple[Path, ...], *, beside: tuple[Path, ...]) -> str:
         if several:
             found.append(f"### {finished.protocol}: {', '.join(finished.predictions.corpora)}\n")
         heading = "####" if several else "###"
-        found.append(summary_markdown(folder, others=() if number else beside, heading=heading))
+        found.append(summary_markdown(folder, others=() if number else others, heading=heading))
         points = recorded_points(finished.about)
         if points is not None:
             found.append(f"{points.table().markdown()}\n")

@@ -51,7 +51,9 @@ def list_nets(*, as_json: bool) -> None:
 @click.option("--classes", type=int, help=f"Number of labels.  [default: {CLASSES}, or the recipe's]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) -> None:
-    """Show the layer table of NAME: an architecture, or a recipe's network with its settings.
+    """Show the layer table of a network.
+
+    NAME is an architecture, or a recipe, whose network is shown with its settings.
 
     Tables of other sizes or settings than those of shipped recipes need the extra `train`.
 

@@ -14,7 +14,7 @@ Examples:
   emotone recipes show default > mine.toml"""
 )
 def command() -> None:
-    """List the recipes that come with emotone, and show them as templates for your own."""
+    """List the shipped recipes, and show them as templates for your own."""
 
 
 @command.command("list")
@@ -49,10 +49,12 @@ def list_recipes(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show the recipe NAME, or the one in a file, as TOML with all defaults filled in.
+    """Show a recipe as TOML with all defaults filled in.
+
+    NAME is the name of a shipped recipe or a TOML file.
 
     \b
-    Example:
+    Examples:
       emotone recipes show default > mine.toml
       emotone evaluate --recipe mine.toml --corpus calls=calls.csv
     """

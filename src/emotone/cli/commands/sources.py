@@ -27,7 +27,7 @@ Examples:
   emotone train mine.toml --from whisper-base --transfer A5 --corpus calls=calls.csv"""
 )
 def command() -> None:
-    """List source networks, get or convert their weights, or train a source on unlabelled sound."""
+    """List networks to transfer from; get, convert or train their weights."""
 
 
 @command.command("list")
@@ -65,7 +65,9 @@ def list_sources(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show a source: the card if it comes with emotone; otherwise its files, hashes and tensors.
+    """Show a source: its card, or its files, hashes and tensors.
+
+    Shipped sources have a card.
 
     \b
     Examples:
@@ -115,12 +117,13 @@ def show(name: str, *, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def get(name: str, *, given: Path | None, out: Path | None, as_json: bool) -> None:
-    """Locate the published weights of the source NAME on this machine, and convert them for recipes.
+    """Locate the weights of a source on this machine, and convert them.
 
-    Searched are installed Python packages that contain the published file, whole or in parts, the cache of the Hugging
-    Face hub, and the cache of OpenAI's whisper; or the given PATH. The SHA-256 of the file is compared with the
-    published one. emotone downloads nothing: if no place has the file, the addresses to download it from are printed.
-    Recipes then load the weights by name: source = "NAME" in [transfer], or --from NAME.
+    NAME is a published source (see emotone sources list). The command searches installed Python packages that contain
+    the published file, whole or in parts, the cache of the Hugging Face hub, and the cache of OpenAI's whisper; or the
+    given PATH. The SHA-256 of the file is compared with the published one. emotone downloads nothing: if no place has
+    the file, the addresses to download it from are printed. Recipes then load the weights by name: source = "NAME" in
+    [transfer], or --from NAME.
 
     \b
     Examples:
@@ -173,7 +176,7 @@ def _print_converted(name: str, path: Path, *, place: str | None, verified: bool
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The .safetensors file to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
-    """Convert FILE, a published file of the source NAME, to weights for recipes.
+    """Convert FILE, a published file of the source NAME, to safetensors.
 
     Names and shapes of all tensors are checked. Nothing in FILE is executed.
 
@@ -217,7 +220,9 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
 def train(
     recipe: Path, *, sound: tuple[str, ...], teacher: Path, out: Path, resume: bool, threads: int | None, quiet: bool
 ) -> None:
-    """Train a source from scratch: a student matches the TEACHER's predictions for unlabelled sound.
+    """Train a source from scratch on unlabelled sound.
+
+    A student network is trained to match the predictions of the TEACHER.
 
     RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes. The run's folder contains the
     weights and a card with the student's results on held-out sound.

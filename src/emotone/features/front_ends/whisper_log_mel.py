@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.features.mel import band_spectra, hann, mel_filterbank
+from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
-    from emotone.types import Array, Hertz, Seconds
+    from emotone.types import Array, Seconds
 
 SMALLEST = 1e-10  # power below this counts as silence
 
