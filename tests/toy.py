@@ -171,14 +171,13 @@ def write_torch_net(out: Path, recipe: Recipe, net: Network, *, labels: tuple[st
     from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration
 
     class TorchBundle(Bundle):
-        """A bundle whose net is torch's own."""
+        """A bundle that runs the PyTorch network."""
 
-        def probabilities(self, features: Array) -> NDArray[np.float64]:
-            """Return the probabilities [batch, labels]."""
+        def outputs(self, features: Array) -> Array:
+            """Return the logits [batch, labels]."""
             with torch.inference_mode():
-                logits = net(torch.from_numpy(np.ascontiguousarray(features)), None).double()
-            result: NDArray[np.float64] = torch.softmax(logits, dim=1).numpy()
-            return result
+                logits: Array = net(torch.from_numpy(np.ascontiguousarray(features)), None).numpy()
+            return logits
 
     out.mkdir(parents=True)
     manifest = BundleManifest(
@@ -193,7 +192,7 @@ def write_torch_net(out: Path, recipe: Recipe, net: Network, *, labels: tuple[st
         calibration=Calibration(),
         training=data,
     )
-    return TorchBundle(out, manifest, "0" * 64, recipe.feature, 1, b"", b"")
+    return TorchBundle(out, manifest, "0" * 64, recipe.feature, 1, head=None, _model=b"", _test_vector=b"")
 
 
 def separable(count: int, *, seed: int = 0, bands: int = 64, corpora: int = 1) -> Examples:
