@@ -1,5 +1,7 @@
 """emotone: speech emotion recognition by transfer learning.
 
+The package logs below the logger `emotone`: INFO states models and results, DEBUG how recordings are decoded.
+
 Example:
     >>> import emotone
     >>> model = emotone.load("default")  # doctest: +SKIP
@@ -11,13 +13,15 @@ Example:
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
     from emotone.inference.model import Model, load, predict, predict_many
-    from emotone.inference.result import Clip, Failure, Prediction, Segment
+    from emotone.inference.result import Clip, Failure, Prediction, Segment, UtteranceSegment
+    from emotone.inference.session import Session
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,6 +31,8 @@ __all__ = [
     "Model",
     "Prediction",
     "Segment",
+    "Session",
+    "UtteranceSegment",
     "__version__",
     "load",
     "predict",
@@ -36,8 +42,11 @@ __all__ = [
 # Imported when first asked for, so that `import emotone` costs next to nothing.
 _LAZY = {
     **dict.fromkeys(("Model", "load", "predict", "predict_many"), "emotone.inference.model"),
-    **dict.fromkeys(("Clip", "Failure", "Prediction", "Segment"), "emotone.inference.result"),
+    **dict.fromkeys(("Clip", "Failure", "Prediction", "Segment", "UtteranceSegment"), "emotone.inference.result"),
+    "Session": "emotone.inference.session",
 }
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # applications decide what is printed
 
 
 def __getattr__(name: str) -> Any:

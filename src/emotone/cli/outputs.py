@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from emotone.inference.saving import ENCODING_ERRORS, FORMATS, Format, Page, tex
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from emotone.inference.result import Channel, Rows
+    from emotone.inference.result import Channel
 
 FAILURES = "failures.jsonl"  # of the last run, in a folder of results
 WRITERS, WAITING = 4, 16  # threads, and results that may wait for one: a disk can be slower than prediction
@@ -30,17 +31,26 @@ PIPE_WIDTH = 100  # characters per line of text where there is no terminal
 
 
 class StandardOutput:
-    """Writes every result as it arrives."""
+    """Writes every result as it arrives.
 
-    def __init__(self, chosen: Format, *, labels: tuple[str, ...], rows: Rows, single: bool, alone: bool) -> None:
+    Args:
+        chosen: the format.
+        page: what writers must know; the terminal determines colour and width.
+        alone: whether there is one result.
+
+    Raises:
+        UsageError: the format contains one recording, and there are several.
+
+    """
+
+    def __init__(self, chosen: Format, *, page: Page, alone: bool) -> None:
         if chosen.single and not alone:
             raise UsageError("this format holds one recording; for several use --out DIR, which writes a file for each")
         # For a single recording in text, the message on standard error is enough.
         self._hide_failures = alone and chosen.suffix == ".txt"
         stream = _standard_output(chosen)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-        page = Page(labels=labels, single=single, rows=rows, colour=wants_colour(sys.stdout), width=width)
-        self._writer = chosen.open(stream, page)
+        self._writer = chosen.open(stream, replace(page, colour=wants_colour(sys.stdout), width=width))
         self._stream = stream
 
     def write(self, recording: RecordingPath | None, results: Sequence[Prediction | Failure]) -> list[Failure]:  # noqa: ARG002

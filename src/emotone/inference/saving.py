@@ -32,6 +32,7 @@ class Page:
         rows: what a row of a table is.
         colour: whether escape sequences may be written.
         width: characters per line of text; 0 does not limit it.
+        all_utterances: whether text has a line per utterance for long recordings too, and no summary.
 
     """
 
@@ -40,6 +41,7 @@ class Page:
     rows: Literal["utterances", "segments", "clips"] = "utterances"
     colour: bool = False
     width: int = 80
+    all_utterances: bool = False
 
 
 class Writer(Protocol):

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
 from emotone.inference.rendering import clock
-from emotone.inference.result import Clip, Failure, Prediction, columns, from_dict
+from emotone.inference.result import Clip, Failure, Prediction, UtteranceSegment, columns, from_dict
 from emotone.inference.saving import FORMATS, Page, text_stream
 
 if TYPE_CHECKING:
@@ -130,6 +131,36 @@ def test_text_has_one_line_per_utterance_at_any_width(prediction: Prediction, wi
     lines = written("text", [prediction], width=width).splitlines()
     assert len(lines) == 1 + 3 + 1 + 1 + 3
     assert all(len(line) <= max(width, 70) for line in lines[1:])
+
+
+def many_utterances(prediction: Prediction, count: int) -> Prediction:
+    parts = [
+        UtteranceSegment(5.0 * number, 5.0 * number + 3, label, False, one.probabilities, changed=number > 0)
+        for number, one in enumerate(islice(cycle(prediction.utterances), count))
+        for label in [one.label]
+    ]
+    return dataclasses.replace(prediction, duration=5.0 * count, utterances=tuple(parts))
+
+
+def test_text_of_up_to_40_utterances_has_a_line_for_each(prediction: Prediction) -> None:
+    lines = written("text", [many_utterances(prediction, 40)]).splitlines()
+    assert len(lines) == 1 + 40 + 1 + 1 + 3
+
+
+@pytest.mark.parametrize("count", [41, 800, 20_000])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_text_of_more_utterances_is_a_summary(prediction: Prediction, count: int, width: int) -> None:
+    long = many_utterances(prediction, count)
+    text = written("text", [long], width=width)
+    lines = text.splitlines()
+    assert f"(60 %) in {count} utterances; the emotion changes {count - 1} times" in lines[1]
+    assert "anger" in lines[3]
+    assert re.search(r" 6[67] % ", lines[3])
+    assert len(lines) <= 44
+    assert max(len(line) for line in lines[1:]) <= max(width, 80)
+    assert re.search(r"per line:\n +0:00\.0  [█·]+ +anger \d+ %, neutral \d+ %\n", text)
+    assert "every utterance: --all-utterances" in text
+    assert len(written("text", [long], width=width, all_utterances=True).splitlines()) == 1 + count + 1 + 1 + 3
 
 
 def test_text_uses_plain_characters_where_blocks_cannot_be_encoded(prediction: Prediction) -> None:

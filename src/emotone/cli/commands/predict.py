@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -10,20 +9,22 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from emotone.cli import console
+from emotone.cli.failures import failure_messages
 from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
+from emotone.cli.prediction_progress import prediction_progress
 from emotone.errors import AudioError, UsageError
 from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from emotone.audio.tracks import Track
     from emotone.cli.outputs import Folder, StandardOutput
     from emotone.inference.model import Model
+    from emotone.inference.progress import Progress
     from emotone.inference.result import Failure, Prediction, Rows, Selection
 
 SOME_FAILED, ALL_FAILED = 1, 2
-MANY = 3  # recordings: progress is shown from this number on
 
 
 def _channel(context: click.Context, parameter: click.Parameter, value: str) -> Selection:
@@ -51,6 +52,7 @@ Examples:
   emotone predict recordings/ --format csv > results.csv
   emotone predict "2024/**/*.flac" --format json --out results --workers 2
   emotone predict interview.mp3 --format textgrid > interview.TextGrid
+  emotone predict interview.mp3 --plot interview.png
   emotone predict call.wav --channel each --format csv
   ffmpeg -i film.mkv -f wav - | emotone predict - --format jsonl
 
@@ -108,7 +110,19 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
     show_default=True,
     help="What a row of a table (csv, parquet) is.",
 )
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png|svg",
+    help="Draw the waveform, utterances and probabilities of one recording; with --channel each, one file per channel.",
+)
+@click.option(
+    "--all-utterances",
+    is_flag=True,
+    help="In text, print every utterance of recordings with more than 40, instead of a summary.",
+)
 @click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
+@click.option("--verbose", is_flag=True, help="Print how recordings are read and analysed (with one worker).")
 def command(  # noqa: PLR0917  (click passes them by keyword)
     paths: tuple[str, ...],
     model: str,
@@ -119,7 +133,10 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     channel: Selection,
     track: Track,
     rows: Rows,
+    plot: Path | None,
+    all_utterances: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Recognise emotions in recordings, with timestamps.
 
@@ -132,26 +149,40 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     chosen = FORMATS.get(format_name)
     if "-" in paths and sys.stdin.isatty():
         raise UsageError("- reads a recording from standard input, which is a terminal; pipe a recording into it")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose were given; allowed: one of them")
+    if verbose:
+        click.get_current_context().with_resource(console.log_to_standard_error())
     inputs = collect(paths)
+    if plot is not None:
+        _check_plot(plot, inputs)
     loaded = load(model)
     recordings = [item for item in inputs.items if isinstance(item, RecordingPath)]
     output: Folder | StandardOutput
     kept = 0
     if out is None:
         alone = len(inputs.items) == 1 and channel != "each"
-        output = StandardOutput(chosen, labels=loaded.labels, rows=rows, single=inputs.single and alone, alone=alone)
+        page = Page(labels=loaded.labels, single=inputs.single and alone, rows=rows, all_utterances=all_utterances)
+        output = StandardOutput(chosen, page=page, alone=alone)
     else:
-        page = Page(labels=loaded.labels, single=True, rows=rows)
+        page = Page(labels=loaded.labels, single=True, rows=rows, all_utterances=all_utterances)
         output = Folder(out, chosen, recordings, page=page, each=channel == "each")
         if not overwrite:
             inputs, kept = _without_existing(inputs, output)
     failures: list[Failure] = []
-    with _progress(len(inputs.items), shown=not quiet and _shows_progress(out)) as advance:
-        for item, results in _predict(loaded, inputs, workers=workers, channel=channel, track=track):
+    shown = sys.stderr.isatty() and not quiet and not verbose
+    keep = out is not None or not sys.stdout.isatty()  # results on the same terminal show progress themselves
+    with prediction_progress(len(inputs.items), shown=shown, keep=keep) as progress:
+        for item, results in _predict(
+            loaded, inputs, workers=workers, channel=channel, track=track, progress=progress.within
+        ):
+            progress.end_of_recording()
             failures += output.write(item, results)
-            if not quiet:
+            if plot is not None:
+                _plot(results, plot)
+            if not quiet and not verbose:  # the log contains the notes
                 _report_notes(results)
-            advance()
+            progress.advance()
     failures = output.finish(failures)
     done = len(inputs.items) - len(failures)
     if not quiet and out is not None:
@@ -162,29 +193,55 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
 
 
 def _predict(
-    model: Model, inputs: Inputs, *, workers: int, channel: Selection, track: Track
+    model: Model, inputs: Inputs, *, workers: int, channel: Selection, track: Track, progress: Progress
 ) -> Iterator[tuple[RecordingPath | None, tuple[Prediction | Failure, ...]]]:
     """Yield every input with its results, in order."""
     files = [item.path for item in inputs.items if isinstance(item, RecordingPath) and not item.is_standard_input]
-    many = model.attempt_many(files, workers=max(1, min(workers, len(files))), channel=channel, track=track)
+    many = model.attempt_many(
+        files, workers=max(1, min(workers, len(files))), channel=channel, track=track, progress=progress
+    )
     for item in inputs.items:
         if not isinstance(item, RecordingPath):
             yield None, (item,)
         elif item.is_standard_input:
-            yield item, _predict_standard_input(model, channel=channel, track=track)
+            yield item, _predict_standard_input(model, channel=channel, track=track, progress=progress)
         else:
             yield item, next(many)
 
 
-def _predict_standard_input(model: Model, *, channel: Selection, track: Track) -> tuple[Prediction | Failure, ...]:
+def _predict_standard_input(
+    model: Model, *, channel: Selection, track: Track, progress: Progress
+) -> tuple[Prediction | Failure, ...]:
     from emotone.audio.spool import spool
     from emotone.inference.result import Failure
 
     try:
         with spool(sys.stdin.buffer) as path:
-            return model.attempt(path, channel=channel, track=track, name="-")
+            return model.attempt(path, channel=channel, track=track, name="-", progress=progress)
     except AudioError as error:
         return (Failure("-", error.code, str(error)),)
+
+
+def _check_plot(plot: Path, inputs: Inputs) -> None:
+    """Check before any work that a picture can be drawn."""
+    from emotone.inference.plot import check_installed, check_suffix
+
+    check_suffix(plot)
+    if len(inputs.items) != 1:
+        raise UsageError(
+            f"--plot draws one recording; {len(inputs.items)} were given; name one file, or call Prediction.plot in "
+            "Python for each"
+        )
+    check_installed()
+
+
+def _plot(results: Sequence[Prediction | Failure], path: Path) -> None:
+    """Draw predictions; `call.png` becomes `call.channel-0.png` where each channel has one."""
+    from emotone.inference.result import Prediction
+
+    predictions = [one for one in results if isinstance(one, Prediction)]
+    for one in predictions:
+        one.plot(path if len(predictions) == 1 else path.with_name(f"{path.stem}.channel-{one.channel}{path.suffix}"))
 
 
 def _report_notes(results: Sequence[Prediction | Failure]) -> None:
@@ -204,10 +261,8 @@ def _without_existing(inputs: Inputs, folder: Folder) -> tuple[Inputs, int]:
 
 def _conclude(failures: list[Failure], *, done: int, quiet: bool) -> int:
     """List the failures, and return the exit status."""
-    for failure in failures:
-        # Audio errors name files as `Path` writes them: `./a.wav` becomes `a.wav`.
-        named = failure.message.startswith((failure.file, str(Path(failure.file)), "standard input"))
-        console.error(failure.message if named else f"{failure.file}: {failure.message}")
+    for message in failure_messages(failures):
+        console.error(message)
     if not failures:
         return 0
     if not quiet and len(failures) + done > 1:
@@ -217,23 +272,3 @@ def _conclude(failures: list[Failure], *, done: int, quiet: bool) -> int:
 
 def _results(count: int) -> str:
     return "result" if count == 1 else "results"
-
-
-def _shows_progress(out: Path | None) -> bool:
-    # Results on the same terminal show progress already, and a bar would interrupt them.
-    return sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
-
-
-@contextlib.contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Yield a function that advances the progress bar by one recording."""
-    if not shown or total < MANY:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("recordings"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("recordings", total=total)
-        yield lambda: progress.advance(task)
