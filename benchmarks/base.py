@@ -1,4 +1,4 @@
-"""What a benchmark is: a module with `BENCHMARK`, whose outcome is bounds that must hold and rows for a table."""
+"""Benchmarks: modules with a `BENCHMARK`, which returns bounds and the rows of a table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Check:
-    """One number and the bound that it must keep.
+    """A measured number with its bound.
 
     Attributes:
         name: what was measured.
         value: the number.
-        relation: which side of the limit is good.
+        relation: of the number to the limit.
         limit: the bound.
         unit: of both.
 
@@ -36,7 +36,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the bound is kept; a number that is not a number keeps none."""
+        """Whether the number satisfies its bound; NaN does not."""
         if self.relation == "<":
             return self.value < self.limit
         return self.value <= self.limit if self.relation == "<=" else self.value >= self.limit
@@ -44,15 +44,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one benchmark found.
+    """Result of a benchmark.
 
     Attributes:
         title: one line.
-        method: how it was measured, in a sentence or two.
+        method: description of the measurement, in a few sentences.
         checks: bounds.
         header: of the table.
         rows: of the table.
-        skipped: why nothing was measured; "" where it was.
+        skipped: reason why nothing was measured; "" if it was.
 
     """
 
@@ -66,11 +66,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Setting:
-    """What every benchmark is told.
+    """Arguments of every benchmark.
 
     Attributes:
-        model: a shipped name or a bundle's folder.
-        quick: fewer clips and repeats, for a first look; the bounds stay.
+        model: name of a shipped model, or folder of a bundle.
+        quick: fewer clips and repetitions, with the same bounds.
         folder: for temporary files.
 
     """
@@ -81,14 +81,14 @@ class Setting:
 
     @property
     def shared(self) -> Path | None:
-        """The folder of real recordings: `$EMOTONE_SHARED`, or `../shared` beside the repository."""
+        """The folder of real recordings: `$EMOTONE_SHARED`, or `../shared` next to the repository."""
         given = Path(os.environ.get("EMOTONE_SHARED", ROOT.parent / "shared"))
         return given if (given / "corpora").is_dir() else None
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark. `run` measures; it raises only for our own mistakes, a bound that fails is in its outcome."""
+    """A benchmark. `run` measures; a violated bound is part of its outcome, not an exception."""
 
     run: Callable[[Setting], Outcome]
 

@@ -1,7 +1,7 @@
-"""Run a command and learn its time and its peak of memory.
+"""Time and peak memory of a command.
 
-The kernel lets a child start with the peak of the process that forked it, so the command is started by a bare
-interpreter (this file run as a script), which is smaller than anything measured here.
+The peak of a child process includes that of the process that forked it. The command is therefore started by a bare
+interpreter (this file as a script), which needs less memory than anything measured here.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took.
+    """Resources that a command used.
 
     Attributes:
         seconds: of wall clock.
-        processor: seconds of processor time, which other processes on the machine hardly change.
+        processor: seconds of processor time, which depend little on other load.
         megabytes: peak of resident memory, in 2**20 bytes.
 
     """
@@ -38,10 +38,10 @@ class Usage:
 
 
 def measure(command: Sequence[str]) -> Usage:
-    """Run a command to its end, its standard output thrown away.
+    """Return the resources of a command; its standard output is discarded.
 
     Raises:
-        RuntimeError: it failed; with what it said.
+        RuntimeError: the command failed; the message contains its standard error.
 
     """
     launcher = [sys.executable, "-I", "-S", __file__, *command]
@@ -52,7 +52,7 @@ def measure(command: Sequence[str]) -> Usage:
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment with one thread for every matrix product, as all is measured with."""
+    """Return this process's environment with one thread for matrix products."""
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 

@@ -1,4 +1,4 @@
-"""IS10 functionals of files into the store of features with N processes; prints the seconds without imports.
+"""Extract IS10 functionals of files into the feature store with N processes; print the seconds without imports.
 
 python extraction_worker.py N FILE...
 """

@@ -1,4 +1,4 @@
-"""On what the numbers were measured: processor, memory, and versions. No names of hosts, users or folders."""
+"""Description of the machine: processor, memory and versions, without names of hosts, users or folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GIBIBYTE = 1 << 30
 
 
 def machine() -> dict[str, str]:
-    """Return what identifies the measurement, in words."""
+    """Return the description, by property."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",

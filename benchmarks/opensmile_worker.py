@@ -1,4 +1,4 @@
-"""openSMILE IS10 over files in N processes, as fast as it goes; prints the seconds without start and imports.
+"""Extract IS10 functionals of files with openSMILE in N processes; print the seconds without start and imports.
 
 python opensmile_worker.py pool|files N FILE...
 """
@@ -26,7 +26,7 @@ def _one(path: str) -> int:
 
 
 def by_pool(paths: list[str], workers: int) -> float:
-    """Return seconds for one extraction per file in a pool of processes that are already there."""
+    """Return the seconds of one extraction per file in a pool of started processes."""
     with get_context("fork").Pool(workers) as pool:
         pool.map(_one, paths[:workers], chunksize=1)
         start = time.perf_counter()
@@ -38,7 +38,7 @@ def by_pool(paths: list[str], workers: int) -> float:
 
 
 def by_files(paths: list[str], workers: int) -> float:
-    """Return seconds of openSMILE's own loop over files, with its own threads."""
+    """Return the seconds of openSMILE's own loop over files, with its own threads."""
     smile = _extractor(workers)
     smile.process_file(paths[0])
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Outcomes as text for the terminal, Markdown for the docs, and JSON for programs."""
+"""Outcomes as text, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTE = "<!-- Written by `make bench`; do not edit. -->"
 
 def markdown(outcomes: Mapping[str, Outcome], machine: Mapping[str, str], *, model: str) -> str:
     """Return the page of results."""
-    lines = [NOTE, "", "# Speed and memory", "", "Measured by `make bench`, which fails where a bound is not kept.", ""]
+    lines = [NOTE, "", "# Speed and memory", "", "Measured by `make bench`, which fails if a bound is violated.", ""]
     lines += table(("", ""), [*machine.items(), ("model", model)])
     for outcome in outcomes.values():
         lines += ["", f"## {outcome.title}", "", outcome.method, ""]
@@ -25,7 +25,7 @@ def markdown(outcomes: Mapping[str, Outcome], machine: Mapping[str, str], *, mod
             continue
         lines += table(outcome.header, outcome.rows)
         if outcome.checks:
-            lines += ["", *table(("bound", "measured", "wanted", ""), [_cells(check) for check in outcome.checks])]
+            lines += ["", *table(("number", "measured", "bound", ""), [_cells(check) for check in outcome.checks])]
     return "\n".join(lines) + "\n"
 
 
@@ -64,7 +64,7 @@ def _line(cells: tuple[str, ...]) -> str:
 def _cells(check: Check) -> tuple[str, str, str, str]:
     unit = f" {check.unit}" if check.unit else ""
     value = f"{check.value:.4g}{unit}"
-    return check.name, value, f"{check.relation} {check.limit:g}{unit}", "kept" if check.holds else "NOT KEPT"
+    return check.name, value, f"{check.relation} {check.limit:g}{unit}", "satisfied" if check.holds else "VIOLATED"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

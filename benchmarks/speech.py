@@ -1,4 +1,4 @@
-"""Recordings to measure with, made from real or synthetic speech."""
+"""Recordings for the benchmarks, from real or synthetic speech."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Hertz, Seconds
 
 RATE: Hertz = 16_000
-NOISE = 1e-3  # -60 dBFS, so that no two tiles are equal
+NOISE = 1e-3  # -60 dBFS: no two tiles are equal
 EXAMPLES = ROOT / "examples"
 
 
@@ -34,7 +34,7 @@ def write_short(path: Path, *, seconds: Seconds) -> Path:
 
 
 def write_long(path: Path, *, seconds: Seconds, tile: Array) -> Path:
-    """Write a recording of any length, tile after tile with fresh noise; memory does not grow with it."""
+    """Write a recording of any length, tile by tile with different noise, in constant memory."""
     rng = np.random.default_rng(0)
     left = round(seconds * RATE)
     with soundfile.SoundFile(path, "w", samplerate=RATE, channels=1, subtype="PCM_16") as file:
@@ -46,7 +46,7 @@ def write_long(path: Path, *, seconds: Seconds, tile: Array) -> Path:
 
 
 def tile(setting: Setting) -> Array:
-    """Return about a minute of speech [time]: sentences of Emo-DB where there are any, else the example."""
+    """Return about a minute of speech [time]: sentences of Emo-DB if available, else the example."""
     found = sorted((setting.shared / "corpora/emodb/wav").glob("*.flac"))[:25] if setting.shared else []
     if not found:
         return sentence(60.0)
@@ -54,7 +54,7 @@ def tile(setting: Setting) -> Array:
 
 
 def clips(shared: Path, *, count: int) -> list[Path]:
-    """Return real clips: two of Emo-DB (FLAC), two of RAVDESS (OGG) and one of nEMO at a time, spread evenly."""
+    """Return real clips: 40 % of Emo-DB (FLAC), 40 % of RAVDESS (OGG) and 20 % of nEMO, evenly spaced."""
     folders = {"emodb": 2, "ravdess": 2, "nemo": 1}
     total = sum(folders.values())
     chosen: list[Path] = []
@@ -66,7 +66,7 @@ def clips(shared: Path, *, count: int) -> list[Path]:
 
 
 def linked(paths: list[Path], folder: Path) -> Path:
-    """Make a folder of links to recordings, numbered so that no two share a name, and return it."""
+    """Return a new folder with links to recordings, whose names are numbers."""
     folder.mkdir()
     for index, path in enumerate(paths):
         (folder / f"{index:04}{path.suffix}").symlink_to(path.resolve())

@@ -1,6 +1,6 @@
-"""Train the multi-domain net on recordings, and say what an epoch takes: `WAY THREADS EPOCHS FILE...`.
+"""Train the multi-domain network on recordings, and print the time of an epoch: `WAY THREADS EPOCHS FILE...`.
 
-WAY is "ours", or "straight": one recording at a time, as one would write it down.
+WAY is "ours", or "straight": one recording at a time, the simplest implementation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LABELS, SEED, BATCH = 6, 1, 16
 
 
 def build() -> Network:
-    """Return the net without dropout, which would draw otherwise for single recordings than for batches."""
+    """Return the network without dropout, whose random numbers differ between single recordings and batches."""
     return MultiDomain(dropout=0.0).build(1, LABELS)
 
 
@@ -48,7 +48,7 @@ def rows_of(path: Path) -> Array:
 
 
 def ours(paths: list[Path], labels: Labels, epochs: int, tick: Callable[[], None]) -> Network:
-    """Train as recipes do: recordings are read once, and seen as far as the net hears them."""
+    """Train as recipes do: recordings are read once, and cut to the length that the network processes."""
     rows = tuple(rows_of(path) for path in paths)
     nothing = Examples((), labels[:0], labels[:0])
     task = Task(

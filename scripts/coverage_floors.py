@@ -47,7 +47,7 @@ def shortfalls(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> list[
             missing = "; ".join(
                 f"{path}: {files[path]['missing_lines']}" for path in paths if files[path]["missing_lines"]
             )
-            lines.append(f"{name}: {percent:.1f} % of lines covered, {wanted:g} % wanted; not run: {missing}")
+            lines.append(f"{name}: {percent:.1f} % of lines covered, {wanted:g} % required; not run: {missing}")
     return lines
 
 
@@ -55,7 +55,7 @@ def main(path: str) -> int:
     """Print the packages with too little coverage; return the exit status."""
     report = json.loads(Path(path).read_text(encoding="utf-8"))
     found = shortfalls(report)
-    print("\n".join(found) or f"coverage: {report['totals']['percent_covered']:.1f} % of lines, every floor is kept")
+    print("\n".join(found) or f"coverage: {report['totals']['percent_covered']:.1f} % of lines, every floor is reached")
     return 1 if found else 0
 
 

@@ -1,10 +1,10 @@
-"""Count what `emotone.audio.activity` calls speech in real recordings, and write the counts for docs/.
+"""Count the speech that `emotone.audio.activity` detects in real recordings, and write the counts for docs/.
 
     OMP_NUM_THREADS=1 python scripts/evaluate_activity.py CORPORA
 
-CORPORA holds what scripts/train_activity.py asks for, all of AMI's excerpts (trn*, dev*, tst* and an RTTM file per
-split), and a folder for every name in SPEECH. What is written, results/activity/scores.json, holds counts only:
-`make docs` computes the figures of docs/results/activity.md from them. Takes about a minute.
+CORPORA contains the folders that scripts/train_activity.py needs, all of AMI's excerpts (trn*, dev*, tst* and an RTTM
+file per split), and a folder for every name in SPEECH. The script writes results/activity/scores.json, from whose
+counts `make docs` generates docs/results/activity.md. It takes about a minute.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ ROOT = Path(__file__).resolve().parent.parent
 SCORES = ROOT / "results/activity/scores.json"
 SPEECH = ("emodb", "ravdess", "nemo", "savee", "emovo", "librispeech", "asr")
 SPLITS = {"train": "trn", "development": "dev", "test": "tst"}
-HEARD = 20  # active frames, 0.2 s: fewer, and the models do not judge
+ACCEPTED = 20  # active frames, 0.2 s
 
 
 def count(paths: Iterable[Path]) -> dict[str, int]:
-    """Return of how many clips, and frames of 10 ms, how many are heard as speech."""
+    """Return the number of clips and of 10 ms frames, and of those that are detected as speech."""
     from scripts.train_activity import load
 
     total: Counter[str] = Counter(clips=0, heard=0, frames=0, active=0)
     for path in paths:
         activity = speech_activity(load(path))
         active = int(activity.sum())
-        total.update(clips=1, heard=int(active >= HEARD), frames=len(activity), active=active)
+        total.update(clips=1, heard=int(active >= ACCEPTED), frames=len(activity), active=active)
     return dict(total)
 
 
@@ -86,8 +86,8 @@ def meetings(corpora: Path) -> dict[str, dict[str, int]]:
 
 def main() -> int:
     """Return the exit status."""
-    sys.path.insert(0, str(ROOT))  # run as a script, its own folder is there instead
-    parser = argparse.ArgumentParser(description="Count what the speech activity detector hears in real recordings.")
+    sys.path.insert(0, str(ROOT))  # run as a script, its own folder is on the path instead
+    parser = argparse.ArgumentParser(description="Count the speech that the detector finds in real recordings.")
     parser.add_argument("corpora", type=Path, help="folder with the corpora")
     corpora = parser.parse_args().corpora
     scores = {"weights": WEIGHTS, "esc10": sounds(corpora), "ami": meetings(corpora), "speech": speech(corpora)}

@@ -1,4 +1,4 @@
-"""Rewrite the description of a shipped model to the present settings and signature; its weights stay as they are."""
+"""Rewrite the description of a shipped model to the present settings and signature; its weights do not change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def migrate_model(folder: Path, corpora: dict[str, tuple[Utterance, ...]]) -> di
     old, new = about["signature"], signature(recipe_signature(recipe), *rest)
     before = [signature_v0(about["recipe"], recipe), signature_v1(about["recipe"], recipe)]
     if old not in {new, *(signature(each, *rest) for each in before)}:
-        raise ValueError(f"{folder} was not trained on {', '.join(about['corpora'])} as they are here")
+        raise ValueError(f"{folder} was not trained on {', '.join(about['corpora'])} with the present recordings")
     about |= {"recipe": to_mapping(recipe), "signature": new}
     _write(folder / RUN, json.dumps(about, indent=1) + "\n")
     text = (folder / CARD).read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def migrate_model(folder: Path, corpora: dict[str, tuple[Utterance, ...]]) -> di
 
 
 def seal(folder: Path) -> None:
-    """Write `bundle.toml` for the files that are there; every file but the description must be as it was."""
+    """Write `bundle.toml` for the files that are there; every file but the description must be unchanged."""
     data = (folder / MANIFEST).read_bytes()
     manifest = read_manifest(data, where=str(folder / MANIFEST))
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest.files}

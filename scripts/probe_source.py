@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python scripts/probe_source.py RUN RECIPE TEACHER CORPORA
 
-RUN is a folder that `emotone sources train RECIPE` finished, TEACHER the teacher's file, and CORPORA holds a folder for
-every sound of the recipe and for every name in EMOTIONS. The script writes the run and the probes (ESC-10's sounds and
-emotions) to results/sources/NAME; `make docs` generates the card from them and from NOTES.md there. It takes about ten
-minutes on an otherwise idle core.
+RUN is a folder that `emotone sources train RECIPE` finished, TEACHER the teacher's file, and CORPORA contains a folder
+for every sound of the recipe and for every name in EMOTIONS. The script writes the run and the probes (ESC-10's sounds
+and emotions) to results/sources/NAME; `make docs` generates the card from them and from NOTES.md there. It takes about
+ten minutes on an otherwise idle core.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Probe the layers of a finished source.")
     for name in ("run", "recipe", "teacher", "corpora"):
         parser.add_argument(name, type=Path)
-    asked = parser.parse_args()
-    recipe = read_source_recipe(asked.recipe)
-    heard = sorted(set(EMOTIONS) & set(recipe.sound))
-    if heard:
-        raise SystemExit(f"{', '.join(heard)} is training sound of the source, so it can't be probed as new sound")
-    prepared = prepare(recipe, {name: asked.corpora / name for name in recipe.sound}, teacher=asked.teacher)
-    run = load_source_run(asked.run)
-    net = load_student(asked.run, run)
+    arguments = parser.parse_args()
+    recipe = read_source_recipe(arguments.recipe)
+    trained_on = sorted(set(EMOTIONS) & set(recipe.sound))
+    if trained_on:
+        raise SystemExit(f"{', '.join(trained_on)} is training data of the source, so it can't be used for probes")
+    prepared = prepare(recipe, {name: arguments.corpora / name for name in recipe.sound}, teacher=arguments.teacher)
+    run = load_source_run(arguments.run)
+    net = load_student(arguments.run, run)
     found = [compare_folder(prepared, net, folder=SOUNDS, label=LABEL)] if SOUNDS in recipe.sound else []
     for name in EMOTIONS:
         print(f"{name} ...", file=sys.stderr)
-        found.append(emotions(prepared, net, name=name, folder=asked.corpora / name))
+        found.append(emotions(prepared, net, name=name, folder=arguments.corpora / name))
     save_source_run(run, RESULTS / recipe.name)
     save_probes(tuple(found), RESULTS / recipe.name, signature=run.signature)
 

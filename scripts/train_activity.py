@@ -1,17 +1,17 @@
-"""Fit the weights of `emotone.audio.activity` again, and print them as they stand there.
+"""Fit the weights of `emotone.audio.activity`, and print them as Python code.
 
     OMP_NUM_THREADS=1 python scripts/train_activity.py CORPORA
 
-CORPORA holds the folders `emodb/wav`, `librispeech`, `ami` (trn*.flac and debug.train.rttm) and `esc10` (a folder per
-class, files named fold-clip-take). All draws come from two seeded generators, in one order: what is added to or taken
-from the frames below, anywhere but at the end, changes every number after it. Exit status 1 where the weights are
-not those of the package, to the two decimals written there. Takes about a quarter of a minute and 400 MB.
+CORPORA contains the folders `emodb/wav`, `librispeech`, `ami` (trn*.flac and debug.train.rttm) and `esc10` (a folder
+per class, files named fold-clip-take). All random numbers come from two seeded generators in a fixed order, so frames
+may only be added or removed at the end. The exit status is 1 if the weights differ from those of the package, to two
+decimals. The script takes about 15 seconds and 400 MB.
 
-What the frames are, and why:
+Frames and their labels:
 
-    read and acted speech       speech within 25 dB of a clip's loud frames, none 42 dB below, nothing said in between;
+    read and acted speech       speech within 25 dB of a clip's loud frames, none 42 dB below, unlabelled in between;
                                 the same clip in noise, and at another level; Emo-DB also at 1.25 to 2 times the pitch
-    meetings                    speech and pauses as AMI's annotators heard them, but for frames 25 dB down
+    meetings                    speech and pauses by AMI's annotations, except frames 25 dB down
     environmental sound         none of it speech; ESC-10 without its crying babies, which are voices
     noise, tones, hum, clicks   synthetic, none of it speech
 """
@@ -227,7 +227,7 @@ def load(path: Path) -> Array:
 
 
 def fit(frames: Frames) -> Weights:
-    """Return the weights of a logistic regression, for numbers as they are: the scaling is folded in."""
+    """Return the weights of a logistic regression, for unscaled numbers: the scaling is folded in."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

@@ -1,8 +1,9 @@
-"""What a model's answer for a clip is worth by each way to combine its windows.
+"""Measure the clip accuracy of a model for each method of pooling windows.
 
     python -m scripts.ways_to_combine --corpus NAME=DIR... [--model default] [--labels seven]
 
-The model is taken as it is: give corpora that it has never heard. Clips of one window are the same by every way.
+Every utterance pools its windows, and the clip is the mean of its utterances, weighted by duration, as in the inference
+engine. Use corpora that are not in the training data of the model. The method does not affect utterances of one window.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import emotone
 from emotone.cli import corpus_data
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.features.window_spec import Combine
-from emotone.inference.pooling import combined
+from emotone.inference.pooling import DurationPooler, pool_windows
 from emotone.inference.result import Prediction
 from emotone.metrics.classification import unweighted_average_recall
 
@@ -29,42 +30,55 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Print the UAR by each way for each corpus; return the exit status."""
+    """Print the UAR of each method for each corpus; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=DIR")
     parser.add_argument("--model", default="default")
     parser.add_argument("--labels", default="seven")
-    given = parser.parse_args()
-    model, wanted = emotone.load(given.model), label_set(given.labels)
-    corpora, problems = corpus_data.scan_corpora(tuple(given.corpus))
+    arguments = parser.parse_args()
+    model, labels = emotone.load(arguments.model), label_set(arguments.labels)
+    corpora, problems = corpus_data.scan_corpora(tuple(arguments.corpus))
     for corpus, utterances in corpora.items():
-        labelled, _ = apply_labels(utterances, wanted)
-        print(f"{corpus}: {told(model, [each for each in labelled if each.label in model.labels])}")
+        labelled, _ = apply_labels(utterances, labels)
+        print(f"{corpus}: {scores(model, [each for each in labelled if each.label in model.labels])}")
     for problem in problems:
         print(f"left out: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
-def told(model: Model, utterances: Sequence[Utterance]) -> str:
-    """Return the UAR x 100 by each way, over the clips in which somebody speaks."""
-    judged = zip(utterances, model.predict_many([each.path for each in utterances]), strict=True)
-    spoken = [
-        (each.label, np.array([[*one.probabilities.values()] for one in found.segments if one.speech]))
-        for each, found in judged
-        if isinstance(found, Prediction) and found.clip.speech
+def scores(model: Model, utterances: Sequence[Utterance]) -> str:
+    """Return the UAR x 100 of each method, over the clips with speech."""
+    predictions = zip(utterances, model.predict_many([each.path for each in utterances]), strict=True)
+    clips = [
+        (each.label, prediction)
+        for each, prediction in predictions
+        if isinstance(prediction, Prediction) and prediction.clip.speech
     ]
-    truth = [label for label, _ in spoken]
-    windows = float(np.mean([len(probabilities) for _, probabilities in spoken]))
-    by_way = {
-        way: unweighted_average_recall(
-            truth,
-            [model.labels[int(combined(probabilities, way).argmax())] for _, probabilities in spoken],
+    windows = np.mean([len(prediction.segments) for _, prediction in clips])
+    by_method = {
+        method: unweighted_average_recall(
+            [label for label, _ in clips],
+            [clip_label(prediction, method) for _, prediction in clips],
             labels=model.labels,
         )
-        for way in get_args(Combine)
+        for method in get_args(Combine)
     }
-    scores = ", ".join(f"{way} {100 * value:.1f}" for way, value in by_way.items())
-    return f"{len(spoken)} clips, {windows:.1f} windows each; {scores}"
+    text = ", ".join(f"{method} {100 * value:.1f}" for method, value in by_method.items())
+    return f"{len(clips)} clips, {windows:.1f} windows each; {text}"
+
+
+def clip_label(prediction: Prediction, method: Combine) -> str:
+    """Return the label of a clip whose utterances pool their windows by `method`."""
+    pooler = DurationPooler(labels=len(prediction.labels))
+    for utterance in prediction.utterances:
+        windows = [
+            [*segment.probabilities.values()]
+            for segment in prediction.segments
+            if utterance.start <= (segment.start + segment.end) / 2 <= utterance.end
+        ]
+        if windows:
+            pooler.add(pool_windows(np.array(windows), method), seconds=utterance.end - utterance.start)
+    return prediction.labels[int(pooler.probabilities().argmax())]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The scripts behind the weights of speech activity: what is held out stays out, and code is written as it stands."""
+"""The scripts for the weights of speech activity: held-out data is excluded, and the printed code is the package's."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from emotone.audio import activity
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_weights_are_written_as_they_stand_in_the_package() -> None:
+def test_the_printed_weights_are_the_code_of_the_package() -> None:
     source = Path(activity.__file__).read_text(encoding="utf-8")
     assert f"\n{as_code(activity.WEIGHTS)}\n" in source
 
 
-def test_silence_is_never_speech_and_the_unknown_is_left_out(rng: np.random.Generator) -> None:
+def test_silence_is_not_speech_and_unlabelled_frames_are_excluded(rng: np.random.Generator) -> None:
     signal = np.concatenate([np.zeros(16_000), rng.standard_normal(16_000)]).astype(np.float32)
     labels = np.repeat([1, -1], 100)
     frames = labelled(signal, labels, 0.5)
@@ -38,11 +38,11 @@ def test_silence_is_never_speech_and_the_unknown_is_left_out(rng: np.random.Gene
     assert set(frames.weight) == {0.5}
 
 
-def test_labels_by_level_leave_the_middle_open() -> None:
+def test_frames_of_medium_level_are_unlabelled() -> None:
     assert by_level(np.array([0, 0, 0, -2.4, -3, -4.1, -4.3], np.float32)).tolist() == [1, 1, 1, 1, -1, -1, 0]
 
 
-def test_a_round_of_synthetic_sound_is_the_same_for_the_same_seed() -> None:
+def test_synthetic_audio_depends_on_the_seed_only() -> None:
     first, second = (list(synthetic(np.random.default_rng(3))) for _ in range(2))
     assert len(first) == 15
     assert {len(sound) for sound in first} == {LENGTH}
@@ -66,13 +66,13 @@ def test_held_out_sounds_are_not_trained_on(shared: Path) -> None:
 
 
 @pytest.mark.shared
-def test_the_clips_of_speech_are_the_same_every_time(shared: Path) -> None:
+def test_the_selection_of_speech_clips_is_reproducible(shared: Path) -> None:
     clips = speech_clips(shared / "corpora")
     assert clips == speech_clips(shared / "corpora")
     assert len(set(clips)) == 250
 
 
-def test_a_clip_is_heard_from_a_fifth_of_a_second() -> None:
+def test_a_clip_with_speech_is_accepted() -> None:
     counts = count([ROOT / "examples/even.flac"])
     assert (counts["clips"], counts["heard"]) == (1, 1)
     assert 20 <= counts["active"] <= counts["frames"]

@@ -1,4 +1,4 @@
-"""The benchmarks judge rightly, and their page says what was measured."""
+"""Bounds of benchmarks, and the page of their results."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def test_a_bound(value: float, relation: str, holds: bool) -> None:
     assert Check("x", value, relation, 1.0, "s").holds is holds  # type: ignore[arg-type]
 
 
-def test_the_page_shows_rows_bounds_and_what_was_left_out() -> None:
+def test_the_page_shows_rows_bounds_and_skipped_benchmarks() -> None:
     page = markdown(OUTCOMES, {"processor": "a processor"}, model="default")
     assert "| one | 0.5 |" in page
-    assert "| time | 0.5 s | < 1 s | kept |" in page
-    assert "| ratio | 4 | >= 5 | NOT KEPT |" in page
+    assert "| time | 0.5 s | < 1 s | satisfied |" in page
+    assert "| ratio | 4 | >= 5 | VIOLATED |" in page
     assert "Not measured: no recordings." in page
     assert "| processor | a processor |" in page
 
 
-def test_the_json_says_which_bounds_hold() -> None:
+def test_the_json_contains_which_bounds_hold() -> None:
     found = json.loads(as_json(OUTCOMES, {"processor": "a processor"}, model="default"))
     assert found["benchmarks"]["good"]["checks"][0]["holds"] is True
     assert found["benchmarks"]["bad"]["checks"][0]["holds"] is False
 
 
-def test_the_terminal_shows_a_broken_bound() -> None:
+def test_the_terminal_shows_a_violated_bound() -> None:
     assert "ok    time 0.5 s < 1 s" in text("good", OUTCOMES["good"])
     assert "FAIL  ratio 4 >= 5" in text("bad", OUTCOMES["bad"])
     assert "skipped: no recordings" in text("absent", OUTCOMES["absent"])
@@ -65,17 +65,17 @@ def test_the_terminal_shows_a_broken_bound() -> None:
 def test_memory_of_a_child_is_its_own() -> None:
     small = child.measure([sys.executable, "-c", "pass"])
     large = child.measure([sys.executable, "-c", "bytearray(b'x') * (100 << 20)"])
-    assert small.megabytes < 60  # not that of this process, which is larger
+    assert small.megabytes < 60  # smaller than this process
     assert 80 < large.megabytes - small.megabytes < 120
     assert 0 < small.processor < small.seconds + 1 < 60
 
 
-def test_a_failing_child_is_said_with_its_words() -> None:
+def test_a_failing_child_raises_with_its_message() -> None:
     with pytest.raises(RuntimeError, match="failed: no such thing"):
         child.measure([sys.executable, "-c", "import sys; sys.exit('no such thing')"])
 
 
-def test_the_machine_is_described_without_names_or_places() -> None:
+def test_the_machine_is_described_without_names_or_paths() -> None:
     described = machine()
     assert {"processor", "memory", "python", "numpy", "onnxruntime"} <= set(described)
     assert not any("/" in value for value in described.values())

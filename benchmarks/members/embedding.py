@@ -1,4 +1,4 @@
-"""Recordings through a frozen trunk, once; then another head on what was kept of it."""
+"""Outputs of a frozen trunk, and training of another head on the cached outputs."""
 
 from __future__ import annotations
 
@@ -26,22 +26,21 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 Result = TypeVar("Result")
-TITLE = "A frozen trunk over real recordings, windows of 1 s every 0.5 s, by as many threads as there are cores"
+TITLE = "Frozen trunk on real recordings, windows of 1 s every 0.5 s, with one thread per core"
 METHOD = (
-    "Weights are drawn, which takes as long as any. Reading: decoding, resampling and the front end, in one thread. "
-    "Trunk: `compute_outputs` into an empty folder. Another head: 20 epochs of it, with all that was kept, from the "
-    "hashes of the rows on. Bounds are on seconds of processor time, which other load hardly changes: 50 x real time "
-    "on one core are 100 on two."
+    "Weights are random, which does not affect the time. Reading: decoding, resampling and the front end, in one "
+    "thread. Trunk: `compute_outputs` into an empty folder. Another head: 20 epochs on the cached outputs, including "
+    "the hashes of the features. The bounds are on processor time, which depends little on other load."
 )
-LEAST_SPEED = 50.0  # seconds of sound per second of one core, reading and trunk together
-MOST_AGAIN = 20.0  # seconds of a core
+MIN_SPEED = 50.0  # seconds of audio per second of one core, for reading and trunk
+MAX_HEAD_SECONDS = 20.0  # seconds of a core
 CLIPS, QUICK_CLIPS = 500, 60
 EPOCHS = 20
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """A net with the front end that it was made for."""
+    """A network with its front end."""
 
     net: str
     front_end: str
@@ -55,7 +54,7 @@ class Trunk:
         return rows
 
     def build(self, dimension: int) -> Network:
-        """Return the net with all but its last layer frozen."""
+        """Return the network with all layers frozen except the last."""
         from emotone.transfer.freeze import Freezer
 
         net: Network = NETS.get(self.net)().build(dimension, 4)
@@ -67,9 +66,9 @@ TRUNKS = (Trunk("yamnet", "vggish-log-mel", (("offset", 0.001),)), Trunk("mn04",
 
 
 def run(setting: Setting) -> Outcome:
-    """Measure each trunk once: seconds each."""
+    """Measure each trunk once."""
     if setting.shared is None:
-        return Outcome(TITLE, METHOD, skipped="no real recordings: set EMOTONE_SHARED, or put them in ../shared")
+        return Outcome(TITLE, METHOD, skipped="no real recordings: set EMOTONE_SHARED, or provide ../shared")
     paths = clips(setting.shared, count=QUICK_CLIPS if setting.quick else CLIPS)
     rows, checks = [], []
     for trunk in TRUNKS:
@@ -77,28 +76,28 @@ def run(setting: Setting) -> Outcome:
         speed = sound / (reading.processor + running.processor)
         stages = (reading, running, again)
         rows.append((trunk.net, f"{sound:.0f}", *(f"{stage.processor:.1f} / {stage.wall:.1f}" for stage in stages)))
-        checks.append(Check(f"{trunk.net}, one core", speed, ">=", LEAST_SPEED, "x real time"))
-        checks.append(Check(f"{trunk.net}, another head", again.processor, "<=", MOST_AGAIN, "s"))
-    header = ("trunk", "s of sound", "s of reading: processor / wall", "s of trunk", "s of another head")
+        checks.append(Check(f"{trunk.net}, one core", speed, ">=", MIN_SPEED, "x real time"))
+        checks.append(Check(f"{trunk.net}, another head", again.processor, "<=", MAX_HEAD_SECONDS, "s"))
+    header = ("trunk", "s of audio", "reading, s: processor / wall", "trunk, s", "another head, s")
     return Outcome(TITLE, METHOD, tuple(checks), header, tuple(rows))
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Seconds that something took."""
+class Duration:
+    """Seconds of a step."""
 
     processor: float
     wall: float
 
 
-def _timed(work: Callable[[], Result]) -> tuple[Result, Taken]:
+def _timed(work: Callable[[], Result]) -> tuple[Result, Duration]:
     processor, wall = time.process_time(), time.perf_counter()
     result = work()
-    return result, Taken(time.process_time() - processor, time.perf_counter() - wall)
+    return result, Duration(time.process_time() - processor, time.perf_counter() - wall)
 
 
-def _measure(trunk: Trunk, paths: list[Path], folder: Path) -> tuple[float, Taken, Taken, Taken]:
-    """Return seconds of sound, and what reading it, running the trunk and training another head take."""
+def _measure(trunk: Trunk, paths: list[Path], folder: Path) -> tuple[float, Duration, Duration, Duration]:
+    """Return seconds of audio, and the durations of reading, of the trunk and of training another head."""
     from emotone.recipes.training import TrainingSettings
     from emotone.training.batches import Examples, Task
     from emotone.training.classification import train

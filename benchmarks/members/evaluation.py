@@ -1,4 +1,4 @@
-"""An evaluation from the cache of features, and the intervals of a large table."""
+"""Evaluation from cached features, and intervals of a large table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from emotone.metrics.intervals import bootstrap, matrices_by_speaker
 if TYPE_CHECKING:
     from benchmarks.base import Setting
 
-TITLE = "Evaluation from the cache of features, and intervals"
+TITLE = "Evaluation from cached features, and intervals"
 METHOD = (
-    "`emotone evaluate is10-linear-svm --workers 2`, leave one speaker out, on Emo-DB as a whole process, with "
-    "features in the cache and no finished run: scaling, nested choice of the cost, fitting, the audit, intervals. "
+    "`emotone evaluate is10-linear-svm --workers 2`, leave-one-speaker-out, on Emo-DB as a complete process, with "
+    "cached features and no finished run: scaling, nested selection of the cost, training, the audit, intervals. "
     "Intervals: 10,000 replicates of the UAR of 10,000 predictions of 50 speakers, clustered by speaker."
 )
 SECONDS, BOOTSTRAP_SECONDS = 20.0, 2.0
@@ -26,7 +26,7 @@ ROWS, SPEAKERS, LABELS, REPLICATES = 10_000, 50, 7, 10_000
 
 
 def run(setting: Setting) -> Outcome:
-    """Measure both; the evaluation where there is Emo-DB."""
+    """Measure both; the evaluation only if Emo-DB is available."""
     checks = [Check("10,000 replicates of 10,000 rows", _bootstrap_seconds(), "<", BOOTSTRAP_SECONDS, "s")]
     if setting.shared is None:
         return Outcome(TITLE, f"{METHOD} There were no recordings for the evaluation.", tuple(checks))
@@ -35,8 +35,8 @@ def run(setting: Setting) -> Outcome:
     for number in range(2):  # the first fills the cache
         command = emotone("evaluate", *arguments, "--quiet", "--out", str(setting.folder / f"evaluation-{number}"))
         times.append(measure(command).seconds)
-    checks.append(Check("Emo-DB, leave one speaker out", times[-1], "<", SECONDS, "s"))
-    rows = tuple(zip(("as it was found", "from the cache"), (f"{seconds:.1f}" for seconds in times), strict=True))
+    checks.append(Check("Emo-DB, leave-one-speaker-out", times[-1], "<", SECONDS, "s"))
+    rows = tuple(zip(("features as found", "cached features"), (f"{seconds:.1f}" for seconds in times), strict=True))
     return Outcome(TITLE, METHOD, tuple(checks), ("evaluation of Emo-DB", "seconds"), rows)
 
 

@@ -1,4 +1,4 @@
-"""Where the time of one clip goes, in a process that is warm."""
+"""Processor time of the stages of one clip, in a warm process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from benchmarks.base import Benchmark, Outcome, Setting
 from benchmarks.speech import write_short
 
 import emotone
-from emotone.audio.activity import speech_activity
 from emotone.audio.read import read
+from emotone.audio.speech_network import network_activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ REPEATS, QUICK_REPEATS = 50, 10
 
 
 def run(setting: Setting) -> Outcome:
-    """Measure each stage by itself, and all of them together."""
+    """Measure each stage separately, and the whole prediction."""
     path = write_short(setting.folder / "stages.flac", seconds=CLIP_SECONDS)
     model = emotone.load(setting.model)
     bundle = model.bundle
@@ -30,10 +30,10 @@ def run(setting: Setting) -> Outcome:
     repeats = QUICK_REPEATS if setting.quick else REPEATS
     stages: dict[str, Callable[[], object]] = {
         "decode": lambda: read(path, rate=bundle.feature.rate),
-        "find speech": lambda: speech_activity(signal),
+        "speech activity": lambda: network_activity(signal),
         "front end": lambda: bundle.feature.compute(signal),
-        "net": lambda: bundle.probabilities(rows[None]),
-        "model.predict(path), all of it": lambda: model.predict(path),
+        "network": lambda: bundle.probabilities(rows[None]),
+        "model.predict(path), all stages": lambda: model.predict(path),
     }
     measured = {name: _milliseconds(stage, repeats) for name, stage in stages.items()}
     return Outcome(
@@ -45,13 +45,13 @@ def run(setting: Setting) -> Outcome:
 
 
 def _milliseconds(work: Callable[[], object], repeats: int) -> float:
-    work()  # the first time loads and compiles
-    taken = []
+    work()  # warm-up
+    seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
         work()
-        taken.append(time.perf_counter() - start)
-    return 1000 * statistics.median(taken)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
 
 
 BENCHMARK = Benchmark(run)

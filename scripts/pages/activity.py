@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import json
 
-from scripts.pages.markdown import RESULTS, page, table
+from scripts.pages.markdown import RESULTS
 
 from emotone.audio.activity import WEIGHTS
+from emotone.reproductions.document import document, markdown_table
 
 
 def activity() -> str:
-    """Return what the speech activity detector hears in real recordings, from results/activity/scores.json."""
+    """Return the scores of the speech activity detector on real recordings, from results/activity/scores.json."""
     scores = json.loads((RESULTS / "activity/scores.json").read_text(encoding="utf-8"))
     if scores["weights"] != json.loads(json.dumps(WEIGHTS)):
-        raise SystemExit("the scores of speech activity are of other weights; run: python scripts/evaluate_activity.py")
+        raise SystemExit("results/activity/scores.json is of other weights; run: python scripts/evaluate_activity.py")
     sounds = scores["esc10"]
     sounds["**all but Baby cry**"] = {part: _total(sounds, part) for part in ("trained", "held_out")}
     lines = [
         "# Speech activity",
         "",
-        "Where nobody speaks, a model has nothing to judge. `emotone.audio.activity` decides every 10 ms; a window",
-        "with less than 0.2 s of speech gets no label. A clip counts as *heard* below if it has that much, in all.",
+        "Only speech is analysed. These scores are those of the detector in `emotone.audio.activity`, which was the",
+        "detector of version 0.1.0; the inference engine now uses the network in `emotone.audio.speech_network`. The",
+        "detector decides every 10 ms. A clip is *accepted* in the tables if at least 0.2 s of it are speech.",
         "",
-        "`scripts/train_activity.py` fits the weights again, and says if they are others; the counts behind this",
-        "page are from `scripts/evaluate_activity.py`. Both take the folder with the corpora.",
+        "`scripts/train_activity.py` fits the weights and compares them with the present ones;",
+        "`scripts/evaluate_activity.py` counts. Both need the folder with the corpora.",
         "",
-        "**How far to trust these figures.** Variants of the detector (what it measures, how frames are labelled and",
-        "weighted) were chosen while looking at figures such as these: on 150 clips of every corpus of speech, on all",
-        "excerpts of AMI, and on averages over all five folds of ESC-10. So the weights never saw the clips that are",
-        "*not trained on*, but the choice of a variant saw many of them, and expect less in a new place.",
+        "**Validity.** Variants of the detector (features, labels and weights of frames) were selected on such scores:",
+        "on 150 clips of every speech corpus, on all excerpts of AMI, and on averages over all five folds of ESC-10.",
+        "The weights were not trained on the clips that are marked so, but the selection used many of them. Expect",
+        "lower scores on new recordings.",
         "",
         "## Speech",
         "",
-        "Clips heard: more is better. One speaker each, acted, read or dictated. The clips of Emo-DB that were not",
-        "trained on are of the same speakers as those that were; so may be some of LibriSpeech.",
+        "Clips accepted: higher is better. Clips have one speaker each, and are acted, read or dictated. The clips of",
+        "Emo-DB that were not trained on have the same speakers as the training clips; so may some of LibriSpeech.",
         "",
-        *table(
+        *markdown_table(
             ("corpus", "trained on", "not trained on", "active frames, not trained on"),
             (
                 (name, _clips(parts["trained"]), _clips(parts["other"]), _share(parts["other"], "active", "frames"))
@@ -45,10 +47,10 @@ def activity() -> str:
         "",
         "## Environmental sound",
         "",
-        "Clips of 5 s of ESC-10 heard as speech: less is better, but for the crying babies. They are voices, and were",
-        "left out of the training. So were folds 4 and 5 of everything.",
+        "Clips of 5 s of ESC-10 that are accepted as speech: lower is better, except for crying babies, which are",
+        "voices and were excluded from the training. Folds 4 and 5 were excluded too.",
         "",
-        *table(
+        *markdown_table(
             ("class", "folds 1 to 3", "folds 4 and 5, not trained on", "active frames, folds 4 and 5"),
             (
                 (
@@ -61,15 +63,15 @@ def activity() -> str:
             ),
         ),
         "",
-        "Rain, sea and helicopters are told from speech; barks, sneezes, crowing, clocks and saws often are not. A",
-        "label on such a sound means nothing.",
+        "Rain, sea and helicopters are rejected; barks, sneezes, crowing, clocks and saws are often accepted. A label",
+        "of such a sound is meaningless.",
         "",
         "## Meetings",
         "",
-        "Frames of 10 ms in excerpts of AMI, 30 s each, against who speaks when by the annotators. Frames of a turn",
-        "more than 25 dB below the loud ones count here, though none of them was trained on as speech.",
+        "Frames of 10 ms in excerpts of AMI, 30 s each, compared with the annotated turns. Frames of a turn that are",
+        "more than 25 dB below its loud ones count as speech here; in the training they did not.",
         "",
-        *table(
+        *markdown_table(
             ("split", "recordings", "recall", "precision"),
             (
                 (
@@ -84,18 +86,19 @@ def activity() -> str:
         "",
         *_activity_sources(),
     ]
-    return page(lines)
+    return document(lines)
 
 
 def _activity_sources() -> list[str]:
     return [
-        "## The sound it was trained on",
+        "## Training data",
         "",
-        "None of it comes with emotone: nineteen numbers were fitted on it, and on synthetic noise, tones and clicks.",
+        "None of the recordings is part of emotone. Nineteen weights were fitted on them, and on synthetic noise,",
+        "tones and clicks.",
         "",
         "- **ESC-10**, folds 1 to 3 without the crying babies: K. J. Piczak: ESC: Dataset for Environmental Sound",
         "  Classification. ACM Multimedia 2015. doi:10.1145/2733373.2806390. CC BY 3.0. The authors of the single",
-        "  clips, from freesound.org, stand in the file LICENSE of <https://github.com/karolpiczak/ESC-50>.",
+        "  clips, from freesound.org, are listed in the file LICENSE of <https://github.com/karolpiczak/ESC-50>.",
         "- **LibriSpeech**, 100 clips: V. Panayotov, G. Chen, D. Povey and S. Khudanpur: LibriSpeech: an ASR corpus",
         "  based on public domain audio books. ICASSP 2015. CC BY 4.0.",
         "- **AMI**, ten excerpts: J. Carletta et al.: The AMI meeting corpus: a pre-announcement. MLMI 2005.",
@@ -108,7 +111,7 @@ def _activity_sources() -> list[str]:
 
 
 def _total(sounds: dict[str, dict[str, dict[str, int]]], part: str) -> dict[str, int]:
-    """Return the counts of one part of all classes that are not voices."""
+    """Return the counts of one part of all classes except voices."""
     counts = [parts[part] for name, parts in sounds.items() if name != "Baby cry"]
     return {key: sum(count[key] for count in counts) for key in counts[0]}
 

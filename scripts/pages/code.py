@@ -1,11 +1,10 @@
-"""Pages that are made from the code alone: commands, corpora, models, nets and errors."""
+"""Pages that are generated from the code: commands, corpora, models, nets and errors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import click
-from scripts.pages.markdown import page, table
 
 from emotone.bundles import shipped
 from emotone.bundles.manifest import CARD
@@ -15,6 +14,7 @@ from emotone.corpora.selections import Selection, selections_of
 from emotone.errors import AudioError, EmotoneError
 from emotone.nets.base import NETS
 from emotone.nets.layers import layer_table, parameter_count, receptive_field
+from emotone.reproductions.document import document, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def commands() -> str:
     ]
     for name, text in _help_pages(cli, "emotone", None):
         lines += ["", f"## {name}", "", "```text", text, "```"]
-    return page(lines)
+    return document(lines)
 
 
 def corpora() -> str:
@@ -48,7 +48,7 @@ def corpora() -> str:
         "",
         "A *selection* is the clips that a publication used, where a label set does not define them.",
         "",
-        *table(
+        *markdown_table(
             ("name", "clips", "speakers", "languages", "licence", "may weights be shipped?"),
             (
                 (
@@ -65,7 +65,7 @@ def corpora() -> str:
     ]
     for name, corpus in known.items():
         lines += ["", f"## {name}", "", *_corpus(corpus)]
-    return page(lines)
+    return document(lines)
 
 
 def models() -> str:
@@ -80,7 +80,7 @@ def models() -> str:
     if bundles:
         lines += [
             "",
-            *table(
+            *markdown_table(
                 ("name", "version", "labels", "trained on", "licence of the weights"),
                 (
                     (
@@ -97,7 +97,7 @@ def models() -> str:
     for bundle in bundles.values():
         card = (bundle.directory / CARD).read_text(encoding="utf-8")
         lines += ["", *(f"#{line}" if line.startswith("#") else line for line in card.rstrip().splitlines())]
-    return page(lines)
+    return document(lines)
 
 
 def nets() -> str:
@@ -122,9 +122,9 @@ def nets() -> str:
             f"Source: {spec.paper}.",
             f"{parameter_count(layers):,} parameters; receptive field of {receptive_field(layers)} frames.",
             "",
-            *table(("layer", "operation", "output", "parameters"), rows),
+            *markdown_table(("layer", "operation", "output", "parameters"), rows),
         ]
-    return page(lines)
+    return document(lines)
 
 
 def errors() -> str:
@@ -138,13 +138,13 @@ def errors() -> str:
         'recording contains the code: `{"error": {"code", "message"}}`. A traceback from the command is a defect of',
         "emotone: please report it.",
         "",
-        *table(("code", "class", "affects", "cause"), rows),
+        *markdown_table(("code", "class", "affects", "cause"), rows),
         "",
         "Two more codes occur only in results: `worker_died` if a process was killed while it analysed a recording,",
         "and `memory` if there was not enough memory. A recording that needs an extra to be decoded fails alone, with",
         "`missing_extra`.",
     ]
-    return page(lines)
+    return document(lines)
 
 
 def _help_pages(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts.pages.markdown import RESULTS, ROOT, page, system_of, table
+from scripts.pages.markdown import RESULTS, ROOT, system_of
 
 from emotone.fitting.distillation.card import results_card
+from emotone.reproductions.document import ENGINE, document, markdown_table
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.scores import scores_of
 from emotone.scoring.summary import summary_markdown
@@ -24,16 +25,17 @@ def evaluations() -> str:
         "All numbers are computed from the predictions tables of the runs under `results/` whenever this page is made.",
         "The settings of the shipped recipes were selected on the scores of one division of the speakers (a tenth of",
         "each corpus held out); no other scores were used before the folds below were run once.",
+        *ENGINE,
     ]
     for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
         about = read_run(folder).about
         system = system_of(about)
-        recipe = f"src/emotone/recipes/shipped/{system}.toml --protocol {about['protocol']['name']}"
-        asked = recipe if "recipe" in about else system
-        again = about.get("again", f"emotone evaluate {asked} --corpus NAME=DIR...")
+        recipe = f"{system} --protocol {about['protocol']['name']}"
+        argument = recipe if "recipe" in about else system
+        command = about.get("again", f"emotone evaluate {argument} --corpus NAME=DIR...")
         lines += ["", f"## {system}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
-        lines += ["", f"Command, with the corpora that the table names: `{again}`"]
-    return page(lines)
+        lines += ["", f"Command, with the corpora that the table names: `{command}`"]
+    return document(lines)
 
 
 def sources() -> str:
@@ -48,14 +50,14 @@ def sources() -> str:
     for folder in sorted(path.parent for path in (RESULTS / "sources").glob("*/run.json")):
         card = results_card(folder).rstrip()
         lines += ["", *(f"#{line}" if line.startswith("#") else line for line in card.splitlines())]
-    return page(lines)
+    return document(lines)
 
 
 def readme() -> str:
     """Return the README with current scores and speed."""
     header = ("system", "protocol", "corpus", "labels", "UAR x 100", "chance", "clips", "speakers")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, lines in (("scores", table(header, _uar_rows())), ("speed", _speed())):
+    for name, lines in (("scores", markdown_table(header, _uar_rows())), ("speed", _speed())):
         begins, ends = f"<!-- {name}, written by `make docs` -->", f"<!-- end of {name} -->"
         before, _, rest = text.partition(begins)
         _, _, after = rest.partition(ends)

@@ -1,4 +1,4 @@
-"""The page of learning curves: what transfer gives for how many clips, from the runs of scripts/learning_curves.py."""
+"""The page of learning curves: UAR by the number of training clips, from the runs of scripts/learning_curves.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.learning_curves import RECIPES
-from scripts.pages.markdown import RESULTS, page, table
+from scripts.pages.markdown import RESULTS
 
 from emotone.corpora.base import CORPORA
+from emotone.reproductions.document import ENGINE, document, markdown_table
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.learning_curve import SCRATCH, gains_of, points_of
 from emotone.scoring.result_table import format_estimate
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from emotone.scoring.comparison import Difference
     from emotone.scoring.learning_curve import CurvePoint
 
-ALONE = "from nothing"
-LONGER = "curve-alone-longer"  # the run that tells whether training from nothing would only have needed more batches
+FROM_SCRATCH = "from scratch"
+LONGER = "curve-alone-longer"  # prefix of the runs from scratch with more batches
 REPLICATES = 2_000  # of intervals; a page has many of them
-# Plans in the order of how much learns, each with a colour that can be told apart without seeing red or green.
+# Plans by the number of trained layers, with colours that are distinct for people with colour blindness.
 STYLES = {
     SCRATCH: ("#555555", "s", (0, (4, 2))),
     "A2": ("#0072b2", "o", "-"),
@@ -38,7 +39,7 @@ STYLES = {
 
 
 class Curves(NamedTuple):
-    """What was measured with one net: from nothing, and from a source that has it."""
+    """Results of one network: from scratch, and with transfer from a source with this network."""
 
     net: str
     points: list[CurvePoint]
@@ -46,34 +47,35 @@ class Curves(NamedTuple):
     longer: list[CurvePoint]
 
     def corpora(self) -> list[str]:
-        """Return what was tested."""
+        """Return the tested corpora."""
         return list(dict.fromkeys(point.corpus for point in self.points))
 
 
 def transfer(results: Path = RESULTS) -> str:
-    """Return the curves as tables, what they say, and what was not tried."""
+    """Return the curves as tables with a summary."""
     lines = [
-        "# What to take over, and how many clips are enough",
+        "# Transfer plans and the number of training clips",
         "",
-        "What the plans are: [../transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals clustered by",
-        "speaker, computed from the predictions under `results/transfer-curves` each time this page is made.",
-        "Again: `python -m scripts.learning_curves --source default --corpus NAME=DIR...`",
+        "Transfer plans are described in [transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals",
+        "clustered by speaker, computed from the predictions under `results/transfer-curves`.",
+        *ENGINE,
+        "Command: `python -m scripts.learning_curves --source default --corpus NAME=DIR...`",
     ]
     measured = _measured(results)
     if not measured:
-        return page([*lines, "", "Not run yet."])
+        return document([*lines, "", "Not run yet."])
     lines += ["", "![UAR by number of clips](transfer.svg)"]
     for curves in measured:
-        lines += ["", f"## {_source(curves)}, of net `{curves.net}`", "", *_setting(curves)]
+        lines += ["", f"## Source {_source(curves)}, network `{curves.net}`", "", *_setting(curves)]
         for corpus in curves.corpora():
             lines += ["", f"### {CORPORA.get(corpus).title}", ""]
             lines += [*_of_corpus(corpus, curves.points, curves.gains), *_longer(corpus, curves.longer)]
-        lines += ["", "### In short", "", *_answer(curves.points, curves.gains)]
-    return page(lines)
+        lines += ["", "### Summary", "", *_answer(curves.points, curves.gains)]
+    return document(lines)
 
 
 def figure(results: Path = RESULTS) -> str:
-    """Return the curves as an SVG, a row for each net and a square for each corpus; equal numbers give equal bytes."""
+    """Return the curves as an SVG: a row for each network, a plot for each corpus; equal numbers give equal bytes."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -115,12 +117,12 @@ def _is_longer(folder: Path) -> bool:
 
 
 def _longer(corpus: str, longer: Sequence[CurvePoint]) -> list[str]:
-    """Return what training from nothing gives with more batches, where that was run."""
+    """Return the score from scratch with more batches, if it was run."""
     for point in longer:
         training = read_run(point.folder).about["recipe"]["training"]
         if point.corpus == corpus:
             batches = training["epochs"] * training["steps_per_epoch"]
-            return ["", f"From nothing with {batches} batches and {point.column} clips: {point.score.text}."]
+            return ["", f"From scratch with {batches} batches and {point.column} clips: {point.score.text}."]
     return []
 
 
@@ -136,12 +138,12 @@ def _draw(axes: Any, corpus: str, points: Sequence[CurvePoint]) -> None:
                 marker=marker,
                 linestyle=dashes if len(of) > 1 else "none",
                 markersize=9 if len(of) == 1 else 5,
-                label=plan or ALONE,
+                label=plan or FROM_SCRATCH,
             )
     axes.set_ylim(bottom=0)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_title(CORPORA.get(corpus).title, fontsize=10)
-    axes.set_xlabel("clips to learn from")
+    axes.set_xlabel("training clips")
     axes.grid(axis="y", color="#dddddd")
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -151,11 +153,11 @@ def _columns(points: Sequence[CurvePoint]) -> list[str]:
 
 
 def _source(curves: Curves) -> str:
-    return next((f"`{point.source}`" for point in curves.points if point.plan != SCRATCH), "Nothing taken over")
+    return next((f"`{point.source}`" for point in curves.points if point.plan != SCRATCH), "none")
 
 
 def _setting(curves: Curves) -> list[str]:
-    """Return what was run, in words, from what the runs have kept of it."""
+    """Return the settings of the runs, from their descriptions."""
     one = next((point for point in curves.points if point.plan != SCRATCH), curves.points[0])
     run = read_run(one.folder)
     recipe = run.about["recipe"]
@@ -163,12 +165,12 @@ def _setting(curves: Curves) -> list[str]:
     start = recipe.get("transfer", {"sha256": ""})["sha256"]
     known = Path(RECIPES[curves.net]).stem
     return [
-        f"The model (sha256 {start[:12]}...) has heard none of these corpora; beside it stands the same net from",
-        "nothing. However many clips there are, a training takes",
-        f"{training['epochs']} epochs of {training['steps_per_epoch']} batches of {training['batch_size']}; all else",
-        f"is as in recipe `{known}`. Labels: {', '.join(run.predictions.labels)}. Nobody who is tested was trained on:",
-        "half of a corpus's speakers are trained on and the others tested, and vice versa. Draws are nested, and hold",
-        f"every label; trainings per fold: {run.about['seeds']}.",
+        f"The source (sha256 {start[:12]}...) was trained on other corpora. It is compared with the same network from",
+        "scratch. For any number of clips, a training has",
+        f"{training['epochs']} epochs of {training['steps_per_epoch']} batches of {training['batch_size']}; other",
+        f"settings are those of recipe `{known}`. Labels: {', '.join(run.predictions.labels)}.",
+        "The protocol is speaker-independent: half of a corpus's speakers are for training and half for the test, and",
+        f"vice versa. Subsets are nested and contain every label; trainings per fold: {run.about['seeds']}.",
     ]
 
 
@@ -182,22 +184,27 @@ def _of_corpus(
     plans = [plan for plan in (SCRATCH, *PLANS) if any(point.plan == plan for point in of)]
     scores = [
         (
-            plan or ALONE,
+            plan or FROM_SCRATCH,
             *("" if (plan, column) not in by_place else by_place[plan, column].score.text for column in columns),
         )
         for plan in plans
     ]
-    told = [(plan, *(_gain(by_place.get((plan, column)), gains) for column in columns)) for plan in plans if plan]
-    told = [row for row in told if any(row[1:])]
+    gain_rows = [(plan, *(_gain(by_place.get((plan, column)), gains) for column in columns)) for plan in plans if plan]
+    gain_rows = [row for row in gain_rows if any(row[1:])]
     first = of[0].score
     lines = [
-        f"{first.n} clips of {first.speakers} speakers, all tested; chance is {chance:.1f}. With so few speakers",
-        "intervals are too narrow rather than too wide.",
+        f"{first.n} clips of {first.speakers} speakers, all tested; chance is {chance:.1f}. With so few speakers, the",
+        "intervals are too narrow.",
         "",
-        *table(("clips", *columns), scores),
+        *markdown_table(("clips", *columns), scores),
     ]
-    if told:
-        lines += ["", "Above training from nothing with as many clips:", "", *table(("clips", *columns), told)]
+    if gain_rows:
+        lines += [
+            "",
+            "Gain over training from scratch with the same number of clips:",
+            "",
+            *markdown_table(("clips", *columns), gain_rows),
+        ]
     return lines
 
 
@@ -209,32 +216,32 @@ def _gain(point: CurvePoint | None, gains: dict[tuple[str, str, str, int], Diffe
 
 
 def _answer(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
-    """Return, for each number of clips that was asked for, what was best on each corpus."""
-    lines = ["The best of several plans, chosen on the clips that are tested, would do a little worse on others.", ""]
+    """Return the best plan for each corpus and number of clips."""
+    lines = ["The best plan is selected on the test data, so its scores are slightly optimistic.", ""]
     for corpus in dict.fromkeys(point.corpus for point in points):
         of = [point for point in points if point.corpus == corpus]
-        said = []
+        best_plans = []
         for column in _columns(of):
             at = [point for point in of if point.column == column]
             best = max(at, key=lambda point: point.score.number)
-            said.append(f"{column} clips {best.plan or ALONE} ({100 * best.score.number:.1f})")
-        lines.append(f"- {CORPORA.get(corpus).title}, best with {'; '.join(said)}.")
+            best_plans.append(f"{column} clips {best.plan or FROM_SCRATCH} ({100 * best.score.number:.1f})")
+        lines.append(f"- {CORPORA.get(corpus).title}, best with {'; '.join(best_plans)}.")
         lines += _worth(of)
     lines += _means(points, gains)
     return lines
 
 
 def _worth(of: Sequence[CurvePoint]) -> list[str]:
-    """Return how many clips training from nothing needs for what the best plan reaches with the fewest."""
+    """Return the number of clips with which training from scratch reaches the best plan with the fewest clips."""
     alone = sorted((point for point in of if point.plan == SCRATCH), key=lambda point: point.clips)
-    taking = [point for point in of if point.plan != SCRATCH and point.clips]
-    if not alone or not taking:
+    with_transfer = [point for point in of if point.plan != SCRATCH and point.clips]
+    if not alone or not with_transfer:
         return []
-    fewest = min(point.clips for point in taking)
-    best = max((point for point in taking if point.clips == fewest), key=lambda point: point.score.number)
+    fewest = min(point.clips for point in with_transfer)
+    best = max((point for point in with_transfer if point.clips == fewest), key=lambda point: point.score.number)
     reaching = next((point for point in alone if point.score.number >= best.score.number), None)
-    needs = f"{reaching.column} clips" if reaching is not None else f"more than the {alone[-1].clips} that there are"
-    return [f"  {best.plan} with {fewest} clips is reached from nothing with {needs}."]
+    needs = f"{reaching.column} clips" if reaching is not None else f"more than the {alone[-1].clips} available clips"
+    return [f"  Training from scratch needs {needs} to reach {best.plan} with {fewest} clips."]
 
 
 def _means(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], Difference]) -> list[str]:
@@ -256,4 +263,4 @@ def _means(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], 
     if not rows:
         return []
     header = ("mean gain over the corpora, clips", *map(str, asked))
-    return ["", *table(header, rows)]
+    return ["", *markdown_table(header, rows)]
