@@ -308,3 +308,38 @@ def test_real_calls_live_and_offline(tiny_bundle: Path, shared: Path) -> None:
         signal, rate = read(path)
         events = told(model.session(rate=rate), cut(signal[: 20 * rate], rate // 50))
         assert_equals_offline(events, model, signal[: 20 * rate], rate)
+
+
+def test_pieces_of_any_type_and_layout_give_the_same_events(model: Model, noise: NDArray[np.float32]) -> None:
+    signal = noise[:48000]
+    whole = (np.clip(signal, -1, 1) * 32767).astype("<i2")
+    expected = told(model.session(rate=16000), [whole])
+    pieces = [whole[start : start + 160] for start in range(0, len(whole), 160)]
+    twice = [np.stack([piece, piece], axis=1) for piece in pieces]
+    assert told(model.session(rate=16000), [piece.astype(">i2") for piece in pieces]) == expected
+    as_bytes = model.session(rate=16000, encoding="s16le")
+    with as_bytes:
+        events = [event for piece in pieces for event in as_bytes.push(bytearray(piece.tobytes()))]
+        assert [*events, *as_bytes.end()] == expected
+    assert told(model.session(rate=16000, channels=2), twice) == expected
+    assert told(model.session(rate=16000), [block.T for block in twice]) == expected
+
+
+@pytest.mark.parametrize("time_first", [True, False])
+def test_a_square_block_has_the_axes_of_the_blocks_before_it(
+    model: Model, noise: NDArray[np.float32], time_first: bool
+) -> None:
+    left, right = noise[:32000], noise[32000:64000]
+    block = np.stack([left, right])
+    ends = [100, *range(102, 202, 2), 32000]
+    pieces = [block[:, start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    session = model.session(rate=16000, channels=2, channel=1)
+    assert told(session, [piece.T if time_first else piece for piece in pieces]) == told(
+        model.session(rate=16000), [right]
+    )
+
+
+def test_the_mix_of_a_session_is_the_mean_also_where_it_cancels(model: Model, noise: NDArray[np.float32]) -> None:
+    inverted = np.stack([noise, -noise])
+    assert told(model.session(rate=16000), [inverted]) == []
+    assert told(model.session(rate=16000, channel=0), [inverted]) == told(model.session(rate=16000), [noise])

@@ -40,6 +40,11 @@ def test_too_little_sound_is_said(any_model: Model) -> None:
         ({"rate": 16000.5}, RateError, "16000.5 Hz was given"),
         ({"rate": 16000, "channel": "left"}, UsageError, "allowed: 'mix' or a number from 0"),
         ({"rate": 16000, "channel": 99}, RateError, "channel 99"),
+        ({"rate": "16000"}, UsageError, "the rate '16000' was given; allowed: a number of hertz"),
+        ({"rate": 16000, "channel": 2, "channels": 2}, RateError, "channel 2 was requested, but there are 2 channels"),
+        ({"rate": 16000, "channels": "2"}, UsageError, "channels='2' was given; allowed: a whole number from 1 to 64"),
+        ({"rate": 16000, "channels": 0}, RateError, "0 channels were given; allowed: 1 to 64"),
+        ({"rate": 16000, "encoding": "s16"}, UsageError, "unknown encoding 's16'; did you mean 's16le'"),
     ],
 )
 def test_bad_sessions(any_model: Model, options: dict[str, Any], kind: type[Exception], message: str) -> None:
@@ -57,6 +62,12 @@ def test_bad_sessions(any_model: Model, options: dict[str, Any], kind: type[Exce
         (np.zeros(80, np.int64), UsageError, "samples of type int64 were given; allowed: float16"),
         (np.array(["a"]), UsageError, "samples of type <U1"),
         (np.zeros((80, 1)), RateError, "transpose it"),
+        (np.zeros((16, 2)), RateError, "transpose it, or pass channels=2"),
+        (b"\0\0", UsageError, r"a bytes was given, .*model\.session\(rate=16000, encoding='s16le'\), or convert it"),
+        (bytearray(b"\0\0"), UsageError, "a bytearray was given, whose sample format is unknown"),
+        (memoryview(b"\0\0"), UsageError, "a memoryview was given, whose sample format is unknown"),
+        ([[0.0, 1.0], [0.0]], UsageError, "can't be converted to a NumPy array"),
+        ("abc", UsageError, r"allowed: \[time\] or \[channels, time\]"),
     ],
 )
 def test_a_bad_piece_is_refused_whole_and_the_session_goes_on(

@@ -16,8 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.audio.resample import Resampler
-from emotone.audio.samples import MAX_CHANNELS, as_samples, check_channel, check_finite, check_rate, pick_channel
-from emotone.errors import RateError, TooShortError, UsageError
+from emotone.audio.samples import (
+    ENCODINGS,
+    MAX_CHANNELS,
+    as_samples,
+    check_channel,
+    check_channels,
+    check_finite,
+    check_rate,
+    pick_channel,
+)
+from emotone.errors import RateError, TooShortError, UsageError, unknown_name
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement
 from emotone.inference.segments import Segments
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from emotone.audio.samples import Encoding
     from emotone.bundles.bundle import Bundle
@@ -44,6 +53,9 @@ class Session:
     Leaving its `with` block, or calling `end`, ends the audio. Nothing is lost: `end` returns the last events, inside
     the block or after it.
 
+    The mix of a session is always the mean of the channels. Unlike `Model.predict`, which examines the first 30 seconds
+    of a recording, a session does not replace a mix that cancels: for channels with inverted phase, choose one of them.
+
     Args:
         bundle: the model.
         rate: hertz of the samples that will be pushed.
@@ -53,7 +65,7 @@ class Session:
 
     Raises:
         RateError: a rate or channel outside the allowed range.
-        UsageError: `channel` is something else.
+        UsageError: `channel`, `channels` or `encoding` is something else.
 
     Example:
         >>> import emotone
@@ -75,10 +87,13 @@ class Session:
         channels: int | None = None,
         encoding: Encoding | None = None,
     ) -> None:
-        self._declared = channels
+        self._declared = _checked_channels(channels)
+        if encoding is not None and encoding not in ENCODINGS:
+            raise unknown_name("encoding", str(encoding), ENCODINGS)
         self._encoding = encoding
         self._rate = check_rate(rate, name="session")
-        self._channel = check_channel(channel, channels=MAX_CHANNELS, name="session")
+        self._channel = check_channel(channel, channels=self._declared or MAX_CHANNELS, name="session")
+        self._time_first = False  # whether blocks are [time, channels]; decides about square ones
         self._channels = 0  # of the pieces; set by the first one
         self._received = 0  # samples
         self._resampler = Resampler(self._rate, to=bundle.feature.rate)
@@ -159,10 +174,17 @@ class Session:
         """Return one channel [time] of a piece; the state changes only if the piece is valid."""
         given: Any = samples
         if not isinstance(samples, bytes | bytearray | memoryview):
-            given = np.asarray(samples)
-            if not given.size and given.ndim in {1, 2}:
-                return np.zeros(0, np.float32)
-        elif self._encoding is not None and not len(samples):
+            with contextlib.suppress(TypeError, ValueError, RuntimeError):  # `as_samples` states what is wrong
+                given = np.asarray(samples)
+                if not given.size and given.ndim in {1, 2}:
+                    return np.zeros(0, np.float32)
+                given = self._oriented(given)
+        elif self._encoding is None:
+            raise UsageError(
+                f"samples: a {type(samples).__name__} was given, whose sample format is unknown; start the session "
+                "with it, e.g. model.session(rate=16000, encoding='s16le'), or convert it: numpy.frombuffer(data, '<i2')"
+            )
+        elif not len(samples):
             return np.zeros(0, np.float32)
         if self._is_plain(given):
             # The common case, fifty times per second; all other checks take longer than the analysis.
@@ -183,6 +205,15 @@ class Session:
         self._channels = channels
         return pick_channel(waveform.T, self._channel)
 
+    def _oriented(self, given: NDArray[Any]) -> NDArray[Any]:
+        """Return a block; a square one, which could be read in two ways, has the axes of the blocks before it."""
+        if self._declared is None or given.ndim != 2:
+            return given
+        if given.shape[0] != given.shape[1]:
+            self._time_first = given.shape[1] == self._declared
+            return given
+        return given.T if self._time_first else given
+
     def _is_plain(self, given: Any) -> bool:
         """Return whether a piece is one channel of float32 and can be used as it is."""
         if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype != np.float32:
@@ -196,6 +227,15 @@ class Session:
         for at in range(0, whole, self._step):
             yield from _public(self._engine.push(waiting[at : at + self._step]))
         self._waiting = waiting[whole:].copy()  # a view would keep the whole piece in memory
+
+
+def _checked_channels(channels: Any) -> int | None:
+    """Return the declared number of channels; raise `UsageError` or `RateError` for what is no such number."""
+    if channels is None:
+        return None
+    if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
+        raise UsageError(f"session: channels={channels!r} was given; allowed: a whole number from 1 to {MAX_CHANNELS}")
+    return check_channels(int(channels), name="session")
 
 
 def _public(events: Iterable[EngineEvent]) -> Iterator[Event]:
