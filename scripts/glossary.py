@@ -1,8 +1,9 @@
 """Count words that are not the field's terms in the project's texts: python -m scripts.glossary [PATH...]
 
-The texts are docstrings, comments and messages of Python files, Markdown pages, and descriptions and comments of TOML
-files. Code is not text: inline code, code blocks, doctests and links are left out. Without PATH, the count of every
-package is printed; with PATH, every place in these files or folders.
+The texts are docstrings, comments and messages of Python files, comments and messages of JavaScript files, descriptions
+and comments of TOML files, and pages in Markdown and HTML. Code is not text: inline code, code blocks, doctests, tags
+and links are left out. Without PATH, the count of every package is printed; with PATH, every place in these files or
+folders.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("src", "scripts", "benchmarks", "examples", "docs", "recipes")
 PAGES = ("README.md", "CONTRIBUTING.md")
 EXCLUDED = frozenset({"scripts/glossary.py"})  # it lists the words
-SUFFIXES = frozenset({".py", ".md", ".toml"})
+SUFFIXES = frozenset({".py", ".md", ".toml", ".html", ".js"})
 MIN_MESSAGE = 25  # characters of a string that is a message and not a name or a key
 LIMIT = 1.0  # per 1,000 words
 
@@ -74,6 +75,12 @@ NOT_TEXT = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+TAGS = re.compile(r"<(?P<code>script|style)\b.*?</(?P=code)>|<[^>]*>", re.DOTALL)
+JAVASCRIPT = re.compile(
+    r"""//(?P<line>[^\n]*)|/\*(?P<block>.*?)\*/|(?P<quote>["'`])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
+    re.DOTALL,
+)
+
 
 class Passage(NamedTuple):
     """A text, and the line of its file on which it begins."""
@@ -106,6 +113,10 @@ def passages(path: Path) -> Iterator[Passage]:
         yield from _python_passages(text)
     elif path.suffix == ".toml":
         yield from _toml_passages(text)
+    elif path.suffix == ".js":
+        yield from _javascript_passages(text)
+    elif path.suffix == ".html":
+        yield Passage(1, TAGS.sub(_blank, text))
     else:
         yield Passage(1, text)
 
@@ -194,6 +205,14 @@ def _python_passages(text: str) -> Iterator[Passage]:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield Passage(token.start[0], token.string.lstrip("# "))
+
+
+def _javascript_passages(text: str) -> Iterator[Passage]:
+    """Yield comments, and strings of some length."""
+    for match in JAVASCRIPT.finditer(text):
+        comment = match["line"] or match["block"]
+        if comment or len(match["text"] or "") >= MIN_MESSAGE:
+            yield Passage(text.count("\n", 0, match.start()) + 1, comment or match["text"])
 
 
 def _toml_passages(text: str) -> Iterator[Passage]:

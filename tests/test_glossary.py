@@ -65,6 +65,16 @@ def test_descriptions_and_comments_of_toml(tmp_path: Path) -> None:
     assert words_in(tmp_path, "recipe.toml", source) == ["hears", "says"]
 
 
+def test_comments_and_messages_of_javascript(tmp_path: Path) -> None:
+    source = 'let tell = "told"; // what it says\nshow("The server hears the microphone.");\n/* it stands here */\n'
+    assert words_in(tmp_path, "page.js", source) == ["says", "hears", "stands"]
+
+
+def test_text_of_html(tmp_path: Path) -> None:
+    source = '<p class="tell">It <b>hears</b> you.</p><script>tell()</script>'
+    assert words_in(tmp_path, "page.html", source) == ["hears"]
+
+
 def test_places_have_lines(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text("One.\n\n```text\ncode\n```\n\nTwo `a`\nis told.\n", encoding="utf-8")
