@@ -247,6 +247,11 @@ def test_empty_columns_at_the_end_are_ignored(folder: Path) -> None:
     assert "line 4: 4 fields, but the header has 2" in found.problems[0]
 
 
+def test_the_word_of_a_mapped_label_is_kept_in_a_table_with_a_column_of_original_labels(folder: Path) -> None:
+    text = "file,label,original_label\na.wav,happiness,Freude\nb.wav,happy,Freude\n"
+    assert [item.extras["original_label"] for item in read(folder, text).utterances] == ["Freude", "happy"]
+
+
 def test_an_index_column_without_a_name_is_ignored(folder: Path) -> None:
     found = read(folder, ",file,label\n0,a.wav,anger\n1,b.wav,fear\n")
     assert [item.extras for item in found.utterances] == [{"original_label": "anger"}, {"original_label": "fear"}]

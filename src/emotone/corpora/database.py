@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from emotone.corpora.label_map import mapped_label
 from emotone.corpora.labels import UNKNOWN, canonical
 from emotone.corpora.scan import Scan
-from emotone.corpora.table_rows import COLUMNS, fragment, parse_channel
+from emotone.corpora.table_rows import COLUMNS, fragment, parse_channel, with_original_label
 from emotone.errors import CorpusError, UnknownNameError, missing_extra
 from emotone.types import Utterance
 
@@ -129,6 +129,7 @@ def _utterance(
         raise CorpusError(f"the end, {row.end:g} s, is not after the start, {row.start:g} s, of {row.file}")
     speaker = row.values.get("speaker", "")
     extras = {key: value for key, value in row.values.items() if key not in (*COLUMNS, EMOTION) and value}
+    emotion = _label(word, meanings, label_map)
     return Utterance(
         id=row.values.get("id") or row.place,
         corpus=corpus,
@@ -137,8 +138,8 @@ def _utterance(
         end=row.end,
         speaker=speaker,
         session=row.values.get("session") or speaker,
-        label=_label(word, meanings, label_map),
-        extras={"original_label": word or UNKNOWN, **extras},
+        label=emotion,
+        extras=with_original_label(extras, word or UNKNOWN, emotion),
         channel=parse_channel(row.values.get("channel", "")),
     )
 

@@ -68,6 +68,7 @@ class RowReader:
         path, file = self._finder.find(values["file"])
         speaker = values.get("speaker", "")
         extras = {name: value for name, value in values.items() if name not in COLUMNS and value}
+        emotion = mapped_label(label, self._label_map)
         return Utterance(
             id=values.get("id") or fragment(file, start=start_text, end=end_text, channel=channel),
             corpus=self._corpus,
@@ -76,8 +77,8 @@ class RowReader:
             end=end,
             speaker=speaker,
             session=values.get("session") or speaker,
-            label=mapped_label(label, self._label_map),
-            extras={"original_label": label, **extras},
+            label=emotion,
+            extras=with_original_label(extras, label, emotion),
             channel=channel,
         )
 
@@ -98,6 +99,20 @@ class RowReader:
         if seconds is None or is_number(plain):
             return "" if seconds is None else plain, seconds
         return f"{seconds!r}".removesuffix(".0") if seconds or column == "end" else "", seconds
+
+
+def with_original_label(extras: Mapping[str, str], word: str, emotion: str) -> dict[str, str]:
+    """Return extras with the word of a label; a column `original_label` is kept where the label itself is canonical.
+
+    Example:
+        >>> with_original_label({"original_label": "Freude"}, "happiness", "happiness")
+        {'original_label': 'Freude'}
+        >>> with_original_label({"original_label": "Freude"}, "glad", "happiness")
+        {'original_label': 'glad'}
+
+    """
+    own = extras.get("original_label", word) if word.casefold() == emotion else word
+    return {**extras, "original_label": own}
 
 
 def fragment(file: str, *, start: str, end: str, channel: int | None = None) -> str:

@@ -211,6 +211,9 @@ def table(
         write_table(scan, out)
     else:
         write_database(scan, out, corpus=None if scan.from_table else CORPORA.get(scan.name))
+    mapped = corpus_data.mapped_labels_note(scan)
+    if mapped:
+        console.note(mapped)
     for problem in scan.problems:
         console.error(f"left out: {problem}")
     if as_json:
@@ -222,14 +225,11 @@ def table(
 
 
 def _check_label_map(label_map: Mapping[str, str], scan: Scan) -> None:
-    """Print the labels that were mapped; raise `UsageError` for a word of the label map that no label matches."""
+    """Raise `UsageError` for a word of the label map that no label matches."""
     from emotone.corpora.label_map import check_label_map
 
     if label_map:
         check_label_map(label_map, scan.utterances if scan.from_table else ())
-    mapped = corpus_data.mapped_labels_note(scan)
-    if mapped:
-        console.note(mapped)
 
 
 def _identified(name: str, path: Path) -> str:
