@@ -13,6 +13,7 @@ import pytest
 from tests.serve.conftest import wait_until
 
 from emotone.errors import ConfigError, UsageError
+from emotone.inference.palette import COLOURS
 from emotone.serve.logs import LOGGER, JsonFormatter
 from emotone.serve.served_models import load_models
 from emotone.serve.server import listen
@@ -198,3 +199,9 @@ def test_wrong_settings_are_refused(settings: object, message: str) -> None:
 def test_two_models_of_one_name_are_refused(tiny_bundle: Path) -> None:
     with pytest.raises(ConfigError, match="two models are named 'tiny'"):
         load_models([str(tiny_bundle), str(tiny_bundle)])
+
+
+def test_the_page_uses_the_palette(server: RunningServer) -> None:
+    with server.client() as client:
+        text = client.get("/").text
+    assert dict(re.findall(r'(\w+): "(#[0-9a-f]{6})"', text)) == COLOURS

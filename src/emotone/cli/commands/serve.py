@@ -102,7 +102,8 @@ ends the server after running predictions and streams have had their last result
     metavar="SECONDS",
     help="End a stream that sends nothing for this long.",
 )
-def command(  # noqa: PLR0917  (click passes them by keyword)
+def command(
+    *,
     host: str,
     port: int,
     models: tuple[str, ...],

@@ -1,0 +1,244 @@
+"""`emotone listen`: the emotions in live audio."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from emotone.errors import EmptyAudioError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from emotone.cli.live_inputs import LiveInput
+    from emotone.inference.events import Event
+    from emotone.inference.session import Session
+    from emotone.types import Array, Hertz
+
+REFRESHES_PER_SECOND = 10
+RAW_RATE = 16000
+
+
+class Output(Protocol):
+    """Shows what happens in a session."""
+
+    def update(self, samples: Array, events: tuple[Event, ...]) -> None:
+        """Show samples [time] and the events that they completed."""
+        ...
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  emotone listen
+  emotone listen --record talk.wav --format jsonl > talk.jsonl
+  emotone listen call.wav
+  arecord -f S16_LE -r 16000 -t raw | emotone listen - --rate 16000
+
+In a terminal, text is a live view with the level, the probabilities and a timeline, and a recording is analysed in real
+time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ctrl+C ends the audio.
+"""
+)
+@click.argument("source", required=False, metavar="[FILE|-]")
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="A shipped model, or the folder of a bundle.",
+)
+@click.option("--device", metavar="N|NAME", help="Microphone, by its number or a part of its name.")
+@click.option("--devices", is_flag=True, help="List the microphones.")
+@click.option(
+    "--rate",
+    type=int,
+    metavar="HZ",
+    help="Sampling rate of standard input (16000 unless given), or of the microphone (its own unless given).",
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the audio to a new file: wav, flac or ogg.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    show_default=True,
+    help="Of the results.",
+)
+def command(
+    *,
+    source: str | None,
+    model: str,
+    device: str | None,
+    devices: bool,
+    rate: int | None,
+    record: Path | None,
+    format_name: str,
+) -> int:
+    """Recognise emotions in live audio.
+
+    The audio comes from a microphone, from a recording (FILE), or from standard input (-): raw samples, signed 16-bit
+    little-endian, mono.
+    """
+    from emotone.inference.model import load
+
+    if devices:
+        from emotone.cli.live_inputs import microphones
+
+        click.echo("\n".join(microphones()) or "no microphone was found")
+        return 0
+    if source is not None and device is not None:
+        raise UsageError("--device selects a microphone, but a recording was given; omit one of them")
+    if source not in {None, "-"} and rate is not None:
+        raise UsageError("--rate was given with a recording, which contains its own rate; omit it")
+    loaded = load(model)
+    with contextlib.ExitStack() as stack:
+        given = _open(source, stack, device=device, rate=rate)
+        session = stack.enter_context(loaded.session(rate=given.rate))
+        recorder = None if record is None else stack.enter_context(_recorder(record, rate=given.rate))
+        output = _output(format_name, stack, labels=loaded.labels, given=given)
+        _relay(given, session, output, recorder)
+    return 0
+
+
+def _open(source: str | None, stack: contextlib.ExitStack, *, device: str | None, rate: Hertz | None) -> LiveInput:
+    from emotone.cli.live_inputs import microphone_input, raw_input, recording_input
+
+    if source is None:
+        return stack.enter_context(microphone_input(device=device, rate=rate))
+    if source == "-":
+        if sys.stdin.isatty():
+            raise UsageError("- reads samples from standard input, which is a terminal; pipe audio into it")
+        return raw_input(sys.stdin.buffer, rate=RAW_RATE if rate is None else rate)
+    return stack.enter_context(recording_input(source))
+
+
+def _relay(given: LiveInput, session: Session, output: Output, recorder: Any) -> None:
+    """Analyse the audio until it ends or is interrupted, and show the last events."""
+    import numpy as np
+
+    count = 0
+    with _Interrupts() as interrupts:
+        while (piece := interrupts.wait_for(given.pieces)) is not None:
+            count += len(piece)
+            if recorder is not None:
+                recorder.write(piece)
+            output.update(piece, session.push(piece))
+    if not count:
+        raise EmptyAudioError(f"{given.name}: ended without a sample")
+    output.update(np.zeros(0, np.float32), session.end())
+
+
+class _Interrupts:
+    """Ctrl+C ends the audio between two pieces: in the middle of a piece it would damage the session."""
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._waiting = False
+
+    def __enter__(self) -> _Interrupts:  # noqa: PYI034  (Self came with Python 3.11)
+        self._previous = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def wait_for(self, pieces: Iterator[Array]) -> Array | None:
+        """Return the next piece; None at the end, and after an interrupt."""
+        try:
+            self._waiting = True
+            return None if self._requested else next(pieces, None)
+        except KeyboardInterrupt:
+            return None
+        finally:
+            self._waiting = False
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        self._requested = True
+        if self._waiting:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _recorder(path: Path, *, rate: Hertz) -> Iterator[Any]:
+    """Yield a new sound file that is written while audio arrives."""
+    import soundfile
+
+    if path.exists():
+        raise OutputError(f"{path} exists; choose another name for --record")
+    try:
+        file = soundfile.SoundFile(path, "w", samplerate=rate, channels=1)
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        raise OutputError(f"{path} can't be written: {error}; allowed suffixes: .wav, .flac, .ogg") from error
+    with file:
+        yield file
+
+
+def _output(format_name: str, stack: contextlib.ExitStack, *, labels: tuple[str, ...], given: LiveInput) -> Output:
+    if format_name == "jsonl":
+        return _JsonLines()
+    if sys.stdout.isatty():
+        return stack.enter_context(_terminal(labels, given))
+    return _TextLines(labels)
+
+
+class _JsonLines:
+    """One JSON object per event."""
+
+    def update(self, samples: Array, events: tuple[Event, ...]) -> None:  # noqa: ARG002
+        for event in events:
+            click.echo(json.dumps(event.to_dict(), ensure_ascii=False, allow_nan=False))
+
+
+class _TextLines:
+    """One line per utterance."""
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self._labels = labels
+
+    def update(self, samples: Array, events: tuple[Event, ...]) -> None:  # noqa: ARG002
+        from emotone.cli.live_view import utterance_line
+        from emotone.inference.events import UtteranceEnd
+
+        for event in events:
+            if isinstance(event, UtteranceEnd):
+                for one in event.parts:
+                    click.echo(utterance_line(one, labels=self._labels).plain)
+
+
+@contextlib.contextmanager
+def _terminal(labels: tuple[str, ...], given: LiveInput) -> Iterator[Output]:
+    """Yield a live view, which is left on the terminal at the end."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from emotone.cli.live_view import LiveView
+
+    console = Console()
+    view = LiveView(labels, rate=given.rate, name=given.name, width=console.width)
+    with Live(view, console=console, refresh_per_second=REFRESHES_PER_SECOND) as live:
+        yield _Paced(view) if not given.live else view
+        live.refresh()
+
+
+class _Paced:
+    """Shows a recording in real time."""
+
+    def __init__(self, view: Any) -> None:
+        self._view = view
+        self._begin = time.monotonic()
+
+    def update(self, samples: Array, events: tuple[Event, ...]) -> None:
+        self._view.update(samples, events)
+        time.sleep(max(0.0, self._begin + self._view.seconds - time.monotonic()))

@@ -1,0 +1,240 @@
+"""`emotone listen` with a recording, piped samples, and a microphone that a test plays."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+from rich.console import Console
+
+from emotone.cli.live_view import PLEDGE, LiveView
+from emotone.inference.model import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Outcome
+
+    from emotone.types import Array
+
+WAIT_SECONDS = 60
+RATE = 16000
+
+
+@pytest.fixture
+def samples(speech: Callable[..., Array]) -> Array:
+    """Two utterances with a pause, as 16-bit numbers can represent them."""
+    pause = np.zeros(RATE, np.float32)
+    signal_ = np.concatenate([speech(3.0), pause, speech(2.0, seed=3), pause])
+    return np.round(signal_ * 32767).astype("<i2").astype(np.float32) / np.float32(32768)
+
+
+@pytest.fixture
+def recording(samples: Array, tmp_path: Path) -> Path:
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, samples, RATE, subtype="PCM_16")
+    return path
+
+
+def raw(samples: Array) -> bytes:
+    return (samples * 32768).astype("<i2").tobytes()
+
+
+def events_of(bundle: Path, samples: Array) -> list[dict[str, Any]]:
+    with load(bundle).session(rate=RATE) as session:
+        return [event.to_dict() for event in (*session.push(samples), *session.end())]
+
+
+def lines(outcome: Outcome) -> list[dict[str, Any]]:
+    assert outcome.status == 0, outcome.err
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def test_a_recording_gives_the_events_of_a_session(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, recording: Path, samples: Array
+) -> None:
+    outcome = emotone("listen", recording, "--model", tiny_bundle, "--format", "jsonl")
+    assert lines(outcome) == events_of(tiny_bundle, samples)
+
+
+def test_standard_input_is_raw_samples(emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array) -> None:
+    outcome = emotone("listen", "-", "--model", tiny_bundle, "--format", "jsonl", stdin=raw(samples) + b"\0")
+    assert lines(outcome) == events_of(tiny_bundle, samples)
+
+
+def test_text_is_a_line_per_utterance(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, recording: Path, samples: Array
+) -> None:
+    outcome = emotone("listen", recording, "--model", tiny_bundle)
+    parts = [part for event in events_of(tiny_bundle, samples) for part in event.get("parts", ())]
+    assert [line.split()[2] for line in outcome.out.splitlines()] == [part["label"] for part in parts]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_the_audio_is_recorded(
+    suffix: str, emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array, tmp_path: Path
+) -> None:
+    path = tmp_path / f"copy{suffix}"
+    outcome = emotone("listen", "-", "--model", tiny_bundle, "--record", path, stdin=raw(samples))
+    assert outcome.status == 0
+    read, rate = soundfile.read(path, dtype="float32")
+    assert rate == RATE
+    np.testing.assert_allclose(read, samples, atol=2**-15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "--rate", "100"], "sampling rate of 100 Hz"),
+        (["-"], "standard input: ended without a sample"),
+        (["missing.wav"], "missing.wav"),
+        (["RECORDING", "--rate", "8000"], "contains its own rate"),
+        (["RECORDING", "--device", "1"], "--device selects a microphone"),
+        (["RECORDING", "--record", "RECORDING"], "exists; choose another name"),
+        (["RECORDING", "--record", "copy.xyz"], "can't be written"),
+        (["RECORDING", "--format", "csv"], "'csv' is not one of"),
+    ],
+)
+def test_what_can_not_be_used_is_refused(
+    *,
+    arguments: list[str],
+    message: str,
+    emotone: Callable[..., Outcome],
+    tiny_bundle: Path,
+    recording: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(recording.parent)
+    given = [str(recording) if one == "RECORDING" else one for one in arguments]
+    outcome = emotone("listen", "--model", tiny_bundle, *given)
+    assert outcome.status == 2
+    assert message in outcome.err
+
+
+class FakeMicrophone:
+    """Plays samples to the callback when it is opened, then interrupts the process as a person does."""
+
+    samples: Array
+
+    def __init__(self, *, samplerate: int, blocksize: int, callback: Callable[..., None], **others: Any) -> None:
+        assert (others["channels"], others["dtype"]) == (1, "float32")
+        self._size = blocksize
+        self._callback = callback
+        assert samplerate == RATE
+
+    def __enter__(self) -> None:
+        for at in range(0, len(self.samples), self._size):
+            part = self.samples[at : at + self._size]
+            self._callback(part.tobytes(), len(part), None, None)
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@pytest.fixture
+def microphone(monkeypatch: pytest.MonkeyPatch, samples: Array) -> None:
+    """A module like sounddevice, with one microphone."""
+    device = {"name": "Fake microphone", "default_samplerate": float(RATE), "max_input_channels": 1}
+
+    class PortAudioError(Exception):
+        pass
+
+    def query_devices(chosen: object = None, kind: str | None = None) -> object:
+        if chosen not in {None, 0}:
+            raise PortAudioError("no such device")
+        return device if kind else [device, {**device, "name": "Speaker", "max_input_channels": 0}]
+
+    FakeMicrophone.samples = samples
+    module = types.ModuleType("sounddevice")
+    for name, value in {
+        "PortAudioError": PortAudioError,
+        "query_devices": query_devices,
+        "RawInputStream": FakeMicrophone,
+    }.items():
+        setattr(module, name, value)
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+
+
+@pytest.mark.usefixtures("microphone")
+def test_microphones_are_listed(emotone: Callable[..., Outcome]) -> None:
+    assert emotone("listen", "--devices").out == "0  Fake microphone\n"
+
+
+@pytest.mark.usefixtures("microphone")
+def test_a_microphone_that_stops_is_an_error_after_its_events(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emotone.cli.live_inputs.STALL_SECONDS", 0.1)
+    outcome = emotone("listen", "--model", tiny_bundle, "--format", "jsonl")
+    found = [json.loads(line) for line in outcome.out.splitlines()]
+    assert found
+    assert found == events_of(tiny_bundle, samples)[: len(found)]
+    assert (outcome.status, "sent nothing" in outcome.err) == (2, True)
+
+
+@pytest.mark.usefixtures("microphone")
+def test_an_unknown_microphone_is_refused(emotone: Callable[..., Outcome], tiny_bundle: Path) -> None:
+    outcome = emotone("listen", "--model", tiny_bundle, "--device", "7")
+    assert (outcome.status, "no such device; see: emotone listen --devices" in outcome.err) == (2, True)
+
+
+def test_a_missing_extra_is_named(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    outcome = emotone("listen", "--model", tiny_bundle)
+    assert (outcome.status, "pip install 'emotone[listen]'" in outcome.err) == (2, True)
+
+
+def test_an_interrupt_ends_the_audio_with_its_last_events(tiny_bundle: Path, samples: Array) -> None:
+    command = [sys.executable, "-m", "emotone", "listen", "-", "--model", str(tiny_bundle), "--format", "jsonl"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=False) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(raw(samples))
+        process.stdin.flush()
+        first = process.stdout.readline()  # the process has begun to analyse; its input stays open
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 0
+    found = [json.loads(line) for line in (first + out).splitlines()]
+    assert found[0] == events_of(tiny_bundle, samples)[0]
+    assert found[-1]["type"] == "utterance.end"
+
+
+def shown(view: LiveView) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=80, color_system=None).print(view)
+    return stream.getvalue()
+
+
+def test_the_view_shows_level_probabilities_and_utterances(tiny_bundle: Path, samples: Array) -> None:
+    model = load(tiny_bundle)
+    view = LiveView(model.labels, rate=RATE, name="talk\x1b.wav" + 80 * "x", width=80)
+    assert "-60 dB" in shown(view)
+    with model.session(rate=RATE) as session:
+        view.update(samples, events := session.push(samples))
+        view.update(samples[:0], last := session.end())
+    ends = [event for event in (*events, *last) if event.type == "utterance.end"]
+    text = shown(view)
+    assert PLEDGE in text
+    assert "talk?.wav" in text
+    assert all(label in text for label in model.labels)
+    assert text.count("unsure") + text.count(" %") >= len(ends) + len(model.labels)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("amplitude", "decibels"), [(1.0, "0 dB"), (0.1, "-20 dB"), (0.0, "-60 dB"), (1e-6, "-60 dB")])
+def test_the_level_is_the_power_of_the_latest_samples(amplitude: float, decibels: str, tiny_bundle: Path) -> None:
+    view = LiveView(load(tiny_bundle).labels, rate=RATE, name="talk", width=80)
+    view.update(np.full(320, amplitude, np.float32), ())
+    assert decibels in shown(view)
