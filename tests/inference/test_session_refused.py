@@ -63,7 +63,7 @@ def test_bad_sessions(any_model: Model, options: dict[str, Any], kind: type[Exce
         (np.array(["a"]), UsageError, "samples of type <U1"),
         (np.zeros((80, 1)), RateError, "transpose it"),
         (np.zeros((16, 2)), RateError, "transpose it, or pass channels=2"),
-        (b"\0\0", UsageError, r"a bytes was given, .*model\.session\(rate=16000, encoding='s16le'\), or convert it"),
+        (b"\0\0", UsageError, r"a bytes was given, .*model\.session\(rate=16000, encoding='s16le'\), or use numpy"),
         (bytearray(b"\0\0"), UsageError, "a bytearray was given, whose sample format is unknown"),
         (memoryview(b"\0\0"), UsageError, "a memoryview was given, whose sample format is unknown"),
         ([[0.0, 1.0], [0.0]], UsageError, "can't be converted to a NumPy array"),

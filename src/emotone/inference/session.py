@@ -182,7 +182,7 @@ class Session:
         elif self._encoding is None:
             raise UsageError(
                 f"samples: a {type(samples).__name__} was given, whose sample format is unknown; start the session "
-                "with it, e.g. model.session(rate=16000, encoding='s16le'), or convert it: numpy.frombuffer(data, '<i2')"
+                "with it, e.g. model.session(rate=16000, encoding='s16le'), or use numpy.frombuffer(data, '<i2')"
             )
         elif not len(samples):
             return np.zeros(0, np.float32)
