@@ -40,7 +40,7 @@ def recipe(tmp_path: Path) -> Path:
     ("what", "words"),
     [
         ("segment-yamnet", "name their source with --from FILE or transfer.source"),
-        ("majority", "are for recipes that train a network, and majority does not"),
+        ("majority", "are for recipes that train a network; majority does not"),
         ("default", "are for recipes, and default is a finished model"),
     ],
 )

@@ -210,7 +210,7 @@ def _resolved(name: str, options: TransferOptions) -> AnyResolved:
     if given is None or isinstance(given, Recipe):
         return resolve_any(options.recipe(given))
     if options.is_transfer:
-        raise UsageError(f"--from, --transfer and --unlabelled are for recipes that train a network, and {name} does not")
+        raise UsageError(f"--from, --transfer and --unlabelled are for recipes that train a network; {name} does not")
     return resolve_any(relabelled(given, options.labels) if options.labels else given)
 
 
