@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Progress: TypeAlias = "Callable[[Seconds, Seconds | None], None]"
 """Called with the seconds that are analysed, and with the duration or None where it is not known in advance."""
 
+MILLISECONDS = 3  # digits of reported seconds
+
 
 class ProgressReport:
     """Calls a callback while a recording is analysed, with a duration that never is below what is analysed.
@@ -47,9 +49,10 @@ class ProgressReport:
     def update(self, done: Seconds) -> None:
         """Report seconds that are analysed."""
         if self._progress is not None:
-            self._progress(done, None if self._total is None else max(self._total, done))
+            total = None if self._total is None else round(max(self._total, done), MILLISECONDS)
+            self._progress(round(done, MILLISECONDS), total)
 
     def finish(self, duration: Seconds) -> None:
         """Report the end, at which the duration is known."""
         if self._progress is not None:
-            self._progress(duration, duration)
+            self._progress(round(duration, MILLISECONDS), round(duration, MILLISECONDS))
