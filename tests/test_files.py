@@ -11,7 +11,7 @@ import pytest
 
 from emotone import files
 from emotone.errors import OutputError
-from emotone.files import atomic_write, cache_dir, sha256_file
+from emotone.files import atomic_write, cache_dir, data_dir, sha256_file
 
 
 def write(path: Path, content: bytes) -> None:
@@ -108,3 +108,12 @@ def test_the_cache_lies_in_the_platforms_folder_otherwise(value: str | None, mon
         monkeypatch.setenv("EMOTONE_CACHE", value)
     assert cache_dir().name == "emotone"
     assert cache_dir() != Path("emotone")
+
+
+def test_the_data_folder_is_apart_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOTONE_DATA", str(tmp_path))
+    assert data_dir() == tmp_path
+    for variable in ("EMOTONE_DATA", "EMOTONE_CACHE"):
+        monkeypatch.delenv(variable)
+    assert data_dir().name == "emotone"
+    assert data_dir() != cache_dir()
