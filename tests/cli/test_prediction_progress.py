@@ -23,6 +23,10 @@ def bars(terminal: Terminal) -> Progress:
     return Progress(*columns, console=console, transient=True, auto_refresh=False)
 
 
+def started(drawn: Progress) -> bool:
+    return drawn.live.is_started
+
+
 def test_a_long_recording_has_a_bar_of_its_own() -> None:
     terminal = Terminal()
     drawn = bars(terminal)
@@ -35,10 +39,10 @@ def test_a_long_recording_has_a_bar_of_its_own() -> None:
     assert (task.completed, task.total, task.fields["shown"]) == (60, 120, "1:00.0/2:00.0")
     progress.end_of_recording()
     assert drawn.tasks == []
-    assert not drawn.live.is_started
+    assert started(drawn) is False
     progress.advance()
     progress.within(10.0, 2 * LONG)  # the next long recording has a bar again
-    assert drawn.live.is_started
+    assert started(drawn) is True
     drawn.stop()
 
 
@@ -60,7 +64,7 @@ def test_many_recordings_are_counted_where_results_go_elsewhere() -> None:
     progress.advance()
     (task,) = drawn.tasks
     assert (task.completed, task.fields["shown"]) == (1, "1/3")
-    assert drawn.live.is_started
+    assert started(drawn)
     drawn.stop()
     assert PredictionProgress(bars(Terminal()), total=3, keep=False)
     few = bars(Terminal())

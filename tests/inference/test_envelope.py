@@ -33,7 +33,7 @@ def test_points_are_the_maxima_and_energies_of_their_samples(rng: np.random.Gene
     assert len(envelope) <= LIMIT
     assert len(envelope) > min(LIMIT // 2, length - 1)
     peak, rms = twin(samples, round(envelope.step * 100))
-    np.testing.assert_array_equal(envelope.peak, np.float32(peak))
+    np.testing.assert_array_equal(envelope.peak, np.array(peak, np.float32))
     np.testing.assert_allclose(envelope.rms, rms, rtol=1e-5)
 
 

@@ -13,6 +13,8 @@ from emotone.inference.plot_data import COLUMNS, MAX_TICKS, probability_runs, ti
 from emotone.inference.result import Clip, ModelInfo, Prediction, Segment, UtteranceSegment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 LABELS = ("anger", "neutral")
@@ -62,7 +64,7 @@ def long_prediction(rng: np.random.Generator) -> Prediction:
     return prediction(3600, parts, [Segment(one.start, one.end, one.label, one.probabilities) for one in parts])
 
 
-def slow_mean(parts: tuple[UtteranceSegment, ...], first: float, last: float) -> float | None:
+def slow_mean(parts: Sequence[UtteranceSegment], first: float, last: float) -> float | None:
     overlaps = [(max(0.0, min(one.end, last) - max(one.start, first)), one) for one in parts]
     total = sum(seconds for seconds, _ in overlaps)
     if total <= 0.02 * (last - first):

@@ -38,7 +38,5 @@ def test_a_timeline_covers_the_recording_in_few_lines(duration: float) -> None:
 def test_a_cell_has_the_emotion_with_the_most_speech() -> None:
     (line,) = timeline_lines(prediction(5, (0, 0.4, "neutral"), (0.4, 1, "anger"), (3.2, 4.1, "neutral")), cells=5)
     assert line.cells == ("anger", None, None, "neutral", "neutral")
-    assert [(share.label, share.share) for share in line.shares] == [
-        ("neutral", pytest.approx(1.3 / 1.9)),
-        ("anger", pytest.approx(0.6 / 1.9)),
-    ]
+    assert [share.label for share in line.shares] == ["neutral", "anger"]
+    assert [share.share for share in line.shares] == pytest.approx([1.3 / 1.9, 0.6 / 1.9])
