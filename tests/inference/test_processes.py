@@ -53,6 +53,21 @@ def test_processes_give_the_same_results_as_one(
     assert [item.get("error", {}).get("code") for item in together] == [None, "not_audio", None, None, "missing_file"]
 
 
+def test_messages_of_the_log_arrive_from_processes(
+    tiny_bundle: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [tmp_path / f"{name}.wav" for name in "abc"]
+    for path in paths:
+        soundfile.write(path, np.zeros(16000), 16000)
+    model = emotone.load(tiny_bundle)
+    for level, count in (("DEBUG", 2), ("INFO", 1), ("WARNING", 0)):
+        caplog.clear()
+        with caplog.at_level(level, logger="emotone"):
+            assert len(list(model.predict_many(paths, workers=2))) == 3
+        messages = [record.getMessage() for record in caplog.records]
+        assert [sum(message.startswith(str(path)) for message in messages) for path in paths] == [count] * 3
+
+
 def test_channels_come_in_order_from_processes(tiny_bundle: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     soundfile.write(tmp_path / "call.wav", rng.normal(0, 0.1, (32000, 2)), 16000)

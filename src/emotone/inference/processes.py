@@ -1,15 +1,17 @@
 """Prediction of many recordings in several processes, with results in the order of the inputs.
 
 Each worker is `python -m emotone.inference.worker`: it reads the path of a recording as a line of JSON and writes a
-line of JSON with its results: a list of the objects that `--format jsonl` writes, one per channel. If a worker is
-killed (out of memory, a crash in a decoder), only its current recording fails, and a new worker replaces it. Plain
-processes are used because `multiprocessing` would run the caller's script again in each of them.
+line of JSON with its results: a list of the objects that `--format jsonl` writes, one per channel. The messages of its
+log come on lines before it, and are logged here. If a worker is killed (out of memory, a crash in a decoder), only its
+current recording fails, and a new worker replaces it. Plain processes are used because `multiprocessing` would run the
+caller's script again in each of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import subprocess
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from emotone.audio.tracks import Track
     from emotone.inference.result import Selection
 
+logger = logging.getLogger("emotone")
 Results: TypeAlias = tuple[Prediction | Failure, ...]
 AHEAD = 8  # recordings per worker that may be waiting, or done but not consumed: bounds memory
 LAST_WORDS = 5.0  # seconds for a dying process to report why
@@ -52,7 +55,8 @@ def predict_in_processes(
 
 def worker_command(model: Path, *, channel: Selection, track: Track = "default") -> list[str]:
     """Return the command line of a worker."""
-    return [sys.executable, "-m", "emotone.inference.worker", str(model.resolve()), str(channel), str(track)]
+    arguments = [str(model.resolve()), str(channel), str(track), str(logger.getEffectiveLevel())]
+    return [sys.executable, "-m", "emotone.inference.worker", *arguments]
 
 
 def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: int) -> Iterator[Results]:
@@ -146,9 +150,17 @@ def _exchange(process: subprocess.Popen[bytes], file: str) -> bytes:
     try:
         stdin.write(json.dumps(file).encode() + b"\n")
         stdin.flush()
-        return stdout.readline()
+        while (line := stdout.readline()).startswith(b"{"):  # results are a list
+            _log(line)
     except OSError:
         return b""
+    return line
+
+
+def _log(line: bytes) -> None:
+    """Log a message of a worker."""
+    message = json.loads(line)
+    logging.getLogger(message["name"]).log(message["level"], "%s", message["text"])
 
 
 def _end(process: subprocess.Popen[bytes], *, patience: float) -> int:
