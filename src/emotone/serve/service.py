@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from emotone.serve.admission import Gate
 from emotone.serve.metrics import Metrics
 from emotone.serve.settings import cores
+from emotone.serve.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ class Service:
         self.predictions = Gate(limits.requests + limits.queue, refusal="all places in the queue are taken")
         self.sessions = Gate(limits.sessions, refusal=f"{limits.sessions} streams are open, the maximum")
         self._prediction_threads = ThreadPoolExecutor(limits.requests, thread_name_prefix="emotone-predict")
-        self._stream_threads = ThreadPoolExecutor(cores(), thread_name_prefix="emotone-stream")
+        self._stream_workers = Workers(cores(), name="emotone-stream")
         self.metrics.watch(
             "emotone_predictions_open", "Requests that are running or waiting.", lambda: self.predictions.holders
         )
@@ -64,7 +65,7 @@ class Service:
 
     async def stream(self, work: Callable[[], T]) -> T:
         """Return the result of work in a thread for streams."""
-        return await asyncio.get_running_loop().run_in_executor(self._stream_threads, work)
+        return await self._stream_workers.run(work)
 
     async def drain(self, *, seconds: Seconds) -> None:
         """Refuse new requests, end streams, and wait until everything has finished, but not longer than `seconds`."""
@@ -76,4 +77,4 @@ class Service:
     def close(self) -> None:
         """Stop the threads after their current work."""
         self._prediction_threads.shutdown(wait=False, cancel_futures=True)
-        self._stream_threads.shutdown(wait=False, cancel_futures=True)
+        self._stream_workers.close()

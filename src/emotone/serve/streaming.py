@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from emotone.types import Seconds
 
 NORMAL, GOING_AWAY, WRONG_KIND, WRONG_CONTENT, POLICY, DEFECT = 1000, 1001, 1003, 1007, 1008, 1011  # close codes
+WATCH_SECONDS = 1.0  # between two looks at the limits
 TURN_SECONDS = 0.5  # of audio that are analysed before another stream has its turn
 
 
@@ -85,20 +86,24 @@ class _Stream:
         self._identifier = uuid.uuid4().hex
         self._until = time.monotonic() + self._limits.session_seconds
         self._seconds: Seconds = 0.0  # of accepted audio
+        self._patience = self._limits.start_seconds  # with a client that sends nothing
+        self._waiting_since = time.monotonic()
+        self._receiving: asyncio.Future[Any] | None = None
+        self._ending: _SessionEnding | None = None  # set by the watch
         self._refused = 0  # messages
         self._events = 0
 
     async def run(self) -> None:
         """Serve from the accepted handshake to the close."""
         begin = time.monotonic()
-        draining = asyncio.ensure_future(self._service.draining.wait())
+        watch = asyncio.ensure_future(self._watch())
         reason = "disconnected"
         try:
-            reason = await self._serve(draining)
+            reason = await self._serve()
         except (WebSocketDisconnect, asyncio.TimeoutError):
             pass  # the client is gone, or does not read
         finally:
-            draining.cancel()
+            watch.cancel()
             self._service.metrics.sessions.labels(reason).inc()
             self._service.metrics.audio_seconds.labels("stream").inc(self._seconds)
             log(
@@ -111,13 +116,14 @@ class _Stream:
                 refused=self._refused,
             )
 
-    async def _serve(self, draining: asyncio.Future[Any]) -> str:
+    async def _serve(self) -> str:
         """Return why the session ended."""
         opened: _Open | None = None
         try:
-            opened = await self._open(draining)
+            opened = await self._open()
+            self._patience = self._limits.idle_seconds
             while True:
-                await self._handle(opened, await self._receive(draining, seconds=self._limits.idle_seconds))
+                await self._handle(opened, await self._receive())
         except _SessionEnding as found:
             ending = found
         if ending.error is not None:
@@ -129,8 +135,8 @@ class _Stream:
         await self._within_limit(self._websocket.close(ending.close))
         return ending.reason
 
-    async def _open(self, draining: asyncio.Future[Any]) -> _Open:
-        message = await self._receive(draining, seconds=self._limits.start_seconds)
+    async def _open(self) -> _Open:
+        message = await self._receive()
         start = self._read_text(message, expected="session.start")
         if not isinstance(start, SessionStart):
             raise _SessionEnding("error", POLICY, error=("protocol", "the first message must be session.start"))
@@ -151,34 +157,50 @@ class _Stream:
         await self._send(started(self._identifier, start, model, name=name))
         return _Open(session, start)
 
-    async def _receive(self, draining: asyncio.Future[Any], *, seconds: Seconds) -> str | bytes:
-        """Return the next message; raise if there is none in time, or if the server shuts down."""
-        if draining.done():  # even if a fast client always has a message ready
-            raise self._interruption(draining, seconds=seconds, limited=False)
-        left = self._until - time.monotonic()
-        receiving = asyncio.ensure_future(self._websocket.receive())
+    async def _receive(self) -> str | bytes:
+        """Return the next message; raise if the watch ends the session."""
+        if self._ending is not None:  # even if a fast client always has a message ready
+            raise self._ending
+        self._receiving = asyncio.ensure_future(self._websocket.receive())
+        self._waiting_since = time.monotonic()
         try:
-            await asyncio.wait(
-                {receiving, draining}, timeout=max(0.0, min(seconds, left)), return_when=asyncio.FIRST_COMPLETED
-            )
+            message = await self._receiving
+        except asyncio.CancelledError:
+            if self._ending is None:  # the connection itself is cancelled
+                raise
+            raise self._ending from None
         finally:
-            if not receiving.done():
-                receiving.cancel()
-        if not receiving.done() or receiving.cancelled():
-            raise self._interruption(draining, seconds=seconds, limited=left <= seconds)
-        message = receiving.result()
+            self._receiving = None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", NORMAL))
         text = message.get("text")
         content: str | bytes = message["bytes"] if text is None else text
         return content
 
-    def _interruption(self, draining: asyncio.Future[Any], *, seconds: Seconds, limited: bool) -> _SessionEnding:
-        if draining.done():
-            return _SessionEnding("shutdown", GOING_AWAY)
-        if limited:
-            return self._too_long()
-        return _SessionEnding("idle", POLICY, error=("idle", f"no message arrived for {seconds:g} s"))
+    async def _watch(self) -> None:
+        """End the session at shutdown, at its maximum duration, and when no message arrives in time."""
+        draining = asyncio.ensure_future(self._service.draining.wait())
+        try:
+            while self._ending is None:
+                now = time.monotonic()
+                idle = now - self._waiting_since if self._receiving is not None else 0.0
+                left = min(self._patience - idle, self._until - now)
+                if draining.done():
+                    self._interrupt(_SessionEnding("shutdown", GOING_AWAY))
+                elif left > 0:
+                    await asyncio.wait({draining}, timeout=min(left, WATCH_SECONDS))
+                elif now >= self._until:
+                    self._interrupt(self._too_long())
+                else:
+                    message = f"no message arrived for {self._patience:g} s"
+                    self._interrupt(_SessionEnding("idle", POLICY, error=("idle", message)))
+        finally:
+            draining.cancel()
+
+    def _interrupt(self, ending: _SessionEnding) -> None:
+        self._ending = ending
+        if self._receiving is not None:
+            self._receiving.cancel()
 
     def _too_long(self) -> _SessionEnding:
         message = f"the session lasted {self._limits.session_seconds:g} s, the maximum; start a new one"
