@@ -120,7 +120,7 @@ def test_kill_minus_nine_in_the_middle_of_an_epoch_changes_nothing(
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     process = subprocess.run(
-        [sys.executable, "-c", KILLED, str(checkpoint)], cwd=ROOT, capture_output=True, check=False, timeout=120
+        [sys.executable, "-c", KILLED, str(checkpoint)], cwd=ROOT, capture_output=True, check=False, timeout=280
     )
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
     assert len(Checkpoint.load(checkpoint, signature="f00d").history) == 2
