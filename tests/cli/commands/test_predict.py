@@ -331,6 +331,18 @@ def test_a_plot_without_its_package_is_refused_before_any_work(
     assert "pip install 'emotone[plot]'" in result.err
 
 
+def test_a_kept_result_is_not_drawn_and_that_is_reported(
+    emotone: Callable[..., Any], calls: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    arguments = ("predict", calls / "a.wav", "--out", tmp_path / "out", "--plot", tmp_path / "a.png")
+    assert emotone(*arguments[:-2]).status == 0
+    assert "--overwrite replaces the 1 existing result, and draws it" in emotone(*arguments).err
+    assert not (tmp_path / "a.png").exists()
+    assert emotone(*arguments, "--overwrite").status == 0
+    assert (tmp_path / "a.png").exists()
+
+
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%b\nsize 120000\n" % (b"a" * 64)
 
 

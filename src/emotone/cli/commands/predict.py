@@ -122,7 +122,7 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
     help="In text, print every utterance of recordings with more than 40, instead of a summary.",
 )
 @click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
-@click.option("--verbose", is_flag=True, help="Print how recordings are read and analysed (with one worker).")
+@click.option("--verbose", is_flag=True, help="Print how recordings are read and analysed.")
 def command(  # noqa: PLR0917  (click passes them by keyword)
     paths: tuple[str, ...],
     model: str,
@@ -188,7 +188,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     if not quiet and out is not None:
         console.note(f"{done} {_results(done)} written to {out}" + (f", {kept} existing kept" if kept else ""))
     if not quiet and kept:
-        console.note(f"--overwrite replaces the {kept} existing {_results(kept)}")
+        console.note(f"--overwrite replaces the {kept} existing {_results(kept)}" + (", and draws it" if plot else ""))
     return _conclude(failures, done=done + kept, quiet=quiet)
 
 
