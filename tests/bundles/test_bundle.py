@@ -16,7 +16,7 @@ from emotone.bundles import manifest as layout
 from emotone.bundles import shipped
 from emotone.bundles.bundle import load_bundle, write_bundle
 from emotone.bundles.manifest import MANIFEST, SEAL, Calibration, manifest_bytes, read_manifest
-from emotone.bundles.bundle import open_session, run_session
+from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import BundleError, ConfigError, OutputError, UnknownNameError
 from emotone.features.window_spec import Windows
 

@@ -203,11 +203,11 @@ def test_onnx_agrees_with_torch(net: Network, inputs: Input, onnx_run: Callable[
 
 @pytest.fixture
 def onnx_run() -> Callable[..., Callable[..., Any]]:
-    from emotone.bundles.bundle import open_session, run_session
+    from emotone.bundles.onnx_session import open_session, run_session
     from emotone.fitting.onnx_export import onnx_bytes
 
     def opened(net: Network) -> Callable[..., Any]:
-        session = open_session(onnx_bytes(net, BANDS), where="test", threads=1, dimension=BANDS, labels=CLASSES)
-        return lambda features: run_session(session, features, where="test", labels=CLASSES)
+        session = open_session(onnx_bytes(net, BANDS), where="test", threads=1, dimension=BANDS, values=CLASSES)
+        return lambda features: run_session(session, features, where="test", values=CLASSES)
 
     return opened

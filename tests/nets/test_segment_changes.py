@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
-from emotone.bundles.bundle import open_session, run_session
 from emotone.bundles.manifest import TrainingData
+from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
 from emotone.fitting.onnx_export import onnx_bytes
@@ -195,14 +195,14 @@ def segments_of(net: Network, x: torch.Tensor) -> list[int]:
 def test_the_exported_net_finds_the_same_changes_in_windows_of_any_length() -> None:
     torch.manual_seed(0)
     net = SegmentPool(pool="gated-attention", placed="changes", width=0.1, change=0.002).build(64, 4).eval()
-    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, labels=4)
+    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, values=4)
     most = 0
     for rows in (1, 49, 98, 200, 298, 451, 798, 800):
         x = changing(2, rows)
         with torch.inference_mode():
             expected = net(x)
             most = max(most, *segments_of(net, x))
-        found = run_session(session, x.numpy(), where="test", labels=4)
+        found = run_session(session, x.numpy(), where="test", values=4)
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-5, err_msg=f"{rows} rows")
     assert most > 1
 

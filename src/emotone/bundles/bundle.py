@@ -19,6 +19,7 @@ import numpy as np
 from emotone.bundles import manifest as layout
 from emotone.bundles.head import head_bytes, read_head
 from emotone.bundles.manifest import FIX, MANIFEST, AdaptationData, BundleManifest
+from emotone.bundles.onnx_session import EMBEDDING, OUTPUT, open_session, run_session
 from emotone.errors import BundleError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from emotone.features.base import Feature
     from emotone.types import Array
 
-INPUT, OUTPUT, EMBEDDING = "features", "logits", "embedding"
 SHARED = Path(__file__).resolve().parent.parent / "models" / "shared"
 """Files that several shipped bundles have in common, named by their SHA-256."""
-ONLY_FATAL = 4  # ONNX Runtime's log level; errors are raised
+ADAPTATION_HEADING = "\n## Adaptation\n\n"
 TOLERANCE = 1e-4  # processors round sums differently; a wrong model deviates far more
 
 
@@ -59,11 +59,17 @@ class Bundle:
     head: EmbeddingHead | None = field(repr=False)
     _model: bytes = field(repr=False)
     _test_vector: bytes = field(repr=False)
+    _unwritten: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Emotion names in the order of the probabilities."""
         return self.manifest.labels
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the bundle was adapted and not written yet, so that its folder is that of the unadapted model."""
+        return bool(self._unwritten)
 
     @property
     def window_frames(self) -> int:
@@ -127,6 +133,16 @@ class Bundle:
         """
         _ = self._session
 
+    def model_bytes(self) -> bytes:
+        """Return the ONNX file of the network."""
+        return self._model
+
+    def test_signal(self) -> Array:
+        """Return the signal [time] of the test vector; raise `BundleError` if it can't be read."""
+        return _read_test_vector(self._test_vector, where=self.directory / layout.TEST_VECTOR, labels=len(self.labels))[
+            0
+        ]
+
     def check(self) -> float:
         """Return the largest deviation from the probabilities of the test vector, processed as one window.
 
@@ -145,6 +161,20 @@ class Bundle:
                 f"{deviation:.2g}, the tolerance is {tolerance:g}; update onnxruntime, or {FIX}"
             )
         return deviation
+
+    def write_adapted(self, directory: Path) -> Bundle:
+        """Write this adapted bundle into a folder of its own, and return it loaded from there.
+
+        Raises:
+            UsageError: the bundle is not adapted (see `with_adaptation`), or the folder is that of the model.
+            OutputError: the folder contains other files, or can't be written.
+
+        """
+        if not self._unwritten:
+            raise UsageError(f"model {self.manifest.name} is not adapted")
+        if directory.resolve() == self.directory.resolve():
+            raise UsageError(f"{directory} contains the model that was adapted; choose another folder")
+        return _write(directory, self._unwritten)
 
 
 def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
@@ -192,10 +222,38 @@ def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
 
 
 def with_adaptation(bundle: Bundle, head: EmbeddingHead, adaptation: AdaptationData) -> Bundle:
-    """Return the bundle with an adapted head; it has no folder of its own until `write_adapted` writes one."""
-    manifest = dataclasses.replace(bundle.manifest, adaptation=adaptation)
-    digest = hashlib.sha256(bundle.sha256.encode() + head_bytes(head)).hexdigest()
-    return dataclasses.replace(bundle, manifest=manifest, head=head, sha256=digest)
+    """Return the bundle with an adapted head. It is in memory only until `Bundle.write_adapted` writes it.
+
+    Raises:
+        BundleError: the card or the licence of the model is missing or was modified.
+
+    """
+    texts = {
+        name: _checked(_located(bundle.directory, name, digest), digest).decode()
+        for name, digest in bundle.manifest.files.items()
+        if name in {layout.CARD, layout.LICENCE}
+    }
+    card = texts[layout.CARD].split(ADAPTATION_HEADING)[0].rstrip()
+    signal = bundle.test_signal()
+    adapted = dataclasses.replace(
+        bundle, manifest=dataclasses.replace(bundle.manifest, adaptation=adaptation), head=head
+    )
+    outputs = bundle.outputs(bundle.feature.compute(signal)[None])
+    contents = _contents(
+        adapted.manifest,
+        {
+            layout.MODEL: bundle.model_bytes(),
+            layout.HEAD: head_bytes(head),
+            layout.CARD: f"{card}\n{ADAPTATION_HEADING}{_about(adaptation)}".encode(),
+            layout.LICENCE: texts[layout.LICENCE].encode(),
+            layout.TEST_VECTOR: _test_vector_bytes(signal, adapted.probabilities_of(outputs)[0]),
+        },
+    )
+    digest = hashlib.sha256(contents[MANIFEST]).hexdigest()
+    manifest = layout.read_manifest(contents[MANIFEST], where=MANIFEST)
+    return dataclasses.replace(
+        adapted, manifest=manifest, sha256=digest, _test_vector=contents[layout.TEST_VECTOR], _unwritten=contents
+    )
 
 
 def write_bundle(
@@ -231,8 +289,6 @@ def write_bundle(
         BundleError: the written bundle does not load, or fails its test vector.
 
     """
-    if directory.exists() and not (directory / MANIFEST).exists() and any(directory.iterdir()):
-        raise OutputError(f"{directory} contains other files than a bundle; choose a new or an empty folder")
     contents = {
         layout.MODEL: model,
         layout.CARD: card.encode(),
@@ -241,8 +297,18 @@ def write_bundle(
         **({} if head is None else {layout.HEAD: head_bytes(head)}),
         **(extra or {}),
     }
-    files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
-    contents[MANIFEST] = layout.manifest_bytes(dataclasses.replace(manifest, files=files))
+    return _write(directory, _contents(manifest, contents))
+
+
+def _contents(manifest: BundleManifest, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return all files of a bundle: the given ones, and the manifest with their hashes."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    return {**files, MANIFEST: layout.manifest_bytes(dataclasses.replace(manifest, files=hashes))}
+
+
+def _write(directory: Path, contents: Mapping[str, bytes]) -> Bundle:
+    if directory.exists() and not (directory / MANIFEST).exists() and any(directory.iterdir()):
+        raise OutputError(f"{directory} contains other files than a bundle; choose a new or an empty folder")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
@@ -262,6 +328,13 @@ def write_bundle(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return load_bundle(directory)
+
+
+def _about(adaptation: AdaptationData) -> str:
+    return (
+        f"The model is adapted to {adaptation.recordings} unlabelled recordings ({adaptation.seconds:.0f} s of "
+        "speech). The evaluation above is that of the model before it was adapted.\n"
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -310,85 +383,3 @@ def _read_test_vector(data: bytes, *, where: Path, labels: int) -> tuple[Array, 
             f"given {list(signal.shape)} {signal.dtype} and {list(probabilities.shape)}"
         )
     return signal, probabilities.astype(np.float64)
-
-
-def open_session(model: bytes, *, where: str, threads: int, dimension: int, values: int, output: str = OUTPUT) -> Any:
-    """Return an ONNX session for the bytes of a model.
-
-    Args:
-        model: one `features` input [batch, time, dimension] and one output [batch, values], float32.
-        where: name of the model in messages.
-        threads: for the operators; with one, workers do not compete for cores.
-        dimension: values per row of the front end.
-        output: name of the output: `logits` or `embedding`.
-        values: of the output: labels, or values of an embedding.
-
-    Raises:
-        BundleError: the bytes are not a model, or it has other shapes.
-
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ONLY_FATAL
-    # Memory patterns are kept for every input shape, and recordings have any length: memory would grow with use. The
-    # arena keeps the largest batch only; without it, activations of all sizes would fragment the process memory.
-    options.enable_mem_pattern = False
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except _onnx_errors() as error:
-        raise BundleError(f"{where} can't be opened by ONNX Runtime {onnxruntime.__version__}: {error}") from error
-    _check_ports(session.get_inputs(), where=where, name=INPUT, shape=[None, None, dimension])
-    _check_ports(session.get_outputs(), where=where, name=output, shape=[None, values])
-    return session
-
-
-def run_session(session: Any, features: Array, *, where: str, values: int, output: str = OUTPUT) -> Array:
-    """Return the output [batch, values] float32 of features [batch, time, dimension].
-
-    Raises:
-        BundleError: the network fails on this shape, or its scores have another shape or are not finite.
-
-    """
-    try:
-        (found,) = session.run([output], {INPUT: np.ascontiguousarray(features, np.float32)})
-    except _onnx_errors() as error:
-        raise BundleError(f"{where} fails on features of shape {list(features.shape)}: {error}") from error
-    if found.shape != (len(features), values):
-        raise BundleError(f"{where} returns {output} of shape {list(found.shape)}; needed: {[len(features), values]}")
-    if not np.isfinite(found).all():
-        raise BundleError(f"{where} returns {output} that are not finite")
-    result: Array = found
-    return result
-
-
-def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | None]) -> None:
-    """Refuse ports other than one float32 tensor called `name`; None in `shape` stands for an open dimension."""
-    wanted = f"'{name}' float32 [{', '.join('any' if size is None else str(size) for size in shape)}]"
-    given = ", ".join(f"'{port.name}' {port.type} {port.shape}" for port in ports)
-    fits = len(ports) == 1 and ports[0].name == name and ports[0].type == "tensor(float)"
-    sizes = ports[0].shape if fits else []
-    if not fits or len(sizes) != len(shape):
-        raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
-    for size, expected in zip(sizes, shape, strict=True):
-        # A dynamic dimension has a name, or None; batch and time must be dynamic.
-        if isinstance(size, int) and size != expected:
-            raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
-
-
-def _onnx_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NoModel,
-        state.NoSuchFile,
-        state.NotImplemented,
-        state.RuntimeException,
-        state.EPFail,
-    )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
+    from emotone.features.store import ExtractionProblem
     from emotone.types import Array, Utterance
 
 SPEAKER_FOLDS = 5
@@ -43,7 +44,7 @@ class EmbeddingTraining:
         labels: in the order of the probabilities.
         temperature: divisor of the logits.
         threshold: confidence below which a result is unsure.
-        signature: of the recipe and the data.
+        problems: recordings that were left out.
 
     """
 
@@ -53,6 +54,7 @@ class EmbeddingTraining:
     labels: tuple[str, ...]
     temperature: float
     threshold: float
+    problems: tuple[ExtractionProblem, ...]
 
     @property
     def signature(self) -> str:
@@ -92,7 +94,9 @@ def train_embedding(
     powers = np.exp(hardest - hardest.max(axis=1, keepdims=True))
     confidence = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
     threshold = float(np.quantile(confidence, 1 - COVERAGE))
-    return EmbeddingTraining(resolved, used, extracted.features, labels, temperature, round(threshold, 4))
+    return EmbeddingTraining(
+        resolved, used, extracted.features, labels, temperature, round(threshold, 4), extracted.problems
+    )
 
 
 def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0", evaluation: str = "") -> Bundle:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.bundles.bundle import EMBEDDING
+from emotone.bundles.onnx_session import EMBEDDING
 from emotone.config import signature
 from emotone.errors import SourceError
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel

@@ -12,7 +12,7 @@ import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from emotone.bundles.bundle import INPUT, OUTPUT
+from emotone.bundles.onnx_session import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto

@@ -10,6 +10,7 @@ the target domain).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,15 @@ import numpy as np
 from emotone.bundles.bundle import with_adaptation
 from emotone.bundles.manifest import AdaptationData
 from emotone.errors import UsageError
-from emotone.inference.result import Failure
+from emotone.inference.recordings import CAN_FAIL, analyse_file, failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
+    from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
     from emotone.inference.engine import Analysis
+    from emotone.inference.result import Failure, Selection
     from emotone.types import Array, Seconds
 
 FEW_RECORDINGS = 10  # below, adaptation changes little and may harm
@@ -37,13 +40,11 @@ class AdaptedBundle:
     Attributes:
         bundle: the adapted bundle.
         notes: warnings, one sentence each.
-        failures: recordings that could not be read.
 
     """
 
     bundle: Bundle
     notes: tuple[str, ...]
-    failures: tuple[Failure, ...]
 
 
 class EmbeddingStatistics:
@@ -60,33 +61,49 @@ class EmbeddingStatistics:
     def __init__(self, bundle: Bundle) -> None:
         if bundle.head is None:
             raise UsageError(
-                f"model {bundle.manifest.name} cannot be adapted without labels: its network returns no embeddings"
+                f"model {bundle.manifest.name} can't be adapted without labels, because its network returns no "
+                "embeddings; pass a model of a recipe with an encoder (see emotone recipes list), or fine-tune it on "
+                "labelled recordings with emotone train --from"
             )
+        if bundle.manifest.adaptation is not None:
+            raise UsageError(f"model {bundle.manifest.name} is adapted already; pass the model that it was made from")
         self._bundle = bundle
+        self._head = bundle.head
         self._embeddings: list[Array] = []
         self._silent = 0
         self._seconds: Seconds = 0.0
 
     def add(self, analysis: Analysis) -> None:
-        """Add a recording; one without speech only counts for the notes."""
+        """Add a recording, or a channel of one; without speech, it only counts for the notes."""
         if not len(analysis.segments):
             self._silent += 1
             return
         self._embeddings.append(analysis.segments.outputs.mean(axis=0))
         self._seconds += sum(one.end - one.start for one in analysis.utterances)
 
-    def adapted(self, *, failures: Iterable[Failure] = ()) -> AdaptedBundle:
+    def attempt(
+        self, path: str | Path, *, channel: Selection = "mix", track: Track = "default", name: str | None = None
+    ) -> Failure | None:
+        """Add a file; return why it can't be used, or None. Arguments as for `Model.attempt`."""
+        shown = name or os.fspath(path)
+        try:
+            analyses = analyse_file(self._bundle, path, channel=channel, track=track, name=shown)
+        except CAN_FAIL as error:
+            return failure_of(error, path, shown)
+        for analysis in analyses:
+            self.add(analysis)
+        return None
+
+    def adapted(self) -> AdaptedBundle:
         """Return the adapted bundle.
 
         Raises:
             UsageError: fewer than two recordings with speech.
 
         """
-        head = self._bundle.head
-        assert head is not None  # noqa: S101 - checked in __init__
         count = len(self._embeddings)
-        values = np.stack(self._embeddings) if count else np.zeros((0, head.values), np.float32)
-        adapted = head.adapted(values)
+        values = np.stack(self._embeddings) if count else np.zeros((0, self._head.values), np.float32)
+        adapted = self._head.adapted(values)
         manifest = self._bundle.manifest
         origin = f"{manifest.name} {manifest.version}"
         data = AdaptationData(recordings=count, seconds=round(self._seconds, 1), model=origin)
@@ -96,5 +113,9 @@ class EmbeddingStatistics:
                 f"adapted to {count} recordings only; {FEW_RECORDINGS} or more, with several emotions, work better"
             )
         if self._silent:
-            notes.append(f"{self._silent} recordings contain no speech and were not used for the adaptation")
-        return AdaptedBundle(with_adaptation(self._bundle, adapted, data), tuple(notes), tuple(failures))
+            one = self._silent == 1
+            notes.append(
+                f"{self._silent} {'recording contains' if one else 'recordings contain'} no speech and "
+                f"{'was' if one else 'were'} not used for the adaptation"
+            )
+        return AdaptedBundle(with_adaptation(self._bundle, adapted, data), tuple(notes))

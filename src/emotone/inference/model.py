@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
 
 from emotone.bundles import shipped
-from emotone.errors import BundleError, EmotoneError, UsageError
+from emotone.bundles.bundle import with_adaptation
+from emotone.errors import BundleError, UsageError
 from emotone.inference.arguments import check_file, checked_samples, is_file, is_list_of_recordings
-from emotone.inference.recordings import predict_channels, predict_file, predict_samples
-from emotone.inference.result import Failure, Prediction
+from emotone.inference.recordings import CAN_FAIL, failure_of, predict_channels, predict_file, predict_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from emotone.audio.source import Recording
     from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
+    from emotone.bundles.head import EmbeddingHead
+    from emotone.bundles.manifest import AdaptationData
     from emotone.inference.progress import Progress
-    from emotone.inference.result import Channel, Selection
+    from emotone.inference.result import Channel, Failure, Prediction, Selection
     from emotone.inference.session import Session
     from emotone.types import Array, Hertz
 
@@ -54,7 +57,11 @@ class Model:
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[object, ...]]:
         """Pickle the model as its folder: the copy loads and checks the files again."""
-        return _reload, (self.bundle.directory, self.bundle.threads, self.bundle.sha256)
+        bundle = self.bundle
+        adaptation = None
+        if bundle.head is not None and bundle.is_in_memory:
+            adaptation = (bundle.head, bundle.manifest.adaptation)
+        return _reload, (bundle.directory, bundle.threads, bundle.sha256, adaptation)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -186,9 +193,7 @@ class Model:
         self.bundle.warm()
         if workers == 1:
             return (self.attempt(path, channel=channel, track=track, progress=progress) for path in paths)
-        from emotone.inference.processes import predict_in_processes
-
-        return predict_in_processes(self.bundle.directory, paths, workers=workers, channel=channel, track=track)
+        return _in_processes(self.bundle, paths, workers=workers, channel=channel, track=track)
 
     def attempt(
         self,
@@ -205,12 +210,39 @@ class Model:
             if channel == "each":
                 return self.predict_channels(path, track=track, name=shown, progress=progress)
             return (predict_file(self.bundle, path, channel=channel, track=track, name=shown, progress=progress),)
-        except EmotoneError as error:
-            return (Failure(shown, error.code, _renamed(str(error), path, shown)),)
-        except OSError as error:
-            return (Failure(shown, "missing_file", f"{shown}: cannot be read: {error.strerror or error}"),)
-        except MemoryError:
-            return (Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers"),)
+        except CAN_FAIL as error:
+            return (failure_of(error, path, shown),)
+
+    def adapt(self, paths: Iterable[str | Path], *, channel: Selection = "mix", track: Track = "default") -> Model:
+        """Return the model adapted to recordings without labels, such as the ones that will be predicted.
+
+        The statistics of the model's embeddings are replaced by those of the recordings, which removes what all of
+        them have in common: voices, language, room and channel. Ten or more recordings with several emotions are
+        needed for good results. What can't be read or contains no speech is left out, with a warning in the log.
+
+        Args:
+            paths: recordings.
+            channel: as for `predict_many`.
+            track: as for `predict`.
+
+        Raises:
+            UsageError: the model has no embeddings, is adapted already, or fewer than two recordings contain speech.
+
+        Example:
+            >>> model = model.adapt(["a.wav", "b.wav"])  # doctest: +SKIP
+
+        """
+        from emotone.inference.adaptation import EmbeddingStatistics
+
+        statistics = EmbeddingStatistics(self.bundle)
+        for path in paths:
+            failure = statistics.attempt(path, channel=channel, track=track)
+            if failure is not None:
+                logger.warning("not used for the adaptation: %s", failure.message)
+        adapted = statistics.adapted()
+        for note in adapted.notes:
+            logger.warning("%s", note)
+        return Model(adapted.bundle)
 
     def session(
         self,
@@ -297,14 +329,27 @@ def _name_of(recording: object) -> str | None:
     return os.fspath(recording) if isinstance(recording, str | os.PathLike) else None
 
 
-def _reload(directory: Path, threads: int, sha256: str) -> Model:
+def _reload(
+    directory: Path, threads: int, sha256: str, adaptation: tuple[EmbeddingHead, AdaptationData] | None = None
+) -> Model:
     """Return a model that was pickled; raise `BundleError` if the files in its folder are other ones by now."""
-    model = load(directory, threads=threads)
-    if model.bundle.sha256 != sha256:
+    bundle = load(directory, threads=threads).bundle
+    if adaptation is not None:
+        bundle = with_adaptation(bundle, *adaptation)
+    if bundle.sha256 != sha256:
         raise BundleError(f"{directory} contains another model than the one that was pickled; pickle it again")
-    return model
+    return Model(bundle)
 
 
-def _renamed(message: str, path: str | Path, shown: str) -> str:
-    """Return the message with the name that the user knows, where a temporary file holds standard input."""
-    return message if os.fspath(path) == shown else message.replace(os.fspath(path), "standard input")
+def _in_processes(
+    bundle: Bundle, paths: Iterable[str | Path], *, workers: int, channel: Selection, track: Track
+) -> Iterator[tuple[Prediction | Failure, ...]]:
+    """Yield the results of each path from workers, which load the bundle from its folder or from a temporary one."""
+    from emotone.inference.processes import predict_in_processes
+
+    if not bundle.is_in_memory:
+        yield from predict_in_processes(bundle.directory, paths, workers=workers, channel=channel, track=track)
+        return
+    with TemporaryDirectory(prefix="emotone-") as folder:
+        written = bundle.write_adapted(Path(folder) / bundle.manifest.name)
+        yield from predict_in_processes(written.directory, paths, workers=workers, channel=channel, track=track)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.errors import TooShortError
+from emotone.errors import EmotoneError, TooShortError
 from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
 from emotone.inference.envelope import EnvelopeMeter
 from emotone.inference.progress import ProgressReport
-from emotone.inference.result import Prediction, model_info
+from emotone.inference.result import Failure, Prediction, model_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from emotone.audio.source import Recording
     from emotone.audio.streams import RecordingStream
@@ -23,10 +25,24 @@ if TYPE_CHECKING:
     from emotone.inference.engine import Analysis
     from emotone.inference.envelope import Envelope
     from emotone.inference.progress import Progress
-    from emotone.inference.result import Channel
+    from emotone.inference.result import Channel, Selection
     from emotone.types import Array, Hertz
 
 logger = logging.getLogger(__name__)
+CAN_FAIL = (EmotoneError, OSError, MemoryError)
+"""What a bad recording raises, or a full machine. It fails alone, and the others go on."""
+
+
+def failure_of(error: Exception, path: str | Path, shown: str) -> Failure:
+    """Return the failure of a recording that one of `CAN_FAIL` stopped; `shown` is the name that the user knows."""
+    if isinstance(error, EmotoneError):
+        message = str(error)  # a temporary file holds standard input
+        named = message if os.fspath(path) == shown else message.replace(os.fspath(path), "standard input")
+        return Failure(shown, error.code, named)
+    if isinstance(error, MemoryError):
+        return Failure(shown, "memory", f"{shown}: not enough memory; use fewer workers")
+    reason = error.strerror if isinstance(error, OSError) else None
+    return Failure(shown, "missing_file", f"{shown}: cannot be read: {reason or error}")
 
 
 def predict_file(
@@ -98,6 +114,23 @@ def predict_channels(
     )
 
 
+def analyse_file(
+    bundle: Bundle, recording: Recording, *, channel: Selection, track: Track, name: str | None
+) -> tuple[Analysis, ...]:
+    """Return the analysis of a file, or with `channel="each"` of every channel; arguments and errors as for `Model`."""
+    from emotone.audio.read import stream, stream_channels
+
+    if channel == "each":
+        with stream_channels(recording, rate=bundle.feature.rate, track=track, name=name) as pieces:
+            analysers = [Analyser(bundle) for _ in range(pieces.channels)]
+            for piece in pieces:
+                for analyser, samples in zip(analysers, piece, strict=True):
+                    analyser.push(np.ascontiguousarray(samples))
+        return tuple(_named(analyser.finish, name=name) for analyser in analysers)
+    with stream(recording, rate=bundle.feature.rate, channel=channel, track=track, name=name) as blocks:
+        return (_named(lambda: analyse(bundle, _rejoined(bundle, blocks)), name=name),)
+
+
 def _analyse(
     bundle: Bundle, blocks: Iterable[Array], report: ProgressReport, *, name: str | None
 ) -> tuple[Analysis, Envelope]:
@@ -135,6 +168,7 @@ def _prediction(
         segments=analysis.segments,
         utterances=analysis.utterances,
         channel=channel,
+        adapted=bundle.manifest.adaptation is not None,
         notes=notes,
         envelope=envelope,
     )

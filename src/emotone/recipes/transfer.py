@@ -23,8 +23,8 @@ class Transfer:
     Attributes:
         source: a file of weights (.safetensors written by emotone, or a published or converted file of a known source),
             the folder of a training run, of a bundle with weights or of a source trained here, or the name of a source
-            (see `emotone sources get`) or of a shipped model. In a recipe's file, relative paths start at the folder of that file. "" must be filled in
-            before training.
+            (see `emotone sources get`) or of a shipped model. In a recipe's file, relative paths start at the folder of
+            that file. "" must be filled in before training.
         plan: name of a plan (see `emotone.transfer.plans`).
         load: instead of a plan, patterns of the layers to load (see `emotone.transfer.select`).
         freeze: with `load`, patterns of the loaded layers to freeze.

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.toy import one_thread
 
-from emotone.bundles.bundle import open_session, run_session
+from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.architectures.mn04 import Mn04
@@ -167,13 +167,13 @@ def test_with_a_frozen_trunk_only_the_classifier_runs_in_training() -> None:
 def test_segments_that_follow_speech_are_in_the_exported_net() -> None:
     torch.manual_seed(0)
     net = SegmentPool(trunk="yamnet", placed="speech", pool="log-sum-exp", width=0.05, offset=0.01).build(64, 4).eval()
-    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, labels=4)
+    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, values=4)
     for rows in (1, 30, 298):
         x = torch.randn(2, rows, 64) - 2
         x[:, : rows // 3] = math.log(0.01)
         with torch.inference_mode():
             expected = net(x).numpy()
-        found = run_session(session, x.numpy(), where="test", labels=4)
+        found = run_session(session, x.numpy(), where="test", values=4)
         np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=f"{rows} rows")
 
 

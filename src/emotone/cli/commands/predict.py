@@ -54,6 +54,7 @@ Examples:
   emotone predict interview.mp3 --format textgrid > interview.TextGrid
   emotone predict interview.mp3 --plot interview.png
   emotone predict call.wav --channel each --format csv
+  emotone predict calls/ --model ./mine --adapt --format csv
   ffmpeg -i film.mkv -f wav - | emotone predict - --format jsonl
 
 In folders, files with these suffixes are recordings: {" ".join(sorted(AUDIO_SUFFIXES))}. The format of a file is
@@ -121,6 +122,12 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
     is_flag=True,
     help="In text, print every utterance of recordings with more than 40, instead of a summary.",
 )
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="First adapt the model to all recordings together, without labels; they are read twice. Needs a model with "
+    "an encoder.",
+)
 @click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
 @click.option("--verbose", is_flag=True, help="Print how recordings are read and analysed.")
 def command(  # noqa: PLR0917  (click passes them by keyword)
@@ -135,6 +142,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     rows: Rows,
     plot: Path | None,
     all_utterances: bool,
+    adapt: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
@@ -147,10 +155,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     from emotone.inference.model import load
 
     chosen = FORMATS.get(format_name)
-    if "-" in paths and sys.stdin.isatty():
-        raise UsageError("- reads a recording from standard input, which is a terminal; pipe a recording into it")
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose were given; allowed: one of them")
+    _check_usage(paths, adapt=adapt, quiet=quiet, verbose=verbose)
     if verbose:
         click.get_current_context().with_resource(console.log_to_standard_error())
     inputs = collect(paths)
@@ -169,6 +174,8 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         output = Folder(out, chosen, recordings, page=page, each=channel == "each")
         if not overwrite:
             inputs, kept = _without_existing(inputs, output)
+    if adapt:
+        loaded = _adapted(loaded, recordings, channel=channel, track=track, quiet=quiet)
     failures: list[Failure] = []
     shown = sys.stderr.isatty() and not quiet and not verbose
     keep = out is not None or not sys.stdout.isatty()  # results on the same terminal show progress themselves
@@ -190,6 +197,16 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     if not quiet and kept:
         console.note(f"--overwrite replaces the {kept} existing {_results(kept)}" + (", and draws it" if plot else ""))
     return _conclude(failures, done=done + kept, quiet=quiet)
+
+
+def _check_usage(paths: tuple[str, ...], *, adapt: bool, quiet: bool, verbose: bool) -> None:
+    """Check before any work that the arguments can be combined."""
+    if "-" in paths and sys.stdin.isatty():
+        raise UsageError("- reads a recording from standard input, which is a terminal; pipe a recording into it")
+    if "-" in paths and adapt:
+        raise UsageError("--adapt reads every recording twice, which standard input does not allow; pass files")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose were given; allowed: one of them")
 
 
 def _predict(
@@ -220,6 +237,26 @@ def _predict_standard_input(
             return model.attempt(path, channel=channel, track=track, name="-", progress=progress)
     except AudioError as error:
         return (Failure("-", error.code, str(error)),)
+
+
+def _adapted(
+    model: Model, recordings: Sequence[RecordingPath], *, channel: Selection, track: Track, quiet: bool
+) -> Model:
+    """Return the model adapted to the recordings; what can't be read is reported when it is predicted."""
+    from emotone.cli.progress import progress
+    from emotone.inference.adaptation import EmbeddingStatistics
+    from emotone.inference.model import Model
+
+    statistics = EmbeddingStatistics(model.bundle)
+    with progress(quiet=quiet) as bar:
+        advance = bar.counter("adaptation", len(recordings))
+        for one in recordings:
+            statistics.attempt(one.path, channel=channel, track=track)
+            advance(1)
+    adapted = statistics.adapted()
+    for note in () if quiet else adapted.notes:
+        console.note(note)
+    return Model(adapted.bundle)
 
 
 def _check_plot(plot: Path, inputs: Inputs) -> None:

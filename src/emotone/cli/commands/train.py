@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emotone.fitting.plan_selection import PlanSelection
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.fitting.train import TrainingJob
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.recipes.transfer import UnlabelledMethod
     from emotone.training.checkpoint import Epoch
 
@@ -37,7 +38,9 @@ Examples:
   emotone train --from default --transfer auto --corpus calls=calls.csv
   # other weights or another plan for a recipe
   emotone train anger-soundnet --from soundnet5.safetensors --transfer anger-3 --corpus emodb=~/corpora/emodb
-  # adapt a model to recordings without labels
+  # a linear head on a frozen speech encoder; the result is a model (after: emotone sources get whisper-base)
+  emotone train whisper-base --corpus emodb=~/corpora/emodb --corpus calls=calls.csv
+  # adapt a network to recordings without labels
   emotone train --from default --unlabelled statistics --corpus calls=calls.csv
   # make a model of the run
   emotone models export runs/mine-0123456789ab --out mine
@@ -93,6 +96,9 @@ def command(
     RECIPE is a TOML file or the name of a shipped recipe (see emotone recipes list). With --from and the folder of a
     run or model, RECIPE is optional: the front end, network and training settings are then those of that run.
 
+    A recipe with an encoder fits a linear head on the outputs of a frozen speech encoder, in minutes. The printed
+    folder is then that of a model, ready for emotone predict --model and emotone adapt.
+
     Needs the extra `train`.
     """
     from emotone.fitting.plan_selection import by_plan, write_selection
@@ -100,6 +106,9 @@ def command(
     from emotone.fitting.training_run import RUN, load_run
 
     options = TransferOptions(source, plan, unlabelled or "", labels)
+    encoder_recipe = _encoder_recipe(recipe, options, epochs=epochs)
+    if encoder_recipe is not None:
+        return _train_head(encoder_recipe, corpus, label_map=label_map, out=out, workers=workers, quiet=quiet)
     resolved = _resolved(recipe, options, epochs=epochs)
     asked = resolved.recipe
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.monitor]
@@ -148,6 +157,57 @@ def command(
         console.note("plan A1 freezes every layer, so nothing was trained")
     click.echo(folder)
     return 1 if job.problems or data.problems else 0
+
+
+def _encoder_recipe(recipe: str, options: TransferOptions, *, epochs: int | None) -> EmbeddingRecipe | None:
+    """Return the recipe if it fits a head on a frozen encoder, and None for a recipe of a network."""
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
+    from emotone.recipes.library import load_recipe
+
+    loaded = load_recipe(recipe) if recipe else None
+    if not isinstance(loaded, EmbeddingRecipe):
+        return None
+    if options.is_transfer or epochs is not None:
+        raise UsageError(
+            f"recipe {loaded.name} fits a linear head on a frozen encoder, so --from, --transfer, --unlabelled and "
+            "--epochs do not apply; remove them"
+        )
+    return replace(loaded, labels=options.labels) if options.labels else loaded
+
+
+def _train_head(
+    recipe: EmbeddingRecipe,
+    corpus: tuple[str, ...],
+    *,
+    label_map: Mapping[str, str],
+    out: Path,
+    workers: int,
+    quiet: bool,
+) -> int:
+    """Train a model with a frozen encoder; the result is the folder of a model, since there is no network to resume."""
+    from emotone.fitting.embedding import resolve_embedding
+    from emotone.fitting.embedding_training import train_embedding, write_model
+
+    resolved = resolve_embedding(recipe)
+    data = corpus_data.load(corpus, label_set_name=recipe.labels, selection=recipe.selection, label_map=label_map)
+    corpus_data.report(data)
+    _warn_about_data(data, own_labels=True)
+    with progress(quiet=quiet) as bar:
+        training = train_embedding(
+            resolved,
+            data.utterances,
+            labels=data.labels,
+            workers=workers,
+            progress=bar.counter("embeddings", len(data.utterances)),
+        )
+    for problem in training.problems:
+        console.error(f"left out: {problem.message}")
+    written = write_model(training, out / f"{recipe.name}-{training.signature}")
+    console.note(
+        f"{len(training.utterances)} recordings; results with a confidence below {training.threshold:.2f} are unsure"
+    )
+    click.echo(written.directory)
+    return 1 if training.problems or data.problems else 0
 
 
 def _resolved(recipe: str, options: TransferOptions, *, epochs: int | None) -> ResolvedRecipe:
