@@ -86,7 +86,7 @@ def model(tiny_bundle: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def server(tiny_bundle: Path) -> Iterator[RunningServer]:
-    """One server for the tests of a module that leave it as it was."""
+    """One server for the tests of a module that do not change it."""
     with running(tiny_bundle) as found:
         yield found
 

@@ -9,6 +9,7 @@ import uvicorn
 
 from emotone.errors import UsageError
 from emotone.serve.app import create_app
+from emotone.serve.connections import timed_protocol
 from emotone.serve.logs import log
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=timed_protocol(settings.limits.head_seconds),
                 # Compression gains nothing on audio and costs memory for each connection.
                 ws="websockets-sansio",
                 ws_per_message_deflate=False,

@@ -30,6 +30,7 @@ class Limits:
         recording_seconds: duration of a recording.
         requests: predictions that run at the same time.
         queue: predictions that wait for one of these; more are answered 503.
+        head_seconds: time from the opening of a connection to the end of the head of its first request.
         body_seconds: time for sending a body.
         sessions: streams that are open at the same time; more are answered 503.
         session_seconds: duration of a stream, both in real time and in seconds of audio.
@@ -46,6 +47,7 @@ class Limits:
     recording_seconds: Seconds = 3600.0
     requests: int = field(default_factory=cores)
     queue: int = 8
+    head_seconds: Seconds = 10.0
     body_seconds: Seconds = 60.0
     sessions: int = 64
     session_seconds: Seconds = 7200.0

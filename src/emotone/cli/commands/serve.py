@@ -121,7 +121,7 @@ def command(
 ) -> int:
     """Serve predictions over HTTP and WebSocket, with a page to try them.
 
-    The server answers this machine only, unless --host says otherwise. POST /v1/predict takes a recording; the
+    The server answers this machine only, unless --host names another address. POST /v1/predict takes a recording; the
     WebSocket /v1/stream takes live audio; /docs lists all of it.
     """
     try:
