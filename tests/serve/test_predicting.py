@@ -39,6 +39,13 @@ def test_the_body_is_a_recording(server: RunningServer, model: Model, recording:
     assert response.json() == expected(model, recording, file=None)
 
 
+def test_the_declared_type_of_a_body_does_not_matter(server: RunningServer, recording: bytes) -> None:
+    kind = "application/x-www-form-urlencoded"  # what curl sends with --data-binary
+    with server.client() as client:
+        response = client.post("/v1/predict", content=recording, headers={"Content-Type": kind})
+    assert response.status_code == 200
+
+
 def test_a_form_contains_a_recording(server: RunningServer, model: Model, recording: bytes) -> None:
     with server.client() as client:
         response = client.post("/v1/predict", files={"file": ("call.wav", recording, "audio/wav")})

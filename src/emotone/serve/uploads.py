@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from emotone.serve.settings import Limits
 
 FORM = "multipart/form-data"
-_OTHER_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,11 @@ async def read_upload(request: Request, *, limits: Limits) -> Upload:
     """Return the recording of a request.
 
     Raises:
-        Problem: 413, the body is too large; 408, it does not arrive in time; 415, it is another kind of form; 422, it
-            is empty, or a form without exactly one file; 400, the client disconnected.
+        Problem: 413, the body is too large; 408, it does not arrive in time; 422, it is empty, or a form without
+            exactly one file; 400, the client disconnected.
 
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == _OTHER_FORM:
-        raise Problem(415, "not_audio", f"a body of type {kind} can't contain a recording; send the file, or {FORM}")
     _check_declared_size(request, limits=limits)
     try:
         reading = _read_form(request, limits=limits) if kind == FORM else _read_body(request, limits=limits)
