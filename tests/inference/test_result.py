@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.errors import MissingExtraError
-from emotone.inference.rendering import printable
+from emotone.inference.display import printable
 from emotone.inference.result import Failure, columns, decide, from_dict
 from emotone.inference.segments import Segments
 

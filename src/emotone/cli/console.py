@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emotone.inference.rendering import printable
+from emotone.inference.display import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

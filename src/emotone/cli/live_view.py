@@ -10,9 +10,9 @@ import numpy as np
 from rich.console import Group
 from rich.text import Text
 
+from emotone.inference.display import clock, printable
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceStart
 from emotone.inference.palette import colour
-from emotone.inference.rendering import clock, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from emotone.inference.rendering import clock
+from emotone.inference.display import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

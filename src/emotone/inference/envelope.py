@@ -2,7 +2,7 @@
 
 Key idea: a point covers `step` samples, and there is room for `LIMIT` points. When the recording outgrows them, pairs
 of points are merged and `step` doubles: the maximum of two maxima and the sum of two energies are exact. Recordings of
-more than 20 s therefore have 2000 to 4000 points, and memory does not depend on the duration.
+more than 16 s therefore have 2000 to 4000 points, and memory does not depend on the duration.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Hertz, Seconds
 
 LIMIT = 4000  # points: more than a picture has columns
-FIRST_STEP: Seconds = 0.01  # per point, until the recording outgrows the limit
+FIRST_STEP: Seconds = 0.004  # per point, until the recording outgrows the limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class EnvelopeMeter:
         >>> meter = EnvelopeMeter(16000)
         >>> meter.add(np.full(8000, 0.5, np.float32))
         >>> meter.envelope()
-        <Envelope of 50 points, 0.01 s each>
+        <Envelope of 125 points, 0.004 s each>
 
     """
 

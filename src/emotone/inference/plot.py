@@ -17,16 +17,16 @@ import numpy as np
 
 from emotone.errors import missing_extra, unknown_name
 from emotone.files import atomic_write
+from emotone.inference.display import clock, printable
 from emotone.inference.palette import colour
 from emotone.inference.plot_data import probability_runs, ticks, waveform_runs
-from emotone.inference.rendering import clock, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from emotone.inference.result import Prediction
+    from emotone.inference.plottable import Plottable
 
 SUFFIXES = (".png", ".svg")
 DOTS_PER_INCH = 200
@@ -51,7 +51,7 @@ STYLE = {
 _Values: TypeAlias = "NDArray[np.float64]"
 
 
-def write_picture(prediction: Prediction, path: str | Path) -> Any:
+def write_picture(prediction: Plottable, path: str | Path) -> Any:
     """Write a PNG or SVG file, which is complete or absent, and return the figure. Equal predictions give equal files.
 
     Raises:
@@ -91,7 +91,7 @@ def check_installed() -> None:
     del mpl
 
 
-def draw(prediction: Prediction) -> Any:
+def draw(prediction: Plottable) -> Any:
     """Return the picture as a Matplotlib figure.
 
     Raises:
@@ -125,7 +125,7 @@ def _axes(figure: Any, *, bottom: float, height: float) -> Any:
     return axes
 
 
-def _draw_title(figure: Any, prediction: Prediction, *, height: float) -> None:
+def _draw_title(figure: Any, prediction: Plottable, *, height: float) -> None:
     name = printable(prediction.file or "samples")
     if len(name) > TITLE_CHARACTERS:
         name = "…" + name[1 - TITLE_CHARACTERS :]
@@ -144,7 +144,7 @@ def _draw_title(figure: Any, prediction: Prediction, *, height: float) -> None:
     figure.text(left, 1 - 0.54 / height, "   ·   ".join(parts), fontsize=9, color=MUTED, va="center")
 
 
-def _draw_waveform(axes: Any, prediction: Prediction) -> None:
+def _draw_waveform(axes: Any, prediction: Plottable) -> None:
     axes.set_xlim(0, prediction.duration)
     axes.set_ylim(-1.05, 1.05)
     axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
@@ -156,7 +156,7 @@ def _draw_waveform(axes: Any, prediction: Prediction) -> None:
         _fill(axes, [(run.edges, -run.inner, run.inner) for run in chosen], color=shade, alpha=1.0)
 
 
-def _draw_utterances(axes: Any, prediction: Prediction) -> None:
+def _draw_utterances(axes: Any, prediction: Plottable) -> None:
     """Draw a bar per utterance, pale where the model is unsure, with its name above where there is room for it."""
     axes.set_xlim(0, prediction.duration)
     axes.set_ylim(0, NAMES + STRIP)
@@ -188,7 +188,7 @@ def _draw_utterances(axes: Any, prediction: Prediction) -> None:
         axes.text(prediction.duration / 2, STRIP / 2, "no speech", ha="center", va="center", color=MUTED)
 
 
-def _draw_probabilities(axes: Any, prediction: Prediction) -> None:
+def _draw_probabilities(axes: Any, prediction: Plottable) -> None:
     """Draw a row per label: the windows as areas, the utterances as lines, and the whole recording at the right."""
     labels = prediction.labels
     axes.set_xlim(0, prediction.duration)

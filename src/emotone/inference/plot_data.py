@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.inference.rendering import clock
+from emotone.inference.display import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.inference.result import Prediction, UtteranceSegment
+    from emotone.inference.plottable import Plottable, Utterance
     from emotone.types import Seconds
 
 COLUMNS = 720  # steps of a step function over the whole recording
@@ -67,7 +67,7 @@ class Run:
     label: str | None = None
 
 
-def waveform_runs(prediction: Prediction) -> Iterator[Run]:
+def waveform_runs(prediction: Plottable) -> Iterator[Run]:
     """Yield the waveform, from one utterance or pause to the next; nothing without an envelope."""
     envelope = prediction.envelope
     if envelope is None or not len(envelope):
@@ -89,7 +89,7 @@ def waveform_runs(prediction: Prediction) -> Iterator[Run]:
         yield Run(edges[first : last + 1], peak[first:last], rms[first:last], label)
 
 
-def probability_runs(prediction: Prediction) -> Iterator[Run]:
+def probability_runs(prediction: Plottable) -> Iterator[Run]:
     """Yield the probabilities of each utterance: those of the utterance, and those of its windows."""
     utterances = prediction.utterances
     if not utterances:
@@ -106,7 +106,7 @@ def probability_runs(prediction: Prediction) -> Iterator[Run]:
 class _Windows:
     """The windows of a prediction as arrays, in the order of their centres."""
 
-    def __init__(self, prediction: Prediction) -> None:
+    def __init__(self, prediction: Plottable) -> None:
         self._labels = prediction.labels
         parts = list(prediction.segments)
         centres = np.array([(one.start + one.end) / 2 for one in parts])
@@ -116,7 +116,7 @@ class _Windows:
             order
         ]
 
-    def run(self, utterance: UtteranceSegment) -> Run:
+    def run(self, utterance: Utterance) -> Run:
         """Return the run of an utterance."""
         first, last = np.searchsorted(self.centres, [utterance.start, utterance.end])
         whole = np.array(list(utterance.probabilities.values()))[None]
@@ -161,7 +161,7 @@ def _means(grid: NDArray[np.float64], edges: NDArray[np.float64], values: NDArra
     return means
 
 
-def _owners(times: NDArray[np.float64], utterances: Sequence[UtteranceSegment]) -> NDArray[np.int64]:
+def _owners(times: NDArray[np.float64], utterances: Sequence[Utterance]) -> NDArray[np.int64]:
     """Return the index of the utterance at each time, or -1."""
     starts = np.array([one.start for one in utterances])
     ends = np.array([one.end for one in utterances])

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
-from emotone.inference.rendering import clock
+from emotone.inference.display import clock
 from emotone.inference.result import Clip, Failure, Prediction, UtteranceSegment, columns, from_dict
 from emotone.inference.saving import FORMATS, Page, text_stream
 

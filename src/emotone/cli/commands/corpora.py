@@ -295,7 +295,7 @@ def _print(found: CheckReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from emotone.inference.rendering import printable
+    from emotone.inference.display import printable
 
     terminal = Console(markup=False, highlight=False, soft_wrap=True)
     counts = Table("emotion", "clips", "published", title=printable(f"{found.corpus} in {found.root}"))

@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from emotone.inference.rendering import printable, timeline
+from emotone.inference.display import printable
+from emotone.inference.rendering import timeline
 from emotone.inference.saving import Format
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING
 
-from emotone.inference.rendering import printable
+from emotone.inference.display import printable
 from emotone.inference.result import Failure
 from emotone.inference.saving import Format
 
