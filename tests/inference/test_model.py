@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import shutil
 import subprocess
@@ -180,6 +181,10 @@ def test_progress_reports_seconds_and_the_duration(model: Model, call: Path, noi
     with call.open("rb") as stream:
         model.predict(stream, progress=progress)
     assert [total for _, total in reports] == [*[None] * (len(reports) - 1), seconds]
+
+
+def test_the_log_prints_nothing_by_itself() -> None:
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("emotone").handlers)
 
 
 def test_the_log_states_how_a_recording_was_read(
