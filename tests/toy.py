@@ -11,12 +11,12 @@ import soundfile
 
 from emotone.corpora.datasets.emodb import CORPUS
 from emotone.corpora.scan import scan
+from emotone.transfer.weights import SourceWeights, write_weights
+from emotone.transfer.whisper_tensors import encoder_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from emotone.bundles.manifest import TrainingData
     from emotone.nets.blocks.base import Network
@@ -155,6 +155,20 @@ def write_emodb(folder: Path, *, speakers: tuple[str, ...] = SPEAKERS, sentences
 def emodb_utterances(folder: Path) -> tuple[Utterance, ...]:
     """Return the utterances of a tree that `write_emodb` made."""
     return scan(CORPUS, folder).utterances
+
+
+ENCODER_WIDTH = 64
+
+
+def write_small_encoder(path: Path, *, layers: int) -> Path:
+    """Write random weights of an encoder that is built like Whisper's; return `path`."""
+    rng = np.random.default_rng(3)
+    tensors = {
+        name: (rng.normal(size=shape) / np.sqrt(max(1, shape[-1]))).astype(np.float32)
+        for name, shape in encoder_shapes(width=ENCODER_WIDTH, layers=layers).items()
+    }
+    write_weights(path, SourceWeights("small", tensors, licence="MIT"))
+    return path
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from emotone.types import Array, Utterance
 
 SPEAKER_FOLDS = 5
-COVERAGE = 0.5  # share of recordings of an unseen corpus, or of unseen speakers, that is not marked unsure
+COVERAGE = 0.5  # share of recordings of an unseen corpus, or of unseen speakers, that is at least not marked unsure
+SURE = 0.6  # a calibrated confidence that is never marked unsure, however easy the training data are
 # A quantised network rounds activations; processors differ by a step now and then.
 TOLERANCE = 0.01
 
@@ -93,7 +94,7 @@ def train_embedding(
     hardest = parts[-1][0] / temperature  # other corpora, if there are several
     powers = np.exp(hardest - hardest.max(axis=1, keepdims=True))
     confidence = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
-    threshold = float(np.quantile(confidence, 1 - COVERAGE))
+    threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
     return EmbeddingTraining(
         resolved, used, extracted.features, labels, temperature, round(threshold, 4), extracted.problems
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +135,18 @@ def _quantised(data: bytes) -> bytes:
     with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
         onnx.save(model, plain)
+        logging.getLogger().addFilter(_no_advice)  # the quantiser logs there
         # 7 bits: sums of products of 8-bit numbers overflow on processors without VNNI instructions.
-        quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        try:
+            quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        finally:
+            logging.getLogger().removeFilter(_no_advice)
         return small.read_bytes()
+
+
+def _no_advice(record: logging.LogRecord) -> bool:
+    """Drop the quantiser's advice to merge operators before: the export is merged already."""
+    return "Please consider to run pre-processing" not in record.getMessage()
 
 
 def _embedding_size(data: bytes) -> int:

@@ -12,8 +12,8 @@ from emotone.errors import ConfigError
 from emotone.features.front_ends.waveform import Waveform
 from emotone.features.window_spec import Windows
 from emotone.features.windows import window_starts
-from emotone.inference.engine import Engine
 from emotone.inference.buffers import FrameStream
+from emotone.inference.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,6 +29,7 @@ EXTRAS = {
     "baselines": ("openSMILE features and classical classifiers", ("opensmile", "pyarrow", "scikit-learn", "scipy")),
     "media": ("reads m4a, mp4, avi, webm", ("av",)),
     "parquet": ("writes parquet", ("pyarrow",)),
+    "plot": ("draws predictions", ("matplotlib",)),
     "report": ("writes reports", ("jinja2", "matplotlib", "pyarrow", "scipy")),
     "train": ("trains and exports models", ("onnx", "onnxscript", "pyarrow", "safetensors", "scipy", "torch")),
 }
@@ -116,7 +117,7 @@ def speed(bundle: Bundle) -> dict[str, float]:
     import numpy as np
     import soundfile
 
-    from emotone.audio.activity import speech_activity
+    from emotone.audio.speech_network import network_activity
     from emotone.audio.read import read
 
     rate = bundle.feature.rate
@@ -127,7 +128,7 @@ def speed(bundle: Bundle) -> dict[str, float]:
         soundfile.write(path, noise, rate)
         steps = {
             "decode": _milliseconds(lambda: read(path, rate=rate)),
-            "speech": _milliseconds(lambda: speech_activity(noise)),
+            "speech": _milliseconds(lambda: network_activity(noise)),
             "front_end": _milliseconds(lambda: bundle.feature.compute(noise)),
             "net": _milliseconds(lambda: bundle.probabilities(rows[None, : bundle.window_frames])),
         }

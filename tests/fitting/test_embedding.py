@@ -1,0 +1,119 @@
+"""A recipe with a frozen encoder, from the weights of a small encoder to a model that predicts and is evaluated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.toy import ENCODER_WIDTH as WIDTH
+from tests.toy import emodb_utterances, write_emodb, write_small_encoder
+
+import emotone
+from emotone.corpora.labels import label_set
+from emotone.errors import RunError, SourceError
+from emotone.fitting.embedding import resolve_embedding
+from emotone.fitting.embedding_training import SURE, train_embedding, write_model
+from emotone.fitting.encoder import build_encoder, encoder_network
+from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings
+from emotone.transfer.weights import read_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.fitting.embedding import ResolvedEmbedding
+    from emotone.types import Utterance
+
+pytest.importorskip("torch")
+LAYERS = 3
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_encoder(tmp_path_factory.mktemp("encoder") / "small.safetensors", layers=LAYERS)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_emodb(tmp_path_factory.mktemp("emodb"))
+
+
+@pytest.fixture
+def utterances(corpus: Path) -> tuple[Utterance, ...]:
+    return emodb_utterances(corpus)
+
+
+def recipe_of(weights: Path, **changes: Any) -> EmbeddingRecipe:
+    settings = {"source": str(weights), "layers": (1, 2), **changes}
+    return EmbeddingRecipe("toy-encoder", "emodb", encoder=EncoderSettings(**settings), licence="CC0-1.0")
+
+
+@pytest.fixture
+def resolved(weights: Path) -> ResolvedEmbedding:
+    return resolve_embedding(recipe_of(weights))
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_the_onnx_file_computes_what_torch_does(weights: Path, quantised: bool, rng: np.random.Generator) -> None:
+    import onnxruntime
+    import torch
+
+    settings = EncoderSettings(str(weights), layers=(0, 2), statistics="mean-deviation", quantised=quantised)
+    encoder = build_encoder(settings)
+    assert encoder.values == 2 * 2 * WIDTH
+    x = rng.normal(0, 1, (2, 120, 80)).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(encoder.model()).run(None, {"features": x})
+    with torch.inference_mode():
+        expected = encoder_network(settings, read_weights(weights))(torch.from_numpy(x), None).numpy()
+    difference = np.abs(found - expected).max() / np.abs(expected).max()
+    assert difference < (0.1 if quantised else 1e-4)
+
+
+def test_an_encoder_is_built_once(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = build_encoder(recipe_of(weights).encoder)
+    monkeypatch.setattr("emotone.fitting.encoder._exported", lambda *_: pytest.fail("exported again"))
+    assert build_encoder(recipe_of(weights).encoder) == first
+
+
+def test_a_modified_encoder_is_refused(weights: Path) -> None:
+    encoder = build_encoder(recipe_of(weights, quantised=False).encoder)
+    encoder.path.write_bytes(encoder.model() + b"0")
+    with pytest.raises(SourceError, match="was modified after it was built; delete it to build it again"):
+        encoder.model()
+
+
+def test_layers_that_the_weights_lack_are_refused(weights: Path) -> None:
+    with pytest.raises(SourceError, match="lacks"):
+        build_encoder(recipe_of(weights, layers=(LAYERS + 1,)).encoder)
+
+
+def test_the_signature_ignores_names(weights: Path, resolved: ResolvedEmbedding) -> None:
+    renamed = EmbeddingRecipe("other", "emodb", encoder=recipe_of(weights).encoder, description="another text")
+    assert resolve_embedding(renamed).signature == resolved.signature
+    assert resolve_embedding(recipe_of(weights, layers=(1,))).signature != resolved.signature
+
+
+def test_a_trained_model_predicts(
+    resolved: ResolvedEmbedding, utterances: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    labels = tuple(label for label in label_set("emodb").labels if label in {one.label for one in utterances})
+    training = train_embedding(resolved, utterances, labels=labels)
+    assert 0 < training.threshold <= SURE
+    assert training.temperature > 0
+    bundle = write_model(training, tmp_path / "model", evaluation="Never evaluated.")
+    model = emotone.load(tmp_path / "model")
+    model.bundle.check()
+    assert model.labels == labels
+    assert bundle.manifest.training.corpora == ("emodb",)
+    card = (tmp_path / "model" / "CARD.md").read_text()
+    assert "Never evaluated." in card
+    assert "not a fact about a person" in card
+    embedding = training.embeddings[utterances[0].key]
+    assert model.bundle.probabilities_of(embedding[None]).shape == (1, len(labels))
+
+
+def test_calibration_needs_two_speakers(resolved: ResolvedEmbedding, utterances: tuple[Utterance, ...]) -> None:
+    one = [each for each in utterances if each.speaker == utterances[0].speaker]
+    labels = tuple(sorted({each.label for each in one}))
+    with pytest.raises(RunError, match="calibration needs recordings of at least two speakers"):
+        train_embedding(resolved, one, labels=labels)

@@ -1,0 +1,119 @@
+"""The fit of heads: statistics and optimum by definition, what a corpus weighs, and adaptation of what was fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emotone.errors import ConfigError, RunError
+from emotone.fitting.embedding_head import LabelledEmbeddings, fit_head
+from emotone.recipes.embedding_recipe import HeadSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LABELS = ("anger", "neutral", "sadness")
+PLAIN = HeadSettings(standardisations=("stored",), corpus_balance=0.0)
+
+
+def made(
+    rng: np.random.Generator, *, count: int = 90, shift: float = 0.0, corpus: str = "a"
+) -> tuple[NDArray[np.float64], LabelledEmbeddings]:
+    """Return class means and data of three labels: six speakers with a class mean each, plus noise."""
+    centres = np.random.default_rng(5).normal(size=(len(LABELS), 8)) * 2
+    labels = np.arange(count) % len(LABELS)
+    values = centres[labels] + rng.normal(size=(count, 8)) * 0.5 + shift
+    speakers = np.array([f"{corpus}-{number // 15}" for number in range(count)])
+    return centres, LabelledEmbeddings(values, labels.astype(np.int64), np.full(count, corpus), speakers)
+
+
+def joined(*parts: LabelledEmbeddings) -> LabelledEmbeddings:
+    return LabelledEmbeddings(
+        np.concatenate([one.values for one in parts]),
+        np.concatenate([one.labels for one in parts]),
+        np.concatenate([one.corpora for one in parts]),
+        np.concatenate([one.speakers for one in parts]),
+    )
+
+
+def test_it_recognises_what_it_was_fitted_on(rng: np.random.Generator) -> None:
+    centres, data = made(rng)
+    head = fit_head(data, HeadSettings(), labels=LABELS, seed=1)
+    assert head.logits(centres.astype(np.float32)).argmax(axis=1).tolist() == [0, 1, 2]
+    assert head.shrinkage == HeadSettings().shrinkage
+
+
+def test_large_corpora_do_not_dominate_the_statistics(rng: np.random.Generator) -> None:
+    small, large = made(rng, count=30, corpus="small")[1], made(rng, count=300, shift=4.0, corpus="large")[1]
+    head = fit_head(joined(small, large), PLAIN, labels=LABELS, seed=1)
+    means = np.array([small.values.mean(axis=0), large.values.mean(axis=0)])
+    within = np.mean([small.values.var(axis=0), large.values.var(axis=0)], axis=0)
+    np.testing.assert_allclose(head.mean, means.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(head.within, np.sqrt(within), atol=2e-3)
+    np.testing.assert_allclose(head.deviation, np.sqrt(within + means.var(axis=0)), atol=2e-3)
+
+
+def test_the_weights_are_the_optimum(rng: np.random.Generator) -> None:
+    """The gradient of the loss, computed here by differences, is zero."""
+    _, data = made(rng, count=30)
+    head = fit_head(data, PLAIN, labels=LABELS, seed=1)
+
+    def loss(weight: NDArray[np.float64]) -> float:
+        logits = replace(head, weight=weight).logits(data.values).astype(np.float64)
+        logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return float(-logs[np.arange(30), data.labels].sum() + (weight**2).sum() / (2 * PLAIN.regularisation))
+
+    weight = head.weight.astype(np.float64)
+    for place in ((0, 0), (3, 1), (7, 2)):
+        step = np.zeros_like(weight)
+        step[place] = 1e-3
+        assert abs(loss(weight + step) - loss(weight - step)) / 2e-3 < 0.05
+
+
+def test_a_weight_of_a_corpus_changes_the_fit(rng: np.random.Generator) -> None:
+    data = joined(made(rng, corpus="a")[1], made(rng, shift=1.0, corpus="b")[1])
+    alike = fit_head(data, HeadSettings(weights={"a": 1.0}), labels=LABELS, seed=1)
+    weighed = fit_head(data, HeadSettings(weights={"a": 0.1}), labels=LABELS, seed=1)
+    assert np.abs(alike.weight - weighed.weight).max() > 1e-5
+
+
+def test_the_seed_fixes_the_fit(rng: np.random.Generator) -> None:
+    _, data = made(rng)
+    first, again, other = (fit_head(data, HeadSettings(), labels=LABELS, seed=seed) for seed in (1, 1, 2))
+    assert (first.weight == again.weight).all()
+    assert (first.weight != other.weight).any()
+
+
+def test_adapted_to_a_shifted_corpus_it_recognises_it(rng: np.random.Generator) -> None:
+    """A constant added to all recordings, such as another microphone, disappears with adaptation."""
+    data = joined(made(rng, corpus="a")[1], made(rng, shift=1.0, corpus="b")[1])
+    head = fit_head(data, HeadSettings(), labels=LABELS, seed=1)
+    _, new = made(rng, shift=-6.0, corpus="new")
+    adapted = head.adapted(new.values.astype(np.float32)).logits(new.values).argmax(axis=1)
+    assert (adapted == new.labels).mean() > 0.95
+    assert (head.logits(new.values).argmax(axis=1) == new.labels).mean() < 0.9
+
+
+def test_a_single_label_is_refused(rng: np.random.Generator) -> None:
+    _, data = made(rng)
+    one = replace(data, labels=np.zeros_like(data.labels))
+    with pytest.raises(RunError, match="90 recordings with fewer than two labels are not enough to fit a head"):
+        fit_head(one, HeadSettings(), labels=LABELS, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"standardisations": ()}, "must name at least one"),
+        ({"standardisations": ("stored", "stored")}, "each once"),
+        ({"standardisations": ("store",)}, "did you mean 'stored'"),
+        ({"weights": {"a": 0.0}}, "weight of a must be above 0"),
+        ({"regularisation": 0.0}, "regularisation"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        HeadSettings(**changes)  # type: ignore[arg-type]
