@@ -154,10 +154,19 @@ def test_a_missing_scikit_learn_is_an_error_with_its_extra(name: str, monkeypatc
         ({"name": "linear-svm", "costs": [1.0]}, "classifier: unknown key 'costs'; did you mean 'cost'"),
         ({"name": "linear-svm", "cost": 1.0}, r"classifier: cost: a list was expected, 1\.0 was given"),
         ({"name": "linear-svm", "cost": ["1"]}, "classifier: cost: a value of type float was expected, '1' was given"),
-        ({"name": "linear-svm", "cost": []}, r"cost must be one or more positive numbers in increasing order; given \[\]"),
-        ({"name": "logistic-regression", "cost": [0.0]}, r"cost must be one or more positive numbers .* given \[0\.0\]"),
+        (
+            {"name": "linear-svm", "cost": []},
+            r"cost must be one or more positive numbers in increasing order; given \[\]",
+        ),
+        (
+            {"name": "logistic-regression", "cost": [0.0]},
+            r"cost must be one or more positive numbers .* given \[0\.0\]",
+        ),
         ({"name": "rbf-svm", "cost": [2.0, 1.0]}, "cost must be one or more positive numbers in increasing order"),
-        ({"name": "rbf-svm", "gamma": [-1.0]}, r"gamma must be one or more positive numbers in increasing order; given \[-1\.0\]"),
+        (
+            {"name": "rbf-svm", "gamma": [-1.0]},
+            r"gamma must be one or more positive numbers in increasing order; given \[-1\.0\]",
+        ),
         ({"name": "mlp", "penalty": [1.0, 1.0]}, "penalty must be one or more positive numbers in increasing order"),
         ({"name": "mlp", "epochs": 0}, "hidden and epochs must be at least 1; given 128 and 0"),
         ({"name": "prior", "strategy": "chanc"}, "unknown value 'chanc'; did you mean 'chance'"),
@@ -165,7 +174,10 @@ def test_a_missing_scikit_learn_is_an_error_with_its_extra(name: str, monkeypatc
             {"name": "adaptive-svm", "source_cost": []},
             r"source_cost must be one or more positive numbers in increasing order; given \[\]",
         ),
-        ({"name": "adaptive-svm", "cost": [1.0, 0.1]}, r"^cost must be one or more positive numbers in increasing order; given \["),
+        (
+            {"name": "adaptive-svm", "cost": [1.0, 0.1]},
+            r"^cost must be one or more positive numbers in increasing order; given \[",
+        ),
         ({}, "classifier: missing name; allowed: adaptive-svm, linear-svm"),
     ],
 )

@@ -72,7 +72,9 @@ class Stop(Exception):  # noqa: N818 - it is no error
     """Interrupts a training."""
 
 
-def test_a_training_that_was_interrupted_resumes_exactly(straight: tuple[Network, TrainingResult], tmp_path: Path) -> None:
+def test_a_training_that_was_interrupted_resumes_exactly(
+    straight: tuple[Network, TrainingResult], tmp_path: Path
+) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
 
     def stop_after_two(epoch: Epoch) -> None:
@@ -221,9 +223,7 @@ def test_numbers_too_small_for_fast_sums_are_zero_while_it_learns_and_what_was_s
     ],
     ids=["keras on windows", "starts", "windows", "keras on starts", "mixed"],
 )
-def test_every_kind_of_training_resumes_exactly(
-    settings: TrainingSettings, tmp_path: Path
-) -> None:
+def test_every_kind_of_training_resumes_exactly(settings: TrainingSettings, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
 
     def stop_after_two(epoch: Epoch) -> None:

@@ -233,13 +233,17 @@ def test_it_is_the_least_loss_of_a_fine_grid(rng: np.random.Generator) -> None:
         return float(-np.mean(np.log(softmax(scores / temperature)[np.arange(200), truth])))
 
     grid = np.geomspace(0.1, 10, 2000)
-    assert softmax_temperature(scores, truth) == pytest.approx(grid[int(np.argmin([loss(each) for each in grid]))], rel=5e-3)
+    assert softmax_temperature(scores, truth) == pytest.approx(
+        grid[int(np.argmin([loss(each) for each in grid]))], rel=5e-3
+    )
 
 
 def test_labels_that_could_not_be_answered_do_not_count() -> None:
     scores, truth = sure(100, right=80)
     impossible = np.vstack([np.hstack([scores, np.full((100, 1), -np.inf)]), [[1.0, 0.0, -np.inf]]])
-    assert softmax_temperature(impossible, np.append(truth, 2)) == pytest.approx(softmax_temperature(scores, truth), rel=1e-6)
+    assert softmax_temperature(impossible, np.append(truth, 2)) == pytest.approx(
+        softmax_temperature(scores, truth), rel=1e-6
+    )
     assert softmax_temperature(impossible[-1:], np.array([2])) == 1.0
 
 

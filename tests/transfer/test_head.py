@@ -1,4 +1,4 @@
-"""Output layers are loaded label by label, or re-initialised; a frozen network needs all of its labels in the source."""
+"""Output layers are loaded label by label, or re-initialised; a frozen network needs all labels in the source."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_network_that_is_used_unchanged_must_know_every_label(weights: SourceW
     before = {name: values.clone() for name, values in net.state_dict().items()}
     with pytest.raises(
         ConfigError,
-        match="mine can't be used unchanged for anger, calm: it has no scores for calm, only for anger, fear",
+        match=r"mine can't be used unchanged for anger, calm: it has no scores for calm, only for anger, fear",
     ):
         transfer_into(net, weights, named_plan("A1", SPEC.groups), head=head("anger", "calm"))
     assert all(torch.equal(values, before[name]) for name, values in net.state_dict().items())
@@ -106,7 +106,7 @@ def test_layers_that_decide_are_reinitialised_where_a_source_has_none(weights: S
     assert {name.split(".")[1] for name in report.names("tuned")} == {"sequence"}
     assert report.notes == ("mine has no scores for labels: dense1, dense2, output is re-initialised",)
     with pytest.raises(
-        ConfigError, match="mine can't be used unchanged: it has no scores for labels .no layer dense1, dense2"
+        ConfigError, match=r"mine can't be used unchanged: it has no scores for labels .no layer dense1, dense2"
     ):
         transfer_into(built(2), layers_alone(weights), named_plan("A1", SPEC.groups), head=head("anger", "calm"))
 

@@ -39,10 +39,8 @@ def test_the_commands_train_and_evaluate(
     assert trained.status == 0, trained.err
     model = load(trained.out.strip())
     assert model.bundle.manifest.name == "mine"
-    evaluated = emotone(
-        "evaluate", recipe, "--corpus", f"emodb={corpus}", "--protocol", "speaker-folds-2", "--out", tmp_path / "results",
-        "--json",
-    )  # fmt: skip
+    options = ("--protocol", "speaker-folds-2", "--out", tmp_path / "results", "--json")
+    evaluated = emotone("evaluate", recipe, "--corpus", f"emodb={corpus}", *options)
     assert evaluated.status == 0, evaluated.err
     score = next(one for one in json.loads(evaluated.out)["scores"] if one["metric"] == "uar")
     assert score["ours"]["value"] > 0.5

@@ -41,7 +41,9 @@ def written(folder: Path, arrays: dict[str, NDArray[Any]]) -> Path:
     return path
 
 
-def test_two_layers_fill_the_network_and_the_rest_is_reinitialised(published: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_two_layers_fill_the_network_and_the_rest_is_reinitialised(
+    published: dict[str, NDArray[Any]], tmp_path: Path
+) -> None:
     weights = SOURCE.read(written(tmp_path, published))
     net = SoundNet5(channels=(16, 32, 64)).build(1, 2)
     report = transfer_into(net, weights, Plan(("conv1", "conv2"), ("conv1",))).report

@@ -148,7 +148,9 @@ def test_matrices_the_other_way_round_are_named(twin: Twin, small: Source, tmp_p
         ({"vggish/fc2/biases": np.zeros(3)}, r"blocks.embedding.linear.bias has 3, expected 128"),
     ],
 )
-def test_arrays_of_other_networks_are_named(tmp_path: Path, arrays: dict[str, NDArray[np.float64]], message: str) -> None:
+def test_arrays_of_other_networks_are_named(
+    tmp_path: Path, arrays: dict[str, NDArray[np.float64]], message: str
+) -> None:
     np.savez(tmp_path / "mine.npz", allow_pickle=False, **arrays)
     with pytest.raises(SourceError, match=rf"does not contain vggish: .*{message}"):
         SOURCE.read(tmp_path / "mine.npz")

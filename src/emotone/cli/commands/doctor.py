@@ -117,8 +117,8 @@ def speed(bundle: Bundle) -> dict[str, float]:
     import numpy as np
     import soundfile
 
-    from emotone.audio.speech_network import network_activity
     from emotone.audio.read import read
+    from emotone.audio.speech_network import network_activity
 
     rate = bundle.feature.rate
     noise = np.random.default_rng(0).normal(0, 0.05, SECONDS * rate).astype(np.float32)
