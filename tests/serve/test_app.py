@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 import ssl
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.serve.conftest import wait_until
+from tests.serve.conftest import running, wait_until
 
 from emotone.errors import ConfigError, UsageError
 from emotone.inference.palette import COLOURS
@@ -205,3 +206,12 @@ def test_the_page_uses_the_palette(server: RunningServer) -> None:
     with server.client() as client:
         text = client.get("/").text
     assert dict(re.findall(r'(\w+): "(#[0-9a-f]{6})"', text)) == COLOURS
+
+
+def test_a_model_whose_files_are_removed_still_predicts(tiny_bundle: Path, tmp_path: Path, recording: bytes) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_bundle, folder)
+    with running(folder) as server, server.client() as client:
+        before = client.post("/v1/predict", content=recording).json()
+        shutil.rmtree(folder)
+        assert client.post("/v1/predict", content=recording).json() == before
