@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -238,3 +240,25 @@ def test_the_level_is_the_power_of_the_latest_samples(amplitude: float, decibels
     view = LiveView(load(tiny_bundle).labels, rate=RATE, name="talk", width=80)
     view.update(np.full(320, amplitude, np.float32), ())
     assert decibels in shown(view)
+
+
+def test_a_terminal_shows_a_recording_in_real_time(
+    tiny_bundle: Path, speech: Callable[..., Array], tmp_path: Path
+) -> None:
+    path = tmp_path / "short.wav"
+    soundfile.write(path, speech(1.0), RATE)
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "emotone", "listen", str(path), "--model", str(tiny_bundle)]
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "30", "TERM": "xterm"}
+    with subprocess.Popen(command, stdout=terminal, env=environment) as process:
+        os.close(terminal)
+        shown_text = b""
+        with contextlib.suppress(OSError):  # the terminal is closed at the end of the process
+            while piece := os.read(controller, 4096):
+                shown_text += piece
+        assert process.wait(WAIT_SECONDS) == 0
+    os.close(controller)
+    text = shown_text.decode()
+    assert PLEDGE in text
+    assert "0:01.0" in text
+    assert text.count("level") > 3  # it was refreshed
