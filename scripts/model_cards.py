@@ -6,13 +6,13 @@ ONNX files and test vectors stay as they are.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.migrated_models import seal
-
-from emotone.bundles.manifest import CARD, MANIFEST, manifest_bytes, read_manifest
+from emotone.bundles.bundle import load_bundle
+from emotone.bundles.manifest import CARD, MANIFEST, SEAL, manifest_bytes, read_manifest
 from emotone.config import to_mapping
 from emotone.files import atomic_write
 from emotone.fitting.card import model_card
@@ -130,6 +130,23 @@ def _one(pattern: str) -> Path:
 def _write(path: Path, text: str) -> None:
     with atomic_write(path, text=True) as stream:
         stream.write(text)
+
+
+def seal(folder: Path) -> None:
+    """Write `bundle.toml` for the files that are there; every file but the description must be unchanged."""
+    data = (folder / MANIFEST).read_bytes()
+    manifest = read_manifest(data, where=str(folder / MANIFEST))
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest.files}
+    changed = {name for name, digest in hashes.items() if digest != manifest.files[name]}
+    if changed - {RUN, CARD}:
+        raise ValueError(f"{folder}: {', '.join(sorted(changed))} must not change")
+    about = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    training = replace(manifest.training, signature=about["signature"])
+    written = manifest_bytes(replace(manifest, files=hashes, training=training))
+    assert SEAL in written  # noqa: S101 - the last line
+    with atomic_write(folder / MANIFEST) as stream:
+        stream.write(written)
+    load_bundle(folder).check()
 
 
 if __name__ == "__main__":

@@ -28,17 +28,19 @@ from emotone.features.window_spec import Windows
 from emotone.fitting.classical import resolve_baseline
 from emotone.fitting.fit import CHECKPOINT
 from emotone.fitting.resolve import resolve
-from emotone.inference.engine import Engine
+from emotone.inference.engine import analyse
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.scoring.finished_run import TABLE
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import MakeBundle
 
     from emotone.bundles.bundle import Bundle
+    from emotone.types import Array
 
 __all__ = ["one_thread", "torch_bundles"]
 pytestmark = pytest.mark.usefixtures("one_thread", "torch_bundles")
@@ -147,23 +149,22 @@ def test_predictions_are_those_of_the_engine(bundle: Bundle, corpus: tuple[Utter
     assert np.isnan(table.end[0])
     assert (table.start[1], table.end[1]) == (0.1, 0.6)
     for row, utterance in zip(table.probabilities, (corpus[0], stretch), strict=True):
-        engine = Engine(bundle)
-        engine.push(read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)[0])
-        np.testing.assert_array_equal(row, list(engine.finish()[0].probabilities.values()))
+        signal, _ = read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)
+        np.testing.assert_array_equal(row, list(analyse(bundle, [signal]).clip.probabilities.values()))
 
 
 def test_a_detector_leaves_its_windows_too(
-    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path
+    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path, speech: Callable[..., Array]
 ) -> None:
     detector = load_bundle(make_bundle(tmp_path / "detector", labels=("anger", "other")))
-    speech = np.concatenate([read(utterance.path, rate=16000)[0] for utterance in corpus])
-    soundfile.write(tmp_path / "long.wav", np.resize(speech, 9 * 16000), 16000)
+    soundfile.write(tmp_path / "long.wav", speech(9.0), 16000)
     items = [replace(corpus[0], id=name, label="anger", path=tmp_path / "long.wav") for name in ("whole", "part")]
     items[1] = replace(items[1], start=1.5, end=8.5)
     table, _ = predict_utterances(detector, items, protocol="p", fold="f", seed=0, system="s")
     for utterance in items:
         signal, _ = read(utterance.path, rate=16000, start=utterance.start, end=utterance.end)
-        clip, segments = Engine(detector).finish(signal)
+        analysis = analyse(detector, [signal])
+        clip, segments = analysis.clip, analysis.segments
         rows = table.where(table.utterance == utterance.key)
         windows = rows.windows()
         assert rows.segment.tolist() == [-1, *range(len(segments))]
@@ -189,25 +190,26 @@ def test_windows_that_say_what_they_hold_leave_rows_too(
     assert table.windows().start.tolist() == [0.0, 0.5, 1.0][: len(segments) - 1]
 
 
-def test_windows_without_speech_are_no_votes_unless_there_are_no_others(
-    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path
+def test_windows_lie_in_utterances_and_silence_has_none(
+    make_bundle: MakeBundle, corpus: tuple[Utterance, ...], tmp_path: Path, speech: Callable[..., Array]
 ) -> None:
     windows = Windows(seconds=1.0, hop=0.5, min_seconds=0.01, speech_only=True)
     bundle = load_bundle(make_bundle(tmp_path / "segments", windows=windows))
-    speech, silence = np.resize(read(corpus[0].path, rate=16000)[0], 16000), np.zeros(2 * 16000, np.float32)
-    recordings = {"first": [speech, silence], "last": [silence, speech], "none": [silence]}
+    spoken, silence = speech(1.5), np.zeros(2 * 16000, np.float32)
+    recordings = {"first": [spoken, silence], "last": [silence, spoken], "none": [silence]}
     for name, parts in recordings.items():
         soundfile.write(tmp_path / f"{name}.wav", np.concatenate(parts), 16000)
     items = [replace(corpus[0], id=name, path=tmp_path / f"{name}.wav") for name in recordings]
     table, _ = predict_utterances(bundle, items, protocol="p", fold="f", seed=0, system="s")
     kept = {utterance.id: table.windows().where(table.windows().utterance == utterance.key) for utterance in items}
-    for name in ("first", "last"):
-        spoken = Engine(bundle).finish(np.concatenate(recordings[name]))[1].speech
-        assert 0 < spoken.sum() < len(spoken) == 6
-        assert kept[name].segment.tolist() == np.flatnonzero(spoken).tolist()
-        assert kept[name].start.tolist() == (0.5 * np.flatnonzero(spoken)).tolist()
-    assert kept["none"].segment.tolist() == [0, 1, 2, 3]
-    assert (kept["none"].probabilities == 1 / len(bundle.labels)).all()
+    for name, start, end in (("first", 0.0, 1.5), ("last", 2.0, 3.5)):
+        assert kept[name].segment.tolist() == [*range(len(kept[name]))]
+        assert len(kept[name])
+        assert (kept[name].start >= start - 0.1).all()
+        assert (kept[name].end <= end + 0.3).all()
+    assert not len(kept["none"])
+    whole = table.where(table.utterance == items[2].key)
+    assert (whole.probabilities == 1 / len(bundle.labels)).all()
 
 
 def test_a_bundle_can_be_given_as_a_folder(bundle: Bundle, corpus: tuple[Utterance, ...]) -> None:

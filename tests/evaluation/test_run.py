@@ -25,6 +25,7 @@ from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation import run
 from emotone.evaluation.finished_model import evaluate_model
 from emotone.evaluation.run import Evaluation, Progress, evaluate_recipe
+from emotone.features.window_spec import Windows
 from emotone.fitting.resolve import resolve
 from emotone.protocols import protocol
 from emotone.scoring.finished_run import RUN, TABLE
@@ -48,6 +49,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...]:
     return emodb_utterances(write_emodb(tmp_path_factory.mktemp("corpus") / "emodb"))
 
 
+WHOLE = Windows(seconds=3.0, hop=1.0, speech_only=False)  # buzzes are no speech
+
+
 @pytest.fixture(scope="module")
 def alone(corpus: tuple[Utterance, ...], tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """Two folds of speakers in this process, predicted by torch."""
@@ -64,7 +68,7 @@ def bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
 
 def evaluate(utterances: tuple[Utterance, ...], *, out: Path, **changes: Any) -> Evaluation:
     given: dict[str, Any] = {"labels": LABELS, "protocol_name": "speaker-folds-2", **changes}
-    return evaluate_recipe(resolve(given.pop("recipe", tiny_recipe())), utterances, out=out, **given)
+    return evaluate_recipe(resolve(given.pop("recipe", tiny_recipe(windows=WHOLE))), utterances, out=out, **given)
 
 
 def without_files(utterances: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
@@ -156,7 +160,12 @@ def test_a_repeated_run_is_cached(alone: Evaluation, corpus: tuple[Utterance, ..
 @pytest.mark.usefixtures("torch_bundles")
 @pytest.mark.parametrize(
     "change",
-    [{"recipe": tiny_recipe(seed=2)}, {"protocol_name": "random-2"}, {"labels": LABELS[::-1]}, {"seeds": 2}],
+    [
+        {"recipe": tiny_recipe(windows=WHOLE, seed=2)},
+        {"protocol_name": "random-2"},
+        {"labels": LABELS[::-1]},
+        {"seeds": 2},
+    ],
     ids=["recipe", "protocol", "labels", "seeds"],
 )
 def test_other_settings_have_another_folder(

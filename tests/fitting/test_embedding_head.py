@@ -59,10 +59,11 @@ def test_large_corpora_do_not_dominate_the_statistics(rng: np.random.Generator) 
 def test_the_weights_are_the_optimum(rng: np.random.Generator) -> None:
     """The gradient of the loss, computed here by differences, is zero."""
     _, data = made(rng, count=30)
+    embeddings = data.values.astype(np.float32)
     head = fit_head(data, PLAIN, labels=LABELS, seed=1)
 
     def loss(weight: NDArray[np.float64]) -> float:
-        logits = replace(head, weight=weight).logits(data.values).astype(np.float64)
+        logits = replace(head, weight=weight.astype(np.float32)).logits(embeddings).astype(np.float64)
         logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return float(-logs[np.arange(30), data.labels].sum() + (weight**2).sum() / (2 * PLAIN.regularisation))
 
@@ -92,9 +93,10 @@ def test_adapted_to_a_shifted_corpus_it_recognises_it(rng: np.random.Generator) 
     data = joined(made(rng, corpus="a")[1], made(rng, shift=1.0, corpus="b")[1])
     head = fit_head(data, HeadSettings(), labels=LABELS, seed=1)
     _, new = made(rng, shift=-6.0, corpus="new")
-    adapted = head.adapted(new.values.astype(np.float32)).logits(new.values).argmax(axis=1)
+    embeddings = new.values.astype(np.float32)
+    adapted = head.adapted(embeddings).logits(embeddings).argmax(axis=1)
     assert (adapted == new.labels).mean() > 0.95
-    assert (head.logits(new.values).argmax(axis=1) == new.labels).mean() < 0.9
+    assert (head.logits(embeddings).argmax(axis=1) == new.labels).mean() < 0.9
 
 
 def test_a_single_label_is_refused(rng: np.random.Generator) -> None:

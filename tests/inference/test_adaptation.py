@@ -11,8 +11,10 @@ import pytest
 import soundfile
 
 import emotone
+from emotone.audio.read import read
 from emotone.errors import UsageError
 from emotone.inference.adaptation import EmbeddingStatistics
+from emotone.inference.engine import analyse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,8 @@ def test_statistics_are_those_of_the_recordings(model: Model, recordings: list[P
     head, before = adapted.bundle.head, model.bundle.head
     assert head is not None
     assert before is not None
-    values = np.stack([model.predict(path).segments.outputs.mean(axis=0) for path in recordings])
+    signals = [read(path, rate=model.bundle.feature.rate)[0] for path in recordings]
+    values = np.stack([analyse(model.bundle, [signal]).segments.outputs.mean(axis=0) for signal in signals])
     np.testing.assert_allclose(head.mean, before.adapted(values).mean, rtol=1e-5)
     assert adapted.bundle.manifest.adaptation is not None
     assert adapted.bundle.manifest.adaptation.recordings == 12

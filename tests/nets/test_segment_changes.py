@@ -17,7 +17,7 @@ from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
 from emotone.fitting.onnx_export import onnx_bytes
-from emotone.inference.engine import Engine
+from emotone.inference.engine import analyse
 from emotone.inference.model import load
 from emotone.nets.architectures.segment_pool import CHANGE, HOP, SegmentPool
 from emotone.nets.blocks.segment_pooling import ChangePointPooling, SegmentClassifier
@@ -242,7 +242,7 @@ def test_a_model_with_change_points_predicts_the_output_of_the_network(
     data = TrainingData(corpora=("none",), protocol="none", recipe="none", signature="0" * 12)
     write_net(tmp_path / "model", recipe, net, labels=labels, data=data)
     sound = speech(9.3, rate=32000)
-    _, segments = Engine(load(tmp_path / "model").bundle).finish(sound)
+    segments = analyse(load(tmp_path / "model").bundle, [sound]).segments
     rows = torch.from_numpy(recipe.feature.compute(sound))[None]
     with torch.inference_mode():
         assert max(segments_of(net, rows[:, :800])) > 1

@@ -13,8 +13,11 @@ from emotone.config import to_mapping
 from emotone.errors import ConfigError, UnknownNameError
 from emotone.features.functional import MetadataFunctionals
 from emotone.fitting.classical import resolve_baseline
+from emotone.fitting.embedding import ResolvedEmbedding
+from emotone.fitting.encoder import Encoder
 from emotone.fitting.resolve import recipe_signature
 from emotone.recipes.classical_recipe import ClassicalRecipe
+from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import AnyRecipe, load_recipe, shipped_names, shipped_path, shipped_recipes
 from emotone.recipes.recipe import Recipe
 
@@ -46,6 +49,8 @@ def signature_of(recipe: AnyRecipe) -> str:
     """Return the signature of a recipe, with a hash instead of the weights that it loads."""
     if isinstance(recipe, ClassicalRecipe):
         return resolve_baseline(recipe).signature
+    if isinstance(recipe, EmbeddingRecipe):  # without the encoder, whose weights are no part of the package
+        return ResolvedEmbedding(recipe, Encoder("encoder", "0" * 64, 1536)).signature
     if recipe.transfer is None or recipe.pretraining is not None:
         return recipe_signature(recipe)
     return recipe_signature(replace(recipe, transfer=replace(recipe.transfer, sha256="0" * 64)))

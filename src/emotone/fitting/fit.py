@@ -227,7 +227,7 @@ def _task(
 
 @dataclass(frozen=True)
 class SpeechActivity:
-    """Speech activity as in prediction: the signal at the front end's rate, resampled to 16 kHz.
+    """Speech activity without a network (see `emotone.audio.activity`), from the front end's rate resampled to 16 kHz.
 
     Attributes:
         rate: of the front end.
@@ -248,8 +248,9 @@ def speech_window_starts(
 ) -> dict[str, NDArray[np.int64]] | None:
     """Return the first rows of each utterance's windows with speech, by key; an utterance without any has no entry.
 
-    The windows are those that count when a clip is predicted. None means that the recipe trains on all windows. Speech
-    activity is kept in the feature store.
+    The windows are on the clip's grid; prediction places them within utterances, found by a network, which makes little
+    difference for clips of one sentence. None means that the recipe trains on all windows. Speech activity is kept in
+    the feature store.
 
     Raises:
         AudioError: a recording can't be read any more.

@@ -27,10 +27,15 @@ REQUIRED = ("click", "numpy", "onnxruntime", "platformdirs", "rich", "soundfile"
 EXTRAS = {
     "audformat": ("reads and writes audformat databases", ("audformat",)),
     "baselines": ("openSMILE features and classical classifiers", ("opensmile", "pyarrow", "scikit-learn", "scipy")),
+    "listen": ("analyses a microphone live", ("sounddevice",)),
     "media": ("reads m4a, mp4, avi, webm", ("av",)),
     "parquet": ("writes parquet", ("pyarrow",)),
     "plot": ("draws predictions", ("matplotlib",)),
     "report": ("writes reports", ("jinja2", "matplotlib", "pyarrow", "scipy")),
+    "serve": (
+        "serves predictions over HTTP and WebSocket",
+        ("fastapi", "prometheus-client", "python-multipart", "uvicorn", "websockets"),
+    ),
     "train": ("trains and exports models", ("onnx", "onnxscript", "pyarrow", "safetensors", "scipy", "torch")),
 }
 SECONDS = 3  # duration of the clip that speed is measured with
