@@ -43,4 +43,4 @@ def test_the_exit_status_tells(percent: int, status: int, tmp_path: Path, capsys
     path = tmp_path / "coverage.json"
     path.write_text(json.dumps(report(audio=percent)), encoding="utf-8")
     assert main(str(path)) == status
-    assert ("every floor is kept" in capsys.readouterr().out) is (status == 0)
+    assert ("every floor is reached" in capsys.readouterr().out) is (status == 0)
