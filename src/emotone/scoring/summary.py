@@ -150,6 +150,11 @@ def _method(about: Mapping[str, Any]) -> str:
         return (
             "A classifier predicts from functionals of whole recordings; it is tuned and scaled on the training part."
         )
+    if "encoder" in about.get("recipe", {}):
+        return (
+            "The encoder is frozen; a linear head predicts from the mean embedding of the utterances of each "
+            "recording, which the inference engine of `emotone predict` finds."
+        )
     return "Predictions are made by the inference engine of `emotone predict`."
 
 
