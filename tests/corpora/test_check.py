@@ -10,7 +10,8 @@ import pytest
 
 from emotone.corpora.base import CORPORA
 from emotone.corpora.check import CheckReport, check, recognise
-from emotone.corpora.scan import scan
+from emotone.corpora.findings import left_out
+from emotone.corpora.scan import Scan, scan
 from emotone.corpora.table import read_table
 from emotone.errors import CorpusError
 
@@ -350,3 +351,9 @@ def test_an_unreadable_recording_is_one_finding_and_the_others_are_read(write: W
     found = check(read_table(tmp_path / "t.csv", name="calls"))
     assert (problem(found).kind, problem(found).files) == ("unreadable", (str(tmp_path / "b.wav"),))
     assert (found.clips, found.rates) == (3, {RATE: 2})
+
+
+def test_a_folder_that_can_not_be_read_is_a_finding(tmp_path: Path) -> None:
+    line = "can't read the folder x: Permission denied"
+    found = list(left_out(Scan("emodb", tmp_path, (), problems=(line,), unreadable=(line,)), table=False))
+    assert [(one.kind, one.message) for one in found] == [("unreadable", line)]

@@ -110,6 +110,8 @@ def _au(file: BinaryIO, size: int, _: str) -> DataChunk:
 def _caf(file: BinaryIO, size: int, _: str) -> DataChunk | None:
     at, per_second, block = 8, 0.0, 1
     for _count in range(MAX_CHUNKS):
+        if at > size:  # a damaged length, perhaps above what a file can be positioned at
+            break
         file.seek(at)
         head = file.read(12)
         if len(head) < 12:
@@ -136,6 +138,8 @@ def _caf(file: BinaryIO, size: int, _: str) -> DataChunk | None:
 def _w64(file: BinaryIO, size: int, _: str) -> DataChunk | None:
     at = 40  # after "riff", its size, and "wave"
     for _count in range(MAX_CHUNKS):
+        if at > size:  # a damaged length, perhaps above what a file can be positioned at
+            break
         file.seek(at)
         head = file.read(24)  # a GUID that begins with four letters, and a size that includes this header
         if len(head) < 24:
