@@ -77,8 +77,10 @@ def _speed() -> list[str]:
     return [
         f"A clip of 3 s takes {warm} ms once the model is loaded, and {cold:.1f} s as a command of its own. Processing",
         f"a folder is {ratio:.0f} times as fast as extracting openSMILE's IS10 features from it. Two hours of speech",
-        f"need {memory:.0f} MB of memory (all figures: [speed and memory]({page}), written by `make bench`). "
-        "These figures",
+        (
+            f"need {memory:.0f} MB of memory (all figures: [speed and memory]({page}), written by `make bench`). "
+            "These figures"
+        ),
         "are of version 0.1.0; the network that now finds speech adds 1 to 2 ms to a clip.",
     ]
 
