@@ -13,7 +13,6 @@ Example:
 from __future__ import annotations
 
 import importlib
-import logging
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import EmotoneError
@@ -45,8 +44,6 @@ _LAZY = {
     **dict.fromkeys(("Clip", "Failure", "Prediction", "Segment", "UtteranceSegment"), "emotone.inference.result"),
     "Session": "emotone.inference.session",
 }
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # applications decide what is printed
 
 
 def __getattr__(name: str) -> Any:

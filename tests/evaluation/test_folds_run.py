@@ -203,8 +203,12 @@ def test_windows_lie_in_utterances_and_silence_has_none(
     table, _ = predict_utterances(bundle, items, protocol="p", fold="f", seed=0, system="s")
     kept = {utterance.id: table.windows().where(table.windows().utterance == utterance.key) for utterance in items}
     for name, start, end in (("first", 0.0, 1.5), ("last", 2.0, 3.5)):
-        assert kept[name].segment.tolist() == [*range(len(kept[name]))]
-        assert len(kept[name])
+        segments = analyse(bundle, [np.concatenate(recordings[name])]).segments
+        assert kept[name].segment.tolist() == [*range(len(segments))]
+        assert kept[name].start.tolist() == [one.start for one in segments]
+        assert kept[name].end.tolist() == [one.end for one in segments]
+        np.testing.assert_array_equal(kept[name].probabilities, segments.probabilities)
+        assert len(segments)
         assert (kept[name].start >= start - 0.1).all()
         assert (kept[name].end <= end + 0.3).all()
     assert not len(kept["none"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -88,12 +88,28 @@ class EmbeddingHead:
                 f"adaptation needs the statistics of at least {MIN_RECORDINGS} recordings with speech; "
                 f"given {len(embeddings)}"
             )
-        found = embeddings.astype(np.float64)
-        share = len(found) / (len(found) + self.shrinkage)
-        mean = share * found.mean(axis=0) + (1 - share) * self.mean
-        variance = share * found.var(axis=0) + (1 - share) * self.within.astype(np.float64) ** 2
+        within = self.within.astype(np.float64)
+        mean, variance = shrunk_statistics(
+            embeddings.astype(np.float64), mean=self.mean, within=within, shrinkage=self.shrinkage
+        )
         deviation = np.maximum(np.sqrt(variance), SMALLEST_DEVIATION)
         return dataclasses.replace(self, mean=mean.astype(np.float32), deviation=deviation.astype(np.float32))
+
+
+def shrunk_statistics(
+    embeddings: NDArray[np.float64],
+    *,
+    mean: NDArray[np.floating[Any]],
+    within: NDArray[np.float64],
+    shrinkage: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and the variance of embeddings [recordings, values], shrunk towards `mean` and `within` squared.
+
+    `shrinkage` recordings have the same weight as what they are shrunk towards.
+    """
+    share = len(embeddings) / (len(embeddings) + shrinkage)
+    shrunk_mean = share * embeddings.mean(axis=0) + (1 - share) * mean
+    return shrunk_mean, share * embeddings.var(axis=0) + (1 - share) * within**2
 
 
 def head_bytes(head: EmbeddingHead) -> bytes:

@@ -68,7 +68,7 @@ def run_session(session: Any, features: Array, *, where: str, values: int, outpu
 
 
 def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | None]) -> None:
-    """Refuse ports other than one float32 tensor called `name`; None in `shape` stands for an open dimension."""
+    """Refuse ports other than one float32 tensor called `name`; None in `shape` allows any size."""
     wanted = f"'{name}' float32 [{', '.join('any' if size is None else str(size) for size in shape)}]"
     given = ", ".join(f"'{port.name}' {port.type} {port.shape}" for port in ports)
     fits = len(ports) == 1 and ports[0].name == name and ports[0].type == "tensor(float)"

@@ -16,7 +16,7 @@ GROUPED = {
     ),
     "html_page": "are HTML or XML pages, not recordings (failed downloads?); download them again",
 }
-"""What is said of several files with the same code."""
+"""Messages for several files with the same code."""
 NAMED = 3  # files that a message for many names
 
 

@@ -57,7 +57,7 @@ class Inputs:
 def collect(arguments: Sequence[str]) -> Inputs:
     """Return the recordings that arguments name.
 
-    A folder stands for every file below it whose suffix is one of `AUDIO_SUFFIXES`. A pattern (`*`, `?`, `[...]`, and
+    A folder means every file below it whose suffix is one of `AUDIO_SUFFIXES`. A pattern (`*`, `?`, `[...]`, and
     `**` for any depth) that is not itself the name of a file is expanded here, for shells that do not. See
     `emotone.walk` for links, hidden files and the order. A recording that is named twice is processed once.
     """

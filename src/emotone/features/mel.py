@@ -81,6 +81,12 @@ def hann(samples: int, *, periodic: bool = True) -> Matrix:
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / (samples if periodic else samples - 1))
 
 
+def padded_for_rows(signal: Array, *, rows: int, hop: int, window: int) -> Array:
+    """Return a signal [time] followed by the zeros that `rows` complete frames need; a longer one is unchanged."""
+    missing = (rows - 1) * hop + window - len(signal)
+    return np.pad(signal, (0, missing)) if missing > 0 else signal
+
+
 def band_spectra(signal: Array, *, hop: int, window: Array, filterbank: Array, power: bool) -> Array:
     """Return band sums [frames, bands] float32 of the spectra of every complete frame.
 

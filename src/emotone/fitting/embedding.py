@@ -23,10 +23,13 @@ from emotone.features.store import FeatureStore
 from emotone.fitting.embedding_head import LabelledEmbeddings, fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
 from emotone.inference.engine import analyse
+from emotone.training.tuning import softmax
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from emotone.features.store import ExtractionResult
     from emotone.features.window_spec import Windows
@@ -158,7 +161,7 @@ def fit_and_predict(
     *,
     labels: tuple[str, ...],
     adapt_to_speakers: bool = False,
-) -> tuple[tuple[Utterance, ...], Array]:
+) -> tuple[tuple[Utterance, ...], NDArray[np.float64]]:
     """Return the tested utterances of a fold, and their probabilities [utterances, labels].
 
     Args:
@@ -185,8 +188,7 @@ def fit_and_predict(
         own = values[speakers == speaker]
         if len(own) >= MIN_RECORDINGS:
             logits[speakers == speaker] = head.adapted(own).logits(own)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return chosen, powers / powers.sum(axis=1, keepdims=True)
+    return chosen, softmax(logits)
 
 
 @lru_cache(maxsize=2)

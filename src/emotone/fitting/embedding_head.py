@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.head import EmbeddingHead
+from emotone.bundles.head import EmbeddingHead, shrunk_statistics
 from emotone.errors import RunError
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ class _Statistics:
     shrinkage: float
 
     def shrunk(self, values: Values) -> tuple[Values, Values]:
-        share = len(values) / (len(values) + self.shrinkage)
-        mean = share * values.mean(axis=0) + (1 - share) * self.mean
-        variance = share * values.var(axis=0) + (1 - share) * self.within**2
+        mean, variance = shrunk_statistics(values, mean=self.mean, within=self.within, shrinkage=self.shrinkage)
         return mean, np.sqrt(variance) + FLOOR
 
 

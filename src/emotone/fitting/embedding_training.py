@@ -16,7 +16,7 @@ from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import FRONT_END, ResolvedEmbedding, encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
-from emotone.training.tuning import softmax_temperature
+from emotone.training.tuning import softmax, softmax_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,9 +91,8 @@ def train_embedding(
     logits = np.concatenate([np.resize(scores, (size, len(labels))) for scores, _ in parts])
     truth = np.concatenate([np.resize(answers, size) for _, answers in parts])
     temperature = softmax_temperature(logits, truth)
-    hardest = parts[-1][0] / temperature  # other corpora, if there are several
-    powers = np.exp(hardest - hardest.max(axis=1, keepdims=True))
-    confidence = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
+    hardest, _ = parts[-1]  # other corpora, if there are several
+    confidence = softmax(hardest / temperature).max(axis=1)
     threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
     return EmbeddingTraining(
         resolved, used, extracted.features, labels, temperature, round(threshold, 4), extracted.problems
@@ -134,8 +133,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
     )
     signal = example_signal(WhisperLogMel.rate)
     encoder = encoder_bundle(resolved.encoder, recipe.windows)
-    logits = head.logits(encoder.outputs(encoder.feature.compute(signal)[np.newaxis]))[0] / training.temperature
-    powers = np.exp(logits - logits.max())
+    logits = head.logits(encoder.outputs(encoder.feature.compute(signal)[np.newaxis]))
     return write_bundle(
         out,
         manifest,
@@ -144,7 +142,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         card=embedding_card(manifest, recipe, training.utterances, evaluation=evaluation),
         licence=licence_text(recipe),
         signal=signal,
-        probabilities=powers / powers.sum(),
+        probabilities=softmax(logits / training.temperature)[0],
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotone.bundles.onnx_session import EMBEDDING
-from emotone.config import signature
+from emotone.config import signature, to_mapping
 from emotone.errors import SourceError
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.files import atomic_write, cache_dir
@@ -157,9 +157,4 @@ def _embedding_size(data: bytes) -> int:
 
 
 def _without_source(settings: EncoderSettings) -> dict[str, Any]:
-    return {
-        "layers": list(settings.layers),
-        "statistics": settings.statistics,
-        "peak": settings.peak,
-        "quantised": settings.quantised,
-    }
+    return {name: value for name, value in to_mapping(settings).items() if name != "source"}

@@ -61,7 +61,7 @@ class NamedModel(Protocol):
 
 
 class Plottable(Protocol):
-    """A prediction, as far as it is drawn."""
+    """What a picture needs of a prediction."""
 
     @property
     def file(self) -> str | None: ...  # noqa: D102

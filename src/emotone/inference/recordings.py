@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 CAN_FAIL = (EmotoneError, OSError, MemoryError)
-"""What a bad recording raises, or a full machine. It fails alone, and the others go on."""
+"""What a bad recording raises, or a full machine. Only this recording fails."""
 
 
 def failure_of(error: Exception, path: str | Path, shown: str) -> Failure:
     """Return the failure of a recording that one of `CAN_FAIL` stopped; `shown` is the name that the user knows."""
     if isinstance(error, EmotoneError):
-        message = str(error)  # a temporary file holds standard input
+        message = str(error)  # standard input is read from a temporary file
         named = message if os.fspath(path) == shown else message.replace(os.fspath(path), "standard input")
         return Failure(shown, error.code, named)
     if isinstance(error, MemoryError):
@@ -97,14 +97,16 @@ def predict_channels(
     report = ProgressReport(progress, recording, track=track, name=name)
     with stream_channels(recording, rate=bundle.feature.rate, track=track, name=name) as pieces:
         _log_stream(pieces, name=name)
-        analysers = [Analyser(bundle) for _ in range(pieces.channels)]
-        meters = [EnvelopeMeter(bundle.feature.rate) for _ in analysers]
-        for piece in pieces:
-            for analyser, meter, samples in zip(analysers, meters, piece, strict=True):
-                analyser.push(np.ascontiguousarray(samples))
-                meter.add(samples)
-            report.update(meters[0].seconds)
-        analyses = [_named(analyser.finish, name=name) for analyser in analysers]
+        meters = [EnvelopeMeter(bundle.feature.rate) for _ in range(pieces.channels)]
+
+        def measured() -> Iterator[Array]:
+            for piece in pieces:
+                for meter, samples in zip(meters, piece, strict=True):
+                    meter.add(samples)
+                yield piece
+                report.update(meters[0].seconds)
+
+        analyses = _analyse_channels(bundle, measured(), channels=pieces.channels, name=name)
         rate, notes = pieces.rate, pieces.notes
     report.finish(meters[0].seconds)
     results = enumerate(zip(analyses, meters, strict=True))
@@ -122,13 +124,20 @@ def analyse_file(
 
     if channel == "each":
         with stream_channels(recording, rate=bundle.feature.rate, track=track, name=name) as pieces:
-            analysers = [Analyser(bundle) for _ in range(pieces.channels)]
-            for piece in pieces:
-                for analyser, samples in zip(analysers, piece, strict=True):
-                    analyser.push(np.ascontiguousarray(samples))
-        return tuple(_named(analyser.finish, name=name) for analyser in analysers)
+            return _analyse_channels(bundle, pieces, channels=pieces.channels, name=name)
     with stream(recording, rate=bundle.feature.rate, channel=channel, track=track, name=name) as blocks:
         return (_named(lambda: analyse(bundle, _rejoined(bundle, blocks)), name=name),)
+
+
+def _analyse_channels(
+    bundle: Bundle, pieces: Iterable[Array], *, channels: int, name: str | None
+) -> tuple[Analysis, ...]:
+    """Return the analysis of every channel of pieces [channels, time] at the front end's rate."""
+    analysers = [Analyser(bundle) for _ in range(channels)]
+    for piece in pieces:
+        for analyser, samples in zip(analysers, piece, strict=True):
+            analyser.push(np.ascontiguousarray(samples))
+    return tuple(_named(analyser.finish, name=name) for analyser in analysers)
 
 
 def _analyse(

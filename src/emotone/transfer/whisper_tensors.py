@@ -27,6 +27,7 @@ import numpy as np
 
 from emotone.errors import SourceError
 from emotone.transfer.ctranslate2 import read_ctranslate2
+from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch_tensors import read_torch
 from emotone.transfer.weights import read_tensors
 
@@ -224,3 +225,21 @@ def from_torch_file(path: Path) -> Tensors:
 
     """
     return from_checkpoint(read_torch(path, key="model_state_dict"), where=str(path))
+
+
+def whisper_source(name: str, title: str, *, width: int, layers: int, published: tuple[PublishedFile, ...]) -> Source:
+    """Return the source of an encoder of Whisper with `layers` layers of `width` values."""
+    return Source(
+        name=name,
+        title=title,
+        citation="Radford, Kim, Xu, Brockman, McLeavey, Sutskever: Robust speech recognition via large-scale weak "
+        "supervision, 2022",
+        licence="MIT",
+        licence_note="OpenAI's notice must accompany the weights",
+        published=published,
+        rate=16000,
+        net="whisper-encoder",
+        layers=("conv1", "conv2", "positions", *(f"layer{number}" for number in range(1, layers + 1)), "final_norm"),
+        shapes=encoder_shapes(width=width, layers=layers),
+        readers={".bin": from_ctranslate2, ".pt": from_torch_file, ".safetensors": from_safetensors},
+    )

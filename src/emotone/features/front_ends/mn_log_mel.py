@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.mel import band_spectra, hann, mel_filterbank
+from emotone.features.mel import band_spectra, hann, mel_filterbank, padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ class MnLogMel:
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 128] float32 of a signal [time]; missing samples are zeros."""
-        needed = (self.frames(len(signal)) - 1) * self.hop + self.window
-        if len(signal) < needed:
-            signal = np.pad(signal, (0, needed - len(signal)))
+        signal = padded_for_rows(signal, rows=self.frames(len(signal)), hop=self.hop, window=self.window)
         return rows_of_emphasised(signal[1:] - np.float32(EMPHASIS) * signal[:-1])
 
 

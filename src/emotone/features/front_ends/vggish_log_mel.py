@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.mel import band_spectra, hann, mel_filterbank
+from emotone.features.mel import band_spectra, hann, mel_filterbank, padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
@@ -72,10 +72,9 @@ class VggishLogMel:
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 64] float32 of a signal [time], with zeros after its end."""
-        needed = (self.frames(len(signal)) - 1) * self.hop + self.window
-        padded = np.pad(signal, (0, max(0, needed - len(signal))))
+        padded = padded_for_rows(signal, rows=self.frames(len(signal)), hop=self.hop, window=self.window)
         window, filterbank = _tables()
-        sums = band_spectra(padded[:needed], hop=self.hop, window=window, filterbank=filterbank, power=False)
+        sums = band_spectra(padded, hop=self.hop, window=window, filterbank=filterbank, power=False)
         rows: Array = np.log(sums + np.float32(self.offset))
         return rows
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.mel import band_spectra, hann, mel_filterbank
+from emotone.features.mel import band_spectra, hann, mel_filterbank, padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
@@ -59,10 +59,9 @@ class WhisperLogMel:
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 80] float32 of a signal [time], with zeros after its end."""
-        needed = (self.frames(len(signal)) - 1) * self.hop + self.window
-        padded = np.pad(signal, (0, max(0, needed - len(signal))))
+        padded = padded_for_rows(signal, rows=self.frames(len(signal)), hop=self.hop, window=self.window)
         window, filterbank = _tables()
-        power = band_spectra(padded[:needed], hop=self.hop, window=window, filterbank=filterbank, power=True)
+        power = band_spectra(padded, hop=self.hop, window=window, filterbank=filterbank, power=True)
         rows: Array = np.log10(np.maximum(power, np.float32(SMALLEST)))
         return rows
 

@@ -6,18 +6,14 @@ of audio that are not published; recordings of emotional speech corpora may be a
 
 from __future__ import annotations
 
-from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_safetensors, from_torch_file
+from emotone.transfer.source import PublishedFile
+from emotone.transfer.whisper_tensors import whisper_source
 
-WIDTH, LAYERS = 512, 6
-
-SOURCE = Source(
+SOURCE = whisper_source(
     name="whisper-base",
     title="Whisper base: encoder of a multilingual speech recogniser, 6 layers of 512 values",
-    citation="Radford, Kim, Xu, Brockman, McLeavey, Sutskever: Robust speech recognition via large-scale weak "
-    "supervision, 2022",
-    licence="MIT",
-    licence_note="OpenAI's notice must accompany the weights",
+    width=512,
+    layers=6,
     published=(
         PublishedFile(
             "model.bin",
@@ -32,9 +28,4 @@ SOURCE = Source(
         ),
         PublishedFile("model.safetensors", "https://huggingface.co/openai/whisper-base"),
     ),
-    rate=16000,
-    net="whisper-encoder",
-    layers=("conv1", "conv2", "positions", *(f"layer{number}" for number in range(1, LAYERS + 1)), "final_norm"),
-    shapes=encoder_shapes(width=WIDTH, layers=LAYERS),
-    readers={".bin": from_ctranslate2, ".pt": from_torch_file, ".safetensors": from_safetensors},
 )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2, from_safetensors, from_torch_file
+from emotone.transfer.source import PublishedFile
+from emotone.transfer.whisper_tensors import whisper_source
 
-WIDTH, LAYERS = 384, 4
-
-SOURCE = Source(
+SOURCE = whisper_source(
     name="whisper-tiny-en",
     title="Whisper tiny.en: encoder of a small English speech recogniser, 4 layers of 384 values",
-    citation="Radford, Kim, Xu, Brockman, McLeavey, Sutskever: Robust speech recognition via large-scale weak "
-    "supervision, 2022",
-    licence="MIT",
-    licence_note="OpenAI's notice must accompany the weights",
+    width=384,
+    layers=4,
     published=(
         PublishedFile(
             "model.bin",
@@ -28,9 +24,4 @@ SOURCE = Source(
         ),
         PublishedFile("model.safetensors", "https://huggingface.co/openai/whisper-tiny.en"),
     ),
-    rate=16000,
-    net="whisper-encoder",
-    layers=("conv1", "conv2", "positions", *(f"layer{number}" for number in range(1, LAYERS + 1)), "final_norm"),
-    shapes=encoder_shapes(width=WIDTH, layers=LAYERS),
-    readers={".bin": from_ctranslate2, ".pt": from_torch_file, ".safetensors": from_safetensors},
 )
