@@ -152,6 +152,16 @@ def test_a_selection_as_text() -> None:
     assert alone.lines()[-1].startswith("selected: A5: the only one that can be used; ")
 
 
+def test_whether_training_beats_the_unchanged_model_is_said() -> None:
+    unchanged = PlanScore("A1", 0.7, (0.7, 0.7))
+    close = replace(MADE, candidates=(unchanged, *TRIED[1:]))
+    assert close.lines()[-1] == "the unchanged model (A1) has 0.700: whether the training helps is not certain"
+    clear = replace(MADE, candidates=(replace(unchanged, uar=0.5), *TRIED[1:]))
+    assert clear.lines()[-1].startswith("selected: A5: ")
+    none = replace(MADE, plan="A1", candidates=(replace(unchanged, uar=0.8), *TRIED[1:]))
+    assert none.lines()[-1] == "plan A1 wins: no training on these clips was better than the unchanged model"
+
+
 def test_a_selection_is_found_by_its_signature(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()

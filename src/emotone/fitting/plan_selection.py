@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from emotone.types import Fold
 
 AUTO, NONE = "auto", "none"
+UNCHANGED = "A1"
 PLANS = ("A1", "A5", "A8", "A4", "A7", "A3", "A6", "A2", NONE)  # by number of trained layers
 INNER_FOLDS = 3
 SELECTION = "plan_selection.json"
@@ -97,6 +98,11 @@ class PlanSelection:
         data = f"scored on {self.clips} clips of {self.speakers} speakers with {self.protocol}"
         chance = 1.96 * math.sqrt(2 * best * (1 - best) / self.clips)
         lines.append(f"selected: {self.plan}: {why}; {data}, where differences below about {chance:.2f} may be chance")
+        unchanged = next((each.uar for each in self.candidates if each.plan == UNCHANGED), None)
+        if self.plan == UNCHANGED:
+            lines.append("plan A1 wins: no training on these clips was better than the unchanged model")
+        elif unchanged is not None and best - unchanged < chance:
+            lines.append(f"the unchanged model (A1) has {unchanged:.3f}: whether the training helps is not certain")
         if self.shared:
             lines.append(
                 f"the start was trained on {', '.join(self.shared)} too: if it knows the speakers, the scores of plans "

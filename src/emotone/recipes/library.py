@@ -74,12 +74,16 @@ def read_recipe(path: Path) -> AnyRecipe:
 
 def read_net_recipe(path: Path) -> Recipe:
     """Return the recipe of a network in a TOML file; raise `ConfigError` for a recipe of another kind."""
-    recipe = read_recipe(path)
+    return net_recipe(read_recipe(path), path)
+
+
+def net_recipe(recipe: AnyRecipe, where: str | Path) -> Recipe:
+    """Return a recipe that was read from `where` if it is that of a network, or raise `ConfigError`."""
     if isinstance(recipe, EmbeddingRecipe):
-        raise ConfigError(f"{path} fits a head on a frozen encoder and trains no network")
+        raise ConfigError(f"{where} fits a head on a frozen encoder and trains no network")
     if isinstance(recipe, ClassicalRecipe):
         raise ConfigError(
-            f"{path} is a baseline: it has a classifier and no net. Use emotone evaluate; only networks become models"
+            f"{where} is a baseline: it has a classifier and no net. Use emotone evaluate; only networks become models"
         )
     return recipe
 

@@ -192,16 +192,32 @@ def test_auto_prints_and_stores_the_score_of_every_plan(
     assert result.status == 0
     plans = [line for line in result.err.splitlines() if "inner UAR " in line and ": plan " in line]
     assert len(plans) == 9
+    assert "few clips: 100 epochs instead of 2, so that there are 200 batches" in result.err
     assert "scored on 8 clips of 2 speakers with speaker-folds-2, where differences below about " in result.err
     folder = Path(result.out.strip())
     kept = json.loads((folder / "plan_selection.json").read_text())
     assert f"selected: {kept['plan']}: " in result.err
     assert [each["plan"] for each in kept["candidates"]][::8] == ["A1", "none"]
     assert (load_run(folder).recipe.transfer is None) == (kept["plan"] == "none")
+    assert load_run(folder).recipe.training.epochs == 100
     again = emotone("train", *given, "--threads", 1)
     assert again.out == result.out
     assert "already trained with the same recipe and data" in again.err
     assert [line for line in again.err.splitlines() if ": plan " in line and "inner UAR" in line] == plans
+
+
+def test_auto_says_plainly_that_the_unchanged_model_wins(
+    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emotone.fitting import plan_selection
+
+    monkeypatch.setattr(plan_selection, "PLANS", ("A1",))
+    given = ("--from", before, "--transfer", "auto", "--corpus", f"emodb={corpus}", "--out", tmp_path / "runs")
+    result = emotone("train", *given, "--threads", 1, "--epochs", 1)
+    assert result.status == 0
+    assert "few clips" not in result.err  # the user named the epochs
+    assert "plan A1 wins: no training on these clips was better than the unchanged model" in result.err
+    assert "nothing was trained: for speakers that it has not heard, the unchanged model is best" in result.err
 
 
 def test_a_training_on_four_clips_of_one_speaker_is_warned_about(

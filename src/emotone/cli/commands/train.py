@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from emotone.fitting.plan_selection import PlanSelection
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.fitting.train import TrainingJob
+    from emotone.fitting.training_run import TrainingRun
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
+    from emotone.recipes.recipe import Recipe
     from emotone.recipes.transfer import UnlabelledMethod
     from emotone.training.checkpoint import Epoch
 
@@ -101,15 +102,18 @@ def command(
 
     Needs the extra `train`.
     """
-    from emotone.fitting.plan_selection import by_plan, write_selection
+    from emotone.fitting.plan_selection import write_selection
     from emotone.fitting.train import prepare, train_run
     from emotone.fitting.training_run import RUN, load_run
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
+    from emotone.recipes.library import load_recipe, net_recipe
 
     options = TransferOptions(source, plan, unlabelled or "", labels)
-    encoder_recipe = _encoder_recipe(recipe, options, epochs=epochs)
-    if encoder_recipe is not None:
-        return _train_head(encoder_recipe, corpus, label_map=label_map, out=out, workers=workers, quiet=quiet)
-    resolved = _resolved(recipe, options, epochs=epochs)
+    given = load_recipe(recipe) if recipe else None
+    if isinstance(given, EmbeddingRecipe):
+        head_recipe = _encoder_recipe(given, options, epochs=epochs)
+        return _train_head(head_recipe, corpus, label_map=label_map, out=out, workers=workers, quiet=quiet)
+    resolved = _resolved(None if given is None else net_recipe(given, recipe), options, epochs=epochs)
     asked = resolved.recipe
     score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.monitor]
     if asked.transfer is not None and asked.transfer.unlabelled:
@@ -132,10 +136,7 @@ def command(
         )
         for problem in job.problems:
             console.error(f"left out: {problem.message}")
-        _warn_about_few_steps(job)
-        selection = _plan_selection(job, out, bar) if options.is_auto else None
-        if selection is not None:
-            job = job.with_recipe(by_plan(job.resolved, selection.plan))
+        job, selection = _with_plan(job, options, out, bar, keep_epochs=epochs is not None)
         folder = out / job.name
         if (folder / RUN).exists() and resume:
             console.note(f"already trained with the same recipe and data, so nothing was computed: {folder}")
@@ -148,31 +149,34 @@ def command(
             train_run(job, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
     if selection is not None:
         write_selection(folder, selection)
-    run = load_run(folder)
-    for line in run.transfer.lines() if run.transfer is not None else ():
-        console.note(line)
-    if run.history:
-        console.note(f"kept the weights of epoch {run.best} of {len(run.history)}")
-    else:
-        console.note("plan A1 freezes every layer, so nothing was trained")
+    _report_run(load_run(folder), selected=selection is not None)
     click.echo(folder)
     return 1 if job.problems or data.problems else 0
 
 
-def _encoder_recipe(recipe: str, options: TransferOptions, *, epochs: int | None) -> EmbeddingRecipe | None:
-    """Return the recipe if it fits a head on a frozen encoder, and None for a recipe of a network."""
-    from emotone.recipes.embedding_recipe import EmbeddingRecipe
-    from emotone.recipes.library import load_recipe
+def _report_run(run: TrainingRun, *, selected: bool) -> None:
+    """Print what a training did with the tensors of a network; `selected` is whether auto selected the plan."""
+    for line in run.transfer.lines() if run.transfer is not None else ():
+        console.note(line)
+    if run.history:
+        console.note(f"kept the weights of epoch {run.best} of {len(run.history)}")
+    elif selected:
+        console.note(
+            "nothing was trained: for speakers that it has not heard, the unchanged model is best; use it as it is, or "
+            "add clips of more speakers"
+        )
+    else:
+        console.note("plan A1 freezes every layer, so nothing was trained")
 
-    loaded = load_recipe(recipe) if recipe else None
-    if not isinstance(loaded, EmbeddingRecipe):
-        return None
+
+def _encoder_recipe(recipe: EmbeddingRecipe, options: TransferOptions, *, epochs: int | None) -> EmbeddingRecipe:
+    """Return the recipe of a head on a frozen encoder with the options that it allows."""
     if options.is_transfer or epochs is not None:
         raise UsageError(
-            f"recipe {loaded.name} fits a linear head on a frozen encoder, so --from, --transfer, --unlabelled and "
+            f"recipe {recipe.name} fits a linear head on a frozen encoder, so --from, --transfer, --unlabelled and "
             "--epochs do not apply; remove them"
         )
-    return replace(loaded, labels=options.labels) if options.labels else loaded
+    return replace(recipe, labels=options.labels) if options.labels else recipe
 
 
 def _train_head(
@@ -210,12 +214,11 @@ def _train_head(
     return 1 if training.problems or data.problems else 0
 
 
-def _resolved(recipe: str, options: TransferOptions, *, epochs: int | None) -> ResolvedRecipe:
+def _resolved(recipe: Recipe | None, options: TransferOptions, *, epochs: int | None) -> ResolvedRecipe:
     """Return what to train, checked before any corpus is read."""
     from emotone.fitting.resolve import resolve
-    from emotone.recipes.library import load_net_recipe
 
-    asked = options.recipe(load_net_recipe(recipe) if recipe else None)
+    asked = options.recipe(recipe)
     if epochs is not None:
         asked = replace(asked, training=replace(asked.training, epochs=epochs))
     return resolve(asked, two_stages=False)
@@ -244,17 +247,45 @@ def _warn_about_data(data: corpus_data.CorpusData, *, own_labels: bool) -> None:
 
 
 def _warn_about_few_steps(job: TrainingJob) -> None:
-    """Print a warning if there are too few steps for the exponential moving average to leave the initial weights."""
-    training, transfer = job.resolved.recipe.training, job.resolved.recipe.transfer
+    """Print a warning if there are too few batches for the average of the weights to leave the initial weights."""
+    from emotone.fitting.few_clips import length_of
+
+    transfer = job.resolved.recipe.transfer
     if transfer is not None and transfer.plan == "A1":
         return
-    each = training.steps_per_epoch or max(1, round(len(job.fold.train) / training.batch_size))
-    steps, needed = each * training.epochs, 3 / (1 - training.ema_decay)
-    if training.ema_decay > 0 and steps < needed:
+    length = length_of(job)
+    if not length.is_enough:
         console.note(
-            f"warning: only {steps} steps, but weights are averaged over about {1 / (1 - training.ema_decay):.0f}, so "
-            f"the model will barely change; pass --epochs {math.ceil(needed / each)}"
+            f"warning: only {length.batches} steps, but weights are averaged over about {length.averaged:.0f}, so "
+            f"the model will barely change; pass --epochs {length.enough_epochs}"
         )
+
+
+def _with_plan(
+    job: TrainingJob, options: TransferOptions, out: Path, bar: ProgressDisplay, *, keep_epochs: bool
+) -> tuple[TrainingJob, PlanSelection | None]:
+    """Return the training with its plan, and how auto selected it; only auto changes a training."""
+    from emotone.fitting.plan_selection import by_plan
+
+    if not options.is_auto:
+        _warn_about_few_steps(job)
+        return job, None
+    job = _long_enough(job, keep_epochs=keep_epochs)
+    selection = _plan_selection(job, out, bar)
+    return job.with_recipe(by_plan(job.resolved, selection.plan)), selection
+
+
+def _long_enough(job: TrainingJob, *, keep_epochs: bool) -> TrainingJob:
+    """Return the training with enough batches for few clips, and print what was changed."""
+    from emotone.fitting.few_clips import MIN_BATCHES, length_of, with_enough_batches
+
+    longer = with_enough_batches(job, keep_epochs=keep_epochs)
+    before, after = length_of(job), length_of(longer)
+    if after.epochs != before.epochs:
+        console.note(
+            f"few clips: {after.epochs} epochs instead of {before.epochs}, so that there are {MIN_BATCHES} batches"
+        )
+    return longer
 
 
 def _plan_selection(job: TrainingJob, out: Path, bar: ProgressDisplay) -> PlanSelection:
