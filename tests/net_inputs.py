@@ -68,12 +68,12 @@ INPUTS: dict[str, Input] = {
 TINY: dict[str, dict[str, Any]] = {
     "log-mel-cnn": TINY_NET,
     "multidomain": {"lstm": False, "channels": 5, "units": 4, "hidden": 6, "dropout": 0.1},
-    "soundnet5": {"filters": 5, "dropout": 0.1, "least": 7646},
+    "soundnet5": {"filters": 5, "dropout": 0.1, "min_samples": 7646},
     "segment-mlp": {"depth": 4, "units": 7, "dropout": 0.1, "offset": 0.02},
     "segment-pool": {
         "trunk": "yamnet",
-        "pool": "gated-attention",
-        "placed": "valleys",
+        "pooling": "gated-attention",
+        "placement": "valleys",
         "hidden": 0,
         "attention": 3,
         "dropout": 0.1,

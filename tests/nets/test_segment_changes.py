@@ -194,7 +194,11 @@ def segments_of(net: Network, x: torch.Tensor) -> list[int]:
 
 def test_the_exported_net_finds_the_same_changes_in_windows_of_any_length() -> None:
     torch.manual_seed(0)
-    net = SegmentPool(pool="gated-attention", placed="changes", width=0.1, change=0.002).build(64, 4).eval()
+    net = (
+        SegmentPool(pooling="gated-attention", placement="changes", width=0.1, change_threshold=0.002)
+        .build(64, 4)
+        .eval()
+    )
     session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, values=4)
     most = 0
     for rows in (1, 49, 98, 200, 298, 451, 798, 800):
@@ -209,7 +213,7 @@ def test_the_exported_net_finds_the_same_changes_in_windows_of_any_length() -> N
 
 def test_an_item_of_a_batch_has_the_segments_that_it_has_alone() -> None:
     torch.manual_seed(1)
-    net = SegmentPool(placed="changes", width=0.2, change=0.002).build(64, 4).eval()
+    net = SegmentPool(placement="changes", width=0.2, change_threshold=0.002).build(64, 4).eval()
     x, lengths = changing(3, 800), torch.tensor([800, 333, 20])
     with torch.inference_mode():
         padded = net(x, lengths)
@@ -219,7 +223,7 @@ def test_an_item_of_a_batch_has_the_segments_that_it_has_alone() -> None:
 
 def test_the_default_penalty_is_the_trunks() -> None:
     for trunk, penalty in CHANGE.items():
-        built: Any = SegmentPool(trunk=trunk, placed="changes", width=0.1).build(64, 4)  # type: ignore[arg-type]
+        built: Any = SegmentPool(trunk=trunk, placement="changes", width=0.1).build(64, 4)  # type: ignore[arg-type]
         assert built.blocks["classifier"].change_points.penalty == penalty
     plain: Any = SegmentPool(width=0.1).build(64, 4)
     assert plain.blocks["classifier"].change_points is None
@@ -228,14 +232,14 @@ def test_the_default_penalty_is_the_trunks() -> None:
 @pytest.mark.parametrize("change", [-0.1, 2.0, math.nan])
 def test_a_penalty_is_a_distance(change: float) -> None:
     with pytest.raises(ConfigError, match=r"segment-pool needs 0 <= change < 2, where 0 is the trunk's own; given"):
-        SegmentPool(placed="changes", change=change)
+        SegmentPool(placement="changes", change_threshold=change)
 
 
 def test_a_model_with_change_points_predicts_the_output_of_the_network(
     tmp_path: Path, speech: Callable[..., NDArray[np.float32]]
 ) -> None:
     torch.manual_seed(0)
-    changes = (("net.placed", "changes"), ("net.width", 0.1), ("net.change", 0.002))
+    changes = (("net.placement", "changes"), ("net.width", 0.1), ("net.change_threshold", 0.002))
     recipe: Any = changed(load_recipe("segment-pool"), changes)
     net = recipe.net_spec.build(128, 4).eval()
     labels = ("anger", "happiness", "neutral", "sadness")

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from emotone.config import from_mapping, read_toml
+from emotone.config import from_mapping
 from emotone.errors import ConfigError, unknown_name
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
+from emotone.recipes.inheritance import SUFFIX, read_tables
 from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AnyRecipe: TypeAlias = Recipe | ClassicalRecipe | EmbeddingRecipe
-SUFFIX = ".toml"
 _FOLDER = Path(__file__).resolve().parent / "shipped"
 
 
@@ -55,13 +55,15 @@ def load_net_recipe(name: str) -> Recipe:
 
 
 def read_recipe(path: Path) -> AnyRecipe:
-    """Return the recipe in a TOML file. A relative `transfer.source` that exists next to the file is made absolute.
+    """Return the recipe in a TOML file, with the settings of its base (see `emotone.recipes.inheritance`).
+
+    A relative `transfer.source` that exists next to the file is made absolute.
 
     Raises:
         ConfigError: a wrong key or value, with its place and the nearest valid name.
 
     """
-    tables = read_toml(path)
+    tables = read_tables(path, shipped=shipped_path)
     if "classifier" in tables or "functionals" in tables:
         return from_mapping(ClassicalRecipe, tables, where=str(path))
     if "encoder" in tables or "head" in tables:

@@ -148,7 +148,7 @@ def test_each_segment_is_processed_like_an_input_of_the_trunk_and_its_weights_fi
 
 
 def test_with_a_frozen_trunk_only_the_classifier_runs_in_training() -> None:
-    net = SegmentPool(width=0.2, placed="speech").build(64, 4)
+    net = SegmentPool(width=0.2, placement="speech").build(64, 4)
     Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier")])
     parts = split(net.train())
     assert parts is not None
@@ -166,7 +166,11 @@ def test_with_a_frozen_trunk_only_the_classifier_runs_in_training() -> None:
 
 def test_segments_that_follow_speech_are_in_the_exported_net() -> None:
     torch.manual_seed(0)
-    net = SegmentPool(trunk="yamnet", placed="speech", pool="log-sum-exp", width=0.05, offset=0.01).build(64, 4).eval()
+    net = (
+        SegmentPool(trunk="yamnet", placement="speech", pooling="log-sum-exp", width=0.05, offset=0.01)
+        .build(64, 4)
+        .eval()
+    )
     session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, values=4)
     for rows in (1, 30, 298):
         x = torch.randn(2, rows, 64) - 2
@@ -218,7 +222,7 @@ def test_one_segment_is_its_own_logits(pool: Any) -> None:
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("hidden", [0, 7])
 def test_the_layer_table_counts_the_parameters_of_every_pooling(pool: Any, hidden: int) -> None:
-    spec = SegmentPool(trunk="yamnet", pool=pool, hidden=hidden, attention=3, width=0.1)
+    spec = SegmentPool(trunk="yamnet", pooling=pool, hidden=hidden, attention=3, width=0.1)
     assert parameter_count(layer_table(spec, 64, 4)) == sum(one.numel() for one in spec.build(64, 4).parameters())
 
 
@@ -226,8 +230,8 @@ def test_the_layer_table_counts_the_parameters_of_every_pooling(pool: Any, hidde
     ("settings", "message"),
     [
         ({"trunk": "vggish"}, r"segment-pool: unknown trunk 'vggish'"),
-        ({"pool": "mean-logits"}, r"segment-pool: unknown pool 'mean-logits'.*mean-logit"),
-        ({"placed": "pauses"}, r"segment-pool: unknown placed 'pauses'"),
+        ({"pooling": "mean-logits"}, r"segment-pool: unknown pooling 'mean-logits'.*mean-logit"),
+        ({"placement": "pauses"}, r"segment-pool: unknown placement 'pauses'"),
         ({"attention": 0}, r"segment-pool needs attention >= 1; given 0"),
         ({"dropout": 1.0}, r"segment-pool needs 0 <= dropout < 1; given 1.0"),
         ({"offset": 0.0}, r"segment-pool needs offset > 0, the offset of its front end; given 0.0"),

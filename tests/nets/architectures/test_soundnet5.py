@@ -109,7 +109,7 @@ def test_a_source_gives_padded_batches_what_it_gives_single_inputs() -> None:
 
 
 def test_a_step_of_conv4_sees_as_many_samples_as_declared() -> None:
-    spec = SoundNet5(levelled=False)
+    spec = SoundNet5(normalise_level=False)
     table = layer_table(spec, 1, 2)
     declared = receptive_field(table[: [layer.name for layer in table].index("conv4") + 1])
     net = spec.build(1, 2).double().eval()
@@ -209,7 +209,7 @@ def test_a_window_gives_two_scores_and_their_mean() -> None:
 
 
 def test_settings_round_trip_through_toml() -> None:
-    for spec in (SoundNet5(), SoundNet5(levelled=False, level=-26.0)):
+    for spec in (SoundNet5(), SoundNet5(normalise_level=False, level=-26.0)):
         assert from_mapping(SoundNet5, to_mapping(spec), where="net") == spec
 
 
@@ -219,7 +219,7 @@ def test_settings_round_trip_through_toml() -> None:
         ({"filters": 0}, "at least 1 filter; given 0"),
         ({"dropout": 1.0}, "0 <= dropout < 1; given 1.0"),
         ({"level": 3.0}, "level must be from -60 to 0 dB relative to full scale; given 3.0"),
-        ({"least": 7645}, "least >= 7646 samples, which give two steps of conv4; given 7645"),
+        ({"min_samples": 7645}, "min_samples >= 7646 samples, which give two steps of conv4; given 7645"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:

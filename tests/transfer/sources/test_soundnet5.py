@@ -137,7 +137,7 @@ def test_what_was_converted_is_read_again(tmp_path: Path, reference: dict[str, N
 
 def test_the_convolutions_give_what_torch_gave(tmp_path: Path, reference: dict[str, NDArray[Any]]) -> None:
     """The first two layers, computed from the definition in NumPy, from Torch's arrays."""
-    net = SoundNet5(levelled=False).build(1, 2)
+    net = SoundNet5(normalise_level=False).build(1, 2)
     weights = SOURCE.read(written(tmp_path / "made.t7", published(reference)))
     transfer_into(net, weights, Plan(load=("conv[12]",)))
     signal = np.random.default_rng(0).normal(0, 0.05, 3000)

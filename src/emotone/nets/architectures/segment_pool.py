@@ -40,10 +40,10 @@ class SegmentPool:
 
     Attributes:
         trunk: the network that processes each segment.
-        pool: how the segments' logits become those of the window: their mean; their mean weighted by attention, or by
-            gated attention; the logarithm of the mean of their exponentials; or, for each label, the maximum.
-        placed: where segments start: on a grid of half seconds; on that grid from the first to the last row within 25
-            dB of the loudest; or where the level is lowest within a quarter of a second of the grid. With "changes"
+        pooling: how the segments' logits become those of the window: their mean; their mean weighted by attention, or
+            by gated attention; the logarithm of the mean of their exponentials; or, for each label, the maximum.
+        placement: where segments start: on a grid of half seconds; on that grid from the first to the last row within
+            25 dB of the loudest; or where the level is lowest within a quarter of a second of the grid. With "changes"
             they are on the grid, and the trunk's outputs are averaged between change points (see
             `emotone.nets.blocks.segment_pooling.ChangePointPooling`): segments of any length, weighted by it.
         hidden: units of the hidden layer; 0 for a linear classifier.
@@ -51,8 +51,8 @@ class SegmentPool:
         dropout: share of values dropped before each linear layer in training.
         width: factor of all channels; 0.4 in mn04, 1 in YAMNet as published.
         offset: of the front end; its logarithm is the value for silence: 0.00001 with mn-log-mel.
-        change: 1 - cos of two adjacent seconds above which they are two segments, with "changes"; 0 for the trunk's
-        own.
+        change_threshold: 1 - cos of two adjacent seconds above which they are two segments, with "changes"; 0 for the
+            trunk's own.
 
     Raises:
         ConfigError: a number out of range, or an unknown name.
@@ -63,27 +63,30 @@ class SegmentPool:
     paper: ClassVar[str] = "Attention-based deep multiple instance learning, 2018"
 
     trunk: Trunk = "mn04"
-    pool: PoolingMethod = "attention"
-    placed: SegmentPlacement = "grid"
+    pooling: PoolingMethod = "attention"
+    placement: SegmentPlacement = "grid"
     hidden: int = 200
     attention: int = 64
     dropout: float = 0.0
     width: float = 0.4
     offset: float = 0.00001
-    change: float = 0.0
+    change_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         for kind, given, allowed in (
             ("trunk", self.trunk, get_args(Trunk)),
-            ("pool", self.pool, get_args(PoolingMethod)),
-            ("placed", self.placed, get_args(SegmentPlacement)),
+            ("pooling", self.pooling, get_args(PoolingMethod)),
+            ("placement", self.placement, get_args(SegmentPlacement)),
         ):
             if given not in allowed:
                 raise ConfigError(f"segment-pool: {unknown_name(kind, given, allowed)}")
         if self.attention < 1:
             raise ConfigError(f"segment-pool needs attention >= 1; given {self.attention}")
-        if not 0 <= self.change < 2:
-            raise ConfigError(f"segment-pool needs 0 <= change < 2, where 0 is the trunk's own; given {self.change}")
+        if not 0 <= self.change_threshold < 2:
+            raise ConfigError(
+                "segment-pool needs 0 <= change_threshold < 2, where 0 is the trunk's own; "
+                f"given {self.change_threshold}"
+            )
         check_patch_network(
             "segment-pool", width=self.width, offset=self.offset, hidden=self.hidden, dropout=self.dropout
         )
@@ -110,7 +113,7 @@ class SegmentPool:
                     hop=HOP,
                     silence=math.log(self.offset),
                     drop=DROP[self.trunk],
-                    placement="grid" if self.placed == "changes" else self.placed,
+                    placement="grid" if self.placement == "changes" else self.placement,
                 ),
                 **{name: per_segment(block) for name, block in trunk.items()},
                 "classifier": SegmentClassifier(
@@ -118,9 +121,9 @@ class SegmentPool:
                     hidden=self.hidden,
                     classes=classes,
                     dropout=self.dropout,
-                    pooling=self.pool,
+                    pooling=self.pooling,
                     attention=self.attention,
-                    penalty=(self.change or CHANGE[self.trunk]) if self.placed == "changes" else None,
+                    penalty=(self.change_threshold or CHANGE[self.trunk]) if self.placement == "changes" else None,
                 ),
             }
         )

@@ -51,7 +51,7 @@ class SoundNet5:
     SoundNet's own [-256, 256]: gain to -20 dBFS, clipping at full scale as in a recording with that gain, times 256.
     This happens inside the network, over the samples of its input without padding: training, the exported network,
     streams and files share it, and the level of a recording has no effect. (In its test the paper levels a whole
-    recording before cutting it; a stream has no whole, so windows are levelled here, as in training.)
+    recording before cutting it; a stream has no whole, so the level of windows is normalised here, as in training.)
 
     Attributes:
         filters: channels of the fourth convolution; 256 in SoundNet, 16 in the paper.
@@ -59,8 +59,8 @@ class SoundNet5:
             eight layers, whose weights fit them.
         dropout: share of the fourth convolution's outputs that are dropped in training.
         level: root mean square of a window in decibels relative to full scale.
-        levelled: whether windows are scaled to `level`; otherwise they keep their level.
-        least: number of samples below which inputs are padded with zeros, as the paper pads inputs below 1.2 s.
+        normalise_level: whether windows are scaled to `level`; otherwise they keep their level.
+        min_samples: number of samples below which inputs are padded with zeros, as the paper pads inputs below 1.2 s.
 
     Raises:
         ConfigError: a number out of range.
@@ -74,8 +74,8 @@ class SoundNet5:
     filters: int = 16
     dropout: float = 0.5
     level: float = -20.0
-    levelled: bool = True
-    least: int = WINDOW
+    normalise_level: bool = True
+    min_samples: int = WINDOW
     channels: tuple[int, ...] = OUTPUTS[:-1]
 
     def __post_init__(self) -> None:
@@ -85,9 +85,10 @@ class SoundNet5:
             raise ConfigError(f"soundnet5 needs three channels of at least 1; given {list(self.channels)}")
         check_dropout("soundnet5", self.dropout)
         _check_level(self.level)
-        if self.least < MIN_SAMPLES:
+        if self.min_samples < MIN_SAMPLES:
             raise ConfigError(
-                f"soundnet5 needs least >= {MIN_SAMPLES} samples, which give two steps of conv4; given {self.least}"
+                f"soundnet5 needs min_samples >= {MIN_SAMPLES} samples, which give two steps of conv4; "
+                f"given {self.min_samples}"
             )
 
     def build(self, dimension: int, classes: int) -> Network:  # noqa: ARG002 - rows of any dimension are samples
@@ -97,10 +98,10 @@ class SoundNet5:
         from emotone.nets.blocks.pooling import MeanOverTime
         from emotone.nets.blocks.waveform import ScoreConv1d
 
-        level = self.level if self.levelled else None
+        level = self.level if self.normalise_level else None
         return Network(
             {
-                **_trunk((*self.channels, self.filters), level=level, min_samples=self.least),
+                **_trunk((*self.channels, self.filters), level=level, min_samples=self.min_samples),
                 "dropout": DropoutBlock(self.dropout),
                 "conv5": ScoreConv1d(self.filters, classes, kernel=2),
                 "pool": MeanOverTime(),

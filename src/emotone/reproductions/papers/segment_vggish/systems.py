@@ -49,12 +49,12 @@ def _clip_level(pooling: str, title: str, changes: Changes = ()) -> System:
 _BASELINES = [_baseline(depth, units) for depth in BASELINE_DEPTHS for units in BASELINE_UNITS]
 CLIP_LEVEL = (
     _clip_level("mean", "mean logits"),
-    _clip_level("attention", "attention pooling", (("net.pool", "attention"),)),
-    _clip_level("gated-attention", "gated attention pooling", (("net.pool", "gated-attention"),)),
-    _clip_level("log-sum-exp", "log-sum-exp pooling", (("net.pool", "log-sum-exp"),)),
-    _clip_level("mean-speech", "mean logits, speech range", (("net.placed", "speech"),)),
-    _clip_level("mean-valleys", "mean logits, segments at energy minima", (("net.placed", "valleys"),)),
-    _clip_level("mean-changes", "mean logits, segments at change points", (("net.placed", "changes"),)),
+    _clip_level("attention", "attention pooling", (("net.pooling", "attention"),)),
+    _clip_level("gated-attention", "gated attention pooling", (("net.pooling", "gated-attention"),)),
+    _clip_level("log-sum-exp", "log-sum-exp pooling", (("net.pooling", "log-sum-exp"),)),
+    _clip_level("mean-speech", "mean logits, speech range", (("net.placement", "speech"),)),
+    _clip_level("mean-valleys", "mean logits, segments at energy minima", (("net.placement", "valleys"),)),
+    _clip_level("mean-changes", "mean logits, segments at change points", (("net.placement", "changes"),)),
 )
 """Systems whose loss is that of the clip: the pooling of segment logits, and the placement of segments."""
 SYSTEMS = (
