@@ -231,7 +231,7 @@ def test_the_default_penalty_is_the_trunks() -> None:
 
 @pytest.mark.parametrize("change", [-0.1, 2.0, math.nan])
 def test_a_penalty_is_a_distance(change: float) -> None:
-    with pytest.raises(ConfigError, match=r"segment-pool needs 0 <= change < 2, where 0 is the trunk's own; given"):
+    with pytest.raises(ConfigError, match="segment-pool needs 0 <= change_threshold < 2, where 0 is the trunk"):
         SegmentPool(placement="changes", change_threshold=change)
 
 
