@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.inference.conftest import FRONT_ENDS, told
 
 from emotone.audio.speech_network import NetworkDetector
 from emotone.errors import UsageError
-from emotone.inference import session as sessions
+from emotone.inference import channel_stream
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceStart
 from emotone.inference.model import load
 
@@ -149,7 +150,7 @@ def test_a_measurement_comes_as_soon_as_its_window_is_inside_the_utterance(any_m
 
 
 @pytest.mark.parametrize("channel", ["mix", 0, 1])
-def test_channels(any_model: Model, speech: Speech, channel: Any) -> None:
+def test_one_channel_or_the_mix(any_model: Model, speech: Speech, channel: Any) -> None:
     signal = np.stack([speech(4.0), speech(4.0, seed=1)])
     events = told(any_model.session(rate=16000, channel=channel), cut(signal, 777))
     chosen = signal.mean(axis=0, dtype=np.float32) if channel == "mix" else signal[channel]
@@ -181,9 +182,9 @@ def test_events_as_json(tiny_bundle: Path, speech: Speech) -> None:
     shown = [event.to_dict() for event in events]
     assert json.loads(json.dumps(shown)) == shown
     keys = {
-        "measurement": ["type", *model.predict(signal, rate=16000).segments[0].to_dict()],
-        "utterance.start": ["type", "time"],
-        "utterance.end": ["type", "time", "start", "clip", "parts"],
+        "measurement": ["type", *model.predict(signal, rate=16000).segments[0].to_dict(), "channel", "adapted"],
+        "utterance.start": ["type", "time", "channel", "adapted"],
+        "utterance.end": ["type", "time", "start", "clip", "parts", "channel", "adapted"],
     }
     (first, *_) = (event for event in events if isinstance(event, UtteranceEnd))
     assert list(first.parts[0].to_dict()) == ["start", "end", "label", "unsure", "probabilities", "changed"]
@@ -280,7 +281,7 @@ def size(thing: object, seen: set[int], shared: object) -> int:
 def test_an_hour_leaves_no_more_behind_than_a_minute(
     model: Model, make_bundle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoken: bool
 ) -> None:
-    monkeypatch.setattr(sessions, "STEPS_PER_SECOND", 1)  # an hour in 3600 steps, to be fast
+    monkeypatch.setattr(channel_stream, "STEPS_PER_SECOND", 1)  # an hour in 3600 steps, to be fast
     light = load(make_bundle(tmp_path / "m", **FRONT_ENDS["samples"]))
     assert model.labels == light.labels  # the fixture installs a fast detector
     tone = np.full(16000, 0.1, np.float32)
@@ -334,9 +335,8 @@ def test_a_square_block_has_the_axes_of_the_blocks_before_it(
     ends = [100, *range(102, 202, 2), 32000]
     pieces = [block[:, start:end] for start, end in zip([0, *ends], ends, strict=False)]
     session = model.session(rate=16000, channels=2, channel=1)
-    assert told(session, [piece.T if time_first else piece for piece in pieces]) == told(
-        model.session(rate=16000), [right]
-    )
+    events = told(session, [piece.T if time_first else piece for piece in pieces])
+    assert [replace(event, channel="mix") for event in events] == told(model.session(rate=16000), [right])
 
 
 def test_the_mix_of_a_session_is_the_mean_also_where_it_cancels(model: Model, noise: NDArray[np.float32]) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.serve.conftest import WAIT_SECONDS, wait_until
+from tests.serve.conftest import WAIT_SECONDS, running, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from emotone.inference.model import load
 from emotone.serve.settings import Limits
 from emotone.serve.tokens import read_tokens
 
@@ -73,8 +74,8 @@ def exchange(server: RunningServer, pieces: Sequence[bytes | str], **changes: An
         return receive_all(connection)
 
 
-def of_session(model: Model, samples: Array, *, rate: int = 16000, channel: Any = "mix") -> list[dict[str, Any]]:
-    with model.session(rate=rate, channel=channel) as session:
+def of_session(model: Model, samples: Array, *, rate: int = 16000, **options: Any) -> list[dict[str, Any]]:
+    with model.session(rate=rate, **options) as session:
         return [event.to_dict() for event in (*session.push(samples), *session.end())]
 
 
@@ -109,10 +110,41 @@ def test_interleaved_16_bit_channels(server: RunningServer, model: Model, speech
     one, other = (np.round(speech(3.0, rate=44100, seed=seed) * 32767).astype("<i2") for seed in (0, 1))
     content = np.stack([one, other], axis=1).tobytes()
     options = {"encoding": "s16le", "channels": 2, "rate": 44100, "model": "tiny"}
-    for channel, expected in ((0, one), (1, other), ("mix", np.stack([one, other]))):
+    both = np.stack([one, other])
+    for channel in (0, 1, "mix", "each"):
         messages, _ = exchange(server, cut(content, 4 * 2205), channel=channel, **options)
-        chosen = "mix" if channel == "mix" else 0
-        assert messages[:-1] == of_session(model, expected, rate=44100, channel=chosen)
+        assert messages[:-1] == of_session(model, both, rate=44100, channel=channel, channels=2)
+    assert {0, 1} == {message["channel"] for message in messages[:-1]}
+
+
+def test_each_channel_takes_a_place(start_server: StartServer) -> None:
+    server = start_server(limits=Limits(sessions=3))
+    two = {"channels": 2, "channel": "each"}
+    with open_stream(server) as connection:
+        start(connection, **two)
+        with open_stream(server) as other:
+            other.send(json.dumps({**START, **two}))
+            messages, code = receive_all(other)
+            assert [one["code"] for one in messages] == ["busy"]
+            assert code == 1013
+        wait_until(lambda: server.service.sessions.holders == 2)
+    wait_until(lambda: server.service.sessions.holders == 0)
+
+
+def test_a_model_that_can_not_be_adapted_is_refused(server: RunningServer) -> None:
+    with open_stream(server) as connection:
+        connection.send(json.dumps({**START, "adapt": True}))
+        messages, code = receive_all(connection)
+    assert "can't be adapted without labels" in messages[0]["message"]
+    assert (messages[0]["code"], code) == ("usage", 1007)
+
+
+def test_a_model_that_adapts_itself(make_bundle: Callable[..., Path], tmp_path: Path, samples: Array) -> None:
+    adaptable = make_bundle(tmp_path / "adaptable", head=True)
+    with running(adaptable) as server:
+        messages, _ = exchange(server, cut(samples.tobytes(), 4 * 1601), adapt=True)
+    assert messages[:-1] == of_session(load(adaptable), samples, adapt=True)
+    assert {one["adapted"] for one in messages[:-1]} == {True}
 
 
 def test_the_start_is_answered_with_the_model(server: RunningServer, model: Model) -> None:

@@ -101,9 +101,10 @@ class Bundle:
         """
         return self.probabilities_of(self.outputs(features))
 
-    def probabilities_of(self, outputs: Array) -> NDArray[np.float64]:
-        """Return the probabilities [batch, labels] of outputs of the network (see `outputs`)."""
-        logits = outputs.astype(np.float64) if self.head is None else self.head.logits(outputs)
+    def probabilities_of(self, outputs: Array, *, head: EmbeddingHead | None = None) -> NDArray[np.float64]:
+        """Return the probabilities [batch, labels] of the network's `outputs`, by the bundle's head or another one."""
+        used = self.head if head is None else head
+        logits = outputs.astype(np.float64) if used is None else used.logits(outputs)
         scores = logits / self.manifest.calibration.temperature
         scores -= scores.max(axis=1, keepdims=True)
         powers = np.exp(scores)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from emotone.audio.read import probe, stream
-from emotone.audio.samples import check_rate
+from emotone.audio.read import probe, stream, stream_channels
+from emotone.audio.samples import check_channels, check_rate
 from emotone.errors import AudioError, UsageError, missing_extra
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ class LiveInput:
     Attributes:
         name: for people.
         rate: hertz.
-        pieces: of samples [time], float32, about 20 ms each.
+        pieces: of samples [channels, time], float32, about 20 ms each.
         live: whether the audio arrives in real time.
+        channels: number of channels.
 
     """
 
@@ -40,38 +41,48 @@ class LiveInput:
     rate: Hertz
     pieces: Iterator[Array]
     live: bool
+    channels: int = 1
 
 
 @contextlib.contextmanager
-def recording_input(path: str) -> Iterator[LiveInput]:
-    """Yield a recording in pieces of 20 ms at its own rate.
+def recording_input(path: str, *, mix: bool) -> Iterator[LiveInput]:
+    """Yield a recording in pieces of 20 ms at its own rate: the mix of its channels as one, or all channels.
 
     Raises:
         AudioError: the recording can't be used; some errors are raised by the pieces.
 
     """
     rate = probe(path).rate
-    with stream(path, rate=rate) as blocks:
-        yield LiveInput(path, rate, _divided(blocks, size=rate // PIECES_PER_SECOND), live=False)
+    size = rate // PIECES_PER_SECOND
+    if mix:
+        with stream(path, rate=rate) as blocks:
+            yield LiveInput(path, rate, _divided((block[np.newaxis] for block in blocks), size=size), live=False)
+        return
+    with stream_channels(path, rate=rate) as blocks:
+        yield LiveInput(path, rate, _divided(blocks, size=size), live=False, channels=blocks.channels)
 
 
-def raw_input(stdin: BinaryIO, *, rate: Hertz) -> LiveInput:
-    """Return the samples of a stream, signed 16-bit little-endian and mono, as they arrive.
+def raw_input(stdin: BinaryIO, *, rate: Hertz, channels: int) -> LiveInput:
+    """Return the samples of a stream, signed 16-bit little-endian and interleaved, as they arrive.
 
     Raises:
-        RateError: a rate outside the allowed range.
+        RateError: a rate or a number of channels outside the allowed range.
 
     """
-    return LiveInput("standard input", check_rate(rate, name="standard input"), _decoded(stdin, rate=rate), live=True)
+    name = "standard input"
+    check_channels(channels, name=name)
+    pieces = _decoded(stdin, rate=check_rate(rate, name=name), channels=channels)
+    return LiveInput(name, rate, pieces, live=True, channels=channels)
 
 
 @contextlib.contextmanager
-def microphone_input(*, device: str | None, rate: Hertz | None) -> Iterator[LiveInput]:
+def microphone_input(*, device: str | None, rate: Hertz | None, channels: int) -> Iterator[LiveInput]:
     """Yield the audio of a microphone.
 
     Args:
         device: number or part of the name; None for the default device.
         rate: hertz; None for the rate of the device.
+        channels: number of channels.
 
     Raises:
         MissingExtraError: sounddevice is not installed.
@@ -84,7 +95,7 @@ def microphone_input(*, device: str | None, rate: Hertz | None) -> Iterator[Live
 
     def receive(data: Any, _frames: int, _time: Any, _status: Any) -> None:
         with contextlib.suppress(queue.Full):  # the session continues with later audio
-            waiting.put_nowait(np.frombuffer(bytes(data), np.float32))
+            waiting.put_nowait(np.frombuffer(bytes(data), np.float32).reshape(-1, channels).T)
 
     try:
         found = sounddevice.query_devices(chosen, "input")
@@ -94,14 +105,14 @@ def microphone_input(*, device: str | None, rate: Hertz | None) -> Iterator[Live
             samplerate=used,
             blocksize=used // PIECES_PER_SECOND,
             device=chosen,
-            channels=1,
+            channels=check_channels(channels, name="microphone"),
             dtype="float32",
             callback=receive,
         )
     except (sounddevice.PortAudioError, ValueError) as error:
         raise UsageError(f"the microphone can't be used: {error}; see: emotone listen --devices") from error
     with microphone:
-        yield LiveInput(str(found["name"]), used, _arriving(waiting), live=True)
+        yield LiveInput(str(found["name"]), used, _arriving(waiting), live=True, channels=channels)
 
 
 def microphones() -> list[str]:
@@ -129,18 +140,20 @@ def _sounddevice() -> Any:
 
 
 def _divided(blocks: Iterator[Array], *, size: int) -> Iterator[Array]:
-    return (block[at : at + size] for block in blocks for at in range(0, len(block), size))
+    return (block[:, at : at + size] for block in blocks for at in range(0, block.shape[1], size))
 
 
-def _decoded(stdin: BinaryIO, *, rate: Hertz) -> Iterator[Array]:
-    """Yield what has arrived; half a sample waits for its other byte."""
+def _decoded(stdin: BinaryIO, *, rate: Hertz, channels: int) -> Iterator[Array]:
+    """Yield what has arrived; a part of a sample waits for its other bytes."""
     rest = b""
+    frame = 2 * channels
     read = getattr(stdin, "read1", stdin.read)  # does not wait for a full buffer
-    while content := read(2 * rate // PIECES_PER_SECOND):
+    while content := read(frame * rate // PIECES_PER_SECOND):
         content = rest + content
-        whole = len(content) // 2 * 2
+        whole = len(content) // frame * frame
         rest = content[whole:]
-        yield np.frombuffer(content[:whole], "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        samples = np.frombuffer(content[:whole], "<i2").reshape(-1, channels).T
+        yield samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def _arriving(waiting: queue.Queue[Array]) -> Iterator[Array]:

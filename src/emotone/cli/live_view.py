@@ -36,13 +36,44 @@ class LiveView:
         rate: hertz of the audio.
         name: of the input.
         width: characters of the terminal.
+        channels: number of channels that are shown one below the other; None for all together.
 
     """
 
-    def __init__(self, labels: tuple[str, ...], *, rate: Hertz, name: str, width: int) -> None:
+    def __init__(
+        self, labels: tuple[str, ...], *, rate: Hertz, name: str, width: int, channels: int | None = None
+    ) -> None:
+        titles = [name] if channels is None else [f"{name}, channel {number}" for number in range(channels)]
+        self._each = channels is not None
+        self._views = [_ChannelView(labels, rate=rate, title=title, width=width) for title in titles]
+
+    @property
+    def seconds(self) -> Seconds:
+        """Duration of the audio so far."""
+        return self._views[0].seconds
+
+    def update(self, samples: Array, events: Iterable[Event]) -> None:
+        """Show samples [channels, time] and the events that they completed."""
+        found = list(events)
+        if not self._each:
+            self._views[0].update(samples, found)
+            return
+        for number, view in enumerate(self._views):
+            view.update(samples[number : number + 1], [event for event in found if event.channel == number])
+
+    def __rich__(self) -> Group:
+        """Return what is shown now."""
+        lines = (line for view in self._views for line in view.lines())
+        return Group(*lines, Text(PLEDGE, style="dim"))
+
+
+class _ChannelView:
+    """One channel, or all channels together."""
+
+    def __init__(self, labels: tuple[str, ...], *, rate: Hertz, title: str, width: int) -> None:
         self._labels = labels
         self._rate = rate
-        self._name = printable(name)
+        self._name = printable(title)
         self._label_width = max(map(len, labels))
         self._bar = max(NARROWEST, min(WIDEST, width - self._label_width - 10))
         self._decibels = LOWEST_DECIBELS
@@ -53,13 +84,11 @@ class LiveView:
 
     @property
     def seconds(self) -> Seconds:
-        """Duration of the audio so far."""
         return self._samples / self._rate
 
     def update(self, samples: Array, events: Iterable[Event]) -> None:
-        """Show samples [time] and the events that they completed."""
-        self._samples += len(samples)
-        if len(samples):
+        self._samples += samples.shape[1]
+        if samples.size:
             power = float(np.mean(np.square(samples, dtype=np.float64)))
             self._decibels = max(LOWEST_DECIBELS, 10 * math.log10(power)) if power > 0 else LOWEST_DECIBELS
         for event in events:
@@ -72,15 +101,13 @@ class LiveView:
                 self._probabilities = dict(event.clip.probabilities)
                 self._utterances.extend(event.parts)
 
-    def __rich__(self) -> Group:
-        """Return what is shown now."""
-        return Group(
+    def lines(self) -> list[Text]:
+        return [
             self._header(),
             *(self._probability(label) for label in self._labels),
             self._timeline(),
             *(utterance_line(one, labels=self._labels) for one in list(self._utterances)[-SHOWN_UTTERANCES:]),
-            Text(PLEDGE, style="dim"),
-        )
+        ]
 
     def _header(self) -> Text:
         share = 1 - self._decibels / LOWEST_DECIBELS

@@ -18,8 +18,8 @@ import numpy as np
 
 from emotone.bundles.bundle import with_adaptation
 from emotone.bundles.manifest import AdaptationData
-from emotone.errors import UsageError
 from emotone.inference.recordings import CAN_FAIL, analyse_file, failure_of
+from emotone.inference.running_adaptation import adaptable_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,21 +54,13 @@ class EmbeddingStatistics:
         bundle: a model with a head.
 
     Raises:
-        UsageError: the model has no head, so it has no embeddings.
+        UsageError: the model has no head, so it has no embeddings; or it is adapted already.
 
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        if bundle.head is None:
-            raise UsageError(
-                f"model {bundle.manifest.name} can't be adapted without labels, because its network returns no "
-                "embeddings; pass a model of a recipe with an encoder (see emotone recipes list), or fine-tune it on "
-                "labelled recordings with emotone train --from"
-            )
-        if bundle.manifest.adaptation is not None:
-            raise UsageError(f"model {bundle.manifest.name} is adapted already; pass the model that it was made from")
+        self._head = adaptable_head(bundle)
         self._bundle = bundle
-        self._head = bundle.head
         self._embeddings: list[Array] = []
         self._silent = 0
         self._seconds: Seconds = 0.0

@@ -26,22 +26,23 @@ from emotone.audio.resample import Resampler
 from emotone.audio.speech_network import NetworkDetector
 from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
-from emotone.features.windows import window_starts
-from emotone.inference.buffers import FrameStream, RollingBuffer
-from emotone.inference.change_points import ChangePointSegmenter, Section
+from emotone.inference.buffers import RollingBuffer
 from emotone.inference.events import UtteranceEnd, UtteranceStart
-from emotone.inference.pooling import ContextPooler, DurationPooler, WindowPooler
+from emotone.inference.open_utterance import OpenUtterance, no_segments
+from emotone.inference.pooling import DurationPooler
 from emotone.inference.result import TIME_DIGITS, UtteranceSegment, decide, rounded
 from emotone.inference.segments import Segments
 from emotone.inference.utterances import PAUSE, Boundary, UtteranceDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
+    from emotone.inference.change_points import Section
     from emotone.inference.result import Clip
+    from emotone.inference.running_adaptation import RunningAdaptation
     from emotone.types import Array, Seconds
 
 # Seconds of samples, and windows, processed at a time. Twice as many are no faster, and the larger temporary arrays
@@ -80,6 +81,7 @@ class Engine:
         bundle: the model.
         batch: number of windows per network call, at most 16. Windows wait until a batch is full or their utterance
             ends; 1 waits for none.
+        adaptation: replaces the statistics of each utterance's head by those of the utterances before it.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -89,11 +91,12 @@ class Engine:
 
     """
 
-    def __init__(self, bundle: Bundle, *, batch: int = BATCH) -> None:
+    def __init__(self, bundle: Bundle, *, batch: int = BATCH, adaptation: RunningAdaptation | None = None) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
         self._bundle = bundle
         self._batch = batch
+        self._adaptation = adaptation
         self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
         self._activity = NetworkDetector()
@@ -102,7 +105,7 @@ class Engine:
         self._sound = RollingBuffer(np.zeros(0, np.float32))
         self._kept = round((PAUSE + NetworkDetector.lookahead + RESAMPLING) * self._rate)
         self._total = 0  # samples pushed
-        self._utterance: _OpenUtterance | None = None
+        self._utterance: OpenUtterance | None = None
         self._label: str | None = None  # of the last section
         self._clip = DurationPooler(labels=len(bundle.labels))
 
@@ -190,7 +193,7 @@ class Engine:
         events: list[EngineEvent] = []
         for boundary in boundaries:
             if boundary.end is None:
-                self._utterance = _OpenUtterance(self._bundle, start=self._sample(boundary.start), batch=self._batch)
+                self._utterance = self._opened(self._sample(boundary.start))
                 events.append(UtteranceStart(self._utterance.start_seconds))
             elif self._utterance is not None:
                 end = self._sample(boundary.end)
@@ -199,13 +202,19 @@ class Engine:
                 events += [segments] if len(segments) else []
                 start = self._utterance.start_seconds
                 events.append(self._ended(start, round(end / self._rate, TIME_DIGITS), sections))
+                if self._adaptation is not None and self._utterance.embedding is not None:
+                    self._adaptation.add(self._utterance.embedding)
                 self._utterance = None
         if self._utterance is not None:
             certain = self._sample(self._detector.last) if self._speech_only else self._total
             events += self._utterance.read_until(certain, self._samples_of(self._utterance, certain))
         return events
 
-    def _samples_of(self, utterance: _OpenUtterance, end: int) -> Array:
+    def _opened(self, start: int) -> OpenUtterance:
+        head = None if self._adaptation is None else self._adaptation.head
+        return OpenUtterance(self._bundle, start=start, batch=self._batch, head=head)
+
+    def _samples_of(self, utterance: OpenUtterance, end: int) -> Array:
         dropped = self._total - len(self._sound)
         return self._sound[utterance.read - dropped : max(end, utterance.read) - dropped]
 
@@ -242,95 +251,6 @@ class Engine:
         return decide(
             pooler.probabilities(), labels=manifest.labels, thresholds=manifest.thresholds, speech=pooler.seconds > 0
         )
-
-
-class _OpenUtterance:
-    """One utterance while it lasts: its rows of features, the windows that are complete, and their sums."""
-
-    def __init__(self, bundle: Bundle, *, start: int, batch: int) -> None:
-        windows = bundle.manifest.windows
-        self._bundle = bundle
-        self._batch = batch
-        self._start = start  # sample
-        self._span = round(windows.seconds * bundle.feature.rate)  # samples of a whole window
-        self._frames = FrameStream(bundle.feature)
-        self._rows = RollingBuffer(np.zeros((0, bundle.feature.dimension), np.float32))
-        self._first_row = 0  # of `_rows`, on the utterance's grid
-        self._analysed = 0  # windows
-        self._context = ContextPooler(windows.context)
-        self._pooler = WindowPooler(windows.combine, labels=len(bundle.labels))
-        self._sections = ChangePointSegmenter(windows, labels=len(bundle.labels)) if windows.speech_only else None
-        self._centre = 0.0  # seconds, of the last window
-
-    @property
-    def start_seconds(self) -> Seconds:
-        return round(self._start / self._bundle.feature.rate, TIME_DIGITS)
-
-    @property
-    def read(self) -> int:
-        """The first sample that was not read."""
-        return self._start + self._frames.samples
-
-    def read_until(self, end: int, samples: Array) -> Iterator[Segments]:
-        """Read the samples up to `end`, which belong to the utterance; yield the windows that were analysed."""
-        if end > self.read:
-            self._rows.append(self._frames.push(samples))
-        hop, window = self._bundle.hop_frames, self._bundle.window_frames
-        by_rows = (self._frames.rows - window) // hop + 1
-        by_samples = (self._frames.samples - self._span) // (hop * self._bundle.feature.hop) + 1
-        ready = max(0, min(by_rows, by_samples) - self._analysed)
-        while ready >= self._batch:
-            yield self._analyse([(self._analysed + index) * hop for index in range(self._batch)], end=None)
-            ready -= self._batch
-            row = max(0, (self._analysed - 1) * hop)  # a window aligned to the end may start after this row
-            self._rows.drop(row - self._first_row)
-            self._first_row = row
-
-    def finish(self, end: int) -> tuple[Segments, list[Section]]:
-        """Return the remaining windows, and the sections of the whole utterance, which ends at this sample."""
-        self._rows.append(self._frames.finish())
-        bundle, window = self._bundle, self._bundle.window_frames
-        rows = self._frames.rows
-        least = bundle.manifest.windows.min_frames(bundle.feature)
-        starts = window_starts(rows, window=window, hop=bundle.hop_frames, min_frames=least)[self._analysed :].tolist()
-        if not starts and not self._analysed:
-            starts = [0]  # shorter than a window should be, and all there is
-        whole = sum(start + window <= rows for start in starts)
-        batches = [starts[first : min(first + self._batch, whole)] for first in range(0, whole, self._batch)]
-        batches += [[start] for start in starts[whole:]]  # of different lengths: no batch contains two of them
-        segments = Segments.joined([no_segments(bundle), *(self._analyse(batch, end=end) for batch in batches)])
-        if self._sections is None:
-            return segments, [Section(self._centre, self._centre, self._pooler)]
-        return segments, self._sections.finish()
-
-    def _analyse(self, starts: list[int], *, end: int | None) -> Segments:
-        """Return the windows that start at these rows, all of the same length, as one batch."""
-        bundle, rate = self._bundle, self._bundle.feature.rate
-        first = [start - self._first_row for start in starts]
-        outputs = bundle.outputs(np.stack([self._rows[row : row + bundle.window_frames] for row in first]))
-        probabilities = bundle.probabilities_of(outputs)
-        begin = self._start / rate + np.array(starts, np.float64) * bundle.feature.hop_seconds
-        until = begin + bundle.manifest.windows.seconds
-        if end is not None:
-            until = np.minimum(until, end / rate)
-        self._pooler.add(probabilities)
-        if self._sections is not None:
-            for centre, window in zip(((begin + until) / 2).tolist(), probabilities, strict=True):
-                self._sections.add(centre, window)
-        self._centre = float((begin[-1] + until[-1]) / 2)
-        self._analysed += len(starts)
-        manifest = bundle.manifest
-        combined = self._context.push(probabilities)
-        return Segments(manifest.labels, manifest.thresholds, begin, until, combined, outputs)
-
-
-def no_segments(bundle: Bundle) -> Segments:
-    """Return an empty sequence of a bundle's segments."""
-    manifest = bundle.manifest
-    labels = len(manifest.labels)
-    values = labels if bundle.head is None else bundle.head.values
-    probabilities, outputs = np.zeros((0, labels)), np.zeros((0, values), np.float32)
-    return Segments(manifest.labels, manifest.thresholds, np.zeros(0), np.zeros(0), probabilities, outputs)
 
 
 class Analyser:

@@ -1,7 +1,8 @@
 """Events of a session: where speech begins and ends, and the result of each window and each utterance.
 
 Times are in seconds from the first sample of the session, rounded to the millisecond. `to_dict` returns the JSON
-object, whose `type` names the kind of event.
+object, whose `type` names the kind of event. Every event states the channel that it is about, counted from 0, or "mix"
+for the mean of all; and whether the model was adapted to unlabelled audio: before the session, or during it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from emotone.inference.result import Segment
 
 if TYPE_CHECKING:
-    from emotone.inference.result import Clip, UtteranceSegment
+    from emotone.inference.result import Channel, Clip, UtteranceSegment
     from emotone.types import Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement(Segment):
-    """The result of one window: the segment that the prediction of the whole recording has at this place."""
+    """The result of one window: the segment that the prediction of the whole recording has at this place.
+
+    Attributes:
+        channel: counted from 0, or "mix".
+        adapted: whether the model is adapted, or adapts itself during the session.
+
+    """
 
     type: ClassVar[Literal["measurement"]] = "measurement"
+
+    channel: Channel = "mix"
+    adapted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -33,16 +43,20 @@ class UtteranceStart:
 
     Attributes:
         time: seconds. The event is emitted later than this by the look-ahead of the activity detector.
+        channel: counted from 0, or "mix".
+        adapted: whether the model is adapted, or adapts itself during the session.
 
     """
 
     type: ClassVar[Literal["utterance.start"]] = "utterance.start"
 
     time: Seconds
+    channel: Channel = "mix"
+    adapted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {"type": self.type, "time": self.time}
+        return {"type": self.type, "time": self.time, "channel": self.channel, "adapted": self.adapted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,8 @@ class UtteranceEnd:
         start: seconds, the `time` of its start.
         clip: the result of the whole utterance.
         parts: the utterance with one emotion each: itself, or its sections where the emotion changes within it.
+        channel: counted from 0, or "mix".
+        adapted: whether the model is adapted, or adapts itself during the session.
 
     """
 
@@ -63,6 +79,8 @@ class UtteranceEnd:
     start: Seconds
     clip: Clip
     parts: tuple[UtteranceSegment, ...]
+    channel: Channel = "mix"
+    adapted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -72,6 +90,8 @@ class UtteranceEnd:
             "start": self.start,
             "clip": self.clip.to_dict(),
             "parts": [part.to_dict() for part in self.parts],
+            "channel": self.channel,
+            "adapted": self.adapted,
         }
 
 

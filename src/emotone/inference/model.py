@@ -248,21 +248,25 @@ class Model:
         self,
         *,
         rate: Hertz,
-        channel: Channel = "mix",
+        channel: Selection = "mix",
         channels: int | None = None,
         encoding: Encoding | None = None,
+        adapt: bool = False,
     ) -> Session:
         """Return a session for live audio in pieces of any size; its results equal those of `predict`.
 
         Args:
             rate: hertz of the samples that will be pushed.
-            channel: counted from 0, or "mix" for the mean of all.
-            channels: number of channels of the pieces, for interleaved samples and blocks [time, channels].
+            channel: counted from 0; "mix" for the mean of all; or "each" to analyse every channel by itself.
+            channels: number of channels of the pieces, for interleaved samples and blocks [time, channels]; required
+                with "each".
             encoding: of pieces that are bytes: "s16le" or "f32le".
+            adapt: adapt the model to the utterances of the session, without labels. Its results then differ from those
+                of `predict`, and every event is marked as adapted.
 
         Raises:
             RateError: a rate or channel outside the allowed range.
-            UsageError: `channel` is something else.
+            UsageError: `channel` is something else; or the model can't be adapted.
             BundleError: the model cannot be run; raised before the first sample.
 
         Example:
@@ -274,7 +278,7 @@ class Model:
         from emotone.inference.session import Session
 
         self.bundle.warm()
-        return Session(self.bundle, rate=rate, channel=channel, channels=channels, encoding=encoding)
+        return Session(self.bundle, rate=rate, channel=channel, channels=channels, encoding=encoding, adapt=adapt)
 
 
 def load(model: str | Path = "default", *, threads: int = 1) -> Model:

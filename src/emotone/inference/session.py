@@ -5,7 +5,8 @@ a session and their order therefore do not depend on the pieces that were pushed
 
 Events arrive in the order of time: the start of an utterance, its measurements, its end. A measurement is emitted when
 its window is certain to be inside the utterance: as soon as there is speech at or after the window's end. The end of
-an utterance is emitted after 0.5 s of silence.
+an utterance is emitted after 0.5 s of silence. Where each channel is analysed by itself, the events of the channels are
+merged step by step of the grid.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.audio.resample import Resampler
 from emotone.audio.samples import (
     ENCODINGS,
     MAX_CHANNELS,
@@ -26,25 +26,20 @@ from emotone.audio.samples import (
     check_rate,
     pick_channel,
 )
-from emotone.errors import RateError, TooShortError, UsageError, unknown_name
-from emotone.inference.engine import Engine
-from emotone.inference.events import Measurement
-from emotone.inference.segments import Segments
+from emotone.errors import RateError, UsageError, unknown_name
+from emotone.inference.channel_stream import ChannelStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from numpy.typing import ArrayLike, NDArray
 
     from emotone.audio.samples import Encoding
     from emotone.bundles.bundle import Bundle
-    from emotone.inference.engine import EngineEvent
     from emotone.inference.events import Event
-    from emotone.inference.result import Channel
+    from emotone.inference.result import Selection
     from emotone.types import Array, Hertz
-
-STEPS_PER_SECOND = 50  # 20 ms: what microphones and networks deliver; shorter steps cost more than they gain
 
 
 class Session:
@@ -59,13 +54,17 @@ class Session:
     Args:
         bundle: the model.
         rate: hertz of the samples that will be pushed.
-        channel: counted from 0, or "mix" for the mean of all.
-        channels: number of channels of the pieces, for interleaved samples and blocks [time, channels].
+        channel: counted from 0; "mix" for the mean of all; or "each" to analyse every channel by itself, as for calls
+            with one speaker per channel.
+        channels: number of channels of the pieces, for interleaved samples and blocks [time, channels]; required with
+            "each".
         encoding: of pieces that are bytes: "s16le" or "f32le".
+        adapt: adapt the model to the utterances of the session, without labels; each channel by itself. Only for models
+            with embeddings (see `Model.adapt`).
 
     Raises:
         RateError: a rate or channel outside the allowed range.
-        UsageError: `channel`, `channels` or `encoding` is something else.
+        UsageError: `channel`, `channels` or `encoding` is something else; or the model can't be adapted.
 
     Example:
         >>> import emotone
@@ -83,23 +82,26 @@ class Session:
         bundle: Bundle,
         *,
         rate: Hertz,
-        channel: Channel = "mix",
+        channel: Selection = "mix",
         channels: int | None = None,
         encoding: Encoding | None = None,
+        adapt: bool = False,
     ) -> None:
         self._declared = _checked_channels(channels)
         if encoding is not None and encoding not in ENCODINGS:
             raise unknown_name("encoding", str(encoding), ENCODINGS)
         self._encoding = encoding
         self._rate = check_rate(rate, name="session")
-        self._channel = check_channel(channel, channels=self._declared or MAX_CHANNELS, name="session")
+        self._channel: Selection = channel
+        if channel != "each":
+            self._channel = check_channel(channel, channels=self._declared or MAX_CHANNELS, name="session")
+        elif self._declared is None:
+            raise UsageError("session: channel='each' needs the number of channels; add it, e.g. channels=2")
         self._time_first = False  # whether blocks are [time, channels]; decides about square ones
         self._channels = 0  # of the pieces; set by the first one
         self._received = 0  # samples
-        self._resampler = Resampler(self._rate, to=bundle.feature.rate)
-        self._step = bundle.feature.rate // STEPS_PER_SECOND
-        self._waiting: Array = np.zeros(0, np.float32)  # less than a step
-        self._engine = Engine(bundle, batch=1)
+        analysed = range(self._declared or 0) if self._channel == "each" else [self._channel]
+        self._streams = [ChannelStream(bundle, rate=self._rate, channel=one, adapt=adapt) for one in analysed]
         self._closed = False
         self._ended = False
         self._busy = False
@@ -128,8 +130,8 @@ class Session:
         if not signal.size:
             return ()
         with self._exclusive():
-            self._received += len(signal)
-            return tuple(self._advance(self._resampler.push(signal)))
+            self._received += signal.shape[-1]
+            return tuple(_merged([one.push(part) for one, part in self._divided(signal)]))
 
     def end(self) -> tuple[Event, ...]:
         """End the audio and return the last events; further calls return none.
@@ -143,12 +145,11 @@ class Session:
         if self._ended or not self._received:
             return ()
         with self._exclusive():
-            events = list(self._advance(self._resampler.finish()))
+            events = list(_merged([one.drain() for one in self._streams]))
             self._ended = True
             try:
-                events += _public(self._engine.finish(self._waiting))
-            except TooShortError as error:
-                raise TooShortError(f"session: {error}") from error
+                for one in self._streams:
+                    events += one.finish()
             finally:
                 self._busy = False
         return tuple(events)
@@ -171,7 +172,7 @@ class Session:
         self._busy = False
 
     def _checked(self, samples: ArrayLike | bytes) -> Array:
-        """Return one channel [time] of a piece; the state changes only if the piece is valid."""
+        """Return the channel [time], or all channels [channels, time], of a piece that is valid."""
         given: Any = samples
         if not isinstance(samples, bytes | bytearray | memoryview):
             with contextlib.suppress(TypeError, ValueError, RuntimeError):  # `as_samples` states what is wrong
@@ -201,9 +202,10 @@ class Session:
                 f"samples: {channels} channels were given after pieces of {self._channels}; "
                 "allowed: the same number in every piece of a session"
             )
-        check_channel(self._channel, channels=channels, name="samples")
+        if self._channel != "each":
+            check_channel(self._channel, channels=channels, name="samples")
         self._channels = channels
-        return pick_channel(waveform.T, self._channel)
+        return waveform if self._channel == "each" else pick_channel(waveform.T, self._channel)
 
     def _oriented(self, given: NDArray[Any]) -> NDArray[Any]:
         """Return a block; a square one, which could be read in two ways, has the axes of the blocks before it."""
@@ -220,13 +222,15 @@ class Session:
             return False
         return self._channels <= 1 and self._declared in {None, 1} and self._channel in {"mix", 0}
 
-    def _advance(self, samples: Array) -> Iterator[Event]:
-        """Process all whole steps and keep the rest."""
-        waiting = np.concatenate([self._waiting, samples])
-        whole = len(waiting) // self._step * self._step
-        for at in range(0, whole, self._step):
-            yield from _public(self._engine.push(waiting[at : at + self._step]))
-        self._waiting = waiting[whole:].copy()  # a view would keep the whole piece in memory
+    def _divided(self, signal: Array) -> Iterator[tuple[ChannelStream, Array]]:
+        return zip(self._streams, np.atleast_2d(signal), strict=True)
+
+
+def _merged(channels: list[list[list[Event]]]) -> Iterator[Event]:
+    """Yield the events of all channels step by step, so that their order does not depend on the pieces."""
+    for step in zip(*channels, strict=True):
+        for events in step:
+            yield from events
 
 
 def _checked_channels(channels: Any) -> int | None:
@@ -236,12 +240,3 @@ def _checked_channels(channels: Any) -> int | None:
     if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
         raise UsageError(f"session: channels={channels!r} was given; allowed: a whole number from 1 to {MAX_CHANNELS}")
     return check_channels(int(channels), name="session")
-
-
-def _public(events: Iterable[EngineEvent]) -> Iterator[Event]:
-    """Yield one `Measurement` per window instead of arrays of windows."""
-    for event in events:
-        if isinstance(event, Segments):
-            yield from (Measurement(one.start, one.end, one.label, one.probabilities) for one in event)
-        else:
-            yield event

@@ -26,8 +26,9 @@ class SessionStart(BaseModel):
         rate: hertz of the audio.
         encoding: of the samples, which are interleaved.
         channels: number of channels of the audio.
-        channel: to analyse, counted from 0, or "mix" for the mean of all.
+        channel: to analyse, counted from 0; "mix" for the mean of all; "each" for every channel by itself.
         model: name of a model; None for the server's default.
+        adapt: whether the model adapts itself to the utterances of the session.
 
     """
 
@@ -37,8 +38,14 @@ class SessionStart(BaseModel):
     rate: int = Field(ge=MIN_RATE, le=MAX_RATE)
     encoding: Literal["s16le", "f32le"]
     channels: int = Field(default=1, ge=1, le=MAX_CHANNELS)
-    channel: Annotated[int, Field(ge=0, lt=MAX_CHANNELS)] | Literal["mix"] = "mix"
+    channel: Annotated[int, Field(ge=0, lt=MAX_CHANNELS)] | Literal["mix", "each"] = "mix"
     model: str | None = Field(default=None, max_length=200)
+    adapt: bool = False
+
+    @property
+    def analysed_channels(self) -> int:
+        """Number of channels that are analysed."""
+        return self.channels if self.channel == "each" else 1
 
     @property
     def frame_bytes(self) -> int:
@@ -81,6 +88,7 @@ def started(identifier: str, start: SessionStart, model: Model, *, name: str) ->
         "encoding": start.encoding,
         "channels": start.channels,
         "channel": start.channel,
+        "adapt": start.adapt,
         "model": {
             "name": name,
             "version": manifest.version,

@@ -8,6 +8,7 @@ Large messages are analysed in parts, so that all streams take turns.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from emotone.types import Seconds
 
 NORMAL, GOING_AWAY, WRONG_KIND, WRONG_CONTENT, POLICY, DEFECT = 1000, 1001, 1003, 1007, 1008, 1011  # close codes
+TRY_LATER = 1013
 WATCH_SECONDS = 1.0  # between two looks at the limits
 TURN_SECONDS = 0.5  # of audio that are analysed before another stream has its turn
 
@@ -91,6 +93,7 @@ class _Stream:
         self._receiving: asyncio.Future[Any] | None = None
         self._ending: _SessionEnding | None = None  # set by the watch
         self._refused = 0  # messages
+        self._places = contextlib.ExitStack()  # of further channels
         self._events = 0
 
     async def run(self) -> None:
@@ -104,6 +107,7 @@ class _Stream:
             pass  # the client is gone, or does not read
         finally:
             watch.cancel()
+            self._places.close()
             self._service.metrics.sessions.labels(reason).inc()
             self._service.metrics.audio_seconds.labels("stream").inc(self._seconds)
             log(
@@ -142,15 +146,20 @@ class _Stream:
             raise _SessionEnding("error", POLICY, error=("protocol", "the first message must be session.start"))
         try:
             model = self._service.models.get(start.model)
+            for _ in range(1, start.analysed_channels):  # the connection has a place for the first one
+                self._places.enter_context(self._service.sessions.enter())
             session = await self._service.stream(
                 lambda: model.session(
-                    rate=start.rate, channel=start.channel, channels=start.channels, encoding=start.encoding
+                    rate=start.rate,
+                    channel=start.channel,
+                    channels=start.channels,
+                    encoding=start.encoding,
+                    adapt=start.adapt,
                 )
             )
-            if start.channel != "mix" and start.channel >= start.channels:
-                raise _SessionEnding(
-                    "error", WRONG_CONTENT, error=("rate", f"there is no channel {start.channel} of {start.channels}")
-                )
+        except Problem as problem:
+            self._service.metrics.refused.labels(problem.code).inc()
+            raise _SessionEnding("error", TRY_LATER, error=(problem.code, problem.message)) from None
         except EmotoneError as error:
             raise _SessionEnding("error", WRONG_CONTENT, error=(error.code, str(error))) from error
         name = self._service.models.default if start.model is None else start.model

@@ -68,6 +68,62 @@ def test_a_recording_gives_the_events_of_a_session(
     assert lines(outcome) == events_of(tiny_bundle, samples)
 
 
+@pytest.fixture
+def stereo(samples: Array, tmp_path: Path) -> Path:
+    path = tmp_path / "call.wav"
+    soundfile.write(path, np.stack([samples, samples[::-1]], axis=1), RATE, subtype="PCM_16")
+    return path
+
+
+@pytest.mark.parametrize("channel", ["0", "1", "each"])
+def test_channels_of_a_recording(
+    channel: str, emotone: Callable[..., Outcome], tiny_bundle: Path, stereo: Path, samples: Array
+) -> None:
+    outcome = emotone("listen", stereo, "--model", tiny_bundle, "--format", "jsonl", "--channel", channel)
+    chosen: Any = int(channel) if channel.isdecimal() else "each"
+    with load(tiny_bundle).session(rate=RATE, channels=2, channel=chosen) as session:
+        pushed = session.push(np.stack([samples, samples[::-1]]))
+        assert lines(outcome) == [event.to_dict() for event in (*pushed, *session.end())]
+
+
+def test_channels_of_standard_input_and_of_the_copy(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array, tmp_path: Path
+) -> None:
+    both = np.stack([samples, samples[::-1]], axis=1)
+    options = ["--model", tiny_bundle, "--channels", 2, "--channel", "each", "--record", tmp_path / "copy.wav"]
+    outcome = emotone("listen", "-", *options, stdin=raw(both))
+    assert outcome.status == 0, outcome.err
+    assert {line.split("  ")[0] for line in outcome.out.splitlines()} == {"channel 0", "channel 1"}
+    np.testing.assert_allclose(soundfile.read(tmp_path / "copy.wav")[0], both, atol=2**-15)
+
+
+def test_a_model_that_adapts_itself(
+    emotone: Callable[..., Outcome],
+    tiny_bundle: Path,
+    recording: Path,
+    make_bundle: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    adaptable = make_bundle(tmp_path / "adaptable", head=True)
+    found = lines(emotone("listen", recording, "--model", adaptable, "--format", "jsonl", "--adapt"))
+    assert {event["adapted"] for event in found} == {True}
+    outcome = emotone("listen", recording, "--model", tiny_bundle, "--adapt")
+    assert (outcome.status, "can't be adapted without labels" in outcome.err) == (2, True)
+
+
+def test_the_view_shows_channels_one_below_the_other(tiny_bundle: Path, samples: Array) -> None:
+    model = load(tiny_bundle)
+    view = LiveView(model.labels, rate=RATE, name="call.wav", width=80, channels=2)
+    both = np.stack([0 * samples, samples])
+    with model.session(rate=RATE, channels=2, channel="each") as session:
+        view.update(both, (*session.push(both), *session.end()))
+    silent, spoken = shown(view).split("call.wav, channel 1")
+    assert view.seconds == len(samples) / RATE
+    assert "call.wav, channel 0" in silent
+    assert "█" not in silent
+    assert "█" in spoken
+
+
 def test_standard_input_is_raw_samples(emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array) -> None:
     outcome = emotone("listen", "-", "--model", tiny_bundle, "--format", "jsonl", stdin=raw(samples) + b"\0")
     assert lines(outcome) == events_of(tiny_bundle, samples)
@@ -101,6 +157,9 @@ def test_the_audio_is_recorded(
         (["missing.wav"], "missing.wav"),
         (["RECORDING", "--rate", "8000"], "contains its own rate"),
         (["RECORDING", "--device", "1"], "--device selects a microphone"),
+        (["RECORDING", "--channels", "2"], "contains its own number"),
+        (["RECORDING", "--channel", "7"], "channel"),
+        (["RECORDING", "--channel", "left"], "allowed: a number from 0, mix, or each"),
         (["RECORDING", "--record", "RECORDING"], "exists; choose another name"),
         (["RECORDING", "--record", "copy.xyz"], "can't be written"),
         (["RECORDING", "--format", "csv"], "'csv' is not one of"),
@@ -224,8 +283,8 @@ def test_the_view_shows_level_probabilities_and_utterances(tiny_bundle: Path, sa
     view = LiveView(model.labels, rate=RATE, name="talk\x1b.wav" + 80 * "x", width=80)
     assert "-60 dB" in shown(view)
     with model.session(rate=RATE) as session:
-        view.update(samples, events := session.push(samples))
-        view.update(samples[:0], last := session.end())
+        view.update(samples[np.newaxis], events := session.push(samples))
+        view.update(np.zeros((1, 0), np.float32), last := session.end())
     ends = [event for event in (*events, *last) if event.type == "utterance.end"]
     text = shown(view)
     assert PLEDGE in text
@@ -238,7 +297,7 @@ def test_the_view_shows_level_probabilities_and_utterances(tiny_bundle: Path, sa
 @pytest.mark.parametrize(("amplitude", "decibels"), [(1.0, "0 dB"), (0.1, "-20 dB"), (0.0, "-60 dB"), (1e-6, "-60 dB")])
 def test_the_level_is_the_power_of_the_latest_samples(amplitude: float, decibels: str, tiny_bundle: Path) -> None:
     view = LiveView(load(tiny_bundle).labels, rate=RATE, name="talk", width=80)
-    view.update(np.full(320, amplitude, np.float32), ())
+    view.update(np.full((1, 320), amplitude, np.float32), ())
     assert decibels in shown(view)
 
 

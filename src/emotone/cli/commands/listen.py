@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from emotone.cli.channel_option import read_channel
 from emotone.errors import EmptyAudioError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from emotone.cli.live_inputs import LiveInput
     from emotone.inference.events import Event
+    from emotone.inference.result import Selection
     from emotone.inference.session import Session
     from emotone.types import Array, Hertz
 
@@ -30,7 +32,7 @@ class Output(Protocol):
     """Shows what happens in a session."""
 
     def update(self, samples: Array, events: tuple[Event, ...]) -> None:
-        """Show samples [time] and the events that they completed."""
+        """Show samples [channels, time] and the events that they completed."""
         ...
 
 
@@ -40,6 +42,7 @@ Examples:
   emotone listen
   emotone listen --record talk.wav --format jsonl > talk.jsonl
   emotone listen call.wav
+  emotone listen call.wav --channel each
   arecord -f S16_LE -r 16000 -t raw | emotone listen - --rate 16000
 
 In a terminal, text is a live view with the level, the probabilities and a timeline, and a recording is analysed in real
@@ -63,6 +66,20 @@ time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ct
     help="Sampling rate of standard input (16000 unless given), or of the microphone (its own unless given).",
 )
 @click.option(
+    "--channel",
+    callback=read_channel,
+    default="mix",
+    show_default=True,
+    metavar="N|mix|each",
+    help="A channel, counted from 0; the mean of all; or each by itself.",
+)
+@click.option("--channels", type=int, metavar="N", help="Number of channels of standard input or of the microphone.")
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Adapt the model to the utterances while they arrive, without labels; for models with an encoder.",
+)
+@click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -83,13 +100,16 @@ def command(
     device: str | None,
     devices: bool,
     rate: int | None,
+    channel: Selection,
+    channels: int | None,
+    adapt: bool,
     record: Path | None,
     format_name: str,
 ) -> int:
     """Recognise emotions in live audio.
 
     The audio comes from a microphone, from a recording (FILE), or from standard input (-): raw samples, signed 16-bit
-    little-endian, mono.
+    little-endian, interleaved; mono unless --channels is given.
     """
     from emotone.inference.model import load
 
@@ -102,26 +122,38 @@ def command(
         raise UsageError("--device selects a microphone, but a recording was given; omit one of them")
     if source not in {None, "-"} and rate is not None:
         raise UsageError("--rate was given with a recording, which contains its own rate; omit it")
+    if source not in {None, "-"} and channels is not None:
+        raise UsageError("--channels was given with a recording, which contains its own number; omit it")
     loaded = load(model)
     with contextlib.ExitStack() as stack:
-        given = _open(source, stack, device=device, rate=rate)
-        session = stack.enter_context(loaded.session(rate=given.rate))
-        recorder = None if record is None else stack.enter_context(_recorder(record, rate=given.rate))
-        output = _output(format_name, stack, labels=loaded.labels, given=given)
+        given = _open(source, stack, device=device, rate=rate, channels=channels or 1, mix=channel == "mix")
+        session = stack.enter_context(
+            loaded.session(rate=given.rate, channel=channel, channels=given.channels, adapt=adapt)
+        )
+        recorder = None if record is None else stack.enter_context(_recorder(record, given))
+        output = _output(format_name, stack, labels=loaded.labels, given=given, each=channel == "each")
         _relay(given, session, output, recorder)
     return 0
 
 
-def _open(source: str | None, stack: contextlib.ExitStack, *, device: str | None, rate: Hertz | None) -> LiveInput:
+def _open(
+    source: str | None,
+    stack: contextlib.ExitStack,
+    *,
+    device: str | None,
+    rate: Hertz | None,
+    channels: int,
+    mix: bool,
+) -> LiveInput:
     from emotone.cli.live_inputs import microphone_input, raw_input, recording_input
 
     if source is None:
-        return stack.enter_context(microphone_input(device=device, rate=rate))
+        return stack.enter_context(microphone_input(device=device, rate=rate, channels=channels))
     if source == "-":
         if sys.stdin.isatty():
             raise UsageError("- reads samples from standard input, which is a terminal; pipe audio into it")
-        return raw_input(sys.stdin.buffer, rate=RAW_RATE if rate is None else rate)
-    return stack.enter_context(recording_input(source))
+        return raw_input(sys.stdin.buffer, rate=RAW_RATE if rate is None else rate, channels=channels)
+    return stack.enter_context(recording_input(source, mix=mix))
 
 
 def _relay(given: LiveInput, session: Session, output: Output, recorder: Any) -> None:
@@ -131,13 +163,13 @@ def _relay(given: LiveInput, session: Session, output: Output, recorder: Any) ->
     count = 0
     with _Interrupts() as interrupts:
         while (piece := interrupts.wait_for(given.pieces)) is not None:
-            count += len(piece)
+            count += piece.shape[1]
             if recorder is not None:
-                recorder.write(piece)
-            output.update(piece, session.push(piece))
+                recorder.write(piece.T)
+            output.update(piece, session.push(piece.T))
     if not count:
         raise EmptyAudioError(f"{given.name}: ended without a sample")
-    output.update(np.zeros(0, np.float32), session.end())
+    output.update(np.zeros((given.channels, 0), np.float32), session.end())
 
 
 class _Interrupts:
@@ -171,26 +203,28 @@ class _Interrupts:
 
 
 @contextlib.contextmanager
-def _recorder(path: Path, *, rate: Hertz) -> Iterator[Any]:
+def _recorder(path: Path, given: LiveInput) -> Iterator[Any]:
     """Yield a new sound file that is written while audio arrives."""
     import soundfile
 
     if path.exists():
         raise OutputError(f"{path} exists; choose another name for --record")
     try:
-        file = soundfile.SoundFile(path, "w", samplerate=rate, channels=1)
+        file = soundfile.SoundFile(path, "w", samplerate=given.rate, channels=given.channels)
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise OutputError(f"{path} can't be written: {error}; allowed suffixes: .wav, .flac, .ogg") from error
     with file:
         yield file
 
 
-def _output(format_name: str, stack: contextlib.ExitStack, *, labels: tuple[str, ...], given: LiveInput) -> Output:
+def _output(
+    format_name: str, stack: contextlib.ExitStack, *, labels: tuple[str, ...], given: LiveInput, each: bool
+) -> Output:
     if format_name == "jsonl":
         return _JsonLines()
     if sys.stdout.isatty():
-        return stack.enter_context(_terminal(labels, given))
-    return _TextLines(labels)
+        return stack.enter_context(_terminal(labels, given, each=each))
+    return _TextLines(labels, each=each)
 
 
 class _JsonLines:
@@ -204,8 +238,9 @@ class _JsonLines:
 class _TextLines:
     """One line per utterance."""
 
-    def __init__(self, labels: tuple[str, ...]) -> None:
+    def __init__(self, labels: tuple[str, ...], *, each: bool) -> None:
         self._labels = labels
+        self._each = each
 
     def update(self, samples: Array, events: tuple[Event, ...]) -> None:  # noqa: ARG002
         from emotone.cli.live_view import utterance_line
@@ -214,11 +249,12 @@ class _TextLines:
         for event in events:
             if isinstance(event, UtteranceEnd):
                 for one in event.parts:
-                    click.echo(utterance_line(one, labels=self._labels).plain)
+                    where = f"channel {event.channel}  " if self._each else ""
+                    click.echo(where + utterance_line(one, labels=self._labels).plain)
 
 
 @contextlib.contextmanager
-def _terminal(labels: tuple[str, ...], given: LiveInput) -> Iterator[Output]:
+def _terminal(labels: tuple[str, ...], given: LiveInput, *, each: bool) -> Iterator[Output]:
     """Yield a live view, which is left on the terminal at the end."""
     from rich.console import Console
     from rich.live import Live
@@ -226,7 +262,8 @@ def _terminal(labels: tuple[str, ...], given: LiveInput) -> Iterator[Output]:
     from emotone.cli.live_view import LiveView
 
     console = Console()
-    view = LiveView(labels, rate=given.rate, name=given.name, width=console.width)
+    channels = given.channels if each else None
+    view = LiveView(labels, rate=given.rate, name=given.name, width=console.width, channels=channels)
     with Live(view, console=console, refresh_per_second=REFRESHES_PER_SECOND) as live:
         yield _Paced(view) if not given.live else view
         live.refresh()

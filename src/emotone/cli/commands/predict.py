@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from emotone.cli import console
+from emotone.cli.channel_option import read_channel
 from emotone.cli.failures import failure_messages
 from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.cli.prediction_progress import prediction_progress
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from emotone.inference.result import Failure, Prediction, Rows, Selection
 
 SOME_FAILED, ALL_FAILED = 1, 2
-
-
-def _channel(context: click.Context, parameter: click.Parameter, value: str) -> Selection:
-    """Return a channel: a number from 0, `mix` or `each`."""
-    if value in {"mix", "each"}:
-        return cast("Selection", value)
-    if not value.isdecimal():
-        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, mix, or each", context, parameter)
-    return int(value)
 
 
 def _track(context: click.Context, parameter: click.Parameter, value: str) -> Track:
@@ -90,7 +82,7 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 )
 @click.option(
     "--channel",
-    callback=_channel,
+    callback=read_channel,
     default="mix",
     show_default=True,
     metavar="N|mix|each",

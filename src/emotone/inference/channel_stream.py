@@ -1,0 +1,95 @@
+"""One channel of a session: its samples on the recording's own grid, its engine, and its events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.audio.resample import Resampler
+from emotone.errors import TooShortError
+from emotone.inference.engine import Engine
+from emotone.inference.events import Measurement
+from emotone.inference.running_adaptation import RunningAdaptation
+from emotone.inference.segments import Segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from emotone.bundles.bundle import Bundle
+    from emotone.inference.engine import EngineEvent
+    from emotone.inference.events import Event
+    from emotone.inference.result import Channel
+    from emotone.types import Array, Hertz
+
+STEPS_PER_SECOND = 50  # 20 ms: what microphones and networks deliver; shorter steps cost more than they gain
+
+
+class ChannelStream:
+    """The analysis of one channel. Built by `Session`.
+
+    Args:
+        bundle: the model.
+        rate: hertz of the samples.
+        channel: what the events state.
+        adapt: whether the statistics of the model follow the channel's utterances.
+
+    Raises:
+        UsageError: the model can't be adapted.
+
+    """
+
+    def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel, adapt: bool) -> None:
+        self._channel: Channel = channel
+        self._adapted = adapt or bundle.manifest.adaptation is not None
+        self._resampler = Resampler(rate, to=bundle.feature.rate)
+        self._step = bundle.feature.rate // STEPS_PER_SECOND
+        self._waiting: Array = np.zeros(0, np.float32)  # less than a step
+        self._engine = Engine(bundle, batch=1, adaptation=RunningAdaptation(bundle) if adapt else None)
+
+    def push(self, samples: Array) -> list[list[Event]]:
+        """Return the events of each step of the grid that the samples [time] complete.
+
+        Raises:
+            BundleError: the network fails.
+
+        """
+        return self._steps(self._resampler.push(samples))
+
+    def drain(self) -> list[list[Event]]:
+        """Return the events of each step that is complete after the last sample, before `finish`."""
+        return self._steps(self._resampler.finish())
+
+    def finish(self) -> list[Event]:
+        """Return the last events.
+
+        Raises:
+            TooShortError: too little audio was pushed to analyse.
+            BundleError: the network fails.
+
+        """
+        try:
+            return list(self._public(self._engine.finish(self._waiting)))
+        except TooShortError as error:
+            raise TooShortError(f"session: {error}") from error
+
+    def _steps(self, samples: Array) -> list[list[Event]]:
+        waiting = np.concatenate([self._waiting, samples])
+        whole = len(waiting) // self._step * self._step
+        starts = range(0, whole, self._step)
+        events = [list(self._public(self._engine.push(waiting[at : at + self._step]))) for at in starts]
+        self._waiting = waiting[whole:].copy()  # a view would keep the whole piece in memory
+        return events
+
+    def _public(self, events: Iterable[EngineEvent]) -> Iterator[Event]:
+        """Yield events with the channel, and one `Measurement` per window instead of arrays of windows."""
+        channel, adapted = self._channel, self._adapted
+        for event in events:
+            if isinstance(event, Segments):
+                for one in event:
+                    yield Measurement(
+                        one.start, one.end, one.label, one.probabilities, channel=channel, adapted=adapted
+                    )
+            else:
+                yield replace(event, channel=channel, adapted=adapted)
