@@ -160,5 +160,12 @@ def test_the_waveform_agrees_with_its_golden_values() -> None:
     np.testing.assert_array_equal(FEATURES.get("waveform")().compute(signal), expected)
 
 
+@pytest.mark.parametrize(("name", "tolerance"), [("two-channel-spectrogram", 1e-3), ("hand-built", 2e-3)])
+def test_front_ends_of_the_spectrogram_paper_agree_with_their_golden_values(name: str, tolerance: float) -> None:
+    with np.load(GOLDEN / f"{name.replace('-', '_')}.npz", allow_pickle=False) as golden:
+        signal, expected = golden["signal"], golden["default"]
+    np.testing.assert_allclose(FEATURES.get(name)().compute(signal), expected, atol=tolerance)
+
+
 def test_golden_default_is_the_default() -> None:
     assert dataclasses.asdict(FEATURES.get("log-mel")()) == dataclasses.asdict(CASES["default"])  # type: ignore[call-overload]
