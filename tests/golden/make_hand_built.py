@@ -6,6 +6,7 @@ Run from anywhere: python tests/golden/make_hand_built.py
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def make_row(signal: list[float]) -> list[float]:
     total = sum(mean)
     row = [level(sum(value**2 for value in signal) / CHUNK)]
     row += [sum(column) / len(frames) for column in zip(*map(cepstra, frames), strict=True)]
-    row.append(sum((one < 0) != (other < 0) for one, other in zip(signal, signal[1:], strict=False)) / (CHUNK - 1))
+    row.append(sum((one < 0) != (other < 0) for one, other in pairwise(signal)) / (CHUNK - 1))
     for low, high in ((200, 900), (900, 1800), (1800, 2700), (2700, 4000)):
         row.append(level(sum(power for power, at in zip(mean, hertz, strict=True) if low <= at < high)))
     for share in (0.25, 0.5, 0.75, 0.85, 0.95):

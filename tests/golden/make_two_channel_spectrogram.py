@@ -49,8 +49,7 @@ def make_rows(signal: list[float]) -> list[list[float]]:
         for size in (LONG, SHORT):
             starts = [first + number * STEP + (LONG - size) // 2 for number in range(4)]
             logs = [[math.log(value + OFFSET) for value in magnitudes(padded[at : at + size])] for at in starts]
-            for band in range(64):
-                row.append(sum(log[4 * band + number] for log in logs for number in range(4)) / 16)
+            row += [sum(log[4 * band + number] for log in logs for number in range(4)) / 16 for band in range(64)]
         rows.append(row)
     return rows
 

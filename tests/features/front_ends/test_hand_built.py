@@ -17,7 +17,9 @@ RMS, CROSSINGS, BANDS, ROLL_OFF, CENTROID, PITCH = 0, 14, slice(15, 19), slice(1
 
 def harmonics(hertz: float, *, orders: int = 8) -> Array:
     time = np.arange(8192) / 16000
-    return sum(0.1 / order * np.sin(2 * np.pi * order * hertz * time) for order in range(1, orders)).astype(np.float32)
+    tones = [0.1 / order * np.sin(2 * np.pi * order * hertz * time) for order in range(1, orders)]
+    signal: Array = np.sum(tones, axis=0).astype(np.float32)
+    return signal
 
 
 @pytest.mark.parametrize("hertz", [70.0, 110.0, 225.0, 400.0])
