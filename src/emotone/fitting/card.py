@@ -84,6 +84,8 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 | --- | --- | --- | --- | --- |
 {data}
 
+{_what_was_trained(run)}
+
 ## Evaluation
 
 {scores}
@@ -158,6 +160,19 @@ def _transfer_line(run: TrainingRun) -> str:
     layers = {state: _layers(report, state) for state in states}
     names = "; ".join(f"{state}: {names}" for state, names in layers.items() if names)
     return f"| transferred from | {report.source} ({report.licence}, SHA-256 {report.sha256}); {names} |\n"
+
+
+def _what_was_trained(run: TrainingRun) -> str:
+    """Return what was done with the clips of the table, and so which speakers are not new to the model."""
+    clips, speakers = sum(run.corpora.values()), sum(run.speakers.values())
+    data = f"{clips} clips of {speakers} {'speaker' if speakers == 1 else 'speakers'}"
+    unseen = "A score on these speakers would not apply to others."
+    if run.transfer is None:
+        return f"Trained on all {data} (protocol: all speakers). {unseen}"
+    start = f"The network started from {run.transfer.source}, which was trained on other data."
+    if not run.history:
+        return f"Nothing was trained on these {data}; they only gave the labels. {start}"
+    return f"Fine-tuned on all {data} (protocol: all speakers). {start} {unseen}"
 
 
 def _layers(report: TransferReport, state: State) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from emotone.bundles.bundle import Bundle, write_bundle
 from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.fitting.card import model_card
+from emotone.fitting.naming import renamed
 from emotone.fitting.training_run import RUN, WEIGHTS, load_net, load_run
 from emotone.recipes.recipe import Recipe
 
@@ -51,6 +52,8 @@ def export_run(
     run: Path,
     out: Path,
     *,
+    name: str = "",
+    description: str = "",
     version: str = "1.0.0",
     evaluation: str = "",
     thresholds: Mapping[str, float] | None = None,
@@ -62,22 +65,26 @@ def export_run(
     Args:
         run: folder that `emotone train` made.
         out: the bundle's folder; an existing bundle is overwritten.
+        name: of the model; "" takes the recipe's, changed if it is that of a shipped model (see `renamed`).
+        description: one sentence; "" likewise.
         version: of the model.
         evaluation: Markdown for the card: how the model was evaluated, and the scores.
         thresholds: per label, the minimum probability for a decision; None stores none.
 
     Raises:
         RunError: not the folder of a finished training.
+        UsageError: the name of a shipped model.
         ConfigError: a threshold for an unknown label, or outside [0, 1].
         OutputError: the folder can't be written.
 
     """
-    training = load_run(run)
+    given = load_run(run)
+    training = renamed(given, out, name=name, description=description)
     net = load_net(run, training)
     data = TrainingData(
         corpora=tuple(sorted(training.corpora)),
         protocol="all speakers",
-        recipe=training.recipe.name,
+        recipe=given.recipe.name,
         signature=training.signature,
     )
     card = model_card(training, version=version, evaluation=evaluation)

@@ -90,8 +90,8 @@ def test_arguments_of_an_export(
 ) -> None:
     given = []
 
-    def export_run(run: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float]) -> Path:
-        given.append((run, out, version, evaluation, thresholds))
+    def export_run(run: Path, out: Path, *, name: str, description: str, version: str, **rest: Any) -> Path:
+        given.append((run, out, name, description, version, *rest.values()))
         return shutil.copytree(tiny_bundle, out)
 
     exporter = ModuleType("emotone.fitting.export")
@@ -100,11 +100,12 @@ def test_arguments_of_an_export(
     result = emotone("models", "export", "runs/x", "--out", tmp_path / "one")
     assert result.status == 0
     assert str(tmp_path / "one") in result.out
-    as_json = json.loads(emotone("models", "export", "runs/x", "--out", tmp_path / "two", "--json").out)
+    named = ("--name", "mine", "--description", "Our calls")
+    as_json = json.loads(emotone("models", "export", "runs/x", "--out", tmp_path / "two", *named, "--json").out)
     assert as_json["directory"] == str(tmp_path / "two")
     assert [(str(run), out.name, *rest) for run, out, *rest in given] == [
-        ("runs/x", "one", "1.0.0", "", {}),
-        ("runs/x", "two", "1.0.0", "", {}),
+        ("runs/x", "one", "", "", "1.0.0", "", {}),
+        ("runs/x", "two", "mine", "Our calls", "1.0.0", "", {}),
     ]
 
 
@@ -130,7 +131,9 @@ def test_a_threshold_is_stored_and_printed(
 ) -> None:
     given: list[Any] = []
 
-    def export_run(_: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float]) -> Path:
+    def export_run(
+        _: Path, out: Path, *, version: str, evaluation: str, thresholds: dict[str, float], **_rest: Any
+    ) -> Path:
         given.append((version, evaluation, thresholds))
         return shutil.copytree(tiny_bundle, out)
 
@@ -164,7 +167,7 @@ def test_a_card_shows_several_evaluations(
     cards: list[str] = []
 
     def export_run(_: Path, out: Path, *, evaluation: str, **rest: Any) -> Path:
-        assert set(rest) == {"version", "thresholds"}
+        assert set(rest) == {"name", "description", "version", "thresholds"}
         cards.append(evaluation)
         return shutil.copytree(tiny_bundle, out)
 

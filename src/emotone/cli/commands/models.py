@@ -182,6 +182,13 @@ def check(model: str, *, as_json: bool) -> None:
     help="With --false-positive-rate: the unit of the rate, windows or whole recordings.",
 )
 @click.option("--note", default="", metavar="TEXT", help="Further information about the scores for the model card.")
+@click.option(
+    "--name",
+    default="",
+    metavar="NAME",
+    help="Name of the model. Default: the recipe's; a shipped model's name gets a suffix, because this is another model.",
+)
+@click.option("--description", default="", metavar="TEXT", help="What the model is, in one sentence.")
 @click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def export(
@@ -194,6 +201,8 @@ def export(
     validation: Path | None,
     per: Literal["window", "clip"],
     note: str,
+    name: str,
+    description: str,
     version: str,
     as_json: bool,
 ) -> None:
@@ -205,6 +214,7 @@ def export(
     \b
     Examples:
       emotone models export runs/mine-0123456789ab --out mine
+      emotone models export runs/default-0123456789ab --out calls --name calls --description "Calls of our hotline"
       emotone models export runs/mine-0123456789ab --out mine --evaluation results/mine-speaker-folds-5-1a2b
       emotone models export runs/anger-1a2b --out anger --false-positive-rate 0.05 --validation results/anger-3c4d
     """
@@ -218,7 +228,10 @@ def export(
     if note:
         scores = f"{scores}\n{note}\n"
     thresholds = {} if stored is None else stored.thresholds
-    bundle = load_bundle(export_run(run, out, version=version, evaluation=scores, thresholds=thresholds))
+    folder = export_run(
+        run, out, name=name, description=description, version=version, evaluation=scores, thresholds=thresholds
+    )
+    bundle = load_bundle(folder)
     if as_json:
         threshold = {} if stored is None else {"thresholds": thresholds, "threshold": stored.to_dict()}
         console.print_json({**_summary(bundle), "directory": str(bundle.directory), **threshold})
