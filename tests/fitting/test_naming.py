@@ -44,7 +44,7 @@ def test_a_shipped_model_s_name_and_description_are_replaced() -> None:
     assert again.description == "anger, sadness: trained with the recipe default on calls (7 clips of 2 speakers)"
     named = renamed(TUNED, OUT, name="calls").recipe
     assert (named.name, named.description) == ("calls", tuned.description)
-    with pytest.raises(UsageError, match="--name default is the name of a shipped model.* e.g. my-default"):
+    with pytest.raises(UsageError, match=r"--name default is the name of a shipped model.* e\.g\. my-default"):
         renamed(OWN, OUT, name="default")
     with pytest.raises(ConfigError, match="name"):
         renamed(OWN, OUT, name="My Calls")

@@ -186,7 +186,7 @@ def check(model: str, *, as_json: bool) -> None:
     "--name",
     default="",
     metavar="NAME",
-    help="Name of the model. Default: the recipe's; a shipped model's name gets a suffix, because this is another model.",
+    help="Name of the model. Default: the recipe's; a shipped model's name gets a suffix.",
 )
 @click.option("--description", default="", metavar="TEXT", help="What the model is, in one sentence.")
 @click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")

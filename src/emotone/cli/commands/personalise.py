@@ -1,0 +1,152 @@
+"""`emotone personalise`: from a few labelled clips to a model with an honest score, in one command."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emotone.cli import console
+from emotone.cli.corpus_data import CorpusData, label_map_option, report
+from emotone.cli.progress import progress
+from emotone.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emotone.corpora.scan import Scan
+    from emotone.fitting.resolve import ResolvedRecipe
+
+CORPUS = "own"  # name of the user's clips in keys and cards
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  # clips in folders such as clips/anger/anna/1.wav; the folder of the speaker is optional
+  emotone personalise clips/ --from default --out mine
+  # a table with the columns file, label and speaker
+  emotone personalise clips.csv --out mine --label-map happy=happiness,mad=anger
+  emotone predict --model mine new.wav
+
+\b
+Exit status: 0 all clips used; 1 some clips were left out and are listed; 2 wrong usage, or nothing was written."""
+)
+@click.argument("clips", type=click.Path(exists=True, path_type=Path), metavar="FOLDER|TABLE")
+@click.option(
+    "--from", "source", default="default", show_default=True, metavar="MODEL", help="The model to start from."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the new model.")
+@click.option(
+    "--transfer",
+    "plan",
+    default="A5",
+    show_default=True,
+    metavar="PLAN",
+    help="Which layers are trained; A5, the last ones, is best for few clips.",
+)
+@label_map_option
+@click.option("--name", default="", metavar="NAME", help="Name of the new model. Default: MODEL-tuned.")
+@click.option("--description", default="", metavar="TEXT", help="What the new model is, in one sentence.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="Hide progress bars.")
+def command(
+    *,
+    clips: Path,
+    source: str,
+    out: Path,
+    plan: str,
+    label_map: Mapping[str, str],
+    name: str,
+    description: str,
+    workers: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Fine-tune a model on a few labelled clips of yours, score it, and write the new model.
+
+    The clips are in folders named after their labels, or in a table. The model is trained and scored in folds, without
+    shared speakers if there are at least two; then it is trained on all clips. The unchanged model and chance are
+    scored on the same clips.
+
+    Needs the extra `train`.
+    """
+    from emotone.evaluation.personalise import personalise
+
+    _check_source(source)
+    resolved, data = _resolved(clips, source=source, plan=plan, label_map=label_map)
+    report(data)
+    with tempfile.TemporaryDirectory() as work, progress(quiet=quiet) as bar:
+        done = personalise(
+            resolved,
+            data.utterances,
+            labels=data.labels,
+            out=out,
+            work=Path(work),
+            name=name,
+            description=description,
+            workers=workers,
+            progress=bar.report,
+        )
+    for problem in done.problems:
+        console.error(f"left out: {problem.message}")
+    if as_json:
+        console.print_json({**done.scores.to_dict(), "directory": str(out)})
+    else:
+        for line in (*done.scores.lines(), str(out)):
+            click.echo(line)
+    return 1 if done.problems or data.problems else 0
+
+
+def _check_source(source: str) -> None:
+    """Raise `UsageError` for a model with a head on a frozen encoder, which has no network to fine-tune."""
+    from emotone.bundles.manifest import HEAD
+
+    if (Path(source) / HEAD).exists():
+        raise UsageError(
+            f"{source} is a linear head on a frozen encoder, whose layers are not trained; fit a head on "
+            f"your clips with emotone train whisper-base --corpus own=TABLE.csv, or adapt it: emotone adapt {source}"
+        )
+
+
+def _resolved(
+    clips: Path, *, source: str, plan: str, label_map: Mapping[str, str]
+) -> tuple[ResolvedRecipe, CorpusData]:
+    """Return what to train, and the clips with the labels of the model, or with their own if it lacks some."""
+    from emotone.cli.corpus_data import mapped_labels_note
+    from emotone.corpora.labels import UNKNOWN, apply_labels, label_set
+    from emotone.fitting.resolve import recipe_from_model, resolve
+
+    found = _scan(clips, label_map)
+    notes = [note for note in (mapped_labels_note(found),) if note]
+    recipe = recipe_from_model(source, plan=plan)
+    utterances, dropped = apply_labels(found.utterances, label_set(recipe.labels))
+    if set(dropped) - {UNKNOWN}:
+        recipe = recipe_from_model(source, plan=plan, labels="every")
+        notes.append(f"{source} has no scores for {', '.join(sorted(set(dropped) - {UNKNOWN}))}; they are learned")
+        utterances, dropped = apply_labels(found.utterances, label_set("every"))
+    labels = label_set(recipe.labels).present_in(utterances)
+    if len(labels) < 2:
+        raise UsageError(f"{clips} has clips with the labels: {', '.join(labels) or 'none'}; at least two are needed")
+    if found.unrecognised:
+        notes.append(f"ignored {len(found.unrecognised)} recordings outside folders with the name of an emotion")
+    return resolve(recipe), CorpusData(tuple(utterances), labels, dropped, found.problems, notes=tuple(notes))
+
+
+def _scan(clips: Path, label_map: Mapping[str, str]) -> Scan:
+    """Return the clips of a table, of an audformat database, or of folders named after labels."""
+    from emotone.corpora.database import is_database
+    from emotone.corpora.label_folders import read_label_folders
+    from emotone.corpora.label_map import check_label_map
+    from emotone.corpora.resolve import load
+
+    if clips.is_dir() and not is_database(clips):
+        found = read_label_folders(clips, name=CORPUS, label_map=label_map)
+    else:
+        found = load(CORPUS, clips, label_map=label_map)
+    if label_map:
+        check_label_map(label_map, found.utterances)
+    return found

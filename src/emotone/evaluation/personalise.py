@@ -1,0 +1,179 @@
+"""A model of one user's few labelled clips: an honest score, a training on all clips, and the finished bundle.
+
+The same plan is trained in folds and scored on clips that it was not trained on; the unchanged model is scored on the
+same clips. With two or more speakers no speaker is in both parts of a fold. Otherwise the folds divide clips, and the
+score applies to the speakers of these clips only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from emotone.errors import ConfigError
+from emotone.evaluation.run import evaluate_recipe
+from emotone.fitting.export import export_run
+from emotone.fitting.few_clips import with_enough_batches
+from emotone.fitting.plan_selection import UNCHANGED
+from emotone.fitting.train import prepare, train_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from emotone.evaluation.run import Progress
+    from emotone.features.store import ExtractionProblem
+    from emotone.fitting.resolve import ResolvedRecipe
+    from emotone.fitting.train import TrainingJob
+    from emotone.scoring.scores import Score
+    from emotone.types import Utterance
+
+FOLDS = 3  # each takes as long as the final training
+
+
+@dataclass(frozen=True)
+class PersonalScores:
+    """The scores of a plan, of the unchanged model and of chance on the same clips.
+
+    Attributes:
+        source: name of the starting model.
+        plan: name of the transfer plan.
+        tuned: UAR of the plan on clips that it was not trained on.
+        unchanged: UAR of the model without training; None if it lacks one of the labels.
+        chance: UAR of random labels, 0 to 1.
+        caveat: why the score does not apply to new speakers; "" where it does.
+
+    """
+
+    source: str
+    plan: str
+    tuned: Score
+    unchanged: Score | None
+    chance: float
+    caveat: str
+
+    def lines(self) -> list[str]:
+        """Return the scores as text, one sentence each."""
+        tuned = self.tuned
+        speakers = f"{tuned.speakers or 'unknown'} speaker{'' if tuned.speakers == 1 else 's'}"
+        data = f"{tuned.n} clips, {speakers}, protocol {tuned.protocol}"
+        lines = [
+            f"fine-tuned from {self.source} by plan {self.plan}: UAR {tuned.text} ({data})",
+            f"{self.source} unchanged, on the same clips: UAR {self.unchanged.text}"
+            if self.unchanged is not None
+            else f"{self.source} unchanged: no score, because it lacks one of the labels",
+            f"chance: UAR {100 * self.chance:.1f}",
+        ]
+        lines += [f"note: {tuned.note}"] if tuned.note else []
+        lines += [f"not speaker-independent: {self.caveat}"] if self.caveat else []
+        if self.unchanged is not None and tuned.number <= self.unchanged.number:
+            lines.append(f"the training does not help on these clips: use {self.source} unchanged")
+        elif self.unchanged is not None and tuned.low is not None and tuned.low <= self.unchanged.number:
+            lines.append("the unchanged model is within the interval of the score: the gain may be chance")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the scores as a plain table, for JSON."""
+        return {
+            "source": self.source,
+            "plan": self.plan,
+            "tuned": self.tuned.to_dict(),
+            "unchanged": None if self.unchanged is None else self.unchanged.to_dict(),
+            "chance": self.chance,
+            "caveat": self.caveat,
+        }
+
+
+@dataclass(frozen=True)
+class PersonalModel:
+    """A personalised model: its folder, its scores, and the recordings that were left out."""
+
+    folder: Path
+    scores: PersonalScores
+    problems: tuple[ExtractionProblem, ...]
+
+
+def division(utterances: Sequence[Utterance]) -> tuple[str, str]:
+    """Return the protocol for these clips, and why it is not speaker-independent ("" if it is)."""
+    speakers = {utterance.speaker for utterance in utterances}
+    if "" not in speakers and len(speakers) > 1:
+        return f"speaker-folds-{min(FOLDS, len(speakers))}", ""
+    if speakers == {""}:
+        caveat = "the speakers of the clips are not known"
+    elif "" in speakers:
+        caveat = "the speakers of some clips are not known"
+    else:
+        caveat = "all clips are of one speaker, so that the score says nothing about others"
+    return f"random-{FOLDS}", caveat
+
+
+def personalise(
+    resolved: ResolvedRecipe,
+    utterances: Sequence[Utterance],
+    *,
+    labels: tuple[str, ...],
+    out: Path,
+    work: Path,
+    name: str = "",
+    description: str = "",
+    workers: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+) -> PersonalModel:
+    """Score a plan and the unchanged model in folds, train the plan on all clips, and write the bundle.
+
+    Args:
+        resolved: what to train, with the plan.
+        utterances: with labels from `labels`.
+        labels: in the order of the outputs.
+        out: folder of the bundle.
+        work: folder for the trainings.
+        name: of the model; "" for a default (see `emotone.fitting.naming`).
+        description: of the model; "" likewise.
+        workers: number of processes.
+        progress: called with the progress of the folds.
+
+    Raises:
+        RunError: too few clips or labels for folds.
+        UsageError: the name of a shipped model.
+        OutputError: the folder can't be written.
+
+    """
+    job = with_enough_batches(prepare(resolved, utterances, labels=labels, workers=workers))
+    scores = _scores(job, work=work, workers=workers, progress=progress)
+    folder = work / job.name
+    train_run(job, folder)
+    text = "\n".join(f"- {line}" for line in scores.lines())
+    export_run(folder, out, name=name, description=description, evaluation=f"Scores in folds, x 100 [95 %]:\n\n{text}")
+    return PersonalModel(out, scores, job.problems)
+
+
+def _scores(
+    job: TrainingJob, *, work: Path, workers: int, progress: Callable[[Progress], None] | None
+) -> PersonalScores:
+    """Return the scores of a training's plan and of plan A1 under one protocol."""
+    protocol_name, caveat = division(job.utterances)
+
+    def uar(recipe: ResolvedRecipe) -> tuple[Score, float]:
+        result = evaluate_recipe(
+            recipe,
+            job.utterances,
+            labels=job.labels,
+            protocol_name=protocol_name,
+            out=work,
+            workers=workers,
+            progress=progress,
+        )
+        by_setting = {score.setting: score for score in result.scores if score.metric == "uar"}
+        return by_setting["system"], by_setting["chance"].number
+
+    tuned, chance = uar(job.resolved)
+    unchanged: Score | None = None
+    try:
+        unchanged = uar(job.resolved.with_plan(UNCHANGED))[0]
+    except ConfigError:  # a label that the model does not have
+        unchanged = None
+    if not caveat and tuned.speaker_independent is False:
+        caveat = "the audit found a speaker under two names"
+    transfer = job.resolved.recipe.transfer
+    source, plan = ("scratch", "none") if transfer is None else (transfer.source, transfer.plan)
+    return PersonalScores(source, plan, tuned, unchanged, chance, caveat)

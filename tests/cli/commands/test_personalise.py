@@ -1,0 +1,132 @@
+"""`emotone personalise`: from folders or a table to a model, with the scores that belong to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.toy import emodb_utterances, one_thread, write_emodb
+from tests.toy_fixtures import corpus, exported, recipe, trained
+
+from emotone.evaluation.personalise import PersonalScores
+from emotone.inference.model import load
+from emotone.scoring.scores import Score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["corpus", "exported", "one_thread", "recipe", "trained"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Twelve clips of three speakers, in a folder per label and speaker."""
+    made = write_emodb(tmp_path / "made", speakers=("11", "12", "13"), sentences=("a01", "a02"))
+    for one in emodb_utterances(made):
+        place = tmp_path / "clips" / one.label / one.speaker
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(one.path, place)
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def table(folders: Path) -> Path:
+    """The same clips in a table without speakers, with another name for one label."""
+    rows = ["file,label"]
+    for path in sorted(folders.rglob("*.wav")):
+        label = path.relative_to(folders).parts[0]
+        rows.append(f"{path.as_posix()},{'surprise' if label == 'sadness' else label}")
+    (folders.parent / "clips.csv").write_text("\n".join(rows) + "\n")
+    return folders.parent / "clips.csv"
+
+
+def test_folders_with_speakers(emotone: Callable[..., Any], exported: Path, folders: Path, tmp_path: Path) -> None:
+    (folders / "notes.wav").touch()
+    given = ("--from", exported, "--out", tmp_path / "mine", "--name", "mine", "--description", "Buzzes of mine")
+    result = emotone("personalise", folders, *given)
+    assert result.status == 0, result.err
+    tuned, unchanged, chance, *_, last = result.out.splitlines()
+    assert tuned.startswith("fine-tuned from toy by plan A5: UAR ")
+    assert tuned.endswith("(12 clips, 3 speakers, protocol speaker-folds-3)")
+    assert unchanged.startswith("toy unchanged, on the same clips: UAR ")
+    assert chance == "chance: UAR 50.0"
+    assert last == str(tmp_path / "mine")
+    assert "not speaker-independent" not in result.out
+    assert "ignored 1 recordings outside folders" in result.err
+    manifest = load(tmp_path / "mine").bundle.manifest
+    assert (manifest.name, manifest.description, manifest.labels) == ("mine", "Buzzes of mine", ("anger", "sadness"))
+    card = (tmp_path / "mine" / "CARD.md").read_text()
+    assert f"- {tuned}" in card
+    assert "Fine-tuned on all 12 clips of 3 speakers (protocol: all speakers)." in card
+
+
+def test_a_table_without_speakers_and_with_a_new_label(
+    emotone: Callable[..., Any], exported: Path, table: Path, tmp_path: Path
+) -> None:
+    with table.open("a") as stream:
+        stream.write("gone.wav,anger\n")
+    given = ("--from", exported, "--out", tmp_path / "mine", "--label-map", "anger=fear", "--json", "--quiet")
+    result = emotone("personalise", table, *given)
+    assert result.status == 1, result.err  # a row is left out
+    found = json.loads(result.out)
+    assert found["tuned"]["protocol"] == "random-3"
+    assert found["tuned"]["speaker_independent"] is False
+    assert found["unchanged"] is None
+    assert found["caveat"] == "the speakers of the clips are not known"
+    assert found["directory"] == str(tmp_path / "mine")
+    assert "has no scores for surprise; they are learned" in result.err
+    assert load(tmp_path / "mine").labels == ("fear", "surprise")
+
+
+def test_what_can_not_be_done_is_said_before_any_work(
+    emotone: Callable[..., Any], exported: Path, folders: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(folders / "sadness")
+    one = emotone("personalise", folders, "--from", exported, "--out", tmp_path / "mine")
+    assert (one.status, one.out) == (2, "")
+    assert "has clips with the labels: anger; at least two are needed" in one.err
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "head.npz").touch()
+    frozen = emotone("personalise", folders, "--from", tmp_path / "encoder", "--out", tmp_path / "mine")
+    assert frozen.status == 2
+    assert "is a linear head on a frozen encoder, whose layers are not trained" in frozen.err
+    assert not (tmp_path / "mine").exists()
+
+
+TUNED = Score(
+    value=0.6,
+    low=0.5,
+    high=0.7,
+    n=9,
+    speakers=2,
+    seeds=1,
+    metric="uar",
+    corpus="own",
+    protocol="speaker-folds-2",
+    speaker_independent=True,
+    folds=2,
+)
+SCORES = PersonalScores("default", "A5", TUNED, replace(TUNED, value=0.4), 0.25, "")
+
+
+def test_scores_as_text() -> None:
+    assert SCORES.lines() == [
+        "fine-tuned from default by plan A5: UAR 60.0 [50.0, 70.0] (9 clips, 2 speakers, protocol speaker-folds-2)",
+        "default unchanged, on the same clips: UAR 40.0 [50.0, 70.0]",
+        "chance: UAR 25.0",
+    ]
+    close = replace(SCORES, unchanged=replace(TUNED, value=0.55))
+    assert close.lines()[-1] == "the unchanged model is within the interval of the score: the gain may be chance"
+    worse = replace(SCORES, unchanged=replace(TUNED, value=0.6))
+    assert worse.lines()[-1] == "the training does not help on these clips: use default unchanged"
+    alone = replace(
+        SCORES, tuned=replace(TUNED, low=None, high=None, speakers=1, note="one speaker"), caveat="one voice"
+    )
+    assert alone.lines()[-2:] == ["note: one speaker", "not speaker-independent: one voice"]
+    assert "9 clips, 1 speaker, protocol" in alone.lines()[0]
+    assert SCORES.to_dict()["tuned"]["ours"]["value"] == 0.6
