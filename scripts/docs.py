@@ -18,6 +18,7 @@ from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.fitting.distillation.card import results_card
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
+from emotone.reproductions.papers.asr_reuse import page as asr_reuse
 from emotone.reproductions.papers.baselines import page as baselines
 from emotone.reproductions.papers.segment_vggish import page as segment_vggish
 from emotone.reproductions.papers.transferable_features import page as transferable_features
@@ -34,6 +35,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "nets.md": code.nets,
     "results/activity.md": activity.activity,
     "results/anger-soundnet.md": partial(anger_soundnet.page, RESULTS),
+    "results/asr-reuse.md": partial(asr_reuse.page, RESULTS),
     "results/baselines.md": partial(baselines.page, RESULTS),
     "results/evaluations.md": results.evaluations,
     "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),

@@ -82,7 +82,7 @@ def beam_text(log_probabilities: NDArray[np.floating], characters: str, *, blank
                 start = blank_end if text and code == text[-1] else total
                 longer = following[(*text, code)]
                 longer[1] = float(np.logaddexp(longer[1], start + step[code]))
-        ranked = sorted(following.items(), key=lambda item: -np.logaddexp(*item[1]))[:width]
+        ranked = sorted(following.items(), key=lambda item: -np.logaddexp(item[1][0], item[1][1]))[:width]
         beam = {text: (ends[0], ends[1]) for text, ends in ranked}
     best = max(beam, key=lambda text: np.logaddexp(*beam[text]))
     return "".join(symbols[code] for code in best)

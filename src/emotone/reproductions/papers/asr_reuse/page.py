@@ -1,0 +1,72 @@
+"""The page of the paper on reusing speech recognisers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emotone.reproductions.document import command, document, first_of_runs, leakage_section, markdown_table
+from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.papers.asr_reuse.published import TABLE1
+from emotone.reproductions.papers.asr_reuse.tables import PAPER, TABLE
+from emotone.reproductions.reproduce import runs_folder
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.result_table import format_estimate
+from emotone.scoring.scores import scores_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from emotone.reproductions.base import CellResult
+
+METRICS = {"accuracy": "accuracy", "uar": "UAR", "macro-f1": "macro F1"}
+
+
+def page(results: Path) -> str:
+    """Return the scores of mean-pooled layers, from stored predictions, next to the published ones."""
+    found = stored_results(PAPER, TABLE, results=results)
+    runs = runs_folder(PAPER, TABLE, out=results)
+    lines = [
+        "# Reusing a speech recogniser",
+        "",
+        "[The paper, its settings and ours](../papers/asr-reuse.md). Scores x 100, pooled over folds, with 95 %",
+        "bootstrap intervals clustered by speaker. A number after a slash is the published one; an asterisk marks a",
+        "difference of more than 1.5 points. All numbers are computed from the predictions under `results/`.",
+        "",
+        f"## {TABLE.title}",
+        "",
+        f"{TABLE.note} Published: {TABLE.source}.",
+        "",
+        "Whisper was trained on recordings that are not published; some of these may be among them, without labels of",
+        "emotions.",
+        "",
+        grid_table(found).markdown(),
+        "",
+        command(PAPER, TABLE),
+        *_all_metrics(found, runs),
+        *leakage_section(found, runs, level=3),
+        "",
+        "## The paper's Table 1",
+        "",
+        "Four emotions of IEMOCAP, leave one speaker out, means of ten runs, with a recogniser trained on 1,300 hours",
+        "of English. Not measured here: neither the corpus nor the recogniser is freely available.",
+        "",
+        *markdown_table(
+            ("system", "accuracy", "UAR", "F1"),
+            ((system, *(f"{100 * value:.0f}" for value in values)) for system, values in TABLE1.items()),
+        ),
+    ]
+    return document(lines)
+
+
+def _all_metrics(results: Sequence[CellResult], runs: Path) -> list[str]:
+    rows = []
+    for run, result in first_of_runs(results).items():
+        scores = {
+            score.metric: score for score in scores_of(read_run(runs / run).predictions) if score.setting == "system"
+        }
+        values = (format_estimate(scores[metric]) for metric in METRICS)
+        rows.append((result.cell.corpus, result.cell.row.title, *values))
+    if not rows:
+        return []
+    return ["", "### All metrics", "", *markdown_table(("corpus", "system", *METRICS.values()), rows)]

@@ -1,0 +1,61 @@
+"""The table and the generated page of the paper on reusing speech recognisers, from synthetic runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.made_runs import Made
+
+from emotone.recipes.embedding_recipe import EmbeddingRecipe
+from emotone.recipes.library import load_recipe
+from emotone.reproductions.base import CellResult
+from emotone.reproductions.papers.asr_reuse.page import page
+from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
+from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, TABLE
+from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.reproduce import ROWS, runs_folder, table_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_every_cell_changes_the_layers_of_a_valid_recipe() -> None:
+    layers = []
+    for cell in TABLE.cells:
+        recipe = changed(load_recipe(cell.recipe), cell.changes)
+        assert isinstance(recipe, EmbeddingRecipe)
+        layers.append((cell.corpus, recipe.encoder.layers))
+    assert len(set(layers)) == len(TABLE.cells)
+    assert ("emodb", (0, 1, 2, 3, 4, 5, 6)) in layers
+
+
+def test_every_published_number_is_in_a_cell() -> None:
+    published = {(cell.corpus, cell.row.id): cell.published for cell in TABLE.cells if cell.corpus in FREE}
+    expected = {(corpus, row): value for corpus, rows in MEAN_POOLED.items() for row, value in rows.items()}
+    assert {key: value for key, value in published.items() if value is not None} == expected
+
+
+def test_the_page_shows_scores_next_to_published_ones(tmp_path: Path) -> None:
+    rows = []
+    for cell in TABLE.cells:
+        name = "run" if (cell.corpus, cell.row.id) == ("emodb", "3") else ""
+        if name:
+            Made(skill=0.8, corpora=("emodb",)).write(runs_folder(PAPER, TABLE, out=tmp_path) / name)
+        rows.append(CellResult(cell, None, "not run", name).to_dict())
+    folder = table_folder(PAPER, TABLE, out=tmp_path)
+    (folder / ROWS).write_text(json.dumps({"rows": rows}))
+    text = page(tmp_path)
+    assert "/ 91.4" in text
+    assert "| emodb | Fine-tuning MP-1 | not run / 84.1 |" in text
+    assert "| iemocap | Fine-tuning MP-3 |" in text
+    (metrics,) = (
+        line for line in text.splitlines() if line.startswith("| emodb | Fine-tuning MP-3 |") and "/" not in line
+    )
+    assert len(metrics.split("|")) == 7
+
+
+def test_without_runs_the_page_has_the_published_numbers(tmp_path: Path) -> None:
+    text = page(tmp_path)
+    assert "All metrics" not in text
+    assert "| Progressive net-2 | 58 | 61 | 57 |" in text
