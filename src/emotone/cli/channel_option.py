@@ -1,4 +1,4 @@
-"""The option `--channel`: a number from 0, `mix` or `each`."""
+"""The options `--channel` (a number from 0, `mix` or `each`) and `--track` (a number from 0, `default` or `all`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 if TYPE_CHECKING:
+    from emotone.audio.tracks import Track
     from emotone.inference.result import Selection
 
 
@@ -16,4 +17,13 @@ def read_channel(context: click.Context, parameter: click.Parameter, value: str)
         return cast("Selection", value)
     if not value.isdecimal():
         raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, mix, or each", context, parameter)
+    return int(value)
+
+
+def read_track(context: click.Context, parameter: click.Parameter, value: str) -> Track:
+    """Return the audio track of an option; raise `BadParameter` for anything else."""
+    if value in {"default", "all"}:
+        return cast("Track", value)
+    if not value.isdecimal():
+        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, default, or all", context, parameter)
     return int(value)

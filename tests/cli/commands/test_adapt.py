@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -53,3 +54,18 @@ def test_adapting_needs_files(emotone: Callable[..., Any], model: Model) -> None
     result = emotone("predict", "-", "--model", model.bundle.directory, "--adapt")
     assert result.status == 2
     assert "--adapt reads every recording twice" in result.err
+
+
+def test_channels_and_tracks_are_chosen(
+    emotone: Callable[..., Any], model: Model, recordings: list[Path], tmp_path: Path, speech: Callable[..., Any]
+) -> None:
+    stereo = np.stack([speech(2.0, seed=7), speech(2.0, seed=8)], axis=1)
+    soundfile.write(tmp_path / "stereo.wav", stereo, RATE, subtype="FLOAT")
+    given = ("adapt", model.bundle.directory, "--recordings", tmp_path / "stereo.wav", "--out", tmp_path / "mine")
+    assert emotone(*given, "--channel", "0").status == 2  # one recording has no deviation
+    assert emotone(*given, "--channel", "each", "--track", "all", "--quiet").status == 0
+    adaptation = load(tmp_path / "mine").bundle.manifest.adaptation
+    assert adaptation is not None
+    assert adaptation.recordings == 2
+    wrong = emotone(*given, "--track", "first")
+    assert (wrong.status, "allowed: a number from 0, default, or all" in wrong.err) == (2, True)

@@ -373,3 +373,11 @@ def test_a_name_that_is_too_long_is_shortened_with_a_hash() -> None:
 def test_rows_of_a_table(emotone: Callable[..., Any], calls: Path, rows: str) -> None:
     done = emotone("predict", calls / "a.wav", "--format", "csv", "--rows", rows)
     assert len(done.out.splitlines()) == 2
+
+
+def test_audformat_of_each_channel_needs_a_folder(emotone: Callable[..., Any], tmp_path: Path) -> None:
+    result = emotone("predict", tmp_path / "stereo.wav", "--format", "audformat", "--channel", "each")
+    assert (result.status, result.out) == (2, "")
+    assert (
+        "an audformat database has one result per file, and --channel each gives several; add --out DIR" in result.err
+    )

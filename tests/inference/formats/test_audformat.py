@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emotone.errors import MissingExtraError
+from emotone.errors import MissingExtraError, UsageError
 from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ def test_equal_predictions_give_equal_bytes(prediction: Prediction) -> None:
 
 def test_a_recording_given_twice_is_there_once(prediction: Prediction, tmp_path: Path) -> None:
     assert len(loaded(packed([prediction, prediction]), tmp_path)["clips"]) == 1
+
+
+def test_a_second_channel_of_a_file_is_refused(prediction: Prediction) -> None:
+    channels = [dataclasses.replace(prediction, channel=channel) for channel in (0, 1)]
+    with pytest.raises(UsageError, match="has results of the channels 0 and 1; write a database for each channel"):
+        packed(channels)
 
 
 @pytest.mark.parametrize("labels", [(), LABELS])

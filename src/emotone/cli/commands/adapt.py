@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
+from emotone.cli.channel_option import read_channel, read_track
 from emotone.cli.failures import failure_messages
 from emotone.cli.inputs import collect
-from emotone.cli.progress import progress
 
 if TYPE_CHECKING:
-    from emotone.inference.result import Failure
+    from emotone.audio.tracks import Track
+    from emotone.inference.result import Selection
 
 SOME_FAILED = 1
 
@@ -44,31 +45,34 @@ nothing was written."""
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the adapted model."
 )
+@click.option(
+    "--channel",
+    callback=read_channel,
+    default="mix",
+    show_default=True,
+    metavar="N|mix|each",
+    help="A channel, counted from 0; the mean of all; or every channel as a recording of its own.",
+)
+@click.option(
+    "--track",
+    callback=read_track,
+    default="default",
+    show_default=True,
+    metavar="N|default|all",
+    help="Audio track of a video or container, counted from 0; all puts the channels of all tracks together.",
+)
 @click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
-def command(*, model: str, paths: tuple[str, ...], out: Path, quiet: bool) -> int:
+def command(*, model: str, paths: tuple[str, ...], out: Path, channel: Selection, track: Track, quiet: bool) -> int:
     """Adapt MODEL, a shipped model or the folder of one, to recordings without labels, and print the new folder.
 
     The model's statistics of voices, language, room and channel are replaced by those of the recordings. Nothing is
     trained, and results of the adapted model are marked as adapted.
     """
     from emotone.bundles.shipped import load
-    from emotone.inference.adaptation import EmbeddingStatistics
-    from emotone.inference.result import Failure
+    from emotone.cli.adapting import adapt_to
 
-    statistics = EmbeddingStatistics(load(model))
-    items = collect(paths).items
-    failures: list[Failure] = []
-    with progress(quiet=quiet) as bar:
-        advance = bar.counter("recordings", len(items))
-        for item in items:
-            failure = item if isinstance(item, Failure) else statistics.attempt(item.path)
-            failures += [failure] if failure is not None else []
-            advance(1)
+    adapted, failures = adapt_to(load(model), collect(paths).items, channel=channel, track=track, quiet=quiet)
     for message in failure_messages(failures):
         console.error(message)
-    adapted = statistics.adapted()
-    written = adapted.bundle.write_adapted(out)
-    for note in () if quiet else adapted.notes:
-        console.note(note)
-    click.echo(written.directory)
+    click.echo(adapted.write_adapted(out).directory)
     return SOME_FAILED if failures else 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from emotone.cli import console
-from emotone.cli.channel_option import read_channel
+from emotone.cli.channel_option import read_channel, read_track
 from emotone.cli.failures import failure_messages
 from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.cli.prediction_progress import prediction_progress
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
     from emotone.inference.result import Failure, Prediction, Rows, Selection
 
 SOME_FAILED, ALL_FAILED = 1, 2
-
-
-def _track(context: click.Context, parameter: click.Parameter, value: str) -> Track:
-    """Return an audio track: a number from 0, `default` or `all`."""
-    if value in {"default", "all"}:
-        return cast("Track", value)
-    if not value.isdecimal():
-        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, default, or all", context, parameter)
-    return int(value)
 
 
 @click.command(
@@ -90,7 +81,7 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 )
 @click.option(
     "--track",
-    callback=_track,
+    callback=read_track,
     default="default",
     show_default=True,
     metavar="N|default|all",
@@ -143,11 +134,17 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     PATH is a file, a folder (all recordings below it, by their suffixes), a pattern such as "*.wav", or - for a
     recording on standard input.
     """
+    from emotone.cli.adapting import adapt_to
     from emotone.cli.outputs import Folder, StandardOutput
-    from emotone.inference.model import load
+    from emotone.inference.model import Model, load
 
     chosen = FORMATS.get(format_name)
     _check_usage(paths, adapt=adapt, quiet=quiet, verbose=verbose)
+    if format_name == "audformat" and channel == "each" and out is None:
+        raise UsageError(
+            "an audformat database has one result per file, and --channel each gives several; add --out DIR, which "
+            "writes a database for every channel, or use another format"
+        )
     if verbose:
         click.get_current_context().with_resource(console.log_to_standard_error())
     inputs = collect(paths)
@@ -167,7 +164,8 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         if not overwrite:
             inputs, kept = _without_existing(inputs, output)
     if adapt:
-        loaded = _adapted(loaded, recordings, channel=channel, track=track, quiet=quiet)
+        # What can't be read is reported when it is predicted.
+        loaded = Model(adapt_to(loaded.bundle, recordings, channel=channel, track=track, quiet=quiet)[0])
     failures: list[Failure] = []
     shown = sys.stderr.isatty() and not quiet and not verbose
     keep = out is not None or not sys.stdout.isatty()  # results on the same terminal show progress themselves
@@ -229,26 +227,6 @@ def _predict_standard_input(
             return model.attempt(path, channel=channel, track=track, name="-", progress=progress)
     except AudioError as error:
         return (Failure("-", error.code, str(error)),)
-
-
-def _adapted(
-    model: Model, recordings: Sequence[RecordingPath], *, channel: Selection, track: Track, quiet: bool
-) -> Model:
-    """Return the model adapted to the recordings; what can't be read is reported when it is predicted."""
-    from emotone.cli.progress import progress
-    from emotone.inference.adaptation import EmbeddingStatistics
-    from emotone.inference.model import Model
-
-    statistics = EmbeddingStatistics(model.bundle)
-    with progress(quiet=quiet) as bar:
-        advance = bar.counter("adaptation", len(recordings))
-        for one in recordings:
-            statistics.attempt(one.path, channel=channel, track=track)
-            advance(1)
-    adapted = statistics.adapted()
-    for note in () if quiet else adapted.notes:
-        console.note(note)
-    return Model(adapted.bundle)
 
 
 def _check_plot(plot: Path, inputs: Inputs) -> None:

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from emotone.errors import missing_extra
+from emotone.errors import UsageError, missing_extra
 from emotone.inference.result import Failure, Prediction
 from emotone.inference.saving import Format
 
@@ -40,8 +40,14 @@ class Database:
         self._results: dict[str, Result] = {}
 
     def write(self, result: Result) -> None:
-        """Add a recording's result."""
+        """Add a recording's result; raise `UsageError` for a second channel of a file."""
         name = (result.file or NO_FILE).encode(errors="backslashreplace").decode()  # file names need not be UTF-8
+        before = self._results.get(name)
+        if isinstance(before, Prediction) and isinstance(result, Prediction) and before.channel != result.channel:
+            raise UsageError(
+                f"an audformat database has one result per file; {name} has results of the channels {before.channel} "
+                f"and {result.channel}; write a database for each channel, or use another format"
+            )
         self._results[name] = result
 
     def finish(self) -> None:
