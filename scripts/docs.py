@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import activity, code, results, transfer
+from scripts.pages import activity, code, papers, results, transfer
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.fitting.distillation.card import results_card
@@ -38,6 +38,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/asr-reuse.md": partial(asr_reuse.page, RESULTS),
     "results/baselines.md": partial(baselines.page, RESULTS),
     "results/evaluations.md": results.evaluations,
+    "results/papers.md": papers.papers,
     "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),
     "results/sources.md": results.sources,
     "results/transfer.md": transfer.transfer,

@@ -226,5 +226,10 @@ def status_of(score: Score, cell: Cell, *, tolerance: float) -> Status:
     return "reproduced" if distance <= tolerance + 1e-9 else "differs"
 
 
+def by_place(results: Iterable[CellResult]) -> dict[tuple[str, str, str], CellResult]:
+    """Return results by corpus, row id and column id."""
+    return {(each.cell.corpus, each.cell.row.id, each.cell.column.id): each for each in results}
+
+
 def _training(cell: Cell) -> tuple[object, ...]:
     return cell.train_corpus, cell.recipe, cell.changes, cell.labels, cell.protocol

@@ -17,6 +17,7 @@ from emotone.reproductions.document import (
 )
 from emotone.reproductions.page import grid_table, stored_results
 from emotone.reproductions.papers.segment_vggish import published
+from emotone.reproductions.papers.segment_vggish.claims import scoreboard
 from emotone.reproductions.papers.segment_vggish.differences import differences_section
 from emotone.reproductions.papers.segment_vggish.tables import (
     FREE,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.reproductions.base import CellResult
+    from emotone.reproductions.scoreboard import Scoreboard
     from emotone.scoring.predictions import PredictionsTable
 
 PAPERS_TRAININGS = "6"
@@ -61,6 +63,7 @@ def page(results: Path) -> str:
         *ENGINE,
     ]
     found = {table.name: stored_results(PAPER, table, results=results) for table in PAPER.tables}
+    lines += ["", *scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, TABLE3, out=results))).lines()]
     for table in PAPER.tables:
         lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", ""]
         lines += [grid_table(found[table.name]).markdown(), ""]
@@ -72,6 +75,26 @@ def page(results: Path) -> str:
     lines += ["", "## Confusion matrices", "", *_confusions(found["table3"], runs)]
     everything = [result for of_table in found.values() for result in of_table]
     return document([*lines, *leakage_section(everything, runs)])
+
+
+def claims(results: Path) -> Scoreboard:
+    """Return the scoreboard, from the stored predictions."""
+    found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
+    return scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, TABLE3, out=results)))
+
+
+def _recalls(results: Sequence[CellResult], runs: Path) -> dict[str, list[tuple[float, float]]]:
+    """Return by corpus the recalls of anger and of neutral, in percent, without and with overlap."""
+    found = {(result.cell.corpus, result.cell.row.id): run for run, result in first_of_runs(results).items()}
+    rows = [segmentation_row(FREE_NET[0], each, "four", "random").id for each in SEGMENTATIONS]
+    recalls = {}
+    for corpus in FREE:
+        if all((corpus, row) in found for row in rows):
+            first, second = (_predictions(runs / found[corpus, row]) for row in rows)
+            matrices = [_percentages(clip_confusion_of(each, corpus)).diagonal() for each in (first, second)]
+            places = [first.labels.index(label) for label in ("anger", "neutral") if label in first.labels]
+            recalls[corpus] = [(float(matrices[0][place]), float(matrices[1][place])) for place in places]
+    return {corpus: pairs for corpus, pairs in recalls.items() if len(pairs) == 2}
 
 
 @cache

@@ -1,0 +1,26 @@
+"""The page on all publications: what they claim, and what the stored predictions say."""
+
+from __future__ import annotations
+
+from scripts.pages.markdown import RESULTS
+
+from emotone.reproductions.document import document
+from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
+from emotone.reproductions.papers.segment_vggish import page as segment_vggish
+from emotone.reproductions.papers.transferable_features import page as transferable_features
+from emotone.reproductions.planned import PLANNED
+from emotone.reproductions.scoreboard import overview
+
+
+def papers() -> str:
+    """Return the scoreboards of all publications, from the predictions under results/."""
+    boards = [page.claims(RESULTS) for page in (transferable_features, anger_soundnet, segment_vggish)]
+    lines = [
+        "# Papers: what they claim, and what we find",
+        "",
+        "emotone implements the experiments of published papers. None of their corpora but Emo-DB and EMOVO is freely",
+        "available, so most experiments use other corpora or other weights, and the verdicts are about these.",
+        "",
+        *overview([*boards, *PLANNED]),
+    ]
+    return document(lines)
