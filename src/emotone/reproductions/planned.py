@@ -46,8 +46,8 @@ PLANNED = (
     Scoreboard(
         key="spectrogram-cnn-lstm",
         title="CNN features from spectrograms and faces, LSTM for context",
-        citation="Convolutional features from audio and images with an LSTM over chunks of 512 ms, on Emo-DB, SAVEE and "
-        "eNTERFACE'05; a project report without a publisher",
+        citation="Convolutional features from audio and images with an LSTM over chunks of 512 ms, on Emo-DB, SAVEE "
+        "and eNTERFACE'05; a project report without a publisher",
         findings=tuple(claim.untested(NOT_BUILT) for claim in _CONTEXT),
         coverage=Coverage(published=28, measured=0, counterparts=0),
     ),

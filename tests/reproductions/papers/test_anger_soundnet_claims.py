@@ -36,7 +36,7 @@ def store(results: Path, skills: dict[str, float]) -> list[CellResult]:
     """Store a synthetic run for each row, and return the results."""
     found = []
     for row, skill in skills.items():
-        write_run(runs_folder(PAPER, TABLE2, out=results) / row, detector(skill))
+        write_run(runs_folder(PAPER, TABLE2, out=results) / row, detector(skill), recipe={"name": row})
     for cell in TABLE2.cells:
         is_run = cell.row.id in skills and cell.train_corpus == "ravdess"
         found.append(result_of(cell, 0.5 if is_run else None, run=cell.row.id))
