@@ -147,13 +147,13 @@ def test_every_make_target_that_is_shown_exists(page: Path) -> None:
 
 
 def test_the_recipe_of_own_data_is_valid(tmp_path: Path) -> None:
-    (block,) = blocks(ROOT / "docs/own-data.md", "toml")
+    block, *_ = blocks(ROOT / "docs/own-data.md", "toml")
     (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
     assert read_recipe(tmp_path / "mine.toml").name == "mine"
 
 
 def test_the_table_of_own_data_is_valid(tmp_path: Path) -> None:
-    (block,) = blocks(ROOT / "docs/own-data.md", "csv")
+    block, *_ = blocks(ROOT / "docs/own-data.md", "csv")
     (tmp_path / "calls.csv").write_text(block, encoding="utf-8")
     for file in {line.partition(",")[0] for line in block.splitlines()[1:]}:
         soundfile.write(tmp_path / file, np.zeros(160_000), 16_000)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotone.bundles.head import EmbeddingHead, head_bytes, read_head
+from emotone.bundles.head import EmbeddingHead, OrdinarySpeech, head_bytes, read_head
 from emotone.errors import BundleError, UsageError
+from emotone.metrics.softmax import softmax
 
 VALUES, LABELS = 5, 3
 
@@ -108,3 +109,63 @@ def test_damaged_files_are_refused(head: EmbeddingHead) -> None:
     np.savez(buffer, mean=np.zeros(3))
     with pytest.raises(BundleError, match="does not contain a head"):
         read_head(buffer.getvalue(), where="head.npz", labels=LABELS)
+
+
+@pytest.fixture
+def ordinary() -> OrdinarySpeech:
+    """A detector that only looks at the first value, and answers mostly label 1."""
+    weight = np.zeros(VALUES, np.float32)
+    weight[0] = 1.0
+    return OrdinarySpeech(weight, bias=0.0, prior=np.array([0.1, 0.8, 0.1], np.float32))
+
+
+def test_ordinary_speech_approaches_its_prior(
+    head: EmbeddingHead, ordinary: OrdinarySpeech, rng: np.random.Generator
+) -> None:
+    whole = dataclasses.replace(head, ordinary=ordinary)
+    embeddings = rng.normal(size=(3, VALUES)).astype(np.float32)
+    embeddings[:, 0] = (-800.0, 0.0, 800.0)
+    emotions = softmax(head.logits(embeddings) / 2.0)
+    found = whole.probabilities(embeddings, temperature=2.0)
+    np.testing.assert_allclose(ordinary.probabilities(embeddings), [0.0, 0.5, 1.0], atol=1e-12)
+    np.testing.assert_allclose(found[0], emotions[0], atol=1e-6)
+    np.testing.assert_allclose(found[1], (emotions[1] + ordinary.prior) / 2, atol=1e-6)
+    np.testing.assert_allclose(found[2], ordinary.prior, atol=1e-6)
+    np.testing.assert_allclose(head.probabilities(embeddings, temperature=2.0), emotions)
+
+
+def test_adaptation_does_not_change_what_is_ordinary(
+    head: EmbeddingHead, ordinary: OrdinarySpeech, rng: np.random.Generator
+) -> None:
+    adapted = dataclasses.replace(head, ordinary=ordinary).adapted(rng.normal(5, 2, (40, VALUES)).astype(np.float32))
+    assert adapted.ordinary is ordinary
+
+
+def test_a_detector_of_ordinary_speech_survives_its_file(head: EmbeddingHead, ordinary: OrdinarySpeech) -> None:
+    whole = dataclasses.replace(head, ordinary=ordinary)
+    found = read_head(head_bytes(whole), where="head.npz", labels=LABELS).ordinary
+    assert found is not None
+    np.testing.assert_array_equal(found.weight, ordinary.weight)
+    np.testing.assert_array_equal(found.prior, ordinary.prior)
+    assert found.bias == ordinary.bias
+    assert read_head(head_bytes(head), where="head.npz", labels=LABELS).ordinary is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"weight": np.zeros(VALUES + 1, np.float32)},
+            r"ordinary speech has shapes \[\[6\], \[3\]\]; needed: \[\[5\], \[3\]\]",
+        ),
+        ({"weight": np.full(VALUES, np.nan, np.float32)}, "ordinary speech contains values that are not finite"),
+        ({"bias": float("inf")}, "ordinary speech contains values that are not finite"),
+        ({"prior": np.array([0.5, 0.6, 0.1], np.float32)}, "must be 0 or above and sum to 1"),
+        ({"prior": np.array([1.5, -0.6, 0.1], np.float32)}, "must be 0 or above and sum to 1"),
+    ],
+)
+def test_wrong_detectors_of_ordinary_speech_are_refused(
+    head: EmbeddingHead, ordinary: OrdinarySpeech, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        dataclasses.replace(head, ordinary=dataclasses.replace(ordinary, **changes))

@@ -119,3 +119,51 @@ def test_a_single_label_is_refused(rng: np.random.Generator) -> None:
 def test_settings_out_of_range_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         HeadSettings(**changes)  # type: ignore[arg-type]
+
+
+def with_reading(rng: np.random.Generator) -> LabelledEmbeddings:
+    """Return acted speech, and a corpus of reading that differs in one further direction."""
+    acted = made(rng, corpus="acted")[1]
+    reading = replace(made(rng, count=60, corpus="reading")[1], labels=np.ones(60, np.int64))
+    reading.values[:, 0] += 12.0
+    return joined(acted, reading)
+
+
+ORDINARY = replace(PLAIN, ordinary=("reading",), ordinary_regularisation=0.1, ordinary_neutral=0.8)
+
+
+def test_ordinary_speech_trains_a_detector_and_no_emotion(rng: np.random.Generator) -> None:
+    data = with_reading(rng)
+    is_reading = data.corpora == "reading"
+    head = fit_head(data, ORDINARY, labels=LABELS, seed=1)
+    alone = fit_head(data.chosen(~is_reading), ORDINARY, labels=LABELS, seed=1)
+    assert alone.ordinary is None
+    for name in ("mean", "deviation", "within", "weight", "bias"):
+        np.testing.assert_array_equal(getattr(head, name), getattr(alone, name))
+    assert head.ordinary is not None
+    share = head.ordinary.probabilities(data.values.astype(np.float32))
+    assert share[is_reading].min() > 0.5 > share[~is_reading].max()
+    np.testing.assert_allclose(head.ordinary.prior, [0.1, 0.8, 0.1], rtol=1e-6)
+    found = head.probabilities(data.values[is_reading].astype(np.float32), temperature=1.0)
+    assert (found.argmax(axis=1) == LABELS.index("neutral")).all()
+
+
+def test_the_expected_share_moves_the_odds(rng: np.random.Generator) -> None:
+    data = with_reading(rng)
+    even, rare = (
+        fit_head(data, replace(ORDINARY, ordinary_share=share), labels=LABELS, seed=1).ordinary for share in (0.5, 0.1)
+    )
+    assert even is not None
+    assert rare is not None
+    assert rare.bias - even.bias == pytest.approx(np.log(0.1 / 0.9), abs=1e-4)
+
+
+def test_without_a_neutral_label_ordinary_speech_has_equal_probabilities(rng: np.random.Generator) -> None:
+    head = fit_head(with_reading(rng), ORDINARY, labels=("anger", "fear", "sadness"), seed=1)
+    assert head.ordinary is not None
+    np.testing.assert_allclose(head.ordinary.prior, 1 / 3, rtol=1e-6)
+
+
+def test_ordinary_speech_alone_can_not_train_a_head(rng: np.random.Generator) -> None:
+    with pytest.raises(RunError, match="0 recordings with fewer than two labels"):
+        fit_head(made(rng, corpus="reading")[1], ORDINARY, labels=LABELS, seed=1)

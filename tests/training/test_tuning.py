@@ -14,7 +14,8 @@ from emotone.classical.classifiers.logistic_regression import LogisticRegression
 from emotone.classical.classifiers.prior import Prior
 from emotone.classical.scaling import standardiser
 from emotone.errors import MissingExtraError, RunError
-from emotone.training.tuning import INNER_FOLDS, TunedClassifier, softmax, softmax_temperature, tune
+from emotone.metrics.softmax import softmax
+from emotone.training.tuning import INNER_FOLDS, TunedClassifier, softmax_temperature, tune
 
 if TYPE_CHECKING:
     from emotone.classical.base import Scorer, Truth, Vectors

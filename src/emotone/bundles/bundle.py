@@ -21,6 +21,7 @@ from emotone.bundles.head import head_bytes, read_head
 from emotone.bundles.manifest import FIX, MANIFEST, AdaptationData, BundleManifest
 from emotone.bundles.onnx_session import EMBEDDING, OUTPUT, open_session, run_session
 from emotone.errors import BundleError, OutputError, UsageError
+from emotone.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,12 +105,10 @@ class Bundle:
     def probabilities_of(self, outputs: Array, *, head: EmbeddingHead | None = None) -> NDArray[np.float64]:
         """Return the probabilities [batch, labels] of the network's `outputs`, by the bundle's head or another one."""
         used = self.head if head is None else head
-        logits = outputs.astype(np.float64) if used is None else used.logits(outputs)
-        scores = logits / self.manifest.calibration.temperature
-        scores -= scores.max(axis=1, keepdims=True)
-        powers = np.exp(scores)
-        result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-        return result
+        temperature = self.manifest.calibration.temperature
+        if used is not None:
+            return used.probabilities(outputs, temperature=temperature)
+        return softmax(outputs.astype(np.float64) / temperature)
 
     def outputs(self, features: Array) -> Array:
         """Return the network's outputs for features [batch, time, dimension].

@@ -4,6 +4,10 @@ An embedding is standardised before it is classified: by the mean and the deviat
 adapted model, by those of unlabelled recordings of the user. Adaptation needs no training: only these two vectors
 change. With n recordings, the statistics of the recordings have the weight n / (n + shrinkage), those of the training
 data the rest, so that a few recordings change little.
+
+A head may contain a detector of ordinary speech: reading, dictation, meetings. A classifier of acted emotions has seen
+little of it, and finds emotions in it with confidence. The detector is fitted on such speech without emotion labels. In
+proportion to its probability, the result approaches fixed probabilities, mostly "neutral".
 """
 
 from __future__ import annotations
@@ -17,13 +21,38 @@ from zipfile import BadZipFile
 import numpy as np
 
 from emotone.errors import BundleError, UsageError
+from emotone.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARRAYS = ("mean", "deviation", "within", "weight", "bias", "shrinkage")
+ORDINARY_ARRAYS = ("ordinary_weight", "ordinary_bias", "ordinary_prior")
 SMALLEST_DEVIATION = 1e-6
+PRIOR_TOLERANCE = 1e-4
 MIN_RECORDINGS = 2  # below, there is no deviation
+
+
+@dataclass(frozen=True, eq=False)
+class OrdinarySpeech:
+    """A detector of ordinary speech on embeddings as they are; adaptation does not change it.
+
+    Attributes:
+        weight: [values].
+        bias: the expected share of ordinary speech is contained in it.
+        prior: probabilities [labels] of ordinary speech; they sum to 1.
+
+    """
+
+    weight: NDArray[np.float32]
+    bias: float
+    prior: NDArray[np.float32]
+
+    def probabilities(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return for embeddings [batch, values] the probability [batch] that the speech is ordinary."""
+        score = embeddings.astype(np.float64) @ self.weight.astype(np.float64) + self.bias
+        result: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * score))  # the logistic function, without overflow
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +67,7 @@ class EmbeddingHead:
         weight: [values, labels].
         bias: [labels].
         shrinkage: number of recordings whose statistics have the same weight as those of the training data.
+        ordinary: detector of ordinary speech; None leaves the probabilities unchanged.
 
     Raises:
         UsageError: arrays of other shapes, or values that are not finite, or a deviation that is not above 0.
@@ -50,6 +80,7 @@ class EmbeddingHead:
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
     shrinkage: float
+    ordinary: OrdinarySpeech | None = None
 
     def __post_init__(self) -> None:
         values, labels = self.values, len(self.bias)
@@ -64,6 +95,8 @@ class EmbeddingHead:
             raise UsageError("head: deviations must be above 0")
         if not 0 <= self.shrinkage < np.inf:
             raise UsageError(f"head: shrinkage must be 0 or above; given {self.shrinkage}")
+        if self.ordinary is not None:
+            _check_ordinary(self.ordinary, values=values, labels=labels)
 
     @property
     def values(self) -> int:
@@ -74,6 +107,18 @@ class EmbeddingHead:
         """Return logits [batch, labels] of embeddings [batch, values]."""
         standardised = (embeddings.astype(np.float64) - self.mean) / self.deviation
         result: NDArray[np.float64] = standardised @ self.weight.astype(np.float64) + self.bias
+        return result
+
+    def probabilities(self, embeddings: NDArray[np.float32], *, temperature: float) -> NDArray[np.float64]:
+        """Return probabilities [batch, labels] of embeddings [batch, values]; each row sums to 1.
+
+        They are  (1 - s) softmax(logits / temperature) + s prior  with the probability s of ordinary speech.
+        """
+        emotions = softmax(self.logits(embeddings) / temperature)
+        if self.ordinary is None:
+            return emotions
+        share = self.ordinary.probabilities(embeddings)[:, np.newaxis]
+        result: NDArray[np.float64] = (1 - share) * emotions + share * self.ordinary.prior.astype(np.float64)
         return result
 
     def adapted(self, embeddings: NDArray[np.float32]) -> EmbeddingHead:
@@ -96,6 +141,16 @@ class EmbeddingHead:
         return dataclasses.replace(self, mean=mean.astype(np.float32), deviation=deviation.astype(np.float32))
 
 
+def _check_ordinary(ordinary: OrdinarySpeech, *, values: int, labels: int) -> None:
+    given = ordinary.weight.shape, ordinary.prior.shape
+    if given != ((values,), (labels,)):
+        raise UsageError(f"head: ordinary speech has shapes {list(map(list, given))}; needed: {[[values], [labels]]}")
+    if not (np.isfinite(ordinary.weight).all() and np.isfinite(ordinary.bias)):
+        raise UsageError("head: the detector of ordinary speech contains values that are not finite numbers")
+    if not (ordinary.prior >= 0).all() or abs(float(ordinary.prior.sum()) - 1) > PRIOR_TOLERANCE:
+        raise UsageError("head: the probabilities of ordinary speech must be 0 or above and sum to 1")
+
+
 def shrunk_statistics(
     embeddings: NDArray[np.float64],
     *,
@@ -116,6 +171,9 @@ def head_bytes(head: EmbeddingHead) -> bytes:
     """Return the head as an `.npz` file; equal heads give equal bytes."""
     buffer = io.BytesIO()
     arrays = {name: np.asarray(getattr(head, name), np.float32) for name in ARRAYS}
+    if head.ordinary is not None:
+        found = (head.ordinary.weight, head.ordinary.bias, head.ordinary.prior)
+        arrays |= {name: np.asarray(value, np.float32) for name, value in zip(ORDINARY_ARRAYS, found, strict=True)}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
@@ -130,7 +188,11 @@ def read_head(data: bytes, *, where: str, labels: int) -> EmbeddingHead:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             mean, deviation, within, weight, bias = (np.asarray(arrays[name], np.float32) for name in ARRAYS[:-1])
-            head = EmbeddingHead(mean, deviation, within, weight, bias, float(arrays["shrinkage"]))
+            ordinary = None
+            if ORDINARY_ARRAYS[0] in arrays:
+                slope, offset, prior = (np.asarray(arrays[name], np.float32) for name in ORDINARY_ARRAYS)
+                ordinary = OrdinarySpeech(slope, float(offset), prior)
+            head = EmbeddingHead(mean, deviation, within, weight, bias, float(arrays["shrinkage"]), ordinary)
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, UsageError) as error:
         raise BundleError(f"{where} does not contain a head ({', '.join(ARRAYS)}): {error}") from error
     if len(head.bias) != labels:

@@ -23,7 +23,6 @@ from emotone.features.store import FeatureStore
 from emotone.fitting.embedding_head import LabelledEmbeddings, fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
 from emotone.inference.engine import analyse
-from emotone.training.tuning import softmax
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:
@@ -102,6 +101,8 @@ class ResolvedEmbedding:
     def signature(self) -> str:
         """Hash of what changes the weights: settings but the name, the description and the licence, and the encoder."""
         settings = {key: value for key, value in to_mapping(self.recipe).items() if key not in NOT_IN_SIGNATURE}
+        if not self.recipe.head.ordinary:  # then the settings of that detector have no effect
+            settings["head"] = {key: value for key, value in settings["head"].items() if not key.startswith("ordinary")}
         return signature("embedding", SIGNATURE_VERSION, settings, self.encoder.sha256, RecordingEmbedding.version)
 
     def with_seed(self, seed: int) -> ResolvedEmbedding:
@@ -182,13 +183,13 @@ def fit_and_predict(
     if not chosen:
         raise RunError(f"fold {fold.name} has no usable recording to test")
     values = np.stack([embeddings[one.key] for one in chosen])
-    logits = head.logits(values)
+    probabilities = head.probabilities(values, temperature=1.0)
     speakers = np.array([one.speaker_key for one in chosen])
     for speaker in np.unique(speakers) if adapt_to_speakers else ():
         own = values[speakers == speaker]
         if len(own) >= MIN_RECORDINGS:
-            logits[speakers == speaker] = head.adapted(own).logits(own)
-    return chosen, softmax(logits)
+            probabilities[speakers == speaker] = head.adapted(own).probabilities(own, temperature=1.0)
+    return chosen, probabilities
 
 
 @lru_cache(maxsize=2)

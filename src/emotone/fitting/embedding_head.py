@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.head import EmbeddingHead, shrunk_statistics
+from emotone.bundles.head import EmbeddingHead, OrdinarySpeech, shrunk_statistics
 from emotone.errors import RunError
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class LabelledEmbeddings:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def chosen(self, mask: NDArray[np.bool_]) -> LabelledEmbeddings:
+        """Return the recordings where the mask [recordings] is true."""
+        return LabelledEmbeddings(self.values[mask], self.labels[mask], self.corpora[mask], self.speakers[mask])
+
 
 def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequence[str], seed: int) -> EmbeddingHead:
     """Return the head that minimises the weighted cross-entropy plus a quadratic penalty.
@@ -62,6 +66,9 @@ def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequen
         RunError: fewer than two labels in the data.
 
     """
+    everything = data
+    is_ordinary = np.isin(data.corpora, settings.ordinary)
+    data = data.chosen(~is_ordinary)
     if len(np.unique(data.labels)) < 2:
         raise RunError(f"{len(data)} recordings with fewer than two labels are not enough to fit a head")
     mean, deviation, within = _stored_statistics(data)
@@ -83,6 +90,11 @@ def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequen
         classes=len(labels),
         regularisation=settings.regularisation,
     )
+    ordinary = None
+    if is_ordinary.any():
+        ordinary = _fit_ordinary(
+            everything, is_ordinary, settings, mean=mean, deviation=deviation, labels=len(labels), neutral=neutral
+        )
     return EmbeddingHead(
         mean=mean.astype(np.float32),
         deviation=deviation.astype(np.float32),
@@ -90,6 +102,45 @@ def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequen
         weight=weight.astype(np.float32),
         bias=bias.astype(np.float32),
         shrinkage=settings.shrinkage,
+        ordinary=ordinary,
+    )
+
+
+def _fit_ordinary(
+    data: LabelledEmbeddings,
+    is_ordinary: NDArray[np.bool_],
+    settings: HeadSettings,
+    *,
+    mean: Values,
+    deviation: Values,
+    labels: int,
+    neutral: int,
+) -> OrdinarySpeech:
+    """Return the detector that separates ordinary speech from that with emotion labels.
+
+    Both kinds weigh the same, and corpora of one kind as in the fit of the emotions; the bias is then moved to the
+    expected share. Without a label neutral, ordinary speech has equal probabilities.
+    """
+    weights = _weights(data, settings)
+    for kind in (is_ordinary, ~is_ordinary):
+        weights[kind] *= len(data) / 2 / weights[kind].sum()
+    matrix, bias = _softmax_regression(
+        (data.values - mean) / deviation,
+        is_ordinary.astype(np.int64),
+        weights,
+        classes=2,
+        regularisation=settings.ordinary_regularisation,
+    )
+    slope = (matrix[:, 1] - matrix[:, 0]) / deviation
+    expected = np.log(settings.ordinary_share / (1 - settings.ordinary_share))
+    prior = np.full(labels, 1 / labels)
+    if neutral >= 0:
+        prior[:] = (1 - settings.ordinary_neutral) / (labels - 1)
+        prior[neutral] = settings.ordinary_neutral
+    return OrdinarySpeech(
+        weight=slope.astype(np.float32),
+        bias=float(bias[1] - bias[0] - mean @ slope + expected),
+        prior=prior.astype(np.float32),
     )
 
 

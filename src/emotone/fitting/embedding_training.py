@@ -16,7 +16,7 @@ from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import FRONT_END, ResolvedEmbedding, encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
-from emotone.training.tuning import softmax, softmax_temperature
+from emotone.training.tuning import softmax_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
+    from emotone.bundles.head import EmbeddingHead
     from emotone.features.store import ExtractionProblem
     from emotone.types import Array, Utterance
 
@@ -84,15 +85,19 @@ def train_embedding(
     """
     extracted = resolved.extract(utterances, workers=workers, progress=progress)
     used = extracted.usable(utterances)
-    parts = [_left_out(resolved, used, extracted.features, labels, groups) for groups in _groups(used)]
+    ordinary = resolved.recipe.head.ordinary
+    emotional = [one for one in used if one.corpus not in ordinary]
+    parts = [_left_out(resolved, used, extracted.features, labels, groups) for groups in _groups(emotional)]
     if not parts:
         raise RunError(f"recipe {resolved.name}: calibration needs recordings of at least two speakers")
-    size = max(len(truth) for _, truth in parts)
-    logits = np.concatenate([np.resize(scores, (size, len(labels))) for scores, _ in parts])
-    truth = np.concatenate([np.resize(answers, size) for _, answers in parts])
+    size = max(len(part.truth) for part in parts)
+    logits = np.concatenate([np.resize(part.logits, (size, len(labels))) for part in parts])
+    truth = np.concatenate([np.resize(part.truth, size) for part in parts])
     temperature = softmax_temperature(logits, truth)
-    hardest, _ = parts[-1]  # other corpora, if there are several
-    confidence = softmax(hardest / temperature).max(axis=1)
+    hardest = parts[-1]  # other corpora, if there are several
+    confidence = np.concatenate(
+        [head.probabilities(values, temperature=temperature).max(axis=1) for head, values in hardest.tested]
+    )
     threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
     return EmbeddingTraining(
         resolved, used, extracted.features, labels, temperature, round(threshold, 4), extracted.problems
@@ -133,7 +138,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
     )
     signal = example_signal(WhisperLogMel.rate)
     encoder = encoder_bundle(resolved.encoder, recipe.windows)
-    logits = head.logits(encoder.outputs(encoder.feature.compute(signal)[np.newaxis]))
+    embedding = encoder.outputs(encoder.feature.compute(signal)[np.newaxis])
     return write_bundle(
         out,
         manifest,
@@ -142,7 +147,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         card=embedding_card(manifest, recipe, training.utterances, evaluation=evaluation),
         licence=licence_text(recipe),
         signal=signal,
-        probabilities=softmax(logits / training.temperature)[0],
+        probabilities=head.probabilities(embedding, temperature=training.temperature)[0],
     )
 
 
@@ -157,19 +162,39 @@ def _groups(utterances: Sequence[Utterance]) -> Iterator[dict[str, int]]:
         yield {one.key: corpora.index(one.corpus) for one in utterances}
 
 
+@dataclass(frozen=True, eq=False)
+class _LeftOut:
+    """Utterances that heads were not fitted on.
+
+    Attributes:
+        logits: [utterances, labels].
+        truth: index of the true label [utterances].
+        tested: each head with the embeddings that it was not fitted on, in the same order.
+
+    """
+
+    logits: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    tested: tuple[tuple[EmbeddingHead, Array], ...]
+
+
 def _left_out(
     resolved: ResolvedEmbedding,
     utterances: Sequence[Utterance],
     embeddings: Mapping[str, Array],
     labels: tuple[str, ...],
     groups: Mapping[str, int],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the logits and the true labels of all utterances, each from a head that was not fitted on its part."""
-    logits, truth = [], []
+) -> _LeftOut:
+    """Return what heads say of the grouped utterances, each from a head that was not fitted on its group.
+
+    Utterances without a group, which are ordinary speech, are part of every fit.
+    """
+    tested, truth = [], []
     for part in sorted(set(groups.values())):
-        fitted = [one for one in utterances if groups[one.key] != part]
-        held = [one for one in utterances if groups[one.key] == part]
+        fitted = [one for one in utterances if groups.get(one.key) != part]
+        held = [one for one in utterances if groups.get(one.key) == part]
         head = resolved.fit(fitted, embeddings, labels=labels)
-        logits.append(head.logits(np.stack([embeddings[one.key] for one in held])))
+        tested.append((head, np.stack([embeddings[one.key] for one in held])))
         truth += [labels.index(one.label) for one in held]
-    return np.concatenate(logits), np.array(truth, np.int64)
+    logits = np.concatenate([head.logits(values) for head, values in tested])
+    return _LeftOut(logits, np.array(truth, np.int64), tuple(tested))

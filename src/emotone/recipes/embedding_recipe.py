@@ -51,6 +51,11 @@ class HeadSettings:
         corpus_balance: 0 weighs all recordings equally, 1 all corpora.
         shrinkage: number of recordings whose statistics weigh as much as the stored ones.
         weights: factor of the weight of all recordings of a corpus, by name; 1 for all others.
+        ordinary: names of corpora of ordinary speech (reading, dictation, meetings). They train no emotion, but a
+            detector of ordinary speech; those that are not given in a training are left out.
+        ordinary_regularisation: of the detector, as `regularisation`.
+        ordinary_share: expected share of ordinary speech, before anything is heard.
+        ordinary_neutral: probability of neutral in ordinary speech; the other labels share the rest equally.
 
     """
 
@@ -59,9 +64,22 @@ class HeadSettings:
     corpus_balance: float = 0.5
     shrinkage: float = 10.0
     weights: dict[str, float] = field(default_factory=dict)
+    ordinary: tuple[str, ...] = ()
+    ordinary_regularisation: float = 1e-4
+    ordinary_share: float = 0.12
+    ordinary_neutral: float = 0.5
 
     def __post_init__(self) -> None:
-        check_ranges(self, where="head", regularisation=(1e-8, 1e4), corpus_balance=(0.0, 1.0), shrinkage=(0.0, 1000.0))
+        check_ranges(
+            self,
+            where="head",
+            regularisation=(1e-8, 1e4),
+            corpus_balance=(0.0, 1.0),
+            shrinkage=(0.0, 1000.0),
+            ordinary_regularisation=(1e-8, 1e4),
+            ordinary_share=(0.001, 0.999),
+            ordinary_neutral=(0.0, 1.0),
+        )
         if not self.standardisations or len(set(self.standardisations)) != len(self.standardisations):
             raise ConfigError("head: standardisations must name at least one, each once")
         for name in self.standardisations:

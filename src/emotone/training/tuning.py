@@ -12,6 +12,7 @@ from emotone.classical.base import AdaptiveClassifier
 from emotone.classical.scaling import standardiser
 from emotone.errors import RunError, missing_extra
 from emotone.metrics.classification import uar
+from emotone.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -234,13 +235,6 @@ def _with_candidate(classifier: Classifier, candidate: int) -> Classifier:
     single: Any = classifier  # a Protocol can't require a dataclass
     chosen = classifier.candidates[candidate]
     return cast("Classifier", replace(single, **{name: (value,) for name, value in chosen.items()}))
-
-
-def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return probabilities [clips, labels]; -inf gives 0."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _identity(vectors: Vectors) -> Vectors:

@@ -7,7 +7,7 @@ import pytest
 
 from emotone.classical.classifiers.prior import Prior
 from emotone.errors import UnknownNameError
-from emotone.training.tuning import softmax
+from emotone.metrics.softmax import softmax
 
 TRUTH = np.array([0, 0, 0, 1, 3, 3])
 

@@ -89,7 +89,8 @@ def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) ->
 def _net(name: str) -> tuple[NetSpec, tuple[int, int] | None]:
     """Return a network; for that of a recipe also the values per frame and the number of labels."""
     from emotone.nets.base import NETS
-    from emotone.recipes.library import SUFFIX, load_net_recipe, shipped_names
+    from emotone.recipes.inheritance import SUFFIX
+    from emotone.recipes.library import load_net_recipe, shipped_names
 
     if name in NETS.names or not (name.endswith(SUFFIX) or name in shipped_names()):
         return NETS.get(name)(), None

@@ -52,7 +52,7 @@ class HandBuilt:
         >>> HandBuilt().compute(np.zeros(16384, np.float32)).shape
         (2, 26)
 
-    Reference: the paper on spectrogram CNNs and LSTMs (see docs/papers/spectrogram-cnn-lstm.md), Table 1. The paper
+    Reference: the paper on spectrogram CNNs and LSTMs, Table 1. The paper
     names the values and how many there are of each; everything else here is our choice.
 
     """

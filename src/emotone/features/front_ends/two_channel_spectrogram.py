@@ -49,7 +49,7 @@ class TwoChannelSpectrogram:
         >>> TwoChannelSpectrogram().compute(np.zeros(8192, np.float32)).shape
         (64, 128)
 
-    Reference: the paper on spectrogram CNNs and LSTMs (see docs/papers/spectrogram-cnn-lstm.md), section 2, "Data
+    Reference: the paper on spectrogram CNNs and LSTMs, section 2, "Data
     preprocessing".
 
     """
