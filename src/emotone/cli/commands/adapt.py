@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
-from emotone.cli.channel_option import read_channel, read_track
+from emotone.cli.channel_option import channel_option, track_option
 from emotone.cli.failures import failure_messages
 from emotone.cli.inputs import collect
 
@@ -45,22 +45,8 @@ nothing was written."""
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the adapted model."
 )
-@click.option(
-    "--channel",
-    callback=read_channel,
-    default="mix",
-    show_default=True,
-    metavar="N|mix|each",
-    help="A channel, counted from 0; the mean of all; or every channel as a recording of its own.",
-)
-@click.option(
-    "--track",
-    callback=read_track,
-    default="default",
-    show_default=True,
-    metavar="N|default|all",
-    help="Audio track of a video or container, counted from 0; all puts the channels of all tracks together.",
-)
+@channel_option("every channel as a recording of its own")
+@track_option
 @click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
 def command(*, model: str, paths: tuple[str, ...], out: Path, channel: Selection, track: Track, quiet: bool) -> int:
     """Adapt MODEL, a shipped model or the folder of one, to recordings without labels, and print the new folder.

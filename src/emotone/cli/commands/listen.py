@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from emotone.cli.channel_option import read_channel
+from emotone.cli.channel_option import channel_option
 from emotone.errors import EmptyAudioError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -65,14 +65,7 @@ time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ct
     metavar="HZ",
     help="Sampling rate of standard input (16000 unless given), or of the microphone (its own unless given).",
 )
-@click.option(
-    "--channel",
-    callback=read_channel,
-    default="mix",
-    show_default=True,
-    metavar="N|mix|each",
-    help="A channel, counted from 0; the mean of all; or each by itself.",
-)
+@channel_option("each by itself")
 @click.option("--channels", type=int, metavar="N", help="Number of channels of standard input or of the microphone.")
 @click.option(
     "--adapt",

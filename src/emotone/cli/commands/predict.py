@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
-from emotone.cli.channel_option import read_channel, read_track
+from emotone.cli.channel_option import channel_option, track_option
 from emotone.cli.failures import failure_messages
 from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.cli.prediction_progress import prediction_progress
@@ -71,22 +71,8 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Number of processes."
 )
-@click.option(
-    "--channel",
-    callback=read_channel,
-    default="mix",
-    show_default=True,
-    metavar="N|mix|each",
-    help="A channel, counted from 0; the mean of all; or one result per channel.",
-)
-@click.option(
-    "--track",
-    callback=read_track,
-    default="default",
-    show_default=True,
-    metavar="N|default|all",
-    help="Audio track of a video or container, counted from 0; all puts the channels of all tracks together.",
-)
+@channel_option("one result per channel")
+@track_option
 @click.option(
     "--rows",
     type=click.Choice(["utterances", "segments", "clips"]),
