@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeBundle
 
     from emotone.bundles.bundle import Bundle
+    from emotone.bundles.head import EmbeddingHead
 
 
 def decisions_of(text: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -94,7 +95,10 @@ class ScriptedBundle:
     def outputs(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.array([self.rows.pop(0) for _ in features], np.float32)
 
-    def probabilities_of(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    def probabilities_of(
+        self, outputs: NDArray[np.float32], *, head: EmbeddingHead | None = None
+    ) -> NDArray[np.float64]:
+        assert head is None
         return outputs.astype(np.float64).round(6)
 
 
