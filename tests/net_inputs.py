@@ -10,6 +10,7 @@ import torch
 from tests.toy import TINY_NET
 
 BANDS, CLASSES = 64, 5
+TWO_CHANNELS = {"spectrogram-cnn"}  # architectures whose rows are the bands of one channel, then of another
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ PATCHES = Input((1, 40, 95, 96, 130), ((1, 1), (1, 95), (3, 96), (2, 97), (1, 29
 INPUTS: dict[str, Input] = {
     # 54,000 samples are 844 rows: later rows are ignored.
     "multidomain": Samples((1, 118, 305, 843, 900), ((1, 1), (3, 301), (2, 844), (1, 1000)), BANDS / 16000),
+    "chunk-mlp": Input(row=0.512),
     "segment-mlp": PATCHES,
+    "spectrogram-cnn": Input((1, 20, 63, 64, 90), ((1, 1), (1, 63), (3, 64), (2, 97), (1, 298)), row=0.008),
     "segment-pool": Input((1, 49, 50, 131, 298), ((1, 1), (1, 50), (3, 51), (2, 97), (1, 298))),  # segments every 50
     "vggish": PATCHES,
     "yamnet": PATCHES,
@@ -69,6 +72,8 @@ TINY: dict[str, dict[str, Any]] = {
     "log-mel-cnn": TINY_NET,
     "multidomain": {"lstm": False, "channels": 5, "units": 4, "hidden": 6, "dropout": 0.1},
     "soundnet5": {"filters": 5, "dropout": 0.1, "min_samples": 7646},
+    "chunk-mlp": {"depth": 0},
+    "spectrogram-cnn": {"filters": (6, 7), "whole": False, "width": 4, "units": 5, "dropout": 0.1, "slope": 0.1},
     "segment-mlp": {"depth": 4, "units": 7, "dropout": 0.1, "offset": 0.02},
     "segment-pool": {
         "trunk": "yamnet",

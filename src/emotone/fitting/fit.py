@@ -15,6 +15,7 @@ from emotone.features.store import FeatureStore
 from emotone.features.windows import has_speech, window_starts
 from emotone.files import cache_dir
 from emotone.fitting.adaptation import AdaptationReport, unlabelled_training_set, with_statistics
+from emotone.fitting.cleaning import fit_cleaning
 from emotone.fitting.network import load_transferred
 from emotone.training.batches import Examples
 from emotone.transfer.report import STATES
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emotone.fitting.cleaning import CleaningReport
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.nets.blocks.base import Network
     from emotone.recipes.recipe import Recipe
@@ -50,6 +52,7 @@ class TrainedNetwork:
         signature: of recipe and data.
         transfer: what happened to each tensor; None without a transfer.
         adaptation: what an adaptation without labels used; None if labels were used.
+        cleaning: what the statistics of the network's input were fitted to; None if it has none.
 
     """
 
@@ -60,6 +63,7 @@ class TrainedNetwork:
     signature: str
     transfer: TransferReport | None = None
     adaptation: AdaptationReport | None = None
+    cleaning: CleaningReport | None = None
 
     def about(self, absent: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return the transfer and the adaptation as plain tables, for JSON.
@@ -75,6 +79,8 @@ class TrainedNetwork:
             about["tensors"] = {state: names for state, names in tensors.items() if names or state != "estimated"}
         if self.adaptation is not None:
             about["adaptation"] = self.adaptation.to_dict()
+        if self.cleaning is not None:
+            about["cleaning"] = self.cleaning.to_dict()
         return about
 
 
@@ -117,9 +123,11 @@ def fit(
     assert recipe.pretraining is None  # noqa: S101 - see `emotone.fitting.pretraining.fit_two_stages`
     task, adaptation = _task(resolved, utterances, features, fold, labels=labels, heads=heads)
     done: list[TransferResult] = []
+    cleaned: list[CleaningReport | None] = [None]
 
     def build() -> Network:
         net = recipe.net_spec.build(recipe.feature.dimension, len(labels))
+        cleaned[0] = fit_cleaning(net, task)  # transferred statistics replace fitted ones
         if resolved.plan is not None:
             done.extend(load_transferred(resolved, net, labels=labels))
         if adaptation is not None and adaptation.method == "statistics":
@@ -138,10 +146,12 @@ def fit(
     )
     for transferred in done:
         transferred.freezer.check()
+    if cleaned[0] is not None and folder is not None:
+        cleaned[0].save(folder)
     report = done[0].report if done else None
     if report is not None and adaptation is not None:
         report = replace(report, notes=(*report.notes, adaptation.line()))
-    return TrainedNetwork(net, labels, trained.history, trained.best, task.signature, report, adaptation)
+    return TrainedNetwork(net, labels, trained.history, trained.best, task.signature, report, adaptation, cleaned[0])
 
 
 def fit_signature(

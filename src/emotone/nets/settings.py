@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from emotone.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PATCH_ROWS = 96  # rows of a patch: 0.96 s
+CHUNK_ROWS = 64  # rows of 8 ms of a chunk: 512 ms
 
 PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
 GridPlacement: TypeAlias = Literal["grid", "speech", "valleys"]  # decided from the rows
@@ -39,6 +43,19 @@ def check_pretrained_network(network: str, *, width: float, hidden: int, dropout
     check_dropout(network, dropout)
 
 
+def check_chunk_network(network: str, *, dropout: float, anomalies: float, offset: float) -> None:
+    """Check the settings that networks on chunks share.
+
+    Raises:
+        ConfigError: one is out of range.
+
+    """
+    check_dropout(network, dropout)
+    check_offset(network, offset)
+    if not 0 <= anomalies < 1:
+        raise ConfigError(f"{network} needs 0 <= anomalies < 1, a share of values; given {anomalies}")
+
+
 def check_dropout(network: str, dropout: float) -> None:
     """Check a share of values that are dropped.
 
@@ -59,6 +76,17 @@ def check_offset(network: str, offset: float) -> None:
     """
     if not offset > 0:
         raise ConfigError(f"{network} needs offset > 0, the offset of its front end; given {offset}")
+
+
+def grouped(layers: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the names of at least four layers in the groups of `NetSpec`: the last three are single.
+
+    Example:
+        >>> grouped(["limits", "centre", "conv1", "hidden", "classifier"])
+        (('limits', 'centre'), ('conv1',), ('hidden',), ('classifier',))
+
+    """
+    return (tuple(layers[:-3]), *((name,) for name in layers[-3:]))
 
 
 def scaled(channels: int, width: float) -> int:

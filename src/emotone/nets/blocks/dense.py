@@ -9,21 +9,30 @@ from emotone.nets.blocks.base import Block, initialise_for_relu
 
 
 class ReluDense(Block):
-    """Linear and ReLU, after flattening an image: [batch, ...] -> [batch, out]."""
+    """Linear and ReLU, after flattening an image: [batch, ...] -> [batch, out].
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    Args:
+        inputs: values of the image.
+        outputs: units.
+        slope: of a leaky ReLU for negative values; 0 gives ReLU.
+
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, slope: float = 0.0) -> None:
         super().__init__()
+        self.slope = slope
         self.linear = nn.Linear(inputs, outputs)
         initialise_for_relu(self.linear)
 
     @property
     def description(self) -> str:
         """Linear, ReLU."""
-        return "linear, ReLU"
+        return f"linear, leaky ReLU {self.slope:g}" if self.slope else "linear, ReLU"
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the values and the unchanged lengths."""
-        return torch.relu(self.linear(flatten_channels_last(x))), lengths
+        y = self.linear(flatten_channels_last(x))
+        return nn.functional.leaky_relu(y, self.slope) if self.slope else torch.relu(y), lengths
 
 
 class TanhDense(Block):

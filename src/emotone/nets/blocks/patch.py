@@ -44,6 +44,19 @@ class Patch(Block):
         return x.unsqueeze(1), None
 
 
+class FirstRow(Block):
+    """The first row of each item: [batch, time, values] -> [batch, values]."""
+
+    @property
+    def description(self) -> str:
+        """The first row."""
+        return "the first row"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:  # noqa: ARG002 - see Block
+        """Return the row; there is no time axis any more."""
+        return x[:, 0], None
+
+
 class PatchConv(Block):
     """Convolution with bias, ReLU, optional 2 x 2 max-pooling: [batch, in, time, bands] -> [batch, out, ...].
 

@@ -1,0 +1,77 @@
+"""Blocks for chunks of a spectrogram with several channels. Conventions as in `emotone.nets.blocks.base`.
+
+Images are [batch, channels, bands, time].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from emotone.nets.blocks.base import Block, initialise_for_relu
+
+
+class ChannelImage(Block):
+    """Rows of bands of several channels as an image: [batch, ..., time, channels x bands] -> [batch, channels, ...].
+
+    Args:
+        channels: that follow one another in a row.
+
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    @property
+    def description(self) -> str:
+        """The number of channels."""
+        return f"image of {self.channels} channels"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the image and the unchanged lengths."""
+        rows = x.flatten(1, 2) if x.ndim == 4 else x
+        bands = rows.shape[2] // self.channels
+        return rows.unflatten(2, (self.channels, bands)).permute(0, 2, 3, 1), lengths
+
+
+class ChunkConv(Block):
+    """Convolution, leaky ReLU and max-pooling: [batch, in, bands, time] -> [batch, out, bands', time / 2].
+
+    Zeros around the image keep its size in time; over bands they do so unless the kernel is as high as the image, which
+    makes the convolution one over time alone and leaves one band.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        kernel: extent over bands and over time.
+        whole: whether the kernel is as high as the image.
+        slope: of the leaky ReLU for negative values; 0 gives ReLU.
+
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: tuple[int, int], whole: bool, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+        self.pool = (1 if whole else 2, 2)
+        self.convolution = nn.Conv2d(inputs, outputs, kernel)
+        initialise_for_relu(self.convolution)
+        bands, time = (0 if whole else kernel[0] - 1), kernel[1] - 1
+        self.padding = (time // 2, time - time // 2, bands // 2, bands - bands // 2)
+
+    @property
+    def description(self) -> str:
+        """Kernel, activation and pooling."""
+        bands, time = self.convolution.kernel_size
+        activation = f"leaky ReLU {self.slope:g}" if self.slope else "ReLU"
+        return f"convolution {bands}x{time}, {activation}, max of {self.pool[0]}x{self.pool[1]}"
+
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - see Block
+        """Return the kernel's extent in time, and one step for the pooling."""
+        return self.convolution.kernel_size[1] + 1
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the block's output and the unchanged lengths."""
+        y = self.convolution(nn.functional.pad(x, self.padding))
+        y = nn.functional.leaky_relu(y, self.slope) if self.slope else torch.relu(y)
+        return nn.functional.max_pool2d(y, self.pool), lengths
