@@ -32,7 +32,7 @@ class ChannelImage(Block):
         """Return the image and the unchanged lengths."""
         rows = x.flatten(1, 2) if x.ndim == 4 else x
         bands = rows.shape[2] // self.channels
-        return rows.unflatten(2, (self.channels, bands)).permute(0, 2, 3, 1), lengths
+        return rows.reshape(-1, rows.shape[1], self.channels, bands).permute(0, 2, 3, 1), lengths
 
 
 class ChunkConv(Block):

@@ -100,7 +100,8 @@ class Centre(FittedBlock):
     def fit(self, rows: Array, rng: np.random.Generator) -> Array:  # noqa: ARG002 - nothing is drawn
         """Fit the mean of each value, and return the centred rows."""
         self.mean.copy_(torch.from_numpy(rows.mean(axis=0, dtype=np.float64).astype(np.float32)))
-        return rows - self.mean.numpy()
+        centred: Array = rows - self.mean.numpy()
+        return centred
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the centred values and the unchanged lengths."""
@@ -130,7 +131,8 @@ class Scale(FittedBlock):
         """Fit the deviation of each value, and return the scaled rows."""
         deviation = rows.std(axis=0, dtype=np.float64).astype(np.float32)
         self.deviation.copy_(torch.from_numpy(np.where(deviation > 0, deviation, np.float32(1))))
-        return rows / self.deviation.numpy()
+        scaled: Array = rows / self.deviation.numpy()
+        return scaled
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the scaled values and the unchanged lengths."""
