@@ -1,0 +1,1 @@
+"""Members of the registry of perturbations, one per file."""
