@@ -62,16 +62,26 @@ def write_picture(prediction: Plottable, path: str | Path) -> Any:
     """
     path = check_suffix(path)
     figure = draw(prediction)
+    save_figure(figure, path, title=printable(prediction.file or "samples"))
+    return figure
+
+
+def save_figure(figure: Any, path: Path, *, title: str) -> None:
+    """Write a Matplotlib figure as a PNG or SVG file, which is complete or absent. Equal figures give equal files.
+
+    Raises:
+        OutputError: the file cannot be written.
+
+    """
     from matplotlib import style
 
     with atomic_write(path) as stream, style.context(["default", STYLE]), warnings.catch_warnings():
         # A file name may contain characters that the font lacks.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         if path.suffix.lower() == ".svg":
-            _write_svg(figure, stream, title=printable(prediction.file or "samples"))
+            _write_svg(figure, stream, title=title)
         else:
             figure.savefig(stream, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return figure
 
 
 def check_suffix(path: str | Path) -> Path:

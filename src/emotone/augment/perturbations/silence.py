@@ -1,4 +1,4 @@
-"""Silence or faint noise before, after, or in a pause of a recording."""
+"""Silence or faint noise before or after a recording, or at the quietest place in its middle."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def quietest(signal: Array, rate: Hertz) -> int:
 
 
 PERTURBATION = Perturbation(
-    title="silence, or noise at -80 dB, around the recording or in a pause",
+    title="silence, or noise at -80 dB, around the recording or at its quietest place",
     bound=0.02,
     settings={
         f"{'noise' if noise else 'silence'}-{seconds}s-{place}": Padding(place, float(seconds), noise)
