@@ -30,7 +30,7 @@ FLOORS = (
     {"training", "inference"},
     {"fitting", "scoring"},
     {"evaluation"},
-    {"reproductions", "serve"},
+    {"reproductions", "serve", "integrations"},
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

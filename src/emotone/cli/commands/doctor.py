@@ -28,8 +28,10 @@ EXTRAS = {
     "audformat": ("reads and writes audformat databases", ("audformat",)),
     "baselines": ("openSMILE features and classical classifiers", ("opensmile", "pyarrow", "scikit-learn", "scipy")),
     "listen": ("analyses a microphone live", ("sounddevice",)),
+    "mcp": ("offers predictions to assistants", ("mcp",)),
     "media": ("reads m4a, mp4, avi, webm", ("av",)),
     "parquet": ("writes parquet", ("pyarrow",)),
+    "pipecat": ("recognises emotions in voice agents", ("pipecat-ai",)),
     "plot": ("draws predictions", ("matplotlib",)),
     "report": ("writes reports", ("jinja2", "matplotlib", "pyarrow", "scipy")),
     "serve": (

@@ -1,0 +1,1 @@
+"""emotone inside other programs: agents that hear, and assistants that call tools."""

@@ -1,0 +1,86 @@
+"""What a voice agent needs from a session: audio of a changing format in, events and a line for a prompt out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emotone.inference.events import Event, UtteranceEnd
+    from emotone.inference.model import Model
+    from emotone.inference.session import Session
+    from emotone.types import Hertz
+
+
+class VoiceTurns:
+    """The session of one user in a call. It starts anew where the format of the audio changes.
+
+    Args:
+        model: the model.
+        adapt: see `Model.session`.
+
+    Raises:
+        UsageError: the model can't be adapted.
+
+    Example:
+        >>> turns = VoiceTurns(model)  # doctest: +SKIP
+        >>> for event in turns.push(audio, rate=16000, channels=1):  # doctest: +SKIP
+        ...     if isinstance(event, UtteranceEnd):
+        ...         agent.note(prompt_text(event))
+
+    """
+
+    def __init__(self, model: Model, *, adapt: bool = False) -> None:
+        self._model = model
+        self._adapt = adapt
+        self._format: tuple[Hertz, int] = (16000, 1)
+        self._session = self._started()
+
+    def push(self, audio: bytes, *, rate: Hertz, channels: int) -> tuple[Event, ...]:
+        """Add samples, signed 16-bit little-endian and interleaved, and return the events that they complete.
+
+        Raises:
+            RateError: a rate or a number of channels outside the allowed range.
+            UsageError: a part of a sample.
+            BundleError: the network fails.
+
+        """
+        last: tuple[Event, ...] = ()
+        if (rate, channels) != self._format:
+            last = self.end()
+            self._format = (rate, channels)
+            self._session = self._started()
+        return (*last, *self._session.push(audio))
+
+    def end(self) -> tuple[Event, ...]:
+        """End the audio and return the last events; none where too little was pushed to analyse."""
+        from emotone.errors import TooShortError
+
+        try:
+            return self._session.end()
+        except TooShortError:
+            return ()
+
+    def _started(self) -> Session:
+        rate, channels = self._format
+        return self._model.session(rate=rate, channels=channels, encoding="s16le", adapt=self._adapt)
+
+
+def prompt_text(event: UtteranceEnd) -> str:
+    """Return one line about an utterance, for the prompt of a language model.
+
+    Example:
+        >>> from emotone.inference.events import UtteranceEnd
+        >>> from emotone.inference.result import Clip
+        >>> clip = Clip("anger", 0.81, False, {"anger": 0.81, "neutral": 0.19}, True)
+        >>> print(prompt_text(UtteranceEnd(4.5, 1.0, clip, ())))
+        The user's voice in the last utterance (3.5 s): anger (81 %). This is a guess about a voice, not a fact.
+
+    """
+    clip = event.clip
+    unsure = ", unsure" if clip.unsure else ""
+    share = "" if clip.confidence is None else f" ({round(100 * clip.confidence)} %{unsure})"
+    seconds = event.time - event.start
+    return (
+        f"The user's voice in the last utterance ({seconds:.1f} s): {clip.label}{share}. "
+        "This is a guess about a voice, not a fact."
+    )

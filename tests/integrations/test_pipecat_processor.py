@@ -1,0 +1,83 @@
+"""The frame processor in a pipeline of Pipecat, where Pipecat is installed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from emotone.errors import BundleError
+from emotone.inference.events import UtteranceEnd
+from emotone.inference.model import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from emotone.types import Array
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of Pipecat and what it imports
+pytest.importorskip("pipecat", reason="Pipecat is not installed; it requires older versions than constraints.txt")
+
+RATE = 16000
+
+
+def frames_of(audio: bytes) -> list[Any]:
+    from pipecat.frames.frames import InputAudioRawFrame
+
+    pieces = [audio[at : at + 640] for at in range(0, len(audio), 640)]  # 20 ms
+    return [InputAudioRawFrame(audio=piece, sample_rate=RATE, num_channels=1) for piece in pieces]
+
+
+def passed(processor: Any, frames: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the frames that a pipeline with the processor pushes downstream and upstream."""
+    from pipecat.tests.utils import run_test
+
+    down, up = asyncio.run(run_test(processor, frames_to_send=frames, start_timeout=30.0))
+    return list(down), list(up)
+
+
+@pytest.fixture
+def audio(speech: Callable[..., Array]) -> bytes:
+    pause = np.zeros(RATE, np.float32)
+    sound = np.concatenate([speech(2.5), pause, speech(2.0, seed=3)])
+    return np.round(sound * 32767).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+def test_events_are_those_of_a_session(tiny_bundle: Path, audio: bytes, prompt: bool) -> None:
+    from pipecat.frames.frames import InputAudioRawFrame, LLMMessagesAppendFrame
+
+    from emotone.integrations.pipecat_processor import EmotionFrame, EmotionProcessor
+
+    frames = frames_of(audio)
+    down, _ = passed(EmotionProcessor(load(tiny_bundle), prompt=prompt), frames)
+    with load(tiny_bundle).session(rate=RATE, encoding="s16le") as session:
+        expected = [*session.push(audio), *session.end()]
+    assert [frame.event for frame in down if isinstance(frame, EmotionFrame)] == expected
+    assert [frame.audio for frame in down if isinstance(frame, InputAudioRawFrame)] == [one.audio for one in frames]
+    texts = [frame.messages[0]["content"] for frame in down if isinstance(frame, LLMMessagesAppendFrame)]
+    ends = [event for event in expected if isinstance(event, UtteranceEnd)]
+    assert len(texts) == (len(ends) if prompt else 0)
+    assert all(str(end.clip.label) in text for end, text in zip(ends, texts, strict=False))
+
+
+def test_a_network_that_fails_pushes_an_error_and_audio_passes(
+    tiny_bundle: Path, audio: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipecat.frames.frames import ErrorFrame, InputAudioRawFrame
+
+    from emotone.integrations.pipecat_processor import EmotionProcessor
+
+    def fail(*_: object, **__: object) -> None:
+        raise BundleError("the network fails")
+
+    model = load(tiny_bundle)
+    processor = EmotionProcessor(model)
+    monkeypatch.setattr("emotone.bundles.bundle.run_session", fail)
+    frames = frames_of(audio)
+    down, up = passed(processor, frames)
+    assert [frame.error for frame in up if isinstance(frame, ErrorFrame)] == ["emotone: the network fails"]
+    assert sum(isinstance(frame, InputAudioRawFrame) for frame in down) == len(frames)
