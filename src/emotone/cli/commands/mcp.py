@@ -14,7 +14,7 @@ Examples:
   emotone mcp --folder ~/recordings
 
 An assistant starts this command by itself. Its configuration, in most programs:
-  {"mcpServers": {"emotone": {"command": "emotone", "args": ["mcp", "--folder", "/home/me/recordings"]}}}
+  {"mcpServers": {"emotone": {"command": "emotone", "args": ["mcp", "--folder", "/srv/recordings"]}}}
 """
 )
 @click.option(
