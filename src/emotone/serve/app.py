@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import APIRouter, FastAPI, Request, Response, Security, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -18,7 +19,7 @@ from emotone.serve.observation import Observer
 from emotone.serve.pages import page
 from emotone.serve.predicting import prediction_routes
 from emotone.serve.problems import Problem, failure, internal
-from emotone.serve.schemas import ModelsObject
+from emotone.serve.schemas import FORBIDDEN, REFUSALS, ModelsObject, StatusObject
 from emotone.serve.streaming import serve_stream
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from emotone.serve.service import Service
 
+METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    **REFUSALS,
+}
 _CODES = {404: "unknown_path", 405: "unknown_method"}
 
 
@@ -45,8 +50,11 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.include_router(prediction_routes(service))
-    _add_information(app, service)
+    # Only for the document: `AccessControl` checks the token.
+    security = [] if service.settings.tokens is None else [Security(HTTPBearer(auto_error=False))]
+    app.include_router(prediction_routes(service), dependencies=security)
+    app.include_router(_information_routes(service), dependencies=security)
+    _add_open_routes(app, service)
     _add_failures(app, service)
     # The last one is the outermost.
     app.add_middleware(
@@ -61,27 +69,40 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-def _add_information(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/models", summary="List the models", response_model=ModelsObject)
+def _information_routes(service: Service) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/models", summary="List the models", response_model=ModelsObject, responses=REFUSALS)
     async def models() -> Any:
         """Return the models that requests can name."""
         return JSONResponse({"models": service.models.describe()})
 
-    @app.get("/healthz", summary="Whether the process runs")
+    @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=METRICS)
+    async def metrics() -> Response:
+        """Return counters and latencies in the text format of Prometheus."""
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    return router
+
+
+def _add_open_routes(app: FastAPI, service: Service) -> None:
+    """Add the paths that need no token, and the stream."""
+
+    @app.get("/healthz", summary="Whether the process runs", response_model=StatusObject, responses=FORBIDDEN)
     async def health() -> dict[str, str]:
         """Return 200 as long as the process answers."""
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="Whether requests are accepted")
+    @app.get(
+        "/readyz",
+        summary="Whether requests are accepted",
+        response_model=StatusObject,
+        responses={**FORBIDDEN, 503: {"model": StatusObject, "description": "The server shuts down."}},
+    )
     async def ready() -> Response:
         """Return 200 if the server accepts requests, and 503 while it shuts down."""
         draining = service.draining.is_set()
         return JSONResponse({"status": "draining" if draining else "ready"}, 503 if draining else 200)
-
-    @app.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-    async def metrics() -> Response:
-        """Return counters and latencies in the text format of Prometheus."""
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     @app.websocket("/v1/stream")
     async def stream(websocket: WebSocket) -> None:

@@ -94,6 +94,12 @@ class PredictionObject(BaseModel):
     notes: list[str] = Field(default_factory=list)
 
 
+class StatusObject(BaseModel):
+    """Whether the server runs, or accepts requests."""
+
+    status: Literal["ok", "ready", "draining"]
+
+
 class ErrorObject(BaseModel):
     """Why there is no prediction."""
 
@@ -124,3 +130,8 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         503: "The server is at its limits; Retry-After contains the seconds to wait.",
     }.items()
 }
+REFUSALS: dict[int | str, dict[str, Any]] = {status: FAILURES[status] for status in (401, 403)}
+"""Failures of every path that needs a token."""
+
+FORBIDDEN: dict[int | str, dict[str, Any]] = {403: FAILURES[403]}
+"""Failures of the other paths."""
