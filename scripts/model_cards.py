@@ -18,7 +18,7 @@ from emotone.files import atomic_write
 from emotone.fitting.card import model_card
 from emotone.fitting.training_run import RUN, load_run
 from emotone.recipes.library import load_net_recipe
-from emotone.scoring.finished_run import read_run
+from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.operating_points import recorded_points, stored_threshold
 from emotone.scoring.summary import summary_markdown
 
@@ -123,7 +123,7 @@ def evaluation(spec: CardSpec) -> str:
 
 
 def _one(pattern: str) -> Path:
-    (folder,) = RESULTS.glob(pattern)
+    (folder,) = finished_runs(RESULTS, pattern)
     return folder
 
 

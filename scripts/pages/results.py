@@ -9,7 +9,7 @@ from scripts.pages.markdown import RESULTS, ROOT, system_of
 
 from emotone.fitting.distillation.card import results_card
 from emotone.reproductions.document import ENGINE, document, markdown_table
-from emotone.scoring.finished_run import read_run
+from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.scores import scores_of
 from emotone.scoring.summary import summary_markdown
 
@@ -27,7 +27,7 @@ def evaluations() -> str:
         "each corpus held out); no other scores were used before the folds below were run once.",
         *ENGINE,
     ]
-    for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
+    for folder in finished_runs(RESULTS):
         about = read_run(folder).about
         system = system_of(about)
         recipe = f"{system} --protocol {about['protocol']['name']}"
@@ -86,7 +86,7 @@ def _speed() -> list[str]:
 
 
 def _uar_rows() -> Iterator[tuple[str, ...]]:
-    for folder in sorted(path.parent for path in RESULTS.glob("*/predictions.parquet")):
+    for folder in finished_runs(RESULTS):
         run = read_run(folder)
         for score in scores_of(run.predictions):
             if score.metric == "uar" and score.setting == "system":

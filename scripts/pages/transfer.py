@@ -13,7 +13,7 @@ from scripts.pages.markdown import RESULTS
 
 from emotone.corpora.base import CORPORA
 from emotone.reproductions.document import ENGINE, document, markdown_table
-from emotone.scoring.finished_run import read_run
+from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.learning_curve import SCRATCH, gains_of, points_of
 from emotone.scoring.result_table import format_estimate
 from emotone.transfer.plans import PLANS
@@ -100,8 +100,8 @@ def figure(results: Path = RESULTS) -> str:
 @cache
 def _measured(results: Path) -> list[Curves]:
     by_net: dict[str, list[Path]] = {}
-    for path in sorted((results / "transfer-curves").glob("*/predictions.parquet")):
-        by_net.setdefault(read_run(path.parent).about["recipe"]["net"]["name"], []).append(path.parent)
+    for folder in finished_runs(results / "transfer-curves"):
+        by_net.setdefault(read_run(folder).about["recipe"]["net"]["name"], []).append(folder)
     made = []
     for net, folders in sorted(by_net.items()):
         points, longer = (

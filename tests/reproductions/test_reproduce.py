@@ -14,8 +14,9 @@ from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import PAPERS, Cell, CellResult, Heading, Paper, PublishedTable, status_of
-from emotone.reproductions.page import grid_table, rows_table, stored_results
-from emotone.reproductions.reproduce import ROWS, reproduce, table_folder
+from emotone.reproductions.page import grid_table, rows_table
+from emotone.reproductions.reproduce import reproduce
+from emotone.reproductions.stored import rows_file, runs_folder, stored_results
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import FOLD_MEAN, Score, scores_of
 
@@ -61,11 +62,10 @@ def test_every_cell_has_a_status(utterances: tuple[Utterance, ...], tmp_path: Pa
     assert rows[0].score is not None
     assert (rows[0].score.value, rows[0].score.n, rows[0].score.speakers) == (0.5, 40, 4)
     assert rows[2].score is None
-    folder = table_folder(PAPER, TABLE, out=tmp_path)
-    kept = json.loads((folder / ROWS).read_text())
+    kept = json.loads(rows_file(PAPER, TABLE, out=tmp_path).read_text())
     assert (kept["paper"], kept["table"]) == ("made", "toy")
     assert kept["rows"] == [row.to_dict() for row in rows]
-    table = PredictionsTable.read(folder / rows[0].run / "predictions.parquet")
+    table = PredictionsTable.read(runs_folder(PAPER, out=tmp_path) / rows[0].run / "predictions.parquet")
     assert rows[0].score in scores_of(table)
 
 
@@ -109,8 +109,8 @@ def test_quick_runs_fewer_cells_and_returns_those_that_are_finished(
     whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
     assert quick == whole
-    folder = table_folder(PAPER, TABLE, out=tmp_path)
-    assert [row["run"] for row in json.loads((folder / ROWS).read_text())["rows"]] == [row.run for row in whole]
+    kept = json.loads(rows_file(PAPER, TABLE, out=tmp_path).read_text())
+    assert [row["run"] for row in kept["rows"]] == [row.run for row in whole]
 
 
 def test_the_callback_receives_every_cell(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_the_callback_receives_every_cell(utterances: tuple[Utterance, ...], tmp
 
 def test_scores_are_computed_from_the_stored_predictions(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
-    folder = table_folder(PAPER, TABLE, out=tmp_path)
-    text = json.loads((folder / ROWS).read_text())
+    path = rows_file(PAPER, TABLE, out=tmp_path)
+    text = json.loads(path.read_text())
     for row in text["rows"]:
         if row["ours"]:
             row["ours"]["value"] = 0.123
-    (folder / ROWS).write_text(json.dumps(text))
+    path.write_text(json.dumps(text))
     stored = stored_results(PAPER, TABLE, results=tmp_path)
     assert [row.score for row in stored] == [row.score for row in rows]
     assert [row.status for row in stored] == ["reproduced", "differs", "not run", "other data"]
@@ -149,7 +149,7 @@ def test_a_run_without_the_score_of_its_cell_is_an_error(utterances: tuple[Utter
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     other = replace(TABLE, cells=(cell(metric="another"),))
     stored = {"rows": [{**rows[0].to_dict(), "metric": "another"}]}
-    (table_folder(PAPER, TABLE, out=tmp_path) / ROWS).write_text(json.dumps(stored))
+    rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps(stored))
     with pytest.raises(RunError, match="has no another of emodb"):
         stored_results(PAPER, other, results=tmp_path)
 

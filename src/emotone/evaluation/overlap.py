@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from emotone.corpora.content import Overlap, content_hashes, overlap
 from emotone.fitting.resolve import ResolvedRecipe
 from emotone.fitting.training_run import is_run, load_run
-from emotone.scoring.finished_run import RUN, is_finished
+from emotone.scoring.finished_run import is_finished, read_description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def training_overlap(
 
     """
     if is_finished(folder):
-        stored = json.loads((folder / RUN).read_text(encoding="utf-8")).get("training_overlap")
+        stored = read_description(folder).get("training_overlap")
         if stored is not None:
             return Overlap(tuple(stored["keys"]), stored["tested"], stored["unreadable"])
     trained = load_run(bundle.directory).recordings if is_run(bundle.directory) else ()

@@ -21,20 +21,21 @@ from emotone.evaluation.folds import (
     write_problems,
 )
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
+from emotone.features.store import ExtractionProblem
 from emotone.files import atomic_write
 from emotone.fitting.classical import ResolvedBaseline
 from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.protocols import SPEAKER_SCALED, Leakage, audit, protocol
-from emotone.scoring.finished_run import RUN, SCHEMA, STAGES, TABLE, VALIDATION, is_finished, write_description
+from emotone.scoring.finished_run import SCHEMA, STAGES, TABLE, VALIDATION, is_finished, read_run, write_description
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from emotone.corpora.content import Overlap
-    from emotone.features.store import ExtractionProblem, ExtractionResult
+    from emotone.features.store import ExtractionResult
     from emotone.fitting.resolve import AnyResolved
     from emotone.protocols import Protocol
     from emotone.scoring.scores import Score
@@ -89,6 +90,7 @@ def evaluate_recipe(
     labels: tuple[str, ...],
     protocol_name: str,
     out: Path,
+    stored: Sequence[Path] = (),
     seeds: int = 1,
     workers: int = 1,
     progress: Callable[[Progress], None] | None = None,
@@ -103,6 +105,7 @@ def evaluate_recipe(
         labels: in the order of the network's outputs.
         protocol_name: see `emotone.protocols`.
         out: folder of runs.
+        stored: folders with further finished runs, which are used and not changed.
         seeds: number of training runs per fold.
         workers: number of processes that train folds in parallel.
         progress: called with the progress.
@@ -120,15 +123,17 @@ def evaluate_recipe(
             f"{recipe.name} takes recordings as they are; choose {protocol_name.removesuffix(SPEAKER_SCALED)}"
         )
     folder = run_folder(out, recipe, utterances, division, labels=labels, seeds=seeds)
-    if is_finished(folder):
-        return replace(_cached(folder, division, utterances), requested=protocol_name)
+    found = finished_in(folder, stored)
+    if found is not None:
+        return replace(_cached(found, division, utterances), requested=protocol_name)
     counter = stage_counter("features", len(utterances), progress)
     extracted = recipe.extract(utterances, workers=workers, progress=counter)
     usable = extracted.usable(utterances)
     # The signature depends on the usable recordings.
     folder = run_folder(out, recipe, usable, division, labels=labels, seeds=seeds)
-    if is_finished(folder):  # with the same recordings missing
-        cached = _cached(folder, division, utterances)
+    found = finished_in(folder, stored)
+    if found is not None:  # with the same recordings missing
+        cached = _cached(found, division, utterances)
         return replace(cached, requested=protocol_name, problems=_merge_problems(cached.problems, extracted.problems))
     jobs = _jobs(recipe, usable, extracted, division, labels=labels, seeds=seeds, folder=folder)
     first = [job.fold for job in jobs if job.recipe.seed == recipe.seed]  # other seeds have the same overlap
@@ -143,7 +148,7 @@ def evaluate_recipe(
     table = PredictionsTable.read(folder / TABLE)
     scores = tuple(scores_of(table, speaker_independent=_is_independent(division, leakage)))
     about = _about(recipe, division, usable, folds=len(jobs) // seeds, seeds=seeds) | {"tuning": _read_tuning(folder)}
-    problems_kept = _merge_problems(_kept_problems(folder, utterances), extracted.problems)
+    problems_kept = _merge_problems(_of_utterances(read_problems(folder), utterances), extracted.problems)
     write_run(folder, about, scores=scores, leakage=leakage, problems=problems_kept)
     shutil.rmtree(folder / "folds", ignore_errors=True)  # the table contains their predictions
     return Evaluation(
@@ -221,21 +226,30 @@ def run_folder(
     return out / f"{recipe.name}-{division.name}-{name}"
 
 
+def finished_in(folder: Path, stored: Sequence[Path]) -> Path | None:
+    """Return the folder of a finished run, or the one of the same name in other folders of runs; None if neither is."""
+    places = (folder, *(root / folder.name for root in stored))
+    return next((place for place in places if is_finished(place)), None)
+
+
 def _cached(folder: Path, division: Protocol, utterances: Sequence[Utterance]) -> Evaluation:
     """Return a finished evaluation, its scores recomputed from its table; no recording is read."""
     shutil.rmtree(folder / "folds", ignore_errors=True)  # an interrupted run may have left them
-    about = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    table = PredictionsTable.read(folder / TABLE)
-    notes = tuple(about["protocol"].get("notes", ()))
-    leakage = Leakage.from_dict(about["leakage"])
-    scores = tuple(scores_of(table, speaker_independent=_is_independent(division, leakage)))
-    return Evaluation(folder, division.name, table, scores, leakage, _kept_problems(folder, utterances), notes)
+    run = read_run(folder)
+    notes = tuple(run.about["protocol"].get("notes", ()))
+    leakage = Leakage.from_dict(run.about["leakage"])
+    scores = tuple(scores_of(run.predictions, speaker_independent=_is_independent(division, leakage)))
+    recorded = (ExtractionProblem(**problem) for problem in run.about["problems"])
+    problems = _of_utterances(recorded, utterances)
+    return Evaluation(folder, division.name, run.predictions, scores, leakage, problems, notes)
 
 
-def _kept_problems(folder: Path, utterances: Sequence[Utterance]) -> tuple[ExtractionProblem, ...]:
-    """Return the recorded problems of a run with the given utterances."""
+def _of_utterances(
+    problems: Iterable[ExtractionProblem], utterances: Sequence[Utterance]
+) -> tuple[ExtractionProblem, ...]:
+    """Return the problems with the given utterances."""
     keys = {utterance.key for utterance in utterances}
-    return tuple(problem for problem in read_problems(folder) if problem.key in keys)
+    return tuple(problem for problem in problems if problem.key in keys)
 
 
 def _merge_problems(

@@ -112,7 +112,6 @@ class PublishedTable:
         note: how the experiment relates to the publication, for pages.
         tolerance: largest difference from a published number that counts as reproduced, in [0, 1].
         cells: in the order of the page.
-        runs: name of a folder of runs that several tables of the paper share; "" if the table has its own.
 
     """
 
@@ -122,7 +121,6 @@ class PublishedTable:
     note: str
     tolerance: float
     cells: tuple[Cell, ...]
-    runs: str = ""
 
     def corpora(self) -> tuple[str, ...]:
         """Return the corpora that the cells require or can use, in the order of the cells."""

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from emotone.config import to_mapping
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.run import evaluate_recipe, run_folder
-from emotone.files import atomic_write
+from emotone.evaluation.run import evaluate_recipe, finished_in, run_folder
 from emotone.fitting.resolve import resolve_any
 from emotone.fitting.weights import find_weights
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
-from emotone.reproductions.base import CellResult, key_of, score_of, status_of
+from emotone.reproductions.base import CellResult
 from emotone.reproductions.recipe_changes import changed
-from emotone.scoring.finished_run import is_finished
+from emotone.reproductions.stored import result_of, runs_folder, store_rows, stored_runs
+from emotone.scoring.finished_run import read_run
+from emotone.scoring.operating_points import check_same_system
+from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from typing import Any
 
     from emotone.evaluation.run import Evaluation, Progress
     from emotone.fitting.resolve import AnyResolved
     from emotone.fitting.weights import WeightsFile
     from emotone.recipes.library import AnyRecipe
     from emotone.reproductions.base import Cell, Paper, PublishedTable
+    from emotone.scoring.scores import Score
     from emotone.types import Utterance
-
-ROWS = "rows.json"
-SCHEMA = "emotone.reproduction/1"
-
 
 def reproduce(
     paper: Paper,
@@ -41,6 +39,7 @@ def reproduce(
     corpora: Mapping[str, Sequence[Utterance]],
     *,
     out: Path,
+    stored: Path | None = None,
     sources: Mapping[str, str] | None = None,
     quick: bool = False,
     kept: bool = False,
@@ -52,14 +51,18 @@ def reproduce(
 ) -> tuple[CellResult, ...]:
     """Return the result of every cell, and store which run each is from.
 
+    Finished runs in `out` and in `stored` are used. So are those whose corpora are not given, or only in part: the
+    stored run of a cell that can't be run is its result, and so is one with the same training that tested further
+    corpora.
+
     Args:
         paper: publication of the table.
         table: what to reproduce.
         corpora: utterances with their canonical labels, by registry name.
         sources: files of weights by network, for recipes without a source. Without its weights, a cell is "data
-            absent".
-        out: folder of `KEY-TABLE`, which contains the runs and `rows.json` with the run of each cell. Tables that share
-            runs have a common folder for them.
+            absent", unless it has a stored run.
+        out: folder of results; `out/KEY` contains the runs, and `TABLE.json` with the run of each cell.
+        stored: another folder of results with finished runs, such as `results` of the repository; it is not changed.
         quick: run only the cells that are marked as quick; of the others, return finished ones.
         kept: run nothing; return finished cells.
         only: run only the cells with all of these words in their corpus, row or column; of the others, return finished
@@ -82,24 +85,32 @@ def reproduce(
     # Read and hashed once: there are many cells, and weights can be large.
     weights = {net: find_weights(source) for net, source in (sources or {}).items()}
     evaluations: dict[Path, Evaluation] = {}  # several cells can share a run, whose intervals take seconds
+    scores: dict[Path, tuple[Score, ...]] = {}
+    places = [out] if stored is None else [out, stored]
+    runs = stored_runs(paper, table, places)
     results = []
     for cell in table.cells:
         selected = not kept and cell.matches(only) and (cell.quick or not quick)
-        job = _job(paper, table, cell, corpora, weights=weights, out=out, seeds=seeds)
+        job = _job(paper, table, cell, corpora, weights=weights, places=places, seeds=seeds)
+        run = runs.get(cell.key)
         evaluation = None
-        if job is None:
+        if run is not None and (job is None or (cell.train_corpus and not job.finished and job.is_part_of(run))):
+            if run not in scores:
+                scores[run] = tuple(scores_of(read_run(run).predictions))
+            result = result_of(cell, scores[run], run=run, tolerance=table.tolerance)
+        elif job is None:
             result = CellResult(cell, None, "data absent")
-        elif not selected and not is_finished(job.folder):
+        elif not selected and not job.finished:
             result = CellResult(cell, None, "not run")
         else:
             if job.folder not in evaluations:
                 evaluations[job.folder] = job.evaluate(workers=workers, progress=progress)
             evaluation = evaluations[job.folder]
-            result = _result(cell, evaluation, tolerance=table.tolerance)
+            result = result_of(cell, evaluation.scores, run=evaluation.folder, tolerance=table.tolerance)
         results.append(result)
         if finished is not None:
             finished(result, evaluation)
-    _store(paper, table, results, folder=table_folder(paper, table, out=out))
+    store_rows(paper, table, [result.to_dict() for result in results], out=out)
     return tuple(results)
 
 
@@ -117,16 +128,6 @@ def needed_sources(table: PublishedTable) -> tuple[str, ...]:
     return tuple(dict.fromkeys(net for net in found if net))
 
 
-def table_folder(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
-    """Return the folder of a table's stored rows, and of its runs unless it shares them."""
-    return out / f"{paper.key}-{table.name}"
-
-
-def runs_folder(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
-    """Return the folder of a table's runs."""
-    return out / f"{paper.key}-{table.runs or table.name}"
-
-
 @dataclass(frozen=True)
 class _Job:
     """The evaluation of a cell.
@@ -136,7 +137,7 @@ class _Job:
         utterances: with labels of the cell's label set.
         labels: those that occur, in the label set's order.
         protocol: name.
-        out: folder of runs.
+        runs: folders of runs; the first is written to.
         seeds: trainings per fold.
 
     """
@@ -145,14 +146,42 @@ class _Job:
     utterances: tuple[Utterance, ...]
     labels: tuple[str, ...]
     protocol: str
-    out: Path
+    runs: tuple[Path, ...]
     seeds: int
 
     @property
     def folder(self) -> Path:
-        """Folder of the run."""
+        """Folder of the run, if it is not stored elsewhere."""
         return run_folder(
-            self.out, self.recipe, self.utterances, protocol(self.protocol), labels=self.labels, seeds=self.seeds
+            self.runs[0], self.recipe, self.utterances, protocol(self.protocol), labels=self.labels, seeds=self.seeds
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is in one of the folders."""
+        return finished_in(self.folder, self.runs[1:]) is not None
+
+    def is_part_of(self, run: Path) -> bool:
+        """Return whether a finished run has the same settings and labels, and tested all of these clips."""
+        found = read_run(run)
+        division = protocol(self.protocol)
+        try:
+            check_same_system({"recipe": to_mapping(self.recipe.recipe)}, found.about, where=run)
+        except RunError:
+            return False
+        described = found.about["protocol"]["name"], found.about["seeds"], found.predictions.labels
+        tested = {key for fold in division.folds(self.utterances, seed=self.recipe.seed) for key in fold.test}
+        wanted = {(each.key, each.label) for each in self.utterances if each.key in tested}
+        whole, given = found.whole, {each.corpus for each in self.utterances}
+        there = {
+            (str(key), str(label))
+            for key, label, corpus in zip(whole.utterance, whole.truth, whole.corpus, strict=True)
+            if str(corpus) in given
+        }
+        return (
+            described == (division.name, self.seeds, self.labels)
+            and there <= wanted
+            and {key for key, _ in wanted - there} <= found.problems.keys()
         )
 
     def evaluate(self, *, workers: int, progress: Callable[[Progress], None] | None) -> Evaluation:
@@ -162,7 +191,8 @@ class _Job:
             self.utterances,
             labels=self.labels,
             protocol_name=self.protocol,
-            out=self.out,
+            out=self.runs[0],
+            stored=self.runs[1:],
             seeds=self.seeds,
             workers=workers,
             progress=progress,
@@ -176,7 +206,7 @@ def _job(
     corpora: Mapping[str, Sequence[Utterance]],
     *,
     weights: Mapping[str, WeightsFile],
-    out: Path,
+    places: Sequence[Path],
     seeds: int,
 ) -> _Job | None:
     """Return the evaluation of a cell, or None if corpora or weights are missing."""
@@ -191,7 +221,7 @@ def _job(
         tuple(labelled),
         task.present_in(labelled),
         cell.protocol,
-        runs_folder(paper, table, out=out),
+        tuple(runs_folder(paper, out=out) for out in places),
         seeds,
     )
 
@@ -216,31 +246,3 @@ def _resolved(recipe: AnyRecipe, weights: Mapping[str, WeightsFile]) -> AnyResol
 def _network(recipe: AnyRecipe) -> str:
     """Return the network, or the trunk of one, whose weights a recipe loads; "" for a baseline."""
     return str(recipe.net.get("trunk", recipe.net["name"])) if isinstance(recipe, Recipe) else ""
-
-
-def _result(cell: Cell, evaluation: Evaluation, *, tolerance: float) -> CellResult:
-    score = score_of(cell, evaluation.scores)
-    if score is None:
-        raise RunError(f"{evaluation.folder} has no {cell.metric} of {cell.corpus}")
-    return CellResult(cell, score, status_of(score, cell, tolerance=tolerance), evaluation.folder.name)
-
-
-def _store(paper: Paper, table: PublishedTable, results: Sequence[CellResult], *, folder: Path) -> None:
-    """Store the rows; a cell without a run keeps the run that is stored for it."""
-    path = folder / ROWS
-    before = {key_of(row): row for row in stored_rows(path)}
-    rows = []
-    for result in results:
-        row = result.to_dict()
-        rows.append(row if result.run else before.get(result.cell.key, row))
-    with atomic_write(path, text=True) as stream:
-        text = {"schema": SCHEMA, "paper": paper.key, "table": table.name, "rows": rows}
-        stream.write(json.dumps(text, indent=1) + "\n")
-
-
-def stored_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows in a file that `reproduce` wrote; none if there is no such file."""
-    if not path.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows

@@ -1,6 +1,8 @@
 """Finished evaluations on disk: a folder with `run.json`, which describes the run, and `predictions.parquet`.
 
-`emotone.evaluation` produces these folders; scores, comparisons, reports and pages read them through this module.
+`emotone.evaluation` produces these folders; scores, comparisons, reports and pages read them through this module. A
+run may also be packed with others in two files of the folder above (see `emotone.scoring.packed_runs`): it is read by
+the path that its folder would have. A folder takes precedence.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.files import atomic_write
 from emotone.protocols import protocol
+from emotone.scoring.packed_runs import is_packed, packed_json, packed_names, packed_table, unpack
 from emotone.scoring.predictions import PredictionsTable, whole_of_one
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ class FinishedRun:
     """A finished evaluation.
 
     Attributes:
-        folder: contains `run.json` and `predictions.parquet`.
+        folder: contains `run.json` and `predictions.parquet`, unless the run is packed.
         about: the content of `run.json`. Runs of older versions and of other programs may lack any key.
         predictions: every row.
         name: name in tables, e.g. "R1".
@@ -71,8 +74,20 @@ class FinishedRun:
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a folder contains a finished evaluation."""
-    return (folder / RUN).is_file() and (folder / TABLE).is_file()
+    """Return whether a folder contains a finished evaluation, or would contain it if it were not packed."""
+    return _has_files(folder) or is_packed(folder)
+
+
+def finished_runs(root: Path, pattern: str = "*") -> list[Path]:
+    """Return the folders of the finished evaluations in a folder of runs, sorted by name; those of packed ones too.
+
+    Args:
+        root: contains the runs.
+        pattern: of their names, e.g. "anger-held-out-*".
+
+    """
+    folders = {path.parent for path in root.glob(f"*/{RUN}") if _has_files(path.parent)}
+    return sorted(path for path in folders | {root / name for name in packed_names(root)} if path.match(pattern))
 
 
 def read_run(folder: Path, *, name: str = "") -> FinishedRun:
@@ -84,20 +99,42 @@ def read_run(folder: Path, *, name: str = "") -> FinishedRun:
         MissingExtraError: pyarrow is not installed.
 
     """
-    return FinishedRun(folder, read_description(folder), PredictionsTable.read(folder / TABLE), name)
+    about, predictions = read_description(folder), read_table(folder, TABLE)
+    assert predictions is not None  # noqa: S101 - every finished run has them
+    return FinishedRun(folder, about, predictions, name)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
     """Return the content of a finished evaluation's `run.json`; errors are those of `read_run`."""
-    if not is_finished(folder):
-        raise RunError(f"{folder} contains no finished evaluation; pass the folder that `emotone evaluate` printed")
-    try:
-        about: Any = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{folder / RUN} is not valid JSON: {error}") from error
+    about = read_json(folder, RUN)
     if not isinstance(about, dict):
         raise ConfigError(f"{folder / RUN} does not describe an evaluation: it is not a JSON object")
     return about
+
+
+def read_json(folder: Path, file: str) -> Any:
+    """Return the content of a JSON file of a finished run, such as `STAGES`; None if it has no such file.
+
+    Errors are those of `read_run`.
+    """
+    if not _has_files(folder):
+        return packed_json(_packed(folder), file)
+    path = folder / file
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid JSON: {error}") from error
+
+
+def read_table(folder: Path, file: str) -> PredictionsTable | None:
+    """Return a predictions table of a finished run, such as `VALIDATION`; None if it has no such file.
+
+    Errors are those of `read_run`.
+    """
+    if not _has_files(folder):
+        return packed_table(_packed(folder), file)
+    path = folder / file
+    return PredictionsTable.read(path) if path.exists() else None
 
 
 def write_description(folder: Path, about: Mapping[str, Any]) -> None:
@@ -107,8 +144,14 @@ def write_description(folder: Path, about: Mapping[str, Any]) -> None:
 
 
 def update_description(folder: Path, key: str, value: Any) -> None:
-    """Set a key in the `run.json` of a finished run; an existing value is replaced. Errors are those of `read_run`."""
-    write_description(folder, {**read_description(folder), key: value})
+    """Set a key in the `run.json` of a finished run; an existing value is replaced. Errors are those of `read_run`.
+
+    The files of a packed run are written into a folder of its own first.
+    """
+    about = read_description(folder)
+    if not _has_files(folder):
+        unpack(folder)
+    write_description(folder, {**about, key: value})
 
 
 def protocol_is_independent(name: str) -> bool | None:
@@ -142,3 +185,13 @@ def _recorded_independence(rows: object) -> bool | None:
     values = [row.get("speaker_independent") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     first = values[0] if values else None
     return first if isinstance(first, bool) and values.count(first) == len(values) else None
+
+
+def _has_files(folder: Path) -> bool:
+    return (folder / RUN).is_file() and (folder / TABLE).is_file()
+
+
+def _packed(folder: Path) -> Path:
+    if not is_packed(folder):
+        raise RunError(f"{folder} contains no finished evaluation; pass the folder that `emotone evaluate` printed")
+    return folder

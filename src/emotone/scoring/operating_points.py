@@ -19,7 +19,7 @@ from emotone.scoring.detection import (
     operating_points,
     operating_points_table,
 )
-from emotone.scoring.finished_run import RUN, VALIDATION, read_run, update_description
+from emotone.scoring.finished_run import RUN, VALIDATION, read_run, read_table, update_description
 from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
@@ -113,10 +113,8 @@ def operating_points_of(folder: Path, *, validation: Path | None = None) -> Oper
         other = read_run(validation)
         check_same_system(run.about, other.about, where=validation)
         return OperatingPoints(validation.name, operating_points(other.predictions, run.predictions))
-    if positive_of(run.predictions.labels) is None or not (folder / VALIDATION).exists():
-        return None
-    own = PredictionsTable.read(folder / VALIDATION)
-    if len(np.intersect1d(own.utterance, run.predictions.utterance)):
+    own = None if positive_of(run.predictions.labels) is None else read_table(folder, VALIDATION)
+    if own is None or len(np.intersect1d(own.utterance, run.predictions.utterance)):
         return None
     return OperatingPoints(OWN, operating_points(own, run.predictions))
 

@@ -42,11 +42,8 @@ def write_parquet(path: Path, columns: Mapping[str, NDArray[Any]], *, labels: tu
         OutputError: the file can't be written.
 
     """
-    arrow, parquet = _arrow()
-    content = {name: _to_arrow(arrow, name, columns[name]) for name in BEFORE}
-    content |= {f"p_{label}": arrow.array(columns["probabilities"][:, index]) for index, label in enumerate(labels)}
-    content |= {name: _to_arrow(arrow, name, columns[name]) for name in AFTER}
-    table = arrow.table(content).replace_schema_metadata({"schema": SCHEMA})
+    _, parquet = load_arrow()
+    table = to_arrow(columns, labels=labels).replace_schema_metadata({"schema": SCHEMA})
     with atomic_write(path) as stream:
         parquet.write_table(table, stream, compression="zstd")
 
@@ -59,7 +56,7 @@ def read_parquet(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
         ConfigError: no such file, not Parquet, another schema, missing columns, or unexpected nulls.
 
     """
-    arrow, parquet = _arrow()
+    arrow, parquet = load_arrow()
     try:
         with path.open("rb") as stream:
             table = parquet.ParquetFile(stream).read()
@@ -69,12 +66,41 @@ def read_parquet(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
     if schema != SCHEMA:
         raise ConfigError(f"{path} is not a predictions table: its schema is '{schema}', expected '{SCHEMA}'")
     labels = tuple(name[2:] for name in table.column_names if name.startswith("p_"))
+    return labels, from_arrow(table, labels=labels, path=path)
+
+
+def to_arrow(columns: Mapping[str, NDArray[Any]], *, labels: tuple[str, ...]) -> Any:
+    """Return columns as a `pyarrow.Table`, `probabilities` [rows, labels] as one column per label.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+
+    """
+    arrow, _ = load_arrow()
+    content = {name: _to_arrow(arrow, name, columns[name]) for name in BEFORE}
+    content |= {f"p_{label}": arrow.array(columns["probabilities"][:, index]) for index, label in enumerate(labels)}
+    content |= {name: _to_arrow(arrow, name, columns[name]) for name in AFTER}
+    return arrow.table(content)
+
+
+def from_arrow(table: Any, *, labels: tuple[str, ...], path: Path) -> dict[str, NDArray[Any]]:
+    """Return the columns that `to_arrow` converted; further columns are ignored.
+
+    Args:
+        table: a `pyarrow.Table`.
+        labels: of the probabilities, in their order.
+        path: of the file, for messages.
+
+    Raises:
+        ConfigError: missing columns, or unexpected nulls.
+
+    """
     missing = [name for name in (*BEFORE, *AFTER) if name not in table.column_names]
     if missing or not labels:
         raise ConfigError(f"{path} lacks the columns {', '.join(missing) or 'p_<label>'}")
     columns = {name: _from_arrow(path, name, table[name]) for name in (*BEFORE, *AFTER)}
     probabilities = [_from_arrow(path, f"p_{label}", table[f"p_{label}"]) for label in labels]
-    return labels, {**columns, "probabilities": np.stack(probabilities, axis=1)}
+    return {**columns, "probabilities": np.stack(probabilities, axis=1)}
 
 
 def _to_arrow(arrow: Any, name: str, values: NDArray[Any]) -> Any:
@@ -104,7 +130,8 @@ def _reason(error: Exception) -> str:
     return message or str(error).splitlines()[0]
 
 
-def _arrow() -> tuple[Any, Any]:
+def load_arrow() -> tuple[Any, Any]:
+    """Return the modules `pyarrow` and `pyarrow.parquet`, or raise `MissingExtraError`."""
     try:
         import pyarrow as pa
         from pyarrow import parquet

@@ -15,7 +15,7 @@ from emotone.reproductions.papers.anger_soundnet.claims import scoreboard
 from emotone.reproductions.papers.anger_soundnet.page import claims, page
 from emotone.reproductions.papers.anger_soundnet.tables import PAPER, TABLE2
 from emotone.reproductions.papers.anger_soundnet.training_runs import TrainingRuns, p_over_runs, training_runs
-from emotone.reproductions.reproduce import ROWS, runs_folder, table_folder
+from emotone.reproductions.stored import rows_file, runs_folder
 from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
@@ -36,19 +36,19 @@ def store(results: Path, skills: dict[str, float]) -> list[CellResult]:
     """Store a synthetic run for each row, and return the results."""
     found = []
     for row, skill in skills.items():
-        write_run(runs_folder(PAPER, TABLE2, out=results) / row, detector(skill), recipe={"name": row})
+        write_run(runs_folder(PAPER, out=results) / row, detector(skill), recipe={"name": row})
     for cell in TABLE2.cells:
         is_run = cell.row.id in skills and cell.train_corpus == "ravdess"
         found.append(result_of(cell, 0.5 if is_run else None, run=cell.row.id))
-    folder = table_folder(PAPER, TABLE2, out=results)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ROWS).write_text(json.dumps({"rows": [each.to_dict() for each in found]}))
+    path = rows_file(PAPER, TABLE2, out=results)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"rows": [each.to_dict() for each in found]}))
     return found
 
 
 def test_the_area_is_computed_within_a_training_run_and_over_the_windows_of_several_corpora(tmp_path: Path) -> None:
     results = store(tmp_path, {"frozen-2": 1.0})
-    found = training_runs(results, runs_folder(PAPER, TABLE2, out=tmp_path))["frozen-2"]["English (RAVDESS, SAVEE)"]
+    found = training_runs(results, runs_folder(PAPER, out=tmp_path))["frozen-2"]["English (RAVDESS, SAVEE)"]
     windows = detector(1.0).windows()
     for seed, value in enumerate(found.values):
         part = windows.where((windows.seed == seed) & np.isin(windows.corpus, ("ravdess", "savee")))
@@ -67,7 +67,7 @@ def test_a_test_over_training_runs_needs_two_of_the_same_seeds() -> None:
 
 
 def test_better_transfer_confirms_the_claims_and_worse_transfer_does_not(tmp_path: Path) -> None:
-    runs = runs_folder(PAPER, TABLE2, out=tmp_path)
+    runs = runs_folder(PAPER, out=tmp_path)
     results = store(tmp_path, SKILLS)
     held = {each.claim.id: each.verdict for each in scoreboard({"table2": results}, runs).findings}
     for claim in ("training-corpus", "acted", "english", "language", "two-frozen", "filters"):

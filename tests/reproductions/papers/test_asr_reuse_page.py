@@ -14,7 +14,7 @@ from emotone.reproductions.papers.asr_reuse.page import page
 from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
 from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, TABLE
 from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.reproduce import ROWS, runs_folder, table_folder
+from emotone.reproductions.stored import rows_file, runs_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,10 +41,9 @@ def test_the_page_shows_scores_next_to_published_ones(tmp_path: Path) -> None:
     for cell in TABLE.cells:
         name = "run" if (cell.corpus, cell.row.id) == ("emodb", "3") else ""
         if name:
-            Made(skill=0.8, corpora=("emodb",)).write(runs_folder(PAPER, TABLE, out=tmp_path) / name)
+            Made(skill=0.8, corpora=("emodb",)).write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    folder = table_folder(PAPER, TABLE, out=tmp_path)
-    (folder / ROWS).write_text(json.dumps({"rows": rows}))
+    rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps({"rows": rows}))
     text = page(tmp_path)
     assert "/ 91.4" in text
     assert "| emodb | Fine-tuning MP-1 | not run / 84.1 |" in text

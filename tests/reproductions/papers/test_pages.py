@@ -11,7 +11,7 @@ from emotone.reproductions.base import CellResult
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
 from emotone.reproductions.papers.baselines import page as baselines
 from emotone.reproductions.papers.baselines.tables import OPENSMILE, PAPER
-from emotone.reproductions.reproduce import ROWS, runs_folder, table_folder
+from emotone.reproductions.stored import rows_file, runs_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +27,9 @@ def test_baselines_show_the_overestimation_by_random_folds(tmp_path: Path) -> No
         made = runs.get(cell.column.id) if (cell.corpus, cell.row.id) == ("emodb", "is10") else None
         name = cell.column.id if made is not None else ""
         if made is not None:
-            made.write(runs_folder(PAPER, OPENSMILE, out=tmp_path) / name)
+            made.write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    folder = table_folder(PAPER, OPENSMILE, out=tmp_path)
-    (folder / ROWS).write_text(json.dumps({"rows": rows}))
+    rows_file(PAPER, OPENSMILE, out=tmp_path).write_text(json.dumps({"rows": rows}))
     text = baselines.page(tmp_path)
     (line,) = (line for line in text.splitlines() if line.startswith("- emodb, IS10: "))
     random, independent = (int(part.split()[0]) for part in line.removeprefix("- emodb, IS10: ").split(", "))

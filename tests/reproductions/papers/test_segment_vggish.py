@@ -16,7 +16,8 @@ from emotone.reproductions.base import Cell, Heading, Paper, PublishedTable
 from emotone.reproductions.papers.segment_vggish import published
 from emotone.reproductions.papers.segment_vggish.tables import METRICS, PAPER, TABLE3, TABLE4, TABLE5
 from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.reproduce import needed_sources, reproduce, table_folder
+from emotone.reproductions.reproduce import needed_sources, reproduce
+from emotone.reproductions.stored import runs_folder
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
 
@@ -134,7 +135,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_cells_without_their_weights_are_data_absent(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path)
     assert {row.status for row in rows} == {"data absent"}
-    assert not list(table_folder(PAPER, TOY, out=tmp_path).glob("*/predictions.parquet"))
+    assert not list(runs_folder(PAPER, out=tmp_path).glob("*/predictions.parquet"))
 
 
 def test_with_weights_the_five_accuracies_are_of_one_run(
@@ -143,7 +144,7 @@ def test_with_weights_the_five_accuracies_are_of_one_run(
     rows = reproduce(PAPER, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)})
     assert {row.status for row in rows} == {"other data"}
     (run,) = {row.run for row in rows}
-    table = PredictionsTable.read(table_folder(PAPER, TOY, out=tmp_path) / run / "predictions.parquet")
+    table = PredictionsTable.read(runs_folder(PAPER, out=tmp_path) / run / "predictions.parquet")
     assert [row.score for row in rows] == [
         score for score in scores_of(table) if score.metric in METRICS.values() and score.setting == "system"
     ]
@@ -164,7 +165,7 @@ def test_a_segment_starts_at_every_hop_of_a_clip(
 
     paper = Paper("made", "Made up", "Nobody: Nothing. 2026", (TOY,))
     rows = reproduce(paper, TOY, {"emodb": utterances}, out=tmp_path, sources={"yamnet": str(weights)})
-    table = PredictionsTable.read(table_folder(paper, TOY, out=tmp_path) / rows[0].run / "predictions.parquet")
+    table = PredictionsTable.read(runs_folder(paper, out=tmp_path) / rows[0].run / "predictions.parquet")
     paths = {utterance.key: utterance.path for utterance in utterances}
     windows = table.windows()
     for name in set(windows.utterance.tolist()):

@@ -19,7 +19,7 @@ from emotone.reproductions.papers.segment_vggish.tables import (
     segmentation_row,
     units_row,
 )
-from emotone.reproductions.reproduce import ROWS, runs_folder, table_folder
+from emotone.reproductions.stored import rows_file, runs_folder
 from emotone.scoring.segments import AVERAGE, clip_confusion_of, segment_values
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def store(table: PublishedTable, tables: dict[tuple[str, str], PredictionsTable]
         run = "" if made is None else f"run-{id(made)}"
         rows.append(CellResult(cell, None, "not run", run).to_dict())
         if made is not None:
-            write_run(runs_folder(PAPER, table, out=out) / run, made)
-    folder = table_folder(PAPER, table, out=out)
-    folder.mkdir(parents=True)
-    (folder / ROWS).write_text(json.dumps({"rows": rows}))
+            write_run(runs_folder(PAPER, out=out) / run, made)
+    path = rows_file(PAPER, table, out=out)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"rows": rows}))
 
 
 def of_all_metrics(row: str, table: PredictionsTable) -> dict[tuple[str, str], PredictionsTable]:

@@ -10,7 +10,7 @@ from tests.made_runs import Made
 from emotone.reproductions.base import CellResult
 from emotone.reproductions.papers.transferable_features.page import page
 from emotone.reproductions.papers.transferable_features.tables import PAPER, TABLE3, TABLE4
-from emotone.reproductions.reproduce import ROWS, runs_folder, table_folder
+from emotone.reproductions.stored import rows_file, runs_folder
 from emotone.scoring.finished_run import STAGES
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def store(table: PublishedTable, made: dict[tuple[str, str], Made], *, results: 
         run = made.get((cell.row.id, cell.column.id)) if cell.corpus == "emodb" else None
         name = "" if run is None else f"{cell.row.id}-{cell.protocol}"
         if run is not None:
-            run.write(runs_folder(PAPER, table, out=results) / name)
+            run.write(runs_folder(PAPER, out=results) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    folder = table_folder(PAPER, table, out=results)
-    folder.mkdir(parents=True)
-    (folder / ROWS).write_text(json.dumps({"rows": rows}))
+    path = rows_file(PAPER, table, out=results)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"rows": rows}))
 
 
 def made(skill: float, *, draw: int) -> Made:
@@ -43,7 +43,7 @@ def test_gains_have_the_arrows_of_their_tests(tmp_path: Path) -> None:
     base = made(0.3, draw=1)
     runs = {("tt", "random-target"): base, ("s1-a2", "random-free"): made(0.9, draw=2), ("s2-a1", "random-free"): base}
     store(TABLE3, runs, results=tmp_path)
-    stages = runs_folder(PAPER, TABLE3, out=tmp_path) / "s1-a2-onto-emodb-random-5" / STAGES
+    stages = runs_folder(PAPER, out=tmp_path) / "s1-a2-onto-emodb-random-5" / STAGES
     stages.write_text(json.dumps({"1-fold-1": {"absent": ["surprise"]}, "1-fold-2": {"absent": []}}))
     text = page(tmp_path)
     section = text.split(f"### S1, {FREE}: gain over TT in percent")[1]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.document import ENGINE, command, document, leakage_section, markdown_table
-from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.anger_soundnet.claims import SCRATCH, TRANSFER, scoreboard
 from emotone.reproductions.papers.anger_soundnet.published import MINUTES, PRINTED_ONLY
 from emotone.reproductions.papers.anger_soundnet.tables import FREE_CORPUS, PAPER, TABLE2
 from emotone.reproductions.papers.anger_soundnet.training_runs import GROUPS, p_over_runs, training_runs
-from emotone.reproductions.reproduce import runs_folder
+from emotone.reproductions.stored import runs_folder, stored_results
 from emotone.scoring.breakdowns import seeds_of
 from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
 from emotone.scoring.finished_run import read_run
@@ -29,7 +29,7 @@ COMPARED = (SCRATCH, TRANSFER)  # row ids
 def page(results: Path) -> str:
     """Return the scoreboard, the paper's table with our scores, and comparisons with training from scratch."""
     found = stored_results(PAPER, TABLE2, results=results)
-    runs = runs_folder(PAPER, TABLE2, out=results)
+    runs = runs_folder(PAPER, out=results)
     lines = [
         "# Anger detection: transfer compared with training from scratch",
         "",
@@ -76,7 +76,7 @@ def page(results: Path) -> str:
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
     found = stored_results(PAPER, TABLE2, results=results, replicates=1)
-    return scoreboard({TABLE2.name: found}, runs_folder(PAPER, TABLE2, out=results))
+    return scoreboard({TABLE2.name: found}, runs_folder(PAPER, out=results))
 
 
 def _by_training_run(results: Sequence[CellResult], runs: Path) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.document import command, document, first_of_runs, leakage_section, markdown_table
-from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.asr_reuse.published import TABLE1
 from emotone.reproductions.papers.asr_reuse.tables import PAPER, TABLE
-from emotone.reproductions.reproduce import runs_folder
+from emotone.reproductions.stored import runs_folder, stored_results
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import format_estimate
 from emotone.scoring.scores import scores_of
@@ -25,7 +25,7 @@ METRICS = {"accuracy": "accuracy", "uar": "UAR", "macro-f1": "macro F1"}
 def page(results: Path) -> str:
     """Return the scores of mean-pooled layers, from stored predictions, next to the published ones."""
     found = stored_results(PAPER, TABLE, results=results)
-    runs = runs_folder(PAPER, TABLE, out=results)
+    runs = runs_folder(PAPER, out=results)
     lines = [
         "# Reusing a speech recogniser",
         "",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.document import command, document, leakage_section
-from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.baselines.tables import PAPER
-from emotone.reproductions.reproduce import runs_folder
+from emotone.reproductions.stored import runs_folder, stored_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def page(results: Path) -> str:
         lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", ""]
         lines += [grid_table(found).markdown(), "", command(PAPER, table)]
         lines += _random_folds(found)
-        lines += leakage_section(found, runs_folder(PAPER, table, out=results), level=3)
+        lines += leakage_section(found, runs_folder(PAPER, out=results), level=3)
     return document(lines)
 
 

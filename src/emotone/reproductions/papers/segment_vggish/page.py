@@ -15,7 +15,7 @@ from emotone.reproductions.document import (
     leakage_section,
     markdown_table,
 )
-from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.segment_vggish import published
 from emotone.reproductions.papers.segment_vggish.claims import scoreboard
 from emotone.reproductions.papers.segment_vggish.differences import differences_section
@@ -31,7 +31,7 @@ from emotone.reproductions.papers.segment_vggish.tables import (
     TWO_SPLITS,
     segmentation_row,
 )
-from emotone.reproductions.reproduce import runs_folder
+from emotone.reproductions.stored import runs_folder, stored_results
 from emotone.scoring.breakdowns import seeds_of
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.segments import clip_confusion_of
@@ -63,12 +63,12 @@ def page(results: Path) -> str:
         *ENGINE,
     ]
     found = {table.name: stored_results(PAPER, table, results=results) for table in PAPER.tables}
-    lines += ["", *scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, TABLE3, out=results))).lines()]
+    lines += ["", *scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, out=results))).lines()]
     for table in PAPER.tables:
         lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", ""]
         lines += [grid_table(found[table.name]).markdown(), ""]
         lines += [command(PAPER, table, options=" --source NET=FILE...")]
-    runs = runs_folder(PAPER, TABLE3, out=results)
+    runs = runs_folder(PAPER, out=results)
     lines += ["", "## Differences between trainings", "", *_trainings(found["table3"], runs)]
     lines += ["", "## Systems by all five accuracies", "", *_systems(found["table5"], runs)]
     lines += ["", "## Significance of differences", "", *differences_section(found, runs)]
@@ -80,7 +80,7 @@ def page(results: Path) -> str:
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
     found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
-    return scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, TABLE3, out=results)))
+    return scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, out=results)))
 
 
 def _recalls(results: Sequence[CellResult], runs: Path) -> dict[str, list[tuple[float, float]]]:

@@ -159,7 +159,6 @@ TABLE3 = PublishedTable(
     source="Table 3 of the paper",
     note=_NOTE,
     tolerance=0.02,
-    runs="runs",
     cells=tuple(_table3()),
 )
 TABLE4 = PublishedTable(
@@ -168,7 +167,6 @@ TABLE4 = PublishedTable(
     source="Table 4 of the paper",
     note=_NOTE,
     tolerance=0.02,
-    runs="runs",
     cells=tuple(_table4()),
 )
 TABLE5 = PublishedTable(
@@ -188,7 +186,6 @@ TABLE5 = PublishedTable(
         "variable lengths: a segment ends where the embeddings of mn04 change."
     ),
     tolerance=0.02,
-    runs="runs",
     cells=tuple(_table5()),
 )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.base import by_place
 from emotone.reproductions.document import ENGINE, command, document, first_of_runs, markdown_table
-from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.transferable_features import published
 from emotone.reproductions.papers.transferable_features.claims import scoreboard
 from emotone.reproductions.papers.transferable_features.gains import (
@@ -38,8 +37,8 @@ from emotone.reproductions.papers.transferable_features.tables import (
     column,
     columns,
 )
-from emotone.reproductions.reproduce import runs_folder
-from emotone.scoring.finished_run import STAGES
+from emotone.reproductions.stored import runs_folder, stored_results
+from emotone.scoring.finished_run import STAGES, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +57,7 @@ def page(results: Path) -> str:
     }
     found = {name: [each for each in of_table if each.score is not None] for name, of_table in everything.items()}
     measured = [result for of_table in found.values() for result in of_table]
-    runs = runs_folder(PAPER, TABLE3, out=results)
+    runs = runs_folder(PAPER, out=results)
     board = scoreboard(everything, runs)
     lines = [
         "# Transferable features: pre-training on other corpora",
@@ -96,7 +95,7 @@ def page(results: Path) -> str:
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
     found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
-    return scoreboard(found, runs_folder(PAPER, TABLE3, out=results))
+    return scoreboard(found, runs_folder(PAPER, out=results))
 
 
 def _replicates(table: PublishedTable) -> dict[str, int]:
@@ -169,10 +168,8 @@ def _absent_labels(results: Sequence[CellResult], runs: Path) -> list[str]:
     """Return the labels that targets do not have, as the runs have recorded them."""
     found: dict[str, set[str]] = {}
     for run, result in first_of_runs(results).items():
-        path = runs / run / STAGES
-        if path.exists():
-            for fold in json.loads(path.read_text(encoding="utf-8")).values():
-                found.setdefault(result.cell.corpus, set()).update(fold["absent"])
+        for fold in (read_json(runs / run, STAGES) or {}).values():
+            found.setdefault(result.cell.corpus, set()).update(fold["absent"])
     absent = {target: sorted(labels) for target, labels in sorted(found.items()) if labels}
     if not absent:
         return []

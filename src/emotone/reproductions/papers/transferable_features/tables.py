@@ -236,7 +236,6 @@ def _table(number: int, title: str, note: str, cells: Iterator[Cell]) -> Publish
         note=note,
         tolerance=0.02,
         cells=tuple(cells),
-        runs="runs",
     )
 
 

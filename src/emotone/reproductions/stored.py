@@ -1,0 +1,101 @@
+"""Stored results of published tables: the run of every cell, and scores that are computed from its predictions.
+
+A folder of results has a folder per publication, with its runs and, for each table, a JSON file with the run of each
+cell. All tables of a publication share its runs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from emotone.errors import RunError
+from emotone.files import atomic_write
+from emotone.metrics.intervals import REPLICATES
+from emotone.reproductions.base import CellResult, key_of, score_of, status_of
+from emotone.scoring.finished_run import is_finished, read_run
+from emotone.scoring.scores import scores_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from emotone.reproductions.base import Cell, CellKey, Paper, PublishedTable
+    from emotone.scoring.scores import Score
+
+SCHEMA = "emotone.reproduction/1"
+
+
+def runs_folder(paper: Paper, *, out: Path) -> Path:
+    """Return the folder of a publication's runs in a folder of results."""
+    return out / paper.key
+
+
+def rows_file(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
+    """Return the file of a table's rows in a folder of results."""
+    return runs_folder(paper, out=out) / f"{table.name}.json"
+
+
+def stored_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows in a file that `store_rows` wrote; none if there is no such file."""
+    if not path.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+def store_rows(paper: Paper, table: PublishedTable, rows: Sequence[dict[str, Any]], *, out: Path) -> None:
+    """Write the rows of a table (see `CellResult.to_dict`); a cell without a run keeps the run that is stored for it."""
+    path = rows_file(paper, table, out=out)
+    before = {key_of(row): row for row in stored_rows(path)}
+    kept = [row if row["run"] else before.get(key_of(row), row) for row in rows]
+    with atomic_write(path, text=True) as stream:
+        text = {"schema": SCHEMA, "paper": paper.key, "table": table.name, "rows": kept}
+        stream.write(json.dumps(text, indent=1) + "\n")
+
+
+def stored_runs(paper: Paper, table: PublishedTable, places: Sequence[Path]) -> dict[CellKey, Path]:
+    """Return the folder of the stored run of every cell that has one; earlier folders of results take precedence."""
+    found: dict[CellKey, Path] = {}
+    for out in places:
+        for row in stored_rows(rows_file(paper, table, out=out)):
+            if row["run"]:
+                runs = (runs_folder(paper, out=each) / str(row["run"]) for each in (out, *places))
+                run = next((each for each in runs if is_finished(each)), runs_folder(paper, out=out) / str(row["run"]))
+                found.setdefault(key_of(row), run)
+    return found
+
+
+def stored_results(
+    paper: Paper, table: PublishedTable, *, results: Path, replicates: int = REPLICATES
+) -> tuple[CellResult, ...]:
+    """Return a table's results, with scores computed from the stored predictions of its runs.
+
+    Args:
+        paper: publication of the table.
+        table: the cells.
+        results: folder that `emotone.reproductions.reproduce` wrote to.
+        replicates: of the intervals, which take most of the time.
+
+    Raises:
+        RunError: a stored run is missing, or has no score for its cell.
+
+    """
+    runs = stored_runs(paper, table, [results])
+    scores = {run: _scores(run, replicates) for run in sorted({*runs.values()})}
+    found = []
+    for cell in table.cells:
+        run = runs.get(cell.key)
+        if run is None:
+            found.append(CellResult(cell, None, "not run"))
+        else:
+            found.append(result_of(cell, scores[run], run=run, tolerance=table.tolerance))
+    return tuple(found)
+
+
+def result_of(cell: Cell, scores: Sequence[Score], *, run: Path, tolerance: float) -> CellResult:
+    """Return the result of a cell, or raise `RunError` if none of the scores of a run is its own."""
+    score = score_of(cell, scores)
+    if score is None:
+        raise RunError(f"{run} has no {cell.metric} of {cell.corpus}")
+    return CellResult(cell, score, status_of(score, cell, tolerance=tolerance), run.name)
