@@ -81,7 +81,7 @@ def rename(old: str, new: str, *, into: str = "", results: Path = RESULTS) -> No
     remove_packed(root, [old])
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, results: Path = RESULTS) -> int:
     """Return the exit status: 1 if a run is not there."""
     parser = argparse.ArgumentParser(description="Change the runs that are stored under results/.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -89,17 +89,17 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name)
         command.add_argument("--into", default="", metavar="KEY", help="folder below results/, such as a publication")
         for operand in operands:
-            command.add_argument(operand, **({"nargs": "+"} if operand == "names" else {}))
+            command.add_argument(operand, nargs="+" if operand == "names" else None)
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":
-            print(*add(Path(given.dir), into=given.into), sep="\n")
+            print(*add(Path(given.dir), into=given.into, results=results), sep="\n")
         elif given.command == "remove":
-            remove_packed(RESULTS / given.into, given.names)
+            remove_packed(results / given.into, given.names)
         elif given.command == "rename":
-            rename(given.old, given.new, into=given.into)
+            rename(given.old, given.new, into=given.into, results=results)
         else:
-            print(*packed_names(RESULTS / given.into), sep="\n")
+            print(*packed_names(results / given.into), sep="\n")
     except EmotoneError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from emotone.reproductions.base import PAPERS, Cell, CellResult, Heading, Paper,
 from emotone.reproductions.page import grid_table, rows_table
 from emotone.reproductions.reproduce import reproduce
 from emotone.reproductions.stored import rows_file, runs_folder, stored_results
+from emotone.scoring.finished_run import finished_runs
+from emotone.scoring.packed_runs import pack
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import FOLD_MEAN, Score, scores_of
 
@@ -152,6 +155,63 @@ def test_a_run_without_the_score_of_its_cell_is_an_error(utterances: tuple[Utter
     rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps(stored))
     with pytest.raises(RunError, match="has no another of emodb"):
         stored_results(PAPER, other, results=tmp_path)
+
+
+def test_runs_of_another_folder_of_results_are_used_and_it_is_not_changed(
+    utterances: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    stored, out = tmp_path / "stored", tmp_path / "out"
+    first = reproduce(PAPER, replace(TABLE, cells=CELLS[:1]), {"emodb": utterances}, out=stored)
+    pack_runs(stored / PAPER.key)
+    before = {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()}
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=out, stored=stored)
+    assert rows[0] == first[0]
+    assert rows[0].run not in {path.name for path in (out / PAPER.key).iterdir()}
+    assert [run.name for run in finished_runs(out / PAPER.key)] == sorted({row.run for row in rows[1:] if row.run})
+    assert before == {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()}
+
+
+def test_a_stored_run_is_the_result_of_a_cell_whose_corpora_are_not_given(
+    utterances: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
+    assert reproduce(PAPER, TABLE, {}, out=tmp_path) == rows
+    assert reproduce(PAPER, TABLE, {}, out=tmp_path / "new", stored=tmp_path, kept=True) == rows
+    assert {row.status for row in reproduce(PAPER, TABLE, {}, out=tmp_path / "none")} == {"data absent"}
+
+
+def test_a_training_is_not_repeated_for_fewer_tested_corpora(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
+    home = at_home(utterances)
+    cells = tuple(
+        cell(corpus=name, metric="uar", protocol="train-on-ravdess", train_corpus="ravdess")
+        for name in ("ravdess", "emodb")
+    )
+    table = replace(TABLE, cells=cells)
+    both = reproduce(PAPER, table, {"ravdess": home, "emodb": utterances}, out=tmp_path)
+    assert len({row.run for row in both}) == 1
+    assert reproduce(PAPER, table, {"ravdess": home}, out=tmp_path) == both
+    assert [run.name for run in finished_runs(tmp_path / PAPER.key)] == [both[0].run]
+    another = next(each.label for each in home if each.label != home[20].label)
+    relabelled = (*home[:20], replace(home[20], label=another), *home[21:])
+    for given, recipe in ((home, "chance"), (relabelled, "majority")):
+        changed = replace(table, cells=tuple(replace(each, recipe=recipe) for each in cells))
+        own, *_ = reproduce(PAPER, changed, {"ravdess": given}, out=tmp_path / "new", stored=tmp_path)
+        assert own.run != both[0].run
+
+
+def at_home(utterances: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
+    """Return the clips as those of the 24 speakers of RAVDESS, the last four of which are tested."""
+    return tuple(
+        replace(each, corpus="ravdess", speaker=f"{1 + number % 24:02d}") for number, each in enumerate(utterances)
+    )
+
+
+def pack_runs(root: Path) -> None:
+    """Move the runs of a folder into its packed runs."""
+    runs = finished_runs(root)
+    pack(root, runs)
+    for run in runs:
+        shutil.rmtree(run)
 
 
 def score_of_emodb(

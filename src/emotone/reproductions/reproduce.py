@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from emotone.scoring.scores import Score
     from emotone.types import Utterance
 
+
 def reproduce(
     paper: Paper,
     table: PublishedTable,

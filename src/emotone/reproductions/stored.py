@@ -17,7 +17,7 @@ from emotone.scoring.finished_run import is_finished, read_run
 from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from emotone.reproductions.base import Cell, CellKey, Paper, PublishedTable
@@ -45,7 +45,7 @@ def stored_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def store_rows(paper: Paper, table: PublishedTable, rows: Sequence[dict[str, Any]], *, out: Path) -> None:
-    """Write the rows of a table (see `CellResult.to_dict`); a cell without a run keeps the run that is stored for it."""
+    """Write the rows of a table, as `CellResult.to_dict`; a cell without a run keeps the run that is stored for it."""
     path = rows_file(paper, table, out=out)
     before = {key_of(row): row for row in stored_rows(path)}
     kept = [row if row["run"] else before.get(key_of(row), row) for row in rows]
@@ -60,8 +60,8 @@ def stored_runs(paper: Paper, table: PublishedTable, places: Sequence[Path]) -> 
     for out in places:
         for row in stored_rows(rows_file(paper, table, out=out)):
             if row["run"]:
-                runs = (runs_folder(paper, out=each) / str(row["run"]) for each in (out, *places))
-                run = next((each for each in runs if is_finished(each)), runs_folder(paper, out=out) / str(row["run"]))
+                own, *others = (runs_folder(paper, out=each) / str(row["run"]) for each in (out, *places))
+                run = own if is_finished(own) else next((each for each in others if is_finished(each)), own)
                 found.setdefault(key_of(row), run)
     return found
 
@@ -82,7 +82,7 @@ def stored_results(
 
     """
     runs = stored_runs(paper, table, [results])
-    scores = {run: _scores(run, replicates) for run in sorted({*runs.values()})}
+    scores = {run: scores_of(read_run(run).predictions, replicates=replicates) for run in sorted({*runs.values()})}
     found = []
     for cell in table.cells:
         run = runs.get(cell.key)

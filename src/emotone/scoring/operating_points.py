@@ -20,7 +20,6 @@ from emotone.scoring.detection import (
     operating_points_table,
 )
 from emotone.scoring.finished_run import RUN, VALIDATION, read_run, read_table, update_description
-from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -201,5 +201,5 @@ def _write(root: Path, described: Mapping[str, Any], tables: Mapping[tuple[str, 
             columns = [given.get(name, arrow.nulls(rows.num_rows, types.get(name))) for name in names]
             writer.write_table(arrow.table(columns, schema=schema), row_group_size=max(1, rows.num_rows))
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(described[name])}" for name in sorted(described))
-    with atomic_write(root / MANIFEST, text=True) as stream:
-        stream.write(f'{{"schema": {json.dumps(SCHEMA)}, "runs": {{\n{lines}\n}}}}\n')
+    with atomic_write(root / MANIFEST, text=True) as manifest:
+        manifest.write(f'{{"schema": {json.dumps(SCHEMA)}, "runs": {{\n{lines}\n}}}}\n')

@@ -28,6 +28,11 @@ def test_without_a_table_all_tables_are_listed(emotone: Callable[..., Outcome]) 
     assert {"paper": "baselines", "table": "opensmile"}.items() <= listed[0].items()
 
 
+def places(out: Path) -> tuple[object, ...]:
+    """Return the options with the folders of results; those of the repository are not used."""
+    return "--out", out, "--stored", out / "none"
+
+
 @pytest.mark.parametrize(("words", "nearest"), [(("baseline",), "baselines"), (("baselines", "smile"), "opensmile")])
 def test_a_misspelt_name_is_an_error_with_the_nearest(
     emotone: Callable[..., Outcome], words: tuple[str, ...], nearest: str
@@ -38,7 +43,7 @@ def test_a_misspelt_name_is_an_error_with_the_nearest(
 
 
 def test_a_table_is_reproduced(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
-    arguments = ("reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={corpus}", "--out", tmp_path)
+    arguments = ("reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={corpus}", *places(tmp_path))
     outcome = emotone(*arguments)
     assert outcome.status == 0
     rows = [" ".join(line.split()) for line in outcome.out.splitlines()]
@@ -60,7 +65,7 @@ def test_a_table_is_reproduced(emotone: Callable[..., Outcome], corpus: Path, tm
 
 
 def test_only_selected_cells_are_shown(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
-    arguments = ("reproduce", "baselines", "classifiers", "--corpus", f"emodb={corpus}", "--out", tmp_path, "--quiet")
+    arguments = ("reproduce", "baselines", "classifiers", "--corpus", f"emodb={corpus}", *places(tmp_path), "--quiet")
     frequent, chance = (("--only", words) for words in ("most frequent label", "random predictions"))
     first = emotone(*arguments, *frequent, "--quick")
     assert "not run" not in first.out
@@ -71,7 +76,7 @@ def test_only_selected_cells_are_shown(emotone: Callable[..., Outcome], corpus: 
 
 
 def test_missing_weights_are_reported(emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path) -> None:
-    arguments = ("reproduce", "segment-vggish", "table3", "--quick", "--corpus", f"emodb={corpus}", "--out", tmp_path)
+    arguments = ("reproduce", "segment-vggish", "table3", "--quick", "--corpus", f"emodb={corpus}", *places(tmp_path))
     outcome = emotone(*arguments, "--json")
     assert outcome.status == 0
     assert "no weights for these networks: --source yamnet=FILE\n" in outcome.err  # quick cells need no other
@@ -92,7 +97,7 @@ def test_recordings_that_fail_are_listed_and_the_exit_status_says_so(
     broken = write_emodb(tmp_path / "broken", sentences=("a01",))
     next(broken.glob("wav/*.wav")).write_bytes(b"no sound")
     outcome = emotone(
-        "reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={broken}", "--out", tmp_path / "out"
+        "reproduce", "baselines", "classifiers", "--quick", "--corpus", f"emodb={broken}", *places(tmp_path / "out")
     )
     assert outcome.status == 1
     assert outcome.err.count("left out:") == 1

@@ -99,7 +99,6 @@ def test_tables_share_their_runs() -> None:
 
     assert runs(TABLE3) & runs(TABLE4)
     assert runs(TABLE3) & runs(TABLE5)
-    assert {table.runs for table in PAPER.tables} == {"runs"}
 
 
 @pytest.mark.parametrize("table", PAPER.tables, ids=lambda table: table.name)

@@ -11,6 +11,7 @@ import click
 from emotone.cli import console, corpus_data
 from emotone.cli.progress import progress
 from emotone.errors import UsageError, unknown_name
+from emotone.files import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +41,9 @@ Status of a row:
   data absent   the corpus or the weights are missing: add --corpus NAME=DIR, or --source NET=FILE
   not run       excluded by --quick, --only or --kept
 
-Every cell is an evaluation in a folder of its own in --out. Finished evaluations are cached, and interrupted ones
-resume.
+Every cell is an evaluation in a folder of its own in --out. Finished evaluations there and in --stored are used, and
+interrupted ones resume. A stored evaluation is also used if its corpora are not given, or only some of those that it
+tested.
 
 \b
 Exit status: 0 all done, whatever the numbers; 1 some recordings were left out and are listed; 2 wrong usage."""
@@ -63,9 +65,20 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out a
     metavar="WORDS",
     help="Run only cells with this text in their corpus, row or column. Repeatable; cells must match all.",
 )
-@click.option("--kept", is_flag=True, help="Run nothing; show the finished cells in --out.")
+@click.option("--kept", is_flag=True, help="Run nothing; show the finished cells in --out and --stored.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of evaluations."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=lambda: data_dir() / "reproductions",
+    show_default="reproductions, in the folder for user data",
+    help="Folder of evaluations.",
+)
+@click.option(
+    "--stored",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder with further finished evaluations, such as that of the repository.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings per fold.")
 @click.option(
@@ -84,6 +97,7 @@ def command(
     kept: bool,
     only: tuple[str, ...],
     out: Path,
+    stored: Path,
     seeds: int,
     workers: int,
     as_json: bool,
@@ -129,6 +143,7 @@ def command(
             corpora,
             sources=sources,
             out=out,
+            stored=stored,
             quick=quick,
             kept=kept,
             only=only,

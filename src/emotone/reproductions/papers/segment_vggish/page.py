@@ -27,7 +27,6 @@ from emotone.reproductions.papers.segment_vggish.tables import (
     PAPERS_CORPUS,
     SEGMENTATIONS,
     SPLITS,
-    TABLE3,
     TWO_SPLITS,
     segmentation_row,
 )
