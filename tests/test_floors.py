@@ -23,14 +23,14 @@ from emotone.registry import Registry
 
 SOURCE = Path(emotone.__file__).parent
 FLOORS = (
-    {"errors", "types", "registry", "config", "files", "walk"},
+    {"errors", "types", "registry", "config", "files", "remote", "walk"},
     {"audio", "classical", "metrics", "nets"},
     {"corpora", "features", "augment", "transfer"},
     {"protocols", "recipes", "bundles"},
     {"training", "inference"},
     {"fitting", "scoring"},
     {"evaluation"},
-    {"reproductions", "serve", "integrations"},
+    {"reproductions", "scale", "serve", "integrations"},
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

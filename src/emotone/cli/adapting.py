@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
-    from emotone.cli.inputs import RecordingPath
+    from emotone.inference.inputs import RecordingPath
     from emotone.inference.result import Failure, Selection
 
 

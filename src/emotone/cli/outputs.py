@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from emotone.cli.inputs import AUDIO_SUFFIXES, RecordingPath
 from emotone.errors import OutputError, UsageError
+from emotone.inference.inputs import AUDIO_SUFFIXES, RecordingPath
 from emotone.inference.result import Failure, Prediction
 from emotone.inference.saving import ENCODING_ERRORS, FORMATS, Format, Page, text_stream, write_file
 

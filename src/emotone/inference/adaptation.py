@@ -18,6 +18,7 @@ import numpy as np
 
 from emotone.bundles.bundle import with_adaptation
 from emotone.bundles.manifest import AdaptationData
+from emotone.inference.fetch import fetched
 from emotone.inference.recordings import CAN_FAIL, analyse_file, failure_of
 from emotone.inference.running_adaptation import adaptable_head
 
@@ -79,7 +80,8 @@ class EmbeddingStatistics:
         """Add a file; return why it can't be used, or None. Arguments as for `Model.attempt`."""
         shown = name or os.fspath(path)
         try:
-            analyses = analyse_file(self._bundle, path, channel=channel, track=track, name=shown)
+            with fetched(path, name=shown) as file:
+                analyses = analyse_file(self._bundle, file, channel=channel, track=track, name=shown)
         except CAN_FAIL as error:
             return failure_of(error, path, shown)
         for analysis in analyses:

@@ -13,6 +13,7 @@ from emotone.bundles import shipped
 from emotone.bundles.bundle import with_adaptation
 from emotone.errors import BundleError, UsageError
 from emotone.inference.arguments import check_file, checked_samples, is_file, is_list_of_recordings
+from emotone.inference.fetch import fetched
 from emotone.inference.recordings import CAN_FAIL, failure_of, predict_channels, predict_file, predict_samples
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Model:
         """Yield results in the order of the paths; a failure becomes a `Failure` and does not stop the others.
 
         Args:
-            paths: recordings, read lazily.
+            paths: recordings, or their URLs, read lazily.
             workers: number of processes; 1 uses the current one.
             channel: counted from 0, or "mix" for the mean of all; "each" yields one result per channel.
             track: as for `predict`.
@@ -204,12 +205,22 @@ class Model:
         name: str | None = None,
         progress: Progress | None = None,
     ) -> tuple[Prediction | Failure, ...]:
-        """Return the predictions of a file, one or one per channel, or a `Failure` that states why there are none."""
+        """Return the predictions of a file, one or one per channel, or a `Failure` that states why there are none.
+
+        Args:
+            path: of a file, or a URL (`s3://bucket/a.wav`), for which a temporary copy is made; needs `emotone[bulk]`.
+            channel: as for `predict_many`.
+            track: as for `predict`.
+            name: as for `predict`.
+            progress: as for `predict`.
+
+        """
         shown = name or os.fspath(path)
         try:
-            if channel == "each":
-                return self.predict_channels(path, track=track, name=shown, progress=progress)
-            return (predict_file(self.bundle, path, channel=channel, track=track, name=shown, progress=progress),)
+            with fetched(path, name=shown) as file:
+                if channel == "each":
+                    return self.predict_channels(file, track=track, name=shown, progress=progress)
+                return (predict_file(self.bundle, file, channel=channel, track=track, name=shown, progress=progress),)
         except CAN_FAIL as error:
             return (failure_of(error, path, shown),)
 

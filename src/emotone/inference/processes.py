@@ -61,8 +61,8 @@ def worker_command(model: Path, *, channel: Selection, track: Track = "default")
 
 def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: int) -> Iterator[Results]:
     """Yield what workers started by `command` answer for each path, in the order of the paths."""
-    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    staff = [_Worker(command) for _ in range(workers)]
+    idle: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
+    staff = [WorkerProcess(command) for _ in range(workers)]
     for worker in staff:
         idle.put(worker)
 
@@ -91,8 +91,13 @@ def run_pool(command: Sequence[str], paths: Iterable[str | Path], *, workers: in
             worker.reap()
 
 
-class _Worker:
-    """One process, started when first asked, and again after it died."""
+class WorkerProcess:
+    """One process, started when first asked, and again after it died.
+
+    Args:
+        command: as `worker_command` returns it.
+
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
@@ -136,7 +141,7 @@ class _Worker:
             return self._process
 
     def reap(self) -> None:
-        """Wait for the end of a closed process."""
+        """Wait for the end of a process that `close` ended."""
         if self._process is not None:
             _end(self._process, patience=0)
             self._process = None

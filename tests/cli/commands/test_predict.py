@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.cli.inputs import RecordingPath, collect
 from emotone.cli.outputs import result_paths, wants_colour
 from emotone.errors import UsageError
+from emotone.inference.inputs import RecordingPath, collect
 from emotone.inference.result import Failure
 
 if TYPE_CHECKING:

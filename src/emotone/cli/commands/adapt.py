@@ -10,7 +10,7 @@ import click
 from emotone.cli import console
 from emotone.cli.channel_option import channel_option, track_option
 from emotone.cli.failures import failure_messages
-from emotone.cli.inputs import collect
+from emotone.inference.inputs import collect
 
 if TYPE_CHECKING:
     from emotone.audio.tracks import Track

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from emotone.cli import console
+from emotone.cli.bulk import bulk_options, check_not_bulk, predict_in_bulk
 from emotone.cli.channel_option import channel_option, track_option
 from emotone.cli.failures import failure_messages
-from emotone.cli.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.cli.prediction_progress import prediction_progress
 from emotone.errors import AudioError, UsageError
+from emotone.inference.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ Examples:
   emotone predict call.wav --channel each --format csv
   emotone predict calls/ --model ./mine --adapt --format csv
   ffmpeg -i film.mkv -f wav - | emotone predict - --format jsonl
+  emotone predict archive/ --engine local --workers 2 --out results --resume
 
 In folders, files with these suffixes are recordings: {" ".join(sorted(AUDIO_SUFFIXES))}. The format of a file is
 detected from its content.
@@ -63,7 +65,6 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Write one result file per recording under the same relative name, and failures to failures.jsonl.",
 )
@@ -97,13 +98,14 @@ Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
     help="First adapt the model to all recordings together, without labels; they are read twice. Needs a model with "
     "an encoder.",
 )
+@bulk_options
 @click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
 @click.option("--verbose", is_flag=True, help="Print how recordings are read and analysed.")
 def command(  # noqa: PLR0917  (click passes them by keyword)
     paths: tuple[str, ...],
     model: str,
     format_name: str,
-    out: Path | None,
+    out: str | None,
     overwrite: bool,
     workers: int,
     channel: Selection,
@@ -114,6 +116,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     adapt: bool,
     quiet: bool,
     verbose: bool,
+    **bulk: Any,
 ) -> int:
     """Recognise emotions in recordings, with timestamps.
 
@@ -125,6 +128,10 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     from emotone.inference.model import Model, load
 
     chosen = FORMATS.get(format_name)
+    context = click.get_current_context()
+    if bulk["engine"] is not None:
+        return predict_in_bulk(context)
+    check_not_bulk(bulk)
     _check_usage(paths, adapt=adapt, quiet=quiet, verbose=verbose)
     if format_name == "audformat" and channel == "each" and out is None:
         raise UsageError(
@@ -132,10 +139,9 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
             "writes a database for every channel, or use another format"
         )
     if verbose:
-        click.get_current_context().with_resource(console.log_to_standard_error())
+        context.with_resource(console.log_to_standard_error())
     inputs = collect(paths)
-    if plot is not None:
-        _check_plot(plot, inputs)
+    _check_plot(plot, inputs)
     loaded = load(model)
     recordings = [item for item in inputs.items if isinstance(item, RecordingPath)]
     output: Folder | StandardOutput
@@ -146,7 +152,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         output = StandardOutput(chosen, page=page, alone=alone)
     else:
         page = Page(labels=loaded.labels, single=True, rows=rows, all_utterances=all_utterances)
-        output = Folder(out, chosen, recordings, page=page, each=channel == "each")
+        output = Folder(Path(out), chosen, recordings, page=page, each=channel == "each")
         if not overwrite:
             inputs, kept = _without_existing(inputs, output)
     if adapt:
@@ -215,8 +221,10 @@ def _predict_standard_input(
         return (Failure("-", error.code, str(error)),)
 
 
-def _check_plot(plot: Path, inputs: Inputs) -> None:
-    """Check before any work that a picture can be drawn."""
+def _check_plot(plot: Path | None, inputs: Inputs) -> None:
+    """Check before any work that a picture can be drawn, if one is wanted."""
+    if plot is None:
+        return
     from emotone.inference.plot import check_installed, check_suffix
 
     check_suffix(plot)

@@ -9,7 +9,7 @@ import click
 
 from emotone.cli import console, corpus_data
 from emotone.cli.failures import failure_messages
-from emotone.cli.inputs import RecordingPath, collect
+from emotone.inference.inputs import RecordingPath, collect
 from emotone.cli.progress import progress
 from emotone.errors import UsageError
 

@@ -1,0 +1,1 @@
+"""Work beyond one machine: bulk prediction on several engines, with results that do not depend on the engine."""

@@ -1,0 +1,1 @@
+"""Engines of bulk prediction, one module each."""
