@@ -46,7 +46,7 @@ class FakeRay:
 
     def __init__(self, *, running: bool = False) -> None:
         self.calls: list[Any] = []
-        self.running = running
+        self.running, self.broken = running, False
         context = SimpleNamespace(enable_progress_bars=True)
         self.data = SimpleNamespace(
             DataContext=SimpleNamespace(get_current=lambda: context),
@@ -58,7 +58,7 @@ class FakeRay:
         return self.running
 
     def init(self, **options: Any) -> None:
-        if options["address"] == "nowhere:1":
+        if self.broken:
             raise ConnectionError("no answer")
         self.calls.append(options["address"])
 
@@ -119,8 +119,14 @@ def test_a_refusal_of_a_worker_is_the_error_of_the_run(
 def test_no_cluster_and_no_package(
     model: emotone.Model, make_job: Callable[..., Job], store: Store, cluster: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="no Ray cluster answers at nowhere:1; start one with: ray start --head"):
-        predict_bulk(store, make_job(), model=model, engine="ray", address="nowhere:1")
+    cluster.broken = True
+    for address, message in (
+        ("nowhere:1", r"no Ray cluster answers at nowhere:1; start one with: ray start --head \(no answer\)"),
+        (None, "Ray did not start on this machine, which may be overloaded: no answer"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            predict_bulk(store, make_job(), model=model, engine="ray", address=address, again=True)
+    cluster.broken = False
     predict_bulk(store, make_job(), model=model, engine="ray", address="auto", again=True)
     assert cluster.calls == ["auto", "shutdown"]
     monkeypatch.setitem(sys.modules, "ray", None)

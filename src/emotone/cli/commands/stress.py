@@ -9,9 +9,9 @@ import click
 
 from emotone.cli import console, corpus_data
 from emotone.cli.failures import failure_messages
-from emotone.inference.inputs import RecordingPath, collect
 from emotone.cli.progress import progress
 from emotone.errors import UsageError
+from emotone.inference.inputs import RecordingPath, collect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import EmotoneError, UsageError, missing_extra
+from emotone.remote import one_line
 from emotone.scale.part_worker import PartWorker
 from emotone.scale.run import record_from_json
 
@@ -94,14 +95,14 @@ def import_ray() -> Any:
 
 def _connect(ray: Any, address: str | None, *, workers: int) -> None:
     """Start a cluster on this machine with this many processors, or connect to a running one."""
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is None:
-        ray.init(address="local", num_cpus=workers, include_dashboard=False, **options)
-        return
+    local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
     try:
-        ray.init(address=address, **options)
-    except ConnectionError as error:
-        raise UsageError(f"no Ray cluster answers at {address}; start one with: ray start --head") from error
+        ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **local)
+    except Exception as error:  # ConnectionError, ValueError, RuntimeError and Exception itself
+        reason = one_line(error)
+        if address is None:
+            raise UsageError(f"Ray did not start on this machine, which may be overloaded: {reason}") from error
+        raise UsageError(f"no Ray cluster answers at {address}; start one with: ray start --head ({reason})") from error
 
 
 ENGINE: Engine = Ray()
