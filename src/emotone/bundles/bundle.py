@@ -174,7 +174,15 @@ class Bundle:
             raise UsageError(f"model {self.manifest.name} is not adapted")
         if directory.resolve() == self.directory.resolve():
             raise UsageError(f"{directory} contains the model that was adapted; choose another folder")
-        return _write(directory, self._unwritten)
+        return write_files(directory, self._unwritten)
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the bytes of every file by its name; raise `BundleError` for one that was modified by now."""
+        if self._unwritten:
+            return dict(self._unwritten)
+        files = self.manifest.files.items()
+        found = {name: _checked(_located(self.directory, name, digest), digest) for name, digest in files}
+        return {**found, MANIFEST: _read(self.directory / MANIFEST)}
 
 
 def load_bundle(directory: Path, *, threads: int = 1) -> Bundle:
@@ -297,7 +305,7 @@ def write_bundle(
         **({} if head is None else {layout.HEAD: head_bytes(head)}),
         **(extra or {}),
     }
-    return _write(directory, _contents(manifest, contents))
+    return write_files(directory, _contents(manifest, contents))
 
 
 def _contents(manifest: BundleManifest, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -306,7 +314,14 @@ def _contents(manifest: BundleManifest, files: Mapping[str, bytes]) -> dict[str,
     return {**files, MANIFEST: layout.manifest_bytes(dataclasses.replace(manifest, files=hashes))}
 
 
-def _write(directory: Path, contents: Mapping[str, bytes]) -> Bundle:
+def write_files(directory: Path, contents: Mapping[str, bytes]) -> Bundle:
+    """Write the files of a bundle, check them, and return the bundle; the folder then has all of them or is unchanged.
+
+    Raises:
+        BundleError: they are not a bundle, or do not reproduce its test vector.
+        OutputError: the folder contains other files, or can't be written.
+
+    """
     if directory.exists() and not (directory / MANIFEST).exists() and any(directory.iterdir()):
         raise OutputError(f"{directory} contains other files than a bundle; choose a new or an empty folder")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from types import ModuleType
@@ -181,3 +182,21 @@ def test_a_card_shows_several_evaluations(
     assert emotone("models", "export", run, "--out", tmp_path / "one", *both).status == 0
     card, table = cards[0], before.table().markdown()
     assert card.index("`results/before`") < card.index("`results/other`") < card.index(table)
+
+
+def test_a_model_is_pushed_and_got(emotone: Callable[..., Any], shipped: Path, tmp_path: Path) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    MemoryFileSystem.store.clear()
+    pushed = emotone("models", "push", "default", "memory://models/tiny")
+    assert pushed.status == 0
+    got = emotone(*shlex.split(pushed.out.splitlines()[1])[1:-4], "--out", tmp_path / "tiny")
+    assert (got.status, got.out.splitlines()[0].partition(": ")[0]) == (0, str(tmp_path / "tiny"))
+    sha256 = json.loads(emotone("models", "show", tmp_path / "tiny", "--json").out)["sha256"]
+    assert pushed.out.endswith(f"--sha256 {sha256}\n")
+    as_json = ("models", "get", "memory://models/tiny", "--out", tmp_path / "tiny", "--json")
+    assert json.loads(emotone(*as_json).out)["url"] == "memory://models/tiny"
+    assert json.loads(emotone("models", "push", "default", "memory://models/tiny", "--json").out)["sha256"] == sha256
+    refused = emotone("models", "get", "memory://models/tiny", "--out", tmp_path / "tiny", "--sha256", "0" * 64)
+    assert (refused.status, "contains another model" in refused.err) == (2, True)
+    MemoryFileSystem.store.clear()

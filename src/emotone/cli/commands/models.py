@@ -1,4 +1,4 @@
-"""`emotone models`: list, show, check and export models."""
+"""`emotone models`: list, show, check, export, get and push models."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ Examples:
   emotone models show default
   emotone models check ./my-model
   emotone models export runs/my-run --out my-model
+  emotone models get hf://user/model --out my-model
   emotone models export runs/anger --out anger --false-positive-rate 0.05 --validation results/anger-folds-1a2b"""
 )
 def command() -> None:
-    """List, show, check and export models."""
+    """List, show, check and export models, and copy them from and to URLs."""
 
 
 @command.command("list")
@@ -239,6 +240,56 @@ def export(
     click.echo(f"{bundle.directory}: {bundle.manifest.name} {bundle.manifest.version}, {_size(bundle) / 1e6:.1f} MB")
     if stored is not None:
         click.echo(f"\n{stored.markdown().rstrip()}")
+
+
+@command.command()
+@click.argument("url", metavar="URL")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to copy it to.")
+@click.option("--sha256", metavar="HEX", help="Of the model, as 'emotone models show' prints it: accept no other.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def get(url: str, *, out: Path, sha256: str | None, as_json: bool) -> None:
+    """Copy a model from a URL, and check every file and its test vector.
+
+    URL is a folder with a bundle on a web server (https://host/model), in a repository of the Hugging Face Hub
+    (hf://user/model, needs the extra `hub`) or in an object store (s3://bucket/model, needs `bulk` and `s3`).
+
+    \b
+    Example:
+      emotone models get https://host/calls --out calls --sha256 0123...
+    """
+    from emotone.bundles.sharing import get_bundle
+
+    bundle = get_bundle(url, out, sha256=sha256)
+    if as_json:
+        console.print_json({**_summary(bundle), "directory": str(bundle.directory), "url": url})
+        return
+    click.echo(f"{bundle.directory}: {bundle.manifest.name} {bundle.manifest.version}, {_size(bundle) / 1e6:.1f} MB")
+    click.echo(f"licence {bundle.manifest.licence}; sha256 {bundle.sha256}")
+
+
+@command.command()
+@click.argument("model", metavar="NAME|DIR")
+@click.argument("url", metavar="URL")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def push(model: str, url: str, *, as_json: bool) -> None:
+    """Copy a model to a URL, from where 'emotone models get' copies it; another model there is not replaced.
+
+    \b
+    Examples:
+      emotone models push ./calls hf://user/calls
+      emotone models push ./calls s3://bucket/models/calls
+    """
+    from emotone.bundles.sharing import push_bundle
+    from emotone.bundles.shipped import load
+
+    bundle = load(model)
+    bundle.check()
+    where = push_bundle(bundle, url)
+    if as_json:
+        console.print_json({**_summary(bundle), "url": where})
+        return
+    click.echo(f"copied to {where}; others get it with:")
+    click.echo(f"emotone models get {where} --out {bundle.manifest.name} --sha256 {bundle.sha256}")
 
 
 def _threshold(
