@@ -27,6 +27,10 @@ class Hub(MemoryFileSystem):  # type: ignore[misc]
     protocol: ClassVar[str] = "hf"
     written: ClassVar[list[str]] = []
 
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + path.removeprefix("hf://").strip("/")
+
     def pipe_file(self, path: str, value: bytes, **options: Any) -> None:
         self.written.append(path.rpartition("/")[2])
         super().pipe_file(path, value, **options)
