@@ -46,8 +46,8 @@ class CardSpec:
 
 
 CARDS = {
-    "default": CardSpec(
-        ("default-speaker-folds-10-*", "default-held-out-*"),
+    "small": CardSpec(
+        ("small-speaker-folds-10-*", "small-held-out-*"),
         "The settings of the recipe were selected on the scores of one split of the speakers (a tenth of each corpus "
         "held out); no other scores were used before the ten folds above were run once. The SVM was trained on all "
         "three corpora, as this model was; trained on one corpus it scores higher on that corpus, as the reference "
@@ -57,8 +57,8 @@ CARDS = {
         "of 147 clips of EMOVO; a change of 6 dB in either direction changes up to 5 %.",
         others=("opensmile-is10-svm-speaker-folds-10-*",),
     ),
-    "default-open": CardSpec(
-        ("default-open-leave-one-speaker-out-*",),
+    "small-open": CardSpec(
+        ("small-open-leave-one-speaker-out-*",),
         "The settings of the recipe were selected on the scores of two splits of the speakers (one held out in each); "
         "no other scores were used before the ten folds above were run once.",
     ),
