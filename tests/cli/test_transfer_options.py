@@ -30,9 +30,9 @@ def test_without_options_the_recipe_is_unchanged() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"source": "default", "plan": "A5"}, ("default", "A5", "")),
-        ({"source": "default", "plan": "auto"}, ("default", "A2", "")),
-        ({"source": "default", "unlabelled": "statistics"}, ("default", "A1", "statistics")),
+        ({"source": "small", "plan": "A5"}, ("small", "A5", "")),
+        ({"source": "small", "plan": "auto"}, ("small", "A2", "")),
+        ({"source": "small", "unlabelled": "statistics"}, ("small", "A1", "statistics")),
     ],
 )
 def test_a_recipe_gets_the_transfer(options: dict[str, Any], expected: tuple[str, str, str]) -> None:
@@ -45,10 +45,10 @@ def test_a_recipe_gets_the_transfer(options: dict[str, Any], expected: tuple[str
 
 
 def test_without_a_recipe_the_settings_are_those_of_the_model() -> None:
-    recipe = TransferOptions("default", "A5", labels="four").recipe(None)
-    assert (recipe.name, recipe.labels) == ("default", "four")
+    recipe = TransferOptions("small", "A5", labels="four").recipe(None)
+    assert (recipe.name, recipe.labels) == ("small", "four")
 
 
 def test_auto_needs_labels() -> None:
     with pytest.raises(UsageError, match="auto scores plans on labelled clips; with --unlabelled, pass the name"):
-        TransferOptions("default", "auto", "pseudo-labels").recipe(tiny_recipe())
+        TransferOptions("small", "auto", "pseudo-labels").recipe(tiny_recipe())

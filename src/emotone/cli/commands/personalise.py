@@ -26,7 +26,7 @@ CORPUS = "own"  # name of the user's clips in keys and cards
     epilog="""\b
 Examples:
   # clips in folders such as clips/anger/anna/1.wav; the folder of the speaker is optional
-  emotone personalise clips/ --from default --out mine
+  emotone personalise clips/ --from small --out mine
   # a table with the columns file, label and speaker
   emotone personalise clips.csv --out mine --label-map happy=happiness,mad=anger
   emotone predict --model mine new.wav
@@ -35,9 +35,7 @@ Examples:
 Exit status: 0 all clips used; 1 some clips were left out and are listed; 2 wrong usage, or nothing was written."""
 )
 @click.argument("clips", type=click.Path(exists=True, path_type=Path), metavar="FOLDER|TABLE")
-@click.option(
-    "--from", "source", default="default", show_default=True, metavar="MODEL", help="The model to start from."
-)
+@click.option("--from", "source", default="small", show_default=True, metavar="MODEL", help="The model to start from.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the new model.")
 @click.option(
     "--transfer",

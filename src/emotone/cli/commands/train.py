@@ -35,14 +35,14 @@ Examples:
   # your own recipe on your own table of recordings
   emotone train mine.toml --corpus calls=calls.csv --label-map happy=happiness,mad=anger --out runs
   # fine-tune a shipped model on your own recordings; auto selects the transfer plan
-  emotone train --from default --transfer A5 --corpus calls=calls.csv
-  emotone train --from default --transfer auto --corpus calls=calls.csv
+  emotone train --from small --transfer A5 --corpus calls=calls.csv
+  emotone train --from small --transfer auto --corpus calls=calls.csv
   # other weights or another plan for a recipe
   emotone train anger-soundnet --from soundnet5.safetensors --transfer anger-3 --corpus emodb=~/corpora/emodb
   # a linear head on a frozen speech encoder; the result is a model (after: emotone sources get whisper-base)
   emotone train whisper-base --corpus emodb=~/corpora/emodb --corpus calls=calls.csv
   # adapt a network to recordings without labels
-  emotone train --from default --unlabelled statistics --corpus calls=calls.csv
+  emotone train --from small --unlabelled statistics --corpus calls=calls.csv
   # make a model of the run
   emotone models export runs/mine-0123456789ab --out mine
 
