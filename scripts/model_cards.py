@@ -15,10 +15,13 @@ from emotone.bundles.bundle import load_bundle
 from emotone.bundles.manifest import CARD, MANIFEST, SEAL, manifest_bytes, read_manifest
 from emotone.config import to_mapping
 from emotone.files import atomic_write
-from emotone.fitting.card import model_card
+from emotone.fitting.card import embedding_card, model_card
+from emotone.fitting.head_run import is_head_run, load_head_run
 from emotone.fitting.training_run import RUN, load_run
 from emotone.recipes.library import load_net_recipe
 from emotone.scoring.finished_run import finished_runs, read_run
+from emotone.recipes.library import load_recipe
+from emotone.scoring.finished_run import read_run
 from emotone.scoring.operating_points import recorded_points, stored_threshold
 from emotone.scoring.summary import summary_markdown
 
@@ -46,6 +49,11 @@ class CardSpec:
 
 
 CARDS = {
+    "default": CardSpec(
+        ("default-speaker-folds-10-*", "default-held-out-*"),
+        "",
+    ),
+    "default-open": CardSpec(("default-open-leave-one-speaker-out-*", "default-open-held-out-*"), ""),
     "small": CardSpec(
         ("small-speaker-folds-10-*", "small-held-out-*"),
         "The settings of the recipe were selected on the scores of one split of the speakers (a tenth of each corpus "
@@ -89,15 +97,20 @@ def write_card(name: str) -> None:
     """Write the card and the description of one model, in place."""
     folder = MODELS / name
     manifest = read_manifest((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
-    description = load_net_recipe(name).description
-    about = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    run = load_run(folder)
-    run = replace(run, recipe=replace(run.recipe, description=description))
-    about["recipe"] = to_mapping(run.recipe)
-    _write(folder / RUN, json.dumps(about, indent=1) + "\n")
-    _write(folder / CARD, model_card(run, version=manifest.version, evaluation=evaluation(CARDS[name])))
+    description = f"{load_recipe(name).description.rstrip('.')}."
+    manifest = replace(manifest, description=description)
+    scores = evaluation(CARDS[name])
+    if is_head_run(folder):
+        _write(folder / CARD, embedding_card(manifest, load_head_run(folder), evaluation=scores))
+    else:
+        about = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        run = load_run(folder)
+        run = replace(run, recipe=replace(run.recipe, description=description.rstrip(".")))
+        about["recipe"] = to_mapping(run.recipe)
+        _write(folder / RUN, json.dumps(about, indent=1) + "\n")
+        _write(folder / CARD, model_card(run, version=manifest.version, evaluation=scores))
     with atomic_write(folder / MANIFEST) as stream:
-        stream.write(manifest_bytes(replace(manifest, description=f"{description}.")))
+        stream.write(manifest_bytes(manifest))
     seal(folder)
 
 
@@ -136,7 +149,10 @@ def seal(folder: Path) -> None:
     """Write `bundle.toml` for the files that are there; every file but the description must be unchanged."""
     data = (folder / MANIFEST).read_bytes()
     manifest = read_manifest(data, where=str(folder / MANIFEST))
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest.files}
+    hashes = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() if (folder / name).exists() else digest
+        for name, digest in manifest.files.items()  # a file that several models share is checked by load_bundle
+    }
     changed = {name for name, digest in hashes.items() if digest != manifest.files[name]}
     if changed - {RUN, CARD}:
         raise ValueError(f"{folder}: {', '.join(sorted(changed))} must not change")

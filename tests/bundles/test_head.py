@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotone.bundles.head import EmbeddingHead, OrdinarySpeech, head_bytes, read_head
+from emotone.bundles.head import EmbeddingHead, HiddenLayer, OrdinarySpeech, head_bytes, read_head
 from emotone.errors import BundleError, UsageError
 from emotone.metrics.softmax import softmax
 
@@ -169,3 +169,43 @@ def test_wrong_detectors_of_ordinary_speech_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         dataclasses.replace(head, ordinary=dataclasses.replace(ordinary, **changes))
+
+
+@pytest.fixture
+def hidden(head: EmbeddingHead, rng: np.random.Generator) -> EmbeddingHead:
+    """A head with four hidden units."""
+    layer = HiddenLayer(rng.normal(size=(VALUES, 4)).astype(np.float16), rng.normal(size=4).astype(np.float32))
+    return dataclasses.replace(head, hidden=layer, weight=rng.normal(size=(4, LABELS)).astype(np.float32))
+
+
+def test_a_hidden_layer_follows_the_definition(hidden: EmbeddingHead, rng: np.random.Generator) -> None:
+    embeddings = rng.normal(size=(2, VALUES)).astype(np.float32)
+    assert hidden.hidden is not None
+    assert hidden.values == VALUES
+    for row, found in zip(embeddings, hidden.logits(embeddings), strict=True):
+        standardised = (row - hidden.mean) / hidden.deviation
+        units = [
+            max(0.0, float(standardised @ hidden.hidden.weight[:, unit].astype(np.float32) + hidden.hidden.bias[unit]))
+            for unit in range(4)
+        ]
+        np.testing.assert_allclose(found, units @ hidden.weight + hidden.bias, rtol=1e-5)
+
+
+def test_a_hidden_layer_survives_its_file(hidden: EmbeddingHead, rng: np.random.Generator) -> None:
+    again = read_head(head_bytes(hidden), where="head.npz", labels=LABELS)
+    embeddings = rng.normal(size=(3, VALUES)).astype(np.float32)
+    np.testing.assert_array_equal(again.logits(embeddings), hidden.logits(embeddings))
+    adapted = again.adapted(embeddings)
+    assert adapted.hidden is again.hidden
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (HiddenLayer(np.zeros((5, 3), np.float16), np.zeros(4, np.float32)), r"has shape \[5, 3\] and 4 biases"),
+        (HiddenLayer(np.full((5, 4), np.inf, np.float16), np.zeros(4, np.float32)), "not finite numbers"),
+    ],
+)
+def test_wrong_hidden_layers_are_refused(hidden: EmbeddingHead, layer: HiddenLayer, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        dataclasses.replace(hidden, hidden=layer)

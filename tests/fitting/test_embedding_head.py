@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from emotone.errors import ConfigError, RunError
-from emotone.fitting.embedding_head import LabelledEmbeddings, fit_head
-from emotone.recipes.embedding_recipe import HeadSettings
+from emotone.fitting.embedding_data import LabelledEmbeddings
+from emotone.fitting.embedding_head import fit_head
+from emotone.recipes.embedding_recipe import HeadSettings, HiddenSettings, OrdinarySettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 LABELS = ("anger", "neutral", "sadness")
@@ -129,7 +132,8 @@ def with_reading(rng: np.random.Generator) -> LabelledEmbeddings:
     return joined(acted, reading)
 
 
-ORDINARY = replace(PLAIN, ordinary=("reading",), ordinary_regularisation=0.1, ordinary_neutral=0.8)
+READING = OrdinarySettings(("reading",), regularisation=0.1, neutral=0.8)
+ORDINARY = replace(PLAIN, ordinary=READING)
 
 
 def test_ordinary_speech_trains_a_detector_and_no_emotion(rng: np.random.Generator) -> None:
@@ -151,7 +155,8 @@ def test_ordinary_speech_trains_a_detector_and_no_emotion(rng: np.random.Generat
 def test_the_expected_share_moves_the_odds(rng: np.random.Generator) -> None:
     data = with_reading(rng)
     even, rare = (
-        fit_head(data, replace(ORDINARY, ordinary_share=share), labels=LABELS, seed=1).ordinary for share in (0.5, 0.1)
+        fit_head(data, replace(PLAIN, ordinary=replace(READING, share=share)), labels=LABELS, seed=1).ordinary
+        for share in (0.5, 0.1)
     )
     assert even is not None
     assert rare is not None
@@ -167,3 +172,65 @@ def test_without_a_neutral_label_ordinary_speech_has_equal_probabilities(rng: np
 def test_ordinary_speech_alone_can_not_train_a_head(rng: np.random.Generator) -> None:
     with pytest.raises(RunError, match="0 recordings with fewer than two labels"):
         fit_head(made(rng, corpus="reading")[1], ORDINARY, labels=LABELS, seed=1)
+
+
+HIDDEN = HiddenSettings(units=16, networks=2, dropout=0.2, input_dropout=0.1, epochs=30, learning_rate=0.02)
+
+
+def test_a_hidden_layer_recognises_what_it_was_fitted_on(rng: np.random.Generator) -> None:
+    centres, data = made(rng)
+    head = fit_head(data, HeadSettings(hidden=HIDDEN), labels=LABELS, seed=1)
+    assert head.hidden is not None
+    assert head.hidden.weight.shape == (8, 32)
+    assert head.weight.shape == (32, 3)
+    assert head.logits(centres.astype(np.float32)).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_a_hidden_layer_separates_what_no_line_separates(rng: np.random.Generator) -> None:
+    """Two labels that differ in whether two values have the same sign."""
+    values = rng.choice([-1.0, 1.0], (200, 2)) + rng.normal(size=(200, 2)) * 0.1
+    labels = (values[:, 0] * values[:, 1] > 0).astype(np.int64)
+    data = LabelledEmbeddings(values, labels, np.full(200, "a"), np.full(200, "a-1"))
+    settings = replace(PLAIN, hidden=replace(HIDDEN, epochs=60, input_dropout=0.0))
+    linear, hidden = (fit_head(data, one, labels=("anger", "fear"), seed=1) for one in (PLAIN, settings))
+    scores = [(one.logits(values.astype(np.float32)).argmax(axis=1) == labels).mean() for one in (linear, hidden)]
+    assert scores[0] < 0.8
+    assert scores[1] > 0.95
+
+
+def test_logits_of_networks_side_by_side_are_their_mean(rng: np.random.Generator) -> None:
+    """The networks of a joint training start and end apart, so halves of the hidden layer can be compared."""
+    _, data = made(rng)
+    head = fit_head(data, HeadSettings(hidden=HIDDEN), labels=LABELS, seed=1)
+    assert head.hidden is not None
+    values = data.values.astype(np.float32)
+    halves = []
+    for part in (slice(0, 16), slice(16, 32)):
+        layer = replace(head.hidden, weight=head.hidden.weight[:, part], bias=head.hidden.bias[part])
+        halves.append(replace(head, hidden=layer, weight=2 * head.weight[part]).logits(values))
+    assert np.abs(halves[0] - halves[1]).max() > 0.1
+    np.testing.assert_allclose(head.logits(values), np.mean(halves, axis=0), atol=1e-5)
+    for half in halves:
+        assert (half.argmax(axis=1) == data.labels).mean() > 0.95
+
+
+def test_the_seed_fixes_a_hidden_layer(rng: np.random.Generator) -> None:
+    _, data = made(rng)
+    short = HeadSettings(hidden=replace(HIDDEN, epochs=2))
+    first, again, other = (fit_head(data, short, labels=LABELS, seed=seed) for seed in (1, 1, 2))
+    assert (first.weight == again.weight).all()
+    assert (first.weight != other.weight).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (lambda: HiddenSettings(dropout=1.0), "dropout must be between 0 and 0.95"),
+        (lambda: HiddenSettings(networks=0), "networks must be between 1 and 64"),
+        (lambda: OrdinarySettings(()), "must name at least one corpus"),
+        (lambda: OrdinarySettings(("a",), share=0.0), "share must be between"),
+    ],
+)
+def test_settings_of_parts_out_of_range_are_refused(settings: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        settings()

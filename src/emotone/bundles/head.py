@@ -1,4 +1,4 @@
-"""A linear classifier of embeddings, with the statistics of the embeddings that it was trained on.
+"""A classifier of embeddings, linear or with a hidden layer, and the statistics of what it was trained on.
 
 An embedding is standardised before it is classified: by the mean and the deviation of the training data, or, in an
 adapted model, by those of unlabelled recordings of the user. Adaptation needs no training: only these two vectors
@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -27,10 +28,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARRAYS = ("mean", "deviation", "within", "weight", "bias", "shrinkage")
+HIDDEN_ARRAYS = ("hidden_weight", "hidden_bias")
 ORDINARY_ARRAYS = ("ordinary_weight", "ordinary_bias", "ordinary_prior")
 SMALLEST_DEVIATION = 1e-6
 PRIOR_TOLERANCE = 1e-4
 MIN_RECORDINGS = 2  # below, there is no deviation
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenLayer:
+    """Rectified units between standardised embeddings and the logits: max(0, x @ weight + bias).
+
+    Attributes:
+        weight: [values, units]; half precision, so that the file is small.
+        bias: [units].
+
+    """
+
+    weight: NDArray[np.float16]
+    bias: NDArray[np.float32]
+
+    @cached_property
+    def _double(self) -> NDArray[np.float64]:
+        return self.weight.astype(np.float64)
+
+    def activations(self, standardised: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the outputs [batch, units] for standardised embeddings [batch, values]."""
+        result: NDArray[np.float64] = np.maximum(standardised @ self._double + self.bias, 0.0)
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +82,18 @@ class OrdinarySpeech:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingHead:
-    """Logits of embeddings: (embedding - mean) / deviation @ weight + bias.
+    """Logits of embeddings: (embedding - mean) / deviation @ weight + bias, or with a hidden layer before the weight.
 
     Attributes:
         mean: of the training data [values].
         deviation: of the training data [values].
         within: deviation within one corpus or channel [values]; what the statistics of a user's recordings are shrunk
             towards.
-        weight: [values, labels].
+        weight: [values, labels], or [units, labels] with a hidden layer.
         bias: [labels].
         shrinkage: number of recordings whose statistics have the same weight as those of the training data.
         ordinary: detector of ordinary speech; None leaves the probabilities unchanged.
+        hidden: layer between the standardised embeddings and the logits; None makes the head linear.
 
     Raises:
         UsageError: arrays of other shapes, or values that are not finite, or a deviation that is not above 0.
@@ -81,10 +107,12 @@ class EmbeddingHead:
     bias: NDArray[np.float32]
     shrinkage: float
     ordinary: OrdinarySpeech | None = None
+    hidden: HiddenLayer | None = None
 
     def __post_init__(self) -> None:
         values, labels = self.values, len(self.bias)
-        shapes = {"mean": (values,), "deviation": (values,), "within": (values,), "weight": (values, labels)}
+        inputs = values if self.hidden is None else len(self.hidden.bias)
+        shapes = {"mean": (values,), "deviation": (values,), "within": (values,), "weight": (inputs, labels)}
         for name, shape in shapes.items():
             found = getattr(self, name)
             if found.shape != shape:
@@ -95,18 +123,25 @@ class EmbeddingHead:
             raise UsageError("head: deviations must be above 0")
         if not 0 <= self.shrinkage < np.inf:
             raise UsageError(f"head: shrinkage must be 0 or above; given {self.shrinkage}")
+        if self.hidden is not None:
+            _check_hidden(self.hidden, values=values)
         if self.ordinary is not None:
             _check_ordinary(self.ordinary, values=values, labels=labels)
 
     @property
     def values(self) -> int:
         """Number of values of an embedding."""
-        return self.weight.shape[0] if self.weight.ndim else 0
+        matrix = self.weight if self.hidden is None else self.hidden.weight
+        return matrix.shape[0] if matrix.ndim else 0
+
+    def inputs(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return what the weight is applied to: standardised embeddings, or the outputs of the hidden layer."""
+        standardised: NDArray[np.float64] = (embeddings.astype(np.float64) - self.mean) / self.deviation
+        return standardised if self.hidden is None else self.hidden.activations(standardised)
 
     def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return logits [batch, labels] of embeddings [batch, values]."""
-        standardised = (embeddings.astype(np.float64) - self.mean) / self.deviation
-        result: NDArray[np.float64] = standardised @ self.weight.astype(np.float64) + self.bias
+        result: NDArray[np.float64] = self.inputs(embeddings) @ self.weight.astype(np.float64) + self.bias
         return result
 
     def probabilities(self, embeddings: NDArray[np.float32], *, temperature: float) -> NDArray[np.float64]:
@@ -141,6 +176,13 @@ class EmbeddingHead:
         return dataclasses.replace(self, mean=mean.astype(np.float32), deviation=deviation.astype(np.float32))
 
 
+def _check_hidden(hidden: HiddenLayer, *, values: int) -> None:
+    if hidden.weight.shape != (values, len(hidden.bias)):
+        raise UsageError(f"head: the hidden layer has shape {list(hidden.weight.shape)} and {len(hidden.bias)} biases")
+    if not (np.isfinite(hidden.weight).all() and np.isfinite(hidden.bias).all()):
+        raise UsageError("head: the hidden layer contains values that are not finite numbers")
+
+
 def _check_ordinary(ordinary: OrdinarySpeech, *, values: int, labels: int) -> None:
     given = ordinary.weight.shape, ordinary.prior.shape
     if given != ((values,), (labels,)):
@@ -170,7 +212,9 @@ def shrunk_statistics(
 def head_bytes(head: EmbeddingHead) -> bytes:
     """Return the head as an `.npz` file; equal heads give equal bytes."""
     buffer = io.BytesIO()
-    arrays = {name: np.asarray(getattr(head, name), np.float32) for name in ARRAYS}
+    arrays: dict[str, NDArray[Any]] = {name: np.asarray(getattr(head, name), np.float32) for name in ARRAYS}
+    if head.hidden is not None:
+        arrays |= {"hidden_weight": head.hidden.weight, "hidden_bias": head.hidden.bias.astype(np.float32)}
     if head.ordinary is not None:
         found = (head.ordinary.weight, head.ordinary.bias, head.ordinary.prior)
         arrays |= {name: np.asarray(value, np.float32) for name, value in zip(ORDINARY_ARRAYS, found, strict=True)}
@@ -192,7 +236,11 @@ def read_head(data: bytes, *, where: str, labels: int) -> EmbeddingHead:
             if ORDINARY_ARRAYS[0] in arrays:
                 slope, offset, prior = (np.asarray(arrays[name], np.float32) for name in ORDINARY_ARRAYS)
                 ordinary = OrdinarySpeech(slope, float(offset), prior)
-            head = EmbeddingHead(mean, deviation, within, weight, bias, float(arrays["shrinkage"]), ordinary)
+            hidden = None
+            if HIDDEN_ARRAYS[0] in arrays:
+                matrix, offsets = (arrays[name] for name in HIDDEN_ARRAYS)
+                hidden = HiddenLayer(np.asarray(matrix, np.float16), np.asarray(offsets, np.float32))
+            head = EmbeddingHead(mean, deviation, within, weight, bias, float(arrays["shrinkage"]), ordinary, hidden)
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, UsageError) as error:
         raise BundleError(f"{where} does not contain a head ({', '.join(ARRAYS)}): {error}") from error
     if len(head.bias) != labels:

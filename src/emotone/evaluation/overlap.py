@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.corpora.content import Overlap, content_hashes, overlap
+from emotone.fitting.head_run import is_head_run, load_head_run
 from emotone.fitting.resolve import ResolvedRecipe
 from emotone.fitting.training_run import is_run, load_run
 from emotone.scoring.finished_run import is_finished, read_description
@@ -37,7 +38,7 @@ def training_overlap(
         stored = read_description(folder).get("training_overlap")
         if stored is not None:
             return Overlap(tuple(stored["keys"]), stored["tested"], stored["unreadable"])
-    trained = load_run(bundle.directory).recordings if is_run(bundle.directory) else ()
+    trained = _training_recordings(bundle.directory)
     if not trained:
         return None
     hashes = content_hashes(utterances, progress=lambda _done, _total: progress(1))
@@ -55,3 +56,10 @@ def weights_overlap(recipe: AnyResolved, utterances: Sequence[Utterance]) -> Ove
     if weights is None or weights.run is None or not weights.run.recordings:
         return None
     return overlap(weights.run.recordings, utterances)
+
+
+def _training_recordings(folder: Path) -> tuple[str, ...]:
+    """Return the content hashes that a bundle's folder states; () if it states none."""
+    if is_run(folder):
+        return load_run(folder).recordings
+    return load_head_run(folder).recordings if is_head_run(folder) else ()

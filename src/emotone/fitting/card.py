@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
@@ -10,13 +9,11 @@ from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.select import layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from emotone.bundles.manifest import BundleManifest
+    from emotone.fitting.head_run import HeadRun
     from emotone.fitting.training_run import TrainingRun
-    from emotone.recipes.embedding_recipe import EmbeddingRecipe
+    from emotone.recipes.embedding_recipe import HeadSettings
     from emotone.transfer.report import State, TransferReport
-    from emotone.types import Utterance
 
 INTENDED_USE = """## What a label means
 
@@ -96,28 +93,25 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 """
 
 
-def embedding_card(
-    manifest: BundleManifest, recipe: EmbeddingRecipe, utterances: Sequence[Utterance], *, evaluation: str
-) -> str:
+def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -> str:
     """Return the Markdown of `CARD.md` of a model with a frozen encoder.
 
     Args:
         manifest: of the bundle.
-        recipe: that it was fitted by.
-        utterances: that it was fitted on.
+        run: what its head was fitted on.
         evaluation: how it was evaluated, and the scores; "" states that it was not.
 
     """
-    clips = Counter(one.corpus for one in utterances)
-    speakers = {name: len({one.speaker_key for one in utterances if one.corpus == name}) for name in clips}
-    data = "\n".join(_corpus_row(name, clips[name], speakers[name]) for name in sorted(clips))
+    recipe = run.recipe
+    data = "\n".join(_corpus_row(name, run.corpora[name], run.speakers[name]) for name in sorted(run.corpora))
     scores = (
         evaluation.strip() or "This model has **not been evaluated**. Run `emotone evaluate` before you rely on it."
     )
     encoder = recipe.encoder
     layers = ", ".join(map(str, encoder.layers))
-    size = "8-bit weights" if encoder.quantised else "32-bit weights"
+    weights = "8-bit weights" if encoder.quantised else "32-bit weights"
     threshold = max(manifest.thresholds.values(), default=0.0)
+    classifier = f"{_classifier(recipe.head)}, on standardised embeddings"
     return f"""# {manifest.name} {manifest.version}
 
 {manifest.description.rstrip(".")}.
@@ -126,8 +120,8 @@ def embedding_card(
 | --- | --- |
 | labels | {", ".join(manifest.labels)} |
 | licence of the weights | {manifest.licence}; the encoder: MIT (OpenAI) |
-| encoder | {encoder.source}, frozen; outputs of layers {layers}, {encoder.statistics} over time; {size} |
-| classifier | linear, on standardised embeddings, temperature {manifest.calibration.temperature:.3g} |
+| encoder | {encoder.source}, frozen; outputs of layers {layers}, {encoder.statistics} over time; {weights} |
+| classifier | {classifier}, temperature {manifest.calibration.temperature:.3g} |
 | windows | {recipe.windows}; only speech is analysed |
 | unsure | below a probability of {threshold:.2f} |
 | training | seed {recipe.seed}, signature {manifest.training.signature} |
@@ -138,8 +132,8 @@ def embedding_card(
 | --- | --- | --- | --- | --- |
 {data}
 
-OpenAI trained Whisper on 680,000 hours of audio that are not published. Recordings of the corpora named on this card
-may be among them, without emotion labels.
+{_ordinary(run)}OpenAI trained Whisper on 680,000 hours of audio that are not published. Recordings of the
+corpora named on this card may be among them, without emotion labels.
 
 ## Evaluation
 
@@ -149,6 +143,24 @@ may be among them, without emotion labels.
 
 {INTENDED_USE}
 """
+
+
+def _classifier(head: HeadSettings) -> str:
+    if head.hidden is None:
+        return "linear"
+    return f"mean of {head.hidden.networks} networks with a hidden layer of {head.hidden.units} units"
+
+
+def _ordinary(run: HeadRun) -> str:
+    """Return the paragraph about corpora that trained no emotion, or nothing."""
+    names = [name for name in run.recipe.head.ordinary_corpora if name in run.corpora]
+    if not names:
+        return ""
+    return (
+        f"Recordings of ordinary speech ({', '.join(names)}) trained no emotion, but a detector of reading and "
+        "meetings: in proportion to its probability, results approach equal probabilities with some more for "
+        "neutral.\n\n"
+    )
 
 
 def _transfer_line(run: TrainingRun) -> str:

@@ -20,7 +20,8 @@ from emotone.config import signature, to_mapping
 from emotone.errors import RunError
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.features.store import FeatureStore
-from emotone.fitting.embedding_head import LabelledEmbeddings, fit_head
+from emotone.fitting.embedding_data import LabelledEmbeddings
+from emotone.fitting.embedding_head import fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
 from emotone.inference.engine import analyse
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
@@ -101,8 +102,6 @@ class ResolvedEmbedding:
     def signature(self) -> str:
         """Hash of what changes the weights: settings but the name, the description and the licence, and the encoder."""
         settings = {key: value for key, value in to_mapping(self.recipe).items() if key not in NOT_IN_SIGNATURE}
-        if not self.recipe.head.ordinary:  # then the settings of that detector have no effect
-            settings["head"] = {key: value for key, value in settings["head"].items() if not key.startswith("ordinary")}
         return signature("embedding", SIGNATURE_VERSION, settings, self.encoder.sha256, RecordingEmbedding.version)
 
     def with_seed(self, seed: int) -> ResolvedEmbedding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import FRONT_END, ResolvedEmbedding, encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
-from emotone.training.tuning import softmax_temperature
+from emotone.fitting.head_run import HEAD_RUN, HeadRun
+from emotone.training.tuning import TEMPERATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,6 +72,7 @@ def train_embedding(
     labels: tuple[str, ...],
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
+    fits: Callable[[int], Callable[[int], None]] | None = None,
 ) -> EmbeddingTraining:
     """Return a training on all utterances: embeddings, temperature and threshold.
 
@@ -79,25 +80,30 @@ def train_embedding(
     and each corpus if there are several, is left out once. Both kinds count the same for the temperature, so that
     probabilities are calibrated for new speakers of the same corpora and for other corpora as far as one value allows.
 
+    Args:
+        resolved: what to train.
+        utterances: of all corpora, also those of ordinary speech.
+        labels: in the order of the probabilities.
+        workers: processes that compute embeddings.
+        progress: called with the number of embeddings since the last call.
+        fits: called with the number of heads that will be fitted; what it returns is called after each.
+
     Raises:
         RunError: no recording can be used, or a single label.
 
     """
     extracted = resolved.extract(utterances, workers=workers, progress=progress)
     used = extracted.usable(utterances)
-    ordinary = resolved.recipe.head.ordinary
+    ordinary = resolved.recipe.head.ordinary_corpora
     emotional = [one for one in used if one.corpus not in ordinary]
-    parts = [_left_out(resolved, used, extracted.features, labels, groups) for groups in _groups(emotional)]
+    divisions = list(_groups(emotional))
+    done = None if fits is None else fits(sum(len(set(groups.values())) for groups in divisions))
+    parts = [_left_out(resolved, used, extracted.features, groups, labels=labels, done=done) for groups in divisions]
     if not parts:
         raise RunError(f"recipe {resolved.name}: calibration needs recordings of at least two speakers")
-    size = max(len(part.truth) for part in parts)
-    logits = np.concatenate([np.resize(part.logits, (size, len(labels))) for part in parts])
-    truth = np.concatenate([np.resize(part.truth, size) for part in parts])
-    temperature = softmax_temperature(logits, truth)
+    temperature = _temperature(parts)
     hardest = parts[-1]  # other corpora, if there are several
-    confidence = np.concatenate(
-        [head.probabilities(values, temperature=temperature).max(axis=1) for head, values in hardest.tested]
-    )
+    confidence = hardest.probabilities(temperature).max(axis=1)
     threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
     return EmbeddingTraining(
         resolved, used, extracted.features, labels, temperature, round(threshold, 4), extracted.problems
@@ -119,7 +125,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
     """
     resolved, recipe = training.resolved, training.resolved.recipe
     head = resolved.fit(training.utterances, training.embeddings, labels=training.labels)
-    counts = Counter(one.corpus for one in training.utterances)
+    run = HeadRun.of(recipe, training.utterances, labels=training.labels, signature=training.signature)
     manifest = BundleManifest(
         schema=SCHEMA,
         name=recipe.name,
@@ -131,7 +137,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         windows=recipe.windows,
         calibration=Calibration(temperature=training.temperature),
         training=TrainingData(
-            corpora=tuple(sorted(counts)), protocol="all speakers", recipe=recipe.name, signature=training.signature
+            corpora=tuple(run.corpora), protocol="all speakers", recipe=recipe.name, signature=training.signature
         ),
         thresholds=dict.fromkeys(training.labels, training.threshold),
         tolerance=TOLERANCE if recipe.encoder.quantised else None,
@@ -144,10 +150,11 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         manifest,
         model=resolved.encoder.model(),
         head=head,
-        card=embedding_card(manifest, recipe, training.utterances, evaluation=evaluation),
+        card=embedding_card(manifest, run, evaluation=evaluation),
         licence=licence_text(recipe),
         signal=signal,
         probabilities=head.probabilities(embedding, temperature=training.temperature)[0],
+        extra={HEAD_RUN: run.to_bytes()},
     )
 
 
@@ -167,23 +174,42 @@ class _LeftOut:
     """Utterances that heads were not fitted on.
 
     Attributes:
-        logits: [utterances, labels].
         truth: index of the true label [utterances].
         tested: each head with the embeddings that it was not fitted on, in the same order.
 
     """
 
-    logits: NDArray[np.float64]
     truth: NDArray[np.int64]
     tested: tuple[tuple[EmbeddingHead, Array], ...]
+
+    def probabilities(self, temperature: float) -> NDArray[np.float64]:
+        """Return probabilities [utterances, labels]."""
+        return np.concatenate([head.probabilities(values, temperature=temperature) for head, values in self.tested])
+
+    def cross_entropy(self, temperature: float) -> float:
+        """Return the mean of -log p(label)."""
+        chosen = self.probabilities(temperature)[np.arange(len(self.truth)), self.truth]
+        return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
+
+
+def _temperature(parts: Sequence[_LeftOut]) -> float:
+    """Return the temperature with the smallest mean cross-entropy of the parts, which count the same."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(logarithm: float) -> float:
+        return float(np.mean([part.cross_entropy(float(np.exp(logarithm))) for part in parts]))
+
+    return float(np.exp(minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded").x))
 
 
 def _left_out(
     resolved: ResolvedEmbedding,
     utterances: Sequence[Utterance],
     embeddings: Mapping[str, Array],
-    labels: tuple[str, ...],
     groups: Mapping[str, int],
+    *,
+    labels: tuple[str, ...],
+    done: Callable[[int], None] | None,
 ) -> _LeftOut:
     """Return what heads say of the grouped utterances, each from a head that was not fitted on its group.
 
@@ -196,5 +222,6 @@ def _left_out(
         head = resolved.fit(fitted, embeddings, labels=labels)
         tested.append((head, np.stack([embeddings[one.key] for one in held])))
         truth += [labels.index(one.label) for one in held]
-    logits = np.concatenate([head.logits(values) for head, values in tested])
-    return _LeftOut(logits, np.array(truth, np.int64), tuple(tested))
+        if done is not None:
+            done(1)
+    return _LeftOut(np.array(truth, np.int64), tuple(tested))

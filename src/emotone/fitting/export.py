@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LICENCES = {
     "CC-BY-NC-SA-4.0": "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International",
+    "CC-BY-4.0": "Creative Commons Attribution 4.0 International",
     "CC0-1.0": "Creative Commons Zero 1.0 Universal",
     "MIT": "the MIT licence",
 }
@@ -170,6 +171,7 @@ def licence_text(recipe: Recipe | EmbeddingRecipe) -> str:
     title = LICENCES.get(recipe.licence, recipe.licence)
     where = {
         "CC-BY-NC-SA-4.0": "\nThe full text is at https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode\n",
+        "CC-BY-4.0": "\nThe full text is at https://creativecommons.org/licenses/by/4.0/legalcode\n",
         "CC0-1.0": "\nThe full text is at https://creativecommons.org/publicdomain/zero/1.0/legalcode\n",
     }.get(recipe.licence, "")
     text = f"The model '{recipe.name}' ({recipe.licence}) may be used under {title}.\n{where}"

@@ -1,4 +1,4 @@
-"""The recipe of a model with a frozen speech encoder: which layers are pooled, and how its linear head is fitted."""
+"""The recipe of a model with a frozen speech encoder: which layers are pooled, and how its head is fitted."""
 
 from __future__ import annotations
 
@@ -37,25 +37,92 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True)
-class HeadSettings:
-    """How the linear head is fitted: softmax regression with a quadratic penalty on standardised embeddings.
-
-    Every recording is used once per standardisation, so that one head serves models as they were trained and models
-    that are adapted to unlabelled recordings.
+class OrdinarySettings:
+    """How a detector of ordinary speech (reading, dictation, meetings) is fitted, and what its result is.
 
     Attributes:
-        regularisation: inverse weight of the penalty per training recording; smaller values regularise more.
+        corpora: names of corpora of ordinary speech. They train no emotion; those that are not given in a training are
+            left out.
+        regularisation: of the detector, as that of the head.
+        share: expected share of ordinary speech, before anything is heard.
+        neutral: probability of neutral in ordinary speech; the other labels share the rest equally.
+
+    """
+
+    corpora: tuple[str, ...]
+    regularisation: float = 1e-4
+    share: float = 0.12
+    neutral: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, where="head.ordinary", regularisation=(1e-8, 1e4), share=(0.001, 0.999), neutral=(0.0, 1.0))
+        if not self.corpora:
+            raise ConfigError("head.ordinary: corpora must name at least one corpus")
+
+
+@dataclass(frozen=True)
+class HiddenSettings:
+    """A hidden layer of rectified units: several small networks, trained together, whose logits are averaged.
+
+    The optimiser is AdamW (weight decay apart from the gradient) with a learning rate that rises and falls once.
+
+    Attributes:
+        units: of each network.
+        networks: number of them.
+        dropout: share of units that are set to 0 in training.
+        input_dropout: share of values of an embedding that are set to 0 in training.
+        epochs: passes through the recordings, each once per standardisation.
+        learning_rate: the highest.
+        weight_decay: of AdamW.
+        label_smoothing: share of the target that is spread over all labels.
+        batch_size: recordings of a step.
+
+    """
+
+    units: int = 128
+    networks: int = 3
+    dropout: float = 0.7
+    input_dropout: float = 0.5
+    epochs: int = 12
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            where="head.hidden",
+            units=(1, 4096),
+            networks=(1, 64),
+            dropout=(0.0, 0.95),
+            input_dropout=(0.0, 0.95),
+            epochs=(1, 1000),
+            learning_rate=(1e-7, 1.0),
+            weight_decay=(0.0, 10.0),
+            label_smoothing=(0.0, 0.9),
+            batch_size=(1, 65536),
+        )
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """How the head is fitted on standardised embeddings.
+
+    A linear head is a softmax regression with a quadratic penalty. Every recording is used once per standardisation, so
+    that one head serves models as they were trained and models that are adapted to unlabelled recordings.
+
+    Attributes:
+        regularisation: of a linear head: inverse weight of the penalty per training recording; smaller values
+            regularise more.
         standardisations: "stored" uses the statistics of all training data, as an unadapted model does; "corpus" those
             of each corpus, as a well-adapted model does; "subset" those of a random subset of speakers and recordings,
             with up to 90 % neutral speech, as a model does that is adapted to few or one-sided recordings.
         corpus_balance: 0 weighs all recordings equally, 1 all corpora.
         shrinkage: number of recordings whose statistics weigh as much as the stored ones.
         weights: factor of the weight of all recordings of a corpus, by name; 1 for all others.
-        ordinary: names of corpora of ordinary speech (reading, dictation, meetings). They train no emotion, but a
-            detector of ordinary speech; those that are not given in a training are left out.
-        ordinary_regularisation: of the detector, as `regularisation`.
-        ordinary_share: expected share of ordinary speech, before anything is heard.
-        ordinary_neutral: probability of neutral in ordinary speech; the other labels share the rest equally.
+        ordinary: see `OrdinarySettings`; None has no detector.
+        hidden: see `HiddenSettings`; None makes the head linear.
 
     """
 
@@ -64,10 +131,13 @@ class HeadSettings:
     corpus_balance: float = 0.5
     shrinkage: float = 10.0
     weights: dict[str, float] = field(default_factory=dict)
-    ordinary: tuple[str, ...] = ()
-    ordinary_regularisation: float = 1e-4
-    ordinary_share: float = 0.12
-    ordinary_neutral: float = 0.5
+    ordinary: OrdinarySettings | None = None
+    hidden: HiddenSettings | None = None
+
+    @property
+    def ordinary_corpora(self) -> tuple[str, ...]:
+        """Names of corpora that train no emotion."""
+        return () if self.ordinary is None else self.ordinary.corpora
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -76,9 +146,6 @@ class HeadSettings:
             regularisation=(1e-8, 1e4),
             corpus_balance=(0.0, 1.0),
             shrinkage=(0.0, 1000.0),
-            ordinary_regularisation=(1e-8, 1e4),
-            ordinary_share=(0.001, 0.999),
-            ordinary_neutral=(0.0, 1.0),
         )
         if not self.standardisations or len(set(self.standardisations)) != len(self.standardisations):
             raise ConfigError("head: standardisations must name at least one, each once")
@@ -92,7 +159,7 @@ class HeadSettings:
 
 @dataclass(frozen=True)
 class EmbeddingRecipe:
-    """A frozen encoder and a linear head. Data only: see `emotone.fitting.embedding` for the fitting.
+    """A frozen encoder and a head. Data only: see `emotone.fitting.embedding` for the fitting.
 
     Attributes:
         name: lower-case letters, digits, dots, hyphens and underscores.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import write_emodb, write_small_encoder
 
+from emotone.fitting.head_run import load_head_run
 from emotone.inference.model import load
 
 if TYPE_CHECKING:
@@ -44,9 +45,14 @@ def test_the_commands_train_and_evaluate(
     assert evaluated.status == 0, evaluated.err
     score = next(one for one in json.loads(evaluated.out)["scores"] if one["metric"] == "uar")
     assert score["ours"]["value"] > 0.5
+    same = emotone("evaluate", "--model", model.bundle.directory, "--corpus", f"emodb={corpus}", *options[2:])
+    assert "test clips occur in the training data" in same.err
+    run = load_head_run(model.bundle.directory)
+    assert (run.recipe.name, run.signature) == ("mine", model.bundle.manifest.training.signature)
+    assert run.corpora == {"emodb": len(run.recordings)}
 
 
 def test_options_of_networks_are_refused(recipe: Path, corpus: Path, emotone: Callable[..., Any]) -> None:
     result = emotone("train", recipe, "--corpus", f"emodb={corpus}", "--epochs", "3")
     assert result.status == 2
-    assert "fits a linear head on a frozen encoder" in result.err
+    assert "fits a head on a frozen encoder" in result.err

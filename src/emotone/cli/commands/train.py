@@ -173,7 +173,7 @@ def _encoder_recipe(recipe: EmbeddingRecipe, options: TransferOptions, *, epochs
     """Return the recipe of a head on a frozen encoder with the options that it allows."""
     if options.is_transfer or epochs is not None:
         raise UsageError(
-            f"recipe {recipe.name} fits a linear head on a frozen encoder, so --from, --transfer, --unlabelled and "
+            f"recipe {recipe.name} fits a head on a frozen encoder, so --from, --transfer, --unlabelled and "
             "--epochs do not apply; remove them"
         )
     return replace(recipe, labels=options.labels) if options.labels else recipe
@@ -203,6 +203,7 @@ def _train_head(
             labels=data.labels,
             workers=workers,
             progress=bar.counter("embeddings", len(data.utterances)),
+            fits=lambda total: bar.counter("calibration: heads", total),
         )
     for problem in training.problems:
         console.error(f"left out: {problem.message}")
