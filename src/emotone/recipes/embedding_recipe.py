@@ -51,8 +51,8 @@ class OrdinarySettings:
 
     corpora: tuple[str, ...]
     regularisation: float = 1e-4
-    share: float = 0.12
-    neutral: float = 0.3
+    share: float = 0.25
+    neutral: float = 0.2
 
     def __post_init__(self) -> None:
         check_ranges(self, where="head.ordinary", regularisation=(1e-8, 1e4), share=(0.001, 0.999), neutral=(0.0, 1.0))
