@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emotone.bundles.bundle import load_bundle
 from emotone.bundles.manifest import CARD, MANIFEST, SEAL, manifest_bytes, read_manifest
@@ -21,9 +22,16 @@ from emotone.fitting.training_run import RUN, load_run
 from emotone.recipes.library import load_net_recipe
 from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.recipes.library import load_recipe
+from emotone.scoring.confidence import confidence_table
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.operating_points import recorded_points, stored_threshold
+from emotone.scoring.ordinary_speech import ordinary_speech_shares, ordinary_speech_table
 from emotone.scoring.summary import summary_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emotone.scoring.result_table import ResultTable
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RESULTS = ROOT / "src" / "emotone" / "models", ROOT / "results"
@@ -39,6 +47,7 @@ class CardSpec:
         notes: last paragraph of the evaluation.
         others: patterns of runs of other systems on the same folds as the first run.
         validation: pattern of the run that the stored threshold was chosen on.
+        ordinary: pattern of the run on ordinary speech.
 
     """
 
@@ -46,6 +55,7 @@ class CardSpec:
     notes: str
     others: tuple[str, ...] = ()
     validation: str = ""
+    ordinary: str = ""
 
 
 CARDS = {
@@ -99,7 +109,7 @@ def write_card(name: str) -> None:
     manifest = read_manifest((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
     description = f"{load_recipe(name).description.rstrip('.')}."
     manifest = replace(manifest, description=description)
-    scores = evaluation(CARDS[name])
+    scores = evaluation(CARDS[name], thresholds=manifest.thresholds)
     if is_head_run(folder):
         _write(folder / CARD, embedding_card(manifest, load_head_run(folder), evaluation=scores))
     else:
@@ -114,7 +124,7 @@ def write_card(name: str) -> None:
     seal(folder)
 
 
-def evaluation(spec: CardSpec) -> str:
+def evaluation(spec: CardSpec, *, thresholds: Mapping[str, float]) -> str:
     """Return the section of a card about the evaluation."""
     folders = [_one(pattern) for pattern in spec.runs]
     single = len(folders) == 1
@@ -126,13 +136,24 @@ def evaluation(spec: CardSpec) -> str:
         text = summary_markdown(folder, others=others, heading="###" if single else "####").rstrip()
         points = recorded_points(run.about)
         threshold = "" if points is None else f"\n\n{points.table().markdown().rstrip()}"
-        parts.append(("" if single else title) + text + threshold)
+        confidence = ""
+        if spec.ordinary and "model" in run.about:  # folds are not calibrated
+            confidence = f"\n\n#### Confidence\n\n{_captioned(confidence_table(run.whole))}"
+        parts.append(("" if single else title) + text + threshold + confidence)
     if spec.validation:
         training = load_run(MODELS / "anger")
         validation = _one(spec.validation)
         stored = stored_threshold(validation, training.recipe, labels=training.labels, rate=FALSE_ALARMS)
         parts.append(f"### The threshold\n\n{stored.markdown().rstrip()}")
+    if spec.ordinary:
+        folder = _one(spec.ordinary)
+        table = ordinary_speech_table(ordinary_speech_shares(read_run(folder).whole, thresholds))
+        parts.append(f"### Ordinary speech\n\n{_captioned(table)}\n\nPredictions: `results/{folder.name}`.")
     return "\n\n".join([*parts, spec.notes])
+
+
+def _captioned(table: ResultTable) -> str:
+    return f"{table.caption}\n\n{table.markdown().rstrip()}"
 
 
 def _one(pattern: str) -> Path:
