@@ -1,6 +1,6 @@
 """Measure learning curves: UAR by the number of training clips, from scratch and with transfer from a model.
 
-    python -m scripts.learning_curves --source default --corpus savee=DIR --corpus emovo=DIR [--out DIR]
+    python -m scripts.learning_curves --source small --corpus savee=DIR --corpus emovo=DIR [--out DIR]
     python -m scripts.learning_curves --source FOLDER --net multidomain --corpus savee=DIR --corpus emovo=DIR
 
 The corpora must not be in the training data of the source. Runs are stored under results/transfer-curves, from which
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from emotone.recipes.recipe import Recipe
 
-RECIPES = {"log-mel-cnn": "default", "multidomain": "multidomain"}  # settings of the trainings of a network
+RECIPES = {"log-mel-cnn": "small", "multidomain": "multidomain"}  # settings of the trainings of a network
 LABELS = "six"
 PROTOCOL = "speaker-folds-2"  # half of the speakers for training and half for the test, and vice versa
 CLIPS: tuple[int | None, ...] = (25, None, 100, 50, 200)  # None: all; the most informative first

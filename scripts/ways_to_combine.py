@@ -1,6 +1,6 @@
 """Measure the clip accuracy of a model for each method of pooling windows.
 
-    python -m scripts.ways_to_combine --corpus NAME=DIR... [--model default] [--labels seven]
+    python -m scripts.ways_to_combine --corpus NAME=DIR... [--model small] [--labels seven]
 
 Every utterance pools its windows, and the clip is the mean of its utterances, weighted by duration, as in the inference
 engine. Use corpora that are not in the training data of the model. The method does not affect utterances of one window.
@@ -33,7 +33,7 @@ def main() -> int:
     """Print the UAR of each method for each corpus; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=DIR")
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", default="small")
     parser.add_argument("--labels", default="seven")
     arguments = parser.parse_args()
     model, labels = emotone.load(arguments.model), label_set(arguments.labels)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emotone.scoring.learning_curve import CurvePoint
 
 FROM_SCRATCH = "from scratch"
+RENAMED = {"default": "small"}  # name of a model in the stored runs, and now
 LONGER = "curve-alone-longer"  # prefix of the runs from scratch with more batches
 REPLICATES = 2_000  # of intervals; a page has many of them
 # Plans by the number of trained layers, with colours that are distinct for people with colour blindness.
@@ -59,7 +60,7 @@ def transfer(results: Path = RESULTS) -> str:
         "Transfer plans are described in [transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals",
         "clustered by speaker, computed from the predictions under `results/transfer-curves`.",
         *ENGINE,
-        "Command: `python -m scripts.learning_curves --source default --corpus NAME=DIR...`",
+        "Command: `python -m scripts.learning_curves --source small --corpus NAME=DIR...`",
     ]
     measured = _measured(results)
     if not measured:
@@ -153,7 +154,8 @@ def _columns(points: Sequence[CurvePoint]) -> list[str]:
 
 
 def _source(curves: Curves) -> str:
-    return next((f"`{point.source}`" for point in curves.points if point.plan != SCRATCH), "none")
+    names = (point.source for point in curves.points if point.plan != SCRATCH)
+    return next((f"`{RENAMED.get(name, name)}`" for name in names), "none")
 
 
 def _setting(curves: Curves) -> list[str]:
