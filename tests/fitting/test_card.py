@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.toy import tiny_recipe
 
+from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.corpora.datasets.emodb import CORPUS
-from emotone.fitting.card import INTENDED_USE, LIMITS, model_card
+from emotone.fitting.card import INTENDED_USE, LIMITS, embedding_card, model_card
+from emotone.fitting.head_run import HeadRun
 from emotone.fitting.training_run import TrainingRun, load_run
 from emotone.nets.layers import layer_table, parameter_count
+from emotone.recipes.embedding_recipe import EmbeddingRecipe, HeadSettings, HiddenSettings, OrdinarySettings
 from emotone.transfer.report import State, TensorEntry, TransferReport
 
 if TYPE_CHECKING:
@@ -103,3 +106,43 @@ def test_the_card_of_a_training_on_disk(trained: Path) -> None:
 def test_the_order_of_labels_is_the_net_s() -> None:
     turned = replace(RUN, labels=("sadness", "anger"))
     assert "| labels | sadness, anger |" in model_card(turned, version="1", evaluation="")
+
+
+def head_card(head: HeadSettings) -> str:
+    recipe = EmbeddingRecipe("mine", "seven", head=head, licence="CC0-1.0")
+    labels = ("anger", "neutral")
+    manifest = BundleManifest(
+        schema=SCHEMA,
+        name="mine",
+        version="1.0.0",
+        description="Two emotions",
+        labels=labels,
+        licence="CC0-1.0",
+        front_end={"name": "whisper-log-mel"},
+        windows=recipe.windows,
+        calibration=Calibration(temperature=0.8),
+        training=TrainingData(("calls", "readings"), "all speakers", "mine", "0123456789ab"),
+        thresholds=dict.fromkeys(labels, 0.5),
+    )
+    run = HeadRun(recipe, labels, {"calls": 40, "readings": 7}, {"calls": 4, "readings": 2}, "0123456789ab", ())
+    return embedding_card(manifest, run, evaluation="")
+
+
+def test_the_card_of_a_head_states_how_it_classifies() -> None:
+    card = head_card(HeadSettings())
+    for line in (
+        "| classifier | linear, on standardised embeddings, temperature 0.8 |",
+        "| unsure | below a probability of 0.50 |",
+        "| calls | 40 | 4 | not stated | not stated |",
+        "**not been evaluated**",
+        INTENDED_USE,
+    ):
+        assert line in card
+    assert "ordinary speech" not in card
+    hidden = head_card(HeadSettings(hidden=HiddenSettings(units=64, networks=2)))
+    assert "| classifier | mean of 2 networks with a hidden layer of 64 units, on" in hidden
+
+
+def test_the_card_of_a_head_names_corpora_that_train_no_emotion() -> None:
+    card = head_card(HeadSettings(ordinary=OrdinarySettings(("readings", "not given"))))
+    assert "Recordings of ordinary speech (readings) trained no emotion" in card
