@@ -52,7 +52,7 @@ class OrdinarySettings:
     corpora: tuple[str, ...]
     regularisation: float = 1e-4
     share: float = 0.25
-    neutral: float = 0.2
+    neutral: float = 0.16
 
     def __post_init__(self) -> None:
         check_ranges(self, where="head.ordinary", regularisation=(1e-8, 1e4), share=(0.001, 0.999), neutral=(0.0, 1.0))
