@@ -1,8 +1,8 @@
-"""Silence and faint noise around speech, or in a pause, change few labels of the shipped model.
+"""Silence and faint noise around speech, or in a pause, change few labels of the shipped models.
 
-The detector's state depends on what precedes speech, so utterances may start or end some hundredths of a second earlier
-or later, which changes labels whose probabilities are nearly equal. The aim is no change in 98 % of recordings; the
-bounds below are the shares that were measured, and must not rise.
+The detector decides about chunks of 32 ms, whose grid moves with the padding, so utterances may start or end some
+hundredths of a second earlier or later, which changes labels whose probabilities are nearly equal. The aim is no change
+in 98 % of recordings; the bounds below are the shares that were measured, and must not rise.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ CORPORA = {"emodb": "wav/*", "emovo": "**/*", "savee": "**/*", "ravdess": "**/*"
 PER_CORPUS = 10
 NOISE = 1e-4  # -80 dB relative to full scale
 PAUSE = 1.5  # seconds between two recordings: longer than a pause within an utterance
-# Changed clip labels of 40 recordings with one kind of padding: silence before them, after them, in a pause.
-BEFORE, AFTER, PAUSED = 3, 1, 2
+# By model: changed clip labels of 40 recordings with one kind of padding: silence before them, after them, in a pause.
+BOUNDS = {"small": (3, 1, 2), "default": (5, 1, 2)}
+SURE = 0.6  # labels of the default model with a higher confidence do not change
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return load("default")
+@pytest.fixture(scope="module", params=sorted(BOUNDS))
+def model(request: pytest.FixtureRequest) -> Model:
+    return load(request.param)
 
 
 def pads(rate: int) -> Iterator[Array]:
@@ -76,13 +77,20 @@ def recordings(shared: Path) -> list[tuple[Array, int]]:
 
 def test_silence_around_real_recordings_changes_few_labels(model: Model, recordings: list[tuple[Array, int]]) -> None:
     changed = np.zeros((2, 4), int)  # [before or after, pad]
+    sure = np.zeros((2, 4), int)
     for signal, rate in recordings:
-        (expected, *_) = labels(model, signal, rate)
+        expected = model.predict(signal, rate=rate).clip
         for number, pad in enumerate(pads(rate)):
-            changed[0, number] += labels(model, np.concatenate([pad, signal]), rate)[0] != expected
-            changed[1, number] += labels(model, np.concatenate([signal, pad]), rate)[0] != expected
-    assert changed[0].max() <= BEFORE, changed
-    assert changed[1].max() <= AFTER, changed
+            for place, padded in enumerate(([pad, signal], [signal, pad])):
+                found = model.predict(np.concatenate(padded), rate=rate).clip
+                differs = found.label != expected.label
+                changed[place, number] += differs
+                sure[place, number] += differs and max(expected.confidence or 0, found.confidence or 0) > SURE
+    before, after, _ = BOUNDS[model.bundle.manifest.name]
+    assert changed[0].max() <= before, changed
+    assert changed[1].max() <= after, changed
+    if model.bundle.manifest.thresholds:
+        assert not sure.any(), sure
 
 
 def test_a_longer_pause_between_real_utterances_changes_few_labels(
@@ -96,4 +104,4 @@ def test_a_longer_pause_between_real_utterances_changes_few_labels(
         for number, pad in enumerate(pads(rate)):
             found = labels(model, np.concatenate([first, pause, pad, second]), rate)
             changed[number] += found[0] != expected[0]
-    assert changed.max() <= PAUSED, changed
+    assert changed.max() <= BOUNDS[model.bundle.manifest.name][2], changed
