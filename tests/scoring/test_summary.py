@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from tests.made_runs import Made, made_detector, made_segments, write_run
 
 from emotone.errors import RunError
-from emotone.scoring.finished_run import RUN
+from emotone.scoring.finished_run import RUN, read_run
+from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.summary import summary_markdown
 
 if TYPE_CHECKING:
@@ -91,3 +93,20 @@ def test_a_detector_has_scores_of_windows_and_a_baseline_does_not(tmp_path: Path
 def test_a_folder_without_an_evaluation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="contains no finished evaluation"):
         summary_markdown(tmp_path)
+
+
+def test_corpora_with_a_single_label_are_named_and_not_scored(folder: Path, tmp_path: Path) -> None:
+    table = read_run(folder).predictions
+    first = table.truth[0]
+    readings = table.where(table.truth == first)
+    readings = replace(
+        readings,
+        corpus=np.full(len(readings), "readings"),
+        utterance=np.char.replace(readings.utterance, "emodb/", "readings/"),
+    )
+    both = PredictionsTable.concat([table, readings])
+    text = summary_markdown(write_run(tmp_path / "both", both, recipe={"name": "toy"}))
+    assert "Not in this table, because they have a single label: readings." in text
+    assert "Confusion matrix of readings" not in text
+    alone = summary_markdown(write_run(tmp_path / "alone", readings, recipe={"name": "toy"}))
+    assert "Confusion matrix of readings" in alone

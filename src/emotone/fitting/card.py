@@ -156,11 +156,10 @@ def _ordinary(run: HeadRun) -> str:
     names = [name for name in run.recipe.head.ordinary_corpora if name in run.corpora]
     if not names:
         return ""
-    return (
-        f"Recordings of ordinary speech ({', '.join(names)}) trained no emotion, but a detector of reading and "
-        "meetings: in proportion to its probability, results approach equal probabilities with some more for "
-        "neutral.\n\n"
-    )
+    return f"""Recordings of ordinary speech ({", ".join(names)}) trained no emotion, but a detector of reading and
+meetings: in proportion to its probability, results approach equal probabilities with somewhat more for neutral.
+
+"""
 
 
 def _transfer_line(run: TrainingRun) -> str:

@@ -86,12 +86,15 @@ def summary_markdown(folder: Path, *, others: Sequence[Path] = (), heading: str 
     """
     run = read_run(folder)
     table = run.predictions
-    scores = scores_of(table)
+    several = [corpus for corpus in table.corpora if len(np.unique(table.of_corpus(corpus).truth)) > 1]
+    single = sorted(set(table.corpora) - set(several)) if several else []
+    scores = [score for score in scores_of(table) if score.corpus not in single]
     sections = [_protocol(run.about, folder), _score_table(scores).markdown()]
+    sections += [f"Not in this table, because they have a single label: {', '.join(single)}."] if single else []
     sections += [_other_system(table, read_run(other)) for other in others]
     references = _references(table, scores)
     sections += [] if references is None else [references.markdown()]
-    for corpus in table.corpora:
+    for corpus in several or table.corpora:
         matrix = confusion_table(confusion_of(table, corpus), labels=table.labels).markdown()
         sections.append(f"{heading} Confusion matrix of {corpus_title(corpus)}\n\n{matrix}")
     return "\n\n".join(sections) + "\n"
@@ -152,7 +155,7 @@ def _method(about: Mapping[str, Any]) -> str:
         )
     if "encoder" in about.get("recipe", {}):
         return (
-            "The encoder is frozen; a linear head predicts from the mean embedding of the utterances of each "
+            "The encoder is frozen; a head predicts from the mean embedding of the utterances of each "
             "recording, which the inference engine of `emotone predict` finds."
         )
     return "Predictions are made by the inference engine of `emotone predict`."
