@@ -29,8 +29,6 @@ from emotone.scoring.summary import summary_markdown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emotone.scoring.result_table import ResultTable
-
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RESULTS = ROOT / "src" / "emotone" / "models", ROOT / "results"
 ORDINARY = RESULTS / "ordinary-speech"
@@ -73,10 +71,11 @@ CARDS = {
     ),
     "default-open": CardSpec(
         ("default-open-speaker-folds-10-*", "default-open-held-out-*"),
-        "The settings are those of the model `default`, which were selected with Emo-DB among the corpora. EMOVO and "
-        "SAVEE contain no boredom, and surprise is not among the labels, so only six of their emotions can be right. "
+        "The settings are those of the model `default`, which were selected with Emo-DB among the corpora. Boredom was "
+        "left out of the labels after a version with it had called most of SAVEE and of reading bored. Surprise is not "
+        "in the training data, and not scored. "
         "Probabilities in the folds are not calibrated; those of the model were calibrated on speakers of one corpus, "
-        "and are too high on others. For the corpora of ordinary speech see the model `default`; LibriSpeech and AMI, "
+        "and fit others less well. For the corpora of ordinary speech see the model `default`; LibriSpeech and AMI, "
         "whose licence is CC BY 4.0, must be named as sources.",
         ordinary="default-open-held-out-*",
     ),
@@ -154,7 +153,7 @@ def evaluation(spec: CardSpec, *, thresholds: Mapping[str, float]) -> str:
         threshold = "" if points is None else f"\n\n{points.table().markdown().rstrip()}"
         confidence = ""
         if spec.ordinary and "model" in run.about:  # folds are not calibrated
-            confidence = f"\n\n#### Confidence\n\n{_captioned(confidence_table(run.whole))}"
+            confidence = f"\n\n#### Confidence\n\n{confidence_table(run.whole).markdown().rstrip()}"
         parts.append(("" if single else title) + text + threshold + confidence)
     if spec.validation:
         training = load_run(MODELS / "anger")
@@ -165,12 +164,8 @@ def evaluation(spec: CardSpec, *, thresholds: Mapping[str, float]) -> str:
         folder = _one(spec.ordinary, ORDINARY)
         table = ordinary_speech_table(ordinary_speech_shares(read_run(folder).whole, thresholds))
         where = f"Predictions: `results/{ORDINARY.name}/{folder.name}`."
-        parts.append(f"### Ordinary speech\n\n{_captioned(table)}\n\n{where}")
+        parts.append(f"### Ordinary speech\n\n{table.markdown().rstrip()}\n\n{where}")
     return "\n\n".join([*parts, spec.notes])
-
-
-def _captioned(table: ResultTable) -> str:
-    return f"{table.caption}\n\n{table.markdown().rstrip()}"
 
 
 def _one(pattern: str, root: Path = RESULTS) -> Path:
