@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import soundfile
 from tests.soundnet_ports import ported
 
 from emotone.errors import SourceError
@@ -17,7 +19,6 @@ from emotone.transfer.weights import read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -137,3 +138,53 @@ def test_missing_inputs_of_a_training_are_reported(
     outcome = emotone("sources", "train", tmp_path / "toy.toml", "--teacher", tmp_path / "teacher.pt", *given)
     assert outcome.status == 2
     assert message in outcome.err
+
+
+RECOGNISER = """\
+name = "tones"
+corpora = ["manifest"]
+units = 2
+layers = 1
+characters = "A "
+[training]
+epochs = 1
+batch_size = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given", "message"),
+    [
+        (RECOGNISER, (), "add --speech NAME=DIR"),
+        (RECOGNISER, ("--teacher", "x.pt"), "is the recipe of a recogniser: give --speech NAME=DIR"),
+        (RECIPE, (), "is the recipe of a student: give --teacher FILE"),
+        (RECOGNISER, ("--speech", "manifest=gone"), "gone is not a folder"),
+    ],
+)
+def test_a_training_needs_the_inputs_of_its_recipe(
+    emotone: Callable[..., Outcome], tmp_path: Path, recipe: str, given: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "toy.toml").write_text(recipe)
+    outcome = emotone("sources", "train", tmp_path / "toy.toml", *given)
+    assert outcome.status == 2
+    assert message in outcome.err
+
+
+def test_a_recogniser_is_trained_once(emotone: Callable[..., Outcome], tmp_path: Path) -> None:
+    lines = []
+    for name in ("1.wav", "2.wav", "3.wav", "4.wav"):
+        soundfile.write(tmp_path / name, np.random.default_rng(0).normal(0, 0.1, 2400), 16000)
+        lines.append(f'{{"file": "{name}", "text": "a"}}')
+    lines += [f'{{"file": "gone{number}.wav", "text": "a"}}' for number in range(5)]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(lines))
+    (tmp_path / "toy.toml").write_text(RECOGNISER)
+    call = ("sources", "train", tmp_path / "toy.toml", "--speech", f"manifest={tmp_path}", "--out", tmp_path / "runs")
+    outcome = emotone(*call, "--threads", 1, "--quiet")
+    assert outcome.status == 0, outcome.err
+    assert "left out: 2 more utterances" in outcome.err
+    assert "on 1 held-out speakers" in outcome.err
+    weights = Path(outcome.out.strip())
+    assert weights.is_file()
+    again = emotone(*call, "--quiet")
+    assert "so nothing was computed" in again.err
+    assert again.out == outcome.out

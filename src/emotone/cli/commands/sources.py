@@ -205,7 +205,8 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
 @command.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--sound", multiple=True, metavar="NAME=DIR", help="Folder of each sound of the recipe.")
-@click.option("--teacher", type=click.Path(path_type=Path), required=True, help="The teacher's published file.")
+@click.option("--teacher", type=click.Path(path_type=Path), help="The teacher's published file.")
+@click.option("--speech", multiple=True, metavar="NAME=DIR", help="Folder of each transcribed corpus of the recipe.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option(
     "--resume/--fresh",
@@ -218,25 +219,43 @@ def convert(name: str, file: Path, *, out: Path, as_json: bool) -> None:
 )
 @click.option("--quiet", is_flag=True, help="Hide progress bars.")
 def train(
-    recipe: Path, *, sound: tuple[str, ...], teacher: Path, out: Path, resume: bool, threads: int | None, quiet: bool
+    recipe: Path,
+    *,
+    sound: tuple[str, ...],
+    teacher: Path | None,
+    speech: tuple[str, ...],
+    out: Path,
+    resume: bool,
+    threads: int | None,
+    quiet: bool,
 ) -> None:
-    """Train a source from scratch on unlabelled sound.
+    """Train a source from scratch: a student of another network, or a speech recogniser.
 
-    A student network is trained to match the predictions of the TEACHER.
-
-    RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes. The run's folder contains the
-    weights and a card with the student's results on held-out sound.
+    A student network is trained on unlabelled sound to match the predictions of the TEACHER. A recogniser is trained on
+    transcribed speech. RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes; one with
+    the key corpora is that of a recogniser. The run's folder contains the weights and the results on held-out sound.
 
     \b
-    Example:
+    Examples:
       emotone sources train soundnet5-open.toml --sound speech=DIR --sound music=DIR --teacher teacher.npz
+      emotone sources train recogniser.toml --speech librispeech=DIR --speech voxforge=DIR
     """
+    from emotone.errors import UsageError
+    from emotone.recipes.recogniser_recipe import is_recogniser_recipe
+
+    if is_recogniser_recipe(recipe):
+        if sound or teacher is not None:
+            raise UsageError(f"{recipe} is the recipe of a recogniser: give --speech NAME=DIR, no --sound or --teacher")
+        _train_recogniser(recipe, speech, out=out, resume=resume, threads=threads, quiet=quiet)
+        return
+    if speech or teacher is None:
+        raise UsageError(f"{recipe} is the recipe of a student: give --teacher FILE and --sound NAME=DIR, no --speech")
     from emotone.fitting.distillation.run import WEIGHTS, prepare, train_source
     from emotone.fitting.distillation.source_run import RUN, load_source_run
     from emotone.recipes.source_recipe import read_source_recipe
 
     asked = read_source_recipe(recipe)
-    folders = _sounds(sound, wanted=tuple(asked.sound))
+    folders = _folders(sound, wanted=tuple(asked.sound), option="--sound", kind="sound")
     if threads is not None:
         import torch
 
@@ -263,20 +282,59 @@ def train(
     click.echo(folder / WEIGHTS)
 
 
-def _sounds(given: tuple[str, ...], *, wanted: tuple[str, ...]) -> dict[str, Path]:
+def _train_recogniser(
+    recipe: Path, speech: tuple[str, ...], *, out: Path, resume: bool, threads: int | None, quiet: bool
+) -> None:
+    from emotone.fitting.recogniser import RUN, WEIGHTS, load_recogniser_run, prepare_speech, train_recogniser
+    from emotone.recipes.recogniser_recipe import read_recogniser_recipe
+
+    asked = read_recogniser_recipe(recipe)
+    folders = _folders(speech, wanted=asked.corpora, option="--speech", kind="transcribed corpus")
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    prepared = prepare_speech(asked, folders)
+    for sentence in prepared.left_out[:3]:
+        console.note(f"left out: {sentence}")
+    if len(prepared.left_out) > 3:
+        console.note(f"left out: {len(prepared.left_out) - 3} more utterances")
+    folder = out / prepared.name
+    if (folder / RUN).exists() and resume:
+        console.note(f"already trained with the same recipe and speech, so nothing was computed: {folder}")
+    else:
+        with progress(quiet=quiet) as bar:
+            train_recogniser(
+                prepared,
+                folder,
+                fresh=not resume,
+                progress=lambda epoch: bar.say(
+                    f"epoch {epoch.number}: loss {epoch.loss:.3f}, CER {100 * epoch.metrics['cer']:.1f} %"
+                ),
+                on_batch=lambda done, total: bar.stage("batches", done, total),
+            )
+    run = load_recogniser_run(folder)
+    console.note(
+        f"epoch {run.best}: CER {100 * run.cer:.1f} %, WER {100 * run.wer:.1f} % on {len(run.held_out_speakers)} "
+        f"held-out speakers; {run.seconds_per_hour:g} s per epoch and hour of speech"
+    )
+    click.echo(folder / WEIGHTS)
+
+
+def _folders(given: tuple[str, ...], *, wanted: tuple[str, ...], option: str, kind: str) -> dict[str, Path]:
     from emotone.errors import UsageError, unknown_name
 
     folders: dict[str, Path] = {}
     for text in given:
         name, mark, folder = text.partition("=")
         if not mark or not folder:
-            raise UsageError(f"--sound {text} must be NAME=DIR")
+            raise UsageError(f"{option} {text} must be NAME=DIR")
         if name not in wanted:
-            raise unknown_name("sound of the recipe", name, wanted)
+            raise unknown_name(f"{kind} of the recipe", name, wanted)
         folders[name] = Path(folder)
     missing = [name for name in wanted if name not in folders]
     if missing:
-        raise UsageError(f"sounds of the recipe are missing: {', '.join(missing)}; add --sound NAME=DIR for each")
+        raise UsageError(f"a {kind} of the recipe is missing: {', '.join(missing)}; add {option} NAME=DIR for each")
     return folders
 
 
