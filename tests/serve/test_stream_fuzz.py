@@ -27,6 +27,7 @@ CLOSE_CODES = {1000, 1003, 1007, 1008, 1009}
 TYPES = {
     "session.started",
     "utterance.start",
+    "utterance.interim",
     "measurement",
     "utterance.end",
     "error",
@@ -56,7 +57,7 @@ VALUES: list[Any] = [
 
 def random_message(generator: random.Random, audio: bytes) -> str | bytes:
     first = 2 * generator.randrange(len(audio) // 4)
-    field = generator.choice(["type", "rate", "encoding", "channels", "channel", "model", "other"])
+    field = generator.choice(["type", "rate", "encoding", "channels", "channel", "model", "interim", "other"])
     candidates: list[str | bytes] = [
         generator.randbytes(generator.randrange(5000)),
         audio[first : first + 2 * generator.randrange(40_000)],

@@ -14,6 +14,7 @@ from tests.serve.conftest import WAIT_SECONDS, running, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from emotone.features.window_spec import Windows
 from emotone.inference.model import load
 from emotone.serve.settings import Limits
 from emotone.serve.tokens import read_tokens
@@ -97,6 +98,14 @@ def test_events_equal_those_of_a_session(size: int, server: RunningServer, model
     assert messages[-1] == {"type": "session.ended", "reason": "client", "duration": len(samples) / 16000}
     assert {"utterance.start", "measurement", "utterance.end"} == {one["type"] for one in messages[:-1]}
     assert code == 1000
+
+
+def test_interim_results(make_bundle: Callable[..., Path], tmp_path: Path, samples: Array) -> None:
+    quick = make_bundle(tmp_path / "quick", windows=Windows(seconds=1.0, hop=0.5, min_seconds=0.1))
+    with running(quick) as server:
+        messages, _ = exchange(server, cut(samples.tobytes(), 4 * 1601), interim=True)
+    assert messages[:-1] == of_session(load(quick), samples, interim=True)
+    assert "utterance.interim" in {one["type"] for one in messages}
 
 
 def test_events_arrive_while_audio_is_sent(server: RunningServer, samples: Array) -> None:

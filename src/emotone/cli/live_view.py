@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from emotone.inference.display import clock, printable
-from emotone.inference.events import Measurement, UtteranceEnd, UtteranceStart
+from emotone.inference.events import Measurement, UtteranceEnd, UtteranceInterim, UtteranceStart
 from emotone.inference.palette import colour
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class _ChannelView:
         self._speech = False
         self._probabilities: dict[str, float] = dict.fromkeys(labels, 0.0)
         self._utterances: deque[UtteranceSegment] = deque(maxlen=4 * TIMELINE_SECONDS)
+        self._interim: UtteranceInterim | None = None  # of the utterance that lasts
 
     @property
     def seconds(self) -> Seconds:
@@ -96,8 +97,11 @@ class _ChannelView:
                 self._speech = True
             elif isinstance(event, Measurement):
                 self._probabilities = dict(event.probabilities)
+            elif isinstance(event, UtteranceInterim):
+                self._interim = event
             elif isinstance(event, UtteranceEnd):
                 self._speech = False
+                self._interim = None
                 self._probabilities = dict(event.clip.probabilities)
                 self._utterances.extend(event.parts)
 
@@ -107,6 +111,7 @@ class _ChannelView:
             *(self._probability(label) for label in self._labels),
             self._timeline(),
             *(utterance_line(one, labels=self._labels) for one in list(self._utterances)[-SHOWN_UTTERANCES:]),
+            *([] if self._interim is None else [interim_line(self._interim, labels=self._labels)]),
         ]
 
     def _header(self) -> Text:
@@ -145,3 +150,11 @@ def utterance_line(one: UtteranceSegment, *, labels: tuple[str, ...]) -> Text:
     line.append(one.label, style=colour(one.label, labels=labels)).append(f" {round(100 * one.confidence)} %")
     line.append("  unsure" if one.unsure else "", style="dim")
     return line.append("  changed" if one.changed else "", style="bold")
+
+
+def interim_line(event: UtteranceInterim, *, labels: tuple[str, ...]) -> Text:
+    """Return an interim result as one line."""
+    label, confidence = str(event.clip.label), event.clip.confidence or 0.0
+    line = Text(f"{clock(event.start):>9} {clock(event.time):>9}  ")
+    line.append(label, style=colour(label, labels=labels)).append(f" {round(100 * confidence)} %")
+    return line.append("  unsure, so far" if event.clip.unsure else "  so far", style="dim")

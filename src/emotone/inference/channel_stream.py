@@ -34,19 +34,21 @@ class ChannelStream:
         rate: hertz of the samples.
         channel: what the events state.
         adapt: whether the statistics of the model follow the channel's utterances.
+        interim: whether utterances that last have interim results.
 
     Raises:
         UsageError: the model can't be adapted.
 
     """
 
-    def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel, adapt: bool) -> None:
+    def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel, adapt: bool, interim: bool) -> None:
         self._channel: Channel = channel
         self._adapted = adapt or bundle.manifest.adaptation is not None
         self._resampler = Resampler(rate, to=bundle.feature.rate)
         self._step = bundle.feature.rate // STEPS_PER_SECOND
         self._waiting: Array = np.zeros(0, np.float32)  # less than a step
-        self._engine = Engine(bundle, batch=1, adaptation=RunningAdaptation(bundle) if adapt else None)
+        adaptation = RunningAdaptation(bundle) if adapt else None
+        self._engine = Engine(bundle, batch=1, adaptation=adaptation, interim=interim)
 
     def push(self, samples: Array) -> list[list[Event]]:
         """Return the events of each step of the grid that the samples [time] complete.

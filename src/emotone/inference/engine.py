@@ -27,7 +27,7 @@ from emotone.audio.speech_network import NetworkDetector
 from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
 from emotone.inference.buffers import RollingBuffer
-from emotone.inference.events import UtteranceEnd, UtteranceStart
+from emotone.inference.events import UtteranceEnd, UtteranceInterim, UtteranceStart
 from emotone.inference.open_utterance import OpenUtterance, no_segments
 from emotone.inference.pooling import DurationPooler
 from emotone.inference.result import TIME_DIGITS, UtteranceSegment, decide, rounded
@@ -52,8 +52,9 @@ BATCH = 8
 MAX_BATCH = 16
 MIN_SECONDS = 0.1  # shorter recordings are refused
 RESAMPLING: Seconds = 0.3  # upper bound of the delay of the detector's resampled copy
+INTERIM_SECONDS = 1  # of an utterance between two interim results
 
-EngineEvent: TypeAlias = UtteranceStart | Segments | UtteranceEnd
+EngineEvent: TypeAlias = UtteranceStart | Segments | UtteranceInterim | UtteranceEnd
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,7 @@ class Engine:
         batch: number of windows per network call, at most 16. Windows wait until a batch is full or their utterance
             ends; 1 waits for none.
         adaptation: replaces the statistics of each utterance's head by those of the utterances before it.
+        interim: return an interim result after every second of an utterance, from its first whole window on.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -91,12 +93,21 @@ class Engine:
 
     """
 
-    def __init__(self, bundle: Bundle, *, batch: int = BATCH, adaptation: RunningAdaptation | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        batch: int = BATCH,
+        adaptation: RunningAdaptation | None = None,
+        interim: bool = False,
+    ) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
         self._bundle = bundle
         self._batch = batch
         self._adaptation = adaptation
+        self._interim = interim
+        self._reported = 0  # interim results that the open utterance is old enough for
         self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
         self._activity = NetworkDetector()
@@ -164,7 +175,7 @@ class Engine:
 
     def clip(self) -> Clip:
         """Return the result of all utterances that have ended."""
-        return self._decide(self._clip)
+        return self._decide(self._clip.probabilities(), speech=self._clip.seconds > 0)
 
     def _append(self, samples: Array) -> None:
         self._sound.append(samples)
@@ -208,9 +219,25 @@ class Engine:
         if self._utterance is not None:
             certain = self._sample(self._detector.last) if self._speech_only else self._total
             events += self._utterance.read_until(certain, self._samples_of(self._utterance, certain))
+            if self._interim:
+                events += self._interim_results(self._utterance, certain)
         return events
 
+    def _interim_results(self, utterance: OpenUtterance, certain: int) -> list[EngineEvent]:
+        """Return the result so far if another second of the utterance, up to the sample `certain`, is complete."""
+        count = (certain - utterance.start) // (INTERIM_SECONDS * self._rate)
+        if count <= self._reported:
+            return []
+        self._reported = count
+        probabilities = utterance.probabilities
+        if probabilities is None:
+            return []
+        start = utterance.start_seconds
+        clip = self._decide(probabilities, speech=True)
+        return [UtteranceInterim(round(start + count * INTERIM_SECONDS, TIME_DIGITS), start, clip)]
+
     def _opened(self, start: int) -> OpenUtterance:
+        self._reported = 0
         head = None if self._adaptation is None else self._adaptation.head
         return OpenUtterance(self._bundle, start=start, batch=self._batch, head=head)
 
@@ -239,18 +266,16 @@ class Engine:
             label, unsure = decide_label(by_label, manifest.thresholds)
             parts.append(UtteranceSegment(first, last, label, unsure, by_label, self._label not in {None, label}))
             self._label = label
-        return UtteranceEnd(end, start, self._decide(whole), tuple(parts))
+        return UtteranceEnd(end, start, self._decide(whole.probabilities(), speech=whole.seconds > 0), tuple(parts))
 
     def _label_of(self, section: Section) -> str:
         manifest = self._bundle.manifest
         by_label = rounded(section.pooler.probabilities(), labels=manifest.labels)
         return decide_label(by_label, manifest.thresholds)[0]
 
-    def _decide(self, pooler: DurationPooler) -> Clip:
+    def _decide(self, probabilities: NDArray[np.float64], *, speech: bool) -> Clip:
         manifest = self._bundle.manifest
-        return decide(
-            pooler.probabilities(), labels=manifest.labels, thresholds=manifest.thresholds, speech=pooler.seconds > 0
-        )
+        return decide(probabilities, labels=manifest.labels, thresholds=manifest.thresholds, speech=speech)
 
 
 class Analyser:

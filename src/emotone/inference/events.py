@@ -1,5 +1,7 @@
 """Events of a session: where speech begins and ends, and the result of each window and each utterance.
 
+Interim results of utterances that last are optional.
+
 Times are in seconds from the first sample of the session, rounded to the millisecond. `to_dict` returns the JSON
 object, whose `type` names the kind of event. Every event states the channel that it is about, counted from 0, or "mix"
 for the mean of all; and whether the model was adapted to unlabelled audio: before the session, or during it.
@@ -60,6 +62,39 @@ class UtteranceStart:
 
 
 @dataclass(frozen=True, slots=True)
+class UtteranceInterim:
+    """The utterance that began at `start` continues: its result so far, which the final one replaces.
+
+    Attributes:
+        time: seconds, a whole number of them after the start. The utterance continues at least until then.
+        start: seconds, the `time` of its start.
+        clip: the combination of all complete windows so far, which is not divided where the emotion changes.
+        channel: counted from 0, or "mix".
+        adapted: whether the model is adapted, or adapts itself during the session.
+
+    """
+
+    type: ClassVar[Literal["utterance.interim"]] = "utterance.interim"
+
+    time: Seconds
+    start: Seconds
+    clip: Clip
+    channel: Channel = "mix"
+    adapted: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "type": self.type,
+            "time": self.time,
+            "start": self.start,
+            "clip": self.clip.to_dict(),
+            "channel": self.channel,
+            "adapted": self.adapted,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceEnd:
     """The utterance that began at `start` has ended.
 
@@ -95,4 +130,4 @@ class UtteranceEnd:
         }
 
 
-Event: TypeAlias = Measurement | UtteranceStart | UtteranceEnd
+Event: TypeAlias = Measurement | UtteranceStart | UtteranceInterim | UtteranceEnd

@@ -263,6 +263,7 @@ class Model:
         channels: int | None = None,
         encoding: Encoding | None = None,
         adapt: bool = False,
+        interim: bool = False,
     ) -> Session:
         """Return a session for live audio in pieces of any size; its results equal those of `predict`.
 
@@ -274,6 +275,7 @@ class Model:
             encoding: of pieces that are bytes: "s16le" or "f32le".
             adapt: adapt the model to the utterances of the session, without labels. Its results then differ from those
                 of `predict`, and every event is marked as adapted.
+            interim: also return the result so far, after every second of an utterance.
 
         Raises:
             RateError: a rate or channel outside the allowed range.
@@ -289,7 +291,15 @@ class Model:
         from emotone.inference.session import Session
 
         self.bundle.warm()
-        return Session(self.bundle, rate=rate, channel=channel, channels=channels, encoding=encoding, adapt=adapt)
+        return Session(
+            self.bundle,
+            rate=rate,
+            channel=channel,
+            channels=channels,
+            encoding=encoding,
+            adapt=adapt,
+            interim=interim,
+        )
 
 
 def load(model: str | Path = "default", *, threads: int = 1) -> Model:

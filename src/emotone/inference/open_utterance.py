@@ -32,6 +32,9 @@ class OpenUtterance:
         batch: number of windows per network call.
         head: classifier of the embeddings instead of the bundle's own.
 
+    Attributes:
+        start: first sample of the utterance in the recording.
+
     """
 
     def __init__(self, bundle: Bundle, *, start: int, batch: int, head: EmbeddingHead | None = None) -> None:
@@ -39,7 +42,7 @@ class OpenUtterance:
         self._bundle = bundle
         self._batch = batch
         self._head = head
-        self._start = start  # sample
+        self.start = start
         self._span = round(windows.seconds * bundle.feature.rate)  # samples of a whole window
         self._frames = FrameStream(bundle.feature)
         self._rows = RollingBuffer(np.zeros((0, bundle.feature.dimension), np.float32))
@@ -54,7 +57,7 @@ class OpenUtterance:
     @property
     def start_seconds(self) -> Seconds:
         """Its beginning in the recording."""
-        return round(self._start / self._bundle.feature.rate, TIME_DIGITS)
+        return round(self.start / self._bundle.feature.rate, TIME_DIGITS)
 
     @property
     def embedding(self) -> Array | None:
@@ -62,9 +65,14 @@ class OpenUtterance:
         return None if self._outputs is None else (self._outputs / self._analysed).astype(np.float32)
 
     @property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """Combined probabilities [labels] of the windows so far; None before the first window."""
+        return self._pooler.probabilities() if self._pooler.count else None
+
+    @property
     def read(self) -> int:
         """The first sample that was not read."""
-        return self._start + self._frames.samples
+        return self.start + self._frames.samples
 
     def read_until(self, end: int, samples: Array) -> Iterator[Segments]:
         """Read the samples up to `end`, which belong to the utterance; yield the windows that were analysed."""
@@ -106,7 +114,7 @@ class OpenUtterance:
         probabilities = bundle.probabilities_of(outputs, head=self._head)
         total = outputs.sum(axis=0, dtype=np.float64)
         self._outputs = total if self._outputs is None else self._outputs + total
-        begin = self._start / rate + np.array(starts, np.float64) * bundle.feature.hop_seconds
+        begin = self.start / rate + np.array(starts, np.float64) * bundle.feature.hop_seconds
         until = begin + bundle.manifest.windows.seconds
         if end is not None:
             until = np.minimum(until, end / rate)

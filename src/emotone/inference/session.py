@@ -61,6 +61,7 @@ class Session:
         encoding: of pieces that are bytes: "s16le" or "f32le".
         adapt: adapt the model to the utterances of the session, without labels; each channel by itself. Only for models
             with embeddings (see `Model.adapt`).
+        interim: return an `UtteranceInterim` after every second of an utterance, from its first whole window on.
 
     Raises:
         RateError: a rate or channel outside the allowed range.
@@ -86,6 +87,7 @@ class Session:
         channels: int | None = None,
         encoding: Encoding | None = None,
         adapt: bool = False,
+        interim: bool = False,
     ) -> None:
         self._declared = _checked_channels(channels)
         if encoding is not None and encoding not in ENCODINGS:
@@ -101,7 +103,9 @@ class Session:
         self._channels = 0  # of the pieces; set by the first one
         self._received = 0  # samples
         analysed = range(self._declared or 0) if self._channel == "each" else [self._channel]
-        self._streams = [ChannelStream(bundle, rate=self._rate, channel=one, adapt=adapt) for one in analysed]
+        self._streams = [
+            ChannelStream(bundle, rate=self._rate, channel=one, adapt=adapt, interim=interim) for one in analysed
+        ]
         self._closed = False
         self._ended = False
         self._busy = False

@@ -29,6 +29,7 @@ class SessionStart(BaseModel):
         channel: to analyse, counted from 0; "mix" for the mean of all; "each" for every channel by itself.
         model: name of a model; None for the server's default.
         adapt: whether the model adapts itself to the utterances of the session.
+        interim: whether utterances that last have interim results.
 
     """
 
@@ -41,6 +42,7 @@ class SessionStart(BaseModel):
     channel: Annotated[int, Field(ge=0, lt=MAX_CHANNELS)] | Literal["mix", "each"] = "mix"
     model: str | None = Field(default=None, max_length=200)
     adapt: bool = False
+    interim: bool = False
 
     @property
     def analysed_channels(self) -> int:
@@ -89,6 +91,7 @@ def started(identifier: str, start: SessionStart, model: Model, *, name: str) ->
         "channels": start.channels,
         "channel": start.channel,
         "adapt": start.adapt,
+        "interim": start.interim,
         "model": {
             "name": name,
             "version": manifest.version,

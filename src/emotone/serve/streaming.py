@@ -155,6 +155,7 @@ class _Stream:
                     channels=start.channels,
                     encoding=start.encoding,
                     adapt=start.adapt,
+                    interim=start.interim,
                 )
             )
         except Problem as problem:

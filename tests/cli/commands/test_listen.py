@@ -18,6 +18,7 @@ import soundfile
 from rich.console import Console
 
 from emotone.cli.live_view import PLEDGE, LiveView
+from emotone.features.window_spec import Windows
 from emotone.inference.model import load
 
 if TYPE_CHECKING:
@@ -95,6 +96,36 @@ def test_channels_of_standard_input_and_of_the_copy(
     assert outcome.status == 0, outcome.err
     assert {line.split("  ")[0] for line in outcome.out.splitlines()} == {"channel 0", "channel 1"}
     np.testing.assert_allclose(soundfile.read(tmp_path / "copy.wav")[0], both, atol=2**-15)
+
+
+@pytest.fixture
+def quick_bundle(make_bundle: Callable[..., Path], tmp_path: Path) -> Path:
+    """A model whose first window is complete after a second."""
+    return make_bundle(tmp_path / "quick", windows=Windows(seconds=1.0, hop=0.5, min_seconds=0.1))
+
+
+def test_interim_results(emotone: Callable[..., Outcome], quick_bundle: Path, recording: Path, samples: Array) -> None:
+    outcome = emotone("listen", recording, "--model", quick_bundle, "--format", "jsonl", "--interim")
+    with load(quick_bundle).session(rate=RATE, interim=True) as session:
+        expected = [event.to_dict() for event in (*session.push(samples), *session.end())]
+    assert lines(outcome) == expected
+    assert "utterance.interim" in {event["type"] for event in expected}
+    text = emotone("listen", recording, "--model", quick_bundle, "--interim").out
+    assert text.count("so far") == sum(event["type"] == "utterance.interim" for event in expected)
+
+
+def test_the_view_shows_the_result_so_far(quick_bundle: Path, samples: Array) -> None:
+    model = load(quick_bundle)
+    view = LiveView(model.labels, rate=RATE, name="talk", width=80)
+    with model.session(rate=RATE, interim=True) as session:
+        events = [*session.push(samples), *session.end()]
+    seen = set()
+    for event in events:
+        view.update(np.zeros((1, 0), np.float32), [event])
+        seen.add((event.type, "so far" in shown(view)))
+    assert ("utterance.interim", True) in seen
+    assert ("utterance.interim", False) not in seen
+    assert ("utterance.end", True) not in seen
 
 
 def test_a_model_that_adapts_itself(

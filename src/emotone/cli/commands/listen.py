@@ -72,6 +72,7 @@ time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ct
     is_flag=True,
     help="Adapt the model to the utterances while they arrive, without labels; for models with an encoder.",
 )
+@click.option("--interim", is_flag=True, help="Also show the result so far, after every second of an utterance.")
 @click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -96,6 +97,7 @@ def command(
     channel: Selection,
     channels: int | None,
     adapt: bool,
+    interim: bool,
     record: Path | None,
     format_name: str,
 ) -> int:
@@ -121,7 +123,7 @@ def command(
     with contextlib.ExitStack() as stack:
         given = _open(source, stack, device=device, rate=rate, channels=channels or 1, mix=channel == "mix")
         session = stack.enter_context(
-            loaded.session(rate=given.rate, channel=channel, channels=given.channels, adapt=adapt)
+            loaded.session(rate=given.rate, channel=channel, channels=given.channels, adapt=adapt, interim=interim)
         )
         recorder = None if record is None else stack.enter_context(_recorder(record, given))
         output = _output(format_name, stack, labels=loaded.labels, given=given, each=channel == "each")
@@ -229,21 +231,23 @@ class _JsonLines:
 
 
 class _TextLines:
-    """One line per utterance."""
+    """One line per utterance and interim result."""
 
     def __init__(self, labels: tuple[str, ...], *, each: bool) -> None:
         self._labels = labels
         self._each = each
 
     def update(self, samples: Array, events: tuple[Event, ...]) -> None:  # noqa: ARG002
-        from emotone.cli.live_view import utterance_line
-        from emotone.inference.events import UtteranceEnd
+        from emotone.cli.live_view import interim_line, utterance_line
+        from emotone.inference.events import UtteranceEnd, UtteranceInterim
 
         for event in events:
+            where = f"channel {event.channel}  " if self._each else ""
             if isinstance(event, UtteranceEnd):
                 for one in event.parts:
-                    where = f"channel {event.channel}  " if self._each else ""
                     click.echo(where + utterance_line(one, labels=self._labels).plain)
+            elif isinstance(event, UtteranceInterim):
+                click.echo(where + interim_line(event, labels=self._labels).plain)
 
 
 @contextlib.contextmanager
