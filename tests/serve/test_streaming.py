@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import struct
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from tests.serve.conftest import WAIT_SECONDS, running, wait_until
+from tests.serve.raw_client import frame, raw_session
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -20,7 +20,7 @@ from emotone.serve.settings import Limits
 from emotone.serve.tokens import read_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tests.serve.conftest import RunningServer, StartServer
@@ -287,32 +287,6 @@ def test_too_many_sessions_are_refused(start_server: StartServer) -> None:
     assert exchange(server, [])[1] == 1000
 
 
-@contextlib.contextmanager
-def raw_session(server: RunningServer, *, receive_buffer: int = 1 << 16) -> Iterator[socket.socket]:
-    """Yield the socket of a session that was started, without a client that reads it."""
-    port = int(server.url.rpartition(":")[2])
-    with socket.socket() as raw:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.settimeout(WAIT_SECONDS)
-        raw.connect(("127.0.0.1", port))
-        raw.sendall(
-            f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        receive_until(raw, b"\r\n\r\n")
-        raw.sendall(frame(1, json.dumps(START).encode()))
-        receive_until(raw, b"session.started")
-        yield raw
-
-
-def receive_until(raw: socket.socket, ending: bytes) -> None:
-    received = b""
-    while ending not in received:
-        piece = raw.recv(1000)
-        assert piece, received
-        received += piece
-
-
 def test_clients_that_vanish_leave_their_places(start_server: StartServer) -> None:
     server = start_server(limits=Limits(sessions=4))
     for _ in range(4):
@@ -340,12 +314,6 @@ def test_a_client_that_never_reads_is_dropped(
         messages, _ = exchange(server, cut(short.tobytes(), 4 * 1600))
         assert messages[:-1] == of_session(model, short)
         wait_until(lambda: server.service.sessions.holders == 0)
-
-
-def frame(opcode: int, payload: bytes) -> bytes:
-    """Return a masked frame; the mask is zero."""
-    assert len(payload) < 126
-    return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
 
 
 def test_a_shutdown_ends_sessions_with_their_last_events(

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 LOGGER = "emotone.serve"
+CLIENT_ERRORS = "Invalid UTF-8 sequence received from client"  # the connection is closed with 1007
 _FIELDS = "fields"
 
 
@@ -39,6 +40,14 @@ def log_defect(event: str, /, **fields: Any) -> None:
     logging.getLogger(LOGGER).exception(event, extra={_FIELDS: fields})
 
 
+class _WithoutClientErrors(logging.Filter):
+    """Drops records of uvicorn about clients that break the WebSocket protocol: they could fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is kept."""
+        return not record.getMessage().startswith(CLIENT_ERRORS)
+
+
 def configure_logs(*, level: int = logging.INFO) -> None:
     """Write the logs of the server, and warnings of uvicorn, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
@@ -46,5 +55,6 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     for name, lowest in ((LOGGER, level), ("uvicorn.error", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
+        logger.filters = [_WithoutClientErrors()]
         logger.propagate = False
         logger.setLevel(lowest)
