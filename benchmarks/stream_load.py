@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -68,13 +69,14 @@ async def send(connection: ClientConnection, plan: Plan, found: Measurements) ->
     """Send the chunks at real-time pace; return the time of each."""
     sent = []
     begin = time.monotonic()
-    for number, chunk in enumerate(plan.chunks):
-        wait = begin + number * plan.chunk_seconds - time.monotonic()
-        await asyncio.sleep(max(0.0, wait))
-        found.late.append(max(0.0, -wait))
-        sent.append(time.monotonic())
-        await connection.send(chunk)
-    await connection.send(json.dumps({"type": "session.end"}))
+    with contextlib.suppress(WebSocketException):  # also raised where events are received
+        for number, chunk in enumerate(plan.chunks):
+            wait = begin + number * plan.chunk_seconds - time.monotonic()
+            await asyncio.sleep(max(0.0, wait))
+            found.late.append(max(0.0, -wait))
+            sent.append(time.monotonic())
+            await connection.send(chunk)
+        await connection.send(json.dumps({"type": "session.end"}))
     return sent
 
 

@@ -9,7 +9,10 @@ import time
 from typing import Any
 
 LOGGER = "emotone.serve"
-CLIENT_ERRORS = "Invalid UTF-8 sequence received from client"  # the connection is closed with 1007
+CLIENT_ERRORS = (  # how the errors begin that uvicorn logs for
+    "Invalid UTF-8 sequence received from client",  # a stream that is closed with 1007
+    "ASGI callable returned without completing handshake",  # a handshake that is refused, e.g. with 503
+)
 _FIELDS = "fields"
 
 
@@ -41,7 +44,7 @@ def log_defect(event: str, /, **fields: Any) -> None:
 
 
 class _WithoutClientErrors(logging.Filter):
-    """Drops records of uvicorn about clients that break the WebSocket protocol: they could fill the log."""
+    """Drops errors of uvicorn that any client can cause: they could fill the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is kept."""
