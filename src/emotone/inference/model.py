@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
 
 from emotone.bundles import shipped
@@ -18,6 +16,7 @@ from emotone.inference.recordings import CAN_FAIL, failure_of, predict_channels,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
@@ -27,10 +26,11 @@ if TYPE_CHECKING:
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import EmbeddingHead
     from emotone.bundles.manifest import AdaptationData
+    from emotone.inference.explanation import Explanation
     from emotone.inference.progress import Progress
     from emotone.inference.result import Channel, Failure, Prediction, Selection
     from emotone.inference.session import Session
-    from emotone.types import Array, Hertz
+    from emotone.types import Array, Hertz, Seconds
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +194,9 @@ class Model:
         self.bundle.warm()
         if workers == 1:
             return (self.attempt(path, channel=channel, track=track, progress=progress) for path in paths)
-        return _in_processes(self.bundle, paths, workers=workers, channel=channel, track=track)
+        from emotone.inference.processes import predict_in_processes
+
+        return predict_in_processes(self.bundle, paths, workers=workers, channel=channel, track=track)
 
     def attempt(
         self,
@@ -254,6 +256,53 @@ class Model:
         for note in adapted.notes:
             logger.warning("%s", note)
         return Model(adapted.bundle)
+
+    def explain(
+        self,
+        recording: Recording | ArrayLike,
+        *,
+        rate: Hertz | None = None,
+        channel: Channel = "mix",
+        track: Track = "default",
+        start: Seconds = 0.0,
+        end: Seconds | None = None,
+        label: str | None = None,
+        moment: Seconds | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Explanation:
+        """Return the moments and bands that a label rests on, found by removing each of them.
+
+        Args:
+            recording: one recording, as for `predict`, with `rate`, `channel` and `track`.
+            start: seconds: where the part to explain begins; times in the result count from here.
+            end: seconds: where it ends, after at most a minute; None for the end of the recording.
+            label: whose probability is explained; None for the label of the recording.
+            moment: approximate duration of a moment in seconds; None for 0.3 s, or less in short recordings.
+            progress: called with the number of predictions that are done, and their total.
+
+        Raises:
+            UsageError: more than a minute, moments shorter than 0.05 s, or as for `predict`.
+            UnknownNameError: a label that the model does not have.
+            AudioError: the recording cannot be used; the class and message state why.
+
+        Example:
+            >>> model.explain("call.wav").plot("why.png")  # doctest: +SKIP
+
+        """
+        from emotone.inference.explanation import explain_signal
+        from emotone.inference.recordings import read_part
+
+        shown = _name_of(recording)
+        signal, hertz = read_part(recording, rate=rate, channel=channel, track=track, start=start, end=end, name=shown)
+        return explain_signal(
+            lambda samples: self.predict(samples, rate=hertz, name=shown),
+            signal,
+            rate=hertz,
+            limit=self.bundle.feature.rate / 2,
+            label=label,
+            seconds=moment,
+            progress=progress,
+        )
 
     def session(
         self,
@@ -364,17 +413,3 @@ def _reload(
     if bundle.sha256 != sha256:
         raise BundleError(f"{directory} contains another model than the one that was pickled; pickle it again")
     return Model(bundle)
-
-
-def _in_processes(
-    bundle: Bundle, paths: Iterable[str | Path], *, workers: int, channel: Selection, track: Track
-) -> Iterator[tuple[Prediction | Failure, ...]]:
-    """Yield the results of each path from workers, which load the bundle from its folder or from a temporary one."""
-    from emotone.inference.processes import predict_in_processes
-
-    if not bundle.is_in_memory:
-        yield from predict_in_processes(bundle.directory, paths, workers=workers, channel=channel, track=track)
-        return
-    with TemporaryDirectory(prefix="emotone-") as folder:
-        written = bundle.write_adapted(Path(folder) / bundle.manifest.name)
-        yield from predict_in_processes(written.directory, paths, workers=workers, channel=channel, track=track)

@@ -21,6 +21,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 
 from emotone.inference.result import Failure, Prediction, from_dict
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from emotone.audio.tracks import Track
+    from emotone.bundles.bundle import Bundle
     from emotone.inference.result import Selection
 
 logger = logging.getLogger("emotone")
@@ -38,19 +40,24 @@ LAST_WORDS = 5.0  # seconds for a dying process to report why
 
 
 def predict_in_processes(
-    model: Path, paths: Iterable[str | Path], *, workers: int, channel: Selection = "mix", track: Track = "default"
+    bundle: Bundle, paths: Iterable[str | Path], *, workers: int, channel: Selection, track: Track
 ) -> Iterator[Results]:
     """Yield the results of each path, in their order.
 
     Args:
-        model: the folder of a bundle that has been checked.
+        bundle: the model, which workers load from its folder, or if it is in memory only, from a temporary one.
         paths: recordings.
         workers: processes.
         channel: counted from 0, "mix" or "each".
         track: counted from 0, "default" or "all".
 
     """
-    return run_pool(worker_command(model, channel=channel, track=track), paths, workers=workers)
+    if not bundle.is_in_memory:
+        yield from run_pool(worker_command(bundle.directory, channel=channel, track=track), paths, workers=workers)
+        return
+    with TemporaryDirectory(prefix="emotone-") as folder:
+        written = bundle.write_adapted(Path(folder) / bundle.manifest.name)
+        yield from run_pool(worker_command(written.directory, channel=channel, track=track), paths, workers=workers)
 
 
 def worker_command(model: Path, *, channel: Selection, track: Track = "default") -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import EmotoneError, TooShortError
+from emotone.inference.arguments import check_file, checked_samples, is_file
 from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
 from emotone.inference.envelope import EnvelopeMeter
 from emotone.inference.progress import ProgressReport
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from emotone.inference.envelope import Envelope
     from emotone.inference.progress import Progress
     from emotone.inference.result import Channel, Selection
-    from emotone.types import Array, Hertz
+    from emotone.types import Array, Hertz, Seconds
 
 logger = logging.getLogger(__name__)
 CAN_FAIL = (EmotoneError, OSError, MemoryError)
@@ -71,21 +72,50 @@ def predict_samples(
     progress: Progress | None,
 ) -> Prediction:
     """Return the prediction of samples [channels, time] or [time]; arguments and errors as for `Model.predict`."""
-    from emotone.audio.mixdown import mix_samples
     from emotone.audio.resample import resampled
-    from emotone.audio.samples import as_samples, check_channel, check_rate, pick_channel
 
-    waveform = as_samples(samples, rate, channels=channels)
-    hertz = check_rate(rate, name="samples")
-    notes: tuple[str, ...] = ()
-    if check_channel(channel, channels=len(waveform), name=name or "samples") == "mix":
-        signal, notes = mix_samples(waveform, rate=hertz)
-    else:
-        signal = pick_channel(waveform.T, channel)
+    signal, hertz, notes = signal_of_samples(samples, rate=rate, channel=channel, channels=channels, name=name)
     report = ProgressReport(progress, duration=len(signal) / hertz)
     blocks = resampled([signal], rate=hertz, to=bundle.feature.rate)
     analysis, envelope = _analyse(bundle, blocks, report, name=name)
     return _prediction(bundle, analysis, rate=hertz, channel=channel, name=name, notes=notes, envelope=envelope)
+
+
+def signal_of_samples(
+    samples: Any, *, rate: Any, channel: Channel, channels: int | None, name: str | None
+) -> tuple[Array, Hertz, tuple[str, ...]]:
+    """Return one signal [time] of samples, its rate, and notes; arguments and errors as for `Model.predict`."""
+    from emotone.audio.mixdown import mix_samples
+    from emotone.audio.samples import as_samples, check_channel, check_rate, pick_channel
+
+    waveform = as_samples(samples, rate, channels=channels)
+    hertz = check_rate(rate, name="samples")
+    if check_channel(channel, channels=len(waveform), name=name or "samples") == "mix":
+        signal, notes = mix_samples(waveform, rate=hertz)
+        return signal, hertz, notes
+    return pick_channel(waveform.T, channel), hertz, ()
+
+
+def read_part(
+    recording: Any,
+    *,
+    rate: Any,
+    channel: Channel,
+    track: Track,
+    start: Seconds,
+    end: Seconds | None,
+    name: str | None,
+) -> tuple[Array, Hertz]:
+    """Return a part of a file or of samples as a signal [time], and its rate; arguments as for `Model.explain`."""
+    from emotone.audio.read import read
+
+    if is_file(recording):
+        check_file(recording, rate=rate)
+        signal, hertz = read(recording, channel=channel, track=track, start=start, end=end, name=name)
+        return signal, hertz
+    samples = checked_samples(recording, rate=rate)
+    whole, hertz, _ = signal_of_samples(samples, rate=rate, channel=channel, channels=None, name=name)
+    return whole[round(start * hertz) : None if end is None else round(end * hertz)], hertz
 
 
 def predict_channels(
