@@ -152,12 +152,14 @@ def test_the_json_object_contains_the_prediction() -> None:
 def test_a_model_explains_files_parts_and_samples(model: Model, noise: NDArray[np.float32], tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, noise, 16000, subtype="FLOAT")
-    part = model.explain(path, start=1.0, end=3.0)
+    part = model.explain(path, start=1.0, end=3.0, moment=0.5)
     assert part.prediction.duration == 2.0
     assert part.prediction.file == str(path)
-    samples = model.explain(noise[16000:48000], rate=16000)
+    samples = model.explain(noise[16000:48000], rate=16000, moment=0.5)
     assert samples.moments == part.moments
-    assert model.explain(np.stack([noise, noise]), rate=16000, start=1.0, end=3.0, channel=1).moments == part.moments
+    both = np.stack([0 * noise, noise])
+    second = model.explain(both, rate=16000, start=1.0, end=3.0, channel=1, moment=0.5)
+    assert second.moments == part.moments
     assert part.label == model.predict(noise[16000:48000], rate=16000).clip.label
     with pytest.raises(RateError, match="channel 3"):
         model.explain(path, channel=3)
@@ -168,7 +170,7 @@ def test_pictures(tmp_path: Path) -> None:
     found = explain_signal(two_moments, SIGNAL, rate=RATE, limit=4000, seconds=0.3)
     figure = found.plot(tmp_path / "a.svg")
     text = (tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert "made.wav: anger 50 %" in text
+    assert "made.wav: anger 90 %" in text
     assert "500-1000 Hz" in text
     assert "the check holds" in text
     assert [len(axes.patches) for axes in figure.axes] == [0, 10, 6]
