@@ -211,10 +211,7 @@ class Model:
 
         Args:
             path: of a file, or a URL (`s3://bucket/a.wav`), for which a temporary copy is made; needs `emotone[bulk]`.
-            channel: as for `predict_many`.
-            track: as for `predict`.
-            name: as for `predict`.
-            progress: as for `predict`.
+            channel: as for `predict_many`; `track`, `name` and `progress` as for `predict`.
 
         """
         shown = name or os.fspath(path)
@@ -284,9 +281,6 @@ class Model:
             UsageError: more than a minute, moments shorter than 0.05 s, or as for `predict`.
             UnknownNameError: a label that the model does not have.
             AudioError: the recording cannot be used; the class and message state why.
-
-        Example:
-            >>> model.explain("call.wav").plot("why.png")  # doctest: +SKIP
 
         """
         from emotone.inference.explanation import explain_signal
