@@ -138,7 +138,7 @@ def test_scores_are_computed_from_the_stored_predictions(utterances: tuple[Utter
     path.write_text(json.dumps(text))
     stored = stored_results(PAPER, TABLE, results=tmp_path)
     assert [row.score for row in stored] == [row.score for row in rows]
-    assert [row.status for row in stored] == ["reproduced", "differs", "not run", "other data"]
+    assert [row.status for row in stored] == ["reproduced", "differs", "data absent", "other data"]
 
 
 def test_titles_can_change_without_losing_stored_runs(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.reproductions.base import Cell, CellKey, Paper, PublishedTable
+    from emotone.reproductions.base import Cell, CellKey, Paper, PublishedTable, Status
     from emotone.scoring.scores import Score
 
 SCHEMA = "emotone.reproduction/1"
+ABSENT: Status = "data absent"
 
 
 def runs_folder(paper: Paper, *, out: Path) -> Path:
@@ -71,6 +72,9 @@ def stored_results(
 ) -> tuple[CellResult, ...]:
     """Return a table's results, with scores computed from the stored predictions of its runs.
 
+    Of the cells without a run, those are "data absent" that need a corpus that no stored run of the publication needs
+    or can use.
+
     Args:
         paper: publication of the table.
         table: the cells.
@@ -81,16 +85,30 @@ def stored_results(
         RunError: a stored run is missing, or has no score for its cell.
 
     """
-    runs = stored_runs(paper, table, [results])
+    wanted = {cell.key for cell in table.cells}
+    runs = {key: run for key, run in stored_runs(paper, table, [results]).items() if key in wanted}
     scores = {run: scores_of(read_run(run).predictions, replicates=replicates) for run in sorted({*runs.values()})}
+    available = _corpora_of_runs(paper, results)
     found = []
     for cell in table.cells:
         run = runs.get(cell.key)
         if run is None:
-            found.append(CellResult(cell, None, "not run"))
+            found.append(CellResult(cell, None, "not run" if available.issuperset(cell.required_corpora) else ABSENT))
         else:
             found.append(result_of(cell, scores[run], run=run, tolerance=table.tolerance))
     return tuple(found)
+
+
+def _corpora_of_runs(paper: Paper, results: Path) -> set[str]:
+    """Return the corpora that the stored runs of a publication need or can use."""
+    return {
+        name
+        for table in paper.tables
+        for runs in [stored_runs(paper, table, [results])]
+        for cell in table.cells
+        if cell.key in runs
+        for name in (*cell.required_corpora, *cell.optional_corpora)
+    }
 
 
 def result_of(cell: Cell, scores: Sequence[Score], *, run: Path, tolerance: float) -> CellResult:

@@ -116,8 +116,17 @@ def _to_arrow(arrow: Any, name: str, values: NDArray[Any]) -> Any:
 def _from_arrow(path: Path, name: str, column: Any) -> NDArray[Any]:
     if column.null_count and name not in NULLS:
         raise ConfigError(f"{path}: the column {name} has {column.null_count} nulls; none are allowed")
-    values = [NULLS[name] if value is None else value for value in column.to_pylist()]
     dtype = NUMBERS.get(name, np.float64 if name.startswith("p_") else np.str_)
+    arrow, _ = load_arrow()
+    is_text, is_number = arrow.types.is_string(column.type), arrow.types.is_primitive(column.type)
+    if is_number and dtype is not np.str_:
+        filled = column.fill_null(NULLS[name]) if column.null_count else column
+        return np.asarray(filled.to_numpy()).astype(dtype)
+    if is_text and dtype is np.str_:  # each name is converted once: there are few, and many rows
+        encoded = column.fill_null("").combine_chunks().dictionary_encode()
+        names = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)
+        return names[np.asarray(encoded.indices.to_numpy(), dtype=np.intp)]
+    values = [NULLS[name] if value is None else value for value in column.to_pylist()]
     wrong = next((value for value in values if isinstance(value, str) != (dtype is np.str_)), None)
     if wrong is not None:
         raise ConfigError(f"{path}: the column {name} contains {wrong!r}, which has an unexpected type")

@@ -12,7 +12,7 @@ from tests.reproductions.stored import result_of
 
 from emotone.metrics.detection import auroc
 from emotone.reproductions.papers.anger_soundnet.claims import scoreboard
-from emotone.reproductions.papers.anger_soundnet.page import claims, page
+from emotone.reproductions.papers.anger_soundnet.page import claims, figure, page
 from emotone.reproductions.papers.anger_soundnet.tables import PAPER, TABLE2
 from emotone.reproductions.papers.anger_soundnet.training_runs import TrainingRuns, p_over_runs, training_runs
 from emotone.reproductions.stored import rows_file, runs_folder
@@ -84,5 +84,8 @@ def test_the_page_has_the_scoreboard_and_the_rows_that_can_not_be_measured(tmp_p
     store(tmp_path, {"scratch": 0.5, "frozen-2": 2.0})
     text = page(tmp_path)
     assert claims(tmp_path).summary in text
+    drawn = figure(tmp_path)
+    assert "transfer, two layers frozen: " in drawn
+    assert "all five corpora, pooled" in drawn
     assert "| AngerSES | 58.1 | 66.9 | data absent |" in text
     assert "## AU-ROC by training run" in text

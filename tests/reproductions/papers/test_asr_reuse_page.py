@@ -10,7 +10,7 @@ from tests.made_runs import Made
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.papers.asr_reuse.page import page
+from emotone.reproductions.papers.asr_reuse.page import figure, page
 from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
 from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, TABLE
 from emotone.reproductions.recipe_changes import changed
@@ -45,6 +45,8 @@ def test_the_page_shows_scores_next_to_published_ones(tmp_path: Path) -> None:
         rows.append(CellResult(cell, None, "not run", name).to_dict())
     rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps({"rows": rows}))
     text = page(tmp_path)
+    assert "layer 3" in figure(tmp_path)
+    assert "layer 2" not in figure(tmp_path)
     assert "/ 91.4" in text
     assert "| emodb | Fine-tuning MP-1 | not run / 84.1 |" in text
     assert "| iemocap | Fine-tuning MP-3 |" in text

@@ -34,10 +34,10 @@ def test_baselines_show_the_overestimation_by_random_folds(tmp_path: Path) -> No
     (line,) = (line for line in text.splitlines() if line.startswith("- emodb, IS10: "))
     random, independent = (int(part.split()[0]) for part in line.removeprefix("- emodb, IS10: ").split(", "))
     assert random > independent + 20
-    assert "| savee | eGeMAPS | not run / 34.8 |" in text
+    assert "| savee | eGeMAPS | data absent / 34.8 |" in text
 
 
 def test_without_runs_the_page_of_anger_detection_has_the_published_numbers(tmp_path: Path) -> None:
     text = anger_soundnet.page(tmp_path)
-    assert "| masc | transfer, two layers frozen | not run / 62.6 | - |" in text
+    assert "| masc | transfer, two layers frozen | data absent / 62.6 | - |" in text
     assert "One of the two runs is missing." in text

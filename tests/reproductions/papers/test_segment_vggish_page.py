@@ -9,7 +9,7 @@ import numpy as np
 from tests.made_runs import made_segments, write_run
 
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.papers.segment_vggish.page import page
+from emotone.reproductions.papers.segment_vggish.page import figure, page
 from emotone.reproductions.papers.segment_vggish.tables import (
     METRICS,
     PAPER,
@@ -65,7 +65,7 @@ def test_the_page_has_scores_deviations_and_confusion_matrices(tmp_path: Path) -
     assert "### savee, random split" in text
     assert f"| fear | {first:.1f} / {second:.1f} |" in text
     published = segmentation_row("vggish", "overlapping", "four", "random")
-    assert f"| iemocap | {published} | not run / 56.1 | not run / 12.5 |" in text
+    assert f"| iemocap | {published} | data absent / 56.1 | data absent / 12.5 |" in text
 
 
 def test_differences_have_intervals_and_are_counted(tmp_path: Path) -> None:
@@ -87,12 +87,35 @@ def test_differences_have_intervals_and_are_counted(tmp_path: Path) -> None:
     for _, _, _, difference, utterances, speakers, *_ in rows:
         assert difference.startswith(f"{high - low:+.1f} [")
         assert (utterances, speakers) == ("36", "6")
-    assert cells[2:] == [[change, "1", "1", f"{high - low:+.1f}"] for change in changes]
+    assert cells[2:] == [[change, "1", "1", "1", f"{high - low:+.1f}"] for change in changes]
+
+
+def test_segments_are_counted_next_to_the_published_numbers(tmp_path: Path) -> None:
+    made = {
+        name: made_segments(draw=draw, corpus="savee") for draw, name in enumerate(("non-overlapping", "overlapping"))
+    }
+    store(TABLE5, {(f"yamnet-{name}", "loso"): table for name, table in made.items()}, out=tmp_path)
+    section = page(tmp_path).split("## Clips and segments")[1].split("##")[0]
+    assert "| iemocap, published | overlapping | 51180 | 19.75 | 30.06 | 23.76 | 26.44 |" in section
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| savee")]
+    counts = {name: str(len(table.windows())) for name, table in made.items()}
+    clips = str(len(made["overlapping"].whole_utterances()))
+    assert [row[1:3] for row in rows] == [["clips", clips], *([name, count] for name, count in counts.items())]
+
+
+def test_the_figure_has_both_segmentations(tmp_path: Path) -> None:
+    rows = [segmentation_row("yamnet", name, "four", "random").id for name in ("non-overlapping", "overlapping")]
+    made = [of_all_metrics(row, made_segments(draw=draw, corpus="savee")) for draw, row in enumerate(rows)]
+    store(TABLE3, made[0] | made[1], out=tmp_path)
+    text = figure(tmp_path)
+    assert "SAVEE, known speakers" in text
+    assert "new speakers" not in text
+    assert text.count("<g>") == 2
 
 
 def test_without_runs_the_page_has_the_published_numbers(tmp_path: Path) -> None:
     text = page(tmp_path)
     assert "| iemocap, published | VGGish, overlapping | 6 | 56.1 ± 1.1 | 12.5 ± 1.0 | 62.1 ± 1.9 |" in text
-    assert f"| iemocap | {units_row('vggish', 400, 'random')} | not run / 55.9 |" in text
+    assert f"| iemocap | {units_row('vggish', 400, 'random')} | data absent / 55.9 |" in text
     assert "anger as happiness 26.72" in text
     assert "Leakage audit" not in text

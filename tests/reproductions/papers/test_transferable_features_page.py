@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.made_runs import Made
 
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.papers.transferable_features.page import page
+from emotone.reproductions.papers.transferable_features.page import figure, page
 from emotone.reproductions.papers.transferable_features.tables import PAPER, TABLE3, TABLE4
 from emotone.reproductions.stored import rows_file, runs_folder
 from emotone.scoring.finished_run import STAGES
@@ -45,6 +45,10 @@ def test_gains_have_the_arrows_of_their_tests(tmp_path: Path) -> None:
     store(TABLE3, runs, results=tmp_path)
     stages = runs_folder(PAPER, out=tmp_path) / "s1-a2-onto-emodb-random-5" / STAGES
     stages.write_text(json.dumps({"1-fold-1": {"absent": ["surprise"]}, "1-fold-2": {"absent": []}}))
+    drawn = figure(tmp_path)
+    assert "no transfer" in drawn
+    assert "loaded, unchanged" in drawn
+    assert "only the output new" not in drawn  # not run
     text = page(tmp_path)
     section = text.split(f"### S1, {FREE}: gain over TT in percent")[1]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| emodb |")]

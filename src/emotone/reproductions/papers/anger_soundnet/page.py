@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from emotone.reproductions.base import CellResult
 from emotone.reproductions.document import ENGINE, command, document, leakage_section, markdown_table
+from emotone.reproductions.figure import Mark, Row, interval_figure
 from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.anger_soundnet.claims import SCRATCH, TRANSFER, scoreboard
 from emotone.reproductions.papers.anger_soundnet.published import MINUTES, PRINTED_ONLY
 from emotone.reproductions.papers.anger_soundnet.tables import FREE_CORPUS, PAPER, TABLE2
 from emotone.reproductions.papers.anger_soundnet.training_runs import GROUPS, p_over_runs, training_runs
-from emotone.reproductions.stored import runs_folder, stored_results
+from emotone.reproductions.stored import runs_folder, stored_results, stored_runs
 from emotone.scoring.breakdowns import seeds_of
 from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
 from emotone.scoring.finished_run import read_run
@@ -20,10 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.reproductions.base import CellResult
     from emotone.reproductions.scoreboard import Scoreboard
 
 COMPARED = (SCRATCH, TRANSFER)  # row ids
+TITLES = {
+    "ravdess": "RAVDESS, other speakers",
+    "savee": "SAVEE, English",
+    "English (RAVDESS, SAVEE)": "English, pooled",
+    "emodb": "Emo-DB, German",
+    "emovo": "EMOVO, Italian",
+    "nemo": "nEMO, Polish",
+    "all five corpora": "all five corpora, pooled",
+}
+"""Group of corpora -> title in the figure."""
 
 
 def page(results: Path) -> str:
@@ -36,6 +47,8 @@ def page(results: Path) -> str:
         "[The paper, its settings and ours](../papers/anger-soundnet.md). Area under the ROC curve (AU-ROC) x 100 over",
         "windows of 1.2 s; chance is 50. All numbers are computed from the predictions under `results/`.",
         *ENGINE,
+        "",
+        f"![AU-ROC by tested corpus, from scratch and with transfer]({PAPER.key}.svg)",
         "",
         *scoreboard({TABLE2.name: found}, runs).lines(),
         "",
@@ -77,6 +90,31 @@ def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
     found = stored_results(PAPER, TABLE2, results=results, replicates=1)
     return scoreboard({TABLE2.name: found}, runs_folder(PAPER, out=results))
+
+
+def figure(results: Path) -> str:
+    """Return the AU-ROC of every tested corpus, from scratch and with transfer, as SVG."""
+    stored = stored_runs(PAPER, TABLE2, [results])
+    cells = (each for each in TABLE2.cells if each.row.id in COMPARED and each.key in stored)
+    compared = [CellResult(each, None, "not run", stored[each.key].name) for each in cells]  # without slow intervals
+    found = training_runs(compared, runs_folder(PAPER, out=results))
+    names = {SCRATCH: "from scratch", TRANSFER: "transfer, two layers frozen"}
+    rows = []
+    for group, title in TITLES.items():
+        marks = [
+            Mark(name, 100 * of.mean, 100 * (of.mean - of.deviation), 100 * (of.mean + of.deviation))
+            for row, name in names.items()
+            if (of := found.get(row, {}).get(group)) is not None
+        ]
+        if marks:
+            rows.append(Row(title, tuple(marks)))
+    return interval_figure(
+        "Anger in speech: detectors trained on RAVDESS",
+        rows,
+        axis="AU-ROC over windows x 100: mean and standard deviation of training runs",
+        line=("chance", 50),
+        limits=(40, 100),
+    )
 
 
 def _by_training_run(results: Sequence[CellResult], runs: Path) -> list[str]:

@@ -52,10 +52,14 @@ class TrainingRuns:
         return float(np.mean(self.values))
 
     @property
+    def deviation(self) -> float:
+        """Standard deviation over training runs; 0 with one run."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
+
+    @property
     def text(self) -> str:
         """Mean and standard deviation times 100, e.g. "85.5 ± 0.8"."""
-        deviation = f" ± {100 * float(np.std(self.values, ddof=1)):.1f}" if len(self.values) > 1 else ""
-        return f"{100 * self.mean:.1f}{deviation}"
+        return f"{100 * self.mean:.1f}" + (f" ± {100 * self.deviation:.1f}" if len(self.values) > 1 else "")
 
 
 def training_runs(results: Sequence[CellResult], runs: Path) -> dict[str, dict[str, TrainingRuns]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.document import command, document, first_of_runs, leakage_section, markdown_table
+from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.asr_reuse.published import TABLE1
-from emotone.reproductions.papers.asr_reuse.tables import PAPER, TABLE
+from emotone.reproductions.papers.asr_reuse.tables import PAPER, TABLE, UAR
 from emotone.reproductions.stored import runs_folder, stored_results
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import format_estimate
@@ -33,6 +34,8 @@ def page(results: Path) -> str:
         "bootstrap intervals clustered by speaker. A number after a slash is the published one; an asterisk marks a",
         "difference of more than 1.5 points. All numbers are computed from the predictions under `results/`.",
         "",
+        f"![Recall by layer of the recogniser]({PAPER.key}.svg)",
+        "",
         f"## {TABLE.title}",
         "",
         f"{TABLE.note} Published: {TABLE.source}.",
@@ -57,6 +60,28 @@ def page(results: Path) -> str:
         ),
     ]
     return document(lines)
+
+
+def figure(results: Path) -> str:
+    """Return the recall by layer of the recogniser and by corpus, as SVG."""
+    found = stored_results(PAPER, TABLE, results=results)
+    titles = {"0": "convolutions", **{str(layer): f"layer {layer}" for layer in range(1, 7)}, "all": "all layers"}
+    rows = []
+    for row, title in titles.items():
+        marks = [
+            mark_of(NAMES[each.cell.corpus], each.score)
+            for each in found
+            if each.cell.row.id == row and each.cell.column.id == UAR.id and each.score is not None
+        ]
+        if marks:
+            rows.append(Row(title, tuple(marks)))
+    return interval_figure(
+        "Emotion from the layers of the speech recogniser Whisper base, mean over time",
+        rows,
+        axis="recall x 100 of seven emotions, new speakers, 95 % intervals",
+        line=("chance", 100 / 7),
+        limits=(10, 100),
+    )
 
 
 def _all_metrics(results: Sequence[CellResult], runs: Path) -> list[str]:

@@ -148,7 +148,7 @@ def _transfer(table5: Places) -> Finding:
     extra = (
         ""
         if None in tuned
-        else f"; fine-tuned YAMNet (overlapping) has {tuned[1]:.1f} on emodb, in one run of six trainings"
+        else f"; fine-tuned YAMNet (overlapping) has {tuned[1]:.1f} on emodb; fine-tuning was run twice, on this corpus"
     )
     better = sum(second > first for _, first, second in found)
     evidence = f"frozen YAMNet is better on {better} of {len(found)} corpora, random splits: {listed}{extra}"

@@ -21,6 +21,7 @@ from emotone.reproductions.papers.segment_vggish.tables import (
 )
 from emotone.scoring.comparison import compare_runs
 from emotone.scoring.result_table import format_estimate
+from emotone.scoring.segments import AVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,21 +83,40 @@ def differences_section(results: Mapping[str, Sequence[CellResult]], runs: Path)
         "speakers. p is that of the t-test over trainings, corrected for overlapping training parts (Nadeau and",
         "Bengio); with one training for each speaker, it is over speakers. The last column is p adjusted by Holm's",
         "procedure for all rows of this table: only values below .05 there are significant. The second table counts",
-        "how often each change is an improvement, over all corpora and splits.",
+        "how often each change is an improvement, over all corpora and splits: of this difference, and of ALCA in the",
+        "tables above, where a clip counts once for every training. The two can disagree; where there are only two",
+        "comparisons, they rest on two runs.",
         "",
         *markdown_table(("corpus", "split", "change", "difference", "n", "speakers", "p", "Holm"), rows),
         "",
-        *markdown_table(("change", "comparisons", "improvements", "mean difference"), _counts(pairs, found)),
+        *markdown_table(
+            ("change", "comparisons", "improvements", "improvements of ALCA", "mean difference"),
+            _counts(pairs, found, _alca(results, runs)),
+        ),
     ]
 
 
-def _counts(pairs: Sequence[Pair], found: Sequence[Difference]) -> Iterator[tuple[str, str, str, str]]:
-    values: dict[str, list[float]] = {}
+def _alca(results: Mapping[str, Sequence[CellResult]], runs: Path) -> dict[Path, float]:
+    """Return the ALCA of each run; a run has one corpus."""
+    return {
+        runs / each.run: each.score.number
+        for of_table in results.values()
+        for each in of_table
+        if each.run and each.score is not None and each.cell.metric == AVERAGE
+    }
+
+
+def _counts(
+    pairs: Sequence[Pair], found: Sequence[Difference], alca: Mapping[Path, float]
+) -> Iterator[tuple[str, str, str, str, str]]:
+    values: dict[str, list[tuple[float, bool]]] = {}
     for pair, difference in zip(pairs, found, strict=True):
-        values.setdefault(pair.change, []).append(difference.number)
+        first, second = (alca[run] for run in pair.runs)
+        values.setdefault(pair.change, []).append((difference.number, second > first))
     for change, listed in values.items():
-        better = sum(value > 0 for value in listed)
-        yield change, str(len(listed)), str(better), f"{100 * sum(listed) / len(listed):+.1f}"
+        better, higher = sum(value > 0 for value, _ in listed), sum(is_higher for _, is_higher in listed)
+        mean = sum(value for value, _ in listed) / len(listed)
+        yield change, str(len(listed)), str(better), str(higher), f"{100 * mean:+.1f}"
 
 
 @cache

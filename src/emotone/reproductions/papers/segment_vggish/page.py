@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from emotone.reproductions.document import (
     leakage_section,
     markdown_table,
 )
+from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.segment_vggish import published
 from emotone.reproductions.papers.segment_vggish.claims import scoreboard
@@ -27,6 +29,7 @@ from emotone.reproductions.papers.segment_vggish.tables import (
     PAPERS_CORPUS,
     SEGMENTATIONS,
     SPLITS,
+    TABLE3,
     TWO_SPLITS,
     segmentation_row,
 )
@@ -62,12 +65,14 @@ def page(results: Path) -> str:
         *ENGINE,
     ]
     found = {table.name: stored_results(PAPER, table, results=results) for table in PAPER.tables}
+    lines += ["", f"![Accuracy of clips by segmentation]({PAPER.key}.svg)"]
     lines += ["", *scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, out=results))).lines()]
     for table in PAPER.tables:
         lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", ""]
         lines += [grid_table(found[table.name]).markdown(), ""]
         lines += [command(PAPER, table, options=" --source NET=FILE...")]
     runs = runs_folder(PAPER, out=results)
+    lines += ["", "## Clips and segments", "", *_segments(found["table5"], runs)]
     lines += ["", "## Differences between trainings", "", *_trainings(found["table3"], runs)]
     lines += ["", "## Systems by all five accuracies", "", *_systems(found["table5"], runs)]
     lines += ["", "## Significance of differences", "", *differences_section(found, runs)]
@@ -80,6 +85,36 @@ def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
     found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
     return scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, out=results)))
+
+
+def figure(results: Path) -> str:
+    """Return the accuracy of clips with both segmentations, by corpus and split, as SVG."""
+    rows = {
+        (corpus, split): [segmentation_row(FREE_NET[0], each, "four", split).id for each in SEGMENTATIONS]
+        for corpus in FREE
+        for split in TWO_SPLITS
+    }
+    wanted = {(corpus, row) for (corpus, _), ids in rows.items() for row in ids}
+    cells = [each for each in TABLE3.cells if each.metric == METRICS["ALCA"] and (each.corpus, each.row.id) in wanted]
+    found = stored_results(PAPER, replace(TABLE3, cells=tuple(cells)), results=results)
+    scores = {(each.cell.corpus, each.cell.row.id): each.score for each in found}
+    drawn = []
+    for (corpus, split), ids in rows.items():
+        marks = [
+            mark_of(f"{name} segments of one second", score)
+            for row, name in zip(ids, SEGMENTATIONS, strict=True)
+            if (score := scores.get((corpus, row))) is not None
+        ]
+        if marks:
+            speakers = "known speakers" if split == "random" else "new speakers"
+            drawn.append(Row(f"{NAMES[corpus]}, {speakers}", tuple(marks)))
+    return interval_figure(
+        "Four emotions from segments: a classifier on YAMNet",
+        drawn,
+        axis="accuracy of clips by mean logits x 100, 95 % intervals",
+        line=("guessing", 25),
+        limits=(20, 100),
+    )
 
 
 def _recalls(results: Sequence[CellResult], runs: Path) -> dict[str, list[tuple[float, float]]]:
@@ -99,6 +134,36 @@ def _recalls(results: Sequence[CellResult], runs: Path) -> dict[str, list[tuple[
 @cache
 def _predictions(run: Path) -> PredictionsTable:
     return read_run(run).predictions
+
+
+def _segments(results: Sequence[CellResult], runs: Path) -> list[str]:
+    """Return the paper's Table 1 next to the clips and segments of runs that test every clip once."""
+    header = ("corpus", "counted", *published.TABLE1)
+    rows = [
+        (f"{PAPERS_CORPUS}, published", name, *(f"{values[index]:g}" for values in published.TABLE1.values()))
+        for index, name in enumerate(("clips", *SEGMENTATIONS))
+    ]
+    found = {(each.cell.corpus, each.cell.row.id): each.run for each in results if each.cell.column.id == "loso"}
+    _, *labels = published.TABLE1
+    for corpus in FREE:
+        for segmentation in SEGMENTATIONS:
+            run = found.get((corpus, f"{FREE_NET[0]}-{segmentation}"))
+            if run:
+                table = _predictions(runs / run)
+                parts = {segmentation: table.windows()}
+                if segmentation == next(iter(SEGMENTATIONS)):
+                    parts = {"clips": table.whole_utterances(), **parts}
+                rows += [(corpus, name, *_shares(part, labels)) for name, part in parts.items()]
+    return [
+        "The number of clips and of segments of the four emotions, and the percentage of each emotion, as in Table 1",
+        "of the paper. Ours are those of the runs with leave-one-speaker-out, which test every clip once.",
+        "",
+        *markdown_table(header, rows),
+    ]
+
+
+def _shares(part: PredictionsTable, labels: Sequence[str]) -> tuple[str, ...]:
+    return str(len(part)), *(f"{100 * float(np.mean(part.truth == label)):.2f}" for label in labels)
 
 
 def _trainings(results: Sequence[CellResult], runs: Path) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.base import by_place
 from emotone.reproductions.document import ENGINE, command, document, first_of_runs, markdown_table
+from emotone.reproductions.figure import Row, interval_figure, mark_of
 from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.transferable_features import published
 from emotone.reproductions.papers.transferable_features.claims import scoreboard
@@ -45,8 +47,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult, Heading, PublishedTable
+    from emotone.reproductions.papers.transferable_features.tables import Split
     from emotone.reproductions.scoreboard import Scoreboard
 
+FIGURE_ROWS = {
+    TARGET_ONLY.id: "no transfer",
+    "s2-a1": "loaded, unchanged",
+    "s2-a2": "loaded, all layers trained",
+    "s2-a3": "loaded, 1 convolution frozen",
+    "s2-a4": "loaded, 2 convolutions frozen",
+    "s2-a5": "loaded, only the output trained",
+    "s2-a6": "1 convolution kept, rest new",
+    "s2-a7": "2 convolutions kept, rest new",
+    "s2-a8": "only the output new",
+}
+"""Row id -> transfer plan in words, of S2: the target's own training data are in the pre-training, too."""
 ONE_REPLICATE = 1  # tables 3 and 4 show no intervals, which take most of the time
 
 
@@ -65,6 +80,8 @@ def page(results: Path) -> str:
         "[The paper, its settings and ours](../papers/transferable-features.md).",
         f"{PROTOCOL_NOTE} All numbers are times 100, computed from the predictions under `results/`.",
         *ENGINE,
+        "",
+        f"![Recall on Emo-DB by transfer plan]({PAPER.key}.svg)",
         "",
         *board.lines(),
         *questions_section(board),
@@ -96,6 +113,30 @@ def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
     found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
     return scoreboard(found, runs_folder(PAPER, out=results))
+
+
+def figure(results: Path) -> str:
+    """Return the recall on Emo-DB by transfer plan, with random folds and new speakers, as SVG."""
+    titles: dict[Split, str] = {"random": "known speakers (random folds)", "speakers": "new speakers"}
+    systems = {column(split, pool).id: title for split, title in titles.items() for pool in ("free", "target")}
+    cells = tuple(each for each in TABLE3.cells if each.corpus == "emodb" and each.column.id in systems)
+    found = stored_results(PAPER, replace(TABLE3, cells=cells), results=results)
+    rows = []
+    for row, title in FIGURE_ROWS.items():
+        marks = [
+            mark_of(systems[each.cell.column.id], each.score)
+            for each in found
+            if each.cell.row.id == row and each.score is not None
+        ]
+        if marks:
+            rows.append(Row(title, tuple(marks)))
+    return interval_figure(
+        "Six emotions on Emo-DB: pre-training on EMOVO, SAVEE and RAVDESS",
+        rows,
+        axis="unweighted average recall x 100, 95 % intervals",
+        line=("chance", 100 / 6),
+        limits=(10, 100),
+    )
 
 
 def _replicates(table: PublishedTable) -> dict[str, int]:
