@@ -153,12 +153,7 @@ class Model:
         )
 
     def predict_many(
-        self,
-        paths: Iterable[str | Path],
-        *,
-        workers: int = 1,
-        channel: Selection = "mix",
-        track: Track = "default",
+        self, paths: Iterable[str | Path], *, workers: int = 1, channel: Selection = "mix", track: Track = "default"
     ) -> Iterator[Prediction | Failure]:
         """Yield results in the order of the paths; a failure becomes a `Failure` and does not stop the others.
 
@@ -209,10 +204,8 @@ class Model:
     ) -> tuple[Prediction | Failure, ...]:
         """Return the predictions of a file, one or one per channel, or a `Failure` that states why there are none.
 
-        Args:
-            path: of a file, or a URL (`s3://bucket/a.wav`), for which a temporary copy is made; needs `emotone[bulk]`.
-            channel: as for `predict_many`; `track`, `name` and `progress` as for `predict`.
-
+        The path may be a URL (`s3://bucket/a.wav`), of which a temporary copy is made (needs `emotone[bulk]`). Other
+        arguments are those of `predict_many` and `predict`.
         """
         shown = name or os.fspath(path)
         try:
@@ -231,9 +224,7 @@ class Model:
         needed for good results. What can't be read or contains no speech is left out, with a warning in the log.
 
         Args:
-            paths: recordings.
-            channel: as for `predict_many`.
-            track: as for `predict`.
+            paths: recordings; `channel` and `track` as for `predict_many`.
 
         Raises:
             UsageError: the model has no embeddings, is adapted already, or fewer than two recordings contain speech.
@@ -270,17 +261,16 @@ class Model:
         """Return the moments and bands that a label rests on, found by removing each of them.
 
         Args:
-            recording: one recording, as for `predict`, with `rate`, `channel` and `track`.
-            start: seconds: where the part to explain begins; times in the result count from here.
-            end: seconds: where it ends, after at most a minute; None for the end of the recording.
+            recording: one recording; `rate`, `channel` and `track` as for `predict`.
+            start: of the part to explain, in seconds; times in the result count from here.
+            end: of the part, at most a minute later; None for the end of the recording.
             label: whose probability is explained; None for the label of the recording.
             moment: approximate duration of a moment in seconds; None for 0.3 s, or less in short recordings.
             progress: called with the number of predictions that are done, and their total.
 
         Raises:
-            UsageError: more than a minute, moments shorter than 0.05 s, or as for `predict`.
-            UnknownNameError: a label that the model does not have.
-            AudioError: the recording cannot be used; the class and message state why.
+            UsageError: more than a minute, moments shorter than 0.05 s, or a label that the model does not have; other
+                errors as for `predict`.
 
         """
         from emotone.inference.explanation import explain_signal
