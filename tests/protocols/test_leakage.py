@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -316,9 +317,7 @@ def test_what_older_records_lack_is_not_known_or_empty() -> None:
 
 @pytest.mark.parametrize("root", PACKS, ids=lambda root: root.name)
 def test_audits_of_the_runs_in_results_are_read(root: Path) -> None:
-    records = [found for run in finished_runs(root) if (found := read_description(run)["leakage"])]
-    assert records
-    for record in records:
+    for record in audits(root):
         again = Leakage.from_dict(record)
         assert (again.folds, again.tested) == (record["folds"], record["tested"])
         assert again.clean is record["clean"]
@@ -327,4 +326,9 @@ def test_audits_of_the_runs_in_results_are_read(root: Path) -> None:
 
 
 def test_there_are_runs_in_results() -> None:
-    assert PACKS  # an empty glob would test nothing
+    assert any(audits(root) for root in PACKS)  # an empty glob would test nothing
+
+
+def audits(root: Path) -> list[dict[str, Any]]:
+    """Return the audits in a folder of runs; evaluations of finished models have none."""
+    return [found for run in finished_runs(root) if (found := read_description(run)["leakage"])]
