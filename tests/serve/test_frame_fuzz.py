@@ -48,15 +48,17 @@ BROKEN = {
 
 
 def closed_with(raw: socket.socket) -> int:
-    """Return the code of the close that the server sends; 0 if it only ends the connection."""
-    received = b""
-    try:
-        while piece := raw.recv(4096):
-            received += piece
-    except ConnectionResetError:
-        pass
-    at = received.find(bytes([FINAL | CLOSE]))
-    return int.from_bytes(received[at + 2 : at + 4], "big") if at >= 0 else 0
+    """Return the code of the close that the server sends; 0 if it only ends the connection.
+
+    The server waits for the answer to its close, so the frames are read one by one instead of until the end.
+    """
+    with contextlib.suppress(ConnectionResetError), raw.makefile("rb") as received:
+        while len(first := received.read(2)) == 2:
+            length = int.from_bytes(received.read(2), "big") if first[1] == 126 else first[1]
+            payload = received.read(length)
+            if first[0] == FINAL | CLOSE:
+                return int.from_bytes(payload[:2], "big")
+    return 0
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
