@@ -7,7 +7,7 @@ import math
 import pytest
 
 from emotone.errors import ConfigError
-from emotone.recipes.training import TrainingSettings
+from emotone.recipes.training import Annealing, TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,37 @@ def test_windows_without_speech_are_left_out_where_windows_are_learned() -> None
     assert TrainingSettings(speech_only=True, crop_mode="grid").speech_only
     with pytest.raises(ConfigError, match=r'speech_only excludes windows and needs crop_mode = "grid".*given "random"'):
         TrainingSettings(speech_only=True)
+
+
+@pytest.mark.parametrize(
+    ("scores", "share"),
+    [
+        ([], 1.0),
+        ([None, None, None], 1.0),
+        ([0.1, 0.2, 0.3], 1.0),
+        ([0.3, 0.2], 1.0),
+        ([0.3, 0.2, 0.3], 0.1),  # an equal score is no improvement
+        ([0.3, 0.2, 0.1, 0.2, 0.1], 0.01),
+        ([0.3, 0.2, 0.1, 0.2, 0.4, 0.1], 0.1),  # the count starts again with an improvement
+    ],
+)
+def test_the_learning_rate_is_annealed_after_epochs_without_improvement(
+    scores: list[float | None], share: float
+) -> None:
+    assert Annealing(patience=2, factor=0.1).share(scores) == pytest.approx(share)
+
+
+def test_training_stops_at_the_minimum_in_spite_of_rounding() -> None:
+    annealing = Annealing(patience=1, factor=0.1, minimum=1e-6)
+    assert annealing.stops(1e-4 * annealing.share([1.0, 0.0, 0.0]))
+    assert not annealing.stops(1e-4 * annealing.share([1.0, 0.0]))
+
+
+def test_annealing_is_within_its_ranges() -> None:
+    with pytest.raises(ConfigError, match=r"training.annealing: factor must be between 0.001 and 0.999; given 1"):
+        Annealing(factor=1.0)
+
+
+def test_sorted_examples_have_as_many_batches_as_there_are_examples_for() -> None:
+    with pytest.raises(ConfigError, match=r"set steps_per_epoch = 0, given 5"):
+        TrainingSettings(sampling="sorted-first", steps_per_epoch=5)

@@ -18,6 +18,7 @@ from emotone.training.batches import (
     Batch,
     BatchSampler,
     Examples,
+    PrefixOutputs,
     mix,
     pad,
     sampling_probabilities,
@@ -319,3 +320,24 @@ def test_little_evenness_mixes_little_and_lengths_may_be_missing() -> None:
     assert np.median(np.minimum(shares, 1 - shares)) < 1e-3
     assert np.median(np.minimum(even, 1 - even)) > 0.2
     assert mix(batch, 1.0, rng).lengths is None
+
+
+def test_the_first_epoch_begins_with_the_shortest_examples() -> None:
+    lengths = [9, 3, 7, 3, 12, 5]
+    rows = tuple(np.full((length, 2), number, np.float32) for number, length in enumerate(lengths))
+    examples = Examples(rows, np.zeros(6, np.int64), np.zeros(6, np.int64))
+    sampler = BatchSampler(batch_size=2, crop_frames=20, balance=1.0, sampling="sorted-first", crop_mode="start")
+
+    def order(*, is_first: bool) -> list[int]:
+        drawn = sampler.batches(examples, rng=np.random.default_rng(0), is_first=is_first)
+        return [int(number) for batch in drawn for number in batch.inputs[:, 0, 0]]
+
+    assert order(is_first=True) == [1, 3, 5, 2, 0, 4]
+    assert order(is_first=False) == np.random.default_rng(0).permutation(6).tolist()
+
+
+def test_outputs_of_frozen_blocks_are_ordered_by_their_steps() -> None:
+    zeros = np.zeros(3, np.int64)
+    outputs = PrefixOutputs(np.zeros((3, 4), np.float32), np.array([3, 1, 2]), zeros, zeros, np.ones(3, np.int64))
+    assert outputs.by_duration().tolist() == [1, 2, 0]
+    assert replace(outputs, lengths=None).by_duration().tolist() == [0, 1, 2]

@@ -133,3 +133,13 @@ def test_windows_are_judged_as_if_each_were_alone() -> None:
     with torch.inference_mode():
         last = torch.softmax(net(torch.from_numpy(rows[None, 85:]), None), dim=1).numpy()
     np.testing.assert_allclose(probabilities[5:], last, atol=1e-6)
+
+
+def test_the_cross_entropy_is_that_of_the_mean_probability_of_each_clip() -> None:
+    examples, judge = separable(6, seed=5, corpora=2), net()
+    of = task(examples)
+    logs: list[list[float]] = [[], []]
+    for rows, corpus, label in zip(examples.features, examples.corpora, examples.labels, strict=True):
+        logs[int(corpus)].append(np.log(window_probabilities(judge, rows, **placing(of)).mean(axis=0)[label]))
+    expected = np.mean([np.mean(values) for values in logs])
+    assert development_score(judge, of, monitor="cross-entropy") == pytest.approx(expected, rel=1e-5)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, same_we
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import BatchSampler, mix
+from emotone.recipes.training import Annealing, TrainingSettings
+from emotone.training.batches import Batch, BatchSampler, mix
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.classification import MIXUP_STREAM, train
 from emotone.training.development import development_score
-from emotone.training.loop import TrainingResult
+from emotone.training.loop import Optimisation, TrainingResult, run_epochs
+from emotone.training.objective import Evaluation, Loss
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
@@ -155,6 +157,60 @@ def test_it_stops_when_the_development_score_no_longer_rises() -> None:
     assert len(scores) == trained.best + 2 < 60
     assert scores[trained.best - 1] == max(score for score in scores if score is not None)
     assert development_score(net, task()) == scores[trained.best - 1]
+
+
+class Scripted:
+    """An objective of one batch per epoch, whose scores are given."""
+
+    scores = (0.1, 0.3, 0.2, 0.1, 0.3, 0.2, 0.2, 0.2)
+
+    def __init__(self, epochs: int = len(scores)) -> None:
+        self.steps = (1,) * epochs
+
+    def batches(self, epoch: int) -> list[Batch]:
+        inputs = np.full((2, 3, 1), epoch, np.float32)
+        return [Batch(inputs, None, np.zeros(2, np.int64))]
+
+    def loss(self, output: torch.Tensor, batch: Batch) -> Loss:
+        return Loss(output.mean(), len(batch.labels))
+
+    def evaluate(self, net: torch.nn.Module, epoch: int) -> Evaluation:  # noqa: ARG002 - the protocol's
+        return Evaluation(self.scores[epoch - 1])
+
+
+class Linear(torch.nn.Linear):
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:  # noqa: ARG002
+        return super().forward(x)
+
+
+def scripted(objective: Scripted, **options: Any) -> tuple[list[float], TrainingResult]:
+    """Return the change of the bias in each epoch, which is the learning rate, and the result."""
+    torch.manual_seed(0)
+    net = Linear(1, 1)
+    seen = [float(net.bias.detach())]
+    settings = Optimisation(
+        optimizer=lambda net: torch.optim.SGD(net.parameters()),
+        learning_rate=1.0,
+        schedule=lambda step, steps: 1.0,  # noqa: ARG005
+        annealing=Annealing(patience=2, factor=0.5, minimum=0.25),
+    )
+
+    def remember(epoch: Epoch) -> None:
+        seen.append(float(net.bias.detach()))
+
+    result = run_epochs(net, objective, settings, seed=1, signature="f00d", progress=remember, **options)
+    return [before - after for before, after in pairwise(seen)], result
+
+
+def test_annealing_lowers_the_rate_and_ends_the_training_also_after_an_interruption(tmp_path: Path) -> None:
+    rates, result = scripted(Scripted())
+    assert rates == pytest.approx([1.0, 1.0, 1.0, 1.0, 0.5, 0.5], abs=1e-5)
+    assert result.best == 2
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    scripted(Scripted(epochs=5), checkpoint=checkpoint)
+    resumed, again = scripted(Scripted(), checkpoint=checkpoint)
+    assert resumed[-1] == pytest.approx(0.5, abs=1e-5)
+    assert timeless(again.history) == timeless(result.history)
 
 
 def test_without_a_development_part_the_last_weights_are_kept() -> None:

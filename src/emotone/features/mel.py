@@ -19,6 +19,7 @@ Research, 1998.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -79,6 +80,15 @@ def mel_to_hertz(mel: Matrix, *, kind: Kind) -> Matrix:
 def hann(samples: int, *, periodic: bool = True) -> Matrix:
     """Return a Hann window [samples]; a periodic one is the first part of a symmetric one of one more sample."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / (samples if periodic else samples - 1))
+
+
+@lru_cache(maxsize=8)
+def cepstral_transform(bands: int, cepstra: int) -> Matrix:
+    """Return the orthonormal cosine transform [bands, cepstra] from levels of bands to cepstra, from number 0 on."""
+    angles = np.pi * (np.arange(bands) + 0.5)[:, None] * np.arange(cepstra) / bands
+    matrix: Matrix = np.sqrt(2 / bands) * np.cos(angles)
+    matrix[:, 0] /= np.sqrt(2)
+    return matrix
 
 
 def padded_for_rows(signal: Array, *, rows: int, hop: int, window: int) -> Array:

@@ -2,24 +2,77 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from emotone.config import check_ranges
 from emotone.errors import ConfigError
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
-Sampling: TypeAlias = Literal["weighted", "balanced", "shuffled"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Sampling: TypeAlias = Literal["weighted", "balanced", "shuffled", "sorted-first"]
 CropMode: TypeAlias = Literal["random", "start", "grid"]
-Monitor: TypeAlias = Literal["uar", "auroc"]
+Monitor: TypeAlias = Literal["uar", "auroc", "cross-entropy"]
 RHO, EPSILON = 0.95, 1e-7  # defaults of AdaDelta in Keras
+ROUNDING = 1 + 1e-9  # of learning rates that are compared
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """The learning rate is multiplied by `factor` when the monitored score stops improving.
+
+    Attributes:
+        patience: epochs without improvement, since the best one or the last change, after which it is multiplied.
+        factor: above 0 and below 1.
+        minimum: learning rate at which training stops.
+
+    Raises:
+        ConfigError: a number is out of range.
+
+    """
+
+    patience: int = 2
+    factor: float = 0.1
+    minimum: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self, where="training.annealing", patience=(1, 100_000), factor=(0.001, 0.999), minimum=(1e-12, 10.0)
+        )
+
+    def share(self, scores: Sequence[float | None]) -> float:
+        """Return the share of the peak learning rate after epochs with these scores; without scores it is 1.
+
+        Example:
+            >>> Annealing(patience=2, factor=0.5).share([0.1, 0.3, 0.2, 0.3, 0.2, 0.1])
+            0.25
+
+        """
+        share, best, waiting = 1.0, -math.inf, 0
+        for score in scores:
+            if score is None:
+                continue
+            if score > best:
+                best, waiting = score, 0
+                continue
+            waiting += 1
+            if waiting == self.patience:
+                share, waiting = share * self.factor, 0
+        return share
+
+    def stops(self, learning_rate: float) -> bool:
+        """Return whether training stops at a learning rate."""
+        return learning_rate <= self.minimum * ROUNDING
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """AdamW with warm-up and cosine decay, balanced batches of random crops, an exponential moving average of weights.
 
-    These are the defaults. Two published set-ups are other settings of the same loop:
+    These are the defaults. Three published set-ups are other settings of the same loop:
 
     - The SoundNet anger detector: Adam (AdamW with `weight_decay` 0) at a constant rate (`schedule` "constant",
       `warmup`, `label_smoothing`, `ema_decay` and `grad_clip_norm` 0), batches with equal shares of the labels
@@ -27,6 +80,8 @@ class TrainingSettings:
       `monitor` "auroc").
     - Keras defaults: `optimizer` "adadelta" with `learning_rate` 1.0, every example once per epoch (`sampling`
       "shuffled"), cropped at its start or divided into windows (`crop_mode` "start" or "grid").
+    - The paper on reusing speech recognisers: Adam as above, whole utterances (`crop_mode` "start"), the shortest first
+      in the first epoch (`sampling` "sorted-first"), `monitor` "cross-entropy", and `annealing`.
 
     Attributes:
         epochs: maximum number of epochs. An epoch has `steps_per_epoch` batches.
@@ -49,23 +104,27 @@ class TrainingSettings:
         sampling: "weighted" samples examples with replacement, weighted by `balance`; "balanced" puts equally many
             examples of each label in a batch (remaining places go to randomly selected labels) and weights by
             `balance` within a label; "shuffled" uses every example once per epoch in random order, ignores
-            `balance`, and allows a smaller last batch (dropped if it has a single example).
+            `balance`, and allows a smaller last batch (dropped if it has a single example); "sorted-first" is
+            "shuffled" with the examples in order of duration, shortest first, in the first epoch (SortaGrad).
         steps_per_epoch: batches per epoch; 0 derives it from the number of examples.
         monitor: development score that selects the epoch: "uar" is the unweighted average recall of clips; "auroc"
-            is the area under the ROC curve of windows, one label against the rest. Both are means over corpora.
+            is the area under the ROC curve of windows, one label against the rest; "cross-entropy" is the negative
+            cross-entropy of clips, in nats. All are means over corpora.
         optimizer: "adamw", or "adadelta" with rho 0.95 and epsilon 1e-7.
         crop_mode: "random" crops at a new random position each time; "start" uses the first `crop_seconds`; "grid"
             makes one example of each window that prediction uses (see `emotone.features.windows`).
         speech_only: exclude windows without speech from training and from the development score, as prediction does.
             Requires `crop_mode` "grid".
         mixup: parameter alpha of mixup; the mixing weight has the distribution Beta(alpha, alpha). 0 disables mixup.
+        annealing: lowers the learning rate, on top of the schedule, when the monitored score stops improving; None
+            does not.
 
     Raises:
         ConfigError: a number is out of range, AdaDelta has a weight decay, `steps_per_epoch` is set with shuffled
             examples, or `speech_only` is set without `crop_mode` "grid".
 
-    References: Zeiler, ADADELTA: an adaptive learning rate method, arXiv:1212.5701, 2012. Mixup: see
-    `emotone.training.batches.mix`.
+    References: SortaGrad: Amodei et al., Deep Speech 2, arXiv:1512.02595, 2015, section 3.2. Zeiler, ADADELTA: an
+    adaptive learning rate method, arXiv:1212.5701, 2012. Mixup: see `emotone.training.batches.mix`.
 
     """
 
@@ -88,6 +147,7 @@ class TrainingSettings:
     crop_mode: CropMode = "random"
     speech_only: bool = False
     mixup: float = 0.0
+    annealing: Annealing | None = None
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -111,7 +171,7 @@ class TrainingSettings:
             raise ConfigError(
                 f"training: adadelta has no weight decay; set weight_decay = 0, given {self.weight_decay:g}"
             )
-        if self.sampling == "shuffled" and self.steps_per_epoch > 0:
+        if self.sampling in {"shuffled", "sorted-first"} and self.steps_per_epoch > 0:
             raise ConfigError(
                 "training: with shuffled examples the number of batches follows from the number of examples; "
                 f"set steps_per_epoch = 0, given {self.steps_per_epoch}"

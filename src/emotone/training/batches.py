@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 
+SHUFFLED = {"shuffled", "sorted-first"}  # kinds of sampling that use every example once per epoch
+
+
 @dataclass(frozen=True)
 class Examples:
     """Labelled features in memory.
@@ -39,6 +42,10 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def by_duration(self) -> NDArray[np.int64]:
+        """Return the indices of the examples, the shortest first; equally long ones keep their order."""
+        return np.argsort([len(rows) for rows in self.features], kind="stable")
 
     def window_starts(self, *, window: int, hop: int, min_frames: int) -> tuple[NDArray[np.int64], ...]:
         """Return the first frame of each window of each example; see `emotone.features.windows`."""
@@ -68,6 +75,10 @@ class PrefixOutputs:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def by_duration(self) -> NDArray[np.int64]:
+        """Return the indices of the windows, the shortest first; without a time axis they are equally long."""
+        return np.arange(len(self)) if self.lengths is None else np.argsort(self.lengths, kind="stable")
 
     def batch(self, chosen: NDArray[np.int64] | slice) -> Batch:
         """Return a batch of some of the windows."""
@@ -211,22 +222,25 @@ class BatchSampler:
 
     def steps(self, examples: int) -> int:
         """Return the number of batches of an epoch, at least one."""
-        if self.sampling == "shuffled":
+        if self.sampling in SHUFFLED:
             full, left = divmod(examples, self.batch_size)
             return max(1, full + (left > 1))
         return self.steps_per_epoch or max(1, round(examples / self.batch_size))
 
-    def batches(self, examples: Examples | PrefixOutputs, *, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(
+        self, examples: Examples | PrefixOutputs, *, rng: np.random.Generator, is_first: bool = False
+    ) -> Iterator[Batch]:
         """Yield the batches of one epoch; examples are sampled with replacement unless they are shuffled.
 
         Args:
             examples: to sample from; outputs of frozen blocks are not cropped.
             rng: generator of every random draw of the epoch.
+            is_first: whether it is the first epoch, which "sorted-first" sorts.
 
         """
         frames = self.source_frames
         kept = self.min_frames or frames
-        for chosen in self._choices(examples, rng):
+        for chosen in self._choices(examples, rng, is_first=is_first):
             if isinstance(examples, PrefixOutputs):
                 yield examples.batch(chosen)
                 continue
@@ -237,11 +251,14 @@ class BatchSampler:
             inputs, lengths = pad(augmented, self.crop_frames)
             yield Batch(inputs, lengths, examples.labels[chosen])
 
-    def _choices(self, examples: Examples | PrefixOutputs, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
+    def _choices(
+        self, examples: Examples | PrefixOutputs, rng: np.random.Generator, *, is_first: bool
+    ) -> Iterable[NDArray[np.int64]]:
         """Return the indices of the examples of each batch."""
         shape = self.steps(len(examples)), self.batch_size
-        if self.sampling == "shuffled":
-            order = rng.permutation(len(examples))
+        if self.sampling in SHUFFLED:
+            is_sorted = is_first and self.sampling == "sorted-first"
+            order = examples.by_duration() if is_sorted else rng.permutation(len(examples))
             return [order[first : first + self.batch_size] for first in range(0, math.prod(shape), self.batch_size)]
         probabilities = sampling_probabilities(examples.labels, examples.corpora, balance=self.balance)
         if self.sampling == "balanced":

@@ -126,7 +126,7 @@ class ClassificationObjective:
         """Yield the batches of an epoch."""
         rng = np.random.default_rng([self.task.seed, epoch])
         mixup_rng = np.random.default_rng([self.task.seed, epoch, MIXUP_STREAM])
-        for batch in self.sampler.batches(self.examples, rng=rng):
+        for batch in self.sampler.batches(self.examples, rng=rng, is_first=epoch == 1):
             yield mix(batch, self.settings.mixup, mixup_rng) if self.settings.mixup > 0 else batch
 
     def loss(self, output: Tensor, batch: Batch) -> Loss:
@@ -186,6 +186,7 @@ def optimisation(settings: TrainingSettings) -> Optimisation:
         grad_clip_norm=settings.grad_clip_norm,
         ema_decay=settings.ema_decay,
         patience=settings.patience,
+        annealing=settings.annealing,
     )
 
 

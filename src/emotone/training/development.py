@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 BATCH = 64  # windows
+SMALLEST = 1e-30  # probability of a clip's label: its logarithm is finite
 
 
 def development_score(net: nn.Module, task: Task, *, monitor: Monitor = "uar") -> float | None:
@@ -35,7 +36,8 @@ def development_score(net: nn.Module, task: Task, *, monitor: Monitor = "uar") -
         net: returns logits.
         task: the data.
         monitor: "uar" for the unweighted average recall of clips, whose probabilities are the mean over their windows;
-            "auroc" for the area under the ROC curve of windows, one label against the rest, mean over labels.
+            "auroc" for the area under the ROC curve of windows, one label against the rest, mean over labels;
+            "cross-entropy" for the mean ln p of the label of clips, which is at most 0.
 
     Raises:
         RunError: the AU-ROC is undefined: no corpus has two labels.
@@ -44,7 +46,7 @@ def development_score(net: nn.Module, task: Task, *, monitor: Monitor = "uar") -
     if len(task.development) == 0:
         return None
     net.eval()
-    return _clip_recall(net, task) if monitor == "uar" else _window_auroc(net, task)
+    return _window_auroc(net, task) if monitor == "auroc" else _clip_score(net, task, monitor=monitor)
 
 
 def own_scores(labels: NDArray[np.int64], heads: Sequence[int]) -> NDArray[np.bool_] | None:
@@ -84,20 +86,23 @@ def window_probabilities(net: nn.Module, features: Array, *, window: int, hop: i
     return _probabilities(net, [features[start : start + window] for start in starts])
 
 
-def _clip_recall(net: nn.Module, task: Task) -> float:
+def _clip_score(net: nn.Module, task: Task, *, monitor: Monitor) -> float:
     examples = task.development
     if isinstance(examples, PrefixOutputs):
         firsts = np.cumsum(examples.counts) - examples.counts
-        by_clip = np.split(_output_probabilities(net, examples, task), firsts[1:])
+        by_window = np.split(_output_probabilities(net, examples, task), firsts[1:])
         labels, corpora = examples.labels[firsts], examples.corpora[firsts]
     else:
-        by_clip = [
+        by_window = [
             _probabilities(net, windows, own_scores(examples.labels[[number]], task.heads))
             for number, windows in enumerate(task.windows(examples))
         ]
         labels, corpora = examples.labels, examples.corpora
-    predicted = np.array([np.argmax(probabilities.mean(axis=0)) for probabilities in by_clip], np.int64)
-    return recall_by_corpus(labels, predicted, corpora)
+    probabilities = np.stack([of_clip.mean(axis=0) for of_clip in by_window])
+    if monitor == "uar":
+        return recall_by_corpus(labels, np.argmax(probabilities, axis=1), corpora)
+    logs = np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST))
+    return float(np.mean([logs[corpora == corpus].mean() for corpus in np.unique(corpora)]))
 
 
 def _window_auroc(net: nn.Module, task: Task) -> float:

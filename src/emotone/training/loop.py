@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from emotone.recipes.training import Annealing
+
 
 @dataclass(frozen=True)
 class Optimisation:
@@ -36,6 +38,7 @@ class Optimisation:
         ema_decay: decay per step of the exponential moving average of the weights, which is evaluated and returned;
             0 uses the weights themselves.
         patience: epochs without improvement after which training stops; 0 disables early stopping.
+        annealing: multiplies the learning rate when the score stops improving; None does not.
         bfloat16: compute the network's products in bfloat16; weights and loss stay in float32.
 
     """
@@ -46,6 +49,7 @@ class Optimisation:
     grad_clip_norm: float = 0.0
     ema_decay: float = 0.0
     patience: int = 0
+    annealing: Annealing | None = None
     bfloat16: bool = False
 
 
@@ -128,8 +132,16 @@ class _Run(Generic[BatchT]):
 
     @property
     def finished(self) -> bool:
-        done, patience = len(self.history), self.optimisation.patience
+        done, patience, annealing = len(self.history), self.optimisation.patience, self.optimisation.annealing
+        if annealing is not None and annealing.stops(self.peak_rate):
+            return True
         return done >= len(self.objective.steps) or (patience > 0 and done - self.best >= patience)
+
+    @property
+    def peak_rate(self) -> float:
+        """Learning rate before the schedule: a function of the history, so that a resumed run has the same."""
+        annealing, rate = self.optimisation.annealing, self.optimisation.learning_rate
+        return rate if annealing is None else rate * annealing.share([epoch.score for epoch in self.history])
 
     def epoch(self, on_batch: Callable[[int, int], None] | None) -> Epoch:
         started = time.monotonic()
@@ -138,9 +150,9 @@ class _Run(Generic[BatchT]):
         steps = self.objective.steps
         before, total = sum(steps[: number - 1]), sum(steps)
         self.net.train()
-        loss, count = 0.0, 0
+        loss, count, rate = 0.0, 0, self.peak_rate
         for done, batch in enumerate(self.objective.batches(number), start=1):
-            value, items = self._step(batch, before + done - 1, total)
+            value, items = self._step(batch, rate * self.optimisation.schedule(before + done - 1, total))
             if not math.isfinite(value):
                 raise RunError(f"the loss is not finite in epoch {number}, batch {done}: lower learning_rate")
             loss, count = loss + value * items, count + items
@@ -157,10 +169,10 @@ class _Run(Generic[BatchT]):
         self.history.append(epoch)
         return epoch
 
-    def _step(self, batch: BatchT, step: int, steps: int) -> tuple[float, int]:
+    def _step(self, batch: BatchT, learning_rate: float) -> tuple[float, int]:
         """Update the weights with one batch; return its loss and the items that the loss is the mean of."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.optimisation.learning_rate * self.optimisation.schedule(step, steps)
+            group["lr"] = learning_rate
         lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.optimisation.bfloat16):
             output = self.net(torch.from_numpy(batch.inputs), lengths)

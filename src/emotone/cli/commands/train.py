@@ -115,7 +115,7 @@ def command(
         return _train_head(head_recipe, corpus, label_map=label_map, out=out, workers=workers, quiet=quiet)
     resolved = _resolved(None if given is None else net_recipe(given, recipe), options, epochs=epochs)
     asked = resolved.recipe
-    score_name = {"uar": "UAR", "auroc": "AU-ROC"}[asked.training.monitor]
+    score_name = {"uar": "UAR", "auroc": "AU-ROC", "cross-entropy": "negative cross-entropy"}[asked.training.monitor]
     if asked.transfer is not None and asked.transfer.unlabelled:
         data = corpus_data.load_unlabelled(corpus, labels=_known_labels(resolved), label_map=label_map)
     else:

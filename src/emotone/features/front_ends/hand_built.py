@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.framing import decibels, frames, power_spectra
-from emotone.features.mel import mel_filterbank
+from emotone.features.framing import decibels, power_spectra
+from emotone.features.mel import cepstral_transform, mel_filterbank
+from emotone.features.pitch import frame_pitches, tapered_frames
 from emotone.types import Hertz  # noqa: TC001  (a class variable, as in the other front ends)
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ MEL_BANDS, CEPSTRA = 26, 13
 FORMANT_BANDS = (200.0, 900.0, 1800.0, 2700.0, 4000.0)  # hertz: edges of four bands, about the first four formants
 SHARES = (0.25, 0.5, 0.75, 0.85, 0.95)  # of the energy below a roll-off
 PITCH_FRAME, PITCH_HOP = 640, 320  # samples: two periods of the lowest pitch
-LOWEST, HIGHEST = 60.0, 500.0  # hertz
-VOICED = 0.5  # lowest autocorrelation, relative to lag 0, of a voiced frame
+QUIETEST = 1e-6  # energy of a frame, relative to the loudest one of its chunk, up to which it is not voiced
 
 
 @dataclass(frozen=True)
@@ -81,33 +81,11 @@ class HandBuilt:
 
 
 def pitch(chunk: Array) -> float:
-    """Return the median fundamental frequency of the voiced frames of a chunk [time], in hertz; 0 without any.
-
-    Key idea: the autocorrelation of a frame, divided by that of its window (Boersma 1993), is highest at the period; of
-    several such lags, the first within 10 % of the highest is taken, since multiples of the period fit too.
-    """
-    window = np.hanning(PITCH_FRAME)
-    pieces = frames(chunk, window=PITCH_FRAME, hop=PITCH_HOP)
-    pieces = (pieces - pieces.mean(axis=1, keepdims=True)) * window
-    shortest, longest = int(RATE / HIGHEST), int(RATE / LOWEST)
-    correlations = _autocorrelation(pieces)
-    power = correlations[:, :1]
-    loud = power[:, 0] > 1e-6 * max(float(power.max()), 1e-12)
-    relative = correlations[:, : longest + 1] / np.maximum(power, 1e-30)
-    relative /= _autocorrelation(window[None])[:, : longest + 1] / (window @ window)
-    candidates = relative[:, shortest:]
-    best = candidates.max(axis=1)
-    voiced = loud & (best > VOICED)
-    if not voiced.any():
-        return 0.0
-    fits = candidates[voiced] >= 0.9 * best[voiced, None]
-    first = fits.argmax(axis=1)
-    # The highest lag of the first run that fits, not the place where the run starts.
-    peaks = [
-        start + int(np.argmax(row[start : start + int(np.argmin(np.append(run[start:], False)))]))
-        for start, row, run in zip(first.tolist(), candidates[voiced], fits, strict=True)
-    ]
-    return float(np.median(RATE / (np.array(peaks) + shortest)))
+    """Return the median fundamental frequency of the voiced frames of a chunk [time], in hertz; 0 without any."""
+    pieces = tapered_frames(chunk, window=PITCH_FRAME, hop=PITCH_HOP)
+    quietest = QUIETEST * max(float((pieces**2).sum(axis=1).max()), 1e-12)
+    hertz = frame_pitches(pieces, rate=RATE, quietest=quietest)
+    return float(np.median(hertz[hertz > 0])) if hertz.any() else 0.0
 
 
 def _row(chunk: Array) -> Values:
@@ -121,7 +99,7 @@ def _row(chunk: Array) -> Values:
     return np.concatenate(
         [
             decibels(np.mean(chunk.astype(np.float64) ** 2, keepdims=True)),
-            (decibels(spectra @ _mel()) @ _cosines()).mean(axis=0),
+            (decibels(spectra @ _mel()) @ cepstral_transform(MEL_BANDS, CEPSTRA)).mean(axis=0),
             [crossings],
             decibels(np.array(bands)),
             [hertz[np.searchsorted(share, wanted)] / 1000 for wanted in SHARES],
@@ -131,25 +109,9 @@ def _row(chunk: Array) -> Values:
     )
 
 
-def _autocorrelation(pieces: Values) -> Values:
-    """Return the autocorrelation of rows [pieces, time] at lags of 0 and more."""
-    length = 2 * pieces.shape[1]
-    found: Values = np.fft.irfft(np.abs(np.fft.rfft(pieces, n=length, axis=1)) ** 2, n=length, axis=1)
-    return found
-
-
 @lru_cache(maxsize=1)
 def _mel() -> Values:
     return mel_filterbank(rate=RATE, fft=FRAME, bands=MEL_BANDS, low=0.0, high=RATE / 2, kind="htk")
-
-
-@lru_cache(maxsize=1)
-def _cosines() -> Values:
-    """Return the orthonormal cosine transform [bands, cepstra]."""
-    angles = np.pi * (np.arange(MEL_BANDS) + 0.5)[:, None] * np.arange(CEPSTRA) / MEL_BANDS
-    matrix: Values = np.sqrt(2 / MEL_BANDS) * np.cos(angles)
-    matrix[:, 0] /= np.sqrt(2)
-    return matrix
 
 
 FEATURE = HandBuilt
