@@ -10,7 +10,8 @@ import torch
 from tests.toy import TINY_NET
 
 BANDS, CLASSES = 64, 5
-TWO_CHANNELS = {"spectrogram-cnn"}  # architectures whose rows are the bands of one channel, then of another
+# Architectures whose rows are the bands of one channel, then of another.
+TWO_CHANNELS = {"spectrogram-cnn", "spectrogram-lstm"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ INPUTS: dict[str, Input] = {
     "chunk-mlp": Input(row=0.512),
     "segment-mlp": PATCHES,
     "spectrogram-cnn": Input((1, 20, 63, 64, 90), ((1, 1), (1, 63), (3, 64), (2, 97), (1, 298)), row=0.008),
+    "spectrogram-lstm": Input((1, 20, 64, 65, 200), ((1, 1), (1, 64), (3, 65), (2, 151)), row=0.008),
     "segment-pool": Input((1, 49, 50, 131, 298), ((1, 1), (1, 50), (3, 51), (2, 97), (1, 298))),  # segments every 50
     "vggish": PATCHES,
     "yamnet": PATCHES,
@@ -74,6 +76,7 @@ TINY: dict[str, dict[str, Any]] = {
     "soundnet5": {"filters": 5, "dropout": 0.1, "min_samples": 7646},
     "chunk-mlp": {"depth": 0},
     "spectrogram-cnn": {"filters": (6, 7), "whole": False, "width": 4, "units": 5, "dropout": 0.1, "slope": 0.1},
+    "spectrogram-lstm": {"context": "bidirectional-lstm", "filters": (), "context_units": 3, "dropout": 0.1},
     "segment-mlp": {"depth": 4, "units": 7, "dropout": 0.1, "offset": 0.02},
     "segment-pool": {
         "trunk": "yamnet",

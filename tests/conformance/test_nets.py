@@ -39,6 +39,7 @@ LEVEL_DEPENDENT = {
     "segment-mlp",
     "segment-pool",
     "spectrogram-cnn",
+    "spectrogram-lstm",
     "vggish",
     "whisper-encoder",
     "yamnet",

@@ -78,6 +78,8 @@ def _trace(net: Network, dimension: int, output: str) -> Any:
             # torch's exporter calls deprecated functions of torch.
             warnings.simplefilter("ignore", category=FutureWarning)
             warnings.simplefilter("ignore", category=DeprecationWarning)
+            # An LSTM keeps a list of its weights, which the exporter replaces and restores.
+            warnings.filterwarnings("ignore", message=r".*_flat_weights", category=UserWarning)
             program = torch.onnx.export(
                 net.eval(),
                 (example,),

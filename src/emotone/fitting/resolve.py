@@ -238,7 +238,8 @@ def _check_start(recipe: Recipe, weights: WeightsFile) -> None:
     if weights.run is None:
         return
     theirs, way_on = weights.run.recipe, "remove the recipe, or use the same settings in it"
-    if theirs.net["name"] != recipe.net["name"]:
+    starts_from = getattr(recipe.net_spec, "starts_from", ())  # networks whose layers are some of this one's
+    if theirs.net["name"] != recipe.net["name"] and theirs.net["name"] not in starts_from:
         raise ConfigError(
             f"{weights.path.parent} is a {theirs.net['name']}, but recipe {recipe.name} is a {recipe.net['name']}; "
             f"{way_on}"

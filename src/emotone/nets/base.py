@@ -20,6 +20,8 @@ class NetSpec(Protocol):
     Attributes:
         title: one line for lists.
         paper: its source: a citation, or "emotone" for an architecture of this project.
+
+    A class variable `starts_from` names other architectures whose trained weights fit the layers of the same names.
     """
 
     title: ClassVar[str]

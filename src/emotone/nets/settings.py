@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PATCH_ROWS = 96  # rows of a patch: 0.96 s
 CHUNK_ROWS = 64  # rows of 8 ms of a chunk: 512 ms
+CHANNELS = 2  # of a row of `two-channel-spectrogram`
 
 PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
 GridPlacement: TypeAlias = Literal["grid", "speech", "valleys"]  # decided from the rows
@@ -54,6 +55,31 @@ def check_chunk_network(network: str, *, dropout: float, anomalies: float, offse
     check_offset(network, offset)
     if not 0 <= anomalies < 1:
         raise ConfigError(f"{network} needs 0 <= anomalies < 1, a share of values; given {anomalies}")
+
+
+def check_filters(network: str, filters: tuple[int, ...], *, least: int, width: int, units: int, slope: float) -> None:
+    """Check the settings that networks with convolutions on chunks share.
+
+    Raises:
+        ConfigError: fewer convolutions than `least`, more than two, or a number out of range.
+
+    """
+    if not least <= len(filters) <= 2 or min((width, units, *filters)) < 1:
+        allowed = "one or two numbers of filters" if least else "no, one or two numbers of filters"
+        raise ConfigError(f"{network} needs {allowed}, width >= 1 and units >= 1; given {filters}, {width} and {units}")
+    if not 0 <= slope < 1:
+        raise ConfigError(f"{network} needs 0 <= slope < 1; given {slope}")
+
+
+def check_channels(network: str, dimension: int) -> None:
+    """Check the number of values per row.
+
+    Raises:
+        ConfigError: they are not those of two channels.
+
+    """
+    if dimension % CHANNELS:
+        raise ConfigError(f"{network} needs rows of {CHANNELS} channels; given {dimension} values per row")
 
 
 def check_dropout(network: str, dropout: float) -> None:

@@ -11,14 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from emotone.errors import ConfigError
 from emotone.nets.base import require_torch
-from emotone.nets.settings import CHUNK_ROWS, check_chunk_network, grouped
+from emotone.nets.settings import CHANNELS, CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
-
-CHANNELS = 2
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,7 @@ class SpectrogramCnn:
     offset: float = 1e-5
 
     def __post_init__(self) -> None:
-        if len(self.filters) not in {1, 2} or min(self.filters) < 1 or self.width < 1 or self.units < 1:
-            raise ConfigError(
-                "spectrogram-cnn needs one or two numbers of filters, width >= 1 and units >= 1; "
-                f"given {self.filters}, {self.width} and {self.units}"
-            )
-        if not 0 <= self.slope < 1:
-            raise ConfigError(f"spectrogram-cnn needs 0 <= slope < 1; given {self.slope}")
+        check_filters("spectrogram-cnn", self.filters, least=1, width=self.width, units=self.units, slope=self.slope)
         check_chunk_network("spectrogram-cnn", dropout=self.dropout, anomalies=self.anomalies, offset=self.offset)
 
     @property
@@ -70,27 +61,29 @@ class SpectrogramCnn:
 
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`); raise `ConfigError` for rows of other than two channels."""
-        if dimension % CHANNELS:
-            raise ConfigError(f"spectrogram-cnn needs rows of {CHANNELS} channels; given {dimension} values per row")
+        check_channels("spectrogram-cnn", dimension)
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.chunk import ChannelImage, ChunkConv
+        from emotone.nets.blocks.chunk import chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
-        from emotone.nets.blocks.dense import EmbeddingClassifier, ReluDense
+        from emotone.nets.blocks.dense import EmbeddingClassifier
         from emotone.nets.blocks.patch import Patch
 
         blocks: dict[str, Block] = {
             "chunk": Patch(rows=CHUNK_ROWS, silence=math.log(self.offset)),
             "limits": Limits(dimension, share=self.anomalies),
             "centre": Centre(dimension),
-            "image": ChannelImage(CHANNELS),
+            **chunk_layers(
+                dimension,
+                channels=CHANNELS,
+                rows=CHUNK_ROWS,
+                filters=self.filters,
+                whole=self.whole,
+                width=self.width,
+                units=self.units,
+                slope=self.slope,
+            ),
         }
-        inputs, bands, time = CHANNELS, dimension // CHANNELS, CHUNK_ROWS
-        for number, outputs in enumerate(self.filters, start=1):
-            kernel = (bands if self.whole else self.width, self.width)
-            blocks[f"conv{number}"] = ChunkConv(inputs, outputs, kernel=kernel, whole=self.whole, slope=self.slope)
-            inputs, bands, time = outputs, 1 if self.whole else bands // 2, time // 2
-        blocks["hidden"] = ReluDense(inputs * bands * time, self.units, slope=self.slope)
         blocks["classifier"] = EmbeddingClassifier(self.units, hidden=0, classes=classes, dropout=self.dropout)
         return Network(blocks)
 

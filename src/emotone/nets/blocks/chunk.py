@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.nets.blocks.base import Block, initialise_for_relu
+from emotone.nets.blocks.dense import ReluDense
 
 
 class ChannelImage(Block):
@@ -75,3 +76,37 @@ class ChunkConv(Block):
         y = self.convolution(nn.functional.pad(x, self.padding))
         y = nn.functional.leaky_relu(y, self.slope) if self.slope else torch.relu(y)
         return nn.functional.max_pool2d(y, self.pool), lengths
+
+
+def chunk_layers(
+    dimension: int,
+    *,
+    channels: int,
+    rows: int,
+    filters: tuple[int, ...],
+    whole: bool,
+    width: int,
+    units: int,
+    slope: float,
+) -> dict[str, Block]:
+    """Return the layers from the rows of a chunk to its hidden layer, by name: `image`, `conv1` ..., `hidden`.
+
+    Args:
+        dimension: values per row.
+        channels: of a row.
+        rows: of a chunk.
+        filters: of each convolution.
+        whole: whether filters are as high as the image.
+        width: of the filters in rows; others than whole ones are as high as wide.
+        units: of the hidden layer.
+        slope: of the leaky ReLU.
+
+    """
+    blocks: dict[str, Block] = {"image": ChannelImage(channels)}
+    inputs, bands, time = channels, dimension // channels, rows
+    for number, outputs in enumerate(filters, start=1):
+        kernel = (bands if whole else width, width)
+        blocks[f"conv{number}"] = ChunkConv(inputs, outputs, kernel=kernel, whole=whole, slope=slope)
+        inputs, bands, time = outputs, 1 if whole else bands // 2, time // 2
+    blocks["hidden"] = ReluDense(inputs * bands * time, units, slope=slope)
+    return blocks

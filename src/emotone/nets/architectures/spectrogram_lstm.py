@@ -1,0 +1,140 @@
+"""Consecutive chunks of 512 ms with temporal context: convolutions on each chunk, then an LSTM or attention over them.
+
+The input is rows of `two-channel-spectrogram`; a window is a clip of any length. All layers are trained together, or
+the weights of `spectrogram-cnn` are loaded into the layers of the same names, and frozen.
+
+Reference: the paper on spectrogram CNNs and LSTMs (see docs/papers/spectrogram-cnn-lstm.md), sections 3.3 and 4. It
+measures the LSTM on raw chunks, and plans the one on convolutions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
+
+from emotone.errors import ConfigError, unknown_name
+from emotone.nets.base import require_torch
+from emotone.nets.settings import CHANNELS, CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
+
+if TYPE_CHECKING:
+    from emotone.nets.blocks.base import Block, Network
+
+Context: TypeAlias = Literal["lstm", "bidirectional-lstm", "attention"]
+
+
+@dataclass(frozen=True)
+class SpectrogramLstm:
+    """The layers of `spectrogram-cnn` up to the hidden one on each chunk, context, logits. By default, LSTM on R1.
+
+    Attributes:
+        context: "lstm" reads the chunks in order, and its last output is classified, so that the result at any time
+            depends on the chunks so far only; "bidirectional-lstm" adds the other direction; "attention" weights the
+            logits of single chunks instead (see `emotone.nets.blocks.segment_pooling`).
+        filters: of each convolution: one or two numbers; none for raw chunks without a hidden layer.
+        whole: whether filters are as high as the image; this and the next two as in `spectrogram-cnn`.
+        width: of the filters, in rows of 8 ms.
+        units: of the hidden layer.
+        context_units: of each direction of the LSTM, or of the attention.
+        dropout: share of the values before the output layer dropped in training.
+        slope: of the leaky ReLU for negative values; 0 gives ReLU.
+        anomalies: share of the training values that count as anomalous (see `emotone.nets.blocks.cleaning`).
+        offset: of the front end; its logarithm is the value for silence.
+
+    Raises:
+        ConfigError: a number out of range, an unknown context, or attention on raw chunks.
+
+    """
+
+    title: ClassVar[str] = "convolutions on chunks of 512 ms, an LSTM or attention over the chunks"
+    paper: ClassVar[str] = "Convolutions on two-channel spectrograms, LSTMs for context (spectrogram-cnn-lstm)"
+    starts_from: ClassVar[tuple[str, ...]] = ("spectrogram-cnn",)
+
+    context: Context = "lstm"
+    filters: tuple[int, ...] = (1024,)
+    whole: bool = True
+    width: int = 5
+    units: int = 64
+    context_units: int = 128
+    dropout: float = 0.0
+    slope: float = 0.0
+    anomalies: float = 0.005
+    offset: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if self.context not in get_args(Context):
+            raise ConfigError(f"spectrogram-lstm: {unknown_name('context', self.context, get_args(Context))}")
+        if self.context_units < 1:
+            raise ConfigError(f"spectrogram-lstm needs context_units >= 1; given {self.context_units}")
+        if self.context == "attention" and not self.filters:
+            raise ConfigError("spectrogram-lstm needs filters with attention; give one or two numbers of filters")
+        check_filters("spectrogram-lstm", self.filters, least=0, width=self.width, units=self.units, slope=self.slope)
+        check_chunk_network("spectrogram-lstm", dropout=self.dropout, anomalies=self.anomalies, offset=self.offset)
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the layers that have tensors, in four groups."""
+        layers = [f"conv{number}" for number in range(1, len(self.filters) + 1)]
+        if self.filters:
+            layers.append("hidden")
+        if self.context != "attention":
+            layers.append("context")
+        return grouped(["limits", "centre", *layers, "classifier"])
+
+    def build(self, dimension: int, classes: int) -> Network:
+        """Return the torch module (see `NetSpec.build`); raise `ConfigError` for rows of other than two channels."""
+        check_channels("spectrogram-lstm", dimension)
+        require_torch("building a network")
+        from emotone.nets.blocks.base import Network
+        from emotone.nets.blocks.chunk import chunk_layers
+        from emotone.nets.blocks.cleaning import Centre, Limits
+        from emotone.nets.blocks.context import Chunks, FlatChunks
+        from emotone.nets.blocks.segments import per_segment
+
+        blocks: dict[str, Block] = {
+            "chunk": Chunks(rows=CHUNK_ROWS, silence=math.log(self.offset)),
+            "limits": Limits(dimension, share=self.anomalies),
+            "centre": Centre(dimension),
+        }
+        if self.filters:
+            layers = chunk_layers(
+                dimension,
+                channels=CHANNELS,
+                rows=CHUNK_ROWS,
+                filters=self.filters,
+                whole=self.whole,
+                width=self.width,
+                units=self.units,
+                slope=self.slope,
+            )
+            blocks |= {name: per_segment(block) for name, block in layers.items()}
+        else:
+            blocks["raw"] = FlatChunks()
+        inputs = self.units if self.filters else CHUNK_ROWS * dimension
+        return Network({**blocks, **self._context_blocks(inputs, classes)})
+
+    def _context_blocks(self, inputs: int, classes: int) -> dict[str, Block]:
+        from emotone.nets.blocks.context import ContextLstm, LastStepClassifier
+        from emotone.nets.blocks.segment_pooling import SegmentClassifier
+
+        if self.context == "attention":
+            return {
+                "classifier": SegmentClassifier(
+                    inputs,
+                    hidden=0,
+                    classes=classes,
+                    dropout=self.dropout,
+                    pooling="attention",
+                    attention=self.context_units,
+                )
+            }
+        both = self.context == "bidirectional-lstm"
+        return {
+            "context": ContextLstm(inputs, self.context_units, bidirectional=both),
+            "classifier": LastStepClassifier(
+                self.context_units, bidirectional=both, classes=classes, dropout=self.dropout
+            ),
+        }
+
+
+NET = SpectrogramLstm
