@@ -21,6 +21,7 @@ from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
 from emotone.reproductions.papers.asr_reuse import page as asr_reuse
 from emotone.reproductions.papers.baselines import page as baselines
 from emotone.reproductions.papers.segment_vggish import page as segment_vggish
+from emotone.reproductions.papers.spectrogram_cnn_lstm import page as spectrogram_cnn_lstm
 from emotone.reproductions.papers.transferable_features import page as transferable_features
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),
     "results/segment-vggish.svg": partial(segment_vggish.figure, RESULTS),
     "results/sources.md": results.sources,
+    "results/spectrogram-cnn-lstm.md": partial(spectrogram_cnn_lstm.page, RESULTS),
     "results/transfer.md": transfer.transfer,
     "results/transfer.svg": transfer.figure,
     "results/transferable-features.md": partial(transferable_features.page, RESULTS),

@@ -11,7 +11,7 @@ from tests.toy import TINY_NET
 
 BANDS, CLASSES = 64, 5
 # Architectures whose rows are the bands of one channel, then of another.
-TWO_CHANNELS = {"spectrogram-cnn", "spectrogram-lstm"}
+TWO_CHANNELS = {"audiovisual-lstm", "spectrogram-cnn", "spectrogram-lstm"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,28 @@ class Samples(Input):
         return x * float(np.exp(by / 2))
 
 
+class Faces(Input):
+    """Values of pixels; sound of other networks is far below 0."""
+
+    def draw(self, batch: int, time: int) -> torch.Tensor:
+        return torch.rand(batch, time, BANDS)
+
+
+class SoundAndFaces(Input):
+    """Rows of sound, and at the end of each the values of a face of 32 x 32 pixels."""
+
+    def draw(self, batch: int, time: int) -> torch.Tensor:
+        return torch.cat([super().draw(batch, time)[..., :-16], torch.rand(batch, time, 16)], dim=2)
+
+
 PATCHES = Input((1, 40, 95, 96, 130), ((1, 1), (1, 95), (3, 96), (2, 97), (1, 298)))  # networks that read 96 rows
 
 INPUTS: dict[str, Input] = {
     # 54,000 samples are 844 rows: later rows are ignored.
     "multidomain": Samples((1, 118, 305, 843, 900), ((1, 1), (3, 301), (2, 844), (1, 1000)), BANDS / 16000),
+    "alexnet": Faces((1, 20, 63, 64, 90), ((1, 1), (2, 64)), row=0.008),
+    "audiovisual-lstm": SoundAndFaces((1, 20, 64, 65, 200), ((1, 1), (1, 64), (3, 65), (2, 151)), row=0.008),
+    "mini-xception": Faces((1, 20, 63, 64, 90), ((1, 1), (1, 63), (3, 64), (2, 97)), row=0.008),
     "chunk-mlp": Input(row=0.512),
     "segment-mlp": PATCHES,
     "spectrogram-cnn": Input((1, 20, 63, 64, 90), ((1, 1), (1, 63), (3, 64), (2, 97), (1, 298)), row=0.008),
@@ -74,6 +91,8 @@ TINY: dict[str, dict[str, Any]] = {
     "log-mel-cnn": TINY_NET,
     "multidomain": {"lstm": False, "channels": 5, "units": 4, "hidden": 6, "dropout": 0.1},
     "soundnet5": {"filters": 5, "dropout": 0.1, "min_samples": 7646},
+    "alexnet": {"width": 0.02, "size": 16, "dropout": 0.1},
+    "audiovisual-lstm": {"filters": (2,), "units": 3, "context_units": 3, "bidirectional": True, "dropout": 0.1},
     "chunk-mlp": {"depth": 0},
     "spectrogram-cnn": {"filters": (6, 7), "whole": False, "width": 4, "units": 5, "dropout": 0.1, "slope": 0.1},
     "spectrogram-lstm": {"context": "bidirectional-lstm", "filters": (), "context_units": 3, "dropout": 0.1},

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Published networks with so many parameters that every test would take seconds: a narrower one has the same arithmetic,
 # and tests of their own count the published parameters.
-LARGE = {"vggish", "whisper-encoder"}
+LARGE = {"alexnet", "vggish", "whisper-encoder"}
 CASES = [
     (name, settings)
     for name in NETS.names
@@ -34,7 +34,10 @@ CASES = [
 ]
 # Published networks depend on the recording level: with a normalisation their weights would not fit.
 LEVEL_DEPENDENT = {
+    "alexnet",
+    "audiovisual-lstm",
     "chunk-mlp",
+    "mini-xception",
     "mn04",
     "segment-mlp",
     "segment-pool",

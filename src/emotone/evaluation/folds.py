@@ -14,6 +14,7 @@ from emotone.bundles.bundle import Bundle, load_bundle
 from emotone.bundles.detector import positive_of
 from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
+from emotone.features.faces import faces_for
 from emotone.features.store import ExtractionProblem
 from emotone.files import atomic_write
 from emotone.fitting import embedding
@@ -244,7 +245,8 @@ def predict_utterances(
             signal, _ = read(
                 utterance.path, rate=model.feature.rate, channel=channel, start=utterance.start, end=utterance.end
             )
-            analysis = analyse(model, [signal])
+            faces = faces_for(model.feature, utterance.path)
+            analysis = analyse(model, [signal], faces=None if faces is None else replace(faces, offset=utterance.start))
         except (AudioError, MissingExtraError) as error:
             problems.append(ExtractionProblem.of(utterance, error))
         else:

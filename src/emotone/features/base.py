@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
+    from emotone.audio.source import Recording
+    from emotone.features.faces import FaceTrack
     from emotone.types import Array, Hertz, Seconds
 
 
@@ -56,6 +58,24 @@ class Feature(Protocol):
 
     def compute(self, signal: Array) -> Array:
         """Return rows [time, dimension] float32 of a signal [time] at `rate`."""
+        ...
+
+
+@runtime_checkable
+class VisualFeature(Protocol):
+    """What a front end has in addition if its rows contain faces; `compute` gives rows without faces."""
+
+    @property
+    def rate(self) -> Hertz:
+        """Required sampling rate of the signal, in hertz."""
+        ...
+
+    def faces(self, recording: Recording) -> FaceTrack:
+        """Return the faces of a recording; one without images has none."""
+        ...
+
+    def with_faces(self, rows: Array, track: FaceTrack, *, start: Seconds, first: int = 0) -> Array:
+        """Return rows with their faces; `start` is the time of row 0, and `first` the number of the first given row."""
         ...
 
 

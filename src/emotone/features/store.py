@@ -19,6 +19,8 @@ import numpy as np
 from emotone.audio.read import read
 from emotone.config import signature
 from emotone.errors import AudioError, MissingExtraError, MissingFileError, RunError
+from emotone.features.base import VisualFeature
+from emotone.features.faces import sound_of_video
 from emotone.files import atomic_write, cache_dir, sha256_file
 
 if TYPE_CHECKING:
@@ -105,12 +107,28 @@ class FeatureStore:
                 return _load(entry)
             except (ValueError, EOFError, OSError):
                 entry.unlink(missing_ok=True)  # a damaged entry is recomputed
-        channel: Channel = "mix" if utterance.channel is None else utterance.channel
-        signal, _ = read(utterance.path, rate=self.spec.rate, channel=channel, start=utterance.start, end=utterance.end)
-        features = self.spec.compute(signal)
+        features = self._compute(utterance)
         with atomic_write(entry) as stream:
             np.save(stream, features, allow_pickle=False)
         return features
+
+    def _compute(self, utterance: Utterance) -> Array:
+        channel: Channel = "mix" if utterance.channel is None else utterance.channel
+        if not isinstance(self.spec, VisualFeature):
+            signal, _ = read(
+                utterance.path, rate=self.spec.rate, channel=channel, start=utterance.start, end=utterance.end
+            )
+            return self.spec.compute(signal)
+        track = self.spec.faces(utterance.path)
+        signal = sound_of_video(
+            utterance.path,
+            track,
+            rate=self.spec.rate,
+            channel=channel,
+            start=utterance.start,
+            end=utterance.end,
+        )
+        return self.spec.with_faces(self.spec.compute(signal), track, start=utterance.start)
 
     def extract(
         self,

@@ -78,8 +78,9 @@ def _trace(net: Network, dimension: int, output: str) -> Any:
             # torch's exporter calls deprecated functions of torch.
             warnings.simplefilter("ignore", category=FutureWarning)
             warnings.simplefilter("ignore", category=DeprecationWarning)
-            # An LSTM keeps a list of its weights, which the exporter replaces and restores.
+            # It traces an LSTM as a loop: it replaces and restores its list of weights, and reads their gradients.
             warnings.filterwarnings("ignore", message=r".*_flat_weights", category=UserWarning)
+            warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor", category=UserWarning)
             program = torch.onnx.export(
                 net.eval(),
                 (example,),

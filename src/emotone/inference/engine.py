@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
+    from emotone.features.faces import FaceTrack
     from emotone.inference.change_points import Section
     from emotone.inference.result import Clip
     from emotone.inference.running_adaptation import RunningAdaptation
@@ -84,6 +85,7 @@ class Engine:
             ends; 1 waits for none.
         adaptation: replaces the statistics of each utterance's head by those of the utterances before it.
         interim: return an interim result after every second of an utterance, from its first whole window on.
+        faces: of the recording, for a front end whose rows contain them.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -100,6 +102,7 @@ class Engine:
         batch: int = BATCH,
         adaptation: RunningAdaptation | None = None,
         interim: bool = False,
+        faces: FaceTrack | None = None,
     ) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
@@ -108,6 +111,7 @@ class Engine:
         self._adaptation = adaptation
         self._interim = interim
         self._reported = 0  # interim results that the open utterance is old enough for
+        self._faces = faces
         self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
         self._activity = NetworkDetector()
@@ -239,7 +243,7 @@ class Engine:
     def _opened(self, start: int) -> OpenUtterance:
         self._reported = 0
         head = None if self._adaptation is None else self._adaptation.head
-        return OpenUtterance(self._bundle, start=start, batch=self._batch, head=head)
+        return OpenUtterance(self._bundle, start=start, batch=self._batch, head=head, faces=self._faces)
 
     def _samples_of(self, utterance: OpenUtterance, end: int) -> Array:
         dropped = self._total - len(self._sound)
@@ -283,11 +287,12 @@ class Analyser:
 
     Args:
         bundle: the model.
+        faces: as in `Engine`.
 
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._engine = Engine(bundle)
+    def __init__(self, bundle: Bundle, *, faces: FaceTrack | None = None) -> None:
+        self._engine = Engine(bundle, faces=faces)
         self._windows = [no_segments(bundle)]
         self._utterances: list[UtteranceSegment] = []
         self._waiting: Array | None = None
@@ -323,19 +328,20 @@ class Analyser:
                 self._utterances.extend(event.parts)
 
 
-def analyse(bundle: Bundle, blocks: Iterable[Array]) -> Analysis:
+def analyse(bundle: Bundle, blocks: Iterable[Array], *, faces: FaceTrack | None = None) -> Analysis:
     """Return the analysis of a whole recording.
 
     Args:
         bundle: the model.
         blocks: of samples [time], float32 at the front end's rate.
+        faces: as in `Engine`.
 
     Raises:
         TooShortError: see `Engine.finish`.
         BundleError: the network fails.
 
     """
-    analyser = Analyser(bundle)
+    analyser = Analyser(bundle, faces=faces)
     for block in blocks:
         analyser.push(block)
     return analyser.finish()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emotone.features.base import VisualFeature
 from emotone.features.windows import window_starts
 from emotone.inference.buffers import FrameStream, RollingBuffer
 from emotone.inference.change_points import ChangePointSegmenter, Section
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import EmbeddingHead
+    from emotone.features.faces import FaceTrack
     from emotone.types import Array, Seconds
 
 
@@ -31,18 +33,28 @@ class OpenUtterance:
         start: first sample of the utterance in the recording.
         batch: number of windows per network call.
         head: classifier of the embeddings instead of the bundle's own.
+        faces: of the recording, for a front end whose rows contain them.
 
     Attributes:
         start: first sample of the utterance in the recording.
 
     """
 
-    def __init__(self, bundle: Bundle, *, start: int, batch: int, head: EmbeddingHead | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        start: int,
+        batch: int,
+        head: EmbeddingHead | None = None,
+        faces: FaceTrack | None = None,
+    ) -> None:
         windows = bundle.manifest.windows
         self._bundle = bundle
         self._batch = batch
         self._head = head
         self.start = start
+        self._faces = faces
         self._span = round(windows.seconds * bundle.feature.rate)  # samples of a whole window
         self._frames = FrameStream(bundle.feature)
         self._rows = RollingBuffer(np.zeros((0, bundle.feature.dimension), np.float32))
@@ -77,7 +89,7 @@ class OpenUtterance:
     def read_until(self, end: int, samples: Array) -> Iterator[Segments]:
         """Read the samples up to `end`, which belong to the utterance; yield the windows that were analysed."""
         if end > self.read:
-            self._rows.append(self._frames.push(samples))
+            self._append(self._frames.push(samples))
         hop, window = self._bundle.hop_frames, self._bundle.window_frames
         by_rows = (self._frames.rows - window) // hop + 1
         by_samples = (self._frames.samples - self._span) // (hop * self._bundle.feature.hop) + 1
@@ -91,7 +103,7 @@ class OpenUtterance:
 
     def finish(self, end: int) -> tuple[Segments, list[Section]]:
         """Return the remaining windows, and the sections of the whole utterance, which ends at this sample."""
-        self._rows.append(self._frames.finish())
+        self._append(self._frames.finish())
         bundle, window = self._bundle, self._bundle.window_frames
         rows = self._frames.rows
         least = bundle.manifest.windows.min_frames(bundle.feature)
@@ -105,6 +117,13 @@ class OpenUtterance:
         if self._sections is None:
             return segments, [Section(self._centre, self._centre, self._pooler)]
         return segments, self._sections.finish()
+
+    def _append(self, rows: Array) -> None:
+        feature = self._bundle.feature
+        if self._faces is not None and isinstance(feature, VisualFeature):
+            first = self._frames.rows - len(rows)
+            rows = feature.with_faces(rows, self._faces, start=self.start / feature.rate, first=first)
+        self._rows.append(rows)
 
     def _analyse(self, starts: list[int], *, end: int | None) -> Segments:
         """Return the windows that start at these rows, all of the same length, as one batch."""

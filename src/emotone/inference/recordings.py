@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.errors import EmotoneError, TooShortError
+from emotone.errors import EmotoneError, NotAudioError, TooShortError
+from emotone.features.faces import faces_for, sound_of_video
 from emotone.inference.arguments import check_file, checked_samples, is_file
 from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
 from emotone.inference.envelope import EnvelopeMeter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from emotone.audio.streams import RecordingStream
     from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
+    from emotone.features.faces import FaceTrack
     from emotone.inference.engine import Analysis
     from emotone.inference.envelope import Envelope
     from emotone.inference.progress import Progress
@@ -54,11 +56,23 @@ def predict_file(
 
     shown = "standard input" if name == "-" else name
     report = ProgressReport(progress, recording, track=track, name=shown)
-    rate, blocks = stream_with_rate(recording, rate=bundle.feature.rate, channel=channel, track=track, name=shown)
+    faces = faces_for(bundle.feature, recording)
+    seen = () if faces is None else faces.notes
+    try:
+        rate, blocks = stream_with_rate(recording, rate=bundle.feature.rate, channel=channel, track=track, name=shown)
+    except NotAudioError:
+        if faces is None or not faces.found.any():
+            raise
+        rate = bundle.feature.rate
+        silence = sound_of_video(recording, faces, rate=rate)
+        analysis, envelope = _analyse(bundle, [silence], report, name=shown, faces=faces)
+        notes = ("the video has no sound; only faces were used", *seen)
+        return _prediction(bundle, analysis, rate=rate, channel=channel, name=name, notes=notes, envelope=envelope)
     with blocks:
         _log_stream(blocks, name=shown)
-        analysis, envelope = _analyse(bundle, blocks, report, name=shown)
-    return _prediction(bundle, analysis, rate=rate, channel=channel, name=name, notes=blocks.notes, envelope=envelope)
+        analysis, envelope = _analyse(bundle, blocks, report, name=shown, faces=faces)
+    notes = (*blocks.notes, *seen)
+    return _prediction(bundle, analysis, rate=rate, channel=channel, name=name, notes=notes, envelope=envelope)
 
 
 def predict_samples(
@@ -155,8 +169,9 @@ def analyse_file(
     if channel == "each":
         with stream_channels(recording, rate=bundle.feature.rate, track=track, name=name) as pieces:
             return _analyse_channels(bundle, pieces, channels=pieces.channels, name=name)
+    faces = faces_for(bundle.feature, recording)
     with stream(recording, rate=bundle.feature.rate, channel=channel, track=track, name=name) as blocks:
-        return (_named(lambda: analyse(bundle, _rejoined(bundle, blocks)), name=name),)
+        return (_named(lambda: analyse(bundle, _rejoined(bundle, blocks), faces=faces), name=name),)
 
 
 def _analyse_channels(
@@ -171,7 +186,12 @@ def _analyse_channels(
 
 
 def _analyse(
-    bundle: Bundle, blocks: Iterable[Array], report: ProgressReport, *, name: str | None
+    bundle: Bundle,
+    blocks: Iterable[Array],
+    report: ProgressReport,
+    *,
+    name: str | None,
+    faces: FaceTrack | None = None,
 ) -> tuple[Analysis, Envelope]:
     """Return the analysis of blocks at the front end's rate, and their envelope."""
     meter = EnvelopeMeter(bundle.feature.rate)
@@ -182,7 +202,7 @@ def _analyse(
             meter.add(block)
             yield block
 
-    analysis = _named(lambda: analyse(bundle, measured()), name=name)
+    analysis = _named(lambda: analyse(bundle, measured(), faces=faces), name=name)
     report.finish(meter.seconds)
     return analysis, meter.envelope()
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PATCH_ROWS = 96  # rows of a patch: 0.96 s
 CHUNK_ROWS = 64  # rows of 8 ms of a chunk: 512 ms
+SOUND_VALUES = 128  # of a row of `audio-visual`; those of the face follow
 CHANNELS = 2  # of a row of `two-channel-spectrogram`
 
 PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
@@ -80,6 +81,36 @@ def check_channels(network: str, dimension: int) -> None:
     """
     if dimension % CHANNELS:
         raise ConfigError(f"{network} needs rows of {CHANNELS} channels; given {dimension} values per row")
+
+
+def check_face(network: str, *, size: int, channels: int, offset: float) -> None:
+    """Check the settings of networks that read a face from the rows of a chunk.
+
+    Raises:
+        ConfigError: one is out of range.
+
+    """
+    check_offset(network, offset)
+    if channels not in {1, 3}:
+        raise ConfigError(f"{network} needs 1 or 3 channels; given {channels}")
+    if size < 1 or size % 8:  # 64 rows, each with the same number of values
+        raise ConfigError(f"{network} needs faces whose size is a multiple of 8 pixels; given {size}")
+
+
+def check_face_rows(network: str, dimension: int, *, size: int, channels: int) -> int:
+    """Return the values of a face in each row, after comparing them with the values per row.
+
+    Raises:
+        ConfigError: the rows are those of faces of another size.
+
+    """
+    face = size * size * channels // CHUNK_ROWS
+    if face > dimension or (dimension > SOUND_VALUES and dimension != SOUND_VALUES + face):
+        raise ConfigError(
+            f"{network}: a face of {size} x {size} pixels and {channels} channel(s) has {face} values per row, and the "
+            f"rows have {dimension}; use the front end audio-visual with the same size"
+        )
+    return face
 
 
 def check_dropout(network: str, dropout: float) -> None:

@@ -80,7 +80,9 @@ class Ninefold:
         below, above = _nearest_two(wanted, bands)
         image = timed[:, : bands * CHANNELS].reshape(time, CHANNELS, bands)
         shifted = image[..., below] + _shares(wanted, bands) * (image[..., above] - image[..., below])
-        return np.concatenate([shifted.reshape(time, CHANNELS * bands), timed[:, bands * CHANNELS :]], axis=1, dtype=np.float32)
+        return np.concatenate(
+            [shifted.reshape(time, CHANNELS * bands), timed[:, bands * CHANNELS :]], axis=1, dtype=np.float32
+        )
 
 
 def _nearest_two(places: NDArray[np.floating], count: int) -> NDArray[np.int64]:

@@ -38,6 +38,7 @@ EXTRAS = {
         "serves predictions over HTTP and WebSocket",
         ("fastapi", "prometheus-client", "python-multipart", "uvicorn", "websockets"),
     ),
+    "video": ("finds faces in videos", ("av", "h5py", "opencv-python-headless")),
     "train": ("trains and exports models", ("onnx", "onnxscript", "pyarrow", "safetensors", "scipy", "torch")),
 }
 SECONDS = 3  # duration of the clip that speed is measured with

@@ -78,6 +78,9 @@ class ContextLstm(Block):
         super().__init__()
         self.ahead = nn.LSTM(inputs, units, batch_first=True)
         self.back = nn.LSTM(inputs, units, batch_first=True) if bidirectional else None
+        for lstm in (self.ahead, self.back):
+            if lstm is not None:  # torch's scale depends on the units only, and saturates the gates of large inputs
+                nn.init.xavier_uniform_(lstm.get_parameter("weight_ih_l0"))
 
     @property
     def description(self) -> str:

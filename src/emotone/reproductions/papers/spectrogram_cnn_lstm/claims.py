@@ -1,0 +1,92 @@
+"""What the paper on spectrogram CNNs claims, and what the stored predictions say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emotone.reproductions.base import by_place
+from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
+from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import FREE, PAPER, SPLITS
+from emotone.reproductions.scoreboard import Claim, Finding, Scoreboard, coverage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from emotone.reproductions.base import CellResult
+
+LEARNED = Claim(
+    "learned-features",
+    "a convolutional network on spectrograms exceeds layers on 26 hand-built features, on chunks of 512 ms",
+    "39.7 compared with 27.3 accuracy",
+    "Table 2",
+)
+RECTANGULAR = Claim(
+    "rectangular-filters",
+    "filters of the height of the spectrogram are slightly better than square ones",
+    "39.7 and 36.8",
+    "Tables 2, 4",
+)
+SHALLOW = Claim("shallow", "one layer with many filters is better than two with few", "39.7 and 33.9", "Table 4")
+AUGMENTATION = Claim(
+    "augmentation", "nine times the data by pitch shifts and time scaling", "39.7 to 55.0, on eNTERFACE", "Table 4"
+)
+FACES = Claim(
+    "faces", "a network fine-tuned on faces exceeds linear classifiers of the images", "88.6 and 30.5", "Table 5"
+)
+CONTEXT = Claim("context", "an LSTM over chunks exceeds networks on single chunks", "70 and 55", "Section 3.3")
+PAIRS = (
+    (LEARNED, "table2", "r1", "fc2"),
+    (RECTANGULAR, "table4", "r1", "s4"),
+    (SHALLOW, "table4", "r1", "r3"),
+    (AUGMENTATION, "table4", "r7", "r1"),
+)
+"""Claim, table, and the rows of which the first is better."""
+NOT_RUN = "the experiment is implemented (`emotone reproduce spectrogram-cnn-lstm`); its runs are not stored yet"
+SUBSTITUTES = (
+    ("eNTERFACE'05, which must be requested", "Emo-DB and SAVEE only, unless it is given"),
+    ("CaffeNet, trained on ImageNet", "AlexNet with weights of users; mini-Xception, trained on faces"),
+    ("chunks of one recording in training and test", "recordings in one part only, and speakers"),
+)
+
+
+def scoreboard(results: Mapping[str, Sequence[CellResult]]) -> Scoreboard:
+    """Return the paper's claims with their verdicts.
+
+    Args:
+        results: of each table, by its name.
+
+    """
+    findings = [_better(claim, results[table], first, second) for claim, table, first, second in PAIRS]
+    findings.append(FACES.untested("eNTERFACE'05 is not available here"))
+    findings.append(_better(CONTEXT, results["lstm"], "lstm-chunks", "r1"))
+    return Scoreboard(
+        key=PAPER.key,
+        title=PAPER.title,
+        citation=PAPER.citation,
+        findings=tuple(findings),
+        coverage=coverage_of(
+            [result for of_table in results.values() for result in of_table],
+            also_published=sum(map(len, NOT_BUILT.values())),
+        ),
+        substitutes=SUBSTITUTES,
+        page=f"{PAPER.key}.md",
+    )
+
+
+def _better(claim: Claim, results: Sequence[CellResult], first: str, second: str) -> Finding:
+    """Return whether one row is better than another on the free corpora, in most comparisons."""
+    places = by_place(results)
+    found: list[tuple[str, str, float, float]] = []
+    for corpus in FREE:
+        for split in SPLITS:
+            one, other = (places[corpus, row, split].score for row in (first, second))
+            if one is not None and other is not None:
+                found.append((corpus, split, one.number, other.number))
+    if not found:
+        return claim.untested(NOT_RUN)
+    listed = ", ".join(
+        f"{corpus}, {SPLITS[split][0]}: {100 * better:.1f} and {100 * worse:.1f}"
+        for corpus, split, better, worse in found
+    )
+    agreeing = sum(better > worse for _, _, better, worse in found)
+    return claim.finding(2 * agreeing > len(found), f"better in {agreeing} of {len(found)} comparisons ({listed})")

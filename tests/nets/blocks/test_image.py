@@ -1,0 +1,132 @@
+"""Blocks for faces: rows to an image, TensorFlow's padding, and branches with absent parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from emotone.errors import ConfigError
+from emotone.nets.architectures.alexnet import AlexNet
+from emotone.nets.architectures.audiovisual_lstm import AudiovisualLstm
+from emotone.nets.architectures.mini_xception import MiniXception
+from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace
+from emotone.nets.blocks.cleaning import Centre
+from emotone.nets.blocks.dense import ReluDense
+from emotone.nets.blocks.image import FaceImage, XceptionModule
+
+SILENCE = -11.5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_face_of_a_chunk_is_the_last_values_of_its_rows(channels: int) -> None:
+    face = torch.rand(2, 16, 16, channels)
+    rows = torch.cat([torch.randn(2, 64, 5), face.reshape(2, 64, -1)], dim=2)
+    image, _ = FaceImage(rows=64, size=16, channels=channels, limits=(0.0, 1.0))(rows, None)
+    torch.testing.assert_close(image, face.permute(0, 3, 1, 2))
+    scaled, _ = FaceImage(rows=64, size=16, channels=channels)(rows[:, None], None)
+    torch.testing.assert_close(scaled, 2 * face.permute(0, 3, 1, 2) - 1)
+
+
+def test_an_absent_face_is_0() -> None:
+    image, _ = FaceImage(rows=64, size=8, channels=1)(torch.full((1, 64, 1), SILENCE), None)
+    assert not image.any()
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_a_module_pools_as_tensorflow_does(size: int) -> None:
+    block = XceptionModule(1, 1).eval()
+    for separable in (block.first, block.second):
+        torch.nn.init.dirac_(separable.depthwise.weight)
+        torch.nn.init.ones_(separable.pointwise.weight)
+        separable.norm.eps = 0.0
+    torch.nn.init.zeros_(block.around.weight)
+    x = torch.rand(1, 1, size, size)
+    y, _ = block(x, None)
+    # TensorFlow's "same": a missing pixel is at the end, two are at both ends.
+    before = 1 if size % 2 else 0
+    for row, column in np.ndindex(*y.shape[2:]):
+        top, left = 2 * row - before, 2 * column - before
+        window = x[0, 0, max(0, top) : top + 3, max(0, left) : left + 3]
+        assert float(y[0, 0, row, column]) == pytest.approx(float(window.max()), abs=1e-5)
+
+
+def test_presence_is_decided_per_chunk() -> None:
+    x = torch.full((1, 3, 4, 6), SILENCE)
+    x[0, 1, 2, 0] = -3.0  # sound in the second chunk
+    x[0, 2, 0, 5] = 0.5  # a face in the third
+    y, _ = Presence(sound_values=4, silence=SILENCE)(x, None)
+    assert y[0, :, :, 6:].amax(dim=1).tolist() == y[0, :, :, 6:].amin(dim=1).tolist()
+    assert y[0, :, 0, 6:].tolist() == [[0, 0], [1, 0], [0, 1]]
+    assert torch.equal(y[..., :6], x)
+
+
+def test_a_fitted_block_for_the_first_values_leaves_the_others(rng: np.random.Generator) -> None:
+    rows = rng.normal(3, 1, (50, 5)).astype(np.float32)
+    block = LeadingValues(Centre(2), 2)
+    made = block.fit(rows, rng)
+    np.testing.assert_allclose(made[:, :2].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_array_equal(made[:, 2:], rows[:, 2:])
+    np.testing.assert_allclose(block(torch.from_numpy(rows), None)[0].numpy(), made, atol=1e-6)
+
+
+def branches(*, dropped: float) -> SoundAndFace:
+    return SoundAndFace({"a": ReluDense(8, 3)}, {"b": ReluDense(4, 2)}, sound_values=2, dropped=dropped)
+
+
+def chunks(flags: list[list[float]], *, batch: int = 1) -> torch.Tensor:
+    x = torch.rand(batch, len(flags), 4, 5) + 0.1
+    x[..., 3:] = torch.tensor(flags)[None, :, None, :]
+    return x[..., [0, 1, 2, 3, 4]]
+
+
+def test_features_of_what_is_absent_are_0() -> None:
+    block = branches(dropped=0.0)
+    y, _ = block(chunks([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), None)
+    assert y.shape == (1, 3, 3 + 1 + 2 + 1)
+    assert y[0, 0, 4:].tolist() == [0, 0, 0]
+    assert y[0, 1, :4].tolist() == [0, 0, 0, 0]
+    assert y[0, :, 3].tolist() == [1, 0, 1]
+    assert y[0, :, 6].tolist() == [0, 1, 1]
+
+
+def test_training_removes_sound_or_face_of_whole_items_and_never_both() -> None:
+    torch.manual_seed(0)
+    block = branches(dropped=0.3)
+    x = chunks([[1.0, 1.0], [1.0, 1.0]], batch=400)
+    there = block.train()(x, None)[0][:, :, [3, 6]]
+    assert torch.equal(there[:, 0], there[:, 1])
+    share = (there[:, 0] == 0).float().mean(dim=0)
+    torch.testing.assert_close(share, torch.tensor([0.3, 0.3]), atol=0.08, rtol=0)
+    assert (there[:, 0].sum(dim=1) >= 1).all()
+    assert (block.eval()(x, None)[0][:, :, [3, 6]] == 1).all()
+
+
+def test_a_clip_without_a_face_does_not_depend_on_the_faces_layers() -> None:
+    net = AudiovisualLstm(filters=(2,), units=3, context_units=4, size=64).build(192, 7).eval()
+    x = torch.randn(1, 130, 192) - 5
+    x[..., 128:] = SILENCE
+    before = net(x, None)
+    with torch.no_grad():
+        for name, value in net.named_parameters():
+            if name.startswith("blocks.branches.face."):
+                value.add_(1.0)
+    torch.testing.assert_close(net(x, None), before)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MiniXception(size=12), "multiple of 8 pixels; given 12"),
+        (lambda: AlexNet(channels=2), "1 or 3 channels; given 2"),
+        (lambda: AlexNet(width=0.0), "width > 0; given 0"),
+        (lambda: AudiovisualLstm(modality_dropout=0.6), "0 <= modality_dropout <= 0.5; given 0.6"),
+        (lambda: AudiovisualLstm(context_units=0), "context_units >= 1; given 0"),
+        (lambda: AudiovisualLstm(size=64).build(144, 7), "64 values per row, and the rows have 144; use the front end"),
+        (lambda: AudiovisualLstm().build(8, 7), "16 values per row, and the rows have 8"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make: object, message: str) -> None:
+    assert callable(make)
+    with pytest.raises(ConfigError, match=message):
+        make()

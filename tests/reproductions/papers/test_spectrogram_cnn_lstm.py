@@ -1,0 +1,60 @@
+"""The tables, claims and page of the paper on spectrogram CNNs, from synthetic runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.made_runs import Made
+
+from emotone.recipes.library import load_net_recipe
+from emotone.reproductions.base import CellResult
+from emotone.reproductions.papers.spectrogram_cnn_lstm.page import claims, page
+from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LSTM, PAPER
+from emotone.reproductions.reproduce import ROWS, needed_sources, runs_folder, table_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_every_cell_has_a_recipe_and_chunks_are_scored_where_the_paper_scores_them() -> None:
+    for table in PAPER.tables:
+        for cell in table.cells:
+            windows = load_net_recipe(cell.recipe).windows
+            assert windows.seconds == 0.512 or cell.metric == CLIPS
+            assert windows.min_seconds > 0  # such windows have rows of their own
+    assert needed_sources(PAPER.table("table5")) == ("mini-xception", "alexnet")
+
+
+def test_published_numbers_are_those_of_the_papers_split_on_its_corpora() -> None:
+    published = {
+        (table.name, cell.row.id): cell.published for table in PAPER.tables for cell in table.cells if cell.published
+    }
+    assert published["table2", "fc2"] == 0.273
+    assert published["table4", "r5"] == 0.394
+    assert published["lstm", "lstm-chunks-alone"] == 0.70
+    places = {(cell.corpus, cell.column.id) for table in PAPER.tables for cell in table.cells if cell.published}
+    assert places == {("enterface", "random")}
+
+
+def test_without_runs_claims_are_untested_and_the_page_has_the_published_numbers(tmp_path: Path) -> None:
+    board = claims(tmp_path)
+    assert board.count("untested") == len(board.findings) == 6
+    text = page(tmp_path)
+    assert "| enterface | R1, 1024 filters over time | not run / 39.7 | not run |" in text
+    assert "| Table 3 | QDA | 39.1 |" in text
+
+
+def test_a_claim_is_held_where_most_comparisons_agree(tmp_path: Path) -> None:
+    skills = {"lstm-chunks": 0.9, "r1": 0.1}
+    rows = []
+    for cell in LSTM.cells:
+        name = f"{cell.row.id}-run" if cell.row.id in skills and cell.corpus == "emodb" else ""
+        if name and not (runs_folder(PAPER, LSTM, out=tmp_path) / name).exists():
+            Made(skill=skills[cell.row.id], corpora=("emodb",)).write(runs_folder(PAPER, LSTM, out=tmp_path) / name)
+        rows.append(CellResult(cell, None, "not run", name).to_dict())
+    (table_folder(PAPER, LSTM, out=tmp_path)).mkdir(parents=True, exist_ok=True)
+    (table_folder(PAPER, LSTM, out=tmp_path) / ROWS).write_text(json.dumps({"rows": rows}))
+    finding = claims(tmp_path).findings[-1]
+    assert finding.verdict == "held"
+    assert finding.evidence.startswith("better in 2 of 2 comparisons (emodb, random split: ")
