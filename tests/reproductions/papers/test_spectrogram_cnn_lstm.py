@@ -11,7 +11,8 @@ from emotone.recipes.library import load_net_recipe
 from emotone.reproductions.base import CellResult
 from emotone.reproductions.papers.spectrogram_cnn_lstm.page import claims, page
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LSTM, PAPER
-from emotone.reproductions.reproduce import ROWS, needed_sources, runs_folder, table_folder
+from emotone.reproductions.reproduce import needed_sources
+from emotone.reproductions.stored import rows_file, runs_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +51,10 @@ def test_a_claim_is_held_where_most_comparisons_agree(tmp_path: Path) -> None:
     rows = []
     for cell in LSTM.cells:
         name = f"{cell.row.id}-run" if cell.row.id in skills and cell.corpus == "emodb" else ""
-        if name and not (runs_folder(PAPER, LSTM, out=tmp_path) / name).exists():
-            Made(skill=skills[cell.row.id], corpora=("emodb",)).write(runs_folder(PAPER, LSTM, out=tmp_path) / name)
+        if name and not (runs_folder(PAPER, out=tmp_path) / name).exists():
+            Made(skill=skills[cell.row.id], corpora=("emodb",)).write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    (table_folder(PAPER, LSTM, out=tmp_path)).mkdir(parents=True, exist_ok=True)
-    (table_folder(PAPER, LSTM, out=tmp_path) / ROWS).write_text(json.dumps({"rows": rows}))
+    rows_file(PAPER, LSTM, out=tmp_path).write_text(json.dumps({"rows": rows}))
     finding = claims(tmp_path).findings[-1]
     assert finding.verdict == "held"
     assert finding.evidence.startswith("better in 2 of 2 comparisons (emodb, random split: ")

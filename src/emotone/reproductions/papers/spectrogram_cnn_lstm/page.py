@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.document import command, document, leakage_section, markdown_table
-from emotone.reproductions.page import grid_table, stored_results
+from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.spectrogram_cnn_lstm.claims import scoreboard
 from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import PAPER
-from emotone.reproductions.reproduce import runs_folder
+from emotone.reproductions.stored import runs_folder, stored_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def page(results: Path) -> str:
             grid_table(found[table.name]).markdown(),
             "",
             command(PAPER, table),
-            *leakage_section(found[table.name], runs_folder(PAPER, table, out=results), level=3),
+            *leakage_section(found[table.name], runs_folder(PAPER, out=results), level=3),
         ]
     rows = (
         (where, system, f"{100 * value:.1f}")

@@ -111,7 +111,6 @@ TABLE2 = PublishedTable(
     source="Table 2 of the paper, on three corpora",
     note=_SPLIT + _EPOCHS,
     tolerance=0.03,
-    runs="runs",
     cells=tuple(systems(published.TABLE2, metric=SEGMENT)),
 )
 TABLE4 = PublishedTable(
@@ -120,7 +119,6 @@ TABLE4 = PublishedTable(
     source="Table 4 of the paper, on three corpora; R7 on eNTERFACE'05",
     note=f"{_SPLIT}{_EPOCHS} ER1 averages the chunks of a recording so far.",
     tolerance=0.03,
-    runs="runs",
     cells=(
         *systems({**published.TABLE4, "r7": None}, metric=SEGMENT),
         *_one_corpus({"r7-alone": (TITLES["r7"], "spectrogram-r7", published.R7)}, metric=SEGMENT),
@@ -132,7 +130,6 @@ TABLE5 = PublishedTable(
     source="Table 5 of the paper, whose network is CaffeNet",
     note="A face every 512 ms instead of five random images. Weights are given with --source.",
     tolerance=0.03,
-    runs="runs",
     cells=tuple(
         _one_corpus(
             {row: (title, row, published.FACES if row == "face-alexnet" else None) for row, title in FACE_ROWS.items()},
@@ -146,7 +143,6 @@ LSTM = PublishedTable(
     source="section 3.3 of the paper, on eNTERFACE'05",
     note="R1 averages the probabilities of the chunks of a clip. The systems on R1's layers are planned by the paper.",
     tolerance=0.03,
-    runs="runs",
     cells=(
         *_one_corpus(
             {
