@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.golden.make_audio_visual import EVERY, FIRST, SIZE, START
 from tests.golden.make_log_mel import CASES
 from tests.golden.make_vggish_log_mel import OFFSETS
 
 from emotone.features.base import FEATURES, Feature, pads_end
 from emotone.features.front_ends.mfcc_pitch import MfccPitch
+from emotone.features.faces import FaceTrack
+from emotone.features.front_ends.audio_visual import AudioVisual
 from emotone.features.front_ends.vggish_log_mel import VggishLogMel
 from emotone.features.front_ends.whisper_mfcc_pitch import WhisperMfccPitch
 
@@ -176,6 +179,14 @@ def test_front_ends_of_the_papers_agree_with_their_golden_values(name: str, tole
     with np.load(GOLDEN / f"{name.replace('-', '_')}.npz", allow_pickle=False) as golden:
         signal, expected = golden["signal"], golden["default"]
     np.testing.assert_allclose(FEATURES.get(name)().compute(signal), expected, atol=tolerance)
+
+
+def test_the_audio_visual_front_end_agrees_with_its_golden_values() -> None:
+    with np.load(GOLDEN / "audio_visual.npz", allow_pickle=False) as golden:
+        signal, faces, expected = golden["signal"], golden["faces"], golden["default"]
+    feature = AudioVisual(size=SIZE)
+    rows = feature.with_faces(feature.compute(signal), FaceTrack(faces, EVERY), start=START, first=FIRST)
+    np.testing.assert_allclose(rows, expected, atol=1e-3)
 
 
 def test_golden_default_is_the_default() -> None:
