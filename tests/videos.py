@@ -17,7 +17,7 @@ HEIGHT, WIDTH = 240, 320
 RATE = 16000
 
 
-def drawn_face(*, column: int = 160, size: float = 1.0, mouth: float = 6.0) -> Any:
+def drawn_face(*, column: int = 160, size: float = 1.2, mouth: float = 6.0) -> Any:
     """Return an image [240, 320, 3] of a face in the middle row: skin, eyes, brows, nose and mouth are ellipses."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     image = np.full((HEIGHT, WIDTH), 200.0)

@@ -28,7 +28,9 @@ def levels(images: tuple[Any, ...]) -> list[int]:
 
 def test_an_image_is_that_of_the_last_frame_before_its_time(tmp_path: Path) -> None:
     # Frames at irregular times; images are wanted at 0.25, 0.75 and 1.25 s.
-    path = write_video(tmp_path / "a.mkv", [grey(40), grey(80), grey(120), grey(160)], [0.0, 0.2, 0.9, 1.2])
+    path = write_video(
+        tmp_path / "a.mkv", [grey(40), grey(80), grey(120), grey(160), grey(200)], [0.0, 0.2, 0.9, 1.2, 1.3]
+    )
     found = read_images(path, every=0.5)
     assert levels(found.images)[:3] == [80, 80, 160]
     assert found.images[0].shape == (48, 64, 3)

@@ -54,7 +54,7 @@ class FaceTrack:
     @property
     def found(self) -> NDArray[np.bool_]:
         """Whether each image [images] has a face."""
-        found: NDArray[np.bool_] = self.faces.reshape(len(self.faces), -1).max(axis=1, initial=0.0) > 0
+        found: NDArray[np.bool_] = self.faces.max(axis=(1, 2, 3), initial=0.0) > 0
         return found
 
 
