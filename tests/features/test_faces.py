@@ -44,7 +44,7 @@ def test_a_centred_face_is_the_square_around_it() -> None:
 
 def test_a_track_has_zeros_where_there_is_no_face(tmp_path: Path) -> None:
     empty = np.full((240, 320, 3), 128, np.uint8)
-    path = write_video(tmp_path / "a.mkv", [drawn_face(), drawn_face(), empty], [0.0, 0.5, 1.0])
+    path = write_video(tmp_path / "a.mkv", [drawn_face(), drawn_face(), empty, empty], [0.0, 0.5, 1.0, 1.4])
     track = face_track(path, every=0.5, size=16, colour=False)
     assert track.found.tolist()[:2] == [True, True]
     assert not track.found[-1]

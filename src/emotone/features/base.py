@@ -8,7 +8,7 @@ from emotone.registry import Registry
 
 if TYPE_CHECKING:
     from emotone.audio.source import Recording
-    from emotone.features.faces import FaceTrack
+    from emotone.features.face_track import FaceTrack
     from emotone.types import Array, Hertz, Seconds
 
 

@@ -6,7 +6,6 @@ The Haar cascade is a file of the package `opencv-python-headless` below version
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,10 +15,9 @@ from emotone.audio.read import read
 from emotone.audio.video import read_images
 from emotone.errors import NotAudioError, missing_extra
 from emotone.features.base import VisualFeature
+from emotone.features.face_track import FaceTrack
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from emotone.audio.samples import Channel
     from emotone.audio.source import Recording
     from emotone.audio.video import Image
@@ -32,30 +30,6 @@ WIDTH = 320  # pixels of the image that is searched: a face of a tenth of it is 
 SMALLEST = 0.1  # of the image's shorter side: smaller faces are those of bystanders
 STEP, NEIGHBOURS = 1.1, 5  # between sizes; and overlapping finds that make a face: OpenCV's example
 DARKEST = 1 / 256  # of the values of a face: zeros mean that there is none
-
-
-@dataclass(frozen=True, eq=False)
-class FaceTrack:
-    """The faces of a recording at equal distances in time.
-
-    Attributes:
-        faces: [images, size, size, channels] float32, above 0 and at most 1; all 0 where no face was found.
-        every: seconds between images; image k is at (k + 0.5) x `every`.
-        notes: what a user should know about the recording.
-        offset: time in the recording that counts as 0, where a part of it is analysed.
-
-    """
-
-    faces: Array
-    every: Seconds
-    notes: tuple[str, ...] = ()
-    offset: Seconds = 0.0
-
-    @property
-    def found(self) -> NDArray[np.bool_]:
-        """Whether each image [images] has a face."""
-        found: NDArray[np.bool_] = self.faces.max(axis=(1, 2, 3), initial=0.0) > 0
-        return found
 
 
 def faces_for(feature: object, recording: Recording | object) -> FaceTrack | None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
-    from emotone.features.faces import FaceTrack
+    from emotone.features.face_track import FaceTrack
     from emotone.inference.change_points import Section
     from emotone.inference.result import Clip
     from emotone.inference.running_adaptation import RunningAdaptation

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import EmbeddingHead
-    from emotone.features.faces import FaceTrack
+    from emotone.features.face_track import FaceTrack
     from emotone.types import Array, Seconds
 
 

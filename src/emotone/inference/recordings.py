@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emotone.audio.streams import RecordingStream
     from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
-    from emotone.features.faces import FaceTrack
+    from emotone.features.face_track import FaceTrack
     from emotone.inference.engine import Analysis
     from emotone.inference.envelope import Envelope
     from emotone.inference.progress import Progress

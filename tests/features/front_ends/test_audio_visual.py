@@ -10,7 +10,7 @@ import pytest
 from tests.videos import drawn_face, write_video
 
 from emotone.errors import ConfigError
-from emotone.features.faces import FaceTrack
+from emotone.features.face_track import FaceTrack
 from emotone.features.front_ends.audio_visual import AudioVisual
 from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
 from emotone.features.store import FeatureStore
@@ -66,7 +66,9 @@ def test_pieces_have_the_faces_of_the_whole(rng: np.random.Generator) -> None:
 def test_the_store_reads_the_faces_of_a_video(tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="the extra 'video' is not installed")
     tone = (0.1 * np.sin(np.arange(16000) / 5)).astype(np.float32)
-    path = write_video(tmp_path / "a.mkv", [drawn_face(), drawn_face(mouth=9.0)], [0.0, 0.6], sound=tone)
+    path = write_video(
+        tmp_path / "a.mkv", [drawn_face(), drawn_face(mouth=9.0), drawn_face()], [0.0, 0.6, 0.9], sound=tone
+    )
     utterance = Utterance("a", "toy", path, 0.0, None, "s", "s", "anger")
     rows = FeatureStore("audio-visual", AudioVisual(size=8), folder=tmp_path / "store").get(utterance)
     assert rows.shape == (125, 129)
