@@ -130,17 +130,16 @@ class ImageClassifier(Block):
 
 
 class ImageNetInput(Block):
-    """Images of 0 to 1 as ImageNet's: three channels, enlarged, and standardised per channel."""
+    """Images of 0 to 1 as ImageNet's: three channels, enlarged, and standardised per channel.
 
-    mean: Tensor
-    deviation: Tensor
+    Args:
+        size: of the result; a single channel is repeated.
+
+    """
 
     def __init__(self, *, size: int) -> None:
         super().__init__()
         self.size = size
-        shape = (1, len(IMAGENET_MEAN), 1, 1)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).reshape(shape), persistent=False)
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).reshape(shape), persistent=False)
 
     @property
     def description(self) -> str:
@@ -151,7 +150,9 @@ class ImageNetInput(Block):
         """Return the images and the unchanged lengths."""
         if x.shape[2] != self.size:
             x = nn.functional.interpolate(x, size=(self.size, self.size), mode="bilinear", align_corners=False)
-        return (x - self.mean) / self.deviation, lengths
+        channels = x.split(1, dim=1) if x.shape[1] > 1 else (x, x, x)  # type: ignore[no-untyped-call] # of torch
+        values = zip(channels, IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
+        return torch.cat([(channel - mean) / deviation for channel, mean, deviation in values], dim=1), lengths
 
 
 class AlexConv(Block):
