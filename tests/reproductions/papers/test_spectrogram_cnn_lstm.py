@@ -42,7 +42,7 @@ def test_without_runs_claims_are_untested_and_the_page_has_the_published_numbers
     board = claims(tmp_path)
     assert board.count("untested") == len(board.findings) == 6
     text = page(tmp_path)
-    assert "| enterface | R1, 1024 filters over time | not run / 39.7 | not run |" in text
+    assert "| enterface | R1, 1024 filters over time | data absent / 39.7 | data absent |" in text
     assert "| Table 3 | QDA | 39.1 |" in text
 
 
