@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -46,7 +47,13 @@ def load_recipe(name: str) -> AnyRecipe:
         UnknownNameError: no such name.
 
     """
-    return read_recipe(Path(name) if name.endswith(SUFFIX) else shipped_path(name))
+    return read_recipe(Path(name)) if name.endswith(SUFFIX) else _shipped_recipe(name)
+
+
+@functools.cache
+def _shipped_recipe(name: str) -> AnyRecipe:
+    """Return a shipped recipe, whose file does not change: tables of a reproduction load one for every cell."""
+    return read_recipe(shipped_path(name))
 
 
 def load_net_recipe(name: str) -> Recipe:

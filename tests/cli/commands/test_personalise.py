@@ -23,6 +23,12 @@ __all__ = ["corpus", "exported", "one_thread", "recipe", "trained"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of a few batches: what is tested here is what surrounds them."""
+    monkeypatch.setattr("emotone.fitting.few_clips.MIN_BATCHES", 6)
+
+
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
     """Twelve clips of three speakers, in a folder per label and speaker."""

@@ -185,21 +185,22 @@ def failed_with(result: Any, message: str) -> None:
 
 
 def test_auto_prints_and_stores_the_score_of_every_plan(
-    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path
+    emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("emotone.fitting.few_clips.MIN_BATCHES", 6)  # 200 on 9 plans take a minute
     given = ("--from", before, "--transfer", "auto", "--corpus", f"emodb={corpus}", "--out", tmp_path / "runs")
     result = emotone("train", *given, "--threads", 1)
     assert result.status == 0
     plans = [line for line in result.err.splitlines() if "inner UAR " in line and ": plan " in line]
     assert len(plans) == 9
-    assert "few clips: 100 epochs instead of 2, so that there are 200 batches" in result.err
+    assert "few clips: 3 epochs instead of 2, so that there are 6 batches" in result.err
     assert "scored on 8 clips of 2 speakers with speaker-folds-2, where differences below about " in result.err
     folder = Path(result.out.strip())
     kept = json.loads((folder / "plan_selection.json").read_text())
     assert f"selected: {kept['plan']}: " in result.err
     assert [each["plan"] for each in kept["candidates"]][::8] == ["A1", "none"]
     assert (load_run(folder).recipe.transfer is None) == (kept["plan"] == "none")
-    assert load_run(folder).recipe.training.epochs == 100
+    assert load_run(folder).recipe.training.epochs == 3
     again = emotone("train", *given, "--threads", 1)
     assert again.out == result.out
     assert "already trained with the same recipe and data" in again.err
