@@ -61,10 +61,23 @@ def packed_table(run: Path, file: str) -> PredictionsTable | None:
     if found is None:
         return None
     place = list(_places(_manifest(run.parent))).index((run.name, file))
-    labels, path = tuple(found["labels"]), run.parent / TABLES
+    path = run.parent / TABLES
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ConfigError(f"can't read packed runs from {path}: {error}; restore it and {MANIFEST}") from error
+    version = state.st_mtime_ns, state.st_size
+    return _read_table(path, version, place, (run.name, file), tuple(found["labels"]), found["rows"])
+
+
+@lru_cache(maxsize=64)
+def _read_table(
+    path: Path, _version: tuple[int, int], place: int, owner: tuple[str, str], labels: tuple[str, ...], rows: int
+) -> PredictionsTable:
+    """Return a table, whose columns are read-only; pages read the same runs again and again."""
     table = _row_group(path, place)
-    owner = set(zip(*(table[name].unique().to_pylist() for name in ("run", "table")), strict=True))
-    if table.num_rows != found["rows"] or (table.num_rows and owner != {(run.name, file)}):
+    found = set(zip(*(table[name].unique().to_pylist() for name in ("run", "table")), strict=True))
+    if table.num_rows != rows or (table.num_rows and found != {owner}):
         raise ConfigError(f"{path} does not belong to {MANIFEST} next to it; restore both files")
     return PredictionsTable(labels=labels, **from_arrow(table, labels=labels, path=path))
 

@@ -191,7 +191,14 @@ class PredictionsTable:
 
     def where(self, mask: NDArray[np.bool_]) -> PredictionsTable:
         """Return the rows for which `mask` [rows] is true."""
-        return PredictionsTable(labels=self.labels, **{name: column[mask] for name, column in self.columns().items()})
+        # Rows of a valid table are valid: checking them again is most of the time of pages with hundreds of runs.
+        table = object.__new__(PredictionsTable)
+        object.__setattr__(table, "labels", self.labels)
+        for name, column in self.columns().items():
+            chosen = column[mask]
+            chosen.flags.writeable = False
+            object.__setattr__(table, name, chosen)
+        return table
 
     def of_corpus(self, corpus: str) -> PredictionsTable:
         """Return the rows of one corpus.
