@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING
 from emotone.bundles.bundle import load_bundle
 from emotone.bundles.manifest import CARD, MANIFEST, SEAL, manifest_bytes, read_manifest
 from emotone.config import to_mapping
+from emotone.evaluation.stress.files import SCORES_JSON
+from emotone.evaluation.stress.scores import ALL, StressScore, stress_table
 from emotone.files import atomic_write
 from emotone.fitting.card import embedding_card, model_card
 from emotone.fitting.head_run import is_head_run, load_head_run
 from emotone.fitting.training_run import RUN, load_run
+from emotone.metrics.intervals import Estimate
 from emotone.recipes.library import load_recipe
 from emotone.scoring.confidence import confidence_table
 from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.operating_points import recorded_points, stored_threshold
 from emotone.scoring.ordinary_speech import ordinary_speech_shares, ordinary_speech_table
+from emotone.scoring.result_table import format_estimate
 from emotone.scoring.summary import summary_markdown
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RESULTS = ROOT / "src" / "emotone" / "models", ROOT / "results"
-ORDINARY = RESULTS / "ordinary-speech"
+ORDINARY, STRESS = RESULTS / "ordinary-speech", RESULTS / "stress"
 FALSE_ALARMS = 0.05  # of windows, for the stored threshold of a detector
 
 
@@ -124,7 +128,7 @@ def write_card(name: str) -> None:
     manifest = read_manifest((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
     description = f"{load_recipe(name).description.rstrip('.')}."
     manifest = replace(manifest, description=description)
-    scores = evaluation(CARDS[name], thresholds=manifest.thresholds)
+    scores = evaluation(name, thresholds=manifest.thresholds)
     if is_head_run(folder):
         _write(folder / CARD, embedding_card(manifest, load_head_run(folder), evaluation=scores))
     else:
@@ -139,8 +143,24 @@ def write_card(name: str) -> None:
     seal(folder)
 
 
-def evaluation(spec: CardSpec, *, thresholds: Mapping[str, float]) -> str:
+def robustness(folder: Path) -> str:
+    """Return the result of `emotone stress` as Markdown."""
+    run = json.loads((folder / SCORES_JSON).read_text(encoding="utf-8"))
+    scores = [StressScore.from_dict(one) for one in run["scores"]]
+    pooled = [score for score in scores if score.corpus == ALL]
+    corpora = ", ".join(sorted({score.corpus for score in scores} - {ALL}))
+    within = sum(not score.exceeded for score in pooled)
+    return (
+        f"{run['recordings']} recordings of {run['speakers']} speakers ({corpora}) were changed in ways that keep the "
+        f"emotion, by `emotone stress`. All values are times 100; the UAR of the unchanged recordings is "
+        f"{format_estimate(Estimate(**run['uar']))}. {within} of {len(pooled)} settings are within the bounds, which "
+        f"are aims.\n\n{stress_table(pooled).markdown().rstrip()}\n\nOutcomes: `results/{STRESS.name}/{folder.name}`."
+    )
+
+
+def evaluation(name: str, *, thresholds: Mapping[str, float]) -> str:
     """Return the section of a card about the evaluation."""
+    spec = CARDS[name]
     folders = [_one(pattern) for pattern in spec.runs]
     single = len(folders) == 1
     parts = []
@@ -160,6 +180,8 @@ def evaluation(spec: CardSpec, *, thresholds: Mapping[str, float]) -> str:
         validation = _one(spec.validation)
         stored = stored_threshold(validation, training.recipe, labels=training.labels, rate=FALSE_ALARMS)
         parts.append(f"### The threshold\n\n{stored.markdown().rstrip()}")
+    if name in {path.parent.name for path in STRESS.glob(f"*/{SCORES_JSON}")}:
+        parts.append(f"### Robustness\n\n{robustness(STRESS / name)}")
     if spec.ordinary:
         folder = _one(spec.ordinary, ORDINARY)
         table = ordinary_speech_table(ordinary_speech_shares(read_run(folder).whole, thresholds))

@@ -16,7 +16,7 @@ from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.evaluation.stress.files import COLUMNS, to_dict, write_stress
 from emotone.evaluation.stress.recordings import example_recordings, sample, unlabelled
 from emotone.evaluation.stress.run import UNCHANGED, Outcome, StressRun, stress
-from emotone.evaluation.stress.scores import stress_scores, stress_table, unchanged_uar
+from emotone.evaluation.stress.scores import StressScore, stress_scores, stress_table, unchanged_uar
 from emotone.inference.model import load
 from emotone.inference.result import ModelInfo
 from emotone.types import Utterance
@@ -179,6 +179,7 @@ def test_files(tmp_path: Path) -> None:
     write_stress(tmp_path / "out", MADE, scores)
     stored = json.loads((tmp_path / "out/stress.json").read_text(encoding="utf-8"))
     assert stored == to_dict(MADE, scores)
+    assert tuple(StressScore.from_dict(one) for one in stored["scores"]) == scores
     assert (stored["recordings"], stored["speakers"], stored["uar"]["value"]) == (4, 2, 0.75)
     assert stored["scores"][0]["changed"]["value"] == 0.25
     with (tmp_path / "out/stress.csv").open(encoding="utf-8") as stream:

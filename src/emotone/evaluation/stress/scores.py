@@ -13,7 +13,7 @@ from emotone.metrics.intervals import Estimate, difference_estimate, score_estim
 from emotone.scoring.result_table import ResultTable, format_estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from emotone.evaluation.stress.run import Outcome, StressRun
 
@@ -72,6 +72,17 @@ class StressScore:
             "uar": None if self.uar is None else asdict(self.uar),
             "uar_lost": None if self.lost is None else asdict(self.lost),
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> StressScore:
+        """Return the score of a table from `to_dict`."""
+        uar, lost = values["uar"], values["uar_lost"]
+        return cls(
+            **{name: values[name] for name in ("corpus", "perturbation", "setting", "bound", "silent")},
+            changed=Estimate(**values["changed"]),
+            uar=None if uar is None else Estimate(**uar),
+            lost=None if lost is None else Estimate(**lost),
+        )
 
 
 def stress_scores(run: StressRun) -> tuple[StressScore, ...]:
