@@ -125,6 +125,7 @@ def test_events_are_in_order(any_model: Model, speech: Speech) -> None:
             assert event.time >= last
             open_since, last = None, event.time
         else:
+            assert isinstance(event, Measurement)
             assert open_since is not None
             assert event.start >= open_since
             assert event.end >= last
