@@ -42,6 +42,7 @@ class PersonalScores:
         unchanged: UAR of the model without training; None if it lacks one of the labels.
         chance: UAR of random labels, 0 to 1.
         caveat: why the score does not apply to new speakers; "" where it does.
+        refit: of a model with a head on embeddings: what was done with the head, instead of a plan.
 
     """
 
@@ -51,6 +52,7 @@ class PersonalScores:
     unchanged: Score | None
     chance: float
     caveat: str
+    refit: str = ""
 
     def lines(self) -> list[str]:
         """Return the scores as text, one sentence each."""
@@ -58,7 +60,7 @@ class PersonalScores:
         speakers = f"{tuned.speakers or 'unknown'} speaker{'' if tuned.speakers == 1 else 's'}"
         data = f"{tuned.n} clips, {speakers}, protocol {tuned.protocol}"
         lines = [
-            f"fine-tuned from {self.source} by plan {self.plan}: UAR {tuned.text} ({data})",
+            f"{self._how()}: UAR {tuned.text} ({data})",
             f"{self.source} unchanged, on the same clips: UAR {self.unchanged.text}"
             if self.unchanged is not None
             else f"{self.source} unchanged: no score, because it lacks one of the labels",
@@ -72,6 +74,11 @@ class PersonalScores:
             lines.append("the unchanged model is within the interval of the score: the gain may be chance")
         return lines
 
+    def _how(self) -> str:
+        if self.refit:
+            return f"head of {self.source}, {self.refit}"
+        return f"fine-tuned from {self.source} by plan {self.plan}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as a plain table, for JSON."""
         return {
@@ -81,6 +88,7 @@ class PersonalScores:
             "unchanged": None if self.unchanged is None else self.unchanged.to_dict(),
             "chance": self.chance,
             "caveat": self.caveat,
+            "refit": self.refit,
         }
 
 

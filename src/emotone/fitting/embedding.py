@@ -58,16 +58,20 @@ class RecordingEmbedding:
     windows: Windows
 
     def compute(self, signal: Array) -> Array:
-        """Return the mean embedding [values] of the windows of all utterances of a signal [time].
+        """Return the embedding [values] of a signal [time]; see `embedding_of`."""
+        return embedding_of(encoder_bundle(self.encoder, self.windows), signal)
 
-        A signal in which no speech is found is one window.
-        """
-        bundle = encoder_bundle(self.encoder, self.windows)
-        outputs = analyse(bundle, [signal]).segments.outputs
-        if not len(outputs):
-            outputs = bundle.outputs(bundle.feature.compute(signal)[np.newaxis])
-        mean: Array = outputs.mean(axis=0)
-        return mean
+
+def embedding_of(bundle: Bundle, signal: Array) -> Array:
+    """Return the mean embedding [values] of the windows of all utterances of a signal [time].
+
+    A signal in which no speech is found is one window.
+    """
+    outputs = analyse(bundle, [signal]).segments.outputs
+    if not len(outputs):
+        outputs = bundle.outputs(bundle.feature.compute(signal)[np.newaxis])
+    mean: Array = outputs.mean(axis=0)
+    return mean
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequen
     hidden = None
     if settings.hidden is None:
         copies = standardiser.copies
-        weight, bias = _softmax_regression(
+        weight, bias = softmax_regression(
             standardiser.compute(np.random.default_rng([seed, len(emotional)])),
             np.tile(emotional.labels, copies),
             np.tile(emotional.weights(settings) / copies, copies),
@@ -99,7 +99,7 @@ def _fit_ordinary(
     mean, deviation = statistics.mean, statistics.deviation
     for kind in (is_ordinary, ~is_ordinary):
         weights[kind] *= len(data) / 2 / weights[kind].sum()
-    matrix, bias = _softmax_regression(
+    matrix, bias = softmax_regression(
         (data.values - mean) / deviation,
         is_ordinary.astype(np.int64),
         weights,
@@ -119,24 +119,40 @@ def _fit_ordinary(
     )
 
 
-def _softmax_regression(
-    inputs: Values, labels: NDArray[np.int64], weights: Values, *, classes: int, regularisation: float
+def softmax_regression(
+    inputs: Values,
+    labels: NDArray[np.int64],
+    weights: Values,
+    *,
+    classes: int,
+    regularisation: float,
+    offset: Values | None = None,
 ) -> tuple[Values, Values]:
     """Return weights [values, classes] and biases [classes]; biases are not penalised.
 
-    Minimised is  sum_i w_i (-log p(label_i)) + |W|^2 / (2 regularisation).
+    Minimised is  sum_i w_i (-log p(label_i)) + |W|^2 / (2 regularisation)  with the logits  inputs @ W + b + offset.
+
+    Args:
+        inputs: [recordings, values].
+        labels: indices [recordings].
+        weights: w [recordings].
+        classes: number of labels.
+        regularisation: inverse weight of the penalty.
+        offset: logits [recordings, classes] to start from; None for 0.
+
     """
     from scipy.optimize import minimize
 
     count, values = inputs.shape
     single = inputs.astype(np.float32)
+    start = np.float32(0) if offset is None else offset.astype(np.float32)
     truth = np.zeros((count, classes), np.float32)
     truth[np.arange(count), labels] = 1.0
     scale = weights.astype(np.float32)[:, None]
 
     def loss(flat: Values) -> tuple[float, Values]:
         matrix = flat.reshape(values + 1, classes)
-        logits = single @ matrix[:-1].astype(np.float32) + matrix[-1].astype(np.float32)
+        logits = single @ matrix[:-1].astype(np.float32) + matrix[-1].astype(np.float32) + start
         logits -= logits.max(axis=1, keepdims=True)
         logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         residual = (np.exp(logs) - truth) * scale

@@ -16,7 +16,7 @@ from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import FRONT_END, ResolvedEmbedding, encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
 from emotone.fitting.head_run import HEAD_RUN, HeadRun
-from emotone.training.tuning import TEMPERATURES
+from emotone.training.tuning import best_temperature, cross_entropy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,7 +101,7 @@ def train_embedding(
     parts = [_left_out(resolved, used, extracted.features, groups, labels=labels, done=done) for groups in divisions]
     if not parts:
         raise RunError(f"recipe {resolved.name}: calibration needs recordings of at least two speakers")
-    temperature = _temperature(parts)
+    temperature = best_temperature(lambda value: float(np.mean([part.cross_entropy(value) for part in parts])))
     hardest = parts[-1]  # other corpora, if there are several
     confidence = hardest.probabilities(temperature).max(axis=1)
     threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
@@ -188,18 +188,7 @@ class _LeftOut:
 
     def cross_entropy(self, temperature: float) -> float:
         """Return the mean of -log p(label)."""
-        chosen = self.probabilities(temperature)[np.arange(len(self.truth)), self.truth]
-        return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
-
-
-def _temperature(parts: Sequence[_LeftOut]) -> float:
-    """Return the temperature with the smallest mean cross-entropy of the parts, which count the same."""
-    from scipy.optimize import minimize_scalar
-
-    def loss(logarithm: float) -> float:
-        return float(np.mean([part.cross_entropy(float(np.exp(logarithm))) for part in parts]))
-
-    return float(np.exp(minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded").x))
+        return cross_entropy(self.probabilities(temperature), self.truth)
 
 
 def _left_out(

@@ -265,18 +265,32 @@ def _recall(scores: NDArray[np.float64], truth: Truth, *, labels: int) -> float:
 
 def softmax_temperature(scores: NDArray[np.float64], truth: Truth) -> float:
     """Return the temperature with the minimum mean log loss on scores whose true label can be predicted."""
-    from scipy.optimize import minimize_scalar
-
     possible = np.isfinite(scores[np.arange(len(truth)), truth])
     scores, truth = scores[possible], truth[possible]
     if not len(truth):
         return 1.0
 
-    def loss(log_temperature: float) -> float:
-        scaled = scores / np.exp(log_temperature)
+    def loss(temperature: float) -> float:
+        scaled = scores / temperature
         peak = scaled.max(axis=1)
         logs = peak + np.log(np.exp(scaled - peak[:, None]).sum(axis=1))
         return float(np.mean(logs - scaled[np.arange(len(truth)), truth]))
 
+    return best_temperature(loss)
+
+
+def best_temperature(loss: Callable[[float], float]) -> float:
+    """Return the temperature with the smallest loss, within `TEMPERATURES`."""
+    from scipy.optimize import minimize_scalar
+
+    def of_logarithm(logarithm: float) -> float:
+        return loss(float(np.exp(logarithm)))
+
     low, high = np.log(TEMPERATURES)
-    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
+    return float(np.exp(minimize_scalar(of_logarithm, bounds=(low, high), method="bounded").x))
+
+
+def cross_entropy(probabilities: NDArray[np.float64], truth: Truth) -> float:
+    """Return the mean of -log p(label) over probabilities [clips, labels]."""
+    chosen = probabilities[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())

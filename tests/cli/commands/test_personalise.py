@@ -12,12 +12,18 @@ from tests.toy import emodb_utterances, one_thread, write_emodb
 from tests.toy_fixtures import corpus, exported, recipe, trained
 
 from emotone.evaluation.personalise import PersonalScores
+from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
 from emotone.inference.model import load
+from emotone.recipes.library import load_recipe
 from emotone.scoring.scores import Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.conftest import MakeBundle
+
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe
 
 __all__ = ["corpus", "exported", "one_thread", "recipe", "trained"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -96,11 +102,65 @@ def test_what_can_not_be_done_is_said_before_any_work(
     one = emotone("personalise", folders, "--from", exported, "--out", tmp_path / "mine")
     assert (one.status, one.out) == (2, "")
     assert "has clips with the labels: anger; at least two are needed" in one.err
-    (tmp_path / "encoder").mkdir()
-    (tmp_path / "encoder" / "head.npz").touch()
-    frozen = emotone("personalise", folders, "--from", tmp_path / "encoder", "--out", tmp_path / "mine")
-    assert frozen.status == 2
-    assert "is a linear head on a frozen encoder, whose layers are not trained" in frozen.err
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.fixture
+def with_head(make_bundle: MakeBundle, tmp_path: Path) -> Path:
+    """A model with a head, and the description of what it was fitted on."""
+    folder = make_bundle(tmp_path / "head", head=True, labels=("anger", "sadness"), name="heady")
+    recipe: EmbeddingRecipe = load_recipe("default")  # type: ignore[assignment]
+    run = HeadRun(recipe, ("anger", "sadness"), {"studio": 9}, {"studio": 3}, "0" * 12, ("f00d",))
+    (folder / HEAD_RUN).write_bytes(run.to_bytes())
+    return folder
+
+
+def test_the_head_of_a_frozen_encoder_is_fitted(
+    emotone: Callable[..., Any], with_head: Path, folders: Path, tmp_path: Path
+) -> None:
+    result = emotone("personalise", folders, "--from", with_head, "--out", tmp_path / "mine", "--json")
+    assert result.status == 0, result.err
+    found = json.loads(result.out)
+    assert (found["plan"], found["tuned"]["protocol"], found["tuned"]["ours"]["n"]) == ("head", "speaker-folds-3", 12)
+    assert found["tuned"]["ours"]["value"] >= found["unchanged"]["ours"]["value"]
+    assert found["refit"]
+    model = load(tmp_path / "mine")
+    assert (model.bundle.manifest.name, model.labels) == ("heady-tuned", ("anger", "sadness"))
+    run = load_head_run(tmp_path / "mine")
+    assert (run.corpora, run.speakers) == ({"own": 12}, {"own": 3})
+    assert "f00d" in run.recordings
+    assert len(run.recordings) == 13
+    assert "The head was fitted further from that of heady" in (tmp_path / "mine" / "CARD.md").read_text()
+
+
+def test_a_head_learns_a_new_label_and_lists_what_it_can_not_read(
+    emotone: Callable[..., Any], with_head: Path, table: Path, tmp_path: Path
+) -> None:
+    with table.open("a") as stream:
+        stream.write("gone.wav,anger\n")
+    (broken := tmp_path / "broken.wav").write_bytes(b"RIFF")
+    with table.open("a") as stream:
+        stream.write(f"{broken.as_posix()},anger\n")
+    result = emotone("personalise", table, "--from", with_head, "--out", tmp_path / "mine", "--name", "mine")
+    assert result.status == 1
+    assert "has no scores for surprise; they are learned" in result.err
+    assert "left out" in result.err
+    assert "unchanged: no score, because it lacks one of the labels" in result.out
+    assert "last layer fitted with strength" in result.out
+    assert load(tmp_path / "mine").labels == ("anger", "surprise")
+
+
+def test_options_of_networks_and_names_of_shipped_models_are_refused_for_heads(
+    emotone: Callable[..., Any], with_head: Path, folders: Path, tmp_path: Path
+) -> None:
+    given = ("personalise", folders, "--from", with_head, "--out", tmp_path / "mine")
+    plan = emotone(*given, "--transfer", "A5")
+    assert (plan.status, "plans are for networks; remove --transfer" in plan.err) == (2, True)
+    name = emotone(*given, "--name", "small")
+    assert (name.status, "is the name of a shipped model" in name.err) == (2, True)
+    (with_head / HEAD_RUN).unlink()
+    undescribed = emotone(*given)
+    assert "does not describe what a head was fitted on" in undescribed.err
     assert not (tmp_path / "mine").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,22 @@ from emotone.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emotone.bundles.bundle import Bundle
     from emotone.corpora.scan import Scan
+    from emotone.evaluation.personalise import PersonalModel
     from emotone.fitting.resolve import ResolvedRecipe
 
 CORPUS = "own"  # name of the user's clips in keys and cards
+DEFAULT_PLAN = "A5"
 
 
 @click.command(
     epilog="""\b
 Examples:
   # clips in folders such as clips/anger/anna/1.wav; the folder of the speaker is optional
-  emotone personalise clips/ --from small --out mine
+  emotone personalise clips/ --out mine
+  # fine-tune the last layers of a network
+  emotone personalise clips/ --from small --transfer A5 --out mine
   # a table with the columns file, label and speaker
   emotone personalise clips.csv --out mine --label-map happy=happiness,mad=anger
   emotone predict --model mine new.wav
@@ -35,15 +41,16 @@ Examples:
 Exit status: 0 all clips used; 1 some clips were left out and are listed; 2 wrong usage, or nothing was written."""
 )
 @click.argument("clips", type=click.Path(exists=True, path_type=Path), metavar="FOLDER|TABLE")
-@click.option("--from", "source", default="small", show_default=True, metavar="MODEL", help="The model to start from.")
+@click.option(
+    "--from", "source", default="default", show_default=True, metavar="MODEL", help="The model to start from."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the new model.")
 @click.option(
     "--transfer",
     "plan",
-    default="A5",
-    show_default=True,
+    default="",
     metavar="PLAN",
-    help="Which layers are trained; A5, the last ones, is best for few clips.",
+    help="Which layers of a network are trained; A5, the last ones, is best for few clips and the default.",
 )
 @label_map_option
 @click.option("--name", default="", metavar="NAME", help="Name of the new model. Default: MODEL-tuned.")
@@ -64,18 +71,36 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Fine-tune a model on a few labelled clips of yours, score it, and write the new model.
+    """Fit a model to a few labelled clips of yours, score it, and write the new model.
 
-    The clips are in folders named after their labels, or in a table. The model is trained and scored in folds, without
-    shared speakers if there are at least two; then it is trained on all clips. The unchanged model and chance are
+    The clips are in folders named after their labels, or in a table. The model is fitted and scored in folds, without
+    shared speakers if there are at least two; then it is fitted on all clips. The unchanged model and chance are
     scored on the same clips.
 
-    Needs the extra `train`.
+    Of models with a frozen encoder, such as `default`, the head is adapted and its last layer fitted as far as that
+    helps within the clips; this takes seconds. Networks such as `small` are fine-tuned. Needs the extra `train`.
     """
+    from emotone.evaluation.personal_head import personalise_head
     from emotone.evaluation.personalise import personalise
 
-    _check_source(source)
-    resolved, data = _resolved(clips, source=source, plan=plan, label_map=label_map)
+    bundle = _head_bundle(source)
+    if bundle is not None:
+        if plan:
+            raise UsageError(f"{source} has a head on a frozen encoder, and plans are for networks; remove --transfer")
+        data = _data(clips, bundle, label_map=label_map)
+        report(data)
+        with progress(quiet=quiet) as bar:
+            done = personalise_head(
+                bundle,
+                data.utterances,
+                labels=data.labels,
+                out=out,
+                name=name,
+                description=description,
+                progress=bar.report,
+            )
+        return _print(done, data, out=out, as_json=as_json)
+    resolved, data = _resolved(clips, source=source, plan=plan or DEFAULT_PLAN, label_map=label_map)
     report(data)
     with tempfile.TemporaryDirectory() as work, progress(quiet=quiet) as bar:
         done = personalise(
@@ -89,6 +114,11 @@ def command(
             workers=workers,
             progress=bar.report,
         )
+    return _print(done, data, out=out, as_json=as_json)
+
+
+def _print(done: PersonalModel, data: CorpusData, *, out: Path, as_json: bool) -> int:
+    """Print the scores and the folder, and return the exit status."""
     for problem in done.problems:
         console.error(f"left out: {problem.message}")
     if as_json:
@@ -99,15 +129,41 @@ def command(
     return 1 if done.problems or data.problems else 0
 
 
-def _check_source(source: str) -> None:
-    """Raise `UsageError` for a model with a head on a frozen encoder, which has no network to fine-tune."""
-    from emotone.bundles.manifest import HEAD
+def _head_bundle(source: str) -> Bundle | None:
+    """Return the model to start from if it has a head on a frozen encoder; None if its network is trained."""
+    from emotone.bundles.manifest import MANIFEST
+    from emotone.bundles.shipped import load, shipped_names
 
-    if (Path(source) / HEAD).exists():
-        raise UsageError(
-            f"{source} is a linear head on a frozen encoder, whose layers are not trained; fit a head on "
-            f"your clips with emotone train whisper-base --corpus own=TABLE.csv, or adapt it: emotone adapt {source}"
-        )
+    if source not in shipped_names() and not (Path(source) / MANIFEST).exists():
+        return None
+    bundle = load(source)
+    return None if bundle.head is None else bundle
+
+
+def _data(clips: Path, bundle: Bundle, *, label_map: Mapping[str, str]) -> CorpusData:
+    """Return the clips with their own labels, in the model's order, and notes about them."""
+    from emotone.cli.corpus_data import mapped_labels_note
+    from emotone.corpora.labels import apply_labels, label_set
+
+    found = _scan(clips, label_map)
+    every = label_set("every")
+    utterances, dropped = apply_labels(found.utterances, every)
+    labels = every.present_in(utterances)
+    new = [label for label in labels if label not in bundle.labels]
+    notes = [note for note in (mapped_labels_note(found),) if note]
+    notes += [f"{bundle.manifest.name} has no scores for {', '.join(new)}; they are learned"] if new else []
+    return _checked(clips, found, CorpusData(tuple(utterances), labels, dropped, found.problems), notes)
+
+
+def _checked(clips: Path, found: Scan, data: CorpusData, notes: list[str]) -> CorpusData:
+    """Return the clips with all notes; refuse those of a single label."""
+    if len(data.labels) < 2:
+        names = ", ".join(data.labels) or "none"
+        raise UsageError(f"{clips} has clips with the labels: {names}; at least two are needed")
+    if found.unrecognised:
+        ignored = f"ignored {len(found.unrecognised)} recordings outside folders with the name of an emotion"
+        notes = [*notes, ignored]
+    return replace(data, notes=tuple(notes))
 
 
 def _resolved(
@@ -127,11 +183,8 @@ def _resolved(
         notes.append(f"{source} has no scores for {', '.join(sorted(set(dropped) - {UNKNOWN}))}; they are learned")
         utterances, dropped = apply_labels(found.utterances, label_set("every"))
     labels = label_set(recipe.labels).present_in(utterances)
-    if len(labels) < 2:
-        raise UsageError(f"{clips} has clips with the labels: {', '.join(labels) or 'none'}; at least two are needed")
-    if found.unrecognised:
-        notes.append(f"ignored {len(found.unrecognised)} recordings outside folders with the name of an emotion")
-    return resolve(recipe), CorpusData(tuple(utterances), labels, dropped, found.problems, notes=tuple(notes))
+    data = _checked(clips, found, CorpusData(tuple(utterances), labels, dropped, found.problems), notes)
+    return resolve(recipe), data
 
 
 def _scan(clips: Path, label_map: Mapping[str, str]) -> Scan:
