@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from tests.videos import write_video
 
 from emotone.audio.video import read_images
-from emotone.errors import NotAudioError, TruncatedError
+from emotone.errors import MissingExtraError, NotAudioError, TruncatedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SILENCE = np.zeros(16000, np.float32)
@@ -73,3 +75,29 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video" * 100)
     with pytest.raises((NotAudioError, TruncatedError), match=r"a\.mp4"):
         read_images(tmp_path / "a.mp4", every=0.5)
+
+
+def test_errors_of_the_decoder_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mkv", [grey(40), grey(80)], [0.0, 0.5])
+
+    def breaks(*_: Any, **__: Any) -> Iterator[Any]:
+        yield grey(40)
+        raise ValueError("damaged")
+
+    monkeypatch.setattr("emotone.audio.video._shown", breaks)
+    found = read_images(path, every=0.5)
+    assert len(found.images) == 1
+    assert found.notes == ("the video is damaged after 0.50 s; later images are missing",)
+
+    def fails(*_: Any, **__: Any) -> Iterator[Any]:
+        raise ValueError("damaged")
+
+    monkeypatch.setattr("emotone.audio.video._shown", fails)
+    with pytest.raises(TruncatedError, match=r"a\.mkv: no image of the video can be decoded \(damaged\)"):
+        read_images(path, every=0.5)
+
+
+def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match="emotone\\[media\\]"):
+        read_images(tmp_path / "a.mkv", every=0.5)

@@ -112,3 +112,11 @@ def test_transcripts_have_the_characters_of_a_recogniser() -> None:
         text_of_characters("?!", CHARACTERS)
     with pytest.raises(CorpusError, match=r"has the characters 0 1; the recogniser has"):
         text_of_characters("in 10 days", CHARACTERS)
+
+
+def test_a_broken_line_is_a_problem_and_the_others_are_read(tmp_path: Path) -> None:
+    text = "84-121-0000 GO ON\nnot this\n"
+    folder = write(tmp_path, {"84/121/84-121.trans.txt": text, "84/121/84-121-0000.flac": ""})
+    clips, problems = read_transcripts(TRANSCRIBED.get("librispeech"), folder)
+    assert [clip.transcript.id for clip in clips] == ["84-121-0000"]
+    assert problems[0].endswith("84-121.trans.txt: line 2 is not an id and its words: 'not this'")

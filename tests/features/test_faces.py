@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from tests.videos import RATE, drawn_face, write_video
 
-from emotone.errors import NotAudioError
+from emotone.errors import MissingExtraError, NotAudioError
+from emotone.features.face_track import FaceTrack
 from emotone.features.faces import DARKEST, centred_face, face_track, find_faces, sound_of_video
 
 if TYPE_CHECKING:
@@ -78,3 +80,24 @@ def test_every_image_of_the_real_clip_has_one_face(shared: Path) -> None:
     assert track.found.all()
     assert len(track.faces) == 6
     assert track.notes == ()
+
+
+def test_of_several_faces_the_first_is_used_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mkv", [drawn_face()], [0.0])
+    monkeypatch.setattr("emotone.features.faces.find_faces", lambda _: [(100, 60, 100, 100), (10, 10, 20, 20)])
+    track = face_track(path, every=0.5, size=8, colour=False)
+    count = len(track.faces)
+    assert track.notes == (f"{count} of {count} images have several faces; the largest was used",)
+
+
+def test_a_file_without_sound_and_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").write_bytes(b"nothing" * 50)
+    track = FaceTrack(np.zeros((0, 8, 8, 1), np.float32), 0.5)
+    with pytest.raises(NotAudioError):
+        sound_of_video(tmp_path / "a.mkv", track, rate=RATE)
+
+
+def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingExtraError, match="emotone\\[video\\]"):
+        centred_face(np.zeros((40, 60, 3), np.uint8), (20, 10, 20, 20), size=8, colour=True)

@@ -216,7 +216,7 @@ def test_statistics_need_a_batch_normalisation() -> None:
         transfer=Transfer(plan="A1", unlabelled="statistics"),
         pretraining=Pretraining("S2"),
     )
-    with pytest.raises(ConfigError, match=r"multidomain has no batch normalisation; log-mel-cnn, mn04, "):
+    with pytest.raises(ConfigError, match=r"multidomain has no batch normalisation; .*log-mel-cnn, .*mn04, "):
         resolve(recipe)
     resolve(replace(recipe, net={"name": "log-mel-cnn"}, front_end={"name": "log-mel"}))
     assert "multidomain" in NETS.names

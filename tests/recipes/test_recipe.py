@@ -109,6 +109,7 @@ MORE_TRAINING = {
     "crop_mode": "grid",
     "speech_only": True,
     "mixup": 0.3,
+    "annealing": {"patience": 5},
 }
 NEEDS: dict[str, dict[str, Any]] = {
     "optimizer": {"weight_decay": 0.0},  # AdaDelta has no weight decay

@@ -85,9 +85,7 @@ def read_images(recording: Recording, *, every: Seconds) -> VideoImages:
 
 def _origin(container: Any, *, time_base: int) -> Seconds:
     """Return the timestamp of the start of the recording (see `emotone.audio.media`)."""
-    if container.start_time is None:
-        return 0.0
-    start = float(container.start_time / time_base)
+    start = float((container.start_time or 0) / time_base)
     return 0.0 if container.format.name.split(",")[0] in ZERO_BASED and 0 <= start <= MAX_START else start
 
 

@@ -34,3 +34,4 @@ def test_faint_noise_has_its_level() -> None:
 def test_a_recording_of_few_samples_is_divided_in_the_middle() -> None:
     assert quietest(np.ones(1, np.float32), RATE) == 0
     assert quietest(np.ones(2, np.float32), RATE) == 1
+    assert quietest(np.zeros(0, np.float32), RATE) == 0
