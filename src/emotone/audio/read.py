@@ -33,7 +33,7 @@ from emotone.audio.tracks import Track
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
-    from emotone.types import Array, Hertz, Seconds
+    from emotone.types import Array, Hertz, Seconds, Utterance
 
 __all__ = [
     "AudioInfo",
@@ -235,3 +235,16 @@ def stream_with_rate(
     """
     pieces = stream(recording, rate=rate, channel=channel, track=track, name=name)
     return pieces.rate, pieces
+
+
+def read_utterance(utterance: Utterance, *, rate: Hertz) -> Array:
+    """Return the samples [time] of an utterance of a corpus: its channel, or the mix, from its start to its end.
+
+    Raises:
+        AudioError: it can't be read.
+        MissingExtraError: its format needs a package that is not installed.
+
+    """
+    channel: Channel = "mix" if utterance.channel is None else utterance.channel
+    signal, _ = read(utterance.path, rate=rate, channel=channel, start=utterance.start, end=utterance.end)
+    return signal

@@ -131,6 +131,16 @@ def read_transcripts(corpus: TranscribedCorpus, folder: Path) -> tuple[tuple[Tra
     return tuple(clips[name] for name in sorted(clips)), tuple(problems)
 
 
+def matched_lines(text: str, pattern: re.Pattern[str], *, what: str) -> Iterator[re.Match[str] | str]:
+    """Yield the match of each line, or a sentence that it is not `what` is expected; empty lines are skipped."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = pattern.fullmatch(line.strip())
+        if match is not None:
+            yield match
+        elif line.strip():
+            yield f"line {number} is not {what}: '{line}'"
+
+
 def text_of_characters(text: str, characters: str) -> str:
     """Return a transcript in the characters of a recogniser: its case, single spaces, no punctuation.
 

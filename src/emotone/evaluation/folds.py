@@ -9,7 +9,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from emotone.audio.read import read
+from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import Bundle, load_bundle
 from emotone.bundles.detector import positive_of
 from emotone.bundles.manifest import TrainingData
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.audio.samples import Channel
     from emotone.fitting.fit import TrainedNetwork
     from emotone.fitting.resolve import AnyResolved, ResolvedRecipe
     from emotone.inference.segments import Segments
@@ -241,10 +240,7 @@ def predict_utterances(
     problems: list[ExtractionProblem] = []
     for utterance in utterances:
         try:
-            channel: Channel = "mix" if utterance.channel is None else utterance.channel
-            signal, _ = read(
-                utterance.path, rate=model.feature.rate, channel=channel, start=utterance.start, end=utterance.end
-            )
+            signal = read_utterance(utterance, rate=model.feature.rate)
             faces = faces_for(model.feature, utterance.path)
             analysis = analyse(model, [signal], faces=None if faces is None else replace(faces, offset=utterance.start))
         except (AudioError, MissingExtraError) as error:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import write_bundle
 from emotone.bundles.manifest import LICENCE, TrainingData
 from emotone.bundles.shipped import shipped_names
-from emotone.config import check_name, signature
-from emotone.corpora.content import content_hashes
-from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
-from emotone.evaluation.personalise import PersonalModel, PersonalScores, division
+from emotone.config import signature
+from emotone.errors import AudioError, MissingExtraError, RunError
+from emotone.evaluation.personalise import PersonalModel, PersonalScores, division, uar_and_chance
 from emotone.evaluation.run import Progress
-from emotone.evaluation.stress.recordings import read_utterance
 from emotone.features.store import ExtractionProblem
 from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import embedding_of
 from emotone.fitting.head_refit import head_for_labels, refit_head
 from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
+from emotone.fitting.naming import TUNED, check_own_name
 from emotone.protocols import protocol
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.scoring.scores import scores_of
@@ -52,7 +52,7 @@ def personalise_head(
     """Score the fit of a head in folds, fit it on all clips, and write the bundle.
 
     How the head is fitted is selected within the training part of each fold, and on all clips for the bundle (see
-    `emotone.fitting.head_refit`). The encoder stays as it is.
+    `emotone.fitting.head_refit`). The encoder is not changed.
 
     Args:
         bundle: a model with a head.
@@ -69,17 +69,14 @@ def personalise_head(
         OutputError: the folder can't be written.
 
     """
-    given = name or f"{bundle.manifest.name}-tuned"
-    check_name(given)
-    if given in shipped_names():
-        raise UsageError(f"--name {given} is the name of a shipped model; pass another name, e.g. my-{given}")
+    check_own_name(name, shipped=shipped_names())
+    given = name or f"{bundle.manifest.name}-{TUNED}"
     run = load_head_run(bundle.directory)
     clips = _Clips.embedded(bundle, utterances, labels=labels, progress=progress)
     scores, fitted = _scores(bundle, clips)
-    counted = HeadRun.of(run.recipe, clips.utterances, labels=labels, signature="")
     digest = signature("refit", bundle.sha256, sorted((one.key, one.label) for one in clips.utterances), list(labels))
-    known = sorted({*run.recordings, *content_hashes(clips.utterances).values()})
-    described = replace(counted, signature=digest, recordings=tuple(known))
+    own = HeadRun.of(run.recipe, clips.utterances, labels=labels, signature=digest)
+    described = replace(own, recordings=tuple(sorted({*run.recordings, *own.recordings})))
     text = description or f"{', '.join(labels)}: {bundle.manifest.name} fitted further on {len(clips.utterances)} clips"
     threshold = max(bundle.manifest.thresholds.values(), default=0.0)
     manifest = replace(
@@ -89,7 +86,7 @@ def personalise_head(
         description=text,
         labels=labels,
         calibration=replace(bundle.manifest.calibration, temperature=fitted.temperature),
-        training=TrainingData(tuple(counted.corpora), "all speakers", run.recipe.name, digest),
+        training=TrainingData(tuple(own.corpora), "all speakers", run.recipe.name, digest),
         adaptation=None,
         thresholds=dict.fromkeys(labels, threshold) if threshold else {},
     )
@@ -204,7 +201,4 @@ def _rows(
 
 
 def _uar(rows: list[PredictionRow], labels: tuple[str, ...]) -> tuple[Score, float]:
-    """Return the UAR of the rows, and that of chance."""
-    scores = scores_of(PredictionsTable.from_rows(rows, labels=labels))
-    by_setting = {score.setting: score for score in scores if score.metric == "uar"}
-    return by_setting["system"], by_setting["chance"].number
+    return uar_and_chance(scores_of(PredictionsTable.from_rows(rows, labels=labels)))

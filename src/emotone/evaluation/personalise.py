@@ -18,7 +18,7 @@ from emotone.fitting.plan_selection import UNCHANGED
 from emotone.fitting.train import prepare, train_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from emotone.evaluation.run import Progress
@@ -115,6 +115,12 @@ def division(utterances: Sequence[Utterance]) -> tuple[str, str]:
     return f"random-{FOLDS}", caveat
 
 
+def uar_and_chance(scores: Iterable[Score]) -> tuple[Score, float]:
+    """Return the UAR of the system among the scores of one corpus, and the UAR of chance."""
+    by_setting = {score.setting: score for score in scores if score.metric == "uar"}
+    return by_setting["system"], by_setting["chance"].number
+
+
 def personalise(
     resolved: ResolvedRecipe,
     utterances: Sequence[Utterance],
@@ -171,8 +177,7 @@ def _scores(
             workers=workers,
             progress=progress,
         )
-        by_setting = {score.setting: score for score in result.scores if score.metric == "uar"}
-        return by_setting["system"], by_setting["chance"].number
+        return uar_and_chance(result.scores)
 
     tuned, chance = uar(job.resolved)
     unchanged: Score | None = None

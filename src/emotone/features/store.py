@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from emotone.audio.read import read
+from emotone.audio.read import read_utterance
 from emotone.config import signature
 from emotone.errors import AudioError, MissingExtraError, MissingFileError, RunError
 from emotone.features.base import VisualFeature
@@ -113,13 +113,10 @@ class FeatureStore:
         return features
 
     def _compute(self, utterance: Utterance) -> Array:
-        channel: Channel = "mix" if utterance.channel is None else utterance.channel
         if not isinstance(self.spec, VisualFeature):
-            signal, _ = read(
-                utterance.path, rate=self.spec.rate, channel=channel, start=utterance.start, end=utterance.end
-            )
-            return self.spec.compute(signal)
+            return self.spec.compute(read_utterance(utterance, rate=self.spec.rate))
         track = self.spec.faces(utterance.path)
+        channel: Channel = "mix" if utterance.channel is None else utterance.channel
         signal = sound_of_video(
             utterance.path,
             track,

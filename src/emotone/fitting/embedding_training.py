@@ -200,7 +200,7 @@ def _left_out(
     labels: tuple[str, ...],
     done: Callable[[int], None] | None,
 ) -> _LeftOut:
-    """Return what heads say of the grouped utterances, each from a head that was not fitted on its group.
+    """Return the grouped utterances, each with a head that was not fitted on its group.
 
     Utterances without a group, which are ordinary speech, are part of every fit.
     """

@@ -1,6 +1,6 @@
 """A shipped head fitted further on a few labelled embeddings: only its last layer changes, and as little as helps.
 
-The candidates are the head as it is, the head adapted to the embeddings without their labels, and each of them with a
+The candidates are the unchanged head, the head adapted to the embeddings without their labels, and each of them with a
 last layer that is pulled towards the given one. The candidate with the best recall in inner folds without shared
 speakers is taken; of equal ones, the one that changes least.
 """
@@ -35,7 +35,7 @@ class Refit:
 
     Attributes:
         adapted: whether the statistics of the embeddings replace those of the head.
-        strength: see `STRENGTHS`; None leaves the last layer as it is.
+        strength: see `STRENGTHS`; None leaves the last layer unchanged.
 
     """
 

@@ -90,7 +90,7 @@ def load_head_run(folder: Path) -> HeadRun:
 
 
 def is_head_run(folder: Path) -> bool:
-    """Return whether a folder holds a bundle whose head's training is described."""
+    """Return whether a folder contains a bundle whose head's training is described."""
     try:
         text = json.loads((folder / HEAD_RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Training of a head with a hidden layer: several small networks at once, standardised anew in each epoch."""
+"""Training of a head with a hidden layer: several small networks at once, with new standardisations in each epoch."""
 
 from __future__ import annotations
 

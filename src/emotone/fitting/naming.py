@@ -38,6 +38,22 @@ def renamed(run: TrainingRun, out: Path, *, name: str = "", description: str = "
     recipe, shipped = run.recipe, shipped_names()
     if out.resolve().parent == SHIPPED:
         shipped = ()
+    check_own_name(name, shipped=shipped)
+    given = name or recipe.name
+    if given in shipped:
+        given = f"{given}-{TUNED if run.transfer is not None else RETRAINED}"
+    about = description or (what_was_trained(run) if recipe.name in shipped else recipe.description)
+    return replace(run, recipe=replace(recipe, name=given, description=about))
+
+
+def check_own_name(name: str, *, shipped: tuple[str, ...]) -> None:
+    """Refuse the name of a shipped model; "" is none.
+
+    Raises:
+        UsageError: the name of a shipped model.
+        ConfigError: a name with other characters.
+
+    """
     if name in shipped:
         raise UsageError(
             f"--name {name} is the name of a shipped model, and this is another one; pass another name, e.g. "
@@ -45,11 +61,6 @@ def renamed(run: TrainingRun, out: Path, *, name: str = "", description: str = "
         )
     if name:
         check_name(name)
-    given = name or recipe.name
-    if given in shipped:
-        given = f"{given}-{TUNED if run.transfer is not None else RETRAINED}"
-    about = description or (what_was_trained(run) if recipe.name in shipped else recipe.description)
-    return replace(run, recipe=replace(recipe, name=given, description=about))
 
 
 def what_was_trained(run: TrainingRun) -> str:

@@ -1,1 +1,1 @@
-"""emotone inside other programs: agents that hear, and assistants that call tools."""
+"""emotone inside other programs: voice agents, and assistants that call tools."""

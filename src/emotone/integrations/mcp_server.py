@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = (
     "Speech emotion recognition. A label is a guess about a voice, not a fact about a person: "
-    "say so when you report one."
+    "state that when you report one."
 )
 
 

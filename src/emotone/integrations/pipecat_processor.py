@@ -1,8 +1,8 @@
 """A frame processor for Pipecat (https://www.pipecat.ai): the emotions of the user's speech as frames.
 
-It stands after the input of the transport. Every frame is passed on at once and unchanged; the audio is analysed in a
-thread. An `EmotionFrame` carries an event of a session. It is a system frame, so that an interruption of the agent does
-not discard it. With `prompt=True`, a line about each utterance is also added to the agent's context.
+It is placed after the input of the transport. Every frame is passed on at once and unchanged; the audio is analysed in
+a thread. An `EmotionFrame` carries an event of a session. It is a system frame, so that an interruption of the agent
+does not discard it. With `prompt=True`, a line about each utterance is also added to the agent's context.
 """
 
 from __future__ import annotations

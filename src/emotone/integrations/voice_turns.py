@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class VoiceTurns:
-    """The session of one user in a call. It starts anew where the format of the audio changes.
+    """The session of one user in a call. It is started again where the format of the audio changes.
 
     Args:
         model: the model.

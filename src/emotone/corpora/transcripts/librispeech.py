@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.transcribed import TranscribedCorpus, Transcript
+from emotone.corpora.transcribed import TranscribedCorpus, Transcript, matched_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +22,12 @@ def wanted(relative: PurePosixPath) -> bool:
 
 def read(relative: PurePosixPath, text: str) -> Iterator[Transcript | str]:
     """Yield the transcripts of a chapter; recordings are next to the file."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = LINE.fullmatch(line.strip())
-        if match is not None:
+    for match in matched_lines(text, LINE, what="an id and its words"):
+        if isinstance(match, str):
+            yield match
+        else:
             speaker = match["id"].split("-")[0]
             yield Transcript(match["id"], relative.parent / match["id"], match["text"], speaker)
-        elif line.strip():
-            yield f"line {number} is not an id and its words: '{line}'"
 
 
 CORPUS = TranscribedCorpus(
@@ -39,7 +38,7 @@ CORPUS = TranscribedCorpus(
         "ICASSP 2015, pp. 5206-5210"
     ),
     access="https://www.openslr.org/12",
-    layout="dev-clean/84/121123/84-121123.trans.txt with lines of an id and its words, and 84-121123-0000.flac beside",
+    layout="dev-clean/84/121123/84-121123.trans.txt with lines of an id and its words, next to 84-121123-0000.flac",
     suffixes=(".flac", ".wav", ".ogg"),
     wanted=wanted,
     read=read,

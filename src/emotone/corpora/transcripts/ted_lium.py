@@ -24,7 +24,7 @@ def wanted(relative: PurePosixPath) -> bool:
 
 
 def read(relative: PurePosixPath, text: str) -> Iterator[Transcript | str]:
-    """Yield the parts of a talk, whose recording is in the folder `sph` beside `stm`.
+    """Yield the parts of a talk, whose recording is in the folder `sph` next to `stm`.
 
     Parts without a transcript are skipped; marks of noise and of pronunciations are removed.
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emotone.corpora.transcribed import TranscribedCorpus, Transcript
+from emotone.corpora.transcribed import TranscribedCorpus, Transcript, matched_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePosixPath
 
 LINE = re.compile(r"(?:\S*/)?(?P<sentence>[\w.-]+)\s+(?P<text>\S.*)")
-ANONYMOUS = "anonymous"  # name of many speakers, who are told apart by their folders
+ANONYMOUS = "anonymous"  # name of many speakers, whom their folders distinguish
 
 
 def wanted(relative: PurePosixPath) -> bool:
@@ -25,13 +25,12 @@ def read(relative: PurePosixPath, text: str) -> Iterator[Transcript | str]:
     folder = relative.parent.parent
     name = folder.name.split("-")[0].lower()
     speaker = folder.name if name == ANONYMOUS else name
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = LINE.fullmatch(line.strip())
-        if match is not None:
+    for match in matched_lines(text, LINE, what="a recording and its words"):
+        if isinstance(match, str):
+            yield match
+        else:
             sentence = match["sentence"]
             yield Transcript(f"{folder.name}/{sentence}", folder / "wav" / sentence, match["text"], speaker)
-        elif line.strip():
-            yield f"line {number} is not a recording and its words: '{line}'"
 
 
 CORPUS = TranscribedCorpus(
@@ -39,7 +38,7 @@ CORPUS = TranscribedCorpus(
     licence="GPL-3.0-only",
     citation="VoxForge: free speech recognition corpus, http://www.voxforge.org",
     access="http://www.repository.voxforge1.org/downloads/SpeechCorpus/Trunk/Audio/Original/48kHz_16bit",
-    layout="Aaron-20080318-kdl/etc/PROMPTS with lines of a recording and its words, and ../wav/b0019.wav beside etc",
+    layout="Aaron-20080318-kdl/etc/PROMPTS with lines of a recording and its words, and ../wav/b0019.wav next to etc",
     suffixes=(".wav", ".flac", ".ogg"),
     wanted=wanted,
     read=read,

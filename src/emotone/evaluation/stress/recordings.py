@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import emotone
-from emotone.audio.read import read
 from emotone.corpora.labels import UNKNOWN
 from emotone.protocols.sampling import grouped, keys, shuffled
 from emotone.types import Utterance
@@ -14,19 +13,10 @@ from emotone.types import Utterance
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from emotone.audio.samples import Channel
-    from emotone.types import Array, Hertz
 
 EXAMPLES = "examples"
 RECORDINGS = "recordings"
 """Corpus name of recordings without labels."""
-
-
-def read_utterance(utterance: Utterance, *, rate: Hertz) -> Array:
-    """Return the samples [time] of an utterance at `rate`; raise `AudioError` if it can't be read."""
-    channel: Channel = "mix" if utterance.channel is None else utterance.channel
-    signal, _ = read(utterance.path, rate=rate, channel=channel, start=utterance.start, end=utterance.end)
-    return signal
 
 
 def unlabelled(paths: Iterable[str | Path]) -> tuple[Utterance, ...]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emotone.audio.read import read_utterance
 from emotone.augment.perturbation import PERTURBATIONS, Scene
 from emotone.corpora.labels import UNKNOWN
 from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
-from emotone.evaluation.stress.recordings import read_utterance
 from emotone.features.store import ExtractionProblem
 from emotone.inference.result import model_info
 from emotone.protocols.sampling import shuffled

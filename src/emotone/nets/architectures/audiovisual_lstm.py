@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, ClassVar
 from emotone.errors import ConfigError
 from emotone.nets.base import require_torch
 from emotone.nets.settings import (
-    CHANNELS,
     CHUNK_ROWS,
     check_channels,
     check_chunk_network,
@@ -95,8 +94,6 @@ class AudiovisualLstm:
 
         sound = chunk_layers(
             sound_values,
-            channels=CHANNELS,
-            rows=CHUNK_ROWS,
             filters=self.filters,
             whole=True,
             width=self.width,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.nets.base import require_torch
-from emotone.nets.settings import CHANNELS, CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
+from emotone.nets.settings import CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
@@ -75,8 +75,6 @@ class SpectrogramCnn:
             "centre": Centre(dimension),
             **chunk_layers(
                 dimension,
-                channels=CHANNELS,
-                rows=CHUNK_ROWS,
                 filters=self.filters,
                 whole=self.whole,
                 width=self.width,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
 from emotone.nets.base import require_torch
-from emotone.nets.settings import CHANNELS, CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
+from emotone.nets.settings import CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
@@ -99,8 +99,6 @@ class SpectrogramLstm:
         if self.filters:
             layers = chunk_layers(
                 dimension,
-                channels=CHANNELS,
-                rows=CHUNK_ROWS,
                 filters=self.filters,
                 whole=self.whole,
                 width=self.width,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from emotone.nets.blocks.base import Block, initialise_for_relu
 from emotone.nets.blocks.dense import ReluDense
+from emotone.nets.settings import CHANNELS, CHUNK_ROWS
 
 
 class ChannelImage(Block):
@@ -81,8 +82,6 @@ class ChunkConv(Block):
 def chunk_layers(
     dimension: int,
     *,
-    channels: int,
-    rows: int,
     filters: tuple[int, ...],
     whole: bool,
     width: int,
@@ -93,8 +92,6 @@ def chunk_layers(
 
     Args:
         dimension: values per row.
-        channels: of a row.
-        rows: of a chunk.
         filters: of each convolution.
         whole: whether filters are as high as the image.
         width: of the filters in rows; others than whole ones are as high as wide.
@@ -102,8 +99,8 @@ def chunk_layers(
         slope: of the leaky ReLU.
 
     """
-    blocks: dict[str, Block] = {"image": ChannelImage(channels)}
-    inputs, bands, time = channels, dimension // channels, rows
+    blocks: dict[str, Block] = {"image": ChannelImage(CHANNELS)}
+    inputs, bands, time = CHANNELS, dimension // CHANNELS, CHUNK_ROWS
     for number, outputs in enumerate(filters, start=1):
         kernel = (bands if whole else width, width)
         blocks[f"conv{number}"] = ChunkConv(inputs, outputs, kernel=kernel, whole=whole, slope=slope)
