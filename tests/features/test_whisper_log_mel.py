@@ -26,7 +26,8 @@ def test_it_equals_the_definition(rng: np.random.Generator) -> None:
 
 
 def test_silence_has_the_smallest_value() -> None:
-    assert set(WhisperLogMel().compute(np.zeros(800, np.float32)).ravel().tolist()) == {-10.0}
+    rows = WhisperLogMel().compute(np.zeros(800, np.float32))
+    np.testing.assert_allclose(rows, -10.0, rtol=3e-7)  # the logarithm is rounded differently on some processors
 
 
 def test_gain_is_a_constant(rng: np.random.Generator) -> None:
