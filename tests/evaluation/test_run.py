@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from emotone.features.window_spec import Windows
 from emotone.fitting.resolve import resolve
 from emotone.protocols import protocol
 from emotone.scoring.finished_run import RUN, TABLE
+from emotone.scoring.packed_runs import pack
 from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
@@ -289,6 +291,20 @@ def test_a_finished_model_is_evaluated_on_every_clip(
     assert text["protocol"] == {"name": "held-out", "trained_on": []}
     again = evaluate_model(bundle, without_files(corpus), out=tmp_path)
     same(again.table, result.table)
+
+
+def test_a_packed_run_of_a_finished_model_is_cached(
+    bundle: Bundle, corpus: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    gone = replace(corpus[0], path=tmp_path / "gone.wav")
+    first = evaluate_model(bundle, (gone, *corpus[1:6]), out=tmp_path / "results")
+    pack(tmp_path / "results", [first.folder])
+    shutil.rmtree(first.folder)
+    again = evaluate_model(bundle, without_files((gone, *corpus[1:6])), out=tmp_path / "results")
+    same(again.table, first.table)
+    assert [problem.key for problem in again.problems] == [gone.key]
+    assert [problem.message for problem in again.problems] == [problem.message for problem in first.problems]
+    assert not first.folder.exists()  # the packed files are unchanged
 
 
 @pytest.mark.parametrize(

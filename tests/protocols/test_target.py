@@ -103,3 +103,30 @@ def test_a_base_with_wrong_numbers_is_refused() -> None:
 def test_another_version_of_the_inner_protocol_is_another_run() -> None:
     chosen = protocol("onto-emodb-random-5")
     assert chosen.signature == ("onto-emodb-random-5", 1, 1)
+
+
+@pytest.mark.parametrize("name", ["random-4", "speaker-folds-2", "leave-one-speaker-out", "onto-savee-random-4"])
+def test_corpora_that_only_train_are_in_every_training_part_and_never_tested(name: str) -> None:
+    reading = [replace(each, speaker="") for each in clips("reading", speakers=3)]
+    tested = [*TARGET, *OTHERS]
+    alone = protocol(name).folds(tested, seed=3)
+    chosen = protocol(name, training_only=("reading",))
+    folds = chosen.folds([*reading, *tested], seed=3)
+    keys = {each.key for each in reading}
+    assert [(fold.name, fold.dev, fold.test) for fold in folds] == [(fold.name, fold.dev, fold.test) for fold in alone]
+    assert [set(fold.train) for fold in folds] == [set(fold.train) | keys for fold in alone]
+    assert "reading 24" in chosen.notes([*reading, *tested])[0]
+    assert not chosen.covering
+    assert chosen.signature != protocol(name).signature
+    assert "never tested" in chosen.description
+
+
+def test_the_twin_does_not_test_corpora_that_only_train() -> None:
+    reading = clips("reading", speakers=9)
+    assert twin_for(protocol("random-5", training_only=("reading",)), [*reading, *TARGET]) == "leave-one-speaker-out"
+
+
+def test_corpora_that_only_train_are_not_enough() -> None:
+    chosen = protocol("random-4", training_only=("reading", "savee"))
+    with pytest.raises(RunError, match=r"only trains on reading, savee .*; give a corpus with emotions"):
+        chosen.folds([*clips("reading", speakers=2), *TARGET], seed=0)

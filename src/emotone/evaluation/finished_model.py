@@ -10,7 +10,8 @@ from emotone.corpora.base import CORPORA
 from emotone.evaluation.folds import predict_utterances, read_problems, write_problems
 from emotone.evaluation.overlap import training_overlap
 from emotone.evaluation.run import Evaluation, stage_counter, write_run
-from emotone.scoring.finished_run import TABLE
+from emotone.features.store import ExtractionProblem
+from emotone.scoring.finished_run import TABLE, is_finished, read_run
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
 
@@ -37,13 +38,14 @@ def evaluate_model(
     Args:
         bundle: the model.
         utterances: with labels of the model.
-        out: folder of runs; repeated runs are cached there.
+        out: folder of runs; repeated runs are cached there, packed ones too.
         progress: called with the progress.
 
     """
     name = signature(bundle.sha256, sorted((utterance.key, utterance.label) for utterance in utterances))
     folder = out / f"{bundle.manifest.name}-held-out-{name}"
-    if not (folder / TABLE).exists():
+    stored = read_run(folder) if is_finished(folder) else None  # of a folder, or packed
+    if stored is None and not (folder / TABLE).exists():
         table, problems = predict_utterances(
             bundle,
             utterances,
@@ -55,7 +57,11 @@ def evaluate_model(
         )
         write_problems(folder, problems)
         table.write(folder / TABLE)
-    table, problems = PredictionsTable.read(folder / TABLE), read_problems(folder)
+    if stored is None:
+        table, problems = PredictionsTable.read(folder / TABLE), read_problems(folder)
+    else:
+        table = stored.predictions
+        problems = tuple(ExtractionProblem(**problem) for problem in stored.about.get("problems") or ())
     recordings = len({utterance.path for utterance in utterances})
     shared = training_overlap(bundle, utterances, folder, progress=stage_counter("overlap", recordings, progress))
     seen = set(bundle.manifest.training.corpora) & {utterance.corpus for utterance in utterances}
@@ -63,10 +69,11 @@ def evaluate_model(
     named = {utterance.corpus for utterance in utterances} | set(bundle.manifest.training.corpora)
     independent = False if seen or shared else True if named <= set(CORPORA.names) else None
     scores = tuple(scores_of(table, speaker_independent=independent))
-    about = {
-        "model": {"name": bundle.manifest.name, "version": bundle.manifest.version, "sha256": bundle.sha256},
-        "protocol": {"name": "held-out", "trained_on": sorted(seen)},
-        "training_overlap": None if shared is None else asdict(shared),
-    }
-    write_run(folder, about, scores=scores, leakage=None, problems=problems)
+    if stored is None:
+        about = {
+            "model": {"name": bundle.manifest.name, "version": bundle.manifest.version, "sha256": bundle.sha256},
+            "protocol": {"name": "held-out", "trained_on": sorted(seen)},
+            "training_overlap": None if shared is None else asdict(shared),
+        }
+        write_run(folder, about, scores=scores, leakage=None, problems=problems)
     return Evaluation(folder, "held-out", table, scores, None, problems, training_overlap=shared)

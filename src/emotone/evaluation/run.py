@@ -116,7 +116,7 @@ def evaluate_recipe(
     """
     if seeds < 1 or workers < 1:
         raise RunError(f"seeds and workers must be at least 1; given {seeds} and {workers}")
-    division = protocol(protocol_name)
+    division = division_of(recipe, protocol_name, utterances)
     if division.scaling == "speaker" and not isinstance(recipe, VECTOR_RECIPES):
         raise RunError(
             f"{division.name} scales each speaker's values by that speaker's own statistics, and the net of "
@@ -154,6 +154,13 @@ def evaluate_recipe(
     return Evaluation(
         folder, division.name, table, scores, leakage, problems_kept, division.notes(usable), protocol_name
     )
+
+
+def division_of(recipe: AnyResolved, protocol_name: str, utterances: Sequence[Utterance]) -> Protocol:
+    """Return the protocol by its name; corpora that train no emotion of the recipe are in every training part."""
+    never_tested = recipe.training_only if isinstance(recipe, ResolvedEmbedding) else ()
+    given = {utterance.corpus for utterance in utterances}
+    return protocol(protocol_name, training_only=tuple(name for name in never_tested if name in given))
 
 
 def _jobs(

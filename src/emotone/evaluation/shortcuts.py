@@ -151,7 +151,7 @@ def evaluate_cues(
     The speaker's identity is excluded if an utterance has no speaker.
 
     Args:
-        utterances: of the system's evaluation.
+        utterances: of the system's evaluation, without corpora that it never tests.
         labels: of the system.
         protocol_name: of the system.
         out: folder of runs; each cue is a separate run.

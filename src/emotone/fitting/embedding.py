@@ -98,6 +98,11 @@ class ResolvedEmbedding:
         return self.recipe.seed
 
     @property
+    def training_only(self) -> tuple[str, ...]:
+        """Names of corpora that train no emotion, and so are never tested: those of ordinary speech."""
+        return self.recipe.head.ordinary_corpora
+
+    @property
     def epochs(self) -> int:
         """Steps that the training of a fold reports: one."""
         return 1

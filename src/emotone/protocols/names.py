@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 FEWEST_SPEAKERS = "leave-one-speaker-out"  # the speaker-independent base that needs the fewest speakers: two
 
 
-def protocol(name: str | ProtocolSpec) -> Protocol:
+def protocol(name: str | ProtocolSpec, *, training_only: tuple[str, ...] = ()) -> Protocol:
     """Return the protocol of a specification, or of its short spelling: one of `descriptions`, filled in.
+
+    Args:
+        name: the specification.
+        training_only: names of given corpora that join every training part and are never tested.
 
     Raises:
         UnknownNameError: no such protocol, or no such scaling; the message has the nearest name.
@@ -35,7 +39,7 @@ def protocol(name: str | ProtocolSpec) -> Protocol:
     """
     spec = name if isinstance(name, ProtocolSpec) else ProtocolSpec.parse(name)
     splitter = splitter_of(spec.base)
-    return Protocol(replace(spec, base=splitter.name), splitter)
+    return Protocol(replace(spec, base=splitter.name), splitter, training_only)
 
 
 def twin_for(given: Protocol, utterances: Sequence[Utterance]) -> str | None:
@@ -47,7 +51,7 @@ def twin_for(given: Protocol, utterances: Sequence[Utterance]) -> str | None:
         return None
     for name in (given.twin, str(replace(given.spec, base=FEWEST_SPEAKERS))):
         try:
-            protocol(name).folds(utterances, seed=0)
+            protocol(name, training_only=given.training_only).folds(utterances, seed=0)
         except RunError:
             continue
         return name

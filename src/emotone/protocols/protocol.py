@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TARGET_VERSION = 1  # changes whenever a target corpus would give other folds
 LIMIT_VERSION = 1  # changes whenever limited training data would give other folds
+TRAINING_ONLY_VERSION = 1  # changes whenever corpora that are never tested would give other folds
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Protocol:
     Attributes:
         spec: the specification, whose base is `splitter.name`.
         splitter: divides the target corpus, or all corpora where there is no target.
+        training_only: names of corpora that join every training part and are never tested.
 
     """
 
     spec: ProtocolSpec
     splitter: Splitter
+    training_only: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,6 +60,7 @@ class Protocol:
         versions = (
             *((TARGET_VERSION,) if self.spec.target is not None else ()),
             *((LIMIT_VERSION,) if self.spec.train_clips is not None else ()),
+            *((TRAINING_ONLY_VERSION, *self.training_only) if self.training_only else ()),
             self.splitter.version,
         )
         return (self.name, *versions, *((self.splitter.content,) if self.splitter.content else ()))
@@ -69,7 +73,7 @@ class Protocol:
     @property
     def covering(self) -> bool:
         """Whether every utterance is in exactly one test part; otherwise the score is of some utterances only."""
-        return self.splitter.covering and self.spec.target is None
+        return self.splitter.covering and self.spec.target is None and not self.training_only
 
     @property
     def description(self) -> str:
@@ -79,6 +83,8 @@ class Protocol:
             text = f"{text}; training data limited to {self.spec.train_clips} clips of each divided corpus"
         if self.spec.target is not None:
             text = f"{self.spec.target}: {text}; all other corpora are training data and never tested"
+        elif self.training_only:
+            text = f"{text}; {', '.join(self.training_only)}: training data, never tested"
         return text
 
     @property
@@ -101,7 +107,7 @@ class Protocol:
                 notes.append(
                     f"left out: all clips that are not tested, except for {self.spec.train_clips} of each corpus"
                 )
-        if self.spec.target is not None:
+        if others:
             counts = grouped(others, lambda utterance: utterance.corpus)
             listed = ", ".join(f"{corpus} {len(of_corpus)}" for corpus, of_corpus in counts.items())
             notes.insert(0, f"trained on and never tested: {listed}")
@@ -150,8 +156,12 @@ class Protocol:
 
     def _target_and_others(self, utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
         """Return the utterances that the base divides, and those that join the training parts."""
-        divided = [each for each in utterances if self.spec.target in (None, each.corpus)]
-        return divided, [each for each in utterances if self.spec.target not in (None, each.corpus)]
+        target: list[Utterance] = []
+        others: list[Utterance] = []
+        for each in utterances:
+            is_divided = self.spec.target in {None, each.corpus} and each.corpus not in self.training_only
+            (target if is_divided else others).append(each)
+        return target, others
 
     def _fold(self, parts: FoldUtterances) -> Fold:
         """Return a fold as keys, after checking what every fold promises."""
@@ -181,6 +191,11 @@ class Protocol:
         if repeated:
             raise RunError(f"{len(repeated)} keys of utterances are not unique (first: {repeated[0]}); ids must differ")
         target, others = self._target_and_others(utterances)
+        if self.training_only and not target:
+            raise RunError(
+                f"this recipe only trains on {', '.join(self.training_only)} and never tests them, and nothing else is "
+                f"left for {self.name} to test; give a corpus with emotions"
+            )
         if self.spec.target is not None and not (target and others):
             given = ", ".join(sorted({utterance.corpus for utterance in utterances})) or "nothing"
             raise RunError(
@@ -190,7 +205,7 @@ class Protocol:
         if len(target) < 2:
             raise RunError(f"{self.splitter.name} divides at least 2 utterances; given: {len(target)}")
         self.splitter.check(target)
-        unnamed = [utterance for utterance in utterances if not utterance.speaker]
+        unnamed = [each for each in utterances if not each.speaker and each.corpus not in self.training_only]
         if unnamed and (self.speaker_independent or self.scaling == "speaker"):
             corpora = ", ".join(sorted({f"'{utterance.corpus}'" for utterance in unnamed}))
             why = "is speaker-independent" if self.speaker_independent else "scales features per speaker"

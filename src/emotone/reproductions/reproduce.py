@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from emotone.config import to_mapping
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.errors import RunError, UsageError
-from emotone.evaluation.run import evaluate_recipe, finished_in, run_folder
+from emotone.evaluation.run import division_of, evaluate_recipe, finished_in, run_folder
 from emotone.fitting.resolve import resolve_any
 from emotone.fitting.weights import find_weights
-from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.base import CellResult
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from emotone.evaluation.run import Evaluation, Progress
     from emotone.fitting.resolve import AnyResolved
     from emotone.fitting.weights import WeightsFile
+    from emotone.protocols import Protocol
     from emotone.recipes.library import AnyRecipe
     from emotone.reproductions.base import Cell, Paper, PublishedTable
     from emotone.scoring.scores import Score
@@ -151,10 +151,15 @@ class _Job:
     seeds: int
 
     @property
+    def division(self) -> Protocol:
+        """The protocol of the recipe on these utterances."""
+        return division_of(self.recipe, self.protocol, self.utterances)
+
+    @property
     def folder(self) -> Path:
         """Folder of the run, if it is not stored elsewhere."""
         return run_folder(
-            self.runs[0], self.recipe, self.utterances, protocol(self.protocol), labels=self.labels, seeds=self.seeds
+            self.runs[0], self.recipe, self.utterances, self.division, labels=self.labels, seeds=self.seeds
         )
 
     @property
@@ -165,11 +170,11 @@ class _Job:
     def is_part_of(self, run: Path) -> bool:
         """Return whether a finished run has the same settings and labels, and tested all of these clips."""
         found = read_run(run)
-        division = protocol(self.protocol)
         try:
             check_same_system({"recipe": to_mapping(self.recipe.recipe)}, found.about, where=run)
         except RunError:
             return False
+        division = self.division
         described = found.about["protocol"]["name"], found.about["seeds"], found.predictions.labels
         tested = {key for fold in division.folds(self.utterances, seed=self.recipe.seed) for key in fold.test}
         wanted = {(each.key, each.label) for each in self.utterances if each.key in tested}

@@ -226,13 +226,14 @@ def _evaluate_recipe(
     quiet: bool,
 ) -> tuple[CorpusData, list[Evaluation]]:
     """Return the evaluation, followed by that of the speaker-independent twin if the protocol shares speakers."""
-    from emotone.evaluation.run import evaluate_recipe
+    from emotone.evaluation.run import division_of, evaluate_recipe
     from emotone.protocols import protocol, twin_for
 
-    asked = protocol(protocol_name)  # reports an unknown name before the corpora are read
+    protocol(protocol_name)  # reports an unknown name before the corpora are read
     task = recipe.recipe
     data = corpus_data.load(corpus, label_set_name=task.labels, selection=task.selection, label_map=label_map)
     corpus_data.report(data)
+    asked = division_of(recipe, protocol_name, data.utterances)
     names = [protocol_name]  # not `asked.name`, which lacks the path of lists in files
     if not asked.speaker_independent:
         twin = twin_for(asked, data.utterances)
@@ -316,13 +317,15 @@ def _evaluate_shortcuts(
     recipe: AnyResolved, results: list[Evaluation], data: CorpusData, *, workers: int, quiet: bool
 ) -> list[CueScore]:
     """Return the scores of simple cues under the protocols of the results, and store them with the runs."""
+    from emotone.evaluation.run import division_of
     from emotone.evaluation.shortcuts import add_cues, evaluate_cues
 
     found: list[CueScore] = []
     for result in results:
+        never_tested = division_of(recipe, result.requested, data.utterances).training_only
         with progress(quiet=quiet) as bar:
             cues = evaluate_cues(
-                data.utterances,
+                [each for each in data.utterances if each.corpus not in never_tested],
                 labels=data.labels,
                 protocol_name=result.requested,
                 out=result.folder.parent,
