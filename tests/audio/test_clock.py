@@ -82,6 +82,7 @@ def fed(timeline: Timeline, timestamps: list[float | None], *, block: int = 100)
         (0.0, [0.0, 90_000.0, 90_000.1], [0, 0, 0], 1),  # a clock that was set
         (0.0, [5.0, 1.0, 1.1], [5000, 0, 0], 2),  # two streams with their own clocks
         (0.0, [0.0, -0.2], [0, 0], 0),  # an overlap is read in full
+        (0.0, [0.0, 1300.0, 2600.0, 3900.0, 5200.0], [0, 1_299_900, 1_299_900, 0, 0], 2),  # a wrong unit
     ],
 )
 def test_timelines(origin: float | None, timestamps: list[float | None], silences: list[int], notes: int) -> None:
@@ -89,6 +90,12 @@ def test_timelines(origin: float | None, timestamps: list[float | None], silence
 
     assert fed(timeline, timestamps) == silences
     assert len(timeline.notes()) == notes
+
+
+def test_long_gaps_between_long_parts_are_filled() -> None:
+    timeline = Timeline(1000, origin=0.0)
+
+    assert fed(timeline, [0.0, 2000.0, 4000.0], block=50_000) == [0, 1_950_000, 1_950_000]
 
 
 def test_clock_cases(shared: Path) -> None:

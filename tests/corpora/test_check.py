@@ -353,6 +353,19 @@ def test_an_unreadable_recording_is_one_finding_and_the_others_are_read(write: W
     assert (found.clips, found.rates) == (3, {RATE: 2})
 
 
+def test_many_git_lfs_pointers_are_one_finding(write: Write, tmp_path: Path) -> None:
+    names = ("a.wav", "b.wav", "d.wav", "e.wav")
+    for name in names:
+        (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    write("c.wav")
+    rows = "".join(f"{name},3,anger\n" for name in ("c.wav", *names))
+    (tmp_path / "t.csv").write_text(f"file,speaker,label\n{rows}")
+    found = problem(check(read_table(tmp_path / "t.csv", name="calls")))
+    assert found.message.startswith("4 files are Git LFS pointers, not the recordings; run 'git lfs install'")
+    assert found.message.endswith(" and 1 more")
+    assert found.files == tuple(str(tmp_path / name) for name in names)
+
+
 def test_a_folder_that_can_not_be_read_is_a_finding(tmp_path: Path) -> None:
     line = "can't read the folder x: Permission denied"
     found = list(left_out(Scan("emodb", tmp_path, (), problems=(line,), unreadable=(line,)), table=False))

@@ -301,6 +301,7 @@ def test_a_packed_run_of_a_finished_model_is_cached(
     pack(tmp_path / "results", [first.folder])
     shutil.rmtree(first.folder)
     again = evaluate_model(bundle, without_files((gone, *corpus[1:6])), out=tmp_path / "results")
+    assert (first.reused, again.reused) == (False, True)
     same(again.table, first.table)
     assert [problem.key for problem in again.problems] == [gone.key]
     assert [problem.message for problem in again.problems] == [problem.message for problem in first.problems]

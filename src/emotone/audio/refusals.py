@@ -7,8 +7,12 @@ that callers can report it once for all files.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from emotone.errors import NotAudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL
@@ -28,6 +32,16 @@ OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
 )
 
 
+MANY = {
+    "git_lfs_pointer": (
+        "are Git LFS pointers, not the recordings; run 'git lfs install' and 'git lfs pull' in their repository"
+    ),
+    "html_page": "are HTML or XML pages, not recordings (failed downloads?); download them again",
+}
+"""What is wrong with several files, by the code of their errors."""
+NAMED = 3  # files that a message for many names
+
+
 class GitLfsPointerError(NotAudioError):
     """The file is a Git LFS pointer; the recording was not downloaded."""
 
@@ -38,6 +52,20 @@ class HtmlPageError(NotAudioError):
     """The file is a web page, usually the error page of a failed download."""
 
     code = "html_page"
+
+
+def message_for_many(code: str, names: Sequence[str]) -> str:
+    """Return one line for all files with an error of this code; "" where each file has its own message.
+
+    Example:
+        >>> message_for_many("html_page", ["a.wav", "b.wav"])
+        '2 files are HTML or XML pages, not recordings (failed downloads?); download them again: a.wav, b.wav'
+
+    """
+    if code not in MANY or len(names) < 2:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{len(names)} files {MANY[code]}: {', '.join(names[:NAMED])}{more}"
 
 
 def check_audio_bytes(head: bytes, *, name: str) -> None:

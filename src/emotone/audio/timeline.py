@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 TOLERANCE: Seconds = 0.1  # containers round timestamps to 1 ms, and encoders start up to 0.05 s early
 MAX_GAP: Seconds = 3600.0  # a longer gap is a clock that was set, or a counter that overflowed
+MAX_SILENCE = (
+    100  # times the sound: more silence than this, and than one gap can be, is a wrong scale of the timestamps
+)
 MIN_NOTED: Seconds = 1.0
 
 
@@ -41,7 +44,8 @@ class Timeline:
         if self._origin is None:
             self._origin = timestamp
         ahead = timestamp - self._origin - self.at / self._rate
-        if ahead > MAX_GAP or ahead < -TOLERANCE:  # another clock: the block follows directly
+        # With another clock, the block follows directly.
+        if ahead > MAX_GAP or ahead < -TOLERANCE or self._is_wrong_scale(ahead):
             self._origin += ahead
             self._jumps += abs(ahead) >= MIN_NOTED
             return 0
@@ -53,6 +57,12 @@ class Timeline:
         else:
             self._silence += count
         return count
+
+    def _is_wrong_scale(self, ahead: Seconds) -> bool:
+        """Return whether a gap would make nearly everything silence, as timestamps in a wrong unit do."""
+        sound = (self.at - self._silence - self._late) / self._rate
+        silence = self._silence / self._rate + ahead
+        return self.at > 0 and silence > MAX_GAP and silence > MAX_SILENCE * sound
 
     def notes(self) -> list[str]:
         """Return what callers should know about the clock."""

@@ -129,10 +129,11 @@ def _conclude(outcome: Outcome, *, out: str, quiet: bool) -> int:
     from emotone.scale.run import FAILURES
 
     failures = outcome.failures
-    for message in failure_messages(failures[:NAMED]):
+    messages = list(failure_messages(failures))
+    for message in messages[:NAMED]:
         console.error(message)
-    if len(failures) > NAMED:
-        console.error(f"and {len(failures) - NAMED} more; all are in {out}/{FAILURES}")
+    if len(messages) > NAMED:
+        console.error(f"and {len(messages) - NAMED} more; all are in {out}/{FAILURES}")
     failed = len({one.file for one in failures})
     if not quiet:
         console.note(outcome.speed)

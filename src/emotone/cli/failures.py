@@ -5,37 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emotone.audio.refusals import message_for_many
+from emotone.cli import console
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from emotone.features.store import ExtractionProblem
     from emotone.inference.result import Failure
-
-GROUPED = {
-    "git_lfs_pointer": (
-        "are Git LFS pointers, not the recordings; run 'git lfs install' and 'git lfs pull' in their repository"
-    ),
-    "html_page": "are HTML or XML pages, not recordings (failed downloads?); download them again",
-}
-"""Messages for several files with the same code."""
-NAMED = 3  # files that a message for many names
 
 
 def failure_messages(failures: Sequence[Failure]) -> Iterator[str]:
-    """Yield one message per failure, except that files with one of the codes above share a message.
+    """Yield one message per failure, except that Git LFS pointers share one, and so do web pages.
 
     The message for many is in the place of the first of them.
     """
-    by_code: dict[str, list[Failure]] = {}
-    for failure in failures:
-        by_code.setdefault(failure.code, []).append(failure)
-    for failure in failures:
-        alike = by_code[failure.code]
-        if failure.code not in GROUPED or len(alike) == 1:
-            yield _message(failure)
-        elif failure is alike[0]:
-            names = ", ".join(one.file for one in alike[:NAMED])
-            more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
-            yield f"{len(alike)} files {GROUPED[failure.code]}: {names}{more}"
+    return _messages([(failure.code, failure.file, _message(failure)) for failure in failures])
+
+
+def report_left_out(problems: Sequence[ExtractionProblem]) -> None:
+    """Print the recordings of a corpus that can't be used, those of `failure_messages` with one message."""
+    for message in _messages([(problem.code, problem.key, problem.message) for problem in problems]):
+        console.error(f"left out: {message}")
+
+
+def _messages(failed: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield different messages for failed recordings, each a code, a name and a message of its own."""
+    names: dict[str, list[str]] = {}
+    for code, name, _ in failed:
+        names.setdefault(code, []).append(name)
+    together = {code: message_for_many(code, alike) for code, alike in names.items()}
+    yield from dict.fromkeys(together[code] or message for code, _, message in failed)
 
 
 def _message(failure: Failure) -> str:

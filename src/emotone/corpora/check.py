@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from emotone.audio.refusals import message_for_many
 from emotone.corpora.base import CORPORA
 from emotone.corpora.findings import (
     Finding,
@@ -31,7 +32,7 @@ from emotone.corpora.scan import media_files
 from emotone.errors import AudioError, CorpusError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
@@ -169,14 +170,24 @@ def _measure(scan: Scan, progress: Callable[[int, int], None]) -> tuple[dict[Pat
     """Read every recording once, however many utterances it contains."""
     paths = sorted({utterance.path for utterance in scan.utterances})
     measured = {}
-    findings = []
+    failed: dict[str, list[tuple[str, str]]] = {}
     for done, path in enumerate(paths, start=1):
         try:
             measured[path] = measure(path)
         except (AudioError, MissingExtraError) as error:
-            findings.append(Finding("unreadable", str(error), files=(str(path),)))
+            failed.setdefault(error.code, []).append((str(path), str(error)))
         progress(done, len(paths))
-    return measured, findings
+    return measured, [finding for code, alike in failed.items() for finding in _unreadable(code, alike)]
+
+
+def _unreadable(code: str, failed: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    """Yield the findings about recordings with errors of one code, each a name and a message."""
+    names = tuple(name for name, _ in failed)
+    together = message_for_many(code, names)
+    if together:
+        yield Finding("unreadable", together, files=names)
+    else:
+        yield from (Finding("unreadable", message, files=(name,)) for name, message in failed)
 
 
 def _summary(lengths: Sequence[Seconds]) -> dict[str, Seconds]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from emotone.config import signature
 from emotone.corpora.base import CORPORA
 from emotone.evaluation.folds import predict_utterances, read_problems, write_problems
+from emotone.evaluation.identity import identities
 from emotone.evaluation.overlap import training_overlap
 from emotone.evaluation.run import Evaluation, stage_counter, write_run
 from emotone.features.store import ExtractionProblem
@@ -42,7 +43,7 @@ def evaluate_model(
         progress: called with the progress.
 
     """
-    name = signature(bundle.sha256, sorted((utterance.key, utterance.label) for utterance in utterances))
+    name = signature(bundle.sha256, identities(utterances))
     folder = out / f"{bundle.manifest.name}-held-out-{name}"
     stored = read_run(folder) if is_finished(folder) else None  # of a folder, or packed
     if stored is None and not (folder / TABLE).exists():
@@ -76,4 +77,6 @@ def evaluate_model(
             "training_overlap": None if shared is None else asdict(shared),
         }
         write_run(folder, about, scores=scores, leakage=None, problems=problems)
-    return Evaluation(folder, "held-out", table, scores, None, problems, training_overlap=shared)
+    return Evaluation(
+        folder, "held-out", table, scores, None, problems, training_overlap=shared, reused=stored is not None
+    )

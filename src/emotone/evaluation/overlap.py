@@ -38,7 +38,19 @@ def training_overlap(
         stored = read_description(folder).get("training_overlap")
         if stored is not None:
             return Overlap(tuple(stored["keys"]), stored["tested"], stored["unreadable"])
-    trained = _training_recordings(bundle.directory)
+    return model_overlap(bundle.directory, utterances, progress=progress)
+
+
+def model_overlap(
+    directory: Path, utterances: Sequence[Utterance], *, progress: Callable[[int], None] = lambda _: None
+) -> Overlap | None:
+    """Return the utterances whose recordings occur in the training data of the model in a folder.
+
+    Returns:
+        The overlap; None if the model does not store hashes of its training recordings.
+
+    """
+    trained = _training_recordings(directory)
     if not trained:
         return None
     hashes = content_hashes(utterances, progress=lambda _done, _total: progress(1))

@@ -20,6 +20,7 @@ from emotone.evaluation.folds import (
     run_fold,
     write_problems,
 )
+from emotone.evaluation.identity import identities
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.features.store import ExtractionProblem
 from emotone.files import atomic_write
@@ -60,6 +61,7 @@ class Evaluation:
         notes: caveats about the protocol on these recordings.
         requested: the protocol as requested: `protocol` does not contain the path of files that were read.
         training_overlap: of a finished model, the clips whose recordings occur in its training data; None if unknown.
+        reused: whether it was finished before.
 
     """
 
@@ -72,6 +74,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     requested: str = ""
     training_overlap: Overlap | None = None
+    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,8 +218,7 @@ def run_signature(
     recipe: AnyResolved, utterances: Sequence[Utterance], division: Protocol, *, labels: tuple[str, ...], seeds: int
 ) -> str:
     """Return the hash of everything that changes the result; the folder is `RECIPE-PROTOCOL-HASH`."""
-    data = sorted((utterance.key, utterance.label) for utterance in utterances)
-    return signature(recipe.signature, *division.signature, seeds, data, list(labels))
+    return signature(recipe.signature, *division.signature, seeds, identities(utterances), list(labels))
 
 
 def run_folder(
@@ -248,7 +250,7 @@ def _cached(folder: Path, division: Protocol, utterances: Sequence[Utterance]) -
     scores = tuple(scores_of(run.predictions, speaker_independent=_is_independent(division, leakage)))
     recorded = (ExtractionProblem(**problem) for problem in run.about["problems"])
     problems = _of_utterances(recorded, utterances)
-    return Evaluation(folder, division.name, run.predictions, scores, leakage, problems, notes)
+    return Evaluation(folder, division.name, run.predictions, scores, leakage, problems, notes, reused=True)
 
 
 def _of_utterances(

@@ -92,6 +92,7 @@ def test_a_recipe_as_json_and_again_as_text(
     assert found["problems"] == []
     assert found["twin"] is None
     assert "8 clips, 2 speakers" in result.err
+    assert "earlier evaluation" not in result.err
 
     before = (folder / TABLE).stat().st_mtime_ns
     text = emotone(*arguments)
@@ -99,6 +100,7 @@ def test_a_recipe_as_json_and_again_as_text(
     assert "Leakage audit, what training and test data share (leave-one-speaker-out):" in text.out
     assert "speakers: none shared" in text.out
     assert text.out.rstrip().endswith(str(folder))
+    assert f"result of an earlier evaluation of these clips; if recordings were changed, delete {folder}" in text.err
     assert (folder / TABLE).stat().st_mtime_ns == before
 
 
@@ -203,6 +205,22 @@ def test_recordings_that_fail_are_listed_with_status_1(
     (problem,) = json.loads(result.out)["problems"]
     assert "03a02Wa.wav" in problem
     assert f"error: left out: {problem}" in result.err
+
+
+def test_many_web_pages_are_one_failure(
+    emotone: Callable[..., Any], corpus: Path, make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    first = emodb_utterances(corpus)[0]
+    rows = [f"{first.path.as_posix()},a,anger"]
+    for number in range(5):
+        (tmp_path / f"{number}.wav").write_text("<!DOCTYPE html><html><body>404</body></html>")
+        rows.append(f"{number}.wav,b,anger")
+    (tmp_path / "calls.csv").write_text("\n".join(["file,speaker,label", *rows]) + "\n")
+    model = make_bundle(tmp_path / "model", labels=LABELS)
+    result = emotone("evaluate", model, "--corpus", f"calls={tmp_path / 'calls.csv'}", "--out", tmp_path / "results")
+    assert result.status == 1
+    assert result.err.count("left out: ") == 1
+    assert "left out: 5 files are HTML or XML pages, not recordings (failed downloads?)" in result.err
 
 
 @pytest.mark.parametrize(

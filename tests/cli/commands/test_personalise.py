@@ -11,6 +11,7 @@ import pytest
 from tests.toy import emodb_utterances, one_thread, write_emodb
 from tests.toy_fixtures import corpus, exported, recipe, trained
 
+from emotone.corpora.content import content_hashes
 from emotone.evaluation.personalise import PersonalScores
 from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
 from emotone.inference.model import load
@@ -124,6 +125,8 @@ def test_the_head_of_a_frozen_encoder_is_fitted(
     assert (found["plan"], found["tuned"]["protocol"], found["tuned"]["ours"]["n"]) == ("head", "speaker-folds-3", 12)
     assert found["tuned"]["ours"]["value"] >= found["unchanged"]["ours"]["value"]
     assert found["refit"]
+    assert found["training_overlap"] == {"keys": [], "tested": 12, "unreadable": 0}
+    assert "was trained on" not in result.err
     model = load(tmp_path / "mine")
     assert (model.bundle.manifest.name, model.labels) == ("heady-tuned", ("anger", "sadness"))
     run = load_head_run(tmp_path / "mine")
@@ -178,6 +181,17 @@ TUNED = Score(
     folds=2,
 )
 SCORES = PersonalScores("default", "A5", TUNED, replace(TUNED, value=0.4), 0.25, "")
+
+
+def test_clips_that_the_model_was_trained_on_are_reported(
+    emotone: Callable[..., Any], with_head: Path, folders: Path, tmp_path: Path
+) -> None:
+    known = content_hashes(emodb_utterances(tmp_path / "made")[:2])
+    run = replace(load_head_run(with_head), recordings=tuple(known.values()))
+    (with_head / HEAD_RUN).write_bytes(run.to_bytes())
+    result = emotone("personalise", folders, "--from", with_head, "--out", tmp_path / "mine")
+    assert result.status == 0, result.err
+    assert "warning: heady was trained on some of these clips: 2 of 12 test clips occur in the" in result.err
 
 
 def test_scores_as_text() -> None:

@@ -9,6 +9,7 @@ import click
 
 from emotone.cli import console, corpus_data
 from emotone.cli.evaluation_output import print_evaluation, shortcuts_text, to_dict
+from emotone.cli.failures import report_left_out
 from emotone.cli.progress import progress
 from emotone.cli.transfer_options import TransferOptions, transfer_options
 from emotone.errors import EmotoneError, UsageError, unknown_name
@@ -152,8 +153,7 @@ def command(
         if probes is not None:
             click.echo(shortcuts_text(results, probes))
     problems = {problem.key: problem for result in results for problem in result.problems}
-    for problem in problems.values():
-        console.error(f"left out: {problem.message}")
+    report_left_out(list(problems.values()))
     return 1 if problems or data.problems else 0
 
 
@@ -258,8 +258,18 @@ def _evaluate_recipe(
             )
         for note in result.notes:
             console.note(note)
+        _note_reuse(result)
         results.append(result)
     return data, results
+
+
+def _note_reuse(result: Evaluation) -> None:
+    """Print that nothing was computed, and what to do where recordings have changed: clips are identified by name."""
+    if result.reused:
+        console.note(
+            f"result of an earlier evaluation of these clips; if recordings were changed, delete {result.folder} and "
+            "repeat it"
+        )
 
 
 def _warn_about_weights(recipe: AnyResolved, data: CorpusData) -> None:
@@ -282,6 +292,7 @@ def _evaluate_model(
     corpus_data.report(data)
     with progress(quiet=quiet) as bar:
         result = evaluate_model(bundle, data.utterances, out=out, progress=bar.report)
+    _note_reuse(result)
     trained_on = sorted(set(bundle.manifest.training.corpora) & {item.corpus for item in data.utterances})
     if trained_on:
         console.note(

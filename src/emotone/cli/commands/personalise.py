@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 
 from emotone.cli import console
 from emotone.cli.corpus_data import CorpusData, label_map_option, report
+from emotone.cli.failures import report_left_out
 from emotone.cli.progress import progress
 from emotone.errors import UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emotone.bundles.bundle import Bundle
+    from emotone.corpora.content import Overlap
     from emotone.corpora.scan import Scan
     from emotone.evaluation.personalise import PersonalModel
     from emotone.fitting.resolve import ResolvedRecipe
@@ -80,6 +82,7 @@ def command(
     Of models with a frozen encoder, such as `default`, the head is adapted and its last layer fitted as far as that
     helps within the clips; this takes seconds. Networks such as `small` are fine-tuned. Needs the extra `train`.
     """
+    from emotone.evaluation.overlap import model_overlap, weights_overlap
     from emotone.evaluation.personal_head import personalise_head
     from emotone.evaluation.personalise import personalise
 
@@ -99,7 +102,8 @@ def command(
                 description=description,
                 progress=bar.report,
             )
-        return _print(done, data, out=out, as_json=as_json)
+        shared = model_overlap(bundle.directory, data.utterances)
+        return _print(done, data, shared, out=out, as_json=as_json)
     resolved, data = _resolved(clips, source=source, plan=plan or DEFAULT_PLAN, label_map=label_map)
     report(data)
     with tempfile.TemporaryDirectory() as work, progress(quiet=quiet) as bar:
@@ -114,15 +118,21 @@ def command(
             workers=workers,
             progress=bar.report,
         )
-    return _print(done, data, out=out, as_json=as_json)
+    shared = weights_overlap(resolved, data.utterances)
+    return _print(done, data, shared, out=out, as_json=as_json)
 
 
-def _print(done: PersonalModel, data: CorpusData, *, out: Path, as_json: bool) -> int:
-    """Print the scores and the folder, and return the exit status."""
-    for problem in done.problems:
-        console.error(f"left out: {problem.message}")
+def _print(done: PersonalModel, data: CorpusData, shared: Overlap | None, *, out: Path, as_json: bool) -> int:
+    """Print the scores, the clips that the starting model was trained on, and the folder; return the exit status."""
+    source = done.scores.source
+    if shared is None:
+        console.note(f"{source} stores no hashes of its training recordings; it may have been trained on these clips")
+    elif shared:
+        console.note(f"warning: {source} was trained on some of these clips: {shared}")
+    report_left_out(done.problems)
     if as_json:
-        console.print_json({**done.scores.to_dict(), "directory": str(out)})
+        known = None if shared is None else asdict(shared)
+        console.print_json({**done.scores.to_dict(), "directory": str(out), "training_overlap": known})
     else:
         for line in (*done.scores.lines(), str(out)):
             click.echo(line)

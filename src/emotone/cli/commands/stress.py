@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
-from emotone.cli.failures import failure_messages
+from emotone.cli.failures import failure_messages, report_left_out
 from emotone.cli.progress import progress
 from emotone.errors import UsageError
 from emotone.inference.inputs import RecordingPath, collect
@@ -168,8 +168,7 @@ def _report(run: StressRun, scores: tuple[StressScore, ...], *, given: bool) -> 
     """Print what was left out and not tested, and how much the result proves."""
     from emotone.augment.perturbation import PERTURBATIONS
 
-    for problem in run.problems:
-        console.error(f"left out: {problem.message}")
+    report_left_out(run.problems)
     if run.silent:
         console.note(f"left out, no speech is found: {', '.join(run.silent)}")
     tested = {(score.perturbation, score.setting) for score in scores}

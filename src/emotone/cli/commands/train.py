@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
+from emotone.cli.failures import report_left_out
 from emotone.cli.progress import progress
 from emotone.cli.transfer_options import TransferOptions, transfer_options
 from emotone.errors import UsageError
@@ -134,8 +135,7 @@ def command(
             workers=workers,
             progress=bar.counter("features", len(data.utterances)),
         )
-        for problem in job.problems:
-            console.error(f"left out: {problem.message}")
+        report_left_out(job.problems)
         job, selection = _with_plan(job, options, out, bar, keep_epochs=epochs is not None)
         folder = out / job.name
         if (folder / RUN).exists() and resume:
@@ -205,8 +205,7 @@ def _train_head(
             progress=bar.counter("embeddings", len(data.utterances)),
             fits=lambda total: bar.counter("calibration: heads", total),
         )
-    for problem in training.problems:
-        console.error(f"left out: {problem.message}")
+    report_left_out(training.problems)
     written = write_model(training, out / f"{recipe.name}-{training.signature}")
     console.note(
         f"{len(training.utterances)} recordings; results with a confidence below {training.threshold:.2f} are unsure"
