@@ -97,6 +97,12 @@ class RateError(AudioError):
     code = "rate"
 
 
+class ChannelError(RateError):
+    """The recording has no such channel or audio track."""
+
+    code = "channel"
+
+
 class BundleError(EmotoneError):
     """A model on disk is incomplete, modified, or of another kind."""
 

@@ -31,7 +31,7 @@ def test_the_default_track_is_read_and_noted(tmp_path: Path) -> None:
     assert len(signal.samples) == 32000
     assert signal.samples.std() > 0.3
     assert signal.notes == (
-        "the recording has 2 audio tracks; track 1 was read (the default); choose with track=0 ... or track='all'",
+        "the recording has 2 audio tracks; track 1 was read (the default); choose with track=N or 'all' (--track)",
     )
     assert probe(path).tracks == 2
 

@@ -103,7 +103,7 @@ def test_each_channel_and_the_mix_have_entries_of_their_own(store: FeatureStore,
 
 def test_a_channel_that_does_not_exist_is_a_problem(store: FeatureStore, recording: Path) -> None:
     (problem,) = store.extract([dataclasses.replace(clip(recording), channel=1)]).problems
-    assert problem.code == "rate"
+    assert problem.code == "channel"
     assert "channel 1" in problem.message
 
 

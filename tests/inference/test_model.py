@@ -117,6 +117,8 @@ def test_another_rate_is_resampled_the_same_way(model: Model, noise: NDArray[np.
         (np.full(16000, np.nan), {"rate": 16000}, NotFiniteError, "nan"),
         (np.ones(16000, complex), {"rate": 16000}, UsageError, "type complex128 were given; allowed: float16"),
         ("a.wav", {"rate": 16000}, UsageError, "rate=16000 was given with a file"),
+        (b"\0\0", {"rate": 8000}, UsageError, r"rate=8000 was given with bytes, .*; omit it, or .*frombuffer"),
+        ([], {"rate": 8000}, EmptyAudioError, "is empty"),
         ("nowhere.wav", {}, MissingFileError, r"nowhere\.wav"),
         (np.ones(16000), {"rate": 16000, "channel": "left"}, UsageError, "allowed: 'mix' or a number"),
     ],
@@ -360,6 +362,7 @@ def test_a_list_of_recordings_gives_a_list_of_predictions(model: Model, call: Pa
     arrays = model.predict([noise, noise[:16000]], rate=16000)
     assert [one.duration for one in arrays] == [round(len(noise) / 16000, 3), 1.0]
     assert model.predict(noise[:1600].tolist(), rate=16000).duration == 0.1  # numbers are samples
+    assert model.predict([]) == []
 
 
 def test_interleaved_samples_need_their_number_of_channels(model: Model, noise: NDArray[np.float32]) -> None:

@@ -40,7 +40,7 @@ def open_recording(source: Source, *, track: Track = "default") -> Iterator[Deco
         TruncatedError: the header promises more than the file contains.
         NotAudioError: nothing can decode it.
         MissingExtraError: the extra `media` could, but is not installed.
-        RateError: there is no such track.
+        ChannelError: there is no such track.
         UsageError: `track` is neither a number nor "default" nor "all".
 
     """

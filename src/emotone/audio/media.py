@@ -45,7 +45,7 @@ class MediaDecoder:
     Raises:
         MissingExtraError: PyAV is not installed.
         NotAudioError: FFmpeg can't open it, or it has no audio track.
-        RateError: there is no such track.
+        ChannelError: there is no such track.
         OSError: the source can't be opened.
 
     """
@@ -95,7 +95,7 @@ class MediaDecoder:
                 kind = "the default" if marked else "the first; none is marked as default"
                 self.notes.append(
                     f"the recording has {self.tracks} audio tracks; track {index} was read ({kind}); "
-                    "choose with track=0 ... or track='all'"
+                    "choose with track=N or 'all' (--track)"
                 )
         self._track = tracks[index]
         context = self._track.codec_context

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from emotone.errors import EmptyAudioError, NotFiniteError, RateError, UsageError, unknown_name
+from emotone.errors import ChannelError, EmptyAudioError, NotFiniteError, RateError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -115,7 +115,7 @@ def check_channel(channel: Channel, *, channels: int, name: str) -> Channel:
 
     Raises:
         UsageError: neither "mix" nor a whole number.
-        RateError: the recording has no such channel.
+        ChannelError: the recording has no such channel.
 
     """
     if channel == "mix":
@@ -126,7 +126,7 @@ def check_channel(channel: Channel, *, channels: int, name: str) -> Channel:
         raise UsageError(f"channel {channel!r} was given; allowed: 'mix' or a number from 0") from None
     if not 0 <= index < channels:
         allowed = "0" if channels == 1 else f"0 to {channels - 1}"
-        raise RateError(
+        raise ChannelError(
             f"{name}: channel {index} was requested, but there {_are(channels)}; allowed: {allowed}, or 'mix'"
         )
     return index

@@ -14,8 +14,9 @@ from emotone.audio.samples import check_channels, check_rate
 from emotone.errors import AudioError, UsageError, missing_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from emotone.audio.tracks import Track
     from emotone.types import Array, Hertz
 
 PIECES_PER_SECOND = 50  # 20 ms
@@ -34,6 +35,7 @@ class LiveInput:
         pieces: of samples [channels, time], float32, about 20 ms each.
         live: whether the audio arrives in real time.
         channels: number of channels.
+        notes: returns what is known, after the last piece, about how a recording was read.
 
     """
 
@@ -42,24 +44,27 @@ class LiveInput:
     pieces: Iterator[Array]
     live: bool
     channels: int = 1
+    notes: Callable[[], Sequence[str]] = tuple
 
 
 @contextlib.contextmanager
-def recording_input(path: str, *, mix: bool) -> Iterator[LiveInput]:
-    """Yield a recording in pieces of 20 ms at its own rate: the mix of its channels as one, or all channels.
+def recording_input(path: str, *, mix: bool, track: Track = "default") -> Iterator[LiveInput]:
+    """Yield a recording in pieces of 20 ms at its own rate: the mix of a track's channels as one, or all channels.
 
     Raises:
         AudioError: the recording can't be used; some errors are raised by the pieces.
 
     """
-    rate = probe(path).rate
+    rate = probe(path, track=track).rate
     size = rate // PIECES_PER_SECOND
     if mix:
-        with stream(path, rate=rate) as blocks:
-            yield LiveInput(path, rate, _divided((block[np.newaxis] for block in blocks), size=size), live=False)
+        with stream(path, rate=rate, track=track) as mixed:
+            pieces = _divided((block[np.newaxis] for block in mixed), size=size)
+            yield LiveInput(path, rate, pieces, live=False, notes=lambda: mixed.notes)
         return
-    with stream_channels(path, rate=rate) as blocks:
-        yield LiveInput(path, rate, _divided(blocks, size=size), live=False, channels=blocks.channels)
+    with stream_channels(path, rate=rate, track=track) as blocks:
+        pieces = _divided(blocks, size=size)
+        yield LiveInput(path, rate, pieces, live=False, channels=blocks.channels, notes=lambda: blocks.notes)
 
 
 def raw_input(stdin: BinaryIO, *, rate: Hertz, channels: int) -> LiveInput:

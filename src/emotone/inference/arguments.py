@@ -19,11 +19,14 @@ def is_file(recording: object) -> bool:
     return isinstance(recording, FILE_TYPES) or hasattr(recording, "read")
 
 
-def is_list_of_recordings(recording: object) -> bool:
-    """Return whether a list contains recordings; a list of numbers, or of lists of numbers, is samples."""
+def is_list_of_recordings(recording: object, *, rate: object) -> bool:
+    """Return whether a list contains recordings; a list of numbers, or of lists of numbers, is samples.
+
+    An empty list without a rate is a list of no recordings, and with one no samples.
+    """
     if not isinstance(recording, list | tuple) or _is_pair(recording):
         return False
-    return bool(recording) and all(is_file(one) or _is_array(one) for one in recording)
+    return (bool(recording) or rate is None) and all(is_file(one) or _is_array(one) for one in recording)
 
 
 def check_file(recording: object, *, rate: object) -> None:
@@ -34,6 +37,11 @@ def check_file(recording: object, *, rate: object) -> None:
         MissingFileError: the path is a folder.
 
     """
+    if rate is not None and isinstance(recording, bytes | bytearray | memoryview):
+        raise UsageError(
+            f"rate={rate!r} was given with {_name(recording)}, which are read as a whole file with its own rate; omit "
+            "it, or convert bytes of samples first, e.g. numpy.frombuffer(data, '<i2') for 16-bit PCM"
+        )
     if rate is not None:
         raise UsageError(f"rate={rate!r} was given with a file, which contains its own rate; omit it")
     if isinstance(recording, str | os.PathLike) and os.path.isdir(recording):  # noqa: PTH112  (also bytes)

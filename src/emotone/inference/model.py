@@ -122,7 +122,7 @@ class Model:
             AudioError: the recording cannot be used; the class and message state why.
 
         """
-        if is_list_of_recordings(recording):
+        if is_list_of_recordings(recording, rate=rate):
             return [
                 self.predict(one, rate=rate, channel=channel, track=track, channels=channels, progress=progress)
                 for one in recording  # type: ignore[union-attr]

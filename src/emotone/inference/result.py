@@ -169,7 +169,7 @@ class Prediction:
         share = "" if self.clip.confidence is None else f" {100 * self.clip.confidence:.0f} %"
         return (
             f"<Prediction of {self.file or 'samples'}, {self.duration:g} s: {self.clip.label or 'no speech'}{share}, "
-            f"{len(self.utterances)} utterances>"
+            f"{len(self.utterances)} utterance{'' if len(self.utterances) == 1 else 's'}>"
         )
 
     def head(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Segments(Sequence[Segment]):
     __hash__ = None  # type: ignore[assignment]  # arrays can change
 
     def __repr__(self) -> str:
-        return f"<{len(self)} segments>"
+        return f"<{len(self)} segment{'' if len(self) == 1 else 's'}>"
 
     @classmethod
     def joined(cls, parts: Sequence[Segments]) -> Segments:

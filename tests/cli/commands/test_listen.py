@@ -168,6 +168,18 @@ def test_text_is_a_line_per_utterance(
     assert [line.split()[2] for line in outcome.out.splitlines()] == [part["label"] for part in parts]
 
 
+@pytest.mark.parametrize("channel", ["mix", "0"])
+def test_notes_about_a_recording_are_printed(
+    channel: str, emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.mp3"
+    soundfile.write(path, samples, RATE)
+    path.write_bytes(2 * path.read_bytes())
+    outcome = emotone("listen", path, "--model", tiny_bundle, "--channel", channel)
+    assert outcome.status == 0
+    assert f"{path}: the file consists of 2 streams, which were read one after another" in outcome.err
+
+
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
 def test_the_audio_is_recorded(
     suffix: str, emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array, tmp_path: Path
@@ -184,6 +196,8 @@ def test_the_audio_is_recorded(
     ("arguments", "message"),
     [
         (["-", "--rate", "100"], "sampling rate of 100 Hz"),
+        (["-", "--track", "1"], "--track is for recordings"),
+        (["RECORDING", "--track", "1"], "track 1 was requested; allowed: 0"),
         (["-"], "standard input: ended without a sample"),
         (["missing.wav"], "missing.wav"),
         (["RECORDING", "--rate", "8000"], "contains its own rate"),

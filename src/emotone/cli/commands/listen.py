@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from emotone.cli.channel_option import channel_option
+from emotone.cli import console
+from emotone.cli.channel_option import channel_option, track_option
 from emotone.errors import EmptyAudioError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from emotone.audio.tracks import Track
     from emotone.cli.live_inputs import LiveInput
     from emotone.inference.events import Event
     from emotone.inference.result import Selection
@@ -66,6 +68,7 @@ time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ct
     help="Sampling rate of standard input (16000 unless given), or of the microphone (its own unless given).",
 )
 @channel_option("each by itself")
+@track_option
 @click.option("--channels", type=int, metavar="N", help="Number of channels of standard input or of the microphone.")
 @click.option(
     "--adapt",
@@ -95,6 +98,7 @@ def command(
     devices: bool,
     rate: int | None,
     channel: Selection,
+    track: Track,
     channels: int | None,
     adapt: bool,
     interim: bool,
@@ -106,6 +110,7 @@ def command(
     The audio comes from a microphone, from a recording (FILE), or from standard input (-): raw samples, signed 16-bit
     little-endian, interleaved; mono unless --channels is given.
     """
+    from emotone.cli.live_inputs import recording_input
     from emotone.inference.model import load
 
     if devices:
@@ -119,36 +124,36 @@ def command(
         raise UsageError("--rate was given with a recording, which contains its own rate; omit it")
     if source not in {None, "-"} and channels is not None:
         raise UsageError("--channels was given with a recording, which contains its own number; omit it")
+    if source in {None, "-"} and track != "default":
+        raise UsageError("--track is for recordings; a microphone and standard input have one track; omit it")
     loaded = load(model)
     with contextlib.ExitStack() as stack:
-        given = _open(source, stack, device=device, rate=rate, channels=channels or 1, mix=channel == "mix")
+        if source in {None, "-"}:
+            given = _open_live(source, stack, device=device, rate=rate, channels=channels or 1)
+        else:
+            given = stack.enter_context(recording_input(source, mix=channel == "mix", track=track))
         session = stack.enter_context(
             loaded.session(rate=given.rate, channel=channel, channels=given.channels, adapt=adapt, interim=interim)
         )
         recorder = None if record is None else stack.enter_context(_recorder(record, given))
         output = _output(format_name, stack, labels=loaded.labels, given=given, each=channel == "each")
         _relay(given, session, output, recorder)
+        for note in given.notes():
+            console.note(f"{given.name}: {note}")
     return 0
 
 
-def _open(
-    source: str | None,
-    stack: contextlib.ExitStack,
-    *,
-    device: str | None,
-    rate: Hertz | None,
-    channels: int,
-    mix: bool,
+def _open_live(
+    source: str | None, stack: contextlib.ExitStack, *, device: str | None, rate: Hertz | None, channels: int
 ) -> LiveInput:
-    from emotone.cli.live_inputs import microphone_input, raw_input, recording_input
+    """Return the microphone, or raw samples on standard input where the source is "-"."""
+    from emotone.cli.live_inputs import microphone_input, raw_input
 
     if source is None:
         return stack.enter_context(microphone_input(device=device, rate=rate, channels=channels))
-    if source == "-":
-        if sys.stdin.isatty():
-            raise UsageError("- reads samples from standard input, which is a terminal; pipe audio into it")
-        return raw_input(sys.stdin.buffer, rate=RAW_RATE if rate is None else rate, channels=channels)
-    return stack.enter_context(recording_input(source, mix=mix))
+    if sys.stdin.isatty():
+        raise UsageError("- reads samples from standard input, which is a terminal; pipe audio into it")
+    return raw_input(sys.stdin.buffer, rate=RAW_RATE if rate is None else rate, channels=channels)
 
 
 def _relay(given: LiveInput, session: Session, output: Output, recorder: Any) -> None:
