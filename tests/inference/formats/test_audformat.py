@@ -62,9 +62,11 @@ def test_every_part_of_a_prediction_is_there(prediction: Prediction, failure: Fa
         assert rows["p_neutral"].tolist() == [one.probabilities["neutral"] for one in expected]
         assert set(rows["file"]) == {prediction.file}
     assert database["utterances"].df["changed"].tolist() == [one.changed for one in prediction.utterances]
+    assert database["utterances"].df["unsure"].tolist() == [one.unsure for one in prediction.utterances]
+    assert set(database["segments"].df["channel"]) == {"mix"}
     assert database["segments"].df["speech"].tolist() == [one.speech for one in prediction.segments]
     clip = database["clips"].df.loc[prediction.file]
-    assert (clip["emotion"], clip["speech"], clip["p_anger"]) == ("anger", True, 0.61)
+    assert (clip["emotion"], clip["speech"], clip["unsure"], clip["p_anger"]) == ("anger", True, False, 0.61)
     failed = database["failures"].df.loc[failure.file]
     assert (failed["error"], failed["message"]) == (failure.code, failure.message)
 
@@ -77,8 +79,9 @@ def test_a_recording_given_twice_is_there_once(prediction: Prediction, tmp_path:
     assert len(loaded(packed([prediction, prediction]), tmp_path)["clips"]) == 1
 
 
-def test_a_second_channel_of_a_file_is_refused(prediction: Prediction) -> None:
+def test_a_second_channel_of_a_file_is_refused(prediction: Prediction, tmp_path: Path) -> None:
     channels = [dataclasses.replace(prediction, channel=channel) for channel in (0, 1)]
+    assert set(loaded(packed(channels[1:]), tmp_path)["utterances"].df["channel"]) == {"1"}
     with pytest.raises(UsageError, match="has results of the channels 0 and 1; write a database for each channel"):
         packed(channels)
 

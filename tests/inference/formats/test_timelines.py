@@ -101,6 +101,20 @@ def test_rttm_identifiers_are_unique_and_channels_are_counted_from_one(predictio
 PLACES: tuple[tuple[str, Channel], ...] = (("a/call.wav", 0), ("a/call.wav", 1), ("b/call.wav", "mix"))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("textgrid", 'name = "emotion channel 1"'),
+        ("elan", 'PARTICIPANT="channel 1"'),
+        ("webvtt", "\nNOTE channel 1\n\n1\n"),
+        ("text", ", channel 1, "),
+    ],
+)
+def test_documents_of_one_channel_name_it(name: str, words: str, prediction: Prediction) -> None:
+    assert words in written(name, dataclasses.replace(prediction, channel=1))
+    assert words not in written(name, prediction)
+
+
 @pytest.mark.parametrize("name", ["audacity", "elan", "rttm", "srt", "textgrid", "webvtt"])
 def test_without_speech_the_document_has_no_emotions(name: str, prediction: Prediction) -> None:
     text = written(name, dataclasses.replace(prediction, utterances=[]))

@@ -55,9 +55,10 @@ class Database:
         analysed = {name: one for name, one in self._results.items() if isinstance(one, Prediction)}
         failed = {name: one for name, one in self._results.items() if isinstance(one, Failure)}
         database = self._empty(next(iter(analysed.values()), None))
-        self._fill(database, "clips", list(analysed), [one.clip for one in analysed.values()])
-        self._fill_parts(database, "segments", {name: one.segments for name, one in analysed.items()})
-        self._fill_parts(database, "utterances", {name: one.utterances for name, one in analysed.items()})
+        channels = {name: str(one.channel) for name, one in analysed.items()}
+        self._fill(database, "clips", list(analysed), [one.clip for one in analysed.values()], channels)
+        self._fill_parts(database, "segments", {name: one.segments for name, one in analysed.items()}, channels)
+        self._fill_parts(database, "utterances", {name: one.utterances for name, one in analysed.items()}, channels)
         if failed:
             table = self._audformat.Table(self._audformat.filewise_index(list(failed)))
             database["failures"] = table
@@ -83,10 +84,17 @@ class Database:
         database.schemes["text"] = scheme("str")
         return database
 
-    def _fill_parts(self, database: Any, name: str, parts: dict[str, Sequence[Segment | UtteranceSegment]]) -> None:
+    def _fill_parts(
+        self,
+        database: Any,
+        name: str,
+        parts: dict[str, Sequence[Segment | UtteranceSegment]],
+        channels: dict[str, str],
+    ) -> None:
         every = [(file, one) for file, ones in parts.items() for one in ones]
         starts, ends = ([f"{round(1000 * getattr(one, edge))}ms" for _, one in every] for edge in ("start", "end"))
-        self._fill(database, name, [file for file, _ in every], [one for _, one in every], times=(starts, ends))
+        files = [file for file, _ in every]
+        self._fill(database, name, files, [one for _, one in every], channels, times=(starts, ends))
 
     def _fill(
         self,
@@ -94,6 +102,7 @@ class Database:
         name: str,
         files: list[str],
         results: Sequence[Clip | Segment | UtteranceSegment],
+        channels: dict[str, str],
         *,
         times: tuple[list[str], list[str]] | None = None,
     ) -> None:
@@ -101,10 +110,11 @@ class Database:
         make = self._audformat
         table = make.Table(make.filewise_index(files) if times is None else make.segmented_index(files, *times))
         database[name] = table
-        whether = {"utterances": "changed", "segments": "speech", "clips": "speech"}[name]
+        whether = {"utterances": ("unsure", "changed"), "segments": ("speech",), "clips": ("unsure", "speech")}[name]
         columns: dict[str, tuple[str, list[Cell]]] = {
+            "channel": ("text", [channels[file] for file in files]),
             "emotion": ("emotion", [one.label for one in results]),
-            whether: ("whether", [getattr(one, whether) for one in results]),
+            **{what: ("whether", [getattr(one, what) for one in results]) for what in whether},
             **{f"p_{label}": ("probability", [one.probabilities[label] for one in results]) for label in self._labels},
         }
         for column, (scheme, cells) in columns.items():

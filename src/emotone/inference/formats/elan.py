@@ -42,6 +42,8 @@ def document(prediction: Prediction) -> Iterator[str]:
         name: ET.SubElement(root, "TIER", {"LINGUISTIC_TYPE_REF": "default-lt", "TIER_ID": name})
         for name in ("emotion", "change")
     }
+    for tier in tiers.values() if prediction.channel != "mix" else ():
+        tier.set("PARTICIPANT", f"channel {prediction.channel}")
     made = 0
     for number, one in enumerate(prediction.utterances, start=1):
         slots = (f"ts{2 * number - 1}", f"ts{2 * number}")

@@ -23,12 +23,13 @@ def document(prediction: Prediction) -> Iterator[str]:
     yield f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = {end}\n'
     yield "tiers? <exists>\nsize = 2\nitem []:\n"
     count = sum(1 for _ in intervals(prediction.utterances, end))
-    yield _tier(1, "IntervalTier", "emotion", end) + f"        intervals: size = {count}\n"
+    channel = "" if prediction.channel == "mix" else f" channel {prediction.channel}"
+    yield _tier(1, "IntervalTier", f"emotion{channel}", end) + f"        intervals: size = {count}\n"
     for number, (first, last, label) in enumerate(intervals(prediction.utterances, end), start=1):
         yield f"        intervals [{number}]:\n            xmin = {first}\n            xmax = {last}\n"
         yield f'            text = "{label}"\n'
     changes = [one for one in prediction.utterances if one.changed]
-    yield _tier(2, "TextTier", "change", end) + f"        points: size = {len(changes)}\n"
+    yield _tier(2, "TextTier", f"change{channel}", end) + f"        points: size = {len(changes)}\n"
     for number, one in enumerate(changes, start=1):
         yield f'        points [{number}]:\n            number = {one.start}\n            mark = "{one.label}"\n'
 

@@ -19,6 +19,8 @@ def document(prediction: Prediction) -> Iterator[str]:
     Reference: https://www.w3.org/TR/webvtt1/
     """
     yield "WEBVTT\n"
+    if prediction.channel != "mix":
+        yield f"\nNOTE channel {prediction.channel}\n"
     yield from captions(prediction, decimal=".")
 
 
