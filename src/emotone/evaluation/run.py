@@ -97,6 +97,7 @@ def evaluate_recipe(
     seeds: int = 1,
     workers: int = 1,
     progress: Callable[[Progress], None] | None = None,
+    on_fold: Callable[[PredictionsTable], None] | None = None,
 ) -> Evaluation:
     """Train and test every fold of a protocol with every seed, and return the predictions and scores.
 
@@ -112,6 +113,8 @@ def evaluate_recipe(
         seeds: number of training runs per fold.
         workers: number of processes that train folds in parallel.
         progress: called with the progress.
+        on_fold: called after each fold with the predictions of all finished ones, in the order of the protocol if
+            there is one worker; the evaluation ends with what it raises, and can be resumed.
 
     Raises:
         RunError: the protocol does not apply to these utterances, or no training data are left.
@@ -143,7 +146,7 @@ def evaluate_recipe(
     audited = [_merged(fold) for fold in first] if isinstance(recipe, VECTOR_RECIPES) else first
     leakage = _audited(audited, usable, division=division, workers=workers, progress=progress)
     if not (folder / TABLE).exists():
-        problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress)]
+        problems = [*extracted.problems, *_run_jobs(jobs, workers=workers, progress=progress, on_fold=on_fold)]
         write_problems(folder, list(dict.fromkeys(problems)))
         _write_choices(jobs, folder)
         _write_validation(jobs, folder)
@@ -338,21 +341,35 @@ def _read_tuning(folder: Path) -> dict[str, Any] | None:
 
 
 def _run_jobs(
-    jobs: list[FoldJob], *, workers: int, progress: Callable[[Progress], None] | None
+    jobs: list[FoldJob],
+    *,
+    workers: int,
+    progress: Callable[[Progress], None] | None,
+    on_fold: Callable[[PredictionsTable], None] | None,
 ) -> list[ExtractionProblem]:
     problems: list[ExtractionProblem] = []
+    tables: list[PredictionsTable] = []
+
+    def report(job: FoldJob) -> None:
+        if on_fold is not None:
+            tables.append(read_fold(job))
+            on_fold(PredictionsTable.concat(tables))
+
     if workers == 1:
         for done, job in enumerate(jobs):
             if progress is not None:
                 progress(Progress("folds", done, len(jobs)))
             problems.extend(run_fold(job))
+            report(job)
         return problems
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(run_fold, job) for job in jobs}
+        job_of = {pool.submit(run_fold, job): job for job in jobs}
+        running = set(job_of)
         while running:
             finished, running = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in finished:
                 problems.extend(future.result())
+                report(job_of[future])
             if progress is not None:
                 progress(Progress("folds", _folds_done(jobs, len(jobs) - len(running)), len(jobs)))
     return problems
