@@ -1,10 +1,11 @@
-"""Messages of the command on standard error, one line each; and JSON on standard output."""
+"""Messages of the command on standard error, one line each; and JSON and tables on standard output."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,10 @@ from emotone.inference.display import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.table import Table
+
+PIPE_WIDTH = 1000  # of a table in a pipe, where nothing is wrapped
 
 
 def error(message: object) -> None:
@@ -28,6 +33,18 @@ def note(message: str) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(table: Table) -> None:
+    """Print a table on standard output: words are never cut, and in a pipe without `COLUMNS` nothing is wrapped."""
+    from rich.console import Console
+
+    for column in table.columns:
+        column.overflow = "fold"
+    terminal = Console(markup=False, highlight=False)
+    if not terminal.is_terminal and "COLUMNS" not in os.environ:
+        terminal.width = PIPE_WIDTH
+    terminal.print(table)
 
 
 class _NoteHandler(logging.Handler):

@@ -13,6 +13,7 @@ import pytest
 from tests.made_runs import made_detector, write_run
 from tests.toy import tiny_recipe
 
+from emotone.bundles.shipped import shipped_names
 from emotone.config import to_mapping
 from emotone.scoring.detection import chosen_threshold
 from emotone.scoring.operating_points import add_operating_points, operating_points_of
@@ -36,6 +37,20 @@ def test_list(emotone: Callable[..., Any], shipped: Path) -> None:
     (model,) = json.loads(emotone("models", "list", "--json").out)
     assert (model["name"], model["licence"], model["labels"][0]) == ("tiny", "CC0-1.0", "anger")
     assert set(model) == {"name", "version", "description", "labels", "licence", "trained_on", "bytes", "sha256"}
+
+
+@pytest.mark.skipif("default" not in shipped_names(), reason="no model is shipped")
+def test_models_that_share_a_network_are_listed_and_shown_with_its_size(emotone: Callable[..., Any]) -> None:
+    listed = emotone("models", "list", "--json")
+    assert (listed.status, listed.err) == (0, "")
+    sizes = {model["name"]: model["bytes"] for model in json.loads(listed.out)}
+    assert sizes["default"] > 10_000_000
+    assert json.loads(emotone("models", "show", "default", "--json").out)["bytes"] == sizes["default"]
+
+
+@pytest.mark.skipif("default" not in shipped_names(), reason="no model is shipped")
+def test_the_tolerance_of_a_quantised_model_is_printed(emotone: Callable[..., Any]) -> None:
+    assert emotone("models", "check", "default").out.rstrip().endswith("(allowed: 0.01)")
 
 
 def test_a_damaged_model_is_reported_and_the_others_are_listed(emotone: Callable[..., Any], damaged: Path) -> None:

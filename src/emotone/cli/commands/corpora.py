@@ -52,18 +52,15 @@ def list_corpora(*, as_json: bool) -> None:
     if as_json:
         console.print_json([_summary(corpus) for corpus in corpora])
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("corpus", "language", "clips", "speakers", "emotions", "licence")
     for corpus in corpora:
         sizes = (str(corpus.clips or "-"), str(corpus.speaker_count or "-"), str(len(corpus.counts)))
         table.add_row(corpus.name, ", ".join(corpus.languages), *sizes, corpus.licence.name)
-    Console().print(table)
+    console.print_table(table)
     for selection in SELECTIONS.values():
-        Console(markup=False, highlight=False, soft_wrap=True).print(
-            f"selection {selection.name} of {selection.corpus}: {selection.description}"
-        )
+        click.echo(f"selection {selection.name} of {selection.corpus}: {selection.description}")
 
 
 @command.command()
@@ -82,7 +79,6 @@ def show(name: str, *, as_json: bool) -> None:
     if as_json:
         console.print_json(summary)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
@@ -111,7 +107,7 @@ def show(name: str, *, as_json: bool) -> None:
     }
     for key, text in rows.items():
         table.add_row(key, text)
-    Console(markup=False, highlight=False).print(table)
+    console.print_table(table)
 
 
 @command.command()

@@ -129,14 +129,15 @@ def check(model: str, *, as_json: bool) -> None:
 
     bundle = load(model)
     deviation = bundle.check()
+    allowed = TOLERANCE if bundle.manifest.tolerance is None else bundle.manifest.tolerance
     if as_json:
-        result = {"name": bundle.manifest.name, "sha256": bundle.sha256, "deviation": deviation, "allowed": TOLERANCE}
+        result = {"name": bundle.manifest.name, "sha256": bundle.sha256, "deviation": deviation, "allowed": allowed}
         console.print_json(result)
     else:
         files = len(bundle.manifest.files) + 1
         click.echo(
             f"{bundle.manifest.name}: no problems found; {files} files match their hashes; test-vector probabilities "
-            f"agree within {deviation:.1g} (allowed: {TOLERANCE:g})"
+            f"agree within {deviation:.1g} (allowed: {allowed:g})"
         )
 
 
@@ -343,11 +344,10 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
 
 
 def _size(bundle: Bundle) -> int:
-    return sum((bundle.directory / name).stat().st_size for name in bundle.manifest.files)
+    return sum(len(content) for name, content in bundle.contents().items() if name in bundle.manifest.files)
 
 
 def _print_table(found: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("model", "version", "labels", "licence", "trained on", "MB", "description")
@@ -361,4 +361,4 @@ def _print_table(found: list[dict[str, Any]]) -> None:
             f"{model['bytes'] / 1e6:.1f}",
             model["description"],
         )
-    Console().print(table)
+    console.print_table(table)

@@ -35,14 +35,13 @@ def list_nets(*, as_json: bool) -> None:
     if as_json:
         console.print_json(networks)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("network", "parameters", "receptive field", "source", "description")
     for net in networks:
         field = f"{net['receptive_field']} frames"
         table.add_row(net["name"], f"{net['parameters']:,}", field, net["paper"], net["title"])
-    Console().print(table)
+    console.print_table(table)
 
 
 @command.command()
@@ -72,18 +71,16 @@ def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) ->
     if as_json:
         console.print_json(summary)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("layer", "operation", "output", "parameters", title=f"{name}: {summary['title']}")
     for layer in summary["layers"]:
         table.add_row(layer["name"], layer["kind"], layer["output"], f"{layer['parameters']:,}")
     table.add_row("total", "", "", f"{summary['parameters']:,}", style="bold")
-    terminal = Console()
-    terminal.print(table)
+    console.print_table(table)
     values = "one sample each" if bands == 1 else f"{bands} values each"
-    terminal.print(f"T: frames of the input, {values}. Receptive field: {summary['receptive_field']} frames.")
-    terminal.print(f"Source: {summary['paper']}")
+    click.echo(f"T: frames of the input, {values}. Receptive field: {summary['receptive_field']} frames.")
+    click.echo(f"Source: {summary['paper']}")
 
 
 def _net(name: str) -> tuple[NetSpec, tuple[int, int] | None]:

@@ -36,13 +36,12 @@ def list_recipes(*, as_json: bool) -> None:
     if as_json:
         console.print_json(found)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("recipe", "labels", "description")
     for recipe in found:
         table.add_row(recipe["name"], recipe["labels"], recipe["description"])
-    Console().print(table)
+    console.print_table(table)
 
 
 @command.command()

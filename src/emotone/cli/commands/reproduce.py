@@ -206,10 +206,9 @@ def _list(key: str | None, *, as_json: bool) -> None:
     if as_json:
         console.print_json(found)
         return
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table("paper", "table", "title", "corpora")
     for row in found:
         shown.add_row(str(row["paper"]), str(row["table"]), str(row["title"]), ", ".join(row["corpora"]))
-    Console().print(shown)
+    console.print_table(shown)

@@ -49,7 +49,6 @@ def list_sources(*, as_json: bool) -> None:
             [*({"name": name, "shipped": True, "card": card} for name, card in here.items()), *published]
         )
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("source", "origin", "description")
@@ -58,7 +57,7 @@ def list_sources(*, as_json: bool) -> None:
     for source in published:
         origin = f"published, {source['licence']}" + (", on this machine" if source["converted"] else "")
         table.add_row(source["name"], origin, source["title"])
-    Console().print(table)
+    console.print_table(table)
 
 
 @command.command()
