@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from emotone.scale.trials import TrialRecord
 
 MAIN, BEST = "#2563eb", "#d97706"
-WIDTH, TOP, PANEL, MARGIN = 10.0, 2.6, 2.0, 0.75  # inches
+WIDTH, TOP, PANEL, MARGIN = 10.0, 2.9, 1.9, 0.75  # inches
+GAP = 0.25  # inches between rows
 ACROSS = 3  # panels in a row
 LETTERS = 16  # of a value on an axis
 
@@ -35,13 +36,13 @@ def write_figure(records: Sequence[TrialRecord], space: SearchSpace, path: Path,
 
     shown = [one for one in records if one.value is not None and one.state in {"complete", "stopped"}]
     rows = math.ceil(len(space.parameters) / ACROSS)
-    height = TOP + rows * (PANEL + MARGIN) + MARGIN
+    height = TOP + rows * (PANEL + GAP) + GAP
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, height), facecolor="white")
         _draw_history(_axes(figure, width=WIDTH, height=TOP), shown, metric=metric)
         for number, parameter in enumerate(space.parameters):
             row, column = divmod(number, ACROSS)
-            top = TOP + MARGIN + row * (PANEL + MARGIN)
+            top = TOP + GAP + row * (PANEL + GAP)
             axes = _axes(figure, left=column * WIDTH / ACROSS, top=top, width=WIDTH / ACROSS, height=PANEL)
             _draw_parameter(axes, shown, parameter)
         figure.text(0.2 / WIDTH, 1 - 0.2 / height, title, fontsize=11, fontweight="bold", color=INK, va="center")
@@ -52,7 +53,7 @@ def _axes(figure: Any, *, left: float = 0.0, top: float = 0.0, width: float, hei
     total = figure.get_size_inches()[1]
     bottom = total - top - height
     axes = figure.add_axes(
-        ((left + MARGIN) / WIDTH, (bottom + 0.1) / total, (width - MARGIN - 0.15) / WIDTH, (height - 0.5) / total)
+        ((left + MARGIN) / WIDTH, (bottom + 0.35) / total, (width - MARGIN - 0.15) / WIDTH, (height - 0.75) / total)
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(SILENCE)
@@ -74,7 +75,7 @@ def _draw_history(axes: Any, records: Sequence[TrialRecord], *, metric: str) -> 
         steps.append((one.number, 100 * best))
     if steps:
         axes.step(*zip(*steps, strict=True), where="post", color=BEST, linewidth=1.4, label="best so far")
-        axes.legend(loc="lower right", frameon=False, labelcolor=INK, ncols=3)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, labelcolor=INK, ncols=3)
     axes.set_ylabel(f"{metric}, %", color=MUTED)
     axes.set_xlabel("trial", color=MUTED, labelpad=1)
 
@@ -96,6 +97,8 @@ def _draw_parameter(axes: Any, records: Sequence[TrialRecord], parameter: Parame
         axes.set_xlim(-0.5, len(parameter.among) - 0.5)
     elif parameter.log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
     axes.set_title(parameter.name, fontsize=8.5, color=INK, loc="left")
 
 
@@ -108,9 +111,9 @@ def _dots(axes: Any, places: Sequence[Any], records: Sequence[TrialRecord], *, f
 
 
 def _short(value: str) -> str:
-    """Return a value on an axis: `stored+corpus` for a list, the name of a table."""
+    """Return a value on an axis: a list with an item per line, the name of a table."""
     found = json.loads(value)
     if isinstance(found, dict):
         found = found.get("name", value)
-    text = "+".join(map(str, found)) if isinstance(found, list) else str(found)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+    items = found if isinstance(found, list) else [found]
+    return "\n".join(str(item)[:LETTERS] for item in items)

@@ -1,0 +1,180 @@
+"""Recordings and results in an object store: a server of moto on this machine, through s3fs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import emotone
+from emotone.errors import ConfigError, OutputError, UsageError
+from emotone.scale.bulk import predict_bulk
+from emotone.scale.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from emotone.scale.job import Job
+
+pytest.importorskip("s3fs", reason="needs emotone[s3]")
+server_module = pytest.importorskip("moto.server", reason="needs moto[s3], flask and flask-cors")
+
+SOURCE = Path(emotone.__file__).parent.parent
+BUCKET = "calls"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """The address of a running server."""
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def files(endpoint: str, monkeypatch: pytest.MonkeyPatch, archive: Path) -> Iterator[Any]:
+    """s3fs's file system of a new bucket with five recordings, and one that can't be read, below `in/`."""
+    import s3fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    found = s3fs.S3FileSystem()
+    found.mkdir(BUCKET)
+    for path in sorted(archive.rglob("*.wav")):
+        found.put_file(str(path), f"{BUCKET}/in/{path.relative_to(archive).as_posix()}")
+    yield found
+    found.rm(BUCKET, recursive=True)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def without_rights(endpoint: str, files: Any) -> Iterator[None]:
+    """The server checks rights, and the key has none."""
+    import s3fs
+
+    set_unchecked(endpoint, 0)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield
+    set_unchecked(endpoint, sys.maxsize)
+
+
+def set_unchecked(endpoint: str, calls: int) -> None:
+    """Let the server check rights from its next call but `calls` on."""
+    from urllib.request import Request, urlopen
+
+    body, header = str(calls).encode(), {"Content-Type": "text/plain"}
+    with urlopen(Request(f"{endpoint}/moto-api/reset-auth", body, header, method="POST")) as answer:  # noqa: S310
+        assert answer.status == 200
+
+
+def results(location: str) -> list[dict[str, Any]]:
+    """Return the results of all parts, in order."""
+    store = open_store(location)
+    names = sorted(name for name in store.names() if name.startswith("part-"))
+    return [json.loads(line) for name in names for line in (store.read(name) or b"").splitlines()]
+
+
+def expected(model: emotone.Model, archive: Path) -> list[Any]:
+    paths = sorted(archive.rglob("*.wav"), key=lambda path: path.relative_to(archive).as_posix())
+    return [one.to_dict().get("clip") for one in model.predict_many(paths)]
+
+
+def test_results_equal_those_of_local_files(
+    model: emotone.Model, make_job: Callable[..., Job], archive: Path, files: Any
+) -> None:
+    job = make_job(arguments=("s3://calls/in",))
+    outcome = predict_bulk(open_store("s3://calls/out"), job, model=model)
+    assert [one.code for one in outcome.failures] == ["not_audio"]
+    found = results("s3://calls/out")
+    assert [one["file"].removeprefix("s3://calls/in/") for one in found] == [
+        "a.wav",
+        "b.wav",
+        "bad.wav",
+        "c.wav",
+        "deep/d.wav",
+        "deep/e.wav",
+    ]
+    assert [one.get("clip") for one in found] == expected(model, archive)
+    with pytest.raises(UsageError, match="--resume"):
+        predict_bulk(open_store("s3://calls/out"), job, model=model)
+    assert predict_bulk(open_store("s3://calls/out"), job, model=model, again=True).kept == 3
+    pattern = make_job(arguments=("s3://calls/in/*.wav",), format="parquet")
+    assert predict_bulk(open_store("s3://calls/table"), pattern, model=model).recordings == 4
+
+
+def test_a_manifest_in_the_bucket(model: emotone.Model, make_job: Callable[..., Job], files: Any) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def write(name: str, **columns: list[str]) -> str:
+        with files.open(f"{BUCKET}/{name}", "wb") as stream:
+            parquet.write_table(pa.table(columns), stream)
+        return f"s3://calls/{name}"
+
+    good = write("good.parquet", path=["in/a.wav", "in/deep/d.wav", "in/gone.wav"], id=["first", "second", "third"])
+    outcome = predict_bulk(open_store("s3://calls/good"), make_job(arguments=(good,)), model=model)
+    assert [one["file"] for one in results("s3://calls/good")] == ["first", "second", "third"]
+    assert [(one.file, one.code) for one in outcome.failures] == [("third", "missing_file")]
+    columns = write("columns.parquet", file=["in/a.wav"])
+    with pytest.raises(ConfigError, match=r"columns\.parquet: has the columns file; required: path; optional: id"):
+        predict_bulk(open_store("s3://calls/bad"), make_job(arguments=(columns,)), model=model)
+    twice = write("twice.parquet", path=["in/a.wav", "in/b.wav"], id=["x", "x"])
+    with pytest.raises(UsageError, match="the id 'x' is given twice"):
+        predict_bulk(open_store("s3://calls/bad"), make_job(arguments=(twice,)), model=model)
+    assert open_store("s3://calls/bad").read("_run/inputs.json") is None
+
+
+def test_a_bucket_without_rights(
+    model: emotone.Model, make_job: Callable[..., Job], archive: Path, without_rights: None
+) -> None:
+    with pytest.raises(UsageError, match=r"s3://calls/in: can't be listed: .*check its name and your rights"):
+        predict_bulk(open_store("file:///nowhere"), make_job(arguments=("s3://calls/in",)), model=model)
+    with pytest.raises(OutputError, match="s3://calls/out: can't "):
+        predict_bulk(open_store("s3://calls/out"), make_job(arguments=(str(archive),)), model=model)
+
+
+def test_a_bucket_that_does_not_exist(model: emotone.Model, make_job: Callable[..., Job], files: Any) -> None:
+    with pytest.raises(UsageError, match=r"s3://nosuch/in: (can't be listed|no recordings there)"):
+        predict_bulk(open_store("s3://calls/out"), make_job(arguments=("s3://nosuch/in",)), model=model)
+
+
+KILLED = """
+import sys, emotone
+from emotone.scale.bulk import predict_bulk
+from emotone.scale.job import job_from_json
+from emotone.scale.store import open_store
+job = job_from_json(sys.stdin.buffer.read(), where="input")
+predict_bulk(open_store(sys.argv[1]), job, model=emotone.load(job.model), report=lambda line: print(line, flush=True))
+"""
+
+
+def test_a_killed_run_is_resumed_in_the_bucket(
+    model: emotone.Model, make_job: Callable[..., Job], archive: Path, files: Any
+) -> None:
+    job = make_job(arguments=("s3://calls/in",), part_size=1)
+    command = [sys.executable, "-c", KILLED, "s3://calls/killed"]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(job.to_json().encode())
+        process.stdin.close()
+        process.stdout.readline()  # the first part is complete
+        process.send_signal(signal.SIGKILL)
+    outcome = predict_bulk(open_store("s3://calls/killed"), job, model=model, again=True)
+    assert 1 <= outcome.kept < outcome.parts == 6
+    assert [one.get("clip") for one in results("s3://calls/killed")] == expected(model, archive)
