@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -59,6 +60,12 @@ class ServerProcess:
         found = _RESIDENT.search(Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8"))
         assert found is not None
         return int(found[1]) / 1024
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the process so far, all threads together."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def running(self) -> bool:

@@ -1,7 +1,10 @@
 """Load on a server: many live streams at real-time pace, and the time from the last needed audio to each event.
 
-    emotone serve --sessions 400 &
-    python benchmarks/stream_load.py --sessions 60 --seconds 20
+    python benchmarks/stream_load.py --model default --sessions 60
+    python benchmarks/stream_load.py --url ws://192.168.0.2:8484/v1/stream --sessions 60
+
+Without `--url`, a server is started, and its processor time per second of audio and its memory are printed, too. The
+processor time hardly depends on what else the machine does; the delays do.
 
 Every stream sends the same audio in chunks. The events of a local session show which chunk completes which event, so
 the times are exact, and the events of every stream must equal those of the local session bit by bit.
@@ -21,6 +24,10 @@ from typing import Any
 
 import numpy as np
 import soundfile
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a program, not a module
+
+from benchmarks.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -109,25 +116,45 @@ async def run(plan: Plan, *, sessions: int) -> Measurements:
     return found
 
 
-def main() -> int:
+def report(found: Measurements, *, sessions: int) -> int:
     """Print the percentiles; return 1 if a stream failed."""
+    if found.delays:
+        percentiles = np.percentile(np.array(found.delays) * 1000, [50, 95, 99, 100])
+        names = zip(("p50", "p95", "p99", "max"), percentiles, strict=True)
+        print(f"{sessions} streams, {len(found.delays)} events:", *(f"{n} {v:.1f} ms" for n, v in names))
+        print(f"the client itself sent late by up to {1000 * np.percentile(found.late, 95):.1f} ms (p95)")
+    for failure in sorted(set(found.failures)):
+        print(f"{found.failures.count(failure)} streams failed: {failure}", file=sys.stderr)
+    return 1 if found.failures else 0
+
+
+def measure_own_server(given: argparse.Namespace) -> int:
+    """Start a server, measure it, and print its processor time and memory, too."""
+    with ServerProcess("--model", given.model, "--sessions", str(given.sessions)) as server:
+        plan = make_plan(server.stream_url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
+        asyncio.run(run(plan, sessions=1))  # opens the networks
+        before = server.processor_seconds
+        found = asyncio.run(run(plan, sessions=given.sessions))
+        used = server.processor_seconds - before
+        status = report(found, sessions=given.sessions)
+        per_second = 1000 * used / (given.sessions * given.seconds)
+        print(f"server: {per_second:.2f} ms of processor time per second of audio, {server.resident_megabytes:.0f} MB")
+    return status
+
+
+def main() -> int:
+    """Return 1 if a stream failed."""
     parser = argparse.ArgumentParser(description="Measure the delay of events under many live streams.")
-    parser.add_argument("--url", default="ws://127.0.0.1:8484/v1/stream")
+    parser.add_argument("--url", help="of a server that runs already, e.g. ws://127.0.0.1:8484/v1/stream")
     parser.add_argument("--model", default="default")
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--chunk", type=float, default=0.1, help="seconds of audio per message")
     given = parser.parse_args()
+    if given.url is None:
+        return measure_own_server(given)
     plan = make_plan(given.url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
-    found = asyncio.run(run(plan, sessions=given.sessions))
-    if found.delays:
-        percentiles = np.percentile(np.array(found.delays) * 1000, [50, 95, 99, 100])
-        names = zip(("p50", "p95", "p99", "max"), percentiles, strict=True)
-        print(f"{given.sessions} streams, {len(found.delays)} events:", *(f"{n} {v:.1f} ms" for n, v in names))
-        print(f"the client itself sent late by up to {1000 * np.percentile(found.late, 95):.1f} ms (p95)")
-    for failure in sorted(set(found.failures)):
-        print(f"{found.failures.count(failure)} streams failed: {failure}", file=sys.stderr)
-    return 1 if found.failures else 0
+    return report(asyncio.run(run(plan, sessions=given.sessions)), sessions=given.sessions)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ class LoudDetector:
 def model(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """The tiny model, with a detector that takes every loud sample for speech."""
     monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
+    monkeypatch.setattr("emotone.inference.channel_stream.BLOCK", 2 * HOP)  # it decides about every hop
     return load(tiny_bundle)
 
 

@@ -150,6 +150,20 @@ def test_a_measurement_comes_as_soon_as_its_window_is_inside_the_utterance(any_m
     assert all(delay <= NetworkDetector.lookahead + 0.3 + STEP for delay in delays)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_most_short_pieces_are_only_stored(any_model: Model, speech: Speech, rate: int) -> None:
+    session = any_model.session(rate=rate)
+    pieces = cut(speech(SECONDS, rate=rate), rate // 50)
+    stored = 0
+    for piece in pieces:
+        expected = session.only_stores(len(piece))
+        events = session.push(piece)
+        assert not (expected and events)
+        stored += expected
+    speech_only = any_model.bundle.manifest.windows.speech_only
+    assert stored > 0.5 * len(pieces) if speech_only else stored < 0.5 * len(pieces)
+
+
 @pytest.mark.parametrize("channel", ["mix", 0, 1])
 def test_one_channel_or_the_mix(any_model: Model, speech: Speech, channel: Any) -> None:
     signal = np.stack([speech(4.0), speech(4.0, seed=1)])
@@ -282,7 +296,7 @@ def size(thing: object, seen: set[int], shared: object) -> int:
 def test_an_hour_leaves_no_more_behind_than_a_minute(
     model: Model, make_bundle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoken: bool
 ) -> None:
-    monkeypatch.setattr(channel_stream, "STEPS_PER_SECOND", 1)  # an hour in 3600 steps, to be fast
+    monkeypatch.setattr(channel_stream, "BLOCK", 16000)  # an hour in 3600 steps, to be fast
     light = load(make_bundle(tmp_path / "m", **FRONT_ENDS["samples"]))
     assert model.labels == light.labels  # the fixture installs a fast detector
     tone = np.full(16000, 0.1, np.float32)

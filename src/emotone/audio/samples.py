@@ -8,6 +8,7 @@ Conventions: a decoded block is [frames, channels]; a waveform given in Python i
     check_channels     1 to 64
     check_channel      an existing one
     check_finite       no NaN, no infinity
+    decoded            bytes of a known encoding to an array
     as_samples         all of these, for samples given in Python
 """
 
@@ -188,7 +189,7 @@ def as_samples(
 
     """
     name = "samples"
-    given = _decoded(samples, encoding=encoding)
+    given = decoded(samples, encoding=encoding)
     if given.ndim not in {1, 2}:
         raise UsageError(f"{name}: an array of shape {given.shape} was given; allowed: [time] or [channels, time]")
     whole_rate = check_rate(rate, name=name)
@@ -202,8 +203,13 @@ def as_samples(
     return floats
 
 
-def _decoded(samples: ArrayLike, *, encoding: Encoding | None) -> NDArray[Any]:
-    """Return an array of samples that are an array already, convert to one, or are bytes of a known encoding."""
+def decoded(samples: ArrayLike, *, encoding: Encoding | None) -> NDArray[Any]:
+    """Return an array of samples that are an array already, convert to one, or are bytes of a known encoding.
+
+    Raises:
+        UsageError: bytes without an encoding, an encoding without bytes, a part of a sample, or no array.
+
+    """
     if encoding is not None:
         if encoding not in ENCODINGS:
             raise unknown_name("encoding", str(encoding), ENCODINGS)

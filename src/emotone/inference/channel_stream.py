@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.audio.resample import Resampler
+from emotone.audio.speech_network import BLOCK, RATE
 from emotone.errors import TooShortError
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from emotone.types import Array, Hertz
 
 STEPS_PER_SECOND = 50  # 20 ms: what microphones and networks deliver; shorter steps cost more than they gain
+
+
+def step_samples(bundle: Bundle) -> int:
+    """Return how many samples, at the rate of the front end, are analysed at a time.
+
+    The speech detector decides about blocks of samples, and no event can arise between two of them. Where the front end
+    has the rate of the detector, a step is a block: shorter ones would cost more and give the same events.
+    """
+    if bundle.manifest.windows.speech_only and bundle.feature.rate == RATE:
+        return BLOCK
+    return bundle.feature.rate // STEPS_PER_SECOND
 
 
 class ChannelStream:
@@ -44,11 +56,21 @@ class ChannelStream:
     def __init__(self, bundle: Bundle, *, rate: Hertz, channel: Channel, adapt: bool, interim: bool) -> None:
         self._channel: Channel = channel
         self._adapted = adapt or bundle.manifest.adaptation is not None
+        self._rate = rate
+        self._analysed_rate = bundle.feature.rate
         self._resampler = Resampler(rate, to=bundle.feature.rate)
-        self._step = bundle.feature.rate // STEPS_PER_SECOND
-        self._waiting: Array = np.zeros(0, np.float32)  # less than a step
+        self._step = step_samples(bundle)
+        self._pushed = 0  # samples
+        self._steps_done = 0
+        self._stored: list[Array] = []  # pieces that complete no step, at the rate of the session
+        self._waiting: Array = np.zeros(0, np.float32)  # resampled, less than a step
         adaptation = RunningAdaptation(bundle) if adapt else None
         self._engine = Engine(bundle, batch=1, adaptation=adaptation, interim=interim)
+
+    def completes_no_step(self, samples: int) -> bool:
+        """Return whether so many further samples can't complete a step; resampling never returns more than its input."""
+        resampled = -(-(self._pushed + samples) * self._analysed_rate // self._rate)
+        return resampled < (self._steps_done + 1) * self._step
 
     def push(self, samples: Array) -> list[list[Event]]:
         """Return the events of each step of the grid that the samples [time] complete.
@@ -57,11 +79,18 @@ class ChannelStream:
             BundleError: the network fails.
 
         """
-        return self._steps(self._resampler.push(samples))
+        if self.completes_no_step(len(samples)):
+            self._pushed += len(samples)
+            self._stored.append(np.array(samples, np.float32))  # a copy: the caller may reuse its buffer
+            return []
+        self._pushed += len(samples)
+        return self._steps(self._resampler.push(self._taken(samples)))
 
     def drain(self) -> list[list[Event]]:
         """Return the events of each step that is complete after the last sample, before `finish`."""
-        return self._steps(self._resampler.finish())
+        stored = self._taken(np.zeros(0, np.float32))
+        last = [self._resampler.push(stored)] if len(stored) else []
+        return self._steps(np.concatenate([*last, self._resampler.finish()]))
 
     def finish(self) -> list[Event]:
         """Return the last events.
@@ -76,11 +105,18 @@ class ChannelStream:
         except TooShortError as error:
             raise TooShortError(f"session: {error}") from error
 
+    def _taken(self, samples: Array) -> Array:
+        """Return the stored samples with these after them, and store none."""
+        joined = np.concatenate([*self._stored, samples]) if self._stored else samples
+        self._stored = []
+        return joined
+
     def _steps(self, samples: Array) -> list[list[Event]]:
-        waiting = np.concatenate([self._waiting, samples])
+        waiting = np.concatenate([self._waiting, samples]) if len(self._waiting) else samples
         whole = len(waiting) // self._step * self._step
         starts = range(0, whole, self._step)
         events = [list(self._public(self._engine.push(waiting[at : at + self._step]))) for at in starts]
+        self._steps_done += len(events)
         self._waiting = waiting[whole:].copy()  # a view would keep the whole piece in memory
         return events
 

@@ -1,7 +1,9 @@
 """Live audio: push samples as they arrive and get events as soon as they are known, equal to the offline results.
 
-Pushed audio is re-cut on the recording's own grid of 20 ms at the front end's rate before it is analysed. The events of
-a session and their order therefore do not depend on the pieces that were pushed, and pieces of one sample cost little.
+Pushed audio is re-cut on the recording's own grid at the front end's rate before it is analysed. The events of a
+session and their order therefore do not depend on the pieces that were pushed, and pieces of one sample cost little. A
+step of the grid is a block of the speech detector, or 20 ms where the front end has another rate than the detector:
+no event can arise between two blocks.
 
 Events arrive in the order of time: the start of an utterance, its measurements, its end. A measurement is emitted when
 its window is certain to be inside the utterance: as soon as there is speech at or after the window's end. The end of
@@ -24,7 +26,9 @@ from emotone.audio.samples import (
     check_channels,
     check_finite,
     check_rate,
+    decoded,
     pick_channel,
+    to_float32,
 )
 from emotone.errors import RateError, UsageError, unknown_name
 from emotone.inference.channel_stream import ChannelStream
@@ -137,6 +141,19 @@ class Session:
             self._received += signal.shape[-1]
             return tuple(_merged([one.push(part) for one, part in self._divided(signal)]))
 
+    def only_stores(self, samples: int) -> bool:
+        """Return whether a piece of so many samples per channel returns no events, whatever it contains.
+
+        `push` then only checks and stores it, in microseconds: a server need not use a thread for it.
+
+        Example:
+            >>> session = emotone.load("default").session(rate=16000)  # doctest: +SKIP
+            >>> session.only_stores(320), session.only_stores(16000)  # doctest: +SKIP
+            (True, False)
+
+        """
+        return self._streams[0].completes_no_step(samples)
+
     def end(self) -> tuple[Event, ...]:
         """End the audio and return the last events; further calls return none.
 
@@ -178,28 +195,32 @@ class Session:
     def _checked(self, samples: ArrayLike | bytes) -> Array:
         """Return the channel [time], or all channels [channels, time], of a piece that is valid."""
         given: Any = samples
+        encoding = self._encoding
         if not isinstance(samples, bytes | bytearray | memoryview):
             with contextlib.suppress(TypeError, ValueError, RuntimeError):  # `as_samples` states what is wrong
                 given = np.asarray(samples)
                 if not given.size and given.ndim in {1, 2}:
                     return np.zeros(0, np.float32)
                 given = self._oriented(given)
-        elif self._encoding is None:
+        elif encoding is None:
             raise UsageError(
                 f"samples: a {type(samples).__name__} was given, whose sample format is unknown; start the session "
                 "with it, e.g. model.session(rate=16000, encoding='s16le'), or use numpy.frombuffer(data, '<i2')"
             )
         elif not len(samples):
             return np.zeros(0, np.float32)
+        else:
+            given, encoding = decoded(samples, encoding=encoding), None
+            if self._declared in {None, 1}:
+                given = to_float32(given, name="samples")
         if self._is_plain(given):
             # The common case, fifty times per second; all other checks take longer than the analysis.
-            check_finite(given, rate=self._rate, name="samples", offset=self._received)
+            if self._encoding != "s16le":  # whole numbers are always finite
+                check_finite(given, rate=self._rate, name="samples", offset=self._received)
             self._channels = 1
             plain: Array = given
             return plain
-        waveform = as_samples(
-            given, self._rate, channels=self._declared, encoding=self._encoding, offset=self._received
-        )
+        waveform = as_samples(given, self._rate, channels=self._declared, encoding=encoding, offset=self._received)
         channels = len(waveform)
         if self._channels not in {0, channels}:
             raise RateError(

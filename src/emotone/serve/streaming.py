@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 NORMAL, GOING_AWAY, WRONG_KIND, WRONG_CONTENT, POLICY, DEFECT = 1000, 1001, 1003, 1007, 1008, 1011  # close codes
 TRY_LATER = 1013
-WATCH_SECONDS = 1.0  # between two looks at the limits
 TURN_SECONDS = 0.5  # of audio that are analysed before another stream has its turn
 
 
@@ -90,7 +89,8 @@ class _Stream:
         self._seconds: Seconds = 0.0  # of accepted audio
         self._patience = self._limits.start_seconds  # with a client that sends nothing
         self._waiting_since = time.monotonic()
-        self._receiving: asyncio.Future[Any] | None = None
+        self._task = asyncio.current_task()  # that serves; the watch interrupts it
+        self._receiving = False
         self._ending: _SessionEnding | None = None  # set by the watch
         self._refused = 0  # messages
         self._places = contextlib.ExitStack()  # of further channels
@@ -171,16 +171,16 @@ class _Stream:
         """Return the next message; raise if the watch ends the session."""
         if self._ending is not None:  # even if a fast client always has a message ready
             raise self._ending
-        self._receiving = asyncio.ensure_future(self._websocket.receive())
         self._waiting_since = time.monotonic()
+        self._receiving = True
         try:
-            message = await self._receiving
+            message = await self._websocket.receive()
         except asyncio.CancelledError:
             if self._ending is None:  # the connection itself is cancelled
                 raise
             raise self._ending from None
         finally:
-            self._receiving = None
+            self._receiving = False
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", NORMAL))
         text = message.get("text")
@@ -190,15 +190,16 @@ class _Stream:
     async def _watch(self) -> None:
         """End the session at shutdown, at its maximum duration, and when no message arrives in time."""
         draining = asyncio.ensure_future(self._service.draining.wait())
+        longest = min(self._limits.start_seconds, self._limits.idle_seconds)  # the patience may change meanwhile
         try:
             while self._ending is None:
                 now = time.monotonic()
-                idle = now - self._waiting_since if self._receiving is not None else 0.0
+                idle = now - self._waiting_since if self._receiving else 0.0
                 left = min(self._patience - idle, self._until - now)
                 if draining.done():
                     self._interrupt(_SessionEnding("shutdown", GOING_AWAY))
                 elif left > 0:
-                    await asyncio.wait({draining}, timeout=min(left, WATCH_SECONDS))
+                    await asyncio.wait({draining}, timeout=min(left, longest))
                 elif now >= self._until:
                     self._interrupt(self._too_long())
                 else:
@@ -209,8 +210,8 @@ class _Stream:
 
     def _interrupt(self, ending: _SessionEnding) -> None:
         self._ending = ending
-        if self._receiving is not None:
-            self._receiving.cancel()
+        if self._receiving and self._task is not None:
+            self._task.cancel()
 
     def _too_long(self) -> _SessionEnding:
         message = f"the session lasted {self._limits.session_seconds:g} s, the maximum; start a new one"
@@ -242,7 +243,7 @@ class _Stream:
             return
         for part in _parts(message, size=frame * round(opened.start.rate * TURN_SECONDS)):
             try:
-                events = await self._service.stream(lambda part=part: opened.session.push(part))  # type: ignore[misc]
+                events = await self._push(opened, part)
             except BundleError as error:
                 log_defect("stream failed", id=self._identifier, code=error.code)
                 problem = internal(error.code)
@@ -255,6 +256,13 @@ class _Stream:
         self._service.metrics.message_seconds.observe(time.perf_counter() - begin)
         if self._seconds >= self._limits.session_seconds:
             raise self._too_long()
+
+    async def _push(self, opened: _Open, part: bytes) -> tuple[Event, ...]:
+        """Return the events that a part of a message completes."""
+        session = opened.session
+        if session.only_stores(len(part) // opened.start.frame_bytes):
+            return session.push(part)  # takes less time than to pass it to a thread
+        return await self._service.stream(lambda: session.push(part))
 
     async def _refuse(self, code: str, message: str) -> None:
         self._refused += 1
