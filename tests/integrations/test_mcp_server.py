@@ -35,6 +35,7 @@ def folder(tmp_path: Path, speech: Callable[..., Array]) -> Path:
     inside.mkdir()
     for path in (inside / "a.wav", tmp_path / "secret.wav"):
         soundfile.write(path, speech(3.0), 16000)
+    soundfile.write(inside / "short.wav", speech(1.6), 16000)
     (inside / "link.wav").symlink_to(tmp_path / "secret.wav")
     return inside
 
@@ -56,6 +57,35 @@ def test_a_prediction_is_that_of_the_model(model: Model, folder: Path, segments:
         del expected["segments"]
     assert not result.is_error
     assert result.structured_content == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"channel": "0", "start": 0.5, "end": 1.5, "label": "sadness"}],
+    ids=["all of it", "a part, and another label"],
+)
+def test_an_explanation_is_that_of_the_model(model: Model, folder: Path, options: dict[str, Any]) -> None:
+    result = called(create_mcp_server(model, folder=folder), "explain", path="short.wav", **options)
+    given = {**options, "channel": 0} if options else {}
+    expected = model.explain(folder / "short.wav", **given).to_dict()
+    del expected["prediction"]["segments"]
+    assert expected["moments"]
+    assert not result.is_error
+    assert result.structured_content == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        ("../secret.wav", {}, "is outside of"),
+        ("short.wav", {"label": "joy"}, "'joy'"),
+        ("short.wav", {"start": 9.0}, "9"),
+    ],
+)
+def test_refused_explanations(model: Model, folder: Path, path: str, options: dict[str, Any], message: str) -> None:
+    result = called(create_mcp_server(model, folder=folder), "explain", path=path, **options)
+    assert result.is_error
+    assert message in result.content[0].text
 
 
 def test_the_model_is_described(model: Model) -> None:

@@ -68,7 +68,10 @@ class ChannelStream:
         self._engine = Engine(bundle, batch=1, adaptation=adaptation, interim=interim)
 
     def completes_no_step(self, samples: int) -> bool:
-        """Return whether so many further samples can't complete a step; resampling never returns more than its input."""
+        """Return whether so many further samples can't complete a step.
+
+        Resampled audio is never longer than the audio that was pushed.
+        """
         resampled = -(-(self._pushed + samples) * self._analysed_rate // self._rate)
         return resampled < (self._steps_done + 1) * self._step
 

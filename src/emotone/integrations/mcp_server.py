@@ -20,7 +20,7 @@ INSTRUCTIONS = (
 
 
 def create_mcp_server(model: Model, *, folder: Path | None = None) -> MCPServer:
-    """Return a server with the tools `predict` and `describe_model`.
+    """Return a server with the tools `predict`, `explain` and `describe_model`.
 
     Args:
         model: the model.
@@ -56,6 +56,34 @@ def create_mcp_server(model: Model, *, folder: Path | None = None) -> MCPServer:
         except EmotoneError as error:
             raise ToolError(str(error)) from error
         return found if segments else {name: value for name, value in found.items() if name != "segments"}
+
+    @server.tool(structured_output=True)
+    def explain(
+        path: str, channel: str = "mix", start: float = 0.0, end: float | None = None, label: str | None = None
+    ) -> dict[str, Any]:
+        """Return the moments and bands of frequencies of a recording that a label rests on.
+
+        Each moment of speech is muted, and each band is removed, and the probability of the label is computed again:
+        its fall is the importance. Importances state what the model used, not what the speaker felt. Rely on them only
+        if faithfulness.holds is true. It takes seconds, and the square of the duration.
+
+        Args:
+            path: the recording: wav, flac, mp3, ogg and others.
+            channel: a number from 0, or "mix" for the mean of all channels.
+            start: where the part to explain begins, in seconds; times in the answer count from here.
+            end: where it ends, at most a minute later; by default the end of the recording.
+            label: whose probability is explained; by default the label of the part.
+
+        """
+        try:
+            found = model.explain(
+                located(path, folder=folder), channel=read_channel(channel), start=start, end=end, label=label
+            )
+        except EmotoneError as error:
+            raise ToolError(str(error)) from error
+        answer = found.to_dict()
+        del answer["prediction"]["segments"]
+        return answer
 
     @server.tool(structured_output=True)
     def describe_model() -> dict[str, Any]:

@@ -33,7 +33,7 @@ An assistant starts this command by itself. Its configuration, in most programs:
 def command(*, model: str, folder: Path | None) -> int:
     """Offer predictions to assistants, over the Model Context Protocol.
 
-    The messages pass through standard input and output. The tools are predict and describe_model.
+    The messages pass through standard input and output. The tools are predict, explain and describe_model.
     """
     from emotone.inference.model import load
     from emotone.integrations.mcp_server import create_mcp_server
