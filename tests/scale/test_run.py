@@ -110,7 +110,7 @@ def test_without_recordings_there_is_no_run(make_job: Callable[..., Job], store:
 
 
 def test_missing_inputs_are_named(make_job: Callable[..., Job], store: Store) -> None:
-    run = BulkRun(store, make_job(), 3)
+    run = BulkRun(store, make_job(), 3, 2)
     with pytest.raises(OutputError, match=r"lacks _run/inputs/00001.jsonl"):
         run.items(1)
 

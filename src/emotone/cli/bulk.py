@@ -24,18 +24,25 @@ PAUSE = 5.0  # seconds between lines on progress
 NOT_TOGETHER = {
     "plot": "it draws one recording",
     "overwrite": "--resume continues a run, and another folder starts one",
-    "adapt": "make the adapted model first, with emotone adapt, and pass its folder as --model",
+    "adapt": "--adapt-by COLUMN adapts to groups of a manifest; or make the adapted model first, with emotone adapt, "
+    "and pass its folder as --model",
     "all_utterances": "it changes text only",
     "verbose": "the log of many processes would be mixed",
 }
 """Options that a bulk run can't have, each with the reason or what to do."""
-OWN = {"address": None, "resume": False, "part_size": None}
+OWN = {"address": None, "resume": False, "part_size": None, "adapt_by": None}
 """Options that only a bulk run has, with their values where they are not given."""
 
 
 def bulk_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options `--engine`, `--address`, `--resume` and `--part-size`."""
+    """Add the options `--engine`, `--address`, `--resume`, `--part-size` and `--adapt-by`."""
     for option in (
+        click.option(
+            "--adapt-by",
+            metavar="COLUMN",
+            help="With --engine and a manifest: adapt the model to the recordings of each value of COLUMN, such as a "
+            "speaker, channel or source. They are read twice. Needs a model with an encoder.",
+        ),
         click.option(
             "--part-size",
             type=click.IntRange(min=1),
@@ -97,6 +104,7 @@ def predict_in_bulk(context: click.Context) -> int:
         format=FORMAT if by_default else given["format_name"],
         rows=given["rows"],
         part_size=given["part_size"] or PART_SIZE,
+        adapt_by=given["adapt_by"] or "",
     )
     outcome = predict_bulk(
         open_store(out),

@@ -66,6 +66,11 @@ class EmbeddingStatistics:
         self._silent = 0
         self._seconds: Seconds = 0.0
 
+    @property
+    def count(self) -> int:
+        """Recordings with speech so far."""
+        return len(self._embeddings)
+
     def add(self, analysis: Analysis) -> None:
         """Add a recording, or a channel of one; without speech, it only counts for the notes."""
         if not len(analysis.segments):

@@ -109,6 +109,8 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
+        self._adapted: list[str] = []
+        self._adapted_process: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._lock = threading.Lock()
 
@@ -117,7 +119,7 @@ class WorkerProcess:
         process = self._running()
         if process is None:
             return (Failure(file, "worker_died", f"{file}: not reached; the others were stopped"),)
-        line = _exchange(process, file)
+        line = self._asked(process, file)
         if line.endswith(b"\n"):
             return tuple(from_dict(values) for values in json.loads(line))
         self._process = None
@@ -125,6 +127,28 @@ class WorkerProcess:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         message = f"{file}: its process {how}; try it alone, or with fewer workers"
         return (Failure(file, "worker_died", message),)
+
+    def adapt(self, files: Sequence[str]) -> None:
+        """Adapt the model of the process to recordings, until it is adapted again; () restores the model.
+
+        Recordings that can't be used are left out, and with fewer than two that contain speech, or where one of them
+        ends the process, the model is as it was. A process that is started again is adapted again.
+        """
+        self._adapted = []
+        process = self._running()
+        if process is not None and _exchange(process, list(files)).endswith(b"\n"):
+            self._adapted, self._adapted_process = list(files), process
+        elif process is not None:
+            self._process = None
+            _end(process, patience=LAST_WORDS)
+
+    def _asked(self, process: subprocess.Popen[bytes], file: str) -> bytes:
+        """Return the answer on a recording of a process that is adapted as `adapt` was asked to."""
+        if self._adapted and process is not self._adapted_process:
+            if not _exchange(process, self._adapted).endswith(b"\n"):
+                return b""
+            self._adapted_process = process
+        return _exchange(process, file)
 
     def close(self) -> None:
         """End the process, also while a thread waits for its answer."""
@@ -154,13 +178,13 @@ class WorkerProcess:
             self._process = None
 
 
-def _exchange(process: subprocess.Popen[bytes], file: str) -> bytes:
+def _exchange(process: subprocess.Popen[bytes], asked: str | list[str]) -> bytes:
     """Return the line that answers a question; without its newline, or empty, where the process is gone."""
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:
         raise AssertionError("workers are started with both pipes")
     try:
-        stdin.write(json.dumps(file).encode() + b"\n")
+        stdin.write(json.dumps(asked).encode() + b"\n")
         stdin.flush()
         while (line := stdout.readline()).startswith(b"{"):  # results are a list
             _log(line)

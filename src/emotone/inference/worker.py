@@ -1,6 +1,8 @@
 """One process of a pool: reads paths from standard input, writes results to standard output, as lines of JSON.
 
-A line of results is a list. Messages of the log are objects, on lines before the results of their recording.
+A line of results is a list. Messages of the log are objects, on lines before the results of their recording. A list of
+paths adapts the model to these recordings, until the next list; an empty list restores the model. The answer lists the
+recordings that could not be used.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from emotone.inference.model import load
+from emotone.bundles.head import MIN_RECORDINGS
+from emotone.inference.model import Model, load
 from emotone.inference.rendering import json_pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emotone.audio.tracks import Track
-    from emotone.inference.result import Selection
+    from emotone.inference.result import Failure, Prediction, Selection
 
 
 class LogWriter(logging.Handler):
@@ -37,6 +42,22 @@ class LogWriter(logging.Handler):
         """Write one message."""
         message = {"name": record.name, "level": record.levelno, "text": record.getMessage()}
         self._stream.write(json.dumps(message) + "\n")
+
+
+def adapted_to(
+    model: Model, paths: Sequence[str], *, channel: Selection, track: Track
+) -> tuple[Model, Sequence[Failure]]:
+    """Return the model adapted to recordings, and those that can't be used; the model itself if fewer than two can."""
+    from emotone.inference.adaptation import EmbeddingStatistics
+
+    if not paths:
+        return model, ()
+    statistics = EmbeddingStatistics(model.bundle)
+    failures = [statistics.attempt(path, channel=channel, track=track) for path in paths]
+    unusable = [one for one in failures if one is not None]
+    if statistics.count < MIN_RECORDINGS:
+        return model, unusable
+    return Model(statistics.adapted().bundle), unusable
 
 
 def main(model: str, channel: str, track: str, level: str) -> None:
@@ -59,10 +80,17 @@ def main(model: str, channel: str, track: str, level: str) -> None:
     log = logging.getLogger("emotone")
     log.addHandler(LogWriter(answers))
     log.setLevel(int(level))
+    current = loaded
     for line in sys.stdin.buffer:
-        results = loaded.attempt(json.loads(line), channel=chosen, track=chosen_track)
+        asked = json.loads(line)
+        results: Sequence[Prediction | Failure]
+        if isinstance(asked, list):
+            current, results = adapted_to(loaded, asked, channel=chosen, track=chosen_track)
+        else:
+            results = current.attempt(asked, channel=chosen, track=chosen_track)
+        answers.write("[")
         for number, result in enumerate(results):
-            answers.write(", " if number else "[")
+            answers.write(", " if number else "")
             answers.writelines(json_pieces(result, line=True))
         answers.write("]\n")
         answers.flush()

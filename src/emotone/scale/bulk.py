@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emotone.inference.running_adaptation import adaptable_head
 from emotone.scale.engine import ENGINES
 from emotone.scale.listing import list_items
 from emotone.scale.run import resume, start
@@ -65,7 +66,8 @@ def predict_bulk(
         report: called with a line on the progress after each part.
 
     Raises:
-        UsageError: the output contains another run, the recordings can't be listed, or workers differ.
+        UsageError: the output contains another run, the recordings can't be listed, workers differ, or the model
+            can't be adapted.
         OutputError: the output can't be written.
         MissingExtraError: something that is needed is not installed.
 
@@ -77,7 +79,9 @@ def predict_bulk(
 
     """
     chosen = ENGINES.get(engine)
-    run = (resume(store, job) if again else None) or start(store, job, list_items(job.arguments))
+    if job.adapt_by:
+        adaptable_head(model.bundle)  # before anything is listed
+    run = (resume(store, job) if again else None) or start(store, job, list_items(job.arguments, group=job.adapt_by))
     records = run.records()
     kept = len(records)
     speed = Throughput(

@@ -33,6 +33,8 @@ class Job:
         format: `parquet` or `jsonl`.
         rows: of Parquet.
         part_size: recordings in a part.
+        adapt_by: column of the manifests whose values are groups, to each of which the model is adapted; a part is then
+            a group. "" does not adapt.
         emotone: version.
 
     """
@@ -46,6 +48,7 @@ class Job:
     format: str = "parquet"
     rows: Rows = "utterances"
     part_size: int = 256
+    adapt_by: str = ""
     emotone: str = emotone.__version__
 
     def __post_init__(self) -> None:

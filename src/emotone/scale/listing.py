@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -38,15 +38,21 @@ class Item:
     Attributes:
         path: a file, or a URL.
         id: how results name it.
+        group: of recordings that the model is adapted to together; "" if it is not adapted.
 
     """
 
     path: str
     id: str
+    group: str = ""
 
 
-def list_items(arguments: Sequence[str]) -> Iterator[Item | Failure]:
+def list_items(arguments: Sequence[str], *, group: str = "") -> Iterator[Item | Failure]:
     """Yield the recordings that arguments name, in their order; folders that can't be read are failures.
+
+    Args:
+        arguments: see above.
+        group: column of the manifests that names the group of each recording; all arguments are then manifests.
 
     Raises:
         UsageError: an argument does not exist, names no recordings, or can't be listed (no right to, for example); or
@@ -58,7 +64,12 @@ def list_items(arguments: Sequence[str]) -> Iterator[Item | Failure]:
     paths: dict[str, str] = {}  # by id
     for argument in arguments:
         strict = argument.lower().endswith(MANIFEST)
-        for item in _items(argument):
+        if group and not strict:
+            raise UsageError(
+                f"{argument}: only manifests have columns, and --adapt-by {group} needs one; give a file {MANIFEST} "
+                f"with the columns {PATH} and {group}"
+            )
+        for item in _manifest(argument, group=group) if strict else _items(argument):
             if isinstance(item, Item) and item.id in paths:
                 if strict or paths[item.id] != item.path:
                     raise UsageError(
@@ -74,9 +85,7 @@ def list_items(arguments: Sequence[str]) -> Iterator[Item | Failure]:
 def _items(argument: str) -> Iterator[Item | Failure]:
     if argument == STANDARD_INPUT:
         raise UsageError("- reads standard input, which several processes can't share; pass files, folders or URLs")
-    if argument.lower().endswith(MANIFEST):
-        yield from _manifest(argument)
-    elif argument.lower().endswith(LIST):
+    if argument.lower().endswith(LIST):
         yield from _list(argument)
     elif is_url(argument) and not argument.startswith("file://"):
         yield from _objects(argument)
@@ -128,7 +137,7 @@ def _list(argument: str) -> Iterator[Item]:
         raise UsageError(f"{argument}: contains no paths; a list has one path or URL per line")
 
 
-def _manifest(argument: str) -> Iterator[Item]:
+def _manifest(argument: str, *, group: str) -> Iterator[Item]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -140,15 +149,21 @@ def _manifest(argument: str) -> Iterator[Item]:
         except pa.ArrowException as error:
             raise ConfigError(f"{argument}: can't be read as Parquet: {one_line(error)}") from error
         names = table.schema_arrow.names
-        if PATH not in names:
+        required = (PATH, group) if group else (PATH,)
+        if not set(required) <= set(names):
             raise ConfigError(
-                f"{argument}: has the columns {', '.join(names) or 'none'}; required: {PATH}; optional: {ID}"
+                f"{argument}: has the columns {', '.join(names) or 'none'}; required: {', '.join(required)}; optional: "
+                f"{ID}"
             )
         row = 0
-        for batch in table.iter_batches(ROWS, columns=[PATH, ID] if ID in names else [PATH]):
+        for batch in table.iter_batches(ROWS, columns=[*dict.fromkeys((*required, *({ID} & set(names))))]):
             values = batch.to_pydict()
-            for path, given in zip(values[PATH], values.get(ID, values[PATH]), strict=True):
-                yield _manifest_item(argument, row, path, given)
+            groups = values[group] if group else [""] * batch.num_rows
+            for path, given, of_group in zip(values[PATH], values.get(ID, values[PATH]), groups, strict=True):
+                item = _manifest_item(argument, row, path, given)
+                if group and of_group is None:
+                    raise ConfigError(f"{argument}: row {row}: {group} is missing; every recording needs a group")
+                yield replace(item, group=str(of_group))
                 row += 1
         if row == 0:
             raise UsageError(f"{argument}: contains no rows")

@@ -18,8 +18,19 @@ from emotone.scale.run import open_run
 from emotone.scale.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emotone.scale.job import Job
+    from emotone.scale.listing import Item
     from emotone.scale.run import BulkRun, PartRecord
+
+
+MOST_ADAPTED = 1000  # recordings of a group that statistics are estimated from: more change them little
+
+
+def spread(items: Sequence[Item], most: int) -> Sequence[Item]:
+    """Return at most so many items, evenly spaced."""
+    return [items[len(items) * place // most] for place in range(most)] if len(items) > most else items
 
 
 class PartWorker:
@@ -49,6 +60,8 @@ class PartWorker:
             self._run, self._process = self._start()
         process = self._process
         items = self._run.items(number)
+        if self._run.job.adapt_by:
+            process.adapt([item.path for item in spread(items, MOST_ADAPTED)])
         return self._run.write_part(number, items, (process.ask(item.path) for item in items))
 
     def close(self) -> None:

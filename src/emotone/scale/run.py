@@ -79,6 +79,7 @@ class BulkRun:
         store: where it is.
         job: its settings.
         recordings: number of all.
+        parts: number of parts.
         unlisted: folders that couldn't be read when recordings were listed.
 
     """
@@ -86,12 +87,8 @@ class BulkRun:
     store: Store
     job: Job
     recordings: int
+    parts: int
     unlisted: tuple[Failure, ...] = ()
-
-    @property
-    def parts(self) -> int:
-        """Number of parts."""
-        return -(-self.recordings // self.job.part_size)
 
     def part_name(self, number: int) -> str:
         """Return the name of the results of a part."""
@@ -175,31 +172,38 @@ def start(store: Store, job: Job, items: Iterable[Item | Failure]) -> BulkRun:
     other = store.names() - {"_run"}  # left by a run that was killed while it listed recordings
     if other:
         raise UsageError(f"{store.location} contains other files ({min(other)}); choose a new folder for --out")
-    recordings, unlisted = 0, list[Failure]()
-    waiting: list[Item] = []
-
-    def write_waiting() -> None:
-        lines = "".join(json.dumps([item.path, item.id]) + "\n" for item in waiting)
-        _write(store, _inputs((recordings - 1) // job.part_size), lines)
-        waiting.clear()
-
-    for item in items:
-        if isinstance(item, Failure):
-            unlisted.append(item)
-            continue
-        recordings += 1
-        waiting.append(item)
-        if len(waiting) == job.part_size:
-            write_waiting()
-    if waiting:
-        write_waiting()
+    recordings, parts, unlisted = 0, 0, list[Failure]()
+    for part in _parts(job, items, unlisted):
+        lines = "".join(json.dumps([item.path, item.id]) + "\n" for item in part)
+        _write(store, _inputs(parts), lines)
+        recordings, parts = recordings + len(part), parts + 1
     if recordings == 0:
         raise UsageError("no recordings were found; " + (unlisted[0].message if unlisted else "name some"))
-    run = BulkRun(store, job, recordings, tuple(unlisted))
-    listing = {"recordings": recordings, "unlisted": [[one.file, one.code, one.message] for one in unlisted]}
+    run = BulkRun(store, job, recordings, parts, tuple(unlisted))
+    failures = [[one.file, one.code, one.message] for one in unlisted]
+    listing = {"recordings": recordings, "parts": parts, "unlisted": failures}
     _write(store, LISTING, json.dumps(listing))
     _write(store, JOB, job.to_json())
     return run
+
+
+def _parts(job: Job, items: Iterable[Item | Failure], unlisted: list[Failure]) -> Iterator[list[Item]]:
+    """Yield the recordings of each part: so many at a time, or a group; append failures to `unlisted`."""
+    groups: dict[str, list[Item]] = {}
+    waiting: list[Item] = []
+    for item in items:
+        if isinstance(item, Failure):
+            unlisted.append(item)
+        elif job.adapt_by:
+            groups.setdefault(item.group, []).append(item)
+        else:
+            waiting.append(item)
+            if len(waiting) == job.part_size:
+                yield waiting
+                waiting = []
+    if waiting:
+        yield waiting
+    yield from groups.values()
 
 
 def resume(store: Store, job: Job) -> BulkRun | None:
@@ -229,7 +233,8 @@ def open_run(store: Store) -> BulkRun | None:
         return None
     values = json.loads(listing)
     job = job_from_json(text, where=f"{store.location}/{JOB}")
-    return BulkRun(store, job, values["recordings"], tuple(Failure(*one) for one in values["unlisted"]))
+    parts = values.get("parts", -(-values["recordings"] // job.part_size))  # versions without groups wrote none
+    return BulkRun(store, job, values["recordings"], parts, tuple(Failure(*one) for one in values["unlisted"]))
 
 
 def _inputs(number: int) -> str:
