@@ -142,6 +142,8 @@ def test_a_line_break_in_a_bad_field_stays_one_line(folder: Path) -> None:
         ("filename,label\n", "line 1: no column 'file'; rename 'filename' to it?"),
         ("file,label,Label\n", "line 1: there are two columns 'label'"),
         ('file,label\na.wav,"anger\n', "line 2: unexpected end of data; check the quotes"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the table; run 'git lfs pull'"),
+        (b"<!DOCTYPE html>\n<html>", "is an HTML page, not a table (a failed download"),
         (b"file,label\na.wav,anger\nb.wav,\xe4rger\n", "line 3: is not UTF-8 text; save the table as UTF-8"),
     ],
 )

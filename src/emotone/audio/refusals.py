@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL
 )
+LFS = b"version https://git-lfs.github.com/spec/"
 XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s")
 
 OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
@@ -54,6 +55,27 @@ class HtmlPageError(NotAudioError):
     code = "html_page"
 
 
+def stand_in(head: bytes, *, expected: str) -> str:
+    """Return what a file is in place of its content, and what to do; "" for a file that is neither pointer nor page.
+
+    Args:
+        head: the first bytes of the file.
+        expected: what the file should be, e.g. "recording".
+
+    Example:
+        >>> stand_in(b"<html><body>404", expected="table")
+        'is an HTML page, not a table (a failed download?); download it again'
+
+    """
+    if head.startswith(LFS):
+        return f"is a Git LFS pointer, not the {expected}; run 'git lfs pull' in its repository"
+    if HTML.match(head):
+        return f"is an HTML page, not a {expected} (a failed download?); download it again"
+    if XML.match(head):
+        return f"is an XML document, not a {expected} (a failed download?); download it again"
+    return ""
+
+
 def message_for_many(code: str, names: Sequence[str]) -> str:
     """Return one line for all files with an error of this code; "" where each file has its own message.
 
@@ -81,14 +103,10 @@ def check_audio_bytes(head: bytes, *, name: str) -> None:
         NotAudioError: an archive, image, document or metadata file.
 
     """
-    if head.startswith(b"version https://git-lfs.github.com/spec/"):
-        raise GitLfsPointerError(
-            f"{name}: is a Git LFS pointer, not the recording; run 'git lfs pull' in its repository"
-        )
-    if HTML.match(head):
-        raise HtmlPageError(f"{name}: is an HTML page, not a recording (a failed download?); download it again")
-    if XML.match(head):
-        raise HtmlPageError(f"{name}: is an XML document, not a recording (a failed download?); download it again")
+    words = stand_in(head, expected="recording")
+    if words:
+        kind = GitLfsPointerError if head.startswith(LFS) else HtmlPageError
+        raise kind(f"{name}: {words}")
     for start, words in OTHER_KINDS:
         if head.startswith(start):
             raise NotAudioError(f"{name}: {words}")

@@ -14,6 +14,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from emotone.audio.refusals import stand_in
 from emotone.corpora.scan import Scan
 from emotone.corpora.table_rows import COLUMNS, TIMES, RowReader, raise_unusable
 from emotone.errors import CorpusError, UnknownNameError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".tsv")
 SEPARATORS = (",", ";", "\t")
 REQUIRED = ("file", "label")
+HEAD = 1024  # bytes in which a pointer or a page is recognised
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>.)"?[,;\t ]*', re.IGNORECASE)
 # What tables of other programs call these columns: they are suggested, not read.
 _SYNONYMS = {
@@ -95,13 +97,18 @@ def read_table(path: Path, *, name: str, label_map: Mapping[str, str] | None = N
 
 def _read_text(path: Path) -> str:
     try:
-        # Excel marks UTF-8 with a byte order mark, which does not belong to the name of the first column.
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise CorpusError(f"{path}, line {line}: is not UTF-8 text; save the table as UTF-8") from error
+        content = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"can't read the table {path}: {error.strerror or error}") from error
+    wrong = stand_in(content[:HEAD], expected="table")
+    if wrong:
+        raise CorpusError(f"{path}: {wrong}")
+    try:
+        # Excel marks UTF-8 with a byte order mark, which does not belong to the name of the first column.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise CorpusError(f"{path}, line {line}: is not UTF-8 text; save the table as UTF-8") from error
 
 
 def _separated(text: str) -> tuple[str, str, int]:

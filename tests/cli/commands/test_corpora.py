@@ -43,6 +43,11 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_table_in_place_of_the_name(tmp_path: Path) -> None:
+    words = "calls.csv is a table, and NAME comes first: any name for it, e.g. calls calls.csv"
+    assert str(failure("check", "calls.csv", tmp_path)) == words
+
+
 def test_list_as_text_and_json() -> None:
     result = run("list")
     assert result.exit_code == 0

@@ -233,8 +233,10 @@ def _identified(name: str, path: Path) -> str:
     from emotone.corpora.check import recognise
     from emotone.corpora.database import is_database
     from emotone.corpora.resolve import is_table
-    from emotone.errors import CorpusError
+    from emotone.errors import CorpusError, UsageError
 
+    if is_table(Path(name)):
+        raise UsageError(f"{name} is a table, and NAME comes first: any name for it, e.g. calls {name}")
     if name != "auto":
         return name
     if is_table(path):
