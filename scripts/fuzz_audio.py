@@ -4,7 +4,7 @@ Each container is written from a synthetic signal with libsndfile or FFmpeg, the
 removed, zeroed, duplicated or truncated. Every mutated file must be read in full or be refused with one of emotone's
 errors:
 
-    foreign   an exception of another library, or a warning
+    foreign   an exception of another library, a warning, or more than 3 GB of memory
     loss      without an error and without a note: fewer seconds than FFmpeg decodes from the same file, or than were
               written where the container stores its length or the sound is there
 
@@ -18,6 +18,7 @@ import collections
 import functools
 import io
 import json
+import resource
 import sys
 import time
 import warnings
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 SECONDS = 4.0
 ALLOWED_LOSS = 0.15  # seconds: encoder delays, which decoders remove or keep
+MEMORY = 3 << 30  # bytes: a file of a few seconds needs much less, whatever its header promises
 NATIVE = (
     ("wav", "WAV", "PCM_16"),
     ("wav-float", "WAV", "FLOAT"),
@@ -247,6 +249,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder for the files of findings, and findings.json")
     options = parser.parse_args()
     warnings.simplefilter("error")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     whole = recordings()
     names = [name for name in whole if not options.only or name == options.only]
     counts: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in names}
