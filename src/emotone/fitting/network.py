@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.transfer.head import HeadSpec
+from emotone.transfer.weights import inside_block
 
 if TYPE_CHECKING:
     from emotone.fitting.resolve import ResolvedRecipe
@@ -29,7 +30,8 @@ def load_transferred(resolved: ResolvedRecipe, net: Network, *, labels: tuple[st
 
     groups = recipe.net_spec.groups[-1] if recipe.transfer.plan else ()
     head = HeadSpec(labels, output_tensors(recipe, net, len(labels)), groups)
-    return [transfer_into(net, resolved.weights.read(), resolved.plan, head=head)]
+    weights = inside_block(resolved.weights.read(), getattr(recipe.net_spec, "source_block", ""))
+    return [transfer_into(net, weights, resolved.plan, head=head)]
 
 
 def output_tensors(recipe: Recipe, net: Network, labels: int) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class NetSpec(Protocol):
         paper: its source: a citation, or "emotone" for an architecture of this project.
 
     A class variable `starts_from` names other architectures whose trained weights fit the layers of the same names.
+    Another one, `source_block`, names the block whose inner layers are those of a source.
     """
 
     title: ClassVar[str]
@@ -33,7 +34,7 @@ class NetSpec(Protocol):
 
         The groups are the first convolution, further convolutions, layers over time and the classifier, or what
         corresponds to them. Named transfer plans refer to them (see `emotone.transfer.plans`), so they fit every
-        architecture.
+        architecture. With fewer layers than groups, groups other than the first and the last are empty.
         """
         ...
 

@@ -18,11 +18,9 @@ from emotone.nets.base import require_torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emotone.nets.blocks.base import Block, Network
+    from emotone.nets.blocks.base import Network
 
 BANDS = 161  # bins of a transform of 320 samples
-CHANNELS = 32
-BANDS_AFTER = 41  # two strides of 2
 CHARACTERS = "'ABCDEFGHIJKLMNOPQRSTUVWXYZ "
 BLANK = 0  # index of the blank, before all characters
 
@@ -64,16 +62,8 @@ class SpeechRecogniser:
         from emotone.nets.blocks import recogniser
         from emotone.nets.blocks.base import Network
 
-        blocks: dict[str, Block] = {
-            "standardise": recogniser.StandardisedImage(),
-            "conv1": recogniser.ClippedConv(1, CHANNELS, kernel=(41, 11), stride=(2, 2)),
-            "conv2": recogniser.ClippedConv(CHANNELS, CHANNELS, kernel=(21, 11), stride=(2, 1)),
-        }
-        inputs = CHANNELS * BANDS_AFTER
-        for number in range(1, self.layers + 1):
-            blocks[f"gru{number}"] = recogniser.RecurrentLayer(inputs, self.units, is_normalised=number > 1)
-            inputs = self.units
-        blocks["characters"] = recogniser.CharacterLayer(inputs, 1 + len(self.characters))
+        blocks = recogniser.deep_speech_layers(BANDS, units=self.units, layers=self.layers)
+        blocks["characters"] = recogniser.CharacterLayer(self.units, 1 + len(self.characters))
         return Network(blocks)
 
 

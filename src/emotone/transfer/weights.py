@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.errors import SourceError, missing_extra
 from emotone.files import atomic_write, sha256_file
+from emotone.transfer.select import BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,22 @@ class SourceWeights:
     sha256: str = ""
     licence: str = "unstated"
     labels: tuple[str, ...] = ()
+
+
+def inside_block(weights: SourceWeights, block: str) -> SourceWeights:
+    """Return weights whose layers are those inside a block of a network; weights of that network are not changed.
+
+    Example:
+        >>> weights = SourceWeights("small", {"blocks.conv1.bias": np.zeros(2)})
+        >>> list(inside_block(weights, "recogniser").tensors)
+        ['blocks.recogniser.conv1.bias']
+
+    """
+    within = f"{BLOCKS}{block}."
+    if not block or any(name.startswith(within) for name in weights.tensors):
+        return weights
+    moved = {within + name.removeprefix(BLOCKS): values for name, values in weights.tensors.items()}
+    return replace(weights, tensors=moved)
 
 
 def write_weights(path: Path, weights: SourceWeights) -> None:

@@ -18,7 +18,7 @@ from emotone.nets.base import require_torch
 from emotone.nets.settings import check_dropout
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import Block, Network
+    from emotone.nets.blocks.base import Network
 
 MAX_LAYERS = 32
 
@@ -86,15 +86,9 @@ class WhisperEncoder:
         from emotone.nets.blocks.dense import EmbeddingClassifier
 
         width, last = self.width, self.layers[-1]
-        blocks: dict[str, Block] = {
-            "range": transformer.DynamicRange(peak=self.peak),
-            "conv1": transformer.ConvGelu(dimension, width, stride=1),
-            "conv2": transformer.ConvGelu(width, width, stride=2),
-            "positions": transformer.Positions(transformer.MAX_STEPS, width),
-        }
-        for number in range(1, last + 1):
-            keep = number - 1 in self.layers
-            blocks[f"layer{number}"] = transformer.EncoderLayer(width, self.heads, keep_input=keep)
+        blocks = transformer.whisper_layers(
+            dimension, width=width, heads=self.heads, last=last, kept=self.layers, peak=self.peak
+        )
         if self.final_norm:
             blocks["final_norm"] = transformer.FinalNorm(width)
         outputs = len(self.layers)

@@ -107,6 +107,14 @@ def mask_time(x: Tensor, lengths: Tensor | None) -> Tensor:
     return x * mask.reshape(mask.shape[0], *[1] * (x.ndim - 2), mask.shape[1])
 
 
+def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return x [batch, time, values] with each item's own steps in reverse order; what follows them is arbitrary."""
+    if lengths is None:
+        return x.flip(1)
+    places = (lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)).clamp(min=0)
+    return x.gather(1, places[:, :, None].expand_as(x))
+
+
 def initialise_for_relu(layer: nn.Conv2d | nn.Linear) -> None:
     """Initialise weights so that signals keep their scale through many ReLU layers without normalisation; in place.
 

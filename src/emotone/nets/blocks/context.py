@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from emotone.nets.blocks.base import Block, mask_time
+from emotone.nets.blocks.base import Block, mask_time, reversed_steps
 from emotone.nets.blocks.segments import SegmentCutter
 
 State: TypeAlias = tuple[Tensor, Tensor]
@@ -93,7 +93,7 @@ class ContextLstm(Block):
             return x.new_empty(*x.shape[:2], self.ahead.hidden_size * (1 if self.back is None else 2)), lengths
         y = self.ahead(x)[0]
         if self.back is not None:
-            y = torch.cat([y, _reversed(self.back(_reversed(x, lengths))[0], lengths)], dim=2)
+            y = torch.cat([y, reversed_steps(self.back(reversed_steps(x, lengths))[0], lengths)], dim=2)
         return mask_time(y.transpose(1, 2), lengths).transpose(1, 2), lengths
 
     def step(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -145,11 +145,3 @@ class LastStepClassifier(Block):
         else:
             last = ahead[torch.arange(len(ahead), device=x.device), (lengths - 1).clamp(min=0)]
         return self.output(self.dropout(torch.cat([last, back], dim=1))), None
-
-
-def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return x [batch, chunks, values] with each item's own chunks in reverse order."""
-    if lengths is None:
-        return x.flip(1)
-    places = (lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)).clamp(min=0)
-    return x.gather(1, places[:, :, None].expand_as(x))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from emotone.nets.blocks.base import Block, mask_time, valid_steps
+from emotone.nets.blocks.gru import run_gru
 
 CEILING = 20.0  # of clipped activations
 SMALLEST_DEVIATION = 1e-5
+CHANNELS = 32  # of both convolutions
 
 
 class StandardisedImage(Block):
@@ -26,7 +27,7 @@ class StandardisedImage(Block):
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the image and the unchanged lengths."""
         steps, bands = x.shape[1:]
-        count = torch.full((len(x),), steps, device=x.device) if lengths is None else lengths
+        count = torch.full((x.shape[0],), steps, device=x.device) if lengths is None else lengths
         mask = valid_steps(count, steps)[:, :, None].to(x.dtype)
         values = (count * bands).to(x.dtype)[:, None, None]
         mean = (x * mask).sum(dim=(1, 2), keepdim=True) / values
@@ -94,12 +95,7 @@ class RecurrentLayer(Block):
             x = x.flatten(1, 2).transpose(1, 2)
         if self.norm is not None:
             x = self.norm(x.transpose(1, 2)).transpose(1, 2)
-        if lengths is None:
-            outputs, _ = self.gru(x)
-        else:  # the backward direction begins at the last valid step of each item
-            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            outputs, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])
-        forward, backward = outputs.chunk(2, dim=2)
+        forward, backward = run_gru(self.gru, x, lengths).chunk(2, dim=2)
         return forward + backward, lengths
 
 
@@ -120,3 +116,25 @@ class CharacterLayer(Block):
         """Return log-probabilities and the unchanged lengths."""
         logits = self.linear(self.norm(x.transpose(1, 2)).transpose(1, 2))
         return torch.log_softmax(logits, dim=2), lengths
+
+
+def deep_speech_layers(bands: int, *, units: int, layers: int) -> dict[str, Block]:
+    """Return two convolutions and recurrent layers, as in Deep Speech 2: [batch, time, bands] -> [batch, time', units].
+
+    Args:
+        bands: values per row of the input.
+        units: of each direction of a recurrent layer.
+        layers: number of recurrent layers.
+
+    """
+    blocks: dict[str, Block] = {
+        "standardise": StandardisedImage(),
+        "conv1": ClippedConv(1, CHANNELS, kernel=(41, 11), stride=(2, 2)),
+        "conv2": ClippedConv(CHANNELS, CHANNELS, kernel=(21, 11), stride=(2, 1)),
+    }
+    halved = (bands + 1) // 2
+    inputs = CHANNELS * ((halved + 1) // 2)
+    for number in range(1, layers + 1):
+        blocks[f"gru{number}"] = RecurrentLayer(inputs, units, is_normalised=number > 1)
+        inputs = units
+    return blocks

@@ -222,3 +222,28 @@ class Standardiser(Block):
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the standardised values and the unchanged lengths."""
         return self.norm(x), lengths
+
+
+def whisper_layers(
+    bands: int, *, width: int, heads: int, last: int, kept: tuple[int, ...] = (), peak: float | None = None
+) -> dict[str, Block]:
+    """Return Whisper's encoder up to a layer, without its final norm: [batch, time, bands] -> a stack of outputs.
+
+    Args:
+        bands: values per row of the input.
+        width: values per step.
+        heads: of attention.
+        last: number of layers.
+        kept: layers whose outputs stay in the stack, besides the last one; 0 is the output of the convolutions.
+        peak: see `DynamicRange`.
+
+    """
+    blocks: dict[str, Block] = {
+        "range": DynamicRange(peak=peak),
+        "conv1": ConvGelu(bands, width, stride=1),
+        "conv2": ConvGelu(width, width, stride=2),
+        "positions": Positions(MAX_STEPS, width),
+    }
+    for number in range(1, last + 1):
+        blocks[f"layer{number}"] = EncoderLayer(width, heads, keep_input=number - 1 in kept)
+    return blocks
