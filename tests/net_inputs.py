@@ -107,6 +107,7 @@ TINY: dict[str, dict[str, Any]] = {
         "width": 0.125,
         "offset": 0.01,
     },
+    "letter-recogniser": {"kind": "convolution", "units": 6, "dropout": 0.1},
     "mfcc-bigru": {"units": 3, "dropout": 0.1},
     "recogniser-reuse": {"width": 6, "heads": 2, "layer": 1, "units": 3, "dropout": 0.1},
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},

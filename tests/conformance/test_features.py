@@ -24,6 +24,7 @@ GOLDEN_TOLERANCE = {
     "two-channel-spectrogram": 1e-3,
     "hand-built": 2e-3,
     "mfcc-pitch": 1e-3,
+    "power-spectrogram": 1e-3,
     "recogniser-spectrogram": 1e-5,
     "whisper-mfcc-pitch": 1e-3,
 }

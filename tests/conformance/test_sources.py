@@ -13,6 +13,7 @@ from emotone.transfer.source import SOURCES, Source
 
 # Settings with which a network has all layers of a source, where the defaults build only some of them.
 WHOLE: dict[str, dict[str, Any]] = {
+    "letter-convolution": {"kind": "convolution"},
     "whisper-base": {"layers": (6,), "final_norm": True},
     "whisper-tiny-en": {"layers": (4,), "width": 384, "heads": 6, "final_norm": True},
 }

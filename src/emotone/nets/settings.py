@@ -18,6 +18,7 @@ CHANNELS = 2  # of a row of `two-channel-spectrogram`
 PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
 GridPlacement: TypeAlias = Literal["grid", "speech", "valleys"]  # decided from the rows
 SegmentPlacement: TypeAlias = Literal[GridPlacement, "changes"]
+LetterKind: TypeAlias = Literal["gru", "convolution"]  # of recognisers of letters
 
 
 def check_patch_network(network: str, *, width: float, offset: float, hidden: int, dropout: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -18,13 +18,16 @@ from emotone.transfer.apply import transfer_into
 from emotone.transfer.plans import Plan
 from emotone.transfer.weights import SourceWeights, inside_block
 
+if TYPE_CHECKING:
+    from emotone.nets.blocks.base import Network
+
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL: dict[str, Any] = {"width": 8, "heads": 2, "layer": 2, "units": 3}
 PLAN = Plan(("recogniser",), ("recogniser",))
 
 
-def loaded(spec: RecogniserReuse, source: torch.nn.Module, dimension: int) -> torch.nn.Module:
+def loaded(spec: RecogniserReuse, source: Network, dimension: int) -> Network:
     net = spec.build(dimension, 4)
     weights = SourceWeights("made", {name: value.numpy() for name, value in source.state_dict().items()})
     transfer_into(net, inside_block(weights, spec.source_block), PLAN)

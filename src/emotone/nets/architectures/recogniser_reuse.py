@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
 from emotone.nets.base import require_torch
-from emotone.nets.settings import check_dropout
+from emotone.nets.settings import LetterKind, check_dropout
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
 
-Recogniser: TypeAlias = Literal["whisper", "deep-speech"]
+Recogniser: TypeAlias = Literal["whisper", "deep-speech", "letter-gru", "letter-convolution"]
 Method: TypeAlias = Literal["mean", "recurrent", "progressive"]
 CEPSTRAL = 14  # values per row of the other branch: 13 cepstra and the pitch
 
@@ -33,7 +33,8 @@ class RecogniserReuse:
         method: "mean" for Fine-tuning MP-x, "recurrent" for Fine-tuning RNN-x, "progressive" for Progressive net-x. The
             last one reads rows with 13 cepstra and the pitch after the recogniser's bands.
         recogniser: "whisper" for the encoder of Whisper, on `whisper-log-mel` or `whisper-mfcc-pitch`; "deep-speech"
-            for the paper's kind of recogniser, on `recogniser-spectrogram`.
+            for the paper's kind of recogniser, on `recogniser-spectrogram`; "letter-gru" and "letter-convolution" for
+            the sources of these names, on `power-spectrogram`.
         layer: x, from 1: of the transformer layers, or of the recurrent ones.
         width: values per step of the recogniser.
         heads: of attention, in Whisper.
@@ -109,6 +110,11 @@ class RecogniserReuse:
             from emotone.nets.blocks.transformer import whisper_layers
 
             return whisper_layers(bands, width=self.width, heads=self.heads, last=self.layer)
+        if self.recogniser != "deep-speech":
+            from emotone.nets.blocks.letters import letter_layers
+
+            kind: LetterKind = "gru" if self.recogniser == "letter-gru" else "convolution"
+            return letter_layers(kind, bands, units=self.width, last=self.layer)
         from emotone.nets.blocks.recogniser import deep_speech_layers
 
         return deep_speech_layers(bands, units=self.width, layers=self.layer)

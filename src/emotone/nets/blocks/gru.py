@@ -95,8 +95,8 @@ class RevisedGru(Block):
 
     def _steps(self, weights: GruWeights, x: Tensor) -> Tensor:
         own = nn.functional.linear(x, weights.input, weights.bias)
-        gates, new = own.split([2 * self.units, self.units], dim=2)
-        of_gates, of_new = weights.state.t().split([2 * self.units, self.units], dim=1)
+        gates, new = own[..., : 2 * self.units], own[..., 2 * self.units :]
+        of_gates, of_new = weights.state[: 2 * self.units].t(), weights.state[2 * self.units :].t()
         state = x.new_zeros(len(x), self.units)
         outputs = []
         for step in range(x.shape[1]):

@@ -49,7 +49,8 @@ class Recogniser(Block):
 
     def time_kernel(self, dimension: int) -> int:
         """Return that of its widest layer."""
-        return max(self.get_submodule(name).time_kernel(dimension) for name in self.names)  # type: ignore[operator]
+        kernels = (self.get_submodule(name).time_kernel(dimension) for name in self.names)  # type: ignore[operator]
+        return int(max(kernels))
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the outputs of its last layer, or the rows of the other branch."""
