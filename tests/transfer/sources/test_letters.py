@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,8 @@ from emotone.transfer.sources.letter_convolution import TENSORS as CONVOLUTION
 from emotone.transfer.sources.letter_gru import TENSORS as GRU
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from emotone.nets.settings import LetterKind
 
 __all__ = ["one_thread"]

@@ -59,7 +59,7 @@ class LetterRecogniser:
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The convolution if there is one, recurrent layers with their norms, and the classifier."""
-        layers = [("conv1",)] if self.kind == "convolution" else []
+        layers: list[tuple[str, ...]] = [("conv1",)] if self.kind == "convolution" else []
         layers += [(f"gru{number}", f"norm{number}") for number in range(1, self.layer + 1)]
         if len(layers) == 1:
             layers = [(name,) for name in layers[0]]
