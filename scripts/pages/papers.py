@@ -6,17 +6,18 @@ from scripts.pages.markdown import RESULTS
 
 from emotone.reproductions.document import document
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
+from emotone.reproductions.papers.asr_reuse import page as asr_reuse
 from emotone.reproductions.papers.segment_vggish import page as segment_vggish
 from emotone.reproductions.papers.spectrogram_cnn_lstm import page as spectrogram_cnn_lstm
 from emotone.reproductions.papers.transferable_features import page as transferable_features
-from emotone.reproductions.planned import PLANNED
 from emotone.reproductions.scoreboard import overview
 
 
 def papers() -> str:
     """Return the scoreboards of all publications, from the predictions under results/."""
     boards = [
-        page.claims(RESULTS) for page in (transferable_features, anger_soundnet, segment_vggish, spectrogram_cnn_lstm)
+        page.claims(RESULTS)
+        for page in (transferable_features, anger_soundnet, segment_vggish, spectrogram_cnn_lstm, asr_reuse)
     ]
     lines = [
         "# Papers: what they claim, and what we find",
@@ -24,6 +25,6 @@ def papers() -> str:
         "emotone implements the experiments of published papers. None of their corpora but Emo-DB and EMOVO is freely",
         "available, so most experiments use other corpora or other weights, and the verdicts are about these.",
         "",
-        *overview([*boards, *PLANNED]),
+        *overview(boards),
     ]
     return document(lines)

@@ -49,7 +49,12 @@ LEVEL_DEPENDENT = {
     "yamnet",
 }
 ROWS = 1600  # of an input whose sizes are compared with the layer table: longer than every minimum length
-UNLIMITED = {"recogniser-reuse", "whisper-encoder"}  # receptive field: attention reads the whole input
+UNLIMITED = {
+    "letter-recogniser",
+    "recogniser-reuse",
+    "whisper-encoder",
+}  # receptive field: attention, recurrence
+LOST = {"letter-recogniser": 8}  # steps, of convolutions without padding
 # Parameters that cancel out: the softmax removes a constant that is added to the attention scores of all steps.
 WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}
 
@@ -148,7 +153,11 @@ def test_the_layer_table_is_true(case: tuple[str, NetSpec], bands: int, classes:
     assert layers[-1].output == str(classes)
 
 
-def test_the_sizes_of_the_layer_table_are_those_of_the_outputs(spec: NetSpec, net: Network, inputs: Input) -> None:
+def test_the_sizes_of_the_layer_table_are_those_of_the_outputs(
+    case: tuple[str, NetSpec], net: Network, inputs: Input
+) -> None:
+    lost = LOST.get(case[0], 1)
+    spec = case[1]
     layers = {layer.name: layer.output for layer in derive_layers(spec, BANDS, CLASSES)}
     x, lengths = inputs.draw(1, ROWS), None
     with torch.inference_mode():
@@ -156,15 +165,15 @@ def test_the_sizes_of_the_layer_table_are_those_of_the_outputs(spec: NetSpec, ne
             x, lengths = block(x, lengths)
             sizes = layers[name].split(" x ")
             assert len(sizes) == x.ndim - 1
-            assert all(fits(text, size, ROWS) for text, size in zip(sizes, x.shape[1:], strict=True)), name
+            assert all(fits(text, size, ROWS, lost=lost) for text, size in zip(sizes, x.shape[1:], strict=True)), name
 
 
-def fits(text: str, size: int, rows: int) -> bool:
-    """Return whether a size of a layer table, e.g. "T/4", is that of an output; edges may add or drop a step."""
+def fits(text: str, size: int, rows: int, *, lost: int) -> bool:
+    """Return whether a size of a layer table, e.g. "T/4", is that of an output; edges may add or drop some steps."""
     if "T" not in text:
         return int(text) == size
     factor, _, divisor = text.partition("T")
-    return abs(int(factor or 1) * rows / int(divisor.removeprefix("/") or 1) - size) <= 1
+    return abs(int(factor or 1) * rows / int(divisor.removeprefix("/") or 1) - size) <= lost
 
 
 def test_its_groups_contain_every_layer_with_tensors_once(spec: NetSpec, net: Network) -> None:

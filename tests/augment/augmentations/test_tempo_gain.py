@@ -38,9 +38,10 @@ def test_a_gain_changes_rows_as_a_louder_signal_does(rng: np.random.Generator) -
     np.testing.assert_allclose(changed[:-1], louder[:-1], atol=1e-3)  # the last cepstra are those of silence
 
 
-def test_rows_of_levels_get_the_gain_in_every_column() -> None:
-    changed = TempoGain().apply(ramp(4, 80), TempoGainParameters(1.0, -3.0))
-    np.testing.assert_allclose(changed - ramp(4, 80), -0.3, atol=1e-6)
+@pytest.mark.parametrize(("dimension", "change"), [(80, -0.3), (161, -0.3 * math.log(10))])
+def test_rows_of_levels_get_the_gain_in_every_column(dimension: int, change: float) -> None:
+    changed = TempoGain().apply(ramp(4, dimension), TempoGainParameters(1.0, -3.0))
+    np.testing.assert_allclose(changed - ramp(4, dimension), change, atol=1e-6)
 
 
 def test_drawn_values_are_in_the_ranges() -> None:

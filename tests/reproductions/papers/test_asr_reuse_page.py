@@ -10,6 +10,7 @@ from tests.made_runs import Made
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import CellResult
+from emotone.reproductions.papers.asr_reuse.claims import FOUR
 from emotone.reproductions.papers.asr_reuse.page import figure, page
 from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
 from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, TABLE
@@ -41,7 +42,7 @@ def test_the_page_shows_scores_next_to_published_ones(tmp_path: Path) -> None:
     for cell in TABLE.cells:
         name = "run" if (cell.corpus, cell.row.id) == ("emodb", "3") else ""
         if name:
-            Made(skill=0.8, corpora=("emodb",)).write(runs_folder(PAPER, out=tmp_path) / name)
+            Made(skill=0.8, corpora=("emodb",), labels=FOUR).write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
     rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps({"rows": rows}))
     text = page(tmp_path)

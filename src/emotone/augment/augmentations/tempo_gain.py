@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 CEPSTRUM_GAIN = math.sqrt(26)  # of the first cepstrum of 26 bands, per dB
+NATURAL = {161: math.log(10) / 10}  # values per row of levels in ln of power -> their change per dB
 FIRST_CEPSTRUM = {14: 0, 94: 80}  # values per row -> its column; other rows are levels only
 PITCH = -1  # column, in rows with cepstra
 MAX_DECIBELS = 60.0
@@ -36,7 +37,8 @@ class TempoGain:
     """Changes tempo and level of an utterance; n rows become n / tempo rows, the pitch stays.
 
     Rows between those of the input are interpolated linearly; a pitch, which is 0 where there is none, is that of the
-    nearest row. Levels are log10 of power. Networks that remove the level of their input are not affected by a gain.
+    nearest row. Levels are log10 of power, or ln of it. Networks that remove the level of their input are not affected
+    by a gain.
 
     Attributes:
         slowest: minimum tempo factor.
@@ -53,7 +55,7 @@ class TempoGain:
     """
 
     title: ClassVar[str] = "tempo and gain of an utterance"
-    front_ends: ClassVar[tuple[str, ...]] = ("mfcc-pitch", "whisper-log-mel", "whisper-mfcc-pitch")
+    front_ends: ClassVar[tuple[str, ...]] = ("mfcc-pitch", "power-spectrogram", "whisper-log-mel", "whisper-mfcc-pitch")
 
     slowest: float = 0.85
     fastest: float = 1.15
@@ -92,7 +94,7 @@ class TempoGain:
         share = (places - before).astype(np.float32)[:, None]
         rows: Array = features[before] * (1 - share) + features[np.minimum(before + 1, count - 1)] * share
         cepstrum = FIRST_CEPSTRUM.get(features.shape[1], features.shape[1])
-        rows[:, :cepstrum] += np.float32(drawn.decibels / 10)
+        rows[:, :cepstrum] += np.float32(drawn.decibels * NATURAL.get(features.shape[1], 0.1))
         if cepstrum < features.shape[1]:
             rows[:, cepstrum] += np.float32(drawn.decibels * CEPSTRUM_GAIN)
             rows[:, PITCH] = features[np.rint(places).astype(np.int64), PITCH]

@@ -59,11 +59,12 @@ class LetterRecogniser:
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The convolution if there is one, recurrent layers with their norms, and the classifier."""
-        layers: list[tuple[str, ...]] = [("conv1",)] if self.kind == "convolution" else []
-        layers += [(f"gru{number}", f"norm{number}") for number in range(1, self.layer + 1)]
-        if len(layers) == 1:
-            layers = [(name,) for name in layers[0]]
-        return (*layers, *[()] * (3 - len(layers)), ("classifier",))
+        recurrent = [(f"gru{number}", f"norm{number}") for number in range(1, self.layer + 1)]
+        if self.kind == "convolution":
+            first: tuple[tuple[str, ...], ...] = (("conv1",), *recurrent)
+        else:  # of the last recurrent layer, the norm is a group of its own
+            first = (*recurrent[:-1], *((name,) for name in recurrent[-1]))
+        return (*first, *((),) * (3 - len(first)), ("classifier",))
 
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""

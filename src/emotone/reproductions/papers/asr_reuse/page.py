@@ -7,32 +7,40 @@ from typing import TYPE_CHECKING
 from emotone.reproductions.document import command, document, first_of_runs, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.page import grid_table
+from emotone.reproductions.papers.asr_reuse.claims import confusions as confusion_shares
+from emotone.reproductions.papers.asr_reuse.claims import scoreboard
 from emotone.reproductions.papers.asr_reuse.published import TABLE1
-from emotone.reproductions.papers.asr_reuse.tables import PAPER, TABLE, UAR
+from emotone.reproductions.papers.asr_reuse.tables import NETWORKS, PAPER, TABLE, UAR
 from emotone.reproductions.stored import runs_folder, stored_results
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import format_estimate
 from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult
+    from emotone.reproductions.scoreboard import Scoreboard
+    from emotone.scoring.predictions import PredictionsTable
 
 METRICS = {"accuracy": "accuracy", "uar": "UAR", "macro-f1": "macro F1"}
 
 
 def page(results: Path) -> str:
-    """Return the scores of mean-pooled layers, from stored predictions, next to the published ones."""
-    found = stored_results(PAPER, TABLE, results=results)
+    """Return the claims with their verdicts, and the scores from stored predictions next to the published ones."""
+    tables = _results(results)
+    found, trained = tables[TABLE.name], tables[NETWORKS.name]
     runs = runs_folder(PAPER, out=results)
+    predictions = _predictions(found, runs)
     lines = [
         "# Reusing a speech recogniser",
         "",
         "[The paper, its settings and ours](../papers/asr-reuse.md). Scores x 100, pooled over folds, with 95 %",
         "bootstrap intervals clustered by speaker. A number after a slash is the published one; an asterisk marks a",
         "difference of more than 1.5 points. All numbers are computed from the predictions under `results/`.",
+        "",
+        *scoreboard(tables, predictions).lines(),
         "",
         f"![Recall by layer of the recogniser]({PAPER.key}.svg)",
         "",
@@ -48,6 +56,16 @@ def page(results: Path) -> str:
         command(PAPER, TABLE),
         *_all_metrics(found, runs),
         *leakage_section(found, runs, level=3),
+        *_confusions(predictions),
+        "",
+        f"## {NETWORKS.title}",
+        "",
+        f"{NETWORKS.note} Published: {NETWORKS.source}.",
+        "",
+        grid_table(trained).markdown(),
+        "",
+        command(PAPER, NETWORKS),
+        *leakage_section(trained, runs, level=3),
         "",
         "## The paper's Table 1",
         "",
@@ -60,6 +78,12 @@ def page(results: Path) -> str:
         ),
     ]
     return document(lines)
+
+
+def claims(results: Path) -> Scoreboard:
+    """Return the scoreboard alone, for the page on all papers."""
+    tables = _results(results)
+    return scoreboard(tables, _predictions(tables[TABLE.name], runs_folder(PAPER, out=results)))
 
 
 def figure(results: Path) -> str:
@@ -95,3 +119,31 @@ def _all_metrics(results: Sequence[CellResult], runs: Path) -> list[str]:
     if not rows:
         return []
     return ["", "### All metrics", "", *markdown_table(("corpus", "system", *METRICS.values()), rows)]
+
+
+def _results(results: Path) -> dict[str, tuple[CellResult, ...]]:
+    return {table.name: stored_results(PAPER, table, results=results) for table in PAPER.tables}
+
+
+def _predictions(results: Sequence[CellResult], runs: Path) -> dict[tuple[str, str], PredictionsTable]:
+    """Return the predictions of whole clips by corpus and row, of the layers 1 and 3."""
+    return {
+        (result.cell.corpus, result.cell.row.id): read_run(runs / result.run).whole
+        for result in results
+        if result.run and result.cell.row.id in {"1", "3"} and result.cell.column.id == UAR.id
+    }
+
+
+def _confusions(predictions: Mapping[tuple[str, str], PredictionsTable]) -> list[str]:
+    """Return the confusion matrices of the third layer, as the paper's Figure 5."""
+    lines = []
+    for (corpus, row), table in predictions.items():
+        if row != "3":
+            continue
+        cells = (
+            (truth, *(f"{100 * share:.0f}" for share in shares))
+            for truth, shares in zip(table.labels, confusion_shares(table), strict=True)
+        )
+        lines += ["", f"{NAMES[corpus]}, Fine-tuning MP-3:", "", *markdown_table(("truth", *table.labels), cells)]
+    heading = ["", "### Confusion matrices (the paper's Figure 5): shares of predictions by true label, in percent"]
+    return [*heading, *lines] if lines else []
