@@ -21,7 +21,7 @@ from scripts.pages.markdown import RESULTS
 
 from emotone.errors import EmotoneError, RunError
 from emotone.reproductions.base import PAPERS
-from emotone.reproductions.stored import store_rows, stored_rows
+from emotone.reproductions.stored import store_figure, store_rows, stored_figure, stored_rows
 from emotone.scoring.finished_run import finished_runs, is_finished, read_description, write_description
 from emotone.scoring.packed_runs import pack, packed_names, remove_packed, unpack
 
@@ -53,6 +53,10 @@ def add(folder: Path, *, into: str = "", results: Path = RESULTS) -> list[str]:
             rows = stored_rows(folder / f"{table.name}.json")
             if rows:
                 store_rows(paper, table, rows, out=results)
+        for figure in paper.figures:
+            data = stored_figure(paper, figure.name, results=folder.parent)
+            if data is not None:
+                store_figure(paper, figure, data, out=results)
     return [run.name for run in runs]
 
 

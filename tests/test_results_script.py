@@ -41,7 +41,7 @@ def test_a_run_is_added_renamed_and_removed(tmp_path: Path, capsys: pytest.Captu
 
 def test_a_folder_of_runs_is_added_with_the_rows_of_its_tables(tmp_path: Path) -> None:
     paper = PAPERS.get("asr-reuse")
-    (table,) = paper.tables
+    table = paper.tables[0]
     made, results = tmp_path / "made", tmp_path / "results"
     for draw, name in enumerate(("one", "two")):
         write_run(made / paper.key / name, Made(speakers=2, clips=3, draw=draw).table())

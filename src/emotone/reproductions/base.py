@@ -9,9 +9,10 @@ from emotone.errors import unknown_name
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from emotone.scoring.scores import Score
+    from emotone.types import Utterance
 
 Changes: TypeAlias = tuple[tuple[str, Any], ...]
 """Settings of a recipe with their values; dots separate tables and keys, as in `net.hidden`."""
@@ -137,6 +138,26 @@ class PublishedTable:
 
 
 @dataclass(frozen=True)
+class PublishedFigure:
+    """A figure of a publication that is computed from recordings.
+
+    Attributes:
+        name: argument of `emotone reproduce KEY NAME`, e.g. "figure4".
+        title: what it shows.
+        corpora: that it requires.
+        compute: returns its data, which can be stored as JSON, from the utterances of each corpus.
+        draw: returns the data as SVG.
+
+    """
+
+    name: str
+    title: str
+    corpora: tuple[str, ...]
+    compute: Callable[[Mapping[str, Sequence[Utterance]]], dict[str, Any]]
+    draw: Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
 class Paper:
     """A publication, or a collection of published numbers.
 
@@ -145,6 +166,7 @@ class Paper:
         title: title of the publication.
         citation: complete citation.
         tables: in the order of the publication.
+        figures: those that are computed from recordings.
 
     """
 
@@ -152,13 +174,18 @@ class Paper:
     title: str
     citation: str
     tables: tuple[PublishedTable, ...]
+    figures: tuple[PublishedFigure, ...] = ()
 
     def table(self, name: str) -> PublishedTable:
         """Return the table called `name`, or raise `UnknownNameError` with the nearest name."""
         by_name = {table.name: table for table in self.tables}
         if name not in by_name:
-            raise unknown_name(f"table of {self.key}", name, by_name)
+            raise unknown_name(f"table of {self.key}", name, (*by_name, *(figure.name for figure in self.figures)))
         return by_name[name]
+
+    def figure(self, name: str) -> PublishedFigure | None:
+        """Return the figure called `name`, or None if there is none."""
+        return next((figure for figure in self.figures if figure.name == name), None)
 
 
 @dataclass(frozen=True)

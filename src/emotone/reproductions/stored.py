@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.reproductions.base import Cell, CellKey, Paper, PublishedTable, Status
+    from emotone.reproductions.base import Cell, CellKey, Paper, PublishedFigure, PublishedTable, Status
     from emotone.scoring.scores import Score
 
 SCHEMA = "emotone.reproduction/1"
@@ -35,6 +35,24 @@ def runs_folder(paper: Paper, *, out: Path) -> Path:
 def rows_file(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
     """Return the file of a table's rows in a folder of results."""
     return runs_folder(paper, out=out) / f"{table.name}.json"
+
+
+def store_figure(paper: Paper, figure: PublishedFigure, data: dict[str, Any], *, out: Path) -> tuple[Path, Path]:
+    """Write the data of a figure as JSON, and the figure as SVG, and return both files."""
+    files = runs_folder(paper, out=out) / f"{figure.name}.json", runs_folder(paper, out=out) / f"{figure.name}.svg"
+    for file, text in zip(files, (json.dumps(data) + "\n", figure.draw(data)), strict=True):
+        with atomic_write(file, text=True) as stream:
+            stream.write(text)
+    return files
+
+
+def stored_figure(paper: Paper, name: str, *, results: Path) -> dict[str, Any] | None:
+    """Return the stored data of a figure, or None if there are none."""
+    file = runs_folder(paper, out=results) / f"{name}.json"
+    if not file.exists():
+        return None
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return data
 
 
 def stored_rows(path: Path) -> list[dict[str, Any]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.toy import write_emodb
 
+from emotone.reproductions.base import Paper, PublishedFigure
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -101,3 +103,26 @@ def test_recordings_that_fail_are_listed_and_the_exit_status_says_so(
     )
     assert outcome.status == 1
     assert outcome.err.count("left out:") == 1
+
+
+def test_a_figure_is_computed_stored_and_drawn(
+    emotone: Callable[..., Outcome], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures of papers need weights, so this one counts the clips."""
+    counting = PublishedFigure(
+        "figure0",
+        "clips",
+        ("emodb",),
+        lambda corpora: {"clips": len(corpora["emodb"])},
+        lambda data: f"<svg>{data['clips']}</svg>",
+    )
+    monkeypatch.setattr(Paper, "figure", lambda _self, name: counting if name == "figure0" else None)
+    given = ["reproduce", "asr-reuse", "figure0", "--out", str(tmp_path / "out")]
+    done = emotone(*given, "--corpus", f"emodb={corpus}")
+    assert done.status == 0, done.err
+    data, drawing = map(Path, done.out.split())
+    assert drawing.read_text() == f"<svg>{json.loads(data.read_text())['clips']}</svg>"
+    assert json.loads(emotone(*given, "--corpus", f"emodb={corpus}", "--json").out)["files"][0] == str(data)
+    missing = emotone(*given)
+    assert missing.status == 2
+    assert "figure0 needs --corpus emodb=DIR" in missing.err

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emotone.evaluation.run import Evaluation
-    from emotone.reproductions.base import CellResult, PublishedTable
+    from emotone.reproductions.base import CellResult, Paper, PublishedFigure, PublishedTable
 
 
 @click.command(
@@ -32,6 +32,8 @@ Examples:
   emotone reproduce transferable-features table3 --only emodb --only S2 --corpus emodb=A --corpus savee=B
   # reproduce a table whose networks start from published weights
   emotone reproduce segment-vggish table3 --corpus emodb=~/corpora/emodb --source yamnet=yamnet.npz --seeds 6
+  # compute a figure: its data and the drawing are written to --out
+  emotone reproduce asr-reuse figure4 --corpus emodb=~/corpora/emodb
 
 \b
 Status of a row:
@@ -103,7 +105,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Reproduce TABLE of the publication KEY on the given corpora.
+    """Reproduce TABLE, or a figure, of the publication KEY on the given corpora.
 
     Without TABLE, list the tables of KEY; without KEY, list all.
     """
@@ -115,6 +117,9 @@ def command(
     from emotone.reproductions.reproduce import reproduce
 
     paper = PAPERS.get(key)
+    drawn = paper.figure(table)
+    if drawn is not None:
+        return _figure(paper, drawn, corpus, label_map=label_map, out=out, as_json=as_json)
     asked = paper.table(table)
     selected = replace(
         asked, cells=tuple(each for each in asked.cells if each.matches(only) and (each.quick or not quick))
@@ -161,10 +166,40 @@ def command(
         others = sum(result.score is not None and result.cell not in selected.cells for result in results)
         if others:
             click.echo(f"\nFinished cells that are not selected: {others}; --kept shows them.")
-        for where, lines in audits.items():
-            click.echo(f"\nLeakage audit, what training and test data share ({where}):")
-            for line in lines:
-                click.echo(f"  {line}")
+        _print_audits(audits)
+    for problem in problems:
+        console.error(f"left out: {problem}")
+    return 1 if problems else 0
+
+
+def _print_audits(audits: Mapping[str, list[str]]) -> None:
+    for where, lines in audits.items():
+        click.echo(f"\nLeakage audit, what training and test data share ({where}):")
+        for line in lines:
+            click.echo(f"  {line}")
+
+
+def _figure(
+    paper: Paper,
+    figure: PublishedFigure,
+    corpus: tuple[str, ...],
+    *,
+    label_map: Mapping[str, str],
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Compute a figure, write its data and its drawing, and return the exit status."""
+    from emotone.reproductions.stored import store_figure
+
+    corpora, problems = corpus_data.scan_corpora(corpus, label_map=label_map)
+    missing = [name for name in figure.corpora if name not in corpora]
+    if missing:
+        raise UsageError(f"{figure.name} needs {', '.join(f'--corpus {name}=DIR' for name in missing)}")
+    files = store_figure(paper, figure, figure.compute(corpora), out=out)
+    if as_json:
+        console.print_json({"paper": paper.key, "figure": figure.name, "files": [str(file) for file in files]})
+    else:
+        click.echo("\n".join(map(str, files)))
     for problem in problems:
         console.error(f"left out: {problem}")
     return 1 if problems else 0
@@ -202,6 +237,11 @@ def _list(key: str | None, *, as_json: bool) -> None:
         {"paper": paper.key, "table": table.name, "title": table.title, "corpora": list(table.corpora())}
         for paper in papers
         for table in paper.tables
+    ]
+    found += [
+        {"paper": paper.key, "table": figure.name, "title": figure.title, "corpora": list(figure.corpora)}
+        for paper in papers
+        for figure in paper.figures
     ]
     if as_json:
         console.print_json(found)

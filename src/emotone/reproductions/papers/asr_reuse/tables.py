@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.base import Cell, Heading, Paper, PublishedTable
+from emotone.reproductions.papers.asr_reuse.figures import FIGURES
 from emotone.reproductions.papers.asr_reuse.published import CITATION, MEAN_POOLED, TABLE1, TITLE
 
 if TYPE_CHECKING:
@@ -160,4 +161,4 @@ NETWORKS = PublishedTable(
         ),
     ),
 )
-PAPER = Paper(key="asr-reuse", title=TITLE, citation=CITATION, tables=(TABLE, NETWORKS))
+PAPER = Paper(key="asr-reuse", title=TITLE, citation=CITATION, tables=(TABLE, NETWORKS), figures=FIGURES)
