@@ -121,6 +121,8 @@ def train_run(
     if fresh:
         for name in (RUN, WEIGHTS, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
+    from emotone.training.processes import current
+
     network = fit(
         job.resolved,
         job.utterances,
@@ -143,6 +145,9 @@ def train_run(
         transfer=network.transfer,
         recordings=_recordings(job),
     )
-    save_run(folder, run, network.net)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    processes = current()
+    if processes.is_first:
+        save_run(folder, run, network.net)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    processes.wait()
     return run

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from emotone.errors import RunError
 from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.objective import BatchT, Objective
+from emotone.training.processes import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +75,8 @@ def run_epochs(
 ) -> TrainingResult:
     """Train a network in place and return what happened; afterwards it has the weights of the best epoch.
 
+    In several processes (see `emotone.training.processes`), each computes a part of every batch.
+
     Equal arguments give bit-identical weights on the same machine with the same number of threads, whether the run was
     interrupted or not: torch's generator is seeded with (seed, epoch) at the start of each epoch, and a checkpoint
     contains everything else.
@@ -105,8 +108,9 @@ def run_epochs(
                 progress(epoch)  # type: ignore[misc]
         while not run.finished:
             epoch = run.epoch(on_batch)
-            if checkpoint is not None:
+            if checkpoint is not None and run.processes.is_first:
                 run.checkpoint(signature).save(checkpoint)
+            run.processes.wait()  # a process that is started again finds the checkpoint of the epoch that all have
             if progress is not None:
                 progress(epoch)
         net.load_state_dict(run.best_weights)
@@ -121,6 +125,7 @@ class _Run(Generic[BatchT]):
         self.objective = objective
         self.optimisation = optimisation
         self.seed = seed
+        self.processes = current()
         self.optimizer = optimisation.optimizer(net)
         self.ema: AveragedModel | None = None
         if optimisation.ema_decay > 0:
@@ -146,7 +151,7 @@ class _Run(Generic[BatchT]):
     def epoch(self, on_batch: Callable[[int, int], None] | None) -> Epoch:
         started = time.monotonic()
         number = len(self.history) + 1
-        torch.manual_seed(_epoch_seed(self.seed, number))  # dropout
+        torch.manual_seed(_epoch_seed(self.seed, number) + self.processes.rank)  # dropout
         steps = self.objective.steps
         before, total = sum(steps[: number - 1]), sum(steps)
         self.net.train()
@@ -158,6 +163,7 @@ class _Run(Generic[BatchT]):
             loss, count = loss + value * items, count + items
             if on_batch is not None:
                 on_batch(done, steps[number - 1])
+        self.processes.average_buffers(self.net, None if self.ema is None else self.ema.module)
         evaluated: Any = self.net if self.ema is None else self.ema.module
         evaluation = self.objective.evaluate(evaluated, number)
         score = evaluation.score
@@ -171,6 +177,7 @@ class _Run(Generic[BatchT]):
 
     def _step(self, batch: BatchT, learning_rate: float) -> tuple[float, int]:
         """Update the weights with one batch; return its loss and the items that the loss is the mean of."""
+        whole, batch = batch, self.processes.part(batch)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
@@ -179,12 +186,14 @@ class _Run(Generic[BatchT]):
         loss = self.objective.loss(output, batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.mean.backward()  # type: ignore[no-untyped-call]
+        total = self.processes.add_gradients(self.net, count=loss.count)
         if self.optimisation.grad_clip_norm > 0:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.optimisation.grad_clip_norm)
         self.optimizer.step()
         if self.ema is not None:
             self.ema.update_parameters(self.net)
-        return float(loss.mean.detach()), loss.count
+        value = self.processes.mean(float(loss.mean.detach()), count=loss.count, total=total)
+        return value, loss.count if batch is whole else total
 
     def checkpoint(self, signature: str) -> Checkpoint:
         tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}

@@ -44,6 +44,8 @@ Examples:
   emotone train whisper-base --corpus emodb=~/corpora/emodb --corpus calls=calls.csv
   # adapt a network to recordings without labels
   emotone train --from small --unlabelled statistics --corpus calls=calls.csv
+  # two processes, which are started again from the last epoch if one is lost (docs/own-data.md)
+  torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m emotone train mine.toml --corpus calls=calls.csv
   # make a model of the run
   emotone models export runs/mine-0123456789ab --out mine
 
@@ -108,6 +110,7 @@ def command(
     from emotone.fitting.training_run import RUN, load_run
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.recipes.library import load_recipe, net_recipe
+    from emotone.training.processes import join
 
     options = TransferOptions(source, plan, unlabelled or "", labels)
     given = load_recipe(recipe) if recipe else None
@@ -146,6 +149,7 @@ def command(
                 score = "" if epoch.score is None else f", development {score_name} {epoch.score:.3f}"
                 bar.say(f"epoch {epoch.number}: loss {epoch.loss:.3f}{score}, {epoch.seconds:.1f} s")
 
+            join()  # the other processes of a launcher, if there is one
             train_run(job, folder, fresh=not resume, progress=on_epoch, on_batch=bar.batches)
     if selection is not None:
         write_selection(folder, selection)
