@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
 import soxr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
+hypothesis.settings.register_profile("emotone", deadline=None)  # of the wall time: a busy machine exceeds any
+hypothesis.settings.load_profile("emotone")
 
 
 def shared_dir() -> Path | None:
@@ -40,12 +47,51 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20260101)
 
 
+@pytest.fixture(scope="session")
+def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of new folders, one for every test: `mktemp` lists all earlier ones each time, which takes milliseconds."""
+    root = tmp_path_factory.mktemp("private")
+    return (root / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def private_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def private_directories(private_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every user directory at a temporary one, and forget corpora named by the environment."""
-    monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("EMOTONE_DATA", str(tmp_path_factory.mktemp("data")))
+    folder = next(private_folders)
+    for variable, name in (("EMOTONE_CACHE", "cache"), ("EMOTONE_DATA", "data")):
+        (folder / name).mkdir(parents=True)
+        monkeypatch.setenv(variable, str(folder / name))
     monkeypatch.delenv("EMOTONE_CORPORA", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def export_at_full_speed() -> Iterator[None]:
+    """Measure no coverage and write no trace while torch exports a network, which takes twice as long otherwise.
+
+    What it runs of ours is the networks, whose lines are measured in other tests. pytest collects the messages of every
+    logger that does not propagate, and torch composes those of its trace, with stacks and graphs, once anyone does.
+    """
+    torch = sys.modules.get("torch")  # the tests that export import it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.getLogger("torch.__trace"), "propagate", True)
+        if torch is not None:
+            patch.setattr(torch.onnx, "export", unmeasured(torch.onnx.export))
+        yield
+
+
+def unmeasured(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does the same without the trace function, which coverage measures with."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> Any:
+        trace = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return function(*args, **options)
+        finally:
+            sys.settrace(trace)
+
+    return run
 
 
 class MakeBundle(Protocol):

@@ -203,5 +203,12 @@ def test_no_tracked_file_contains_a_path_of_the_machine_it_was_made_on() -> None
     if done.returncode != 0:
         pytest.skip("not a git checkout")
     place = re.compile(rb"(?<![\w.~/-])/(?:home|root|work|Users)/\w")
+
+    def contains_one(file: Path) -> bool:
+        data = file.read_bytes()  # looking for a constant first is many times faster
+        return any(b"/%b/" % each in data for each in (b"home", b"root", b"work", b"Users")) and bool(
+            place.search(data)
+        )
+
     files = [ROOT / file for file in done.stdout.split("\0") if file]
-    assert [name(file) for file in files if file.is_file() and place.search(file.read_bytes())] == []
+    assert [name(file) for file in files if file.is_file() and contains_one(file)] == []

@@ -36,6 +36,7 @@ FLOORS = (
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ENTRANCES = {"__init__", "__main__"}  # the front doors: what they import is for `test_..._light` to judge
 MAX_LINES = 400
+pytestmark = pytest.mark.no_cover  # reading the files takes twice as long while coverage is measured
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,18 @@ def targets(node: ast.AST) -> list[str]:
     return []
 
 
-def walk(node: ast.AST, *, module: str) -> list[Import]:
-    found = [Import(module, target) for target in targets(node)]
-    for child in ast.iter_child_nodes(node):
-        found += walk(child, module=module)
-    return found
+@cache
+def trees() -> dict[str, ast.Module]:
+    return {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in modules().items()}
 
 
 @cache
 def imports() -> tuple[Import, ...]:
     return tuple(
-        found
-        for module, path in modules().items()
-        for found in walk(ast.parse(path.read_text(encoding="utf-8")), module=module)
+        Import(module, target)
+        for module, tree in trees().items()
+        for node in ast.walk(tree)
+        for target in targets(node)
     )
 
 
@@ -203,8 +203,8 @@ def test_there_is_no_import_cycle() -> None:
 def test_relative_imports_are_not_used() -> None:
     wrong = [
         module
-        for module, path in modules().items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for module, tree in trees().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level > 0
     ]
     assert wrong == []

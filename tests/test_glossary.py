@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHOWN = 15  # files that a failure lists
+pytestmark = pytest.mark.no_cover  # reading the files takes twice as long while coverage is measured
 
 
 def words_in(folder: Path, name: str, text: str) -> list[str]:

@@ -15,6 +15,7 @@ from emotone.metrics.classification import (
     MetricName,
     accuracy,
     macro_f1,
+    statistic,
     uar,
     unweighted_average_recall,
 )
@@ -22,6 +23,7 @@ from emotone.metrics.intervals import (
     Estimate,
     bootstrap,
     bootstrap_difference,
+    bootstraps,
     difference_estimate,
     matrices_by_speaker,
     score_estimate,
@@ -73,6 +75,14 @@ def test_blocks_do_not_change_the_draws(rng: np.random.Generator, monkeypatch: p
     whole = interval()
     monkeypatch.setattr(intervals, "BLOCK", 70)
     assert interval() == whole
+
+
+def test_several_scores_of_the_same_draws_are_those_of_each(rng: np.random.Generator) -> None:
+    clusters = rng.integers(0, 9, (6, 3, 3)).astype(np.float64)
+    scores = {metric: statistic(metric) for metric in METRIC_NAMES}
+    found = bootstraps(clusters, scores, rng=np.random.default_rng(1), replicates=100)
+    for metric, score in scores.items():
+        assert found[metric] == bootstrap(clusters, score, rng=np.random.default_rng(1), replicates=100)
 
 
 def test_the_mean_of_many_speakers_has_the_interval_of_theory() -> None:

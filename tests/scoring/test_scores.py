@@ -57,6 +57,17 @@ def find(scores: list[Score], metric: str, *, setting: str = "system") -> Score:
     return found
 
 
+@pytest.mark.parametrize("metrics", [("macro-f1", "uar-fold-mean"), ("accuracy",), ("average-logits-clip-accuracy",)])
+def test_wanted_metrics_are_those_of_the_system_among_all(metrics: tuple[str, ...], rng: np.random.Generator) -> None:
+    whole = random_rows(rng)
+    windows = [replace(each, segment=number) for each in whole for number in range(2)]
+    table = table_of(*whole, *windows)
+    everything = scores_of(table, replicates=200)
+    expected = [each for each in everything if each.setting == "system" and each.metric in metrics]
+    assert len(expected) == len(metrics)
+    assert scores_of(table, replicates=200, metrics=metrics) == expected
+
+
 def test_four_clips() -> None:
     scores = scores_of(table_of(*FOUR))
     assert find(scores, "accuracy").value == 0.5

@@ -121,7 +121,10 @@ def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Networ
 
 
 def _exported(settings: EncoderSettings, weights: SourceWeights) -> bytes:
-    data = onnx_bytes(encoder_network(settings, weights), WhisperLogMel.dimension, output=EMBEDDING)
+    network = encoder_network(settings, weights)
+    shapes = {name: list(value.shape) for name, value in network.state_dict().items()}
+    traced = signature("encoder", {**_without_source(settings), "quantised": False}, shapes)
+    data = onnx_bytes(network, WhisperLogMel.dimension, architecture=traced, output=EMBEDDING)
     return _quantised(data) if settings.quantised else data
 
 

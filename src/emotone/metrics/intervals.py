@@ -11,7 +11,7 @@ effects shared by the systems cancel.
 Contents:
     Estimate                                the value of a score, its interval and the data behind it
     score_estimate, difference_estimate     from label names
-    bootstrap, bootstrap_difference         from any per-speaker terms whose sum determines the score
+    bootstrap, bootstraps, bootstrap_difference     from any per-speaker terms whose sum determines the score
     matrices_by_speaker, speaker_codes      these terms, from labels and speaker names
     draws, percentiles                      the parts of the bootstrap
 """
@@ -27,7 +27,7 @@ from emotone.errors import RunError, UsageError
 from emotone.metrics import classification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -235,14 +235,32 @@ def bootstrap(
         UsageError: replicates below 1, or a level outside (0, 1).
 
     """
+    return bootstraps(clusters, {"": score}, rng=rng, replicates=replicates, level=level)[""]
+
+
+def bootstraps(
+    clusters: NDArray[np.float64],
+    scores: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]],
+    *,
+    rng: np.random.Generator,
+    replicates: int = REPLICATES,
+    level: float = LEVEL,
+) -> dict[str, Estimate]:
+    """Return several scores of the same sums by name, each as `bootstrap` returns it, over the same draws for all."""
     check_resampling(replicates=replicates, level=level)
     flat = clusters.reshape(len(clusters), -1)
-    scores = [
-        score((weights @ flat).reshape(len(weights), *clusters.shape[1:]))
-        for weights in draws(len(clusters), rng=rng, replicates=replicates, width=max(flat.shape))
-    ]
-    value = float(score(clusters.sum(axis=0)[None])[0])
-    return percentiles(np.concatenate(scores), level=level, value=value, speakers=len(clusters))
+    drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in scores}
+    for weights in draws(len(clusters), rng=rng, replicates=replicates, width=max(flat.shape)):
+        sums = (weights @ flat).reshape(len(weights), *clusters.shape[1:])
+        for name, score in scores.items():
+            drawn[name].append(score(sums))
+    whole = clusters.sum(axis=0)[None]
+    return {
+        name: percentiles(
+            np.concatenate(drawn[name]), level=level, value=float(score(whole)[0]), speakers=len(clusters)
+        )
+        for name, score in scores.items()
+    }
 
 
 def bootstrap_difference(

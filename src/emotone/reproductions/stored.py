@@ -7,13 +7,15 @@ cell. All tables of a publication share its runs.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
 from emotone.files import atomic_write
 from emotone.metrics.intervals import REPLICATES
 from emotone.reproductions.base import CellResult, key_of, score_of, status_of
-from emotone.scoring.finished_run import is_finished, read_run
+from emotone.scoring.finished_run import is_finished, read_run, table_version
 from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
@@ -105,7 +107,11 @@ def stored_results(
     """
     wanted = {cell.key for cell in table.cells}
     runs = {key: run for key, run in stored_runs(paper, table, [results]).items() if key in wanted}
-    scores = {run: scores_of(read_run(run).predictions, replicates=replicates) for run in sorted({*runs.values()})}
+    metrics: dict[Path, set[str]] = defaultdict(set)
+    for cell in table.cells:
+        if cell.key in runs:
+            metrics[runs[cell.key]].add(cell.metric)
+    scores = {run: _scores(run, table_version(run), frozenset(metrics[run]), replicates) for run in sorted(metrics)}
     available = _corpora_of_runs(paper, results)
     found = []
     for cell in table.cells:
@@ -115,6 +121,12 @@ def stored_results(
         else:
             found.append(result_of(cell, scores[run], run=run, tolerance=table.tolerance))
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _scores(run: Path, _version: tuple[int, int], metrics: frozenset[str], replicates: int) -> tuple[Score, ...]:
+    """Return the system's scores of a stored run; pages, figures and scoreboards share them, as intervals take long."""
+    return tuple(scores_of(read_run(run).predictions, metrics=metrics, replicates=replicates))
 
 
 def _corpora_of_runs(paper: Paper, results: Path) -> set[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.files import atomic_write
 from emotone.protocols import protocol
-from emotone.scoring.packed_runs import is_packed, packed_json, packed_names, packed_table, unpack
+from emotone.scoring.packed_runs import TABLES, is_packed, packed_json, packed_names, packed_table, unpack
 from emotone.scoring.predictions import PredictionsTable, whole_of_one
 
 if TYPE_CHECKING:
@@ -135,6 +135,19 @@ def read_table(folder: Path, file: str) -> PredictionsTable | None:
         return packed_table(_packed(folder), file)
     path = folder / file
     return PredictionsTable.read(path) if path.exists() else None
+
+
+def table_version(folder: Path) -> tuple[int, int]:
+    """Return the time and the size of the file that contains the predictions of a finished run.
+
+    What is computed from the predictions is valid while they are unchanged. Errors are those of `read_run`.
+    """
+    path = folder / TABLE if _has_files(folder) else _packed(folder).parent / TABLES
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    return state.st_mtime_ns, state.st_size
 
 
 def write_description(folder: Path, about: Mapping[str, Any]) -> None:

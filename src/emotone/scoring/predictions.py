@@ -288,24 +288,31 @@ def _check(table: PredictionsTable) -> None:
             f"columns must have equal lengths, and probabilities one column for each of {len(labels)} labels; "
             f"the lengths are {shown}; the shape of probabilities is {table.probabilities.shape}"
         )
-    for column in ("truth", "prediction"):
-        for name in np.unique(getattr(table, column)):
-            if str(name) not in labels:
-                first = table.utterance[getattr(table, column) == name][0]
-                raise RunError(f"{first}: {unknown_name(f'label in {column}', str(name), labels)}")
-    _check_probabilities(table)
+    codes = {column: _codes(getattr(table, column), labels) for column in ("truth", "prediction")}
+    for column, found in codes.items():
+        if (found < 0).any():
+            name = min(str(each) for each in getattr(table, column)[found < 0])
+            first = table.utterance[getattr(table, column) == name][0]
+            raise RunError(f"{first}: {unknown_name(f'label in {column}', name, labels)}")
+    _check_probabilities(table, codes["prediction"])
     _check_identity(table)
 
 
-def _check_probabilities(table: PredictionsTable) -> None:
+def _codes(names: NDArray[np.str_], labels: Sequence[str]) -> NDArray[np.intp]:
+    """Return the position of each name in `labels`, or -1; with few labels, comparing is faster than sorting."""
+    codes = np.full(len(names), -1, dtype=np.intp)
+    for position, label in enumerate(labels):
+        codes[names == label] = position
+    return codes
+
+
+def _check_probabilities(table: PredictionsTable, predicted: NDArray[np.intp]) -> None:
     values = table.probabilities
     invalid = ~np.isfinite(values) | (values < 0)
     _raise_for(table, np.asarray(invalid.any(axis=1)), "has probabilities that are negative or not finite")
     sums = values.sum(axis=1)
     off = np.abs(sums - 1) > SUM_TOLERANCE
     _raise_for(table, off, f"has probabilities that do not sum to 1 within {SUM_TOLERANCE:g}")
-    position = {label: index for index, label in enumerate(table.labels)}
-    predicted = np.array([position[str(label)] for label in table.prediction], dtype=np.intp)
     largest: NDArray[np.float64] = values.max(axis=1, initial=0.0)
     chosen = values[np.arange(len(table)), predicted]
     _raise_for(
@@ -317,6 +324,8 @@ def _check_probabilities(table: PredictionsTable) -> None:
 
 def _check_identity(table: PredictionsTable) -> None:
     _raise_for(table, table.segment < WHOLE, "has a negative segment number")
+    if len({*zip(*(getattr(table, name).tolist() for name in IDENTITY), strict=True)}) == len(table):
+        return  # hashing is faster than the sorting that finds a duplicate
     codes = [np.unique(getattr(table, name), return_inverse=True)[1].reshape(-1) for name in IDENTITY]
     _, first = np.unique(np.stack(codes, axis=1), axis=0, return_index=True)
     repeated = np.ones(len(table), dtype=np.bool_)

@@ -18,7 +18,7 @@ import numpy as np
 from emotone.bundles.detector import positive_of
 from emotone.errors import RunError
 from emotone.metrics.classification import METRIC_NAMES, confusion_matrix, paired_codes, recalls, statistic, uar
-from emotone.metrics.intervals import REPLICATES, Estimate, bootstrap, count_speakers, matrices_by_speaker
+from emotone.metrics.intervals import REPLICATES, Estimate, bootstraps, count_speakers, matrices_by_speaker
 from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate, eer_estimate
 from emotone.scoring.finished_run import protocol_is_independent
 from emotone.scoring.predictions import check_single
@@ -26,7 +26,7 @@ from emotone.scoring.result_table import INDEPENDENT, ResultTable, format_estima
 from emotone.scoring.segments import SEGMENT_TITLES, majority_accuracies, segment_estimates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -118,6 +118,7 @@ def scores_of(
     speaker_independent: bool | None = None,
     seed: int = 0,
     replicates: int = REPLICATES,
+    metrics: Collection[str] | None = None,
 ) -> list[Score]:
     """Return the scores of every corpus in the table, by corpus.
 
@@ -129,6 +130,7 @@ def scores_of(
         speaker_independent: whether the protocol keeps speakers apart; None looks it up by the protocol's name.
         seed: of the intervals; the same table and seed give the same intervals.
         replicates: of the intervals.
+        metrics: those that are needed; only the system's own scores are computed then, without baselines.
 
     Raises:
         RunError: no row of a whole utterance, or several systems or protocols.
@@ -146,26 +148,31 @@ def scores_of(
     whole = _one_system(table)
     if speaker_independent is None:
         speaker_independent = protocol_is_independent(str(whole.protocol[0]))
-    return [
-        Score(
-            metric=metric,
-            corpus=corpus,
-            value=estimate.value,
-            low=estimate.low,
-            high=estimate.high,
-            n=estimate.n,
-            speakers=count_speakers(part.speaker),
-            protocol=str(part.protocol[0]),
-            seeds=len(np.unique(part.seed)),
-            speaker_independent=speaker_independent,
-            folds=len(np.unique(part.fold)),
-            setting=setting,
-            note=estimate.note,
-        )
-        for corpus in whole.corpora
-        for part in (whole.of_corpus(corpus),)
-        for setting, metric, estimate in _estimates(part, table, seed=seed, replicates=replicates)
-    ]
+    wanted = frozenset(TITLES if metrics is None else metrics)
+    found = []
+    for corpus in whole.corpora:
+        part = whole.of_corpus(corpus)
+        speakers, seeds, folds = count_speakers(part.speaker), len(np.unique(part.seed)), len(np.unique(part.fold))
+        found += [
+            Score(
+                metric=metric,
+                corpus=corpus,
+                value=estimate.value,
+                low=estimate.low,
+                high=estimate.high,
+                n=estimate.n,
+                speakers=speakers,
+                protocol=str(part.protocol[0]),
+                seeds=seeds,
+                speaker_independent=speaker_independent,
+                folds=folds,
+                setting=setting,
+                note=estimate.note,
+            )
+            for setting, metric, estimate in _estimates(part, table, wanted, seed=seed, replicates=replicates)
+            if metrics is None or setting == "system"
+        ]
+    return found
 
 
 def confusion_of(table: PredictionsTable, corpus: str) -> NDArray[np.int64]:
@@ -230,24 +237,28 @@ def _one_system(table: PredictionsTable) -> PredictionsTable:
 
 
 def _estimates(
-    part: PredictionsTable, table: PredictionsTable, *, seed: int, replicates: int
+    part: PredictionsTable, table: PredictionsTable, wanted: frozenset[str], *, seed: int, replicates: int
 ) -> Iterator[tuple[Setting, str, Estimate]]:
-    """Yield setting, metric and estimate for the corpus whose whole utterances are `part`."""
+    """Yield setting, metric and estimate for the corpus whose whole utterances are `part`, of the wanted metrics."""
     n = len(np.unique(part.utterance))
-    for metric, estimate in _of_labels(part, seed=seed, replicates=replicates).items():
+    for metric, estimate in _of_labels(part, wanted, seed=seed, replicates=replicates).items():
         yield "system", metric, replace(estimate, n=n)
     for setting, values in _baselines(part):
         for metric, value in values.items():
-            yield setting, metric, Estimate(value=value, n=n)
-    windows = table.of_corpus(str(part.corpus[0])).windows()
+            if metric in wanted:
+                yield setting, metric, Estimate(value=value, n=n)
     positive = positive_of(part.labels)
+    if wanted.isdisjoint(SEGMENT_TITLES if positive is None else (AUROC, WINDOW_AUROC, EER)):
+        return
+    windows = table.of_corpus(str(part.corpus[0])).windows()
     found: dict[str, Estimate] = {}
     if positive is not None:
-        found = _of_detector(part, windows, positive=positive, seed=seed, replicates=replicates)
+        found = _of_detector(part, windows, wanted, positive=positive, seed=seed, replicates=replicates)
         baseline: Setting = "chance"
         values = {metric: CHANCE for metric, estimate in found.items() if estimate.value is not None}
     elif len(windows):
         found = segment_estimates(windows, part, seed=seed, replicates=replicates)
+        found = {metric: estimate for metric, estimate in found.items() if metric in wanted}
         baseline, values = "majority", majority_accuracies(windows)
     for metric, estimate in found.items():
         yield "system", metric, estimate
@@ -264,40 +275,46 @@ def _baselines(part: PredictionsTable) -> tuple[tuple[Setting, dict[str, float]]
     return ("chance", dict.fromkeys(("uar", "accuracy"), 1 / len(labels))), ("majority", always)
 
 
-def _of_labels(part: PredictionsTable, *, seed: int, replicates: int) -> dict[str, Estimate]:
-    """Return the metrics of predicted labels. All intervals use one seed, and so the same draws of speakers."""
+def _of_labels(part: PredictionsTable, wanted: frozenset[str], *, seed: int, replicates: int) -> dict[str, Estimate]:
+    """Return the wanted metrics of predicted labels. Intervals use one seed, and so the same draws of speakers."""
+    names = [metric for metric in METRIC_NAMES if metric in wanted]
+    by_fold = FOLD_MEAN in wanted and len(np.unique(part.fold)) > 1
     codes = paired_codes(part.truth, part.prediction, labels=part.labels)
     matrices, note = matrices_by_speaker(*codes, part.speaker, size=len(part.labels))
     clusters = matrices
     if clusters is None:
         clusters = confusion_matrix(part.truth, part.prediction, labels=part.labels).astype(np.float64)[None]
-    terms: dict[str, tuple[NDArray[np.float64], Statistic]] = {
-        metric: (clusters, statistic(metric)) for metric in METRIC_NAMES
-    }
-    if len(np.unique(part.fold)) > 1:
-        terms[FOLD_MEAN] = (_by_speaker_and_fold(part), _fold_mean)
-    if matrices is None:
-        return {
-            metric: Estimate(value=float(score(clusters.sum(axis=0))), note=note)
-            for metric, (clusters, score) in terms.items()
-        }
-    return {
-        metric: bootstrap(clusters, score, rng=np.random.default_rng(seed), replicates=replicates)
-        for metric, (clusters, score) in terms.items()
-    }
+    terms: list[tuple[NDArray[np.float64], dict[str, Statistic]]] = []
+    if names:
+        terms.append((clusters, {metric: statistic(metric) for metric in names}))
+    if by_fold:
+        terms.append((_by_speaker_and_fold(part), {FOLD_MEAN: _fold_mean}))
+    found: dict[str, Estimate] = {}
+    for sums, scores in terms:
+        if matrices is None:
+            found |= {name: Estimate(value=float(score(sums.sum(axis=0))), note=note) for name, score in scores.items()}
+        else:
+            found |= bootstraps(sums, scores, rng=np.random.default_rng(seed), replicates=replicates)
+    return found
 
 
 def _of_detector(
-    whole: PredictionsTable, windows: PredictionsTable, *, positive: str, seed: int, replicates: int
+    whole: PredictionsTable,
+    windows: PredictionsTable,
+    wanted: frozenset[str],
+    *,
+    positive: str,
+    seed: int,
+    replicates: int,
 ) -> dict[str, Estimate]:
-    """Return the AU-ROC of clips, and of windows if there are any, and the equal error rate of clips.
+    """Return the AU-ROC of clips, and of windows if there are any, and the equal error rate of clips, where wanted.
 
     Rows are ranked across folds and seeds: one threshold applies to all.
     """
     parts = [(AUROC, whole, auroc_estimate), (WINDOW_AUROC, windows, auroc_estimate), (EER, whole, eer_estimate)]
     found = {}
     for metric, part, estimate in parts:
-        if len(part) == 0:
+        if len(part) == 0 or metric not in wanted:
             continue
         entries = detector_scores(part, positive, what="windows" if part is windows else "clips")
         present, n = np.unique(part.truth), _count_items(part)

@@ -14,13 +14,14 @@ Contents:
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emotone.bundles.detector import positive_of
 from emotone.errors import RunError
-from emotone.metrics.intervals import Estimate, bootstrap, speaker_codes
+from emotone.metrics.intervals import Estimate, bootstraps, speaker_codes
 from emotone.metrics.segments import ClipOutcomes, clip_outcomes
 from emotone.scoring.predictions import WHOLE, check_single
 
@@ -83,13 +84,16 @@ def segment_estimates(
     clips = np.unique(segments.utterance)
     excluded = len(np.setdiff1d(whole.utterance, clips))
     note = f"{excluded} of {len(np.unique(whole.utterance))} clips have no segment and are excluded" if excluded else ""
-    found = {}
-    for metric, (correct, rows) in _outcomes(segments).items():
-        what = "segments" if metric == SEGMENT else "clips"
-        estimate = _share(correct, segments.speaker[rows], what=what, seed=seed, replicates=replicates)
-        n = len(np.unique(_keys(segments.utterance, segments.segment))) if metric == SEGMENT else len(clips)
-        found[metric] = replace(estimate, n=n, note="; ".join(filter(None, [note, estimate.note])))
-    return found
+    outcomes = _outcomes(segments)
+    windows = len(np.unique(_keys(segments.utterance, segments.segment)))
+    return {
+        metric: replace(
+            estimate,
+            n=windows if metric == SEGMENT else len(clips),
+            note="; ".join(filter(None, [note, estimate.note])),
+        )
+        for metric, estimate in _shares(outcomes, segments.speaker, seed=seed, replicates=replicates).items()
+    }
 
 
 def majority_accuracies(segments: PredictionsTable) -> dict[str, float]:
@@ -143,16 +147,30 @@ def _keys(names: NDArray[np.str_], numbers: NDArray[np.int64]) -> NDArray[np.str
     return np.char.add(np.char.add(names, "#"), numbers.astype(np.str_)).astype(np.str_)
 
 
-def _share(
-    correct: NDArray[np.bool_], speakers: NDArray[np.str_], *, what: str, seed: int, replicates: int
-) -> Estimate:
-    """Return the share of correct items with its interval; every metric uses the same draws of speakers."""
-    codes, note = speaker_codes(speakers, entries=len(correct), what=what)
-    if codes is None:
-        return Estimate(value=float(correct.mean()), note=note)
-    sums = np.stack([np.bincount(codes, weights=correct), np.bincount(codes)], axis=1).astype(np.float64)
-    return bootstrap(sums, _ratio, rng=np.random.default_rng(seed), replicates=replicates)
+def _shares(
+    outcomes: dict[str, tuple[NDArray[np.bool_], NDArray[np.intp]]],
+    speakers: NDArray[np.str_],
+    *,
+    seed: int,
+    replicates: int,
+) -> dict[str, Estimate]:
+    """Return the share of correct items by metric, with intervals over the same draws of speakers for all."""
+    found: dict[str, Estimate] = {}
+    sums: dict[str, NDArray[np.float64]] = {}
+    for metric, (correct, rows) in outcomes.items():
+        what = "segments" if metric == SEGMENT else "clips"
+        codes, note = speaker_codes(speakers[rows], entries=len(correct), what=what)
+        if codes is None:
+            found[metric] = Estimate(value=float(correct.mean()), note=note)
+        else:
+            sums[metric] = np.stack([np.bincount(codes, weights=correct), np.bincount(codes)], axis=1)
+    if not sums:
+        return found
+    scores = {metric: partial(_ratio, place=place) for place, metric in enumerate(sums)}
+    clusters = np.stack([*sums.values()], axis=1).astype(np.float64)  # every speaker of a segment has a clip
+    return found | bootstraps(clusters, scores, rng=np.random.default_rng(seed), replicates=replicates)
 
 
-def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(sums[..., 0] / sums[..., 1], dtype=np.float64)
+def _ratio(sums: NDArray[np.float64], *, place: int) -> NDArray[np.float64]:
+    """Return correct / all of one metric, from the sums [..., metrics, 2] of all."""
+    return np.asarray(sums[..., place, 0] / sums[..., place, 1], dtype=np.float64)

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -147,8 +147,7 @@ def test_text_of_up_to_40_utterances_has_a_line_for_each(prediction: Prediction)
     assert len(lines) == 1 + 40 + 1 + 1 + 3
 
 
-@pytest.mark.parametrize("count", [41, 800, 20_000])
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(("count", "width"), [*product((41, 800), (60, 80, 120)), (20_000, 80)])
 def test_text_of_more_utterances_is_a_summary(prediction: Prediction, count: int, width: int) -> None:
     long = many_utterances(prediction, count)
     text = written("text", [long], width=width)

@@ -88,7 +88,7 @@ def page(results: Path) -> str:
 
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
-    found = stored_results(PAPER, TABLE2, results=results, replicates=1)
+    found = stored_results(PAPER, TABLE2, results=results)
     return scoreboard({TABLE2.name: found}, runs_folder(PAPER, out=results))
 
 

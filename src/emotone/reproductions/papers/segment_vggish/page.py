@@ -83,7 +83,7 @@ def page(results: Path) -> str:
 
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
-    found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
+    found = {table.name: stored_results(PAPER, table, results=results) for table in PAPER.tables}
     return scoreboard(found, _recalls(found["table3"], runs_folder(PAPER, out=results)))
 
 

@@ -67,9 +67,7 @@ ONE_REPLICATE = 1  # tables 3 and 4 show no intervals, which take most of the ti
 
 def page(results: Path) -> str:
     """Return the scoreboard, and the paper's four tables with our scores."""
-    everything = {
-        table.name: stored_results(PAPER, table, results=results, **_replicates(table)) for table in PAPER.tables
-    }
+    everything = _stored(results)
     found = {name: [each for each in of_table if each.score is not None] for name, of_table in everything.items()}
     measured = [result for of_table in found.values() for result in of_table]
     runs = runs_folder(PAPER, out=results)
@@ -111,8 +109,7 @@ def page(results: Path) -> str:
 
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard, from the stored predictions."""
-    found = {table.name: stored_results(PAPER, table, results=results, replicates=1) for table in PAPER.tables}
-    return scoreboard(found, runs_folder(PAPER, out=results))
+    return scoreboard(_stored(results), runs_folder(PAPER, out=results))
 
 
 def figure(results: Path) -> str:
@@ -137,6 +134,11 @@ def figure(results: Path) -> str:
         line=("chance", 100 / 6),
         limits=(10, 100),
     )
+
+
+def _stored(results: Path) -> dict[str, tuple[CellResult, ...]]:
+    """Return the stored results of every table."""
+    return {table.name: stored_results(PAPER, table, results=results, **_replicates(table)) for table in PAPER.tables}
 
 
 def _replicates(table: PublishedTable) -> dict[str, int]:
