@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
-from emotone.bundles.manifest import TrainingData
+from emotone.bundles.manifest import MODEL, TrainingData
 from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
-from emotone.fitting.onnx_export import onnx_bytes
 from emotone.inference.engine import analyse
 from emotone.inference.model import load
 from emotone.nets.architectures.segment_pool import CHANGE, HOP, SegmentPool
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")
+BANDS = 128  # of the recipe's front end
 POOLS = ("mean-logit", "attention", "gated-attention", "log-sum-exp", "max")
 
 
@@ -192,20 +193,38 @@ def segments_of(net: Network, x: torch.Tensor) -> list[int]:
     raise AssertionError("no classifier")
 
 
-def test_the_exported_net_finds_the_same_changes_in_windows_of_any_length() -> None:
+@dataclass(frozen=True)
+class Exported:
+    """A network with change points, and the folder of its model."""
+
+    recipe: Any
+    net: Network
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     torch.manual_seed(0)
-    net = (
-        SegmentPool(pooling="gated-attention", placement="changes", width=0.1, change_threshold=0.002)
-        .build(64, 4)
-        .eval()
-    )
-    session = open_session(onnx_bytes(net, 64), where="test", threads=1, dimension=64, values=4)
+    changes = {"placement": "changes", "pooling": "gated-attention", "width": 0.1, "change_threshold": 0.002}
+    recipe: Any = changed(load_recipe("segment-pool"), tuple((f"net.{name}", to) for name, to in changes.items()))
+    net = recipe.net_spec.build(BANDS, 4).eval()
+    labels = ("anger", "happiness", "neutral", "sadness")
+    data = TrainingData(corpora=("none",), protocol="none", recipe="none", signature="0" * 12)
+    folder = tmp_path_factory.mktemp("models") / "model"
+    write_net(folder, recipe, net, labels=labels, data=data)
+    return Exported(recipe, net, folder)
+
+
+def test_the_exported_net_finds_the_same_changes_in_windows_of_any_length(exported: Exported) -> None:
+    torch.manual_seed(0)
+    model = (exported.folder / MODEL).read_bytes()
+    session = open_session(model, where="test", threads=1, dimension=BANDS, values=4)
     most = 0
     for rows in (1, 49, 98, 200, 298, 451, 798, 800):
-        x = changing(2, rows)
+        x = changing(2, rows, BANDS)
         with torch.inference_mode():
-            expected = net(x)
-            most = max(most, *segments_of(net, x))
+            expected = exported.net(x)
+            most = max(most, *segments_of(exported.net, x))
         found = run_session(session, x.numpy(), where="test", values=4)
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-5, err_msg=f"{rows} rows")
     assert most > 1
@@ -236,18 +255,12 @@ def test_a_penalty_is_a_distance(change: float) -> None:
 
 
 def test_a_model_with_change_points_predicts_the_output_of_the_network(
-    tmp_path: Path, speech: Callable[..., NDArray[np.float32]]
+    exported: Exported, speech: Callable[..., NDArray[np.float32]]
 ) -> None:
-    torch.manual_seed(0)
-    changes = (("net.placement", "changes"), ("net.width", 0.1), ("net.change_threshold", 0.002))
-    recipe: Any = changed(load_recipe("segment-pool"), changes)
-    net = recipe.net_spec.build(128, 4).eval()
-    labels = ("anger", "happiness", "neutral", "sadness")
-    data = TrainingData(corpora=("none",), protocol="none", recipe="none", signature="0" * 12)
-    write_net(tmp_path / "model", recipe, net, labels=labels, data=data)
+    net = exported.net
     sound = speech(9.3, rate=32000)
-    segments = analyse(load(tmp_path / "model").bundle, [sound]).segments
-    rows = torch.from_numpy(recipe.feature.compute(sound))[None]
+    segments = analyse(load(exported.folder).bundle, [sound]).segments
+    rows = torch.from_numpy(exported.recipe.feature.compute(sound))[None]
     with torch.inference_mode():
         assert max(segments_of(net, rows[:, :800])) > 1
         expected = [net(part).softmax(dim=1)[0].numpy() for part in (rows[:, :800], rows[:, 800:])]
