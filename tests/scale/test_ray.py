@@ -135,6 +135,7 @@ def test_no_cluster_and_no_package(
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # of Ray itself
 @pytest.mark.skipif("EMOTONE_TEST_RAY" not in os.environ, reason="starts a Ray cluster: set EMOTONE_TEST_RAY=1")
 def test_a_cluster_of_two_workers(
     model: emotone.Model, make_job: Callable[..., Job], store: Store, tmp_path: Path
