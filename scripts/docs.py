@@ -46,6 +46,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/segment-vggish.svg": partial(segment_vggish.figure, RESULTS),
     "results/sources.md": results.sources,
     "results/spectrogram-cnn-lstm.md": partial(spectrogram_cnn_lstm.page, RESULTS),
+    "results/spectrogram-cnn-lstm.svg": partial(spectrogram_cnn_lstm.figure, RESULTS),
+    "results/spectrogram-cnn-lstm-context.svg": partial(spectrogram_cnn_lstm.context_figure, RESULTS),
     "results/transfer.md": transfer.transfer,
     "results/transfer.svg": transfer.figure,
     "results/transferable-features.md": partial(transferable_features.page, RESULTS),

@@ -110,10 +110,13 @@ MORE_TRAINING = {
     "speech_only": True,
     "mixup": 0.3,
     "annealing": {"patience": 5},
+    "precision": "bfloat16",
+    "loss": "hinge",
 }
 NEEDS: dict[str, dict[str, Any]] = {
     "optimizer": {"weight_decay": 0.0},  # AdaDelta has no weight decay
     "speech_only": {"crop_mode": "grid"},  # only windows can be excluded
+    "loss": {"label_smoothing": 0.0},  # the hinge loss has no smoothed labels
 }
 
 

@@ -89,3 +89,9 @@ def test_annealing_is_within_its_ranges() -> None:
 def test_sorted_examples_have_as_many_batches_as_there_are_examples_for() -> None:
     with pytest.raises(ConfigError, match=r"set steps_per_epoch = 0, given 5"):
         TrainingSettings(sampling="sorted-first", steps_per_epoch=5)
+
+
+def test_the_hinge_loss_has_no_smoothed_labels() -> None:
+    with pytest.raises(ConfigError, match=r"set label_smoothing = 0, given 0.1"):
+        TrainingSettings(loss="hinge")
+    assert TrainingSettings(loss="hinge", label_smoothing=0.0).loss == "hinge"

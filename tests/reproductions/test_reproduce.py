@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from tests.toy import emodb_utterances, write_emodb
 
@@ -14,7 +15,8 @@ from emotone.corpora.labels import label_set
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe
-from emotone.reproductions.base import PAPERS, Cell, CellResult, Heading, Paper, PublishedTable, status_of
+from emotone.reproductions.base import PAPERS, Cell, CellResult, Combination, Heading, Paper, PublishedTable, status_of
+from emotone.reproductions.combined import mean_of
 from emotone.reproductions.page import grid_table, rows_table
 from emotone.reproductions.reproduce import reproduce
 from emotone.reproductions.stored import rows_file, runs_folder, stored_results
@@ -291,3 +293,30 @@ def test_cells_with_one_training_are_one_run_on_the_given_corpora() -> None:
     given = {"ravdess", "savee", "emovo"}
     assert table.run_corpora(cells[0], given=given) == table.run_corpora(cells[2], given=given) == ("ravdess", "savee")
     assert table.run_corpora(table.cells[3], given=given) == ("emovo",)
+
+
+def test_a_combination_is_computed_from_the_runs_of_its_recipes(
+    utterances: tuple[Utterance, ...], tmp_path: Path
+) -> None:
+    both = Combination("both", ("majority", "chance"), mean_of)
+    cells = (cell(), cell(row=Heading("both", "both"), combination=both, published=None))
+    table = replace(TABLE, cells=cells)
+    paper = replace(PAPER, tables=(table,))
+    alone, mean = reproduce(paper, table, {"emodb": utterances}, out=tmp_path)
+    assert mean.run.startswith("both-leave-one-speaker-out-")
+    assert mean.score is not None
+    assert mean.score.n == 40
+    runs = {path.name.split("-")[0]: path for path in finished_runs(runs_folder(paper, out=tmp_path))}
+    assert set(runs) == {"majority", "chance", "both"}
+    found, first, second = (
+        PredictionsTable.read(runs[name] / "predictions.parquet") for name in ("both", *both.recipes)
+    )
+    np.testing.assert_allclose(found.probabilities, (first.probabilities + second.probabilities) / 2)
+    about = json.loads((runs["both"] / "run.json").read_text())
+    assert about["combines"] == [runs["majority"].name, runs["chance"].name]
+    before = (runs["both"] / "run.json").stat().st_mtime_ns
+    again = reproduce(paper, table, {"emodb": utterances}, out=tmp_path)
+    assert again == (alone, mean)
+    assert (runs["both"] / "run.json").stat().st_mtime_ns == before
+    absent = reproduce(paper, table, {}, out=tmp_path / "other")
+    assert [result.status for result in absent] == ["data absent"] * 2

@@ -10,10 +10,11 @@ import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, separable
 
+from emotone.errors import RunError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
-from emotone.training.batches import Examples, Task
-from emotone.training.classification import HeadCrossEntropy, cross_entropy, train
+from emotone.training.batches import Batch, BatchSampler, Examples, Task
+from emotone.training.classification import ClassificationObjective, HeadCrossEntropy, cross_entropy, train
 from emotone.training.development import BATCH, development_score, own_scores
 
 __all__ = ["one_thread"]
@@ -116,3 +117,37 @@ def test_frozen_blocks_computed_ahead_are_judged_by_their_own_head_too() -> None
     net, trained = train(build, of, settings)
     score = trained.history[trained.best - 1].score
     assert score == pytest.approx(development_score(net, of))
+
+
+def slow_hinge(logits: torch.Tensor, labels: list[int]) -> float:
+    """Return the mean over examples of the sum over wrong labels, divided by the number of labels."""
+    total = 0.0
+    for row, label in zip(logits.tolist(), labels, strict=True):
+        total += sum(max(0.0, 1 + score - row[label]) for other, score in enumerate(row) if other != label) / len(row)
+    return total / len(labels)
+
+
+def test_the_hinge_loss_is_that_of_its_formula_and_supports_one_head() -> None:
+    settings = TrainingSettings(loss="hinge", label_smoothing=0.0)
+    sampler = BatchSampler(4, crop_frames=30, balance=1.0)
+    objective = ClassificationObjective(task(NOTHING), settings, sampler)
+    torch.manual_seed(2)
+    logits, labels = torch.randn(4, 3), [0, 2, 1, 1]
+    batch = Batch(np.zeros((4, 30, 1), np.float32), None, np.array(labels))
+    assert float(objective.loss(logits, batch).mean) == pytest.approx(slow_hinge(logits, labels), rel=1e-6)
+    with pytest.raises(RunError, match=r'training.loss = "hinge" supports networks with one head'):
+        ClassificationObjective(task(NOTHING, heads=HEADS), settings, sampler)
+
+
+def test_products_in_bfloat16_are_rounded_and_the_weights_are_not() -> None:
+    examples = separable(count=6)
+    plain, rounded = (
+        train(
+            lambda: LogMelCnn(**TINY_NET).build(64, 2),
+            task(NOTHING, train=examples),
+            TrainingSettings(epochs=1, batch_size=4, crop_seconds=0.3, precision=precision),
+        )[0].state_dict()
+        for precision in (None, "bfloat16")
+    )
+    assert all(value.dtype == rounded[name].dtype for name, value in plain.items())
+    assert any(not torch.equal(value, rounded[name]) for name, value in plain.items())

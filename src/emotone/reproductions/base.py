@@ -11,6 +11,7 @@ from emotone.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+    from emotone.scoring.predictions import PredictionsTable
     from emotone.scoring.scores import Score
     from emotone.types import Utterance
 
@@ -39,6 +40,24 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Combination:
+    """A system that is computed from the predictions of others (see `emotone.reproductions.combined`).
+
+    Attributes:
+        name: as that of a recipe.
+        recipes: names of shipped recipes; they are evaluated with the changes of the cell.
+        compute: returns the predictions of the combination, from those of the recipes in their order.
+        version: changes whenever `compute` gives other numbers.
+
+    """
+
+    name: str
+    recipes: tuple[str, ...]
+    compute: Callable[[Sequence[PredictionsTable]], PredictionsTable]
+    version: int = 1
+
+
+@dataclass(frozen=True)
 class Cell:
     """One number of a table.
 
@@ -48,7 +67,7 @@ class Cell:
         corpus: registry name of the tested corpus.
         metric: name in `emotone.scoring.scores`, e.g. "uar-fold-mean".
         published: value in [0, 1]; None if none is published.
-        recipe: name of a shipped recipe, or the path of a recipe's file.
+        recipe: name of a shipped recipe, or the path of a recipe's file; of a combination, its first recipe.
         labels: name of the label set.
         protocol: name of the protocol.
         quick: whether `--quick` runs the cell.
@@ -57,6 +76,7 @@ class Cell:
         changes: settings that differ from the recipe, e.g. `(("net.hidden", 100),)`.
         other_corpora: further corpora that the run requires.
         optional_corpora: further corpora that the run uses if they are given; if there are any, one is required.
+        combination: what is computed from the recipe's predictions and those of others; None if nothing is.
 
     """
 
@@ -73,6 +93,7 @@ class Cell:
     changes: Changes = ()
     other_corpora: tuple[str, ...] = ()
     optional_corpora: tuple[str, ...] = ()
+    combination: Combination | None = None
 
     @property
     def title(self) -> str:

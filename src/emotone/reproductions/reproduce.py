@@ -14,6 +14,7 @@ from emotone.fitting.weights import find_weights
 from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.base import CellResult
+from emotone.reproductions.combined import CombinedJob
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.stored import result_of, runs_folder, store_rows, stored_runs
 from emotone.scoring.finished_run import read_run
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from emotone.protocols import Protocol
     from emotone.recipes.library import AnyRecipe
     from emotone.reproductions.base import Cell, Paper, PublishedTable
+    from emotone.reproductions.combined import Job
     from emotone.scoring.scores import Score
     from emotone.types import Utterance
 
@@ -214,8 +216,14 @@ def _job(
     weights: Mapping[str, WeightsFile],
     places: Sequence[Path],
     seeds: int,
-) -> _Job | None:
+) -> Job | None:
     """Return the evaluation of a cell, or None if corpora or weights are missing."""
+    if cell.combination is not None:
+        parts = (replace(cell, recipe=name, combination=None) for name in cell.combination.recipes)
+        found = [_job(paper, table, part, corpora, weights=weights, places=places, seeds=seeds) for part in parts]
+        members = tuple(each for each in found if each is not None)
+        stored = tuple(runs_folder(paper, out=out) for out in places[1:])
+        return CombinedJob(cell.combination, members, stored) if len(members) == len(found) else None
     recipe = _recipe_of(cell, weights)
     if not cell.is_runnable(corpora) or missing_source(recipe):
         return None

@@ -97,7 +97,7 @@ def train(
 
 
 class ClassificationObjective:
-    """Cross-entropy on balanced batches of crops; the score is recall or AU-ROC on the development part.
+    """Cross-entropy or hinge loss on batches of crops; the score is recall or AU-ROC on the development part.
 
     Args:
         task: the data.
@@ -120,7 +120,7 @@ class ClassificationObjective:
                 source_frames=sampler.source_frames,
             )
         self.steps = (sampler.steps(len(self.examples)),) * settings.epochs
-        self._cross_entropy = cross_entropy(task.heads, smoothing=settings.label_smoothing)
+        self._loss = _loss(task, settings)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of an epoch."""
@@ -130,16 +130,26 @@ class ClassificationObjective:
             yield mix(batch, self.settings.mixup, mixup_rng) if self.settings.mixup > 0 else batch
 
     def loss(self, output: Tensor, batch: Batch) -> Loss:
-        """Return the cross-entropy of logits [batch, scores]; of a mixup batch, the weighted mean of two."""
-        mean: Tensor = self._cross_entropy(output, torch.from_numpy(batch.labels))
+        """Return the loss of logits [batch, scores]; of a mixup batch, the weighted mean of two."""
+        output = output.float()  # computed in bfloat16 if the settings say so
+        mean: Tensor = self._loss(output, torch.from_numpy(batch.labels))
         if batch.mixed_labels is not None:
-            second: Tensor = self._cross_entropy(output, torch.from_numpy(batch.mixed_labels))
+            second: Tensor = self._loss(output, torch.from_numpy(batch.mixed_labels))
             mean = batch.weight * mean + (1 - batch.weight) * second
         return Loss(mean, len(batch.labels))
 
     def evaluate(self, net: nn.Module, epoch: int) -> Evaluation:  # noqa: ARG002 - every epoch is evaluated
         """Return the score on the development part."""
         return Evaluation(development_score(net, self.task, monitor=self.settings.monitor))
+
+
+def _loss(task: Task, settings: TrainingSettings) -> nn.Module:
+    """Return the loss of the settings; raise `RunError` for the hinge loss of a network with several heads."""
+    if settings.loss is None:
+        return cross_entropy(task.heads, smoothing=settings.label_smoothing)
+    if task.heads:
+        raise RunError('training.loss = "hinge" supports networks with one head; leave it out')
+    return nn.MultiMarginLoss()
 
 
 def cross_entropy(heads: Sequence[int], *, smoothing: float) -> nn.Module:
@@ -187,6 +197,7 @@ def optimisation(settings: TrainingSettings) -> Optimisation:
         ema_decay=settings.ema_decay,
         patience=settings.patience,
         annealing=settings.annealing,
+        bfloat16=settings.precision == "bfloat16",
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from tests.toy import one_thread
 
 from emotone.nets.blocks.base import Block, Network
+from emotone.nets.blocks.dense import ReluDense
 from emotone.nets.blocks.mobilenet import BandImage, ConvNorm, InvertedBottleneck, MeanEmbedding
 from emotone.nets.blocks.patch import Patch, SameConv, SeparableConv
 from emotone.nets.blocks.segments import per_segment
@@ -66,3 +67,18 @@ def test_the_given_block_is_unchanged_and_copies_work() -> None:
     copied = copy.deepcopy(network)
     assert torch.equal(copied(x), network(x))
     assert type(copied.blocks["convolution"]) is type(per_segment(block))
+
+
+def test_padding_is_skipped_in_training_only_without_any_effect_on_segments() -> None:
+    block = ReluDense(6, 3)
+    segments = per_segment(block, skips_padding=True)
+    x, lengths = torch.randn(2, 3, 6), torch.tensor([3, 1])
+    whole, _ = block(x.flatten(0, 1), None)
+    trained, unchanged = segments(x, lengths)
+    assert unchanged is lengths
+    torch.testing.assert_close(trained[0], whole[:3])
+    torch.testing.assert_close(trained[1, :1], whole[3:4])
+    assert not trained[1, 1:].any()
+    with torch.no_grad():
+        torch.testing.assert_close(segments(x, lengths)[0].flatten(0, 1), whole)
+    torch.testing.assert_close(segments(x, None)[0].flatten(0, 1), whole)

@@ -9,8 +9,9 @@ from tests.made_runs import Made
 
 from emotone.recipes.library import load_net_recipe
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.papers.spectrogram_cnn_lstm.page import claims, page
-from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LSTM, PAPER
+from emotone.reproductions.papers.spectrogram_cnn_lstm.page import claims, context_figure, figure, page
+from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LENGTH, LSTM, PAPER
+from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources
 from emotone.reproductions.stored import rows_file, runs_folder
 
@@ -22,7 +23,7 @@ def test_every_cell_has_a_recipe_and_chunks_are_scored_where_the_paper_scores_th
     for table in PAPER.tables:
         for cell in table.cells:
             windows = load_net_recipe(cell.recipe).windows
-            assert windows.seconds == 0.512 or cell.metric == CLIPS
+            assert windows.seconds == 0.512 or cell.metric == CLIPS or table.name == "context"
             assert windows.min_seconds > 0  # such windows have rows of their own
     assert needed_sources(PAPER.table("table5")) == ("mini-xception", "alexnet")
 
@@ -40,10 +41,18 @@ def test_published_numbers_are_those_of_the_papers_split_on_its_corpora() -> Non
 
 def test_without_runs_claims_are_untested_and_the_page_has_the_published_numbers(tmp_path: Path) -> None:
     board = claims(tmp_path)
-    assert board.count("untested") == len(board.findings) == 6
+    assert board.count("untested") == len(board.findings) == 11
     text = page(tmp_path)
     assert "| enterface | R1, 1024 filters over time | data absent / 39.7 | data absent |" in text
     assert "| Table 3 | QDA | 39.1 |" in text
+    assert "| LSTM on raw chunks | not run | not run |" in text
+
+
+def test_the_last_length_of_the_context_is_the_system_of_the_table_on_context() -> None:
+    of_length = next(cell for cell in LENGTH.cells if cell.row.id == "context-16")
+    of_system = next(cell for cell in LSTM.cells if cell.row.id == "lstm")
+    same = [changed(load_net_recipe(cell.recipe), cell.changes) for cell in (of_length, of_system)]
+    assert same[0] == same[1]
 
 
 def test_a_claim_is_held_where_most_comparisons_agree(tmp_path: Path) -> None:
@@ -58,3 +67,6 @@ def test_a_claim_is_held_where_most_comparisons_agree(tmp_path: Path) -> None:
     finding = claims(tmp_path).findings[-1]
     assert finding.verdict == "held"
     assert finding.evidence.startswith("better in 2 of 2 comparisons (emodb, random split: ")
+    assert "LSTM on raw chunks | not run" in page(tmp_path)  # of two corpora, one is missing
+    for draw in (figure, context_figure):
+        assert draw(tmp_path).startswith("<svg")

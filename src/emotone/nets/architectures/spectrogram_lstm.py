@@ -105,7 +105,7 @@ class SpectrogramLstm:
                 units=self.units,
                 slope=self.slope,
             )
-            blocks |= {name: per_segment(block) for name, block in layers.items()}
+            blocks |= {name: per_segment(block, skips_padding=True) for name, block in layers.items()}
         else:
             blocks["raw"] = FlatChunks()
         inputs = self.units if self.filters else CHUNK_ROWS * dimension

@@ -97,6 +97,8 @@ class SegmentCutter(Block):
 
 
 class _PerSegment(Block):
+    skips_padding = False
+
     def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - see Block
         """Return 1: a step is a segment."""
         return 1
@@ -104,18 +106,31 @@ class _PerSegment(Block):
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the block's output for each segment, and the unchanged lengths."""
         batch, segments = x.shape[:2]
+        if self.skips_padding and lengths is not None and torch.is_grad_enabled():
+            valid = valid_steps(lengths, segments)
+            y, _ = super().forward(x[valid], None)
+            padded = y.new_zeros(batch, segments, *y.shape[1:])
+            padded[valid] = y
+            return padded, lengths
         y, _ = super().forward(x.flatten(0, 1), None)
         return y.reshape(batch, segments, *y.shape[1:]), lengths
 
 
-def per_segment(block: Block) -> Block:
+def per_segment(block: Block, *, skips_padding: bool = False) -> Block:
     """Return a block that processes each segment as the given block processes each item.
 
     It shares the given block's tensors, under the same names, so that weights for that block's network fit. As in
     `torch.nn.utils.parametrize`, the module's class is replaced by a subclass: a wrapper would change the names.
+
+    Args:
+        block: for items.
+        skips_padding: where gradients are computed, the output of segments that no item has is 0 instead, which saves
+            most of the time if items differ in length. Not for batch normalisation, whose statistics would differ.
+
     """
     copied = copy.copy(block)
     copied.__class__ = _per_segment_class(type(block))  # type: ignore[arg-type] # mypy: a class is hashable
+    copied.skips_padding = skips_padding
     return copied
 
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.reproductions.base import Cell, Heading, Paper, PublishedTable
+from emotone.reproductions.base import Cell, Combination, Heading, Paper, PublishedTable
+from emotone.reproductions.combined import mean_of, mean_so_far
 from emotone.reproductions.papers.spectrogram_cnn_lstm import published
 from emotone.scoring.segments import SEGMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from emotone.reproductions.base import Changes
+
 SPLITS = {"random": ("random split", "random-60-20-20"), "speakers": ("new speakers", "speakers-60-20-20")}
 """Column id -> title and protocol: the paper's split, of recordings instead of chunks, and its counterpart."""
 FREE = ("emodb", "savee")
 """Corpora of the paper that anyone can get; each system is trained on both together."""
 ALL = ("enterface", *FREE)
+SHORT = (("training.epochs", 10), ("training.precision", "bfloat16"))
+"""Settings of networks with convolutions: as many epochs as the paper's search, and products in bfloat16."""
+SHORT_LSTM = (("training.epochs", 20),)
+"""Settings of the LSTM on raw chunks."""
 CLIPS = "accuracy"
 TITLES = {
+    "svm": "linear SVM on hand-built values",
     "softmax": "softmax on hand-built values",
     "fc2": "FC-2 on hand-built values",
     "fc3": "FC-3 on hand-built values",
@@ -31,16 +39,39 @@ TITLES = {
     "r4": "R4, 128 wide filters over time",
     "r5": "R5, 1024 wide filters over time",
     "r6": "R6, R1 with dropout and leaky ReLU",
+    "r2-long": "R2, trained for 40 epochs",
     "r7": "R7, R1 on nine variants of the data",
     "er1": "ER1, R1 averaged over time",
+    "er2": "ER2, mean of R1 and R3",
     "lstm-chunks": "LSTM on raw chunks",
     "lstm": "LSTM on R1's layers, trained together",
     "lstm-bidirectional": "bidirectional LSTM on R1's layers",
     "attention": "attention over R1's chunks",
 }
 """Row id -> title; the recipe is `spectrogram-` and the row id."""
+SO_FAR = 16  # chunks: 8.192 s, as in the recipe `spectrogram-er1`
+ENSEMBLES = {
+    "er1": Combination("spectrogram-er1", ("spectrogram-r1",), lambda tables: mean_so_far(tables[0], windows=SO_FAR)),
+    "er2": Combination("spectrogram-er2", ("spectrogram-r1", "spectrogram-r3"), mean_of),
+}
+"""Row id -> what is computed from the predictions of R1, and of R3."""
+CHUNK_SECONDS = 0.512
+LENGTHS = {
+    "context-1": (1, 64),
+    "context-2": (2, 48),
+    "context-4": (4, 24),
+    "context-8": (8, 16),
+    "context-16": (16, 16),
+}
+"""Row id -> chunks of a window, and windows of a batch; the last one has the settings of `lstm`."""
+TITLES |= {
+    row: f"LSTM on R1's layers, windows of {chunks * CHUNK_SECONDS:.2f} s" for row, (chunks, _) in LENGTHS.items()
+}
 CONTEXT = ("r1", "lstm-chunks", "lstm", "lstm-bidirectional", "attention")
 QUICK = {"softmax", "fc2", "fc3", "r2", "face-xception", "lstm-chunks"}
+LONG = "-long"
+HAND_BUILT = ("svm", "softmax", "fc2", "fc3")
+"""Rows that are trained as their recipe says."""
 FACE_ROWS = {"face-xception": "mini-Xception, fine-tuned", "face-alexnet": "AlexNet, fine-tuned"}
 
 
@@ -67,8 +98,28 @@ def cell(
         labels="seven",
         protocol=protocol,
         quick=row in QUICK,
+        changes=_changes(row),
         other_corpora=others,
+        combination=ENSEMBLES.get(row),
     )
+
+
+def _recipe(row: str) -> str:
+    """Return the name of a row's recipe; of a combination, the first one."""
+    if row in ENSEMBLES:
+        return ENSEMBLES[row].recipes[0]
+    return "spectrogram-lstm" if row in LENGTHS else f"spectrogram-{row.removesuffix(LONG)}"
+
+
+def _changes(row: str) -> Changes:
+    """Return the settings of a row that differ from its recipe."""
+    if row in HAND_BUILT or row in FACE_ROWS or row.endswith(LONG):
+        return ()
+    if row in LENGTHS:
+        chunks, batch = LENGTHS[row]
+        seconds = chunks * CHUNK_SECONDS
+        return (*SHORT, ("windows.seconds", seconds), ("windows.hop", seconds), ("training.batch_size", batch))
+    return SHORT_LSTM if row.startswith("lstm-chunks") else SHORT
 
 
 def systems(rows: Mapping[str, float | None], *, metric: str) -> Iterator[Cell]:
@@ -83,7 +134,7 @@ def systems(rows: Mapping[str, float | None], *, metric: str) -> Iterator[Cell]:
                     yield cell(
                         row,
                         TITLES[row],
-                        f"spectrogram-{row}",
+                        _recipe(row),
                         corpus,
                         split,
                         metric=metric,
@@ -103,7 +154,7 @@ _SPLIT = (
     "The paper divides chunks, so that pieces of a recording are in several parts. Here recordings are divided "
     "(random split), and speakers (new speakers). Chunks of 512 ms are scored with the label of their recording. "
 )
-_EPOCHS = "Networks are trained for 40 epochs, the paper's for 400."
+_EPOCHS = "Networks with convolutions are trained for 10 epochs, the paper's for 400."
 
 TABLE2 = PublishedTable(
     name="table2",
@@ -117,10 +168,11 @@ TABLE4 = PublishedTable(
     name="table4",
     title="Convolutions: accuracy on chunks",
     source="Table 4 of the paper, on three corpora; R7 on eNTERFACE'05",
-    note=f"{_SPLIT}{_EPOCHS} ER1 averages the chunks of a recording so far.",
+    note=f"{_SPLIT}{_EPOCHS} ER1 averages the chunks of a recording so far, ER2 R1 and R3: both are computed from "
+    "their predictions.",
     tolerance=0.03,
     cells=(
-        *systems({**published.TABLE4, "r7": None}, metric=SEGMENT),
+        *systems({**published.TABLE4, "r2-long": None, "r7": None}, metric=SEGMENT),
         *_one_corpus({"r7-alone": (f"{TITLES['r7']}, one corpus", "spectrogram-r7", published.R7)}, metric=SEGMENT),
     ),
 )
@@ -158,9 +210,17 @@ LSTM = PublishedTable(
         *systems(dict.fromkeys(CONTEXT), metric=CLIPS),
     ),
 )
+LENGTH = PublishedTable(
+    name="context",
+    title="Length of the context: accuracy on windows",
+    source="none; the paper plans it",
+    note="Each LSTM is trained and tested on windows of one length. Windows at the end of a recording can be shorter.",
+    tolerance=0.03,
+    cells=tuple(systems(dict.fromkeys(LENGTHS), metric=SEGMENT)),
+)
 PAPER = Paper(
     key="spectrogram-cnn-lstm",
     title=published.TITLE,
     citation=published.CITATION,
-    tables=(TABLE2, TABLE4, TABLE5, LSTM),
+    tables=(TABLE2, TABLE4, TABLE5, LSTM, LENGTH),
 )
