@@ -97,7 +97,7 @@ class SegmentCutter(Block):
 
 
 class _PerSegment(Block):
-    skips_padding = False
+    skips_padding: bool = False
 
     def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - see Block
         """Return 1: a step is a segment."""
@@ -130,7 +130,7 @@ def per_segment(block: Block, *, skips_padding: bool = False) -> Block:
     """
     copied = copy.copy(block)
     copied.__class__ = _per_segment_class(type(block))  # type: ignore[arg-type] # mypy: a class is hashable
-    copied.skips_padding = skips_padding
+    copied.skips_padding = skips_padding  # type: ignore[assignment] # torch: an attribute may be a module
     return copied
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.base import by_place
+from emotone.reproductions.papers.spectrogram_cnn_lstm import published
 from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import FREE, PAPER, SPLITS
 from emotone.reproductions.scoreboard import Claim, Finding, Scoreboard, coverage_of
@@ -41,6 +42,12 @@ SECOND_HIDDEN = Claim("second-hidden-layer", "a second hidden layer does not", "
 WIDE = Claim("wide-filters", "filters of twice the width do not improve R1", "39.4 compared with 39.7", "Table 4")
 DROPOUT = Claim("dropout", "dropout and leaky ReLU do not improve R1", "38.0 compared with 39.7", "Table 4")
 ENSEMBLE = Claim("ensemble", "R1 and R3 together exceed R1", "40.8 compared with 39.7", "Table 4")
+SCORES = Claim(
+    "class-scores",
+    "simple classifiers of R1's class scores do not change its accuracy",
+    "38.6 to 39.6 compared with 39.7",
+    "Table 3",
+)
 PAIRS = (
     (HIDDEN, "table2", "fc2", "softmax"),
     (SECOND_HIDDEN, "table2", "fc2", "fc3"),
@@ -53,6 +60,7 @@ PAIRS = (
     (AUGMENTATION, "table4", "r7", "r1"),
 )
 """Claim, table, and the rows of which the first is better."""
+SAME = 0.03  # largest difference that is no change
 NOT_RUN = "the experiment is implemented (`emotone reproduce spectrogram-cnn-lstm`); its runs are not stored yet"
 SUBSTITUTES = (
     ("eNTERFACE'05, which must be requested", "Emo-DB and SAVEE only, unless it is given"),
@@ -69,6 +77,7 @@ def scoreboard(results: Mapping[str, Sequence[CellResult]]) -> Scoreboard:
 
     """
     findings = [_better(claim, results[table], first, second) for claim, table, first, second in PAIRS]
+    findings.append(_unchanged(results["table2"], results["table3"]))
     findings.append(FACES.untested("eNTERFACE'05 is not available here"))
     findings.append(_better(CONTEXT, results["lstm"], "lstm-chunks", "r1"))
     return Scoreboard(
@@ -83,6 +92,27 @@ def scoreboard(results: Mapping[str, Sequence[CellResult]]) -> Scoreboard:
         substitutes=SUBSTITUTES,
         page=f"{PAPER.key}.md",
     )
+
+
+def _unchanged(results: Sequence[CellResult], of_scores: Sequence[CellResult]) -> Finding:
+    """Return whether the classifiers of class scores have about the accuracy of R1, in most comparisons."""
+    places, others = by_place(results), by_place(of_scores)
+    gains: list[float] = []
+    for corpus in FREE:
+        for split in SPLITS:
+            whole = places[corpus, "r1", split].score
+            for row in published.TABLE3:
+                score = others[corpus, row, split].score
+                if whole is not None and score is not None:
+                    gains.append(score.number - whole.number)
+    if not gains:
+        return SCORES.untested(NOT_RUN)
+    same = sum(abs(gain) <= SAME for gain in gains)
+    evidence = (
+        f"within {100 * SAME:.0f} points of R1 in {same} of {len(gains)} comparisons; "
+        f"differences from {100 * min(gains):+.1f} to {100 * max(gains):+.1f}"
+    )
+    return SCORES.finding(2 * same > len(gains), evidence)
 
 
 def _better(claim: Claim, results: Sequence[CellResult], first: str, second: str) -> Finding:

@@ -9,6 +9,13 @@ CITATION = (
 )
 
 TABLE2 = {"svm": 0.237, "softmax": 0.212, "fc2": 0.273, "fc3": 0.255, "s2": 0.364, "r1": 0.397}
+TABLE3 = {
+    "naive-bayes": 0.386,
+    "logistic-regression": 0.396,
+    "linear-discriminant": 0.388,
+    "quadratic-discriminant": 0.391,
+    "gaussian-mixture": 0.392,
+}
 TABLE4 = {
     "s1": 0.351,
     "s2": 0.364,
@@ -31,7 +38,6 @@ LSTM = 0.70
 """On raw chunks of eNTERFACE'05."""
 
 NOT_BUILT = {
-    "Table 3": {"naive Bayes": 0.386, "softmax": 0.396, "LDA": 0.388, "QDA": 0.391, "GMM, 7 mixtures": 0.392},
     "Table 5": {"softmax": 0.305, "FC-2": 0.321},
 }
 """Published numbers without an experiment here, by table."""
