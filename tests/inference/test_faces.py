@@ -92,3 +92,14 @@ def test_a_clip_without_sound_is_predicted_from_its_faces_with_a_note(bundle: Bu
     assert result.duration > 0.9
     with pytest.raises(NotAudioError):
         predicted(bundle, write_video(tmp_path / "b.mkv", [EMPTY, EMPTY], [0.0, 1.0]))
+
+
+def test_progress_is_reported_for_a_clip_without_sound_too(bundle: Bundle, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", [drawn_face(), drawn_face()], [0.0, 1.0])
+    done: list[tuple[float, float | None]] = []
+    plain = predicted(bundle, path)
+    result = predict_file(
+        bundle, path, channel="mix", track="default", name=None, progress=lambda *report: done.append(report)
+    )
+    assert result.clip == plain.clip
+    assert done[-1] == pytest.approx((result.duration, result.duration), abs=1e-3)

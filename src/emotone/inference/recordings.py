@@ -55,16 +55,17 @@ def predict_file(
     from emotone.audio.read import stream_with_rate
 
     shown = "standard input" if name == "-" else name
-    report = ProgressReport(progress, recording, track=track, name=shown)
     faces = faces_for(bundle.feature, recording)
     seen = () if faces is None else faces.notes
     try:
+        report = ProgressReport(progress, recording, track=track, name=shown)
         rate, blocks = stream_with_rate(recording, rate=bundle.feature.rate, channel=channel, track=track, name=shown)
     except NotAudioError:
         if faces is None or not faces.found.any():
             raise
         rate = bundle.feature.rate
         silence = sound_of_video(recording, faces, rate=rate)
+        report = ProgressReport(progress, duration=len(silence) / rate)
         analysis, envelope = _analyse(bundle, [silence], report, name=shown, faces=faces)
         notes = ("the video has no sound; only faces were used", *seen)
         return _prediction(bundle, analysis, rate=rate, channel=channel, name=name, notes=notes, envelope=envelope)
