@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from tests.reproductions.stored import results_of
 
 from emotone.recipes.library import load_recipe
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.papers.asr_reuse.claims import confusions, scoreboard
+from emotone.reproductions.papers.asr_reuse.figures import LoudnessUnit
 from emotone.reproductions.papers.asr_reuse.published import TABLE1
 from emotone.reproductions.papers.asr_reuse.tables import FREE, NETWORKS, PAPER, SYSTEMS
 from emotone.reproductions.recipe_changes import changed
@@ -66,6 +68,14 @@ def test_the_two_most_frequent_confusions_are_those_of_happiness() -> None:
     assert verdicts({}, row3=predicted(*right, *wrong, *[("sadness", "neutral")] * 2))["confusions"] == "failed"
     shares = confusions(predicted(*right, *wrong))
     np.testing.assert_allclose(shares[0], [0.5, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize(("correlation", "verdict"), [(0.7, "held"), (-0.7, "held"), (0.5, "failed")])
+def test_a_unit_follows_the_loudness_as_well_as_the_papers(correlation: float, verdict: str) -> None:
+    unit = LoudnessUnit(2, 7, correlation, 50, 1536, (0.0, 1.0), (0.0, 1.0))
+    finding = scoreboard(results_of(PAPER, {}), {}, unit).findings[-1]
+    assert (finding.claim.id, finding.verdict) == ("loudness", verdict)
+    assert "unit 7 of layer 2" in finding.evidence
 
 
 def test_the_coverage_counts_the_papers_numbers() -> None:

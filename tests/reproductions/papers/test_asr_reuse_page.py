@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.made_runs import Made
 
+from emotone.errors import RunError
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import CellResult
 from emotone.reproductions.papers.asr_reuse.claims import FOUR
-from emotone.reproductions.papers.asr_reuse.page import figure, page
+from emotone.reproductions.papers.asr_reuse.page import figure, figure4, figure6, page
 from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
 from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, TABLE
 from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.stored import rows_file, runs_folder
+from emotone.reproductions.stored import rows_file, runs_folder, store_figure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +63,19 @@ def test_without_runs_the_page_has_the_published_numbers(tmp_path: Path) -> None
     text = page(tmp_path)
     assert "All metrics" not in text
     assert "| Progressive net-2 | 58 | 61 | 57 |" in text
+
+
+def test_stored_figures_are_on_the_page(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="has no figure4 of asr-reuse; run: emotone reproduce asr-reuse figure4"):
+        figure4(tmp_path)
+    maps = {"maps": [{"layer": 1, "points": [[0, 1000]], "labels": ["anger"]}]}
+    unit = {"layer": 2, "unit": 7, "correlation": 0.7, "clips": 9, "units": 20, "output": [0, 1], "loudness": [1, 0]}
+    for name, data in {"figure4": maps, "figure6": unit}.items():
+        drawn = PAPER.figure(name)
+        assert drawn is not None
+        store_figure(PAPER, drawn, data, out=tmp_path)
+    text = page(tmp_path)
+    assert "](asr-reuse-figure4.svg)" in text
+    assert "| **held** | 0.70 for unit 7 of layer 2" in text
+    assert "layer 1" in figure4(tmp_path)
+    assert "Unit 7" in figure6(tmp_path)

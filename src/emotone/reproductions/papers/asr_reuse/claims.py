@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.reproductions.base import CellResult
+    from emotone.reproductions.papers.asr_reuse.figures import LoudnessUnit
     from emotone.scoring.predictions import PredictionsTable
 
     Places: TypeAlias = dict[tuple[str, str, str], CellResult]
 
 PUBLISHED = 41  # all numbers of Table 1; one more is undefined
 FOUR = ("anger", "happiness", "neutral", "sadness")
+CORRELATION = 0.64  # the paper's
 SEPARATED = 0.9  # share of clips from which two emotions count as separated
 NOT_RUN = "the networks are implemented (`emotone reproduce asr-reuse networks`); no run is stored that answers this"
 SUBSTITUTES = (
@@ -57,13 +59,16 @@ LOUDNESS = Claim(
 
 
 def scoreboard(
-    results: Mapping[str, Sequence[CellResult]], predictions: Mapping[tuple[str, str], PredictionsTable]
+    results: Mapping[str, Sequence[CellResult]],
+    predictions: Mapping[tuple[str, str], PredictionsTable],
+    unit: LoudnessUnit | None = None,
 ) -> Scoreboard:
     """Return the paper's claims with their verdicts.
 
     Args:
         results: of each table, by its name.
         predictions: of whole clips, by corpus and row of `table1`; those that are stored.
+        unit: the stored result of Figure 6, if there is one.
 
     """
     fitted, trained = by_place(results[TABLE.name]), by_place(results["networks"])
@@ -79,7 +84,7 @@ def scoreboard(
         ),
         _separated({corpus: table for (corpus, row), table in predictions.items() if row == "1"}),
         _confused({corpus: table for (corpus, row), table in predictions.items() if row == "3"}),
-        LOUDNESS.untested("the outputs of hidden units are not stored"),
+        _loudness(unit),
     )
     return Scoreboard(
         key=PAPER.key,
@@ -171,6 +176,16 @@ def _right_of_two(table: PredictionsTable) -> float:
         rows = table.probabilities[table.truth == truth]
         shares.append(float(np.mean(rows[:, table.labels.index(truth)] > rows[:, table.labels.index(other)])))
     return float(np.mean(shares))
+
+
+def _loudness(unit: LoudnessUnit | None) -> Finding:
+    if unit is None:
+        return LOUDNESS.untested("`emotone reproduce asr-reuse figure6` computes it; no result is stored")
+    return LOUDNESS.finding(
+        abs(unit.correlation) >= CORRELATION,
+        f"{unit.correlation:.2f} for unit {unit.unit} of layer {unit.layer} of Whisper base, the best of {unit.units} "
+        f"units on other clips; mean over {unit.clips} clips of Emo-DB",
+    )
 
 
 def _confused(tables: Mapping[str, PredictionsTable]) -> Finding:

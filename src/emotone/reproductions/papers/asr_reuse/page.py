@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from emotone.errors import RunError
 from emotone.reproductions.document import command, document, first_of_runs, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.asr_reuse.claims import confusions as confusion_shares
 from emotone.reproductions.papers.asr_reuse.claims import scoreboard
+from emotone.reproductions.papers.asr_reuse.figures import draw_loudness, draw_maps, unit_of
 from emotone.reproductions.papers.asr_reuse.published import TABLE1
 from emotone.reproductions.papers.asr_reuse.tables import NETWORKS, PAPER, TABLE, UAR
-from emotone.reproductions.stored import runs_folder, stored_results
+from emotone.reproductions.stored import runs_folder, stored_figure, stored_results
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import format_estimate
 from emotone.scoring.scores import scores_of
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult
+    from emotone.reproductions.papers.asr_reuse.figures import LoudnessUnit
     from emotone.reproductions.scoreboard import Scoreboard
     from emotone.scoring.predictions import PredictionsTable
 
@@ -40,7 +43,7 @@ def page(results: Path) -> str:
         "bootstrap intervals clustered by speaker. A number after a slash is the published one; an asterisk marks a",
         "difference of more than 1.5 points. All numbers are computed from the predictions under `results/`.",
         "",
-        *scoreboard(tables, predictions).lines(),
+        *scoreboard(tables, predictions, _unit(results)).lines(),
         "",
         f"![Recall by layer of the recogniser]({PAPER.key}.svg)",
         "",
@@ -57,6 +60,7 @@ def page(results: Path) -> str:
         *_all_metrics(found, runs),
         *leakage_section(found, runs, level=3),
         *_confusions(predictions),
+        *_figures(results),
         "",
         f"## {NETWORKS.title}",
         "",
@@ -83,7 +87,17 @@ def page(results: Path) -> str:
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard alone, for the page on all papers."""
     tables = _results(results)
-    return scoreboard(tables, _predictions(tables[TABLE.name], runs_folder(PAPER, out=results)))
+    return scoreboard(tables, _predictions(tables[TABLE.name], runs_folder(PAPER, out=results)), _unit(results))
+
+
+def figure4(results: Path) -> str:
+    """Return the stored maps of layers, as SVG."""
+    return draw_maps(_stored("figure4", results))
+
+
+def figure6(results: Path) -> str:
+    """Return the stored output of a unit over the loudness, as SVG."""
+    return draw_loudness(_stored("figure6", results))
 
 
 def figure(results: Path) -> str:
@@ -147,3 +161,29 @@ def _confusions(predictions: Mapping[tuple[str, str], PredictionsTable]) -> list
         lines += ["", f"{NAMES[corpus]}, Fine-tuning MP-3:", "", *markdown_table(("truth", *table.labels), cells)]
     heading = ["", "### Confusion matrices (the paper's Figure 5): shares of predictions by true label, in percent"]
     return [*heading, *lines] if lines else []
+
+
+def _stored(name: str, results: Path) -> dict[str, Any]:
+    data = stored_figure(PAPER, name, results=results)
+    if data is None:
+        raise RunError(f"{results} has no {name} of {PAPER.key}; run: emotone reproduce {PAPER.key} {name}")
+    return data
+
+
+def _unit(results: Path) -> LoudnessUnit | None:
+    data = stored_figure(PAPER, "figure6", results=results)
+    return None if data is None else unit_of(data)
+
+
+def _figures(results: Path) -> list[str]:
+    """Return the section with the stored figures; nothing without any."""
+    notes = {
+        "figure4": "Each point is a clip of Emo-DB: the mean of a layer over time, by t-SNE.",
+        "figure6": "The unit was selected by its mean correlation on every second clip; the clip is one of the others.",
+    }
+    lines = []
+    for drawn in PAPER.figures:
+        if stored_figure(PAPER, drawn.name, results=results) is not None:
+            title = drawn.title[:1].upper() + drawn.title[1:]
+            lines += ["", f"### {title}", "", notes[drawn.name], "", f"![{title}]({PAPER.key}-{drawn.name}.svg)"]
+    return ["", "## The paper's Figures 4 and 6, with Whisper base", *lines] if lines else []
