@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.made_runs import Made
@@ -68,8 +68,16 @@ def test_without_runs_the_page_has_the_published_numbers(tmp_path: Path) -> None
 def test_stored_figures_are_on_the_page(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="has no figure4 of asr-reuse; run: emotone reproduce asr-reuse figure4"):
         figure4(tmp_path)
-    maps = {"maps": [{"layer": 1, "points": [[0, 1000]], "labels": ["anger"]}]}
-    unit = {"layer": 2, "unit": 7, "correlation": 0.7, "clips": 9, "units": 20, "output": [0, 1], "loudness": [1, 0]}
+    maps: dict[str, Any] = {"maps": [{"layer": 1, "points": [[0, 1000]], "labels": ["anger"]}]}
+    unit: dict[str, Any] = {
+        "layer": 2,
+        "unit": 7,
+        "correlation": 0.7,
+        "clips": 9,
+        "units": 20,
+        "output": [0, 1],
+        "loudness": [1, 0],
+    }
     for name, data in {"figure4": maps, "figure6": unit}.items():
         drawn = PAPER.figure(name)
         assert drawn is not None
