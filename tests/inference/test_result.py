@@ -80,9 +80,9 @@ def test_a_prediction_is_read_back_unchanged(model: Model, noise: NDArray[np.flo
     assert json.loads(prediction.to_json()) == values
     head = ["schema", "file", "duration", "rate", "model", "labels", "channel", "adapted", "clip"]
     assert list(values) == [*head, "utterances", "segments"]
-    assert list(values["clip"]) == ["label", "confidence", "unsure", "probabilities", "speech"]
-    assert list(values["utterances"][0]) == ["start", "end", "label", "unsure", "probabilities", "changed"]
-    assert list(values["segments"][0]) == ["start", "end", "label", "probabilities", "speech"]
+    assert list(values["clip"]) == ["label", "confidence", "unsure", "probabilities", "speech", "derived"]
+    assert list(values["utterances"][0]) == ["start", "end", "label", "unsure", "probabilities", "changed", "derived"]
+    assert list(values["segments"][0]) == ["start", "end", "label", "probabilities", "speech", "derived"]
     assert values["model"]["sha256"] == model.bundle.sha256
     assert prediction.clip.probabilities["anger"] == values["clip"]["probabilities"]["anger"]
 
@@ -109,7 +109,7 @@ def test_a_frame_has_the_rows_of_the_table(model: Model, noise: NDArray[np.float
     prediction = model.predict(noise, rate=16000, name="a.wav")
     frame = prediction.to_frame()
     assert frame["label"].tolist() == [one.label for one in prediction.utterances]
-    assert list(frame.columns) == columns(prediction.labels)[:-2]
+    assert list(frame.columns) == [one for one in columns(prediction.labels) if one not in {"error", "message"}]
     assert len(prediction.to_frame("segments")) == len(prediction.segments)
     clips = prediction.to_frame("clips")
     assert clips[["start", "end", "label"]].to_numpy().tolist() == [[0.0, prediction.duration, prediction.clip.label]]

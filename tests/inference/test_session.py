@@ -202,7 +202,7 @@ def test_events_as_json(tiny_bundle: Path, speech: Speech) -> None:
         "utterance.end": ["type", "time", "start", "clip", "parts", "channel", "adapted"],
     }
     (first, *_) = (event for event in events if isinstance(event, UtteranceEnd))
-    assert list(first.parts[0].to_dict()) == ["start", "end", "label", "unsure", "probabilities", "changed"]
+    assert list(first.parts[0].to_dict()) == ["start", "end", "label", "unsure", "probabilities", "changed", "derived"]
     assert {one["type"] for one in shown} == set(keys)
     assert all(list(one) == keys[one["type"]] for one in shown)
     assert all(one["type"] == event.type for one, event in zip(shown, events, strict=True))

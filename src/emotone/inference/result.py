@@ -1,7 +1,8 @@
 """Predictions: the clip, its utterances and segments, and the model that made them; or why there is no prediction.
 
 Times are in seconds from the start of the recording, rounded to the millisecond. Probabilities are in the order of the
-labels, rounded to `DIGITS`, so that those of each object sum to 1 within 1e-6 in memory and in every format.
+labels, rounded to `DIGITS`, so that those of each object sum to 1 within 1e-6 in memory and in every format. Valence
+and arousal (`derived`) are computed from them when they are asked for; see `emotone.inference.affect`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from emotone.bundles.detector import decide_label
 from emotone.errors import missing_extra
+from emotone.inference.affect import COLUMNS, WithAffect, affect_cells, affect_object
 from emotone.inference.saving import save
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(WithAffect):
     """The result of one window of an utterance.
 
     Attributes:
@@ -67,11 +69,11 @@ class Segment:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return asdict(self)
+        return {**asdict(self), "derived": affect_object(self.derived)}
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(WithAffect):
     """The result of a whole recording: the mean of its utterances, weighted by duration.
 
     Attributes:
@@ -91,11 +93,11 @@ class Clip:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return asdict(self)
+        return {**asdict(self), "derived": affect_object(self.derived)}
 
 
 @dataclass(frozen=True, slots=True)
-class UtteranceSegment:
+class UtteranceSegment(WithAffect):
     """Speech with one emotion: an utterance, or a section of it where the emotion changes within it.
 
     Attributes:
@@ -122,7 +124,7 @@ class UtteranceSegment:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return asdict(self)
+        return {**asdict(self), "derived": affect_object(self.derived)}
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ class Prediction:
                 *part.probabilities.values(),
                 None,
                 None,
+                *affect_cells(part.derived),
             ]
 
     def to_frame(self, by: Rows = "utterances") -> pd.DataFrame:
@@ -285,13 +288,13 @@ class Failure:
 
     def row(self, labels: tuple[str, ...]) -> list[Cell]:
         """Return the row of a table, in the order of `columns`."""
-        return [self.file, *[None] * (7 + len(labels)), self.code, self.message]
+        return [self.file, *[None] * (7 + len(labels)), self.code, self.message, *affect_cells(None)]
 
 
 def columns(labels: tuple[str, ...]) -> list[str]:
     """Return the names of a table's columns."""
     first = ["file", "channel", "start", "end", "label", "confidence", "unsure", "changed"]
-    return [*first, *(f"p_{label}" for label in labels), "error", "message"]
+    return [*first, *(f"p_{label}" for label in labels), "error", "message", *COLUMNS]
 
 
 def rounded(probabilities: NDArray[np.float64], *, labels: tuple[str, ...]) -> dict[str, float]:
@@ -317,7 +320,7 @@ def model_info(bundle: Bundle) -> ModelInfo:
 
 
 def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:
-    """Return the prediction or failure that `to_dict` wrote."""
+    """Return the prediction or failure that `to_dict` wrote. Its `derived` values are computed again."""
     if "error" in values:
         return Failure(values["file"], values["error"]["code"], values["error"]["message"])
     return Prediction(
@@ -326,10 +329,14 @@ def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:
         rate=values["rate"],
         model=ModelInfo(**values["model"]),
         labels=tuple(values["labels"]),
-        clip=Clip(**values["clip"]),
-        segments=[Segment(**segment) for segment in values["segments"]],
-        utterances=tuple(UtteranceSegment(**utterance) for utterance in values["utterances"]),
+        clip=Clip(**_stored(values["clip"])),
+        segments=[Segment(**_stored(segment)) for segment in values["segments"]],
+        utterances=tuple(UtteranceSegment(**_stored(utterance)) for utterance in values["utterances"]),
         channel=values["channel"],
         adapted=values["adapted"],
         notes=tuple(values.get("notes", ())),
     )
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "derived"}

@@ -19,6 +19,8 @@ REQUEST_BODY: dict[str, Any] = {
     },
 }
 
+DERIVED = "Null where there is no speech, and for models with a label without a position, such as `other`."
+
 
 class ModelObject(BaseModel):
     """The model that made a prediction."""
@@ -44,6 +46,13 @@ class ModelsObject(BaseModel):
     models: list[ServedModelObject]
 
 
+class DerivedObject(BaseModel):
+    """Valence and arousal, derived from the probabilities and published positions of the emotions."""
+
+    valence: float = Field(ge=-1, le=1, description="From unpleasant to pleasant.")
+    arousal: float = Field(ge=-1, le=1, description="From passive to active.")
+
+
 class ClipObject(BaseModel):
     """The result of a recording."""
 
@@ -52,6 +61,7 @@ class ClipObject(BaseModel):
     unsure: bool
     probabilities: dict[str, float]
     speech: bool
+    derived: DerivedObject | None = Field(description=DERIVED)
 
 
 class UtteranceObject(BaseModel):
@@ -63,6 +73,7 @@ class UtteranceObject(BaseModel):
     unsure: bool
     probabilities: dict[str, float]
     changed: bool
+    derived: DerivedObject | None = Field(description=DERIVED)
 
 
 class SegmentObject(BaseModel):
@@ -73,6 +84,7 @@ class SegmentObject(BaseModel):
     label: str
     probabilities: dict[str, float]
     speech: bool
+    derived: DerivedObject | None = Field(description=DERIVED)
 
 
 class PredictionObject(BaseModel):

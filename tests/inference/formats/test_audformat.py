@@ -61,6 +61,9 @@ def test_every_part_of_a_prediction_is_there(prediction: Prediction, failure: Fa
         assert emotions.tolist() == [one.label for one in expected]
         assert rows["p_neutral"].tolist() == [one.probabilities["neutral"] for one in expected]
         assert set(rows["file"]) == {prediction.file}
+        derived = [one.derived for one in expected]
+        assert rows["derived_valence"].tolist() == [one.valence for one in derived if one is not None]
+        assert rows["derived_arousal"].tolist() == [one.arousal for one in derived if one is not None]
     assert database["utterances"].df["changed"].tolist() == [one.changed for one in prediction.utterances]
     assert database["utterances"].df["unsure"].tolist() == [one.unsure for one in prediction.utterances]
     assert set(database["segments"].df["channel"]) == {"mix"}

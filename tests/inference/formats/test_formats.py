@@ -228,6 +228,7 @@ def test_parquet_has_the_types_of_the_table(prediction: Prediction, failure: Fai
     assert {field.name: str(field.type) for field in table.schema} == {
         **dict.fromkeys(("file", "channel", "label", "error", "message"), "string"),
         **dict.fromkeys(("start", "end", "confidence", "p_anger", "p_neutral", "p_sadness"), "double"),
+        **dict.fromkeys(("derived_valence", "derived_arousal"), "double"),
         **dict.fromkeys(("unsure", "changed"), "bool"),
     }
     assert table.column_names == columns(LABELS)

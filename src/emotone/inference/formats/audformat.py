@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import UsageError, missing_extra
+from emotone.inference.affect import COLUMNS, affect_cells
 from emotone.inference.result import Failure, Prediction
 from emotone.inference.saving import Format
 
@@ -80,6 +81,7 @@ class Database:
         scheme = self._audformat.Scheme
         database.schemes["emotion"] = scheme("str", labels=list(self._labels) or None)
         database.schemes["probability"] = scheme("float", minimum=0.0, maximum=1.0)
+        database.schemes["derived"] = scheme("float", minimum=-1.0, maximum=1.0)
         database.schemes["whether"] = scheme("bool")
         database.schemes["text"] = scheme("str")
         return database
@@ -116,6 +118,10 @@ class Database:
             "emotion": ("emotion", [one.label for one in results]),
             **{what: ("whether", [getattr(one, what) for one in results]) for what in whether},
             **{f"p_{label}": ("probability", [one.probabilities[label] for one in results]) for label in self._labels},
+            **{
+                column: ("derived", [affect_cells(one.derived)[index] for one in results])
+                for index, column in enumerate(COLUMNS)
+            },
         }
         for column, (scheme, cells) in columns.items():
             table[column] = make.Column(scheme_id=scheme)
