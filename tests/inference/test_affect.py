@@ -21,9 +21,11 @@ from emotone.inference.saving import FORMATS, Page, text_stream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emotone.inference.result import Rows
+
 LABELS = ("anger", "calm", "sadness")
 FIRST, SECOND = {"anger": 0.5, "calm": 0.3, "sadness": 0.2}, {"anger": 0.1, "calm": 0.2, "sadness": 0.7}
-ROWS = ("utterances", "segments", "clips")
+ROWS: tuple[Rows, ...] = ("utterances", "segments", "clips")
 
 
 def clip_of(probabilities: Mapping[str, float]) -> Clip:
@@ -120,7 +122,7 @@ def written(name: str, prediction: Prediction, **page: Any) -> bytes:
     return raw.getvalue()
 
 
-def expected_of(prediction: Prediction, by: str) -> list[tuple[float, float]]:
+def expected_of(prediction: Prediction, by: Rows) -> list[tuple[float, float]]:
     parts: Any = [prediction.clip] if by == "clips" else getattr(prediction, by)
     found = [derive_affect(part.probabilities) for part in parts]
     return [(one.valence, one.arousal) for one in found if one is not None]
@@ -144,7 +146,7 @@ def test_objects_of_earlier_versions_are_read(prediction: Prediction) -> None:
 
 
 @pytest.mark.parametrize("by", ROWS)
-def test_csv_has_the_values_in_its_last_columns(prediction: Prediction, by: str) -> None:
+def test_csv_has_the_values_in_its_last_columns(prediction: Prediction, by: Rows) -> None:
     rows = list(csv.reader(io.StringIO(written("csv", prediction, rows=by).decode())))
     assert rows[0][-4:] == ["error", "message", "derived_valence", "derived_arousal"]
     assert [(float(row[-2]), float(row[-1])) for row in rows[1:]] == expected_of(prediction, by)
