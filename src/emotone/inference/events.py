@@ -36,7 +36,8 @@ class Measurement(Segment):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {"type": self.type, **Segment.to_dict(self)}
+        found = {"type": self.type, **Segment.to_dict(self)}
+        return found | {name: found.pop(name) for name in ("channel", "adapted")}  # after the fields of a segment
 
 
 @dataclass(frozen=True, slots=True)
