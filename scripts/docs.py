@@ -39,6 +39,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/anger-soundnet.svg": partial(anger_soundnet.figure, RESULTS),
     "results/asr-reuse.md": partial(asr_reuse.page, RESULTS),
     "results/asr-reuse.svg": partial(asr_reuse.figure, RESULTS),
+    "results/asr-reuse-figure4.svg": partial(asr_reuse.figure4, RESULTS),
+    "results/asr-reuse-figure6.svg": partial(asr_reuse.figure6, RESULTS),
     "results/baselines.md": partial(baselines.page, RESULTS),
     "results/evaluations.md": results.evaluations,
     "results/papers.md": papers.papers,
