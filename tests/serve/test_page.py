@@ -10,6 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 from tests.serve.browser import browser, find_chromium
+from tests.serve.conftest import wait_until
+
+from emotone.inference.saving import FORMATS, to_bytes
+from emotone.inference.saving import Page as Output
+from emotone.serve.schemas import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +59,9 @@ def test_a_file_becomes_a_timeline(page: Page, spoken: Path, model: Model) -> No
     prediction = model.predict(spoken)
     page.choose_file("#file", spoken)
     page.wait_for("document.querySelector('#status').textContent.startsWith('spoken.wav: ')")
-    rows = page.run("[...document.querySelectorAll('#utterances tr')].map((row) => row.cells[2].textContent)")
+    rows = page.run(
+        "[...document.querySelectorAll('#utterances tr')].map((row) => row.cells[1].childNodes[1].textContent)"
+    )
     assert rows == [one.label for one in prediction.utterances]
     assert prediction.clip.label is not None
     assert prediction.clip.label in page.run("document.querySelector('#label').textContent")
@@ -67,8 +74,55 @@ def test_a_microphone_becomes_live_events(page: Page) -> None:
     page.wait_for("document.querySelectorAll('.percent').length === 4")
     pictures(page, "microphone")
     page.run("document.querySelector('#talk').click()")
-    page.wait_for("document.querySelector('#status').textContent.startsWith('Ended after')")
+    page.wait_for("document.querySelector('#status').textContent.startsWith('microphone.wav: ')")
     assert page.run("document.querySelector('#talk').getAttribute('aria-pressed')") == "false"
+    assert not page.run("document.querySelector('#player').hidden")  # what was spoken can be played
+
+
+def test_a_file_can_be_dropped(page: Page, spoken: Path) -> None:
+    page.drop(spoken)
+    page.wait_for("document.querySelector('#status').textContent.startsWith('spoken.wav: ')")
+
+
+def test_every_format_can_be_downloaded(page: Page, spoken: Path, model: Model, tmp_path: Path) -> None:
+    page.choose_file("#file", spoken)
+    page.wait_for("document.querySelector('#status').textContent.startsWith('spoken.wav: ')")
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    names = page.run("[...document.querySelector('#format').options].map((one) => one.value)")
+    assert set(names) == set(MEDIA_TYPES)
+    prediction = model.predict(spoken, name="spoken.wav")
+    for name in names:
+        page.run(f"document.querySelector('#format').value = '{name}'")
+        page.run("download()")
+        suffix = FORMATS.get(name).suffix
+        path = tmp_path / f"spoken{suffix}"
+        wait_until(path.exists)
+        if name not in {"json", "textgrid", "elan"}:
+            page_of = Output(labels=model.labels, single=True)
+            assert path.read_bytes() == to_bytes(prediction, FORMATS.get(name), page_of)
+
+
+def test_the_keyboard_reaches_every_control(page: Page) -> None:
+    page.run("document.activeElement.blur()")
+    reached = []
+    for _ in range(4):
+        page.press("Tab", code=9)
+        reached.append(page.run("document.activeElement.id"))
+    assert reached == ["model", "channel", "talk", "file"]
+
+
+def test_a_phone_needs_no_horizontal_scrolling(page: Page) -> None:
+    page.call("Emulation.setDeviceMetricsOverride", width=380, height=800, deviceScaleFactor=1, mobile=True)
+    wide = "[...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > 380)"
+    assert page.run(f"{wide}.map((one) => one.tagName + one.id + one.textContent.slice(0, 20))") == []
+    assert page.run("document.documentElement.scrollWidth") <= 380
+    page.call("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.skipif("EMOTONE_AXE" not in os.environ, reason="EMOTONE_AXE does not name axe.min.js of axe-core")
+def test_axe_finds_nothing(page: Page) -> None:
+    page.run(Path(os.environ["EMOTONE_AXE"]).read_text(encoding="utf-8") + ";0")
+    assert page.run("axe.run(document).then((found) => found.violations.map((one) => one.id))") == []
 
 
 def test_a_failure_is_shown(page: Page, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from tests.serve.conftest import WAIT_SECONDS, RunningServer, StartServer, wait_until, wav
 
+from emotone.inference.saving import FORMATS, Page, to_bytes
+from emotone.serve.schemas import MEDIA_TYPES
 from emotone.serve.settings import Limits
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from emotone.inference.model import Model
+    from emotone.serve.schemas import FormatName
     from emotone.types import Array
 
 
@@ -51,6 +54,24 @@ def test_a_form_contains_a_recording(server: RunningServer, model: Model, record
         response = client.post("/v1/predict", files={"file": ("call.wav", recording, "audio/wav")})
     assert response.status_code == 200
     assert response.json() == expected(model, recording, file="call.wav")
+
+
+@pytest.mark.parametrize("name", sorted(set(MEDIA_TYPES) - {"json"}))
+def test_an_answer_in_another_format(name: FormatName, server: RunningServer, model: Model, recording: bytes) -> None:
+    with server.client() as client:
+        response = client.post("/v1/predict", files={"file": ("call.wav", recording)}, params={"format": name})
+        refused = client.post("/v1/predict", content=b"nothing", params={"format": name})
+    found = model.predict(recording, name="call.wav")
+    assert response.content == to_bytes(found, FORMATS.get(name), Page(labels=model.labels, single=True))
+    assert response.headers["content-type"] == MEDIA_TYPES[name]
+    assert refused.json()["error"]["code"]
+
+
+def test_an_unknown_format_is_refused(server: RunningServer, recording: bytes) -> None:
+    with server.client() as client:
+        response = client.post("/v1/predict", content=recording, params={"format": "docx"})
+    assert response.status_code == 422
+    assert "'json', 'csv'" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("channel", ["0", "1", "mix"])

@@ -105,12 +105,28 @@ def write_file(result: object, path: Path, chosen: Format, page: Page) -> None:
 
     """
     with atomic_write(path) as raw:
-        stream = raw if chosen.binary else text_stream(raw)
-        writer = chosen.open(stream, page)
-        writer.write(result)
-        writer.finish()
-        if isinstance(stream, io.TextIOWrapper):
-            stream.detach()  # flushed but not closed: closing is the caller's task
+        _write(result, raw, chosen, page)
+
+
+def to_bytes(result: object, chosen: Format, page: Page) -> bytes:
+    """Return one recording's result as the bytes of a file.
+
+    Raises:
+        MissingExtraError: the format needs a package that is not installed.
+
+    """
+    raw = io.BytesIO()
+    _write(result, raw, chosen, page)
+    return raw.getvalue()
+
+
+def _write(result: object, raw: IO[bytes], chosen: Format, page: Page) -> None:
+    stream = raw if chosen.binary else text_stream(raw)
+    writer = chosen.open(stream, page)
+    writer.write(result)
+    writer.finish()
+    if isinstance(stream, io.TextIOWrapper):
+        stream.detach()  # flushed but not closed: closing is the caller's task
 
 
 def text_stream(raw: IO[bytes]) -> io.TextIOWrapper:

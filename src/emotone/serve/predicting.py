@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from emotone.audio.read import probe, stream
 from emotone.errors import EmotoneError
+from emotone.inference.saving import FORMATS, Page, to_bytes
 from emotone.serve.logs import log_defect
 from emotone.serve.problems import Problem, busy, problem_of
-from emotone.serve.schemas import FAILURES, REQUEST_BODY, PredictionObject
+from emotone.serve.schemas import FAILURES, MEDIA_TYPES, PREDICTION, REQUEST_BODY, FormatName, PredictionObject
 from emotone.serve.uploads import read_upload
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from emotone.types import Seconds
 
 UNNAMED = "recording"
-JSON = "application/json"
 
 
 def prediction_routes(service: Service) -> APIRouter:
@@ -34,7 +34,7 @@ def prediction_routes(service: Service) -> APIRouter:
         "/v1/predict",
         summary="Recognise emotions in a recording",
         response_model=PredictionObject,
-        responses=FAILURES,
+        responses={200: PREDICTION, **FAILURES},
         openapi_extra={"requestBody": REQUEST_BODY},
     )
     async def predict(
@@ -47,6 +47,9 @@ def prediction_routes(service: Service) -> APIRouter:
             str,
             Query(pattern=r"^(default|all|[0-9]{1,2})$", description="An audio track, from 0; default; or all."),
         ] = "default",
+        format_name: Annotated[
+            FormatName, Query(alias="format", description="Of the answer. Failures are always JSON.")
+        ] = "json",
     ) -> Response:
         """Return the prediction of a recording: the body of the request, or a file of a form.
 
@@ -65,9 +68,10 @@ def prediction_routes(service: Service) -> APIRouter:
                 channel=cast("Channel", channel if channel == "mix" else int(channel)),
                 track=cast("Track", int(track) if track.isdecimal() else track),
                 longest=longest,
+                format_name=format_name,
             )
             try:
-                text, seconds = await service.predict(lambda: _predict(chosen, upload, options))
+                content, seconds = await service.predict(lambda: _predict(chosen, upload, options))
             except EmotoneError as error:
                 problem = problem_of(error)
                 if problem.status >= 500:
@@ -76,7 +80,8 @@ def prediction_routes(service: Service) -> APIRouter:
             except Problem as problem:
                 return problem.response(file=upload.name)
         service.metrics.audio_seconds.labels("prediction").inc(seconds)
-        return Response(text, media_type=JSON)
+        # Without a parameter: Starlette would add the character set to text/* only.
+        return Response(content, headers={"content-type": MEDIA_TYPES[format_name]})
 
     return router
 
@@ -86,15 +91,19 @@ class _Options:
     channel: Channel
     track: Track
     longest: Seconds
+    format_name: FormatName
 
 
-def _predict(model: Model, upload: Upload, options: _Options) -> tuple[str, Seconds]:
-    """Return the JSON text of a prediction, and the duration of the recording."""
+def _predict(model: Model, upload: Upload, options: _Options) -> tuple[bytes, Seconds]:
+    """Return a prediction in the requested format, and the duration of the recording."""
     name = upload.name or UNNAMED
     _check_duration(upload.content, options, name=name)
     prediction = model.predict(upload.content, channel=options.channel, track=options.track, name=name)
     named = dataclasses.replace(prediction, file=upload.name)
-    return named.to_json(), named.duration
+    if options.format_name == "json":  # on one line
+        return named.to_json().encode(), named.duration
+    page = Page(labels=model.labels, single=True)
+    return to_bytes(named, FORMATS.get(options.format_name), page), named.duration
 
 
 def _check_duration(content: bytes, options: _Options, *, name: str) -> None:

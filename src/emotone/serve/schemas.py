@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+JSON = "application/json"
+FormatName: TypeAlias = Literal["json", "csv", "srt", "webvtt", "audacity", "textgrid", "elan", "rttm"]
+"""Formats of an answer: those of one recording that need no further package."""
+
+MEDIA_TYPES: dict[FormatName, str] = {
+    "json": JSON,
+    "csv": "text/csv; charset=utf-8",
+    "srt": "application/x-subrip",
+    "webvtt": "text/vtt; charset=utf-8",
+    "audacity": "text/plain; charset=utf-8",
+    "textgrid": "text/plain; charset=utf-8",
+    "elan": "application/xml",
+    "rttm": "text/plain; charset=utf-8",
+}
+PREDICTION: dict[str, Any] = {
+    "description": "The prediction, in the requested format.",
+    "content": {
+        kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values() if kind != JSON
+    },
+}
 _BINARY = {"type": "string", "format": "binary"}
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
