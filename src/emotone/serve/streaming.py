@@ -289,7 +289,13 @@ class _Stream:
         await self._within_limit(self._websocket.send_text(text))
 
     async def _within_limit(self, sending: Any) -> None:
-        await asyncio.wait_for(sending, self._limits.send_seconds)
+        try:
+            await asyncio.wait_for(sending, self._limits.send_seconds)
+        except RuntimeError as error:
+            if self._ending is None:
+                raise
+            # The watch interrupted the reading just when the client left, so the server does not accept a message.
+            raise WebSocketDisconnect from error
 
 
 def _parts(message: bytes, *, size: int) -> Iterator[bytes]:
