@@ -187,7 +187,7 @@ def test_a_short_session_has_an_error_and_ends_in_order(server: RunningServer) -
         (json.dumps({**START, "encoding": "mp3"}), "protocol", 1007),
         (json.dumps({**START, "channels": 0}), "protocol", 1007),
         (json.dumps({**START, "colour": "red"}), "protocol", 1007),
-        (json.dumps({**START, "channel": 1}), "rate", 1007),
+        (json.dumps({**START, "channel": 1}), "channel", 1007),
         (json.dumps({**START, "model": "other"}), "unknown_name", 1007),
         (json.dumps(END), "protocol", 1008),
         (bytes(320), "protocol", 1003),
