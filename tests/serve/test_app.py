@@ -51,7 +51,7 @@ def test_the_openapi_document_describes_the_routes(server: RunningServer) -> Non
         document = client.get("/openapi.json").json()
     assert {"/v1/predict", "/v1/models", "/healthz", "/readyz", "/metrics"} <= set(document["paths"])
     operation = document["paths"]["/v1/predict"]["post"]
-    assert {one["name"] for one in operation["parameters"]} == {"model", "channel", "track"}
+    assert {one["name"] for one in operation["parameters"]} == {"model", "channel", "track", "format"}
     assert {"413", "415", "422", "503"} <= set(operation["responses"])
 
 
