@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import torch
 from scripts.convert_speech_network import CHUNKS, convert
+from tests.audio.test_speech_edges import refine_slowly
 
 from emotone.audio import speech_network
 from emotone.audio.activity import ActivityDetector
@@ -143,8 +144,13 @@ def slow_activity(signal: Array) -> NDArray[np.bool_]:
             speech[first : chunk + 1] = True
     frames = math.ceil(len(signal) / 160)
     chunk_of = [min((160 * frame + 80) // CHUNK, math.ceil(len(signal) / CHUNK) - 1) for frame in range(frames)]
-    centre = speech[chunk_of]
-    return np.array([centre[max(0, at - AFTER) : at + BEFORE + 1].any() for at in range(frames)])
+    differences = np.diff(signal, prepend=np.float32(0))
+    padded = np.concatenate([differences, np.zeros(frames * 160 - len(signal), np.float32)])
+    if frames * 160 > len(signal) > 0:
+        padded[len(signal)] = -signal[-1]  # silence follows
+    powers = (padded.reshape(frames, 160).astype(float) ** 2).mean(axis=1)
+    refined = refine_slowly(speech[chunk_of], 10 * np.log10(powers + 1e-10))
+    return np.array([refined[max(0, at - AFTER) : at + BEFORE + 1].any() for at in range(frames)])
 
 
 @pytest.mark.parametrize("length", [len(spoken()), 4 * RATE + 77, 3 * BLOCK, 3 * BLOCK + 1])

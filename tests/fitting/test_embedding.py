@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from tests.toy import ENCODER_WIDTH as WIDTH
 from tests.toy import emodb_utterances, write_emodb, write_small_encoder
 
 import emotone
+from emotone.audio.read import read
+from emotone.augment.perturbation import PERTURBATIONS, Scene
 from emotone.corpora.labels import label_set
-from emotone.errors import RunError, SourceError
-from emotone.fitting.embedding import resolve_embedding
+from emotone.errors import ConfigError, RunError, SourceError
+from emotone.fitting.embedding import RecordingEmbedding, copy_key, resolve_embedding
 from emotone.fitting.embedding_training import SURE, train_embedding, write_model
 from emotone.fitting.encoder import build_encoder, encoder_network
 from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings
@@ -126,6 +129,46 @@ def test_a_trained_model_predicts(
     assert "not a fact about a person" in card
     embedding = training.embeddings[utterances[0].key]
     assert model.bundle.probabilities_of(embedding[None]).shape == (1, len(labels))
+
+
+def test_copies_of_recordings_are_trained_on_too(
+    weights: Path, utterances: tuple[Utterance, ...], resolved: ResolvedEmbedding
+) -> None:
+    copy = "telephone/mu-law"
+    recipe = replace(recipe_of(weights), copies=(copy,))
+    few = utterances[::5]
+    labels = tuple(sorted({one.label for one in few}))
+
+    extracted = resolve_embedding(recipe).extract(few).features
+
+    plain = resolved.extract(few).features
+    changed = {key: extracted[copy_key(key, copy)] for key in plain}
+    for one in few[:3]:
+        signal = PERTURBATIONS.get("telephone").apply(read(one.path, rate=16_000)[0], "mu-law", scene())
+        expected = RecordingEmbedding(resolved.encoder, recipe.windows).compute(signal)
+        np.testing.assert_allclose(changed[one.key], expected, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(extracted[one.key], plain[one.key])
+        assert not np.allclose(changed[one.key], plain[one.key], atol=1e-3)
+    head = resolve_embedding(recipe).fit(few, extracted, labels=labels)
+    both = np.stack([*plain.values(), *changed.values()]).astype(np.float64)
+    np.testing.assert_allclose(head.mean, both.mean(axis=0), rtol=0, atol=1e-5)
+
+
+def scene() -> Scene:
+    return Scene(16_000, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"),
+    [
+        (("telefone/mu-law",), "unknown perturbation 'telefone/mu-law'; did you mean 'telephone/mu-law'"),
+        (("babble/20-db",), "unknown perturbation 'babble/20-db'"),  # it needs recordings of other speakers
+        (("telephone/mu-law", "telephone/mu-law"), "each may be named once"),
+    ],
+)
+def test_wrong_copies_are_refused(copies: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        EmbeddingRecipe("toy-encoder", "emodb", copies=copies)
 
 
 def test_calibration_needs_two_speakers(resolved: ResolvedEmbedding, utterances: tuple[Utterance, ...]) -> None:

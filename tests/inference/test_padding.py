@@ -1,8 +1,9 @@
 """Silence and faint noise around speech, or in a pause, change few labels of the shipped models.
 
-The detector decides about chunks of 32 ms, whose grid moves with the padding, so utterances may start or end some
-hundredths of a second earlier or later, which changes labels whose probabilities are nearly equal. The aim is no change
-in 98 % of recordings; the bounds below are the shares that were measured, and must not rise.
+The ends of utterances follow the level of the sound. Where it does not fall, as in noise, they depend on the detector's
+network, whose state depends on what comes before; this changes labels whose probabilities are nearly equal. The aim is
+no change in 98 % of recordings. Measured were at most 2, 0 and 1 of 40; the bounds below allow one more, because
+processors round differently.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PER_CORPUS = 10
 NOISE = 1e-4  # -80 dB relative to full scale
 PAUSE = 1.5  # seconds between two recordings: longer than a pause within an utterance
 # By model: changed clip labels of 40 recordings with one kind of padding: silence before them, after them, in a pause.
-BOUNDS = {"small": (3, 1, 2), "default": (5, 1, 2)}
+BOUNDS = {"small": (3, 1, 2), "default": (3, 1, 1)}
 SURE = 0.6  # labels of the default model with a higher confidence do not change
 
 

@@ -1,18 +1,20 @@
 """Speech activity by the network of Silero VAD: one decision per 10 ms, the same for any division of the recording.
 
-The network gives each chunk of 32 ms a probability of speech from the chunks so far. Three steps surround it:
+The network gives each chunk of 32 ms a probability of speech from the chunks so far. Four steps surround it:
 
 - Gain. Before the network, a chunk is amplified so that the loudest chunk of the last ten seconds or so reaches
   `TARGET`. The network misses quiet recordings; amplified, they get the decisions of loud ones.
 - Hysteresis. Speech begins where the probability exceeds `BEGIN` and lasts while it exceeds `CONTINUE`. The chunks
   before the beginning that exceed `CONTINUE` belong to it, up to `BACK` of them.
+- Edges. The ends of each stretch of speech are moved to where the level falls (`emotone.audio.speech_edges`), so that
+  they do not depend on where the grid of chunks lies.
 - Margins. `BEFORE` and `AFTER` frames are added to each stretch of speech: weak onsets and decays.
 
 The network runs on blocks of twelve chunks, wherever the recording was divided: results in floating point depend on the
 shape of a matrix product, so the shape must not depend on the pieces. Blocks of silence are not computed.
 
 `speech_network.onnx` is a conversion of the published weights (scripts/convert_speech_network.py), under the licence in
-`speech_network.LICENSE`. Gain, thresholds and margins were chosen among some dozens of settings while looking at the
+`speech_network.LICENSE`. Gain, thresholds and limits were chosen among some dozens of settings while looking at the
 results on AMI, ESC-10, RAVDESS, EMOVO and 400 clips of speech: expect somewhat less elsewhere. 23 of the 1,440 clips of
 RAVDESS are missed, all of them by women; a lower `BEGIN` finds more of them, and accepts more other sounds. What the
 network was trained on is not published in detail, and may include such recordings.
@@ -29,12 +31,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from emotone.audio.speech_edges import DELAY, EdgeRefiner
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.types import Array, Hertz, Seconds
+
+    Array64 = NDArray[np.float64]
 
 RATE: Hertz = 16_000
 HOP = 160  # 10 ms at 16 kHz: frame i covers the samples [160 i, 160 (i + 1))
@@ -50,7 +55,7 @@ DECAY = math.exp(-CHUNK / RATE / 10.0)  # per chunk, of the level: a time consta
 FLOOR = 1e-10  # mean square of -100 dBFS: chunks below are silence, about the rounding noise of 16 bits
 
 BEGIN, CONTINUE = 0.8, 0.1  # probabilities
-BACK = 5  # chunks: 160 ms
+BACK = 3  # chunks: 96 ms
 BEFORE, AFTER = 3, 6  # frames
 
 
@@ -89,8 +94,8 @@ class NetworkDetector:
 
     """
 
-    lookahead: Seconds = (BLOCK + BACK * CHUNK + BEFORE * HOP + HOP) / RATE
-    """Maximum delay between a frame and its decision: 0.58 s."""
+    lookahead: Seconds = (BLOCK + BACK * CHUNK + (DELAY + BEFORE + 1) * HOP) / RATE
+    """Maximum delay between a frame and its decision: 0.97 s."""
 
     def __init__(self, rate: Hertz = RATE) -> None:
         if rate != RATE:
@@ -101,10 +106,13 @@ class NetworkDetector:
         self._level = 0.0
         self._state = _silent_state()
         self._stretches = _Stretches()
-        self._chunks = 0  # decided
-        self._last = False  # the decision about the last of them
+        self._partial = np.zeros(1, np.float32)  # the last sample before a frame, and what there is of the frame
+        self._levels: Array64 = np.zeros(0)  # dB of the frames that are not decided yet
+        self._edges = EdgeRefiner()
         self._frames: NDArray[np.bool_] = np.zeros(AFTER, np.bool_)  # those that margins may still reach
         self._returned = 0
+        self._chunks = 0  # decided
+        self._last = False  # the decision about the last of them
 
     def push(self, samples: Array) -> NDArray[np.bool_]:
         """Return the decisions [frames] that these samples [time] complete, following those returned before."""
@@ -134,6 +142,7 @@ class NetworkDetector:
         waiting = np.concatenate([*self._waiting, samples, padding])
         blocks = (len(waiting) - CONTEXT) // BLOCK
         self._waiting = [waiting[blocks * BLOCK :].copy()]
+        self._measure(waiting[CONTEXT : CONTEXT + blocks * BLOCK], last=last)
         chunks = [
             self._stretches.push(self._probabilities(waiting[start : start + CONTEXT + BLOCK]))
             for start in range(0, blocks * BLOCK, BLOCK)
@@ -141,7 +150,21 @@ class NetworkDetector:
         chunks.append(np.zeros(0, np.bool_))  # the last slice of a long piece may complete no block
         if last:
             chunks.append(self._stretches.finish())
-        return self._with_margins(self._as_frames(np.concatenate(chunks), last=last), last=last)
+        frames = self._as_frames(np.concatenate(chunks), last=last)
+        levels, self._levels = self._levels[: len(frames)], self._levels[len(frames) :]
+        return self._with_margins(self._edges.push(frames, levels, last=last), last=last)
+
+    def _measure(self, samples: Array, *, last: bool) -> None:
+        """Measure the level of the frames that these samples [time] complete; at the end, of all frames.
+
+        Differences of samples are measured, because rumble and hum can be louder than speech.
+        """
+        joined = np.concatenate([self._partial, samples, np.zeros(HOP if last else 0, np.float32)])
+        count = (len(joined) - 1) // HOP
+        self._partial = joined[count * HOP :]
+        frames = np.diff(joined[: count * HOP + 1]).reshape(count, HOP)
+        powers = np.einsum("fs,fs->f", frames, frames).astype(np.float64) / HOP
+        self._levels = np.concatenate([self._levels, 10 * np.log10(powers + FLOOR)])
 
     def _probabilities(self, block: Array) -> Array:
         """Return the probability of speech [CHUNKS] of a block's chunks; 0 where there is silence."""
@@ -171,9 +194,9 @@ class NetworkDetector:
         frames = np.repeat(chunks, np.diff(edges))
         if len(chunks):
             self._last = bool(chunks[-1])
-        if last:  # the centre of the last frame may be beyond the last chunk
-            missing = max(0, -(-self._received // HOP) - int(edges[-1]))
-            frames = np.concatenate([frames, np.full(missing, self._last)])
+        if last:  # the last block is longer than the recording, or the centre of the last frame beyond the last chunk
+            missing = -(-self._received // HOP) - int(edges[-1])
+            frames = np.concatenate([frames, np.full(max(0, missing), self._last)])[: len(frames) + missing]
         return frames
 
     def _with_margins(self, frames: NDArray[np.bool_], *, last: bool) -> NDArray[np.bool_]:

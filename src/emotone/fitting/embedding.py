@@ -7,12 +7,14 @@ head costs seconds.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, Scene
 from emotone.bundles.bundle import Bundle
 from emotone.bundles.head import MIN_RECORDINGS, EmbeddingHead
 from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
@@ -48,18 +50,29 @@ class RecordingEmbedding:
     Attributes:
         encoder: of the windows.
         windows: of an utterance.
+        copies: perturbations of the recording whose embeddings follow; see `EmbeddingRecipe`.
 
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     rate: ClassVar[Hertz] = WhisperLogMel.rate
 
     encoder: Encoder
     windows: Windows
+    copies: tuple[str, ...] = ()
 
     def compute(self, signal: Array) -> Array:
-        """Return the embedding [values] of a signal [time]; see `embedding_of`."""
-        return embedding_of(encoder_bundle(self.encoder, self.windows), signal)
+        """Return the embedding of a signal [time] and those of its copies, one after the other; see `embedding_of`.
+
+        What is random in a copy depends on the signal alone.
+        """
+        bundle = encoder_bundle(self.encoder, self.windows)
+        found = [embedding_of(bundle, signal)]
+        for copy in self.copies:
+            name, _, setting = copy.partition(SEPARATOR)
+            scene = Scene(self.rate, np.random.default_rng(zlib.crc32(signal.tobytes())))
+            found.append(embedding_of(bundle, PERTURBATIONS.get(name).apply(signal, setting, scene)))
+        return np.concatenate(found)
 
 
 def embedding_of(bundle: Bundle, signal: Array) -> Array:
@@ -122,19 +135,33 @@ class ResolvedEmbedding:
     ) -> ExtractionResult:
         """Return the embeddings of utterances, from the store where they were computed before.
 
+        Those of the recipe's copies have keys of their own, see `copy_key`.
+
         Args:
             utterances: keys must be unique.
             workers: processes; 1 stays in this one.
             progress: called with the number of utterances done since the last call.
 
         """
-        spec = RecordingEmbedding(self.encoder, self.recipe.windows)
-        return FeatureStore("embedding", spec).extract(utterances, workers=workers, progress=progress)
+        copies = self.recipe.copies
+        spec = RecordingEmbedding(self.encoder, self.recipe.windows, copies)
+        result = FeatureStore("embedding", spec).extract(utterances, workers=workers, progress=progress)
+        features: dict[str, Array] = {}
+        for key, values in result.features.items():
+            plain, *changed = np.split(values, 1 + len(copies))
+            features[key] = plain
+            features.update((copy_key(key, copy), one) for copy, one in zip(copies, changed, strict=True))
+        return replace(result, features=features)
 
     def fit(
         self, utterances: Sequence[Utterance], embeddings: Mapping[str, Array], *, labels: tuple[str, ...]
     ) -> EmbeddingHead:
-        """Return the head fitted on utterances with labels from `labels`; those without an embedding are left out.
+        """Return the head fitted on utterances and their copies; utterances without an embedding are left out.
+
+        Args:
+            utterances: with labels from `labels`.
+            embeddings: of the utterances and their copies, by key; see `extract`.
+            labels: in the order of the logits.
 
         Raises:
             RunError: nothing to fit on, or a single label.
@@ -143,13 +170,20 @@ class ResolvedEmbedding:
         used = [utterance for utterance in utterances if utterance.key in embeddings]
         if not used:
             raise RunError(f"recipe {self.name}: no recording can be used")
+        rows = [(one, one.key) for one in used]
+        rows += [(one, copy_key(one.key, copy)) for copy in self.recipe.copies for one in used]
         data = LabelledEmbeddings(
-            np.stack([embeddings[utterance.key] for utterance in used]).astype(np.float64),
-            np.array([labels.index(utterance.label) for utterance in used], np.int64),
-            np.array([utterance.corpus for utterance in used]),
-            np.array([utterance.speaker_key for utterance in used]),
+            np.stack([embeddings[key] for _, key in rows]).astype(np.float64),
+            np.array([labels.index(one.label) for one, _ in rows], np.int64),
+            np.array([one.corpus for one, _ in rows]),
+            np.array([one.speaker_key for one, _ in rows]),
         )
         return fit_head(data, self.recipe.head, labels=labels, seed=self.seed)
+
+
+def copy_key(key: str, copy: str) -> str:
+    """Return the key of the embedding of an utterance's copy."""
+    return f"{key}\0{copy}"
 
 
 def resolve_embedding(recipe: EmbeddingRecipe) -> ResolvedEmbedding:

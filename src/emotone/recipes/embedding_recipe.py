@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, chosen
 from emotone.config import check_ranges
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.window_spec import Windows
@@ -168,6 +169,8 @@ class EmbeddingRecipe:
         encoder: see `EncoderSettings`.
         windows: how an utterance is divided; at most 30 s long.
         head: see `HeadSettings`.
+        copies: perturbations of which a copy of each training recording is trained on as well, e.g.
+            "telephone/mu-law" (see `emotone stress --list`); those that need other speakers are not allowed.
         selection: name of a selection (see `emotone.corpora.selections`); "" takes every labelled clip.
         seed: of all random numbers.
         licence: SPDX identifier for the weights.
@@ -183,6 +186,7 @@ class EmbeddingRecipe:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     windows: Windows = field(default_factory=lambda: Windows(seconds=10.0, hop=10.0, combine="mean-logit"))
     head: HeadSettings = field(default_factory=HeadSettings)
+    copies: tuple[str, ...] = ()
     selection: str = ""
     seed: int = 1
     licence: str = "unstated"
@@ -195,3 +199,9 @@ class EmbeddingRecipe:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         if self.windows.seconds > MAX_SECONDS:
             raise ConfigError(f"windows: the encoder reads at most {MAX_SECONDS:g} s; given {self.windows.seconds:g}")
+        allowed = {SEPARATOR.join(pair) for pair in chosen() if not PERTURBATIONS.get(pair[0]).min_others}
+        for copy in self.copies:
+            if copy not in allowed:
+                raise ConfigError(f"copies: {unknown_name('perturbation', copy, sorted(allowed))}")
+        if len(set(self.copies)) != len(self.copies):
+            raise ConfigError(f"copies: each may be named once; given {', '.join(self.copies)}")
