@@ -68,9 +68,10 @@ CARDS = {
         "ordinary speech, and how much sound around an utterance belongs to it. A copy of each training recording by "
         "telephone was trained on too: of 400 recordings of EMOVO and SAVEE, the telephone now changes 44 % of the "
         "labels and costs 5.6 points of UAR, where it changed 61 % and cost 13.3 in version 2.0.0; without the "
-        "telephone, version 2.0.0 was 1.8 points better on them. Probabilities in the folds are not calibrated. Silence "
-        "or faint noise before a recording changes the label of up to 2 of 40 recordings, all of them with a confidence "
-        "below .6; silence after it changes none. The corpora librispeech (251 recordings of train-clean-100, 50 of test-other), ami, an4 and "
+        "telephone, version 2.0.0 was 1.8 points better on them. Probabilities in the folds are not calibrated. "
+        "Silence or faint noise before a recording changes the label of up to 2 of 40 recordings, all of them with a "
+        "confidence below .6; silence after it changes none. The corpora librispeech (251 recordings of "
+        "train-clean-100, 50 of test-other), ami, an4 and "
         "ljspeech are small excerpts of LibriSpeech and the AMI meeting corpus (both CC BY 4.0), of CMU AN4, and of "
         "LJSpeech (public domain). Their test recordings are of other speakers, and nothing of Hi-Fi TTS was trained "
         "on.",
