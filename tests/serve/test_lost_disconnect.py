@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def test_a_connection_that_is_closed_already_is_no_failure(tiny_bundle: Path) -> None:
     settings = Settings(models=(str(tiny_bundle),), limits=Limits(start_seconds=0.05))
     service = Service(settings, load_models(settings.models))
-    sent = []
+    sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         if not sent:

@@ -19,7 +19,7 @@ Contents:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from emotone.metrics.classification import MetricName
 
     Labels = Sequence[str] | NDArray[np.str_]
+
+Name = TypeVar("Name", bound=str)
 
 REPLICATES = 10_000  # the 2.5 % point of a percentile interval then rests on 250 replicates
 LEVEL = 0.95
@@ -240,16 +242,16 @@ def bootstrap(
 
 def bootstraps(
     clusters: NDArray[np.float64],
-    scores: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]],
+    scores: Mapping[Name, Callable[[NDArray[np.float64]], NDArray[np.float64]]],
     *,
     rng: np.random.Generator,
     replicates: int = REPLICATES,
     level: float = LEVEL,
-) -> dict[str, Estimate]:
+) -> dict[Name, Estimate]:
     """Return several scores of the same sums by name, each as `bootstrap` returns it, over the same draws for all."""
     check_resampling(replicates=replicates, level=level)
     flat = clusters.reshape(len(clusters), -1)
-    drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in scores}
+    drawn: dict[Name, list[NDArray[np.float64]]] = {name: [] for name in scores}
     for weights in draws(len(clusters), rng=rng, replicates=replicates, width=max(flat.shape)):
         sums = (weights @ flat).reshape(len(weights), *clusters.shape[1:])
         for name, score in scores.items():
