@@ -52,7 +52,8 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_unchanged() -> None
     """Two steps of the loop are two steps of torch's Adam with its default parameters.
 
     In float64: the true gradient of a bias in front of a batch norm is 0, and Adam divides a gradient by its size, so
-    the first step follows the sign of rounding errors unless they are far below Adam's epsilon of 1e-8.
+    the first step follows the sign of rounding errors unless they are far below Adam's epsilon of 1e-8. Errors of
+    1e-14, as on some processors, become 1e-6 of a step: the tolerance is 1e-5 of the two steps of 5e-3.
     """
 
     def build_float64() -> Network:
@@ -88,7 +89,7 @@ def test_adam_is_adamw_without_decay_and_gradients_are_taken_unchanged() -> None
         adam.zero_grad()
         torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.labels)).backward()  # type: ignore[no-untyped-call]
         adam.step()
-    torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(net.state_dict(), twin.state_dict(), atol=1e-7, rtol=1e-9)
 
 
 class KerasAdadelta:

@@ -100,8 +100,10 @@ def default_space(recipe: AnyRecipe) -> Path:
     """Return the file of the space for a recipe's kind."""
     if isinstance(recipe, EmbeddingRecipe):
         name = "linear-head" if recipe.head.hidden is None else "hidden-head"
+    elif isinstance(recipe, ClassicalRecipe):
+        name = "baseline"
     else:
-        name = "baseline" if isinstance(recipe, ClassicalRecipe) else "network"
+        name = "network" if recipe.training.loss is None else "hinge-network"
     return FOLDER / f"{name}.toml"
 
 

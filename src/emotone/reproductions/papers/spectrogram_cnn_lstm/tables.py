@@ -75,7 +75,7 @@ TITLES |= {
     row: f"LSTM on R1's layers, windows of {chunks * CHUNK_SECONDS:.2f} s" for row, (chunks, _) in LENGTHS.items()
 }
 CONTEXT = ("r1", "lstm-chunks", "lstm", "lstm-bidirectional", "attention")
-QUICK = {"softmax", "fc2", "fc3", "r2", "face-xception", "lstm-chunks"}
+QUICK = {"softmax", "fc2", "fc3", "r2", "naive-bayes", "face-xception", "lstm-chunks", "context-16"}
 LONG = "-long"
 HAND_BUILT = ("svm", "softmax", "fc2", "fc3")
 """Rows that are trained as their recipe says."""
