@@ -92,3 +92,10 @@ def test_rows_without_cepstra_are_refused() -> None:
         RecogniserReuse(**SMALL).build(14, 4)
     with pytest.raises(ConfigError, match="units >= 1; given 0"):
         MfccBigru(units=0)
+
+
+@pytest.mark.parametrize("recogniser", ["letter-gru", "letter-convolution"])
+def test_a_recogniser_of_letters_is_built_in(recogniser: Any) -> None:
+    net = RecogniserReuse(method="mean", recogniser=recogniser, layer=1, width=6, heads=1).build(161, 4).eval()
+    logits = net(torch.randn(2, 40, 161), torch.tensor([40, 25]))
+    assert logits.shape == (2, 4)

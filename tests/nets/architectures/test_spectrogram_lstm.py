@@ -69,3 +69,9 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
 def test_an_unknown_context_is_refused_with_the_nearest() -> None:
     with pytest.raises((ConfigError, UnknownNameError), match="did you mean 'attention'"):
         SpectrogramLstm(context="atention")  # type: ignore[arg-type]
+
+
+def test_attention_weighs_the_chunks_of_a_window() -> None:
+    torch.manual_seed(0)
+    net = SpectrogramLstm(filters=(4,), units=8, context="attention", context_units=4).build(128, 3).eval()
+    assert net(torch.randn(2, 192, 128), torch.tensor([192, 128])).shape == (2, 3)

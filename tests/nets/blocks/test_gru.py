@@ -96,3 +96,11 @@ def test_it_is_exported_as_one_operator_with_the_same_outputs(bidirectional: boo
         with torch.inference_mode():
             expected = net(x, None).numpy()
         np.testing.assert_allclose(run_session(session, x.numpy(), where="test", values=2), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [GruLayer(INPUTS, UNITS), revised("relu", bidirectional=False)])
+def test_in_an_export_only_shapes_are_computed(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(2, 7, INPUTS)
+    shape = block(x, None)[0].shape
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    assert block(x, None)[0].shape == shape
