@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+KILLED = """
+import sys, emotone
+from emotone.scale.bulk import predict_bulk
+from emotone.scale.job import job_from_json
+from emotone.scale.store import open_store
+job = job_from_json(sys.stdin.buffer.read(), where="input")
+predict_bulk(open_store(sys.argv[1]), job, model=emotone.load(job.model), report=lambda line: print(line, flush=True))
+"""
+"""A program that starts a run in the store that its argument names; the job is on its standard input."""
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyarrow import parquet
+from tests.scale.conftest import KILLED
 
 import emotone
 from emotone.errors import UnknownNameError, UsageError
@@ -86,16 +87,6 @@ def test_only_incomplete_parts_are_done_again(
     assert [one.code for one in outcome.failures] == ["not_audio"]
     assert predict_bulk(store, make_job(), model=model, again=True).kept == 3
     assert written == [1]
-
-
-KILLED = """
-import sys, emotone
-from emotone.scale.bulk import predict_bulk
-from emotone.scale.job import job_from_json
-from emotone.scale.store import open_store
-job = job_from_json(sys.stdin.buffer.read(), where="input")
-predict_bulk(open_store(sys.argv[1]), job, model=emotone.load(job.model), report=lambda line: print(line, flush=True))
-"""
 
 
 def test_a_killed_run_is_resumed_without_loss_or_duplicates(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.scale.conftest import KILLED
 
 import emotone
 from emotone.errors import ConfigError, OutputError, UsageError
@@ -150,16 +151,6 @@ def test_a_bucket_without_rights(
 def test_a_bucket_that_does_not_exist(model: emotone.Model, make_job: Callable[..., Job], files: Any) -> None:
     with pytest.raises(UsageError, match=r"s3://nosuch/in: (can't be listed|no recordings there)"):
         predict_bulk(open_store("s3://calls/out"), make_job(arguments=("s3://nosuch/in",)), model=model)
-
-
-KILLED = """
-import sys, emotone
-from emotone.scale.bulk import predict_bulk
-from emotone.scale.job import job_from_json
-from emotone.scale.store import open_store
-job = job_from_json(sys.stdin.buffer.read(), where="input")
-predict_bulk(open_store(sys.argv[1]), job, model=emotone.load(job.model), report=lambda line: print(line, flush=True))
-"""
 
 
 def test_a_killed_run_is_resumed_in_the_bucket(

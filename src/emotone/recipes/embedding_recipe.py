@@ -199,9 +199,14 @@ class EmbeddingRecipe:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         if self.windows.seconds > MAX_SECONDS:
             raise ConfigError(f"windows: the encoder reads at most {MAX_SECONDS:g} s; given {self.windows.seconds:g}")
-        allowed = {SEPARATOR.join(pair) for pair in chosen() if not PERTURBATIONS.get(pair[0]).min_others}
-        for copy in self.copies:
-            if copy not in allowed:
-                raise ConfigError(f"copies: {unknown_name('perturbation', copy, sorted(allowed))}")
-        if len(set(self.copies)) != len(self.copies):
-            raise ConfigError(f"copies: each may be named once; given {', '.join(self.copies)}")
+        if self.copies:  # most recipes have none, and need no perturbation to be imported
+            _check_copies(self.copies)
+
+
+def _check_copies(copies: tuple[str, ...]) -> None:
+    allowed = {SEPARATOR.join(pair) for pair in chosen() if not PERTURBATIONS.get(pair[0]).min_others}
+    for copy in copies:
+        if copy not in allowed:
+            raise ConfigError(f"copies: {unknown_name('perturbation', copy, sorted(allowed))}")
+    if len(set(copies)) != len(copies):
+        raise ConfigError(f"copies: each may be named once; given {', '.join(copies)}")
