@@ -183,6 +183,12 @@ def test_memory_does_not_grow_with_the_length_of_an_utterance(model: Model, nois
     assert sizes[-1] < 1.2 * max(sizes[:10])
 
 
+def test_a_batch_changes_no_result_of_an_8_bit_network(model: Model, rng: np.random.Generator) -> None:
+    signal = (0.1 * rng.standard_normal(21 * RATE) * np.linspace(0.2, 1, 21 * RATE)).astype(np.float32)
+    batches = [events_of(load("default").bundle, [signal], batch=batch)[0].clip() for batch in (1, 8)]
+    assert batches[0] == batches[1]
+
+
 def test_too_large_a_batch_is_refused(model: Model) -> None:
     with pytest.raises(ValueError, match="batch must be from 1 to 16; given 17"):
         Engine(model.bundle, batch=17)

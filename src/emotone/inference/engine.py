@@ -82,7 +82,8 @@ class Engine:
     Args:
         bundle: the model.
         batch: number of windows per network call, at most 16. Windows wait until a batch is full or their utterance
-            ends; 1 waits for none.
+            ends; 1 waits for none. A model with a head is always called with one window: its 8-bit network scales all
+            activations of a call alike, so that a window's result would depend on the others.
         adaptation: replaces the statistics of each utterance's head by those of the utterances before it.
         interim: return an interim result after every second of an utterance, from its first whole window on.
         faces: of the recording, for a front end whose rows contain them.
@@ -107,7 +108,7 @@ class Engine:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
         self._bundle = bundle
-        self._batch = batch
+        self._batch = batch if bundle.head is None else 1
         self._adaptation = adaptation
         self._interim = interim
         self._reported = 0  # interim results that the open utterance is old enough for
