@@ -20,7 +20,7 @@ from emotone.corpora.table import read_table
 from emotone.inference.model import Model, load
 from emotone.inference.result import columns
 from emotone.inference.saving import FORMATS
-from emotone.recipes.library import read_recipe
+from emotone.recipes.library import load_recipe
 
 if TYPE_CHECKING:
     from emotone.inference.result import Prediction
@@ -146,10 +146,13 @@ def test_every_make_target_that_is_shown_exists(page: Path) -> None:
     assert shown <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def test_the_recipe_of_own_data_is_valid(tmp_path: Path) -> None:
-    block, *_ = blocks(ROOT / "docs/own-data.md", "toml")
-    (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
-    assert read_recipe(tmp_path / "mine.toml").name == "mine"
+def test_the_recipes_of_own_data_are_valid(tmp_path: Path) -> None:
+    mine, larger, several, *_ = blocks(ROOT / "docs/own-data.md", "toml")
+    for file, block in (("mine", mine), ("larger", larger), ("experiments", several)):
+        (tmp_path / f"{file}.toml").write_text(block, encoding="utf-8")
+    assert load_recipe(str(tmp_path / "mine.toml")).name == "mine"
+    assert load_recipe(str(tmp_path / "larger.toml")).name == "mine-larger-batches"
+    assert load_recipe(f"{tmp_path}/experiments.toml:small-steps-long").name == "small-steps-long"
 
 
 def test_the_table_of_own_data_is_valid(tmp_path: Path) -> None:

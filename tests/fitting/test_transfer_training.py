@@ -23,7 +23,7 @@ from emotone.fitting.resolve import recipe_signature, resolve, transfer_plan
 from emotone.fitting.training_run import RUN, TrainingRun, load_net, load_run, save_run
 from emotone.fitting.weights import find_weights, locate
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.recipes.library import read_net_recipe, shipped_path
+from emotone.recipes.library import load_net_recipe, read_net_recipe
 from emotone.recipes.recipe import Recipe, with_transfer
 from emotone.recipes.transfer import Transfer
 from emotone.transfer.plans import Plan
@@ -203,7 +203,7 @@ def test_a_transfer_is_a_plan_or_layers(given: dict[str, Any], message: str) -> 
 
 
 def test_plans_fit_nets_of_so_many_stages() -> None:
-    recipe = read_net_recipe(shipped_path("anger-soundnet"))
+    recipe = load_net_recipe("anger-soundnet")
     assert transfer_plan(recipe) == Plan(("conv1", "conv2", "conv3"), ("conv1", "conv2"))
     with pytest.raises(ConfigError, match=r"plan anger-2 is for networks of 5 stages; given \d+: "):
         transfer_plan(tiny_recipe(transfer=Transfer(plan="anger-2")))
@@ -215,7 +215,7 @@ def test_plans_fit_nets_of_so_many_stages() -> None:
 
 
 def test_another_source_or_plan_for_a_recipe(source: Path) -> None:
-    scratch = read_net_recipe(shipped_path("anger-soundnet-scratch"))
+    scratch = load_net_recipe("anger-soundnet-scratch")
     assert with_transfer(scratch) is scratch
     taken = with_transfer(scratch, source=str(source), plan="anger-3")
     assert taken.transfer == Transfer(str(source), plan="anger-3")
@@ -227,7 +227,7 @@ def test_another_source_or_plan_for_a_recipe(source: Path) -> None:
 
 
 def test_a_relative_source_starts_at_the_folder_of_the_recipe(source: Path, tmp_path: Path) -> None:
-    text = shipped_path("anger-soundnet").read_text()
+    text = 'base = "anger-soundnet"\nname = "mine"\ntransfer.source = "soundnet5-open"\n'
     path = tmp_path / "mine.toml"
     path.write_text(text)
     assert read_net_recipe(path).transfer == Transfer("soundnet5-open", plan="anger-2")
@@ -236,7 +236,7 @@ def test_a_relative_source_starts_at_the_folder_of_the_recipe(source: Path, tmp_
 
 
 def test_the_papers_recipes_differ_in_the_transfer_only() -> None:
-    transfer, scratch = (read_net_recipe(shipped_path(f"anger-soundnet{end}")) for end in ("", "-scratch"))
+    transfer, scratch = (load_net_recipe(f"anger-soundnet{end}") for end in ("", "-scratch"))
     assert transfer.transfer is not None
     assert signature_of(replace(transfer, transfer=None)) == signature_of(scratch)
     training = scratch.training

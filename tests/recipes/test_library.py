@@ -18,7 +18,7 @@ from emotone.fitting.encoder import Encoder
 from emotone.fitting.resolve import recipe_signature
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
-from emotone.recipes.library import AnyRecipe, load_recipe, shipped_names, shipped_path, shipped_recipes
+from emotone.recipes.library import AnyRecipe, load_recipe, shipped_names, shipped_place, shipped_recipes
 from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_every_feature_set_comes_with_every_classifier() -> None:
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_a_shipped_recipe_is_named_as_its_file_and_described(name: str) -> None:
+def test_a_shipped_recipe_has_the_name_it_is_listed_by_and_a_description(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.description
@@ -89,7 +89,7 @@ def test_an_unknown_name_suggests_the_nearest(given: str, nearest: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown recipe '{given}'; did you mean '{nearest}'"):
         load_recipe(given)
     with pytest.raises(UnknownNameError, match="unknown recipe"):
-        shipped_path(given)
+        shipped_place(given)
 
 
 def test_a_file_is_a_net_or_a_baseline_by_its_tables(tmp_path: Path) -> None:

@@ -1,65 +1,179 @@
-"""Recipes that differ from another one in a few settings: `base = "NAME"` in a recipe's file."""
+"""Where recipes are written, and how one differs from another: `base`, and files with several recipes.
+
+A file has the settings of one recipe, or of several that belong together:
+
+    labels = "four"                   # settings of every recipe in this file
+    [windows]
+    seconds = 1.0
+
+    [recipes.small-steps]             # a recipe by its name: only what differs
+    description = "A small learning rate"
+    training.learning_rate = 0.0001
+
+    [recipes.many-epochs]
+    base = "small-steps"              # what differs from another recipe
+    training.epochs = 100
+
+A recipe is named by its file (`mine.toml`), and in a file of several by file and name (`mine.toml:many-epochs`).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotone.config import read_toml
-from emotone.errors import ConfigError
+from emotone.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 BASE = "base"
+RECIPES = "recipes"
 SUFFIX = ".toml"
 
 
-def read_tables(path: Path, *, shipped: Callable[[str], Path]) -> dict[str, Any]:
-    """Return the tables of a recipe's file, added to those of its base.
+@dataclass(frozen=True)
+class Place:
+    """Where a recipe is written.
 
-    A base is the name of a shipped recipe, or a file (`.toml`) relative to the recipe's; it can have a base itself. A
-    setting of the recipe replaces that of the base; settings that it does not mention are the base's.
+    Attributes:
+        path: of the file.
+        name: of the recipe, in a file of several; "" is the whole file.
+
+    """
+
+    path: Path
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.name}" if self.name else str(self.path)
+
+
+def parse_place(text: str, *, folder: Path | None = None) -> Place | None:
+    """Return the place `FILE.toml` or `FILE.toml:NAME`, or None if the text does not name a file.
 
     Args:
-        path: the recipe's file.
-        shipped: returns the file of a shipped recipe.
-
-    Raises:
-        ConfigError: a file can't be read, a base is no text, or a recipe is its own base.
-        UnknownNameError: no such shipped recipe.
+        text: as given on the command line, or as a base.
+        folder: where relative paths start; the current one by default.
 
     Example:
-        >>> from emotone.recipes.library import shipped_path
-        >>> tables = read_tables(shipped_path("anger-soundnet-average-wide"), shipped=shipped_path)
+        >>> str(parse_place("mine.toml:many-epochs")), parse_place("default")
+        ('mine.toml:many-epochs', None)
+
+    """
+    file, separator, name = text.rpartition(f"{SUFFIX}:")
+    if not separator:
+        file, name = text.removesuffix(SUFFIX), ""
+        if file == text:
+            return None
+    path = Path(file + SUFFIX)
+    return Place(path if folder is None else folder / path, name)
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """What a file says.
+
+    Attributes:
+        path: of the file.
+        shared: the settings of its one recipe, or those that its recipes share.
+        recipes: what each of several recipes says itself, by name; empty for a file of one.
+
+    """
+
+    path: Path
+    shared: Mapping[str, Any]
+    recipes: Mapping[str, Mapping[str, Any]]
+
+
+def read_file(path: Path) -> RecipeFile:
+    """Return what a file says; raise `ConfigError` for a file that can't be read, or recipes that are no tables."""
+    shared = read_toml(path)
+    if RECIPES not in shared:
+        return RecipeFile(path, shared, {})
+    recipes = shared.pop(RECIPES)
+    if not isinstance(recipes, dict) or not recipes or not all(isinstance(one, dict) for one in recipes.values()):
+        raise ConfigError(f"{path}: recipes must be tables such as [recipes.mine]")
+    for tables in (shared, *recipes.values()):
+        if "name" in tables:
+            raise ConfigError(
+                f"{path}: a recipe among several has the name of its table, [recipes.NAME]; remove the key name, "
+                f"given {tables['name']!r}"
+            )
+    return RecipeFile(path, shared, recipes)
+
+
+def read_tables(
+    place: Place, *, shipped: Callable[[str], Place], read: Callable[[Path], RecipeFile] = read_file
+) -> dict[str, Any]:
+    """Return the tables of a recipe, added to those of its base.
+
+    A base is another recipe in the same file, the name of a shipped recipe, or `FILE.toml` or `FILE.toml:NAME` relative
+    to the recipe's file; it can have a base itself. In a file of several recipes, those without a base start from the
+    settings outside the table `recipes`. A setting of the recipe replaces that of the base; settings that it does not
+    mention are the base's.
+
+    Args:
+        place: of the recipe.
+        shipped: returns the place of a shipped recipe.
+        read: returns what a file says; `read_file`, or one that remembers files.
+
+    Raises:
+        ConfigError: a file can't be read, has several recipes of which none is named, a base is no text, or a recipe is
+            its own base.
+        UnknownNameError: no such recipe in the file, or no such shipped recipe.
+
+    Example:
+        >>> from emotone.recipes.library import shipped_place
+        >>> tables = read_tables(shipped_place("anger-soundnet-average-wide"), shipped=shipped_place)
         >>> tables["net"], tables["training"]["ema_decay"]
         ({'name': 'soundnet5', 'filters': 256}, 0.99)
 
     """
     layers: list[dict[str, Any]] = []
-    files: list[Path] = []
-    waiting: Path | None = path
+    places: list[Place] = []
+    waiting: Place | None = place
     while waiting is not None:
-        if waiting.resolve() in files:
-            chain = " -> ".join(file.name for file in (*files, waiting))
-            raise ConfigError(f"{path}: a recipe can't be its own base: {chain}; remove one of these keys `base`")
-        files.append(waiting.resolve())
-        tables = read_toml(waiting)
+        if Place(waiting.path.resolve(), waiting.name) in places:
+            chain = " -> ".join(one.name or one.path.name for one in (*places, waiting))
+            raise ConfigError(f"{place}: a recipe can't be its own base: {chain}; remove one of these keys `base`")
+        places.append(Place(waiting.path.resolve(), waiting.name))
+        file = read(waiting.path)
+        if file.recipes and not place.name and waiting is place:
+            raise ConfigError(f"{place} has several recipes; name one, e.g. {place}:{next(iter(file.recipes))}")
+        tables = _own_tables(file, waiting.name)
         base = tables.pop(BASE, None)
         layers.append(tables)
-        waiting = None if base is None else _base_file(base, waiting, shipped=shipped)
-    merged: dict[str, Any] = {}
+        if base is not None:
+            waiting = _base_place(base, waiting, siblings=file.recipes, shipped=shipped)
+        else:
+            waiting = Place(waiting.path) if waiting.name else None
+    merged: dict[str, Any] = {"name": place.name} if place.name else {}
     for tables in reversed(layers):
         merged = _merged(merged, tables)
     return merged
 
 
-def _base_file(base: object, path: Path, *, shipped: Callable[[str], Path]) -> Path:
+def _own_tables(file: RecipeFile, name: str) -> dict[str, Any]:
+    if not name:
+        return dict(file.shared)
+    if not file.recipes:
+        raise ConfigError(f"{file.path} has one recipe; name it without :{name}")
+    if name not in file.recipes:
+        raise unknown_name(f"recipe in {file.path}", name, file.recipes)
+    return dict(file.recipes[name])
+
+
+def _base_place(base: object, place: Place, *, siblings: Mapping[str, Any], shipped: Callable[[str], Place]) -> Place:
     if not isinstance(base, str):
         raise ConfigError(
-            f"{path}: base must be the name of a shipped recipe, or a file such as mine{SUFFIX}; given {base!r}"
+            f"{place}: base must be the name of a shipped recipe, or a file such as mine{SUFFIX}; given {base!r}"
         )
-    return path.parent / Path(base) if base.endswith(SUFFIX) else shipped(base)
+    if base in siblings:
+        return Place(place.path, base)
+    return parse_place(base, folder=place.path.parent) or shipped(base)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from emotone.config import from_mapping
 from emotone.errors import ConfigError, unknown_name
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
-from emotone.recipes.inheritance import SUFFIX, read_tables
+from emotone.recipes.inheritance import SUFFIX, Place, RecipeFile, parse_place, read_file, read_tables
 from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ _FOLDER = Path(__file__).resolve().parent / "shipped"
 
 def shipped_names() -> tuple[str, ...]:
     """Return the names of the shipped recipes, sorted."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob(f"*{SUFFIX}")))
+    return tuple(sorted(_shipped_places()))
 
 
-def shipped_path(name: str) -> Path:
-    """Return the file of a shipped recipe, or raise `UnknownNameError` with the nearest name."""
-    if name not in shipped_names():
+def shipped_place(name: str) -> Place:
+    """Return the file that a shipped recipe is in, or raise `UnknownNameError` with the nearest name."""
+    if name not in _shipped_places():
         raise unknown_name("recipe", name, shipped_names())
-    return _FOLDER / f"{name}{SUFFIX}"
+    return _shipped_places()[name]
 
 
 def shipped_recipes() -> Iterator[AnyRecipe]:
@@ -40,28 +40,43 @@ def shipped_recipes() -> Iterator[AnyRecipe]:
 
 
 def load_recipe(name: str) -> AnyRecipe:
-    """Return the recipe in a file (`.toml`), or the shipped recipe of this name.
+    """Return the recipe in a file (`FILE.toml`, or `FILE.toml:NAME`), or the shipped recipe of this name.
 
     Raises:
         ConfigError: no such file, or a wrong key or value, with its place and the nearest valid name.
         UnknownNameError: no such name.
 
     """
-    return read_recipe(Path(name)) if name.endswith(SUFFIX) else _shipped_recipe(name)
+    place = parse_place(name)
+    return _shipped_recipe(name) if place is None else read_recipe(place)
+
+
+def load_net_recipe(name: str) -> Recipe:
+    """Return the recipe of a network, from a file or by name; raise `ConfigError` for a recipe of another kind."""
+    return net_recipe(load_recipe(name), name)
+
+
+@functools.cache
+def _shipped_places() -> dict[str, Place]:
+    return {name: Place(path, name) for path in _FOLDER.glob(f"*{SUFFIX}") for name in _shipped_file(path).recipes}
+
+
+def _read_file(path: Path) -> RecipeFile:
+    return _shipped_file(path) if path.parent == _FOLDER else read_file(path)
+
+
+@functools.cache
+def _shipped_file(path: Path) -> RecipeFile:
+    return read_file(path)
 
 
 @functools.cache
 def _shipped_recipe(name: str) -> AnyRecipe:
     """Return a shipped recipe, whose file does not change: tables of a reproduction load one for every cell."""
-    return read_recipe(shipped_path(name))
+    return read_recipe(shipped_place(name))
 
 
-def load_net_recipe(name: str) -> Recipe:
-    """Return the recipe of a network, from a file or by name; raise `ConfigError` for a baseline."""
-    return read_net_recipe(Path(name) if name.endswith(SUFFIX) else shipped_path(name))
-
-
-def read_recipe(path: Path) -> AnyRecipe:
+def read_recipe(place: Path | Place) -> AnyRecipe:
     """Return the recipe in a TOML file, with the settings of its base (see `emotone.recipes.inheritance`).
 
     A relative `transfer.source` that exists next to the file is made absolute.
@@ -70,15 +85,17 @@ def read_recipe(path: Path) -> AnyRecipe:
         ConfigError: a wrong key or value, with its place and the nearest valid name.
 
     """
-    tables = read_tables(path, shipped=shipped_path)
+    place = Place(place) if isinstance(place, Path) else place
+    folder, where = place.path.parent, str(place)
+    tables = read_tables(place, shipped=shipped_place, read=_read_file)
     if "classifier" in tables or "functionals" in tables:
-        return from_mapping(ClassicalRecipe, tables, where=str(path))
+        return from_mapping(ClassicalRecipe, tables, where=where)
     if "encoder" in tables or "head" in tables:
-        return from_mapping(EmbeddingRecipe, tables, where=str(path))
-    recipe = from_mapping(Recipe, tables, where=str(path))
-    if recipe.transfer is None or not recipe.transfer.source or not (path.parent / recipe.transfer.source).exists():
+        return from_mapping(EmbeddingRecipe, tables, where=where)
+    recipe = from_mapping(Recipe, tables, where=where)
+    if recipe.transfer is None or not recipe.transfer.source or not (folder / recipe.transfer.source).exists():
         return recipe
-    return replace(recipe, transfer=replace(recipe.transfer, source=str(path.parent / recipe.transfer.source)))
+    return replace(recipe, transfer=replace(recipe.transfer, source=str(folder / recipe.transfer.source)))
 
 
 def read_net_recipe(path: Path) -> Recipe:

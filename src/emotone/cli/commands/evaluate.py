@@ -160,7 +160,7 @@ def command(
 def _told_apart(system: str, *, recipe: str, model: str) -> tuple[str, str]:
     """Return the recipe and the model to evaluate, of which at most one is not empty."""
     from emotone.bundles.shipped import shipped_names as shipped_models
-    from emotone.recipes.inheritance import SUFFIX
+    from emotone.recipes.inheritance import parse_place
     from emotone.recipes.library import shipped_names as shipped_recipes
 
     given = [name for name in (system, recipe, model) if name]
@@ -169,7 +169,7 @@ def _told_apart(system: str, *, recipe: str, model: str) -> tuple[str, str]:
     if not system:
         return recipe, model
     models, recipes = shipped_models(), shipped_recipes()
-    if system.endswith(SUFFIX):
+    if parse_place(system) is not None:
         return system, ""
     if system in models:
         return "", system

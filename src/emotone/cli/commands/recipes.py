@@ -50,11 +50,12 @@ def list_recipes(*, as_json: bool) -> None:
 def show(name: str, *, as_json: bool) -> None:
     """Show a recipe as TOML with all defaults filled in.
 
-    NAME is the name of a shipped recipe or a TOML file.
+    NAME is the name of a shipped recipe, a TOML file, or one of the recipes in a file of several (FILE.toml:NAME).
 
     \b
     Examples:
       emotone recipes show default > mine.toml
+      emotone recipes show experiments.toml:small-steps
       emotone evaluate --recipe mine.toml --corpus calls=calls.csv
     """
     import tomli_w
