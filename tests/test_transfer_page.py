@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scripts.pages.transfer import figure, transfer
-from tests.scoring.test_learning_curve import curve_run
+from tests.scoring.test_result_table import curve_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,3 +1,5 @@
+"""Labels: sets, maps from other names, and folders named by them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -5,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from emotone.corpora.base import CORPORA
+from emotone.corpora.label_folders import read_label_folders
+from emotone.corpora.label_map import check_label_map, mapped_label, mapped_words, parse_label_map
 from emotone.corpora.label_words import SUGGESTIONS, WORDS, emotion_of
 from emotone.corpora.labels import (
     EMOTIONS,
@@ -16,8 +20,11 @@ from emotone.corpora.labels import (
     label_set,
     label_set_for,
 )
-from emotone.errors import UnknownNameError
+from emotone.errors import CorpusError, UnknownNameError, UsageError
 from emotone.types import Utterance
+
+# ----------------------------------------------------------------------------------------------------------------------
+#
 
 
 def clip(name: str, label: str) -> Utterance:
@@ -170,3 +177,103 @@ def test_other_labels_of_a_model_merge_nothing() -> None:
 def test_a_model_with_other_names_can_not_be_evaluated_on_canonical_labels() -> None:
     with pytest.raises(UnknownNameError, match="unknown label 'valence'"):
         label_set_for(("anger", "valence"))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Users' own words for emotions.
+
+
+def clip_with_original_label(word: str, label: str) -> Utterance:
+    return Utterance(word, "toy", Path(word), 0.0, None, "s", "s", label, {"original_label": word})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("happy=happiness", {"happy": "happiness"}),
+        (" Mad = anger , hot anger=anger,", {"mad": "anger", "hot anger": "anger"}),
+        ("calm=neutral", {"calm": "neutral"}),  # also a canonical name may be mapped
+        ("x=unknown, y=joy", {"x": "unknown", "y": "happiness"}),
+        ("a=anger,A=anger", {"a": "anger"}),
+        ("", {}),
+    ],
+)
+def test_pairs_are_parsed(text: str, expected: dict[str, str]) -> None:
+    assert parse_label_map(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("happy", "the label map has 'happy'; allowed: WORD=EMOTION"),
+        ("=anger", "the label map has '=anger'"),
+        ("happy=", "the label map has 'happy='"),
+        ("a=anger,a=fear", "two emotions for 'a': anger and fear"),
+    ],
+)
+def test_other_forms_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_label_map(text)
+
+
+def test_an_emotion_that_is_not_canonical_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown label 'angre'; did you mean 'anger'"):
+        parse_label_map("mad=angre")
+
+
+def test_the_map_takes_precedence_over_words_that_are_known() -> None:
+    assert mapped_label(" Happy", {"happy": "excitement"}) == "excitement"
+    assert mapped_label("Happy", {"sad": "excitement"}) == mapped_label("Happy", None) == "happiness"
+
+
+def test_words_that_became_another_label_are_counted() -> None:
+    clips = [
+        clip_with_original_label("happy", "happiness"),
+        clip_with_original_label("HAPPY ", "happiness"),
+        clip_with_original_label("Anger", "anger"),
+        clip_with_original_label("mad", "anger"),
+    ]
+    assert mapped_words(clips) == {"happy": ("happiness", 2), "mad": ("anger", 1)}
+
+
+def test_a_word_that_matches_no_label_is_refused() -> None:
+    check_label_map({"happy": "happiness"}, [clip_with_original_label("Happy", "happiness")])
+    with pytest.raises(UsageError, match="matches no label: unknown word 'hapy'; did you mean 'happy'"):
+        check_label_map({"hapy": "happiness"}, [clip_with_original_label("Happy", "happiness")])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Clips in folders that are named after their labels.
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_the_innermost_emotion_is_the_label_and_other_folders_are_the_speaker(tmp_path: Path) -> None:
+    folder = touch(
+        tmp_path, "anger/1.wav", "Happy/anna/1.wav", "ben/sadness/2.FLAC", "anger/notes.txt", "3.wav", "x/4.wav"
+    )
+    found = read_label_folders(folder, name="own")
+    assert [(one.id, one.label, one.speaker) for one in found.utterances] == [
+        ("Happy/anna/1.wav", "happiness", "anna"),
+        ("anger/1.wav", "anger", ""),
+        ("ben/sadness/2.FLAC", "sadness", "ben"),
+    ]
+    assert found.utterances[0].extras == {"original_label": "Happy"}
+    assert [path.name for path in found.unrecognised] == ["3.wav", "4.wav"]
+    assert all(one.path.exists() and one.corpus == "own" for one in found.utterances)
+
+
+def test_the_label_map_names_further_words(tmp_path: Path) -> None:
+    folder = touch(tmp_path, "tense/1.wav", "calm/2.wav")
+    found = read_label_folders(folder, name="own", label_map={"tense": "fear"})
+    assert [one.label for one in found.utterances] == ["calm", "fear"]
+
+
+def test_a_folder_without_emotions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="has no clips in folders with the name of an emotion"):
+        read_label_folders(touch(tmp_path, "monday/1.wav"), name="own")

@@ -1,16 +1,20 @@
-"""Thresholds chosen on one table and applied to another, counted on fingers and against slow twins."""
+"""Scores of detectors, and the operating points of a shipped one."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.made_runs import Made, made_detector
+from tests.made_runs import Made, made_detector, write_run
+from tests.toy import tiny_recipe
 
+from emotone.config import to_mapping
 from emotone.errors import RunError, UsageError
 from emotone.metrics.detection import threshold_at
+from emotone.recipes.library import load_recipe
 from emotone.scoring.detection import (
     RATES,
     AppliedThreshold,
@@ -18,10 +22,27 @@ from emotone.scoring.detection import (
     operating_points,
     operating_points_table,
 )
+from emotone.scoring.finished_run import VALIDATION
+from emotone.scoring.operating_points import (
+    OWN,
+    add_operating_points,
+    operating_points_of,
+    recorded_points,
+    stored_threshold,
+)
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emotone.recipes.recipe import Recipe
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Thresholds chosen on one table and applied to another, counted on fingers and against slow twins.
+
 LABELS = ("anger", "other")
-VALIDATION = made_detector(2.0, draw=1, corpus="before")
+OTHER_VALIDATION = made_detector(2.0, draw=1, corpus="before")
 
 
 def clip(
@@ -132,7 +153,7 @@ def test_what_can_not_be_resampled_has_a_value_and_no_interval() -> None:
 @pytest.mark.parametrize("merge", [False, True])
 def test_intervals_have_a_slow_twin(merge: bool) -> None:
     test = made_detector(1.0, draw=5, speakers=5)
-    (found,) = operating_points(VALIDATION, test, rates=[0.2], merge=merge, seed=4, replicates=60)
+    (found,) = operating_points(OTHER_VALIDATION, test, rates=[0.2], merge=merge, seed=4, replicates=60)
     windows = test.windows()
     assert found.threshold is not None
     alarms, angry = windows.probabilities[:, 0] >= found.threshold, windows.truth == "anger"
@@ -157,7 +178,7 @@ def test_intervals_have_a_slow_twin(merge: bool) -> None:
 
 def test_corpora_are_scored_separately_with_one_threshold() -> None:
     test = PredictionsTable.concat([made_detector(1.0, draw=n, corpus=name) for n, name in enumerate(("one", "two"))])
-    points = operating_points(VALIDATION, test, replicates=20)
+    points = operating_points(OTHER_VALIDATION, test, replicates=20)
     assert [(found.corpus, found.wanted) for found in points] == [(name, r) for name in ("one", "two") for r in RATES]
     assert [found.threshold for found in points[:3]] == [found.threshold for found in points[3:]]
     assert all(found.chosen_rate <= found.wanted for found in points)
@@ -179,9 +200,9 @@ def test_the_last_window_may_lie_closer() -> None:
 
 
 def test_the_chosen_threshold_is_the_one_that_is_applied() -> None:
-    windows = VALIDATION.windows()
+    windows = OTHER_VALIDATION.windows()
     expected = threshold_at(windows.truth == "anger", windows.probabilities[:, 0], false_positive_rate=0.05)
-    (found,) = chosen_threshold(VALIDATION, false_positive_rate=0.05, replicates=50)
+    (found,) = chosen_threshold(OTHER_VALIDATION, false_positive_rate=0.05, replicates=50)
     assert (found.threshold, found.wanted, found.corpus) == (expected.threshold, 0.05, "before")
     assert found.false_positive_rate.value == found.chosen_rate == expected.false_positive_rate
     assert found.recall.value == expected.true_positive_rate
@@ -231,3 +252,130 @@ def test_as_a_table() -> None:
     assert "toy: recall: no interval: it depends on one speaker only" in table.notes
     clips = operating_points_table(operating_points(CHOSEN, TESTED, per="clip", rates=[0.5], replicates=20))
     assert clips.rows[0][-3:] == ("undefined", "3", "2")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Operating points of finished runs: what they are chosen on, where they are kept, which runs do not go together.
+
+RECIPE = tiny_recipe(labels="anger")
+BEFORE, AFTER = made_detector(2.0, draw=1, corpus="before"), made_detector(1.0, draw=2, corpus="after")
+
+
+def about(recipe: Recipe = RECIPE, *, independent: bool | None = True) -> dict[str, Any]:
+    return {"recipe": to_mapping(recipe.written_out()), "scores": [{"speaker_independent": independent}]}
+
+
+def of_model(name: str, sha256: str) -> dict[str, Any]:
+    return {"model": {"name": name, "version": "1.0.0", "sha256": sha256}, "scores": []}
+
+
+def test_thresholds_of_another_run(tmp_path: Path) -> None:
+    before, after = write_run(tmp_path / "b", BEFORE, **about()), write_run(tmp_path / "a", AFTER, **about())
+    found = operating_points_of(after, validation=before)
+    assert found is not None
+    assert (found.validation, found.points) == ("b", operating_points(BEFORE, AFTER))
+    assert found.table().caption == "Thresholds chosen on b, and their rates on the test data (x 100)."
+    assert "| after | window | 5 | 0." in found.table().markdown()
+
+
+def test_thresholds_of_the_own_development_part(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", AFTER, **about())
+    assert operating_points_of(run) is None
+    BEFORE.write(run / VALIDATION)
+    found = operating_points_of(run)
+    assert found is not None
+    assert (found.validation, found.points) == (OWN, operating_points(BEFORE, AFTER))
+
+
+def test_a_development_part_that_is_tested_elsewhere_gives_none(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", AFTER, **about())
+    AFTER.write(run / VALIDATION)  # of another fold's net
+    assert operating_points_of(run) is None
+
+
+def test_what_is_no_detector_has_none(tmp_path: Path) -> None:
+    table = Made(speakers=2).table()
+    run = write_run(tmp_path / "a", table)
+    Made(speakers=2, corpora=("elsewhere",)).table().write(run / VALIDATION)
+    assert operating_points_of(run) is None
+
+
+def test_they_are_kept_with_the_run(tmp_path: Path) -> None:
+    before, after = write_run(tmp_path / "b", BEFORE, **about()), write_run(tmp_path / "a", AFTER, **about())
+    found = operating_points_of(after, validation=before)
+    assert found is not None
+    add_operating_points(after, found)
+    add_operating_points(after, found)
+    told = json.loads((after / "run.json").read_text(encoding="utf-8"))
+    assert told["operating_points"] == json.loads(json.dumps(found.to_dict()))
+    assert [point["wanted"] for point in told["operating_points"]["points"]] == list(RATES)
+    assert told["recipe"]["name"] == "toy"
+
+
+def test_kept_points_read_back(tmp_path: Path) -> None:
+    before, after = write_run(tmp_path / "b", BEFORE, **about()), write_run(tmp_path / "a", AFTER, **about())
+    found = operating_points_of(after, validation=before)
+    assert found is not None
+    add_operating_points(after, found)
+    told = json.loads((after / "run.json").read_text(encoding="utf-8"))
+    assert recorded_points(told) == found
+    assert recorded_points({}) is recorded_points({"operating_points": "none"}) is None
+    with pytest.raises(RunError, match=r"operating_points can't be read: KeyError\('points'\); run"):
+        recorded_points({"operating_points": {"validation": "b"}})
+
+
+def test_a_model_is_known_by_its_name(tmp_path: Path) -> None:
+    before = write_run(tmp_path / "b", BEFORE, **of_model("anger", "1" * 64))
+    after = write_run(tmp_path / "a", AFTER, **of_model("anger", "2" * 64))  # the same, with its threshold
+    assert operating_points_of(after, validation=before) is not None
+    other = write_run(tmp_path / "c", AFTER, **of_model("joy", "2" * 64))
+    with pytest.raises(RunError, match="b evaluates anger, not joy; thresholds apply to one system"):
+        operating_points_of(other, validation=before)
+
+
+def test_other_settings_are_another_system(tmp_path: Path) -> None:
+    longer = replace(RECIPE, training=replace(RECIPE.training, epochs=9), seed=5, description="Other words.")
+    before, after = write_run(tmp_path / "b", BEFORE, **about(longer)), write_run(tmp_path / "a", AFTER, **about())
+    with pytest.raises(
+        RunError, match=r"b evaluates toy with settings that differ from toy \(training\); thresholds apply to"
+    ):
+        operating_points_of(after, validation=before)
+
+
+def test_names_and_seeds_make_no_other_system(tmp_path: Path) -> None:
+    renamed = replace(RECIPE, name="other", seed=5, licence="MIT", description="Other words.")
+    before, after = write_run(tmp_path / "b", BEFORE, **about(renamed)), write_run(tmp_path / "a", AFTER, **about())
+    assert operating_points_of(after, validation=before) is not None
+
+
+@pytest.mark.parametrize("name", ["anger-soundnet", "is10-linear-svm"])
+def test_recipes_of_every_kind_are_compared(tmp_path: Path, name: str) -> None:
+    told = {"recipe": to_mapping(load_recipe(name).written_out())}
+    before, after = write_run(tmp_path / "b", BEFORE, **told), write_run(tmp_path / "a", AFTER, **told)
+    assert operating_points_of(after, validation=before) is not None
+
+
+def test_the_stored_threshold_and_what_a_card_says_of_it(tmp_path: Path) -> None:
+    before = write_run(tmp_path / "b", BEFORE, **about())
+    found = stored_threshold(before, RECIPE, labels=LABELS, rate=0.05)
+    windows = BEFORE.windows()
+    expected = threshold_at(windows.truth == "anger", windows.probabilities[:, 0], false_positive_rate=0.05)
+    assert found.thresholds == {"anger": expected.threshold}
+    text = found.markdown()
+    assert text.startswith(
+        f"The model predicts `anger` if its probability is at least {expected.threshold:.4g}, in windows"
+    )
+    assert "limits false alarms to 5 % of the windows of `b`" in text
+    assert f"| before | window | 5 | {expected.threshold:.4g} | {100 * expected.false_positive_rate:.1f} [" in text
+    assert json.loads(json.dumps(found.to_dict()))["points"][0]["positive"] == "anger"
+
+
+def test_thresholds_that_would_not_hold_are_refused(tmp_path: Path) -> None:
+    dependent = write_run(tmp_path / "d", BEFORE, **about(independent=False))
+    with pytest.raises(RunError, match="d is speaker-dependent: a threshold chosen on it gives"):
+        stored_threshold(dependent, RECIPE, labels=LABELS, rate=0.05)
+    before = write_run(tmp_path / "b", BEFORE, **about())
+    with pytest.raises(RunError, match="b has the labels anger, other; the training run has joy, other"):
+        stored_threshold(before, RECIPE, labels=("joy", "other"), rate=0.05)
+    with pytest.raises(RunError, match="contains no finished evaluation"):
+        stored_threshold(tmp_path / "nowhere", RECIPE, labels=LABELS, rate=0.05)

@@ -1,10 +1,10 @@
-"""Packed runs are read as the folders that they were, and are written to the same bytes."""
+"""Runs on disk: their evidence, the finished ones, and packed ones."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,11 +12,18 @@ from pyarrow import parquet
 from tests.made_runs import Made, write_run
 
 from emotone.errors import ConfigError, RunError
+from emotone.metrics import significance
+from emotone.scoring.comparison import compare_runs
+from emotone.scoring.evidence import CORRECTED, PAIRED, FoldGain, gain
 from emotone.scoring.finished_run import (
+    RUN,
     STAGES,
+    TABLE,
     VALIDATION,
     finished_runs,
     is_finished,
+    is_speaker_independent,
+    protocol_is_independent,
     read_json,
     read_run,
     read_table,
@@ -28,6 +35,120 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.scoring.predictions import PredictionsTable
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Paired tests over folds of one run against another: their direction, and runs without a test.
+
+
+def test_the_tests_are_those_of_a_comparison(tmp_path: Path) -> None:
+    worse, better = Made(skill=0.3).write(tmp_path / "a"), Made(skill=0.8, draw=1).write(tmp_path / "b")
+    found = gain(worse, better, "toy")
+    (uar,) = (each for each in compare_runs([worse, better]).differences if each.metric == "uar")
+    expected = {adjusted.test.name: adjusted.test for adjusted in uar.tests}
+    assert (found.paired, found.corrected) == (expected[PAIRED], expected[CORRECTED])
+    assert found.change(corrected=False) == found.change(corrected=True) == "up"
+    assert gain(better, worse, "toy").change(corrected=True) == "down"
+
+
+def test_the_corrected_test_has_the_larger_p(tmp_path: Path) -> None:
+    first, second = Made(skill=0.4).write(tmp_path / "a"), Made(skill=0.45, draw=1).write(tmp_path / "b")
+    found = gain(first, second, "toy")
+    assert found.paired is not None
+    assert found.corrected is not None
+    assert found.paired.p is not None
+    assert found.corrected.p is not None
+    assert found.paired.p < found.corrected.p
+
+
+def test_a_run_does_not_differ_from_itself(tmp_path: Path) -> None:
+    run = Made().write(tmp_path / "a")
+    assert gain(run, run, "toy").change(corrected=False) == "same"
+
+
+def test_other_utterances_can_not_be_compared(tmp_path: Path) -> None:
+    first, second = Made().write(tmp_path / "a"), Made(clips=6).write(tmp_path / "b")
+    with pytest.raises(RunError, match="do not share all utterances of toy"):
+        gain(first, second, "toy")
+
+
+@pytest.mark.parametrize(
+    ("statistic", "p", "change"),
+    [(3.0, 0.05, "up"), (-3.0, 0.01, "down"), (3.0, 0.051, "same"), (None, None, "same")],
+)
+def test_the_level_is_five_percent(statistic: float | None, p: float | None, change: str) -> None:
+    test = significance.SignificanceTest(statistic, p, 5, PAIRED)
+    assert FoldGain(test, None).change(corrected=False) == change
+    assert FoldGain(test, None).change(corrected=True) == "unknown"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Finished runs on disk, and whether they are speaker-independent.
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("leave-one-speaker-out", True), ("random-5", False), ("held-out", None), ("lists", None)]
+)
+def test_speaker_independence_by_the_name_of_the_protocol(name: str, known: bool | None) -> None:
+    assert protocol_is_independent(name) is known
+    assert is_speaker_independent(name, {}) is known
+
+
+@pytest.mark.parametrize(
+    ("rows", "recorded"), [([True, True], True), ([False], False), ([True, False], None), (["x"], None), ([], None)]
+)
+def test_speaker_independence_of_a_finished_model_is_recorded(rows: list[Any], recorded: bool | None) -> None:
+    about = {"protocol": {"trained_on": []}, "scores": [{"speaker_independent": row} for row in rows]}
+    assert is_speaker_independent("held-out", about) is recorded
+
+
+def test_a_model_trained_on_the_tested_corpus_is_speaker_dependent() -> None:
+    about = {"protocol": {"trained_on": ["toy"]}, "scores": [{"speaker_independent": True}]}
+    assert is_speaker_independent("held-out", about) is False
+
+
+@pytest.mark.parametrize("value", [None, [], [3], 3, "text", {}])
+def test_values_of_another_type_are_ignored(value: Any) -> None:
+    assert is_speaker_independent("held-out", {"protocol": value, "scores": value}) is None
+
+
+def test_a_finished_run_is_read(tmp_path: Path) -> None:
+    made = Made(speakers=2)
+    problems = [{"key": "toy/x", "code": "empty", "message": "x.wav is empty"}]
+    run = read_run(write_run(tmp_path / "run", made.table(), problems=problems), name="R1")
+    assert (run.name, run.protocol, run.speaker_independent) == ("R1", "leave-one-speaker-out", True)
+    assert run.problems == {"toy/x": "x.wav is empty"}
+    assert len(run.predictions) == len(run.whole) == len(made.rows())
+
+
+@pytest.mark.parametrize("missing", [RUN, TABLE])
+def test_a_folder_without_a_file_is_not_finished(missing: str, tmp_path: Path) -> None:
+    folder = Made(speakers=2).write(tmp_path / "run")
+    assert is_finished(folder)
+    (folder / missing).unlink()
+    assert not is_finished(folder)
+    with pytest.raises(RunError, match="run contains no finished evaluation"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not valid JSON"), ("[]", "is not a JSON object")])
+def test_a_damaged_description_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    folder = Made(speakers=2).write(tmp_path / "run")
+    (folder / RUN).write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_run(folder)
+
+
+def test_a_key_of_the_description_is_replaced(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", Made(speakers=2).table(), seeds=3)
+    for value in ([1], [2]):
+        update_description(folder, "extra", value)
+    about = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    assert (about["extra"], about["seeds"]) == ([2], 3)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Packed runs are read as the folders that they were, and are written to the same bytes.
 
 FIRST = Made(speakers=2, clips=3).table()
 SECOND = Made(speakers=2, clips=3, labels=("joy", "anger"), corpora=("other",)).table()  # labels are not sorted

@@ -1,4 +1,4 @@
-"""IEMOCAP's label files, and a generated tree with as many turns of each label as were published."""
+"""Corpora whose labels are in files of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from emotone.corpora.base import CORPORA, Annotation
 from emotone.corpora.check import recognise
+from emotone.corpora.datasets.emoprosody import WORDS as WORD_SPELLINGS
+from emotone.corpora.datasets.emoprosody import read as read_emoprosody
 from emotone.corpora.datasets.iemocap import agreement, raters, read, wanted
 from emotone.corpora.labels import apply_labels, label_set
 from emotone.corpora.scan import Scan, scan
@@ -18,6 +20,80 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.types import Utterance
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+#
+
+FILE = PurePosixPath("transcr/cc_001.txt")
+
+
+def test_a_line_has_times_emotion_and_words() -> None:
+    assert list(read_emoprosody(FILE, "55.93 57.19 A:  Hot  anger, August thirteenth\n")) == [
+        Annotation("cc_001-00055.93", "cc_001", "hot anger", 55.93, 57.19, {"text": "August thirteenth"})
+    ]
+
+
+def test_words_may_be_missing() -> None:
+    (found,) = read_emoprosody(FILE, "1 2 B: pride\r\n")
+    assert isinstance(found, Annotation)
+    assert (found.label, found.extras) == ("pride", {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "# a header",
+        "1.0 2.0 A: [MISC]",
+        "1.0 2.0 A: [MISC], and more",
+        "1.0 2.0 A: (laughs), well",
+        "1.0 2.0 A: Emotion category elation, two of them",
+        "1.0 2.0 A: all right then",
+    ],
+)
+def test_parts_that_are_not_acted_are_left_out(line: str) -> None:
+    assert list(read_emoprosody(FILE, line)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "1.0 2.0 A: hott anger, May third",
+            "line 2: unknown label 'hott anger'; allowed: anxiety, boredom, cold anger",
+        ),
+        ("2.0 2.0 A: pride, May third", "line 2: the end, 2 s, is not after the start, 2 s"),
+    ],
+)
+def test_an_unusable_line_is_reported(line: str, message: str) -> None:
+    (problem,) = read_emoprosody(FILE, f"header\n{line}\n")
+    assert isinstance(problem, str)
+    assert problem.startswith(message)
+
+
+def test_fourteen_emotions_and_neutral() -> None:
+    assert len(WORD_SPELLINGS) == 15
+    assert [word for word, label in WORD_SPELLINGS.items() if label == "anger"] == ["cold anger", "hot anger"]
+
+
+def test_utterances_are_parts_of_their_session(tmp_path: Path) -> None:
+    corpus = CORPORA.get("emoprosody")
+    assert corpus.annotations is not None
+    (tmp_path / "cc_001.sph").touch()
+    (tmp_path / "cc_001.txt").write_text(corpus.annotations.examples["transcr/cc_001.txt"], "utf-8")
+    (tmp_path / "readme.txt").write_text("1.0 2.0 A: happy, but no transcript", "utf-8")
+    found = scan(corpus, tmp_path)
+    assert len(found.utterances) == 15
+    assert {item.extras["original_label"] for item in found.utterances} == set(WORD_SPELLINGS)
+    assert {item.speaker for item in found.utterances} == {"cc"}
+    assert [item.start for item in found.utterances] == sorted(item.start for item in found.utterances)
+    last = found.utterances[-1]
+    assert (last.id, last.start, last.end, last.label) == ("cc_001-01048.00", 1048.0, 1049.1, "contempt")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# IEMOCAP's label files, and a generated tree with as many turns of each label as were published.
 
 PUBLISHED = "ang 1103 hap 595 exc 1041 sad 1084 neu 1708 fru 1849 fea 40 sur 107 dis 2 oth 3 xxx 2507"
 LABELS = PurePosixPath("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt")
