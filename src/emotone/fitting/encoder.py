@@ -16,6 +16,7 @@ from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.files import atomic_write, cache_dir
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.fitting.weights import find_weights
+from emotone.nets.architectures.speech_student import SpeechStudent
 from emotone.nets.architectures.whisper_encoder import WhisperEncoder
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ FOLDER = "encoders"  # in the cache folder
 VERSION = 1  # incremented when a change to how encoders are built changes a value
 HEAD_WIDTH = 64  # values per attention head, in every size of Whisper
 LAST_BLOCK = "pool"
+STUDENT = "blocks.layer1.depthwise.weight"  # a tensor of every student, and of no other encoder
 
 
 @dataclass(frozen=True)
@@ -95,17 +97,7 @@ def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Networ
 
     from emotone.nets.blocks.base import Network
 
-    bias = weights.tensors.get("blocks.conv1.convolution.bias")
-    if bias is None:
-        raise SourceError(f"{weights.source} is not an encoder of Whisper: it has no layer conv1")
-    width = len(bias)
-    spec = WhisperEncoder(
-        layers=settings.layers,
-        width=width,
-        heads=width // HEAD_WIDTH or 1,
-        statistics=settings.statistics,
-        peak=settings.peak,
-    )
+    spec = _student(settings, weights) if _is_student(weights) else _whisper(settings, weights)
     blocks = {}
     for name, block in spec.build(WhisperLogMel.dimension, 2).blocks.items():
         blocks[name] = block
@@ -120,16 +112,55 @@ def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Networ
     return network
 
 
+def _whisper(settings: EncoderSettings, weights: SourceWeights) -> WhisperEncoder:
+    bias = weights.tensors.get("blocks.conv1.convolution.bias")
+    if bias is None:
+        raise SourceError(f"{weights.source} is not an encoder of speech: it has no layer conv1")
+    width = len(bias)
+    return WhisperEncoder(
+        layers=settings.layers,
+        width=width,
+        heads=width // HEAD_WIDTH or 1,
+        statistics=settings.statistics,
+        peak=settings.peak,
+    )
+
+
+def _is_student(weights: SourceWeights) -> bool:
+    return STUDENT in weights.tensors
+
+
+def _student(settings: EncoderSettings, weights: SourceWeights) -> SpeechStudent:
+    width, _, kernel = weights.tensors[STUDENT].shape
+    return SpeechStudent(
+        layers=settings.layers,
+        width=width,
+        kernel=kernel,
+        expansion=len(weights.tensors["blocks.layer1.expand.bias"]) // width,
+        statistics=settings.statistics,
+        peak=settings.peak,
+    )
+
+
 def _exported(settings: EncoderSettings, weights: SourceWeights) -> bytes:
     network = encoder_network(settings, weights)
     shapes = {name: list(value.shape) for name, value in network.state_dict().items()}
     traced = signature("encoder", {**_without_source(settings), "quantised": False}, shapes)
     data = onnx_bytes(network, WhisperLogMel.dimension, architecture=traced, output=EMBEDDING)
-    return _quantised(data) if settings.quantised else data
+    if not settings.quantised:
+        return data
+    # The convolutions of a student are few values, and those of single values have no fast 8-bit kernel.
+    return _quantised(data, operators=("MatMul",) if _is_student(weights) else ())
 
 
-def _quantised(data: bytes) -> bytes:
-    """Return the model with 8-bit weights of its matrix products, one scale per output channel."""
+def _quantised(data: bytes, *, operators: tuple[str, ...]) -> bytes:
+    """Return the model with 8-bit weights of its products, one scale per output channel.
+
+    Args:
+        data: the model.
+        operators: of ONNX, whose weights are quantised; () for all.
+
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -141,7 +172,14 @@ def _quantised(data: bytes) -> bytes:
         logging.getLogger().addFilter(_no_advice)  # the quantiser logs there
         # 7 bits: sums of products of 8-bit numbers overflow on processors without VNNI instructions.
         try:
-            quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+            quantize_dynamic(
+                plain,
+                small,
+                op_types_to_quantize=list(operators) or None,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                reduce_range=True,
+            )
         finally:
             logging.getLogger().removeFilter(_no_advice)
         return small.read_bytes()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from tests.soundnet_ports import ported
+from tests.toy import write_small_encoder
 
 from emotone.errors import SourceError
 from emotone.files import sha256_file
@@ -152,6 +153,27 @@ batch_size = 2
 """
 
 
+ENCODER = """\
+name = "toy-student"
+[sound.hum]
+group = '^(\\d)'
+licence = "CC0-1.0"
+[teacher]
+source = "TEACHER"
+layers = [1]
+[student]
+layers = 1
+width = 4
+read = [1]
+[inputs]
+copies = []
+[training]
+steps = 2
+batch_size = 2
+evaluate_every = 1
+"""
+
+
 @pytest.mark.parametrize(
     ("recipe", "given", "message"),
     [
@@ -159,6 +181,8 @@ batch_size = 2
         (RECOGNISER, ("--teacher", "x.pt"), "is the recipe of a recogniser: give --speech NAME=DIR"),
         (RECIPE, (), "is the recipe of a student: give --teacher FILE"),
         (RECOGNISER, ("--speech", "manifest=gone"), "gone is not a folder"),
+        (ENCODER, (), "add --sound NAME=DIR"),
+        (ENCODER, ("--teacher", "x.pt"), "is the recipe of a small encoder: give --sound NAME=DIR"),
     ],
 )
 def test_a_training_needs_the_inputs_of_its_recipe(
@@ -185,6 +209,22 @@ def test_a_recogniser_is_trained_once(emotone: Callable[..., Outcome], tmp_path:
     assert "on 1 held-out speakers" in outcome.err
     weights = Path(outcome.out.strip())
     assert weights.is_file()
+    again = emotone(*call, "--quiet")
+    assert "so nothing was computed" in again.err
+    assert again.out == outcome.out
+
+
+def test_a_small_encoder_is_trained_once(emotone: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "hum").mkdir()
+    for name in ("1.wav", "2.wav", "3.wav"):
+        soundfile.write(tmp_path / "hum" / name, np.random.default_rng(0).normal(0, 0.1, 9600), 16000)
+    teacher = write_small_encoder(tmp_path / "teacher.safetensors", layers=1)
+    (tmp_path / "toy.toml").write_text(ENCODER.replace("TEACHER", str(teacher)))
+    call = ("sources", "train", tmp_path / "toy.toml", "--sound", f"hum={tmp_path / 'hum'}", "--out", tmp_path / "runs")
+    outcome = emotone(*call, "--threads", 1)
+    assert outcome.status == 0, outcome.err
+    assert "% of the variance of the teacher's means on held-out sound" in outcome.err
+    assert Path(outcome.out.strip()).is_file()
     again = emotone(*call, "--quiet")
     assert "so nothing was computed" in again.err
     assert again.out == outcome.out

@@ -230,22 +230,32 @@ def train(
 ) -> None:
     """Train a source from scratch: a student of another network, or a speech recogniser.
 
-    A student network is trained on unlabelled sound to match the predictions of the TEACHER. A recogniser is trained on
-    transcribed speech. RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes; one with
-    the key corpora is that of a recogniser. The run's folder contains the weights and the results on held-out sound.
+    A student network is trained on unlabelled sound to match the predictions of the TEACHER, or, if the recipe has a
+    table student, the layers of the speech encoder that the recipe names. A recogniser is trained on transcribed
+    speech. RECIPE is a TOML file such as sources/soundnet5-open.toml among the shipped recipes; one with the key
+    corpora is that of a recogniser. The run's folder contains the weights and the results on held-out sound.
 
     \b
     Examples:
       emotone sources train soundnet5-open.toml --sound speech=DIR --sound music=DIR --teacher teacher.npz
+      emotone sources train speech-student.toml --sound emodb=DIR --sound librispeech=DIR
       emotone sources train recogniser.toml --speech librispeech=DIR --speech voxforge=DIR
     """
     from emotone.errors import UsageError
+    from emotone.recipes.encoder_recipe import is_encoder_recipe
     from emotone.recipes.recogniser_recipe import is_recogniser_recipe
 
     if is_recogniser_recipe(recipe):
         if sound or teacher is not None:
             raise UsageError(f"{recipe} is the recipe of a recogniser: give --speech NAME=DIR, no --sound or --teacher")
         _train_recogniser(recipe, speech, out=out, resume=resume, threads=threads, quiet=quiet)
+        return
+    if is_encoder_recipe(recipe):
+        if speech or teacher is not None:
+            raise UsageError(
+                f"{recipe} is the recipe of a small encoder: give --sound NAME=DIR, no --speech or --teacher"
+            )
+        _train_encoder(recipe, sound, out=out, resume=resume, threads=threads, quiet=quiet)
         return
     if speech or teacher is None:
         raise UsageError(f"{recipe} is the recipe of a student: give --teacher FILE and --sound NAME=DIR, no --speech")
@@ -279,6 +289,21 @@ def train(
     last = load_source_run(folder).history[-1]
     console.note(f"divergence {last.divergence:.4f}, agreement {100 * last.agreement:.1f} %")
     click.echo(folder / WEIGHTS)
+
+
+def _train_encoder(
+    recipe: Path, sound: tuple[str, ...], *, out: Path, resume: bool, threads: int | None, quiet: bool
+) -> None:
+    from emotone.cli.source_training import train_small_encoder
+    from emotone.recipes.encoder_recipe import read_encoder_recipe
+
+    asked = read_encoder_recipe(recipe)
+    folders = _folders(sound, wanted=tuple(asked.sound), option="--sound", kind="sound")
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    click.echo(train_small_encoder(asked, folders, out=out, resume=resume, quiet=quiet))
 
 
 def _train_recogniser(

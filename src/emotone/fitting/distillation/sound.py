@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -21,12 +21,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.recipes.source_recipe import SoundFolder, SourceRecipe
+    from emotone.recipes.source_recipe import SoundFolder
     from emotone.types import Array
 
 RATE = 16000  # hertz, of the student's input
 FULL_SCALE = 32767  # of 16 bits
 VERSION = 1  # incremented when the content of the cache changes
+
+
+class SoundRecipe(Protocol):
+    """The part of a recipe that says which sound is read, and what is held out."""
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+
+    @property
+    def sound(self) -> Mapping[str, SoundFolder]:
+        """The folders by name."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random draw."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,7 @@ class SoundCollection:
 
 
 def load_sound(
-    recipe: SourceRecipe, folders: Mapping[str, Path], *, progress: Callable[[int, int], None] | None = None
+    recipe: SoundRecipe, folders: Mapping[str, Path], *, progress: Callable[[int, int], None] | None = None
 ) -> SoundCollection:
     """Return the sound of a recipe, decoded once and cached by content.
 
@@ -174,7 +190,7 @@ def _group(spec: SoundFolder, name: str, path: PurePosixPath | str) -> str:
 
 
 def _held_out(
-    recipe: SourceRecipe, name: str, spec: SoundFolder, recordings: tuple[SoundRecording, ...]
+    recipe: SoundRecipe, name: str, spec: SoundFolder, recordings: tuple[SoundRecording, ...]
 ) -> list[tuple[str, str]]:
     groups = sorted({recording.group for recording in recordings if recording.folder == name})
     for group in spec.held_out:
