@@ -110,6 +110,7 @@ TINY: dict[str, dict[str, Any]] = {
     "letter-recogniser": {"kind": "convolution", "units": 6, "dropout": 0.1},
     "mfcc-bigru": {"units": 3, "dropout": 0.1},
     "recogniser-reuse": {"width": 6, "heads": 2, "layer": 1, "units": 3, "dropout": 0.1},
+    "speech-student": {"layers": (0, 2), "width": 8, "kernel": 5, "expansion": 2, "statistics": "mean-deviation"},
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},
     "whisper-encoder": {"layers": (0, 2), "width": 8, "heads": 2, "statistics": "mean-deviation", "final_norm": True},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Published networks with so many parameters that every test would take seconds: a narrower one has the same arithmetic,
 # and tests of their own count the published parameters.
-LARGE = {"alexnet", "recogniser-reuse", "vggish", "whisper-encoder"}
+LARGE = {"alexnet", "recogniser-reuse", "speech-student", "vggish", "whisper-encoder"}
 CASES = [
     (name, settings)
     for name in NETS.names
@@ -52,8 +52,9 @@ ROWS = 1600  # of an input whose sizes are compared with the layer table: longer
 UNLIMITED = {
     "letter-recogniser",
     "recogniser-reuse",
+    "speech-student",
     "whisper-encoder",
-}  # receptive field: attention, recurrence
+}  # receptive field: attention, recurrence, context
 LOST = {"letter-recogniser": 8}  # steps, of convolutions without padding
 # Parameters that cancel out: the softmax removes a constant that is added to the attention scores of all steps.
 WITHOUT_EFFECT = {"log-mel-cnn": {"blocks.pool.weigh.bias"}}
