@@ -28,7 +28,7 @@ import numpy as np
 
 from emotone.audio.activity import CONTEXT, GROUP, HOP, LEFT, RATE, RIGHT, WEIGHTS, Weights, behaviour, measure
 from emotone.audio.read import read
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

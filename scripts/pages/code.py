@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-import emotone.audio.refusals  # noqa: F401  (defines errors of its own)
+import emotone.audio.identify  # noqa: F401  (defines errors of its own)
 from emotone.bundles import shipped
 from emotone.bundles.manifest import CARD
 from emotone.cli.main import cli

@@ -9,8 +9,8 @@ import pytest
 from tests.audio.av_files import make, make_with_gap, make_with_video
 from tests.audio.conftest import tone
 
+from emotone.audio.media import Timeline
 from emotone.audio.read import probe, read, stream
-from emotone.audio.timeline import Timeline
 
 if TYPE_CHECKING:
     from pathlib import Path

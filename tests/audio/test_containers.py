@@ -12,9 +12,9 @@ import pytest
 from tests.audio.av_files import av, make, make_with_video
 from tests.audio.conftest import tone
 
-from emotone.audio.adts import frame_length
-from emotone.audio.ebml import segment_end
-from emotone.audio.formats import FFMPEG_ESTIMATES, SIGNATURES, identify, sniff
+from emotone.audio.headers import segment_end
+from emotone.audio.identify import FFMPEG_ESTIMATES, SIGNATURES, identify, sniff
+from emotone.audio.mpeg import aac_frame_length
 from emotone.audio.read import probe, read
 from emotone.errors import AudioError, EmptyAudioError, NotAudioError, TruncatedError
 
@@ -247,12 +247,12 @@ def test_segments_of_a_live_stream_one_after_another(tmp_path: Path, write: Writ
 
 def test_damaged_raw_aac_is_noted_or_refused(tmp_path: Path, write: Write) -> None:
     content = make(tmp_path / "a.aac", "aac").read_bytes()
-    at = frame_length(content[:7])
+    at = aac_frame_length(content[:7])
     assert at
 
     places = [at]
     for _ in range(20):
-        places.append(places[-1] + (frame_length(content[places[-1] : places[-1] + 7]) or 0))
+        places.append(places[-1] + (aac_frame_length(content[places[-1] : places[-1] + 7]) or 0))
     for place, damage in itertools.product((places[0], places[-1]), (bytes(50), b"\xff" * 900)):
         try:
             notes = read(write(content[:place] + damage + content[place:], "b.aac")).notes

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.audio.conftest import tone
 
-from emotone.audio.formats import sniff
+from emotone.audio.identify import sniff
 from emotone.audio.read import probe, read, stream
 from emotone.errors import AudioError, MissingExtraError, NotAudioError, TruncatedError
 

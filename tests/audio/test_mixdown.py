@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tests.audio.conftest import tone
 
-from emotone.audio.mixdown import MixMeter, mix_samples
 from emotone.audio.read import read, stream, stream_channels
+from emotone.audio.streams import MixMeter, mix_samples
 from emotone.errors import AudioError, NotFiniteError, TooShortError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_a_long_recording_is_decoded_again(
     inverted = np.tile(np.column_stack([second, -second]), (10, 1))
     path = write(encode(inverted, subtype="FLOAT"))
     expected = read(path, channel=0)
-    monkeypatch.setattr("emotone.audio.pieces.KEPT", 1000)
+    monkeypatch.setattr("emotone.audio.streams.KEPT", 1000)
 
     assert np.array_equal(read(path).samples, expected.samples)
     assert np.array_equal(read(path, start=2.5, end=4.0).samples, expected.samples[40000:64000])

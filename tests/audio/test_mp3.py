@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.audio.mp3 import parse_frame
+from emotone.audio.mpeg import parse_frame
 from emotone.audio.read import probe, read
 from emotone.errors import AudioError, NotAudioError, TruncatedError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import soundfile
 
+from emotone.audio.native import quiet_stderr
 from emotone.audio.read import read
-from emotone.audio.stderr import quiet_stderr
 from emotone.errors import EmptyAudioError, TruncatedError
 
 if TYPE_CHECKING:

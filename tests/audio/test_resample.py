@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotone.audio.resample import Resampler, resample, resampled
+from emotone.audio.samples import Resampler, resample, resampled
 
 RATES = [4000, 8000, 11025, 16000, 22050, 44100, 48000, 192000]
 

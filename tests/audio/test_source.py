@@ -10,8 +10,8 @@ import pytest
 from tests.audio.av_files import make
 
 from emotone.audio.concatenated import part_starts
+from emotone.audio.identify import GitLfsPointerError, HtmlPageError
 from emotone.audio.read import probe, read, stream, stream_channels
-from emotone.audio.refusals import GitLfsPointerError, HtmlPageError
 from emotone.audio.source import ByteView, Source
 from emotone.errors import AudioError, EmptyAudioError, NotAudioError, UsageError
 

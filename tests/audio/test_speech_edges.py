@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from emotone.audio.speech_edges import DELAY, FIRST, IN, LAST, OUT, RANGE, EdgeRefiner
+from emotone.audio.speech_network import DELAY, EDGE_RANGE, FIRST, INWARDS, LAST, OUTWARDS, EdgeRefiner
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,21 +22,21 @@ def refine_slowly(speech: NDArray[np.bool_], levels: NDArray[np.float64]) -> NDA
     refined = np.zeros(count, np.bool_)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], speech, [False]]))).tolist()
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        threshold = levels[start : min(end, start + FIRST)].max() - RANGE
+        threshold = levels[start : min(end, start + FIRST)].max() - EDGE_RANGE
         first = start
         if levels[start] > threshold:
-            while first > max(0, start - OUT) and levels[first - 1] > threshold:
+            while first > max(0, start - OUTWARDS) and levels[first - 1] > threshold:
                 first -= 1
         else:
-            while first < start + IN and levels[first] <= threshold:
+            while first < start + INWARDS and levels[first] <= threshold:
                 first += 1
-        threshold = levels[max(start, end - LAST) : end].max() - RANGE
+        threshold = levels[max(start, end - LAST) : end].max() - EDGE_RANGE
         until = end
         if levels[end - 1] > threshold:
-            while until < min(count, end + OUT) and levels[until] > threshold:
+            while until < min(count, end + OUTWARDS) and levels[until] > threshold:
                 until += 1
         else:
-            while until > end - IN and levels[until - 1] <= threshold:
+            while until > end - INWARDS and levels[until - 1] <= threshold:
                 until -= 1
         refined[first:until] = True
     return refined
@@ -47,8 +47,8 @@ def frames(*runs: tuple[float, int]) -> NDArray[np.float64]:
     return np.concatenate([np.full(count, value) for value, count in runs])
 
 
-@pytest.mark.parametrize("early", range(-IN + 1, OUT))
-@pytest.mark.parametrize("late", [-OUT + 1, -1, 0, 1, IN - 1])
+@pytest.mark.parametrize("early", range(-INWARDS + 1, OUTWARDS))
+@pytest.mark.parametrize("late", [-OUTWARDS + 1, -1, 0, 1, INWARDS - 1])
 def test_the_ends_are_where_the_level_changes(early: int, late: int) -> None:
     levels = frames((SILENCE, 60), (SPEECH, 80), (SILENCE, 60))
     coarse = frames((0, 60 + early), (1, 80 - early + late), (0, 60 - late)).astype(np.bool_)
@@ -61,7 +61,7 @@ def test_the_ends_are_where_the_level_changes(early: int, late: int) -> None:
 def test_an_end_moves_by_a_limited_number_of_frames() -> None:
     coarse = frames((0, 100), (1, 100), (0, 100)).astype(np.bool_)
     refined = EdgeRefiner().push(coarse, np.full(300, SPEECH), last=True)
-    assert np.flatnonzero(refined)[[0, -1]].tolist() == [100 - OUT, 199 + OUT]
+    assert np.flatnonzero(refined)[[0, -1]].tolist() == [100 - OUTWARDS, 199 + OUTWARDS]
 
 
 def test_only_the_loudest_frames_near_an_end_count() -> None:

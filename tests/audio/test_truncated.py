@@ -152,7 +152,7 @@ def test_a_wav_whose_size_counts_its_own_header(signal: Array, encode: Encode, w
 def test_the_number_of_chunks_is_limited(
     write: Write, encode: Encode, signal: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.audio.riff.MAX_CHUNKS", 50)
+    monkeypatch.setattr("emotone.audio.wav.MAX_CHUNKS", 50)
     content = encode(signal)
 
     with pytest.raises(EmptyAudioError):

@@ -13,7 +13,7 @@ import torch
 from tests.toy import LABELS, tiny_recipe
 
 from emotone.audio.activity import speech_activity
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.errors import ConfigError, MissingFileError
 from emotone.features.window_spec import Windows
 from emotone.features.windows import has_speech, window_starts

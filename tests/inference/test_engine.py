@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.config import to_mapping
 from emotone.errors import TooShortError
 from emotone.features.front_ends.log_mel import LogMel

@@ -9,25 +9,23 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emotone.audio.chain import ChainedDecoder
 from emotone.audio.concatenated import part_starts
-from emotone.audio.formats import HEAD_BYTES, identify
 from emotone.audio.headers import logical_streams
+from emotone.audio.identify import HEAD_BYTES, check_audio_bytes, identify
+from emotone.audio.joined import ChainedDecoder, StackedDecoder
 from emotone.audio.native import NativeDecoder
-from emotone.audio.pcm import PcmDecoder
-from emotone.audio.refusals import check_audio_bytes
-from emotone.audio.stack import StackedDecoder
-from emotone.audio.tracks import check_track
+from emotone.audio.samples import check_track
+from emotone.audio.wav import PcmDecoder
 from emotone.errors import AudioError, MissingExtraError, MissingFileError, NotAudioError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from emotone.audio.base import Decoder
-    from emotone.audio.formats import Kind
+    from emotone.audio.identify import Kind
     from emotone.audio.layout import LogicalStream
+    from emotone.audio.samples import Track
     from emotone.audio.source import Source
-    from emotone.audio.tracks import Track
 
 
 @contextlib.contextmanager

@@ -6,6 +6,9 @@ writing into a pipe could not know promises nothing; every container has its own
 
     WAV 0, 7FFF0000 and above · AIFF 0, 7F000000 and above · AU 7FFF0000 and above · CAF -1 · W64, RF64 2**62 and above
     FLAC 0 samples · Matroska all ones · MP4 0
+
+Reference:
+    RFC 8794 (EBML), section 4: variable-size integers; RFC 9559 (Matroska).
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ import re
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
-from emotone.audio import adts, ebml, mp3, ogg
+from emotone.audio import mpeg, ogg
 from emotone.audio.layout import PIPE_SIZE, WHOLE_FILE, DataChunk, LogicalStream, check_data
-from emotone.audio.riff import CHUNK_ID, MAX_CHUNKS, chunks, read_wav
+from emotone.audio.wav import CHUNK_ID, MAX_CHUNKS, chunks, read_wav
 from emotone.errors import TruncatedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emotone.audio.source import Source
+
+EBML_ID, SEGMENT_ID, VOID_ID = 0x1A45DFA3, 0x18538067, 0xEC
 
 AIFF_PIPE_SIZE = 0x7F000000  # sox writes 7F000008
 W64_PIPE_SIZE = 1 << 62
@@ -247,7 +252,7 @@ def _asf(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStre
 
 def _matroska(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Check that the segment ends within the file."""
-    end = ebml.segment_end(file, offset)
+    end = segment_end(file, offset)
     if end is None or end <= size:
         return (WHOLE_FILE,)
     if end - size > MAX_CODED_FRAME_BYTES:
@@ -262,10 +267,41 @@ def _promise(promised: int, *, size: int, name: str) -> TruncatedError:
     )
 
 
+def segment_end(file: BinaryIO, start: int = 0) -> int | None:
+    """Return the byte after the segment, which contains all sound, or None where its size is stored as unknown."""
+    file.seek(start)
+    for _ in range(8):  # the EBML header, perhaps padding, and the segment
+        name = _integer(file, keep_marker=True)
+        length = _integer(file, keep_marker=False)
+        if name is None or length is None or name not in {EBML_ID, SEGMENT_ID, VOID_ID}:
+            return None
+        if name == SEGMENT_ID:
+            return file.tell() + length
+        file.seek(length, 1)
+    return None
+
+
+def _integer(file: BinaryIO, *, keep_marker: bool) -> int | None:
+    """Return the next variable-size integer, or None for one of only ones (unknown), or at the end."""
+    first = file.read(1)
+    if not first or first[0] == 0:
+        return None
+    width = 9 - first[0].bit_length()
+    rest = file.read(width - 1)
+    if len(rest) < width - 1:
+        return None
+    value = int.from_bytes(first + rest, "big")
+    if keep_marker:
+        return value
+    bits = 7 * width
+    value &= (1 << bits) - 1
+    return None if value == (1 << bits) - 1 else value
+
+
 WALKERS: dict[str, Callable[[BinaryIO, int, str, int], tuple[LogicalStream, ...]]] = {
     "ogg": ogg.walk,
-    "mp3": mp3.walk,
-    "aac": adts.walk,
+    "mp3": mpeg.walk_mp3,
+    "aac": mpeg.walk_aac,
     "flac": _flac,
     "mp4": _mp4,
     "avi": _avi,

@@ -1,12 +1,16 @@
 """libsndfile: wav, flac, ogg (vorbis, opus), mp3, aiff, NIST sphere, au, caf and more.
 
 Every error of the library is raised as one of emotone's. Files are opened without their name, because libsndfile and
-soundfile would trust a suffix such as .raw or .vox; the bytes decide.
+soundfile would trust a suffix such as .raw or .vox; the bytes decide. libmpg123 prints warnings to standard error, and
+has no option against it: it is silenced meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,18 +18,56 @@ import soundfile
 
 from emotone.audio.layout import WHOLE_FILE, LogicalStream
 from emotone.audio.source import ByteView
-from emotone.audio.stderr import quiet_stderr
 from emotone.errors import NotAudioError, TruncatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from emotone.audio.source import Source
     from emotone.types import Array
 
+_lock = threading.Lock()
+_depth = 0
+_saved = -1
+
 BLOCK = 1 << 15  # frames decoded at a time: 2 s at 16 kHz, 8 MB at most (64 channels)
 UNKNOWN_FRAMES = 1 << 62  # libsndfile's number for streams of unknown length is above
 CODED_FRAMES = {"mpeg": 1152, "vorbis": 8192, "opus": 5760}  # samples, the largest; part of the name of the format
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Discard what is written to file descriptor 2 inside the block.
+
+    The descriptor belongs to the whole process: blocks of several threads are counted, and the last one restores it.
+    """
+    global _depth, _saved  # noqa: PLW0603
+    with _lock:
+        if _depth == 0:
+            _saved = _redirect()
+        _depth += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0 and _saved >= 0:
+                os.dup2(_saved, 2)
+                os.close(_saved)
+
+
+def _redirect() -> int:
+    """Redirect descriptor 2 to nowhere and return a copy of it, or -1 where it is not standard error."""
+    if sys.__stderr__ is None:  # closed from the start: 2 may be any file, even the recording itself
+        return -1
+    try:
+        saved = os.dup(2)
+    except OSError:
+        return -1
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    return saved
 
 
 class NativeDecoder:

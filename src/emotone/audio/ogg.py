@@ -10,6 +10,7 @@ Reference:
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -28,7 +29,6 @@ HEADER = 27  # bytes before the lacing values
 CONTINUED, FIRST, LAST = 1, 2, 4  # flags
 ID3V1 = 128  # bytes
 SEARCHED = 1 << 16  # bytes read at a time while searching for the next page
-REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 NATIVE = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")  # first packets of codings that libsndfile knows
 
 
@@ -185,11 +185,17 @@ def _ended(file: BinaryIO, page: Page) -> bytes:
     return bytes(content)
 
 
+@functools.cache
+def _reversed_bits() -> bytes:
+    """Return each byte with its bits reversed, for a translation of bytes."""
+    return bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+
+
 def checksum(page: bytes | bytearray) -> bytes:
     """Return the CRC-32 of a page as Ogg defines it: most significant bit first, without inversion.
 
     `zlib` computes the reflected, inverted one; reversing the bits before and after makes them equal.
     """
     content = bytes(page[:22]) + bytes(4) + bytes(page[26:])
-    reflected = zlib.crc32(content.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    reflected = zlib.crc32(content.translate(_reversed_bits()), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return struct.pack("<I", int(f"{reflected:032b}"[::-1], 2))

@@ -1,15 +1,17 @@
-"""Limits, scaling to float32, mixing down, and the checks that samples pass once, where they enter.
+"""Limits, scaling to float32, mixing down, resampling, and the checks that samples pass once, where they enter.
 
 Conventions: a decoded block is [frames, channels]; a waveform given in Python is [channels, time]; a signal is [time].
 
     to_float32         any sample type to float32, full scale = 1
     pick_channel       a block to the signal of one channel, or of the mean of all
+    check_track        an existing track
     check_rate         4 kHz to 192 kHz
     check_channels     1 to 64
     check_channel      an existing one
     check_finite       no NaN, no infinity
     decoded            bytes of a known encoding to an array
     as_samples         all of these, for samples given in Python
+    resample           another sampling rate; `Resampler` in pieces: the same samples, whatever their sizes
 """
 
 from __future__ import annotations
@@ -22,9 +24,14 @@ import numpy as np
 from emotone.errors import ChannelError, EmptyAudioError, NotFiniteError, RateError, UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
     from emotone.types import Array, Hertz, Waveform
+
+Track: TypeAlias = int | Literal["default", "all"]
+"""An audio track, counted from 0; the default one; or all of them, their channels next to each other."""
 
 Channel: TypeAlias = int | Literal["mix"]
 """A channel, counted from 0, or "mix": the mean of all (see `mixdown` for channels that cancel)."""
@@ -37,6 +44,26 @@ MIN_RATE: Hertz = 4_000  # half the rate of telephone speech: below, the timbre 
 MAX_RATE: Hertz = 192_000  # of studio converters
 MAX_CHANNELS = 64
 MAX_SAMPLE = 1e10  # full scale is 1, or 2**31 in float files that contain integers; more is damage
+
+
+def check_track(track: Track, *, tracks: int, name: str) -> int | None:
+    """Return the index of a track, or None for "default" and "all".
+
+    Raises:
+        UsageError: neither "default", "all" nor a whole number.
+        ChannelError: the recording has no such track.
+
+    """
+    if track in {"default", "all"}:
+        return None
+    try:
+        index = operator.index(track)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"track {track!r} was given; allowed: 'default', 'all' or a number from 0") from None
+    if not 0 <= index < tracks:
+        allowed = "0" if tracks == 1 else f"0 to {tracks - 1}"
+        raise ChannelError(f"{name}: track {index} was requested; allowed: {allowed}, 'default' or 'all'")
+    return index
 
 
 def to_float32(samples: NDArray[Any], *, name: str) -> Array:
@@ -262,3 +289,94 @@ def _channels_first(given: NDArray[Any], *, channels: int | None) -> NDArray[Any
 
 def _are(channels: int) -> str:
     return "is 1 channel" if channels == 1 else f"are {channels} channels"
+
+
+class Resampler:
+    """Resamples a signal [time], or blocks [time, channels]; nothing is changed where the rates agree.
+
+    Output comes later than its input (the filter looks ahead). In total there are round(length * to / rate) samples,
+    aligned with the input: the delay of the filter is compensated.
+
+    Args:
+        rate: hertz of the input.
+        to: hertz of the output.
+        channels: None for signals [time], else the number of columns.
+
+    Reference:
+        R. Sykes, "The SoX Resampler library", high quality (HQ): linear phase, pass band to 91 % of the lower Nyquist.
+
+    Example:
+        >>> resampler = Resampler(48000, to=16000)
+        >>> pieces = [resampler.push(np.zeros(4800, np.float32)), resampler.finish()]
+        >>> len(np.concatenate(pieces))
+        1600
+
+    """
+
+    def __init__(self, rate: Hertz, *, to: Hertz, channels: int | None = None) -> None:
+        self._stream = None
+        self._shape = () if channels is None else (channels,)
+        if rate != to:
+            import soxr  # only where it is needed: most corpora have the rate of the model
+
+            self._stream = soxr.ResampleStream(rate, to, channels or 1, dtype="float32", quality="HQ")
+
+    def push(self, samples: Array) -> Array:
+        """Return what is ready after these samples; possibly nothing."""
+        if self._stream is None:
+            return samples
+        return self._shaped(self._stream.resample_chunk(np.ascontiguousarray(samples)))
+
+    def finish(self) -> Array:
+        """Return the rest; nothing may be pushed afterwards."""
+        rest = np.zeros((0, *self._shape), np.float32)
+        if self._stream is not None:
+            rest = self._shaped(self._stream.resample_chunk(rest, last=True))
+        return rest
+
+    def _shaped(self, samples: Array) -> Array:
+        # soxr returns [time, 1] or [time] for one channel, depending on its input
+        return samples.reshape(-1, *self._shape)
+
+
+def resampled(pieces: Iterable[Array], *, rate: Hertz, to: Hertz) -> Iterator[Array]:
+    """Yield pieces [time] at the rate `to` from pieces at `rate`; empty pieces are left out."""
+    return _nonempty(Resampler(rate, to=to), pieces)
+
+
+def resampled_channels(blocks: Iterable[Array], *, rate: Hertz, to: Hertz) -> Iterator[Array]:
+    """Yield blocks [time, channels] at the rate `to` from blocks at `rate`; empty blocks are left out."""
+    resampler: Resampler | None = None
+    for block in blocks:
+        resampler = resampler or Resampler(rate, to=to, channels=block.shape[1])
+        out = resampler.push(block)
+        if out.size:
+            yield out
+    if resampler is not None:
+        out = resampler.finish()
+        if out.size:
+            yield out
+
+
+def _nonempty(resampler: Resampler, pieces: Iterable[Array]) -> Iterator[Array]:
+    for piece in pieces:
+        out = resampler.push(piece)
+        if out.size:
+            yield out
+    out = resampler.finish()
+    if out.size:
+        yield out
+
+
+def resample(signal: Array, *, rate: Hertz, to: Hertz) -> Array:
+    """Return the whole signal [time] at the rate `to`: the samples that `Resampler` returns in pieces.
+
+    Example:
+        >>> resample(np.ones(8, np.float32), rate=16000, to=16000)
+        array([1., 1., 1., 1., 1., 1., 1., 1.], dtype=float32)
+
+    """
+    if rate == to:
+        return signal
+    pieces = list(resampled([signal], rate=rate, to=to))
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

@@ -6,8 +6,10 @@ The network gives each chunk of 32 ms a probability of speech from the chunks so
   `TARGET`. The network misses quiet recordings; amplified, they get the decisions of loud ones.
 - Hysteresis. Speech begins where the probability exceeds `BEGIN` and lasts while it exceeds `CONTINUE`. The chunks
   before the beginning that exceed `CONTINUE` belong to it, up to `BACK` of them.
-- Edges. The ends of each stretch of speech are moved to where the level falls (`emotone.audio.speech_edges`), so that
-  they do not depend on where the grid of chunks lies.
+- Edges. Each end of a stretch of speech is moved to where the level crosses a threshold, `EDGE_RANGE` below the loudest
+  frame near it: outwards while the next frame is above the threshold, or inwards to the first frame that is. Both stop
+  after a fixed number of frames. The ends of speech between silences then depend on the sound alone, not on where the
+  grid of chunks lies, which depends on how much silence is before the speech.
 - Margins. `BEFORE` and `AFTER` frames are added to each stretch of speech: weak onsets and decays.
 
 The network runs on blocks of twelve chunks, wherever the recording was divided: results in floating point depend on the
@@ -31,7 +33,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from emotone.audio.speech_edges import DELAY, EdgeRefiner
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ if TYPE_CHECKING:
 
     Array64 = NDArray[np.float64]
 
+EDGE_RANGE = 35.0  # dB
+FIRST, LAST = 31, 100  # frames at the beginning and at the end of the stretch, of which the loudest counts
+OUTWARDS = 15  # frames by which an end may move outwards
+INWARDS = 30  # frames by which it may move inwards: fewer than FIRST and LAST
+DELAY = OUTWARDS + FIRST  # frames, at most, between a frame and its decision
+
 RATE: Hertz = 16_000
 HOP = 160  # 10 ms at 16 kHz: frame i covers the samples [160 i, 160 (i + 1))
+PER_SECOND = RATE // HOP  # decisions
 CHUNK = 512  # samples per probability: 32 ms
 CONTEXT = 64  # samples before a chunk that the network also reads
 CHUNKS = 12  # per run of the network
@@ -57,6 +65,88 @@ FLOOR = 1e-10  # mean square of -100 dBFS: chunks below are silence, about the r
 BEGIN, CONTINUE = 0.8, 0.1  # probabilities
 BACK = 3  # chunks: 96 ms
 BEFORE, AFTER = 3, 6  # frames
+
+
+class EdgeRefiner:
+    """Moves the ends of speech in decisions that arrive in pieces of any size.
+
+    All results of a recording, joined, are the same however it is divided.
+
+    Example:
+        >>> levels = np.array([-90.0, -90.0, -30.0, -20.0, -30.0, -90.0, -90.0, -90.0])
+        >>> coarse = np.array([0, 1, 1, 1, 0, 0, 0, 0], np.bool_)
+        >>> EdgeRefiner().push(coarse, levels, last=True).astype(int)
+        array([0, 0, 1, 1, 1, 0, 0, 0])
+
+    """
+
+    def __init__(self) -> None:
+        self._speech: NDArray[np.bool_] = np.zeros(0, np.bool_)  # coarse decisions, without those of complete stretches
+        self._levels: NDArray[np.float64] = np.zeros(0)
+        self._refined: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._returned = 0  # how many of these frames; they are kept if they belong to a stretch that is not complete
+        self._has_begun = False  # where the first of these stretches begins is decided
+
+    def push(self, speech: NDArray[np.bool_], levels: NDArray[np.float64], *, last: bool = False) -> NDArray[np.bool_]:
+        """Return the decisions [frames] that no later frame can change; at the end, all that are left.
+
+        Args:
+            speech: coarse decisions about the next frames [frames].
+            levels: of these frames, in decibels [frames].
+            last: no frame follows.
+
+        """
+        self._speech = np.concatenate([self._speech, speech])
+        self._levels = np.concatenate([self._levels, levels])
+        self._refined = np.concatenate([self._refined, np.zeros(len(speech), np.bool_)])
+        count, returned = len(self._speech), self._returned
+        certain, kept, has_begun = count if last else max(returned, count - OUTWARDS), 0, False
+        for start, end in _stretches(self._speech):
+            is_known = self._has_begun and start == 0
+            if not is_known and end == count < start + FIRST and not last:  # its loudest frame may follow
+                certain = max(returned, start - OUTWARDS)
+                kept = max(0, certain - start)
+                break
+            first = returned if is_known else self._beginning(start, end)
+            if end + OUTWARDS > count and not last:  # it may go on, or end later
+                certain = max(returned, end - INWARDS, min(first, end - OUTWARDS))
+                self._refined[first:certain] = True
+                has_begun = certain > max(start, first - 1)
+                kept = min(LAST, max(0, certain - start))
+                break
+            self._refined[first : self._end(start, end)] = True
+            self._speech[start:end] = False
+        result = self._refined[returned:certain]
+        held = slice(certain - kept, None)
+        self._speech, self._levels, self._refined = self._speech[held], self._levels[held], self._refined[held]
+        self._returned, self._has_begun = kept, has_begun
+        return result
+
+    def _beginning(self, start: int, end: int) -> int:
+        """Return the first frame of the stretch `start` to `end`."""
+        levels = self._levels
+        threshold = levels[start : min(end, start + FIRST)].max() - EDGE_RANGE
+        if levels[start] <= threshold:
+            inside = levels[start : start + INWARDS] > threshold
+            return start + (int(inside.argmax()) if inside.any() else INWARDS)
+        outside = levels[max(self._returned, start - OUTWARDS) : start][::-1] > threshold
+        return start - (len(outside) if outside.all() else int(outside.argmin()))
+
+    def _end(self, start: int, end: int) -> int:
+        """Return the frame after the last one of the stretch `start` to `end`."""
+        levels = self._levels
+        threshold = levels[max(start, end - LAST) : end].max() - EDGE_RANGE
+        if levels[end - 1] <= threshold:
+            inside = levels[max(0, end - INWARDS) : end][::-1] > threshold
+            return end - (int(inside.argmax()) if inside.any() else INWARDS)
+        outside = levels[end : end + OUTWARDS] > threshold
+        return end + (len(outside) if outside.all() else int(outside.argmin()))
+
+
+def _stretches(speech: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first frame, and the frame after the last one, of each stretch of true decisions [frames]."""
+    edges = np.diff(np.concatenate([[False], speech, [False]]).astype(np.int8))
+    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
 
 
 class SpeechDetector(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotone.audio.refusals import message_for_many
+from emotone.audio.identify import message_for_many
 from emotone.cli import console
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from emotone.audio.refusals import message_for_many
+from emotone.audio.identify import message_for_many
 from emotone.corpora.base import CORPORA
 from emotone.corpora.findings import (
     Finding,

@@ -14,7 +14,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from emotone.audio.refusals import stand_in
+from emotone.audio.identify import stand_in
 from emotone.corpora.scan import Scan
 from emotone.corpora.table_rows import COLUMNS, TIMES, RowReader, raise_unusable
 from emotone.errors import CorpusError, UnknownNameError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from emotone.audio.activity import PER_SECOND, RATE, speech_activity
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.config import signature
 from emotone.errors import RunError
 from emotone.features.store import FeatureStore

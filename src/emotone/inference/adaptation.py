@@ -25,7 +25,7 @@ from emotone.inference.running_adaptation import adaptable_head
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.audio.tracks import Track
+    from emotone.audio.samples import Track
     from emotone.bundles.bundle import Bundle
     from emotone.inference.engine import Analysis
     from emotone.inference.result import Failure, Selection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.audio.resample import Resampler
+from emotone.audio.samples import Resampler
 from emotone.audio.speech_network import BLOCK, RATE
 from emotone.errors import TooShortError
 from emotone.inference.engine import Engine

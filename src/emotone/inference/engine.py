@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from emotone.audio.activity import PER_SECOND, RATE
-from emotone.audio.resample import Resampler
-from emotone.audio.speech_network import NetworkDetector
+from emotone.audio.samples import Resampler
+from emotone.audio.speech_network import PER_SECOND, RATE, NetworkDetector
 from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
 from emotone.inference.buffers import RollingBuffer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from emotone.audio.spool import spool
+from emotone.audio.source import spool
 from emotone.errors import AudioError, EmotoneError, MissingFileError
 from emotone.remote import filesystem, is_url, one_line
 

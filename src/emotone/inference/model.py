@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from emotone.audio.samples import Encoding
+    from emotone.audio.samples import Encoding, Track
     from emotone.audio.source import Recording
-    from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import EmbeddingHead
     from emotone.bundles.manifest import AdaptationData

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emotone.audio.tracks import Track
+    from emotone.audio.samples import Track
     from emotone.types import Seconds
 
 Progress: TypeAlias = "Callable[[Seconds, Seconds | None], None]"

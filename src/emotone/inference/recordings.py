@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from emotone.audio.samples import Track
     from emotone.audio.source import Recording
     from emotone.audio.streams import RecordingStream
-    from emotone.audio.tracks import Track
     from emotone.bundles.bundle import Bundle
     from emotone.features.face_track import FaceTrack
     from emotone.inference.engine import Analysis
@@ -87,7 +87,7 @@ def predict_samples(
     progress: Progress | None,
 ) -> Prediction:
     """Return the prediction of samples [channels, time] or [time]; arguments and errors as for `Model.predict`."""
-    from emotone.audio.resample import resampled
+    from emotone.audio.samples import resampled
 
     signal, hertz, notes = signal_of_samples(samples, rate=rate, channel=channel, channels=channels, name=name)
     report = ProgressReport(progress, duration=len(signal) / hertz)
@@ -100,8 +100,8 @@ def signal_of_samples(
     samples: Any, *, rate: Any, channel: Channel, channels: int | None, name: str | None
 ) -> tuple[Array, Hertz, tuple[str, ...]]:
     """Return one signal [time] of samples, its rate, and notes; arguments and errors as for `Model.predict`."""
-    from emotone.audio.mixdown import mix_samples
     from emotone.audio.samples import as_samples, check_channel, check_rate, pick_channel
+    from emotone.audio.streams import mix_samples
 
     waveform = as_samples(samples, rate, channels=channels)
     hertz = check_rate(rate, name="samples")

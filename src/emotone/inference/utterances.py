@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from emotone.audio.activity import PER_SECOND
+from emotone.audio.speech_network import PER_SECOND
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.features.front_ends.mn_log_mel import MnLogMel, tables
 from emotone.fitting.distillation.mobilenet import MobileNet
 from emotone.fitting.distillation.teachers import load_teacher

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.fitting.distillation.conftest import CLASSES
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.fitting.distillation.excerpts import Excerpts
 from emotone.fitting.distillation.sound import load_sound
 from emotone.fitting.distillation.targets import teacher_logits

@@ -12,7 +12,7 @@ import soundfile
 import torch
 from tests.toy import one_thread
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.errors import ConfigError
 from emotone.features.front_ends.vggish_log_mel import VggishLogMel
 from emotone.nets.architectures.yamnet import Yamnet

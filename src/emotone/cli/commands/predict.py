@@ -20,7 +20,7 @@ from emotone.inference.saving import FORMATS, Page
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from emotone.audio.tracks import Track
+    from emotone.audio.samples import Track
     from emotone.cli.outputs import Folder, StandardOutput
     from emotone.inference.model import Model
     from emotone.inference.progress import Progress
@@ -211,7 +211,7 @@ def _predict(
 def _predict_standard_input(
     model: Model, *, channel: Selection, track: Track, progress: Progress
 ) -> tuple[Prediction | Failure, ...]:
-    from emotone.audio.spool import spool
+    from emotone.audio.source import spool
     from emotone.inference.result import Failure
 
     try:

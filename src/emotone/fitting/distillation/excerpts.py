@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.fitting.distillation.sound import RATE
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.config import signature
 from emotone.files import atomic_write, cache_dir
 from emotone.fitting.distillation.sound import RATE

@@ -1,12 +1,13 @@
-"""Frames of an MP3 file, counted without decoding.
+"""Frames of MP3 files and of raw AAC streams (ADTS), counted without decoding: neither has a header of its own.
 
-An MP3 file has no header of its own. Most begin with a frame that contains the number of the others (Xing, Info or
-VBRI). For the rest libsndfile estimates the length from the bit rate of the first frame and stops there, which
-truncates a recording with a variable bit rate; and of concatenated files it reads only what the first frame counts.
-All frames are therefore walked: every part between two counting frames is one logical stream.
+Most MP3 files begin with a frame that contains the number of the others (Xing, Info or VBRI). For the rest libsndfile
+estimates the length from the bit rate of the first frame and stops there, which truncates a recording with a variable
+bit rate; and of concatenated files it reads only what the first frame counts. All frames are therefore walked: every
+part between two counting frames is one logical stream.
 
 Reference:
-    ISO/IEC 11172-3 (MPEG-1) and 13818-3 (MPEG-2), frame header; the Xing tag as written by LAME.
+    ISO/IEC 11172-3 (MPEG-1) and 13818-3 (MPEG-2), frame header; the Xing tag as written by LAME; ISO/IEC 13818-7,
+    section 6.2: adts_frame.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ BIT_RATES = {
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-RATES = (44_100, 48_000, 32_000)  # MPEG-1; halved for MPEG-2, quartered for 2.5
+MP3_RATES = (44_100, 48_000, 32_000)  # MPEG-1; halved for MPEG-2, quartered for 2.5
 WINDOW = 1 << 20  # bytes read at a time
 MIN_TAG = 120  # bytes from the start of the tag to the end of its frame
 PEEK = 64  # bytes: a counting tag starts 13 to 36 bytes into its frame
@@ -41,6 +42,25 @@ MAX_DAMAGE = 2 * 1441  # bytes between two frames: two of the largest frames at 
 SEARCHED = 1 << 16  # bytes in which the first frame must be found
 CONFIRMED = 3  # frames that must follow each other where one is searched for
 STRETCH = 64  # the largest ratio of two bit rates is 45
+
+AAC_RATES: tuple[Hertz, ...] = (
+    96_000,
+    88_200,
+    64_000,
+    48_000,
+    44_100,
+    32_000,
+    24_000,
+    22_050,
+    16_000,
+    12_000,
+    11_025,
+    8_000,
+    7_350,
+)
+AAC_SAMPLES = 1024  # of one raw data block, at the rate of the header
+AAC_HEADER = 7  # bytes
+AAC_TAG_HEAD = 32  # bytes that contain the length of a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +131,7 @@ def _parse(head: bytes) -> Frame | None:
     rate_index, bit_index = (head[2] >> 2) & 3, head[2] >> 4
     if version == 1 or layer == 4 or rate_index == 3 or bit_index in {0, 15}:
         return None
-    rate = RATES[rate_index] // {3: 1, 2: 2, 0: 4}[version]
+    rate = MP3_RATES[rate_index] // {3: 1, 2: 2, 0: 4}[version]
     bits = BIT_RATES[1 if version == 3 else 2, layer][bit_index] * 1000
     padding = (head[2] >> 1) & 1
     samples = 384 if layer == 1 else 576 if layer == 3 and version != 3 else 1152
@@ -125,7 +145,7 @@ def parse_frame(head: bytes) -> Frame | None:
     return _parse(bytes(head[:4]))
 
 
-def find_frames(content: Bytes, at: int, *, searched: int = SEARCHED) -> int | None:
+def find_mp3_frames(content: Bytes, at: int, *, searched: int = SEARCHED) -> int | None:
     """Return the first byte from `at` on at which frames of one stream follow each other, or None."""
     window = content.peek(at, searched + PEEK)
     inside = window.find(b"\xff")
@@ -150,14 +170,14 @@ def _confirmed(content: Bytes, at: int) -> bool:
     return True
 
 
-def walk(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
+def walk_mp3(file: BinaryIO, size: int, name: str, offset: int) -> tuple[LogicalStream, ...]:
     """Return the logical streams of an MP3 file (see `headers.logical_streams`)."""
     content = Bytes(file, size)
     start = _after_tags(content, offset)
     whole = (LogicalStream((range(start, size),)),)
     notes: tuple[str, ...] = ()
     if parse_frame(content.peek(start)) is None:
-        found = find_frames(content, start)
+        found = find_mp3_frames(content, start)
         if found is None:
             return whole
         notes = (f"the first {found - start} bytes are not a complete MP3 frame and were left out",)
@@ -228,9 +248,9 @@ def _following(content: Bytes, at: int, *, name: str) -> _Following | None:
     """
     tag = tag_length(content.peek(at, 160))
     if tag:
-        found = find_frames(content, at + tag)
+        found = find_mp3_frames(content, at + tag)
         return None if found is None else _Following(found, damage=False)
-    found = find_frames(content, at, searched=PADDING)
+    found = find_mp3_frames(content, at, searched=PADDING)
     if content.peek(at).startswith(TRAILERS):
         return None if found is None else _Following(found, damage=False)
     if found is not None and found - at <= MAX_DAMAGE:
@@ -286,3 +306,62 @@ def _stream(part: Part, *, name: str, notes: tuple[str, ...]) -> LogicalStream:
         shortfall=part.incomplete or len(part.gaps),
         notes=notes,
     )
+
+
+def aac_frame_length(head: bytes) -> int | None:
+    """Return the bytes of the frame that begins with these 7 bytes, or None where they are no frame header."""
+    if len(head) < AAC_HEADER or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 >= len(AAC_RATES):
+        return None
+    length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return length if length >= AAC_HEADER else None
+
+
+def find_aac_frames(content: Bytes, at: int) -> int | None:
+    """Return the first byte from `at` on, within 64 KiB, at which frames follow each other, or None."""
+    window = content.peek(at, SEARCHED + AAC_HEADER)
+    inside = window.find(b"\xff")
+    while 0 <= inside < SEARCHED:
+        if _aac_confirmed(content, at + inside):
+            return at + inside
+        inside = window.find(b"\xff", inside + 1)
+    return None
+
+
+def _aac_confirmed(content: Bytes, at: int) -> bool:
+    """Return whether several frames start here."""
+    for _ in range(CONFIRMED):
+        length = aac_frame_length(content.peek(at, AAC_HEADER))
+        if length is None:
+            return False
+        at += length
+    return True
+
+
+def walk_aac(file: BinaryIO, size: int, _: str, offset: int) -> tuple[LogicalStream, ...]:
+    """Return the stream from its first frame to its last complete one (see `headers.logical_streams`)."""
+    notes = []
+    found = find_aac_frames(Bytes(file, size), offset) or offset
+    if found > offset:
+        notes.append(f"the first {found - offset} bytes are not a complete AAC frame and were left out")
+    at = start = found
+    ranges: list[range] = []
+    while at < size:
+        file.seek(at)
+        head = file.read(AAC_TAG_HEAD)
+        length = aac_frame_length(head)
+        tag = 0 if length else tag_length(head)
+        if tag:  # segments of HTTP live streams begin with one
+            ranges.append(range(start, at))
+            at = start = min(at + tag, size)
+        elif length is None:  # damage, or another format: FFmpeg searches for the next frame
+            if size - at >= AAC_HEADER:
+                notes.append(f"byte {at:,} is not the start of a frame; damaged frames may be missing")
+                at = size
+            break
+        elif at + length > size:
+            notes.append("the last coded frame is incomplete and was left out")
+            break
+        else:
+            at += length
+    ranges.append(range(start, at))
+    return (LogicalStream(tuple(one for one in ranges if len(one)), notes=tuple(notes)),)
