@@ -17,7 +17,7 @@ import numpy as np
 import emotone
 from emotone.cli import corpus_data
 from emotone.corpora.labels import apply_labels, label_set
-from emotone.features.window_spec import Combine
+from emotone.features.windows import Combine
 from emotone.inference.pooling import DurationPooler, pool_windows
 from emotone.inference.result import Prediction
 from emotone.metrics.classification import unweighted_average_recall

@@ -114,7 +114,7 @@ def make_bundle() -> MakeBundle:
     from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
     from emotone.config import to_mapping
     from emotone.features.front_ends.log_mel import LogMel
-    from emotone.features.window_spec import Windows
+    from emotone.features.windows import Windows
 
     def make(directory: Path, *, head: bool = False, **changes: Any) -> Path:
         fields: dict[str, Any] = {

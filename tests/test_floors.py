@@ -23,7 +23,7 @@ from emotone.registry import Registry
 
 SOURCE = Path(emotone.__file__).parent
 FLOORS = (
-    {"errors", "types", "registry", "config", "files", "remote", "walk"},
+    {"errors", "types", "registry", "config", "files", "walk"},
     {"audio", "classical", "metrics", "nets"},
     {"corpora", "features", "augment", "transfer"},
     {"protocols", "recipes", "bundles"},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotone.errors import MissingExtraError, UsageError
-from emotone.remote import filesystem, is_url, one_line
+from emotone.files import filesystem, is_url, one_line
 
 
 @pytest.mark.parametrize("text", ["s3://bucket/a.wav", "gs://b", "memory://x", "HTTPS://host/a", "az+tls://b/c"])

@@ -131,7 +131,7 @@ def _random_soundnet5(folder: Path) -> Path | None:
     except ImportError:
         return None
     from emotone.bundles.manifest import TrainingData
-    from emotone.features.window_spec import Windows
+    from emotone.features.windows import Windows
     from emotone.fitting.export import write_net
     from emotone.nets.architectures.soundnet5 import SoundNet5
     from emotone.recipes.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import soundfile
 
-from emotone.audio.native import quiet_stderr
+from emotone.audio.decoder import quiet_stderr
 from emotone.audio.read import read
 from emotone.errors import EmptyAudioError, TruncatedError
 
@@ -26,7 +26,7 @@ def test_a_position_that_the_library_does_not_return(
         raise soundfile.LibsndfileError(2)
 
     content = encode(second, format="FLAC")
-    monkeypatch.setattr("emotone.audio.native._Sequential.tell", forget)
+    monkeypatch.setattr("emotone.audio.decoder._Sequential.tell", forget)
 
     with pytest.raises(TruncatedError, match=r"decoding stops after 0\.00 s of 1\.00 s"):
         read(write(content[: len(content) // 2]))
@@ -61,8 +61,8 @@ def test_standard_error_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stream_of_unknown_length_without_a_sample(
     second: Array, encode: Encode, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.audio.native.UNKNOWN_FRAMES", 0)  # the length of every file counts as unknown
-    monkeypatch.setattr("emotone.audio.native._Sequential.read", lambda _, out: out[:0])
+    monkeypatch.setattr("emotone.audio.decoder.UNKNOWN_FRAMES", 0)  # the length of every file counts as unknown
+    monkeypatch.setattr("emotone.audio.decoder._Sequential.read", lambda _, out: out[:0])
 
     with pytest.raises(EmptyAudioError, match="has a header, but no samples after it"):
         read(write(encode(second)))

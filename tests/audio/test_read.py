@@ -239,7 +239,7 @@ def test_the_size_of_blocks_does_not_change_the_samples(
         )
         whole, _ = read(path, rate=16000)
         with monkeypatch.context() as patch:
-            patch.setattr("emotone.audio.native.BLOCK", 1000)
+            patch.setattr("emotone.audio.decoder.BLOCK", 1000)
             assert np.array_equal(read(path, rate=16000)[0], whole), container
 
 

@@ -18,7 +18,7 @@ from emotone.bundles.bundle import load_bundle, write_bundle
 from emotone.bundles.manifest import MANIFEST, SEAL, Calibration, manifest_bytes, read_manifest
 from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import BundleError, ConfigError, OutputError, UnknownNameError
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

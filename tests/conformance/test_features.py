@@ -12,12 +12,12 @@ from tests.golden.make_audio_visual import EVERY, FIRST, SIZE, START
 from tests.golden.make_log_mel import CASES
 from tests.golden.make_vggish_log_mel import OFFSETS
 
-from emotone.features.base import FEATURES, Feature, pads_end
-from emotone.features.face_track import FaceTrack
+from emotone.features.base import FEATURES, FaceTrack, Feature
 from emotone.features.front_ends.audio_visual import AudioVisual
 from emotone.features.front_ends.mfcc_pitch import MfccPitch
 from emotone.features.front_ends.vggish_log_mel import VggishLogMel
 from emotone.features.front_ends.whisper_mfcc_pitch import WhisperMfccPitch
+from emotone.features.windows import pads_end
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 GOLDEN_TOLERANCE = {

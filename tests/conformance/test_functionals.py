@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import AudioError, TooShortError
-from emotone.features.functional import FUNCTIONALS, Functionals, MetadataFunctionals
+from emotone.features.base import FUNCTIONALS, Functionals, MetadataFunctionals
 from emotone.types import Utterance
 
 METADATA = tuple(name for name in FUNCTIONALS.names if hasattr(FUNCTIONALS.get(name), "of"))

@@ -24,7 +24,7 @@ from emotone.evaluation.folds import (
     run_fold,
     write_progress,
 )
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.fitting.classical import resolve_baseline
 from emotone.fitting.fit import CHECKPOINT
 from emotone.fitting.resolve import resolve

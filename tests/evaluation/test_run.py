@@ -26,7 +26,7 @@ from emotone.errors import RunError, UnknownNameError
 from emotone.evaluation import run
 from emotone.evaluation.finished_model import evaluate_model
 from emotone.evaluation.run import Evaluation, Progress, evaluate_recipe
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.fitting.resolve import resolve
 from emotone.protocols import protocol
 from emotone.scoring.finished_run import RUN, TABLE

@@ -10,7 +10,7 @@ import pytest
 from tests.videos import RATE, drawn_face, write_video
 
 from emotone.errors import MissingExtraError, NotAudioError
-from emotone.features.face_track import FaceTrack
+from emotone.features.base import FaceTrack
 from emotone.features.faces import DARKEST, centred_face, face_track, find_faces, sound_of_video
 
 if TYPE_CHECKING:

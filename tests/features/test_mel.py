@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotone.features.mel import Kind, band_spectra, hann, hertz_to_mel, mel_filterbank, mel_to_hertz
+from emotone.features.spectra import Kind, band_spectra, hann, hertz_to_mel, mel_filterbank, mel_to_hertz
 
 KINDS: tuple[Kind, ...] = ("htk", "kaldi", "slaney")
 

@@ -12,7 +12,7 @@ import torch
 from tests.toy import LABELS, one_thread, separable, tiny_recipe
 
 from emotone.errors import RunError
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.fitting.fit import CHECKPOINT, TrainedNetwork, fit, fit_signature
 from emotone.fitting.resolve import resolve
 from emotone.recipes.transfer import Transfer

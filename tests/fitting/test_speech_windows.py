@@ -15,8 +15,7 @@ from tests.toy import LABELS, tiny_recipe
 from emotone.audio.activity import speech_activity
 from emotone.audio.samples import resample
 from emotone.errors import ConfigError, MissingFileError
-from emotone.features.window_spec import Windows
-from emotone.features.windows import has_speech, window_starts
+from emotone.features.windows import Windows, has_speech, window_starts
 from emotone.fitting.fit import fit, speech_window_starts
 from emotone.fitting.resolve import resolve
 from emotone.types import Fold, Utterance

@@ -15,7 +15,7 @@ from tests.toy import LABELS, one_thread, tiny_recipe
 
 from emotone.corpora.content import content_hashes, overlap
 from emotone.errors import RunError
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.fitting.fit import CHECKPOINT
 from emotone.fitting.resolve import recipe_for, resolve
 from emotone.fitting.train import prepare, train_run

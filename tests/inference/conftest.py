@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotone.features.front_ends.log_mel import LogMel
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.inference.model import Model, load
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.features.window_spec import Windows
-from emotone.inference.change_points import ChangePointSegmenter, Section, minimal_cost_sections
+from emotone.features.windows import Windows
+from emotone.inference.pooling import ChangePointSegmenter, Section, minimal_cost_sections
 
 WINDOWS = Windows(seconds=3.0, hop=1.0)  # a change needs two windows, each of which counts a third
 SURE, HALF = [0.98, 0.01, 0.01], [0.34, 0.33, 0.33]

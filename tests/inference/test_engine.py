@@ -16,8 +16,7 @@ from emotone.audio.samples import resample
 from emotone.config import to_mapping
 from emotone.errors import TooShortError
 from emotone.features.front_ends.log_mel import LogMel
-from emotone.features.window_spec import Windows
-from emotone.features.windows import window_starts
+from emotone.features.windows import Windows, window_starts
 from emotone.inference.engine import Engine, analyse
 from emotone.inference.events import UtteranceEnd, UtteranceStart
 from emotone.inference.model import load

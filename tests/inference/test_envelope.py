@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from emotone.inference.envelope import LIMIT, Envelope, EnvelopeMeter
+from emotone.inference.buffers import LIMIT, Envelope, EnvelopeMeter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

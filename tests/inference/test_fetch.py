@@ -11,7 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from emotone.errors import MissingExtraError
 from emotone.inference.adaptation import EmbeddingStatistics
-from emotone.inference.fetch import fetched
+from emotone.inference.inputs import fetched
 from emotone.inference.model import load
 from emotone.inference.result import Failure, Prediction
 

@@ -84,7 +84,7 @@ def test_every_channel_has_its_own(model: Model, utterances: NDArray[np.float32]
 
 
 def test_a_model_of_all_windows_reports_every_second(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
-    from emotone.features.window_spec import Windows
+    from emotone.features.windows import Windows
 
     windows = Windows(seconds=1.0, hop=0.5, min_seconds=0.01, speech_only=False)
     model = load(make_bundle(tmp_path / "whole", windows=windows))

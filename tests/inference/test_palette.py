@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from emotone.inference.palette import COLOURS, OTHERS, colour
+from emotone.inference.display import COLOURS, OTHERS, colour
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from emotone.inference.envelope import EnvelopeMeter
+from emotone.inference.buffers import EnvelopeMeter
 from emotone.inference.plot_data import COLUMNS, MAX_TICKS, probability_runs, ticks, waveform_runs
 from emotone.inference.result import Clip, ModelInfo, Prediction, Segment, UtteranceSegment
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.errors import ConfigError
-from emotone.features.window_spec import COMBINED, Combine, Windows
+from emotone.features.windows import COMBINED, Combine, Windows
 from emotone.inference.engine import analyse
 from emotone.inference.model import load
 from emotone.inference.pooling import ContextPooler, DurationPooler, pool_windows

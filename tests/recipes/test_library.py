@@ -11,7 +11,7 @@ from tests.toy import RECIPE_TOML
 
 from emotone.config import to_mapping
 from emotone.errors import ConfigError, UnknownNameError
-from emotone.features.functional import MetadataFunctionals
+from emotone.features.base import MetadataFunctionals
 from emotone.fitting.classical import resolve_baseline
 from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.fitting.encoder import Encoder

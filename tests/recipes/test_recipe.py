@@ -9,7 +9,7 @@ import pytest
 from tests.toy import RECIPE_TOML, signature_of, tiny_recipe
 
 from emotone.errors import ConfigError, EmotoneError
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.recipes.library import read_net_recipe
 from emotone.recipes.recipe import Recipe
 from emotone.recipes.training import TrainingSettings

@@ -14,7 +14,7 @@ import pytest
 from tests.serve.conftest import running, wait_until
 
 from emotone.errors import ConfigError, UsageError
-from emotone.inference.palette import COLOURS
+from emotone.inference.display import COLOURS
 from emotone.serve.logs import LOGGER, JsonFormatter
 from emotone.serve.served_models import load_models
 from emotone.serve.server import listen

@@ -14,7 +14,7 @@ from tests.serve.raw_client import frame, raw_session
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.inference.model import load
 from emotone.serve.settings import Limits
 from emotone.serve.tokens import read_tokens

@@ -1,31 +1,206 @@
-"""The choice of a decoder for a recording."""
+"""The decoder of a recording: libsndfile where it can read the file, FFmpeg (`emotone.audio.media`) for the others.
+
+libsndfile reads wav, flac, ogg (vorbis, opus), mp3, aiff, NIST sphere, au, caf and more. Every error of the library is
+raised as one of emotone's. Files are opened without their name, because libsndfile and soundfile would trust a suffix
+such as .raw or .vox; the bytes decide. libmpg123 prints warnings to standard error, and has no option against it: it is
+silenced meanwhile.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import itertools
+import os
+import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
 
 from emotone.audio.concatenated import part_starts
 from emotone.audio.headers import logical_streams
 from emotone.audio.identify import HEAD_BYTES, check_audio_bytes, identify
 from emotone.audio.joined import ChainedDecoder, StackedDecoder
-from emotone.audio.native import NativeDecoder
-from emotone.audio.samples import check_track
+from emotone.audio.layout import WHOLE_FILE, LogicalStream
+from emotone.audio.source import ByteView, check_track
 from emotone.audio.wav import PcmDecoder
-from emotone.errors import AudioError, MissingExtraError, MissingFileError, NotAudioError
+from emotone.errors import AudioError, MissingExtraError, MissingFileError, NotAudioError, TruncatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from emotone.audio.base import Decoder
     from emotone.audio.identify import Kind
     from emotone.audio.layout import LogicalStream
-    from emotone.audio.samples import Track
-    from emotone.audio.source import Source
+    from emotone.audio.source import Source, Track
+    from emotone.types import Array
+
+_lock = threading.Lock()
+_depth = 0
+_saved = -1
+
+BLOCK = 1 << 15  # frames decoded at a time: 2 s at 16 kHz, 8 MB at most (64 channels)
+UNKNOWN_FRAMES = 1 << 62  # libsndfile's number for streams of unknown length is above
+CODED_FRAMES = {"mpeg": 1152, "vorbis": 8192, "opus": 5760}  # samples, the largest; part of the name of the format
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Discard what is written to file descriptor 2 inside the block.
+
+    The descriptor belongs to the whole process: blocks of several threads are counted, and the last one restores it.
+    """
+    global _depth, _saved  # noqa: PLW0603
+    with _lock:
+        if _depth == 0:
+            _saved = _redirect()
+        _depth += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0 and _saved >= 0:
+                os.dup2(_saved, 2)
+                os.close(_saved)
+
+
+def _redirect() -> int:
+    """Redirect descriptor 2 to nowhere and return a copy of it, or -1 where it is not standard error."""
+    if sys.__stderr__ is None:  # closed from the start: 2 may be any file, even the recording itself
+        return -1
+    try:
+        saved = os.dup(2)
+    except OSError:
+        return -1
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    return saved
+
+
+class NativeDecoder:
+    """A logical stream that libsndfile reads (see `decoder.Decoder`).
+
+    Args:
+        source: the recording.
+        stream: which bytes of it, and what is known about them.
+        noisy: whether the library may print to standard error about this kind of file.
+
+    Raises:
+        NotAudioError: the library can't open it.
+        OSError: the source can't be opened.
+
+    """
+
+    def __init__(self, source: Source, *, stream: LogicalStream = WHOLE_FILE, noisy: bool = False) -> None:
+        self._name = source.name
+        self._stream = stream
+        self._quiet = quiet_stderr if noisy else contextlib.nullcontext
+        self._view = ByteView(source, stream.pieces, stretch=stream.stretch)
+        try:
+            with self._quiet():
+                self._sound = _Sequential(self._view)
+        except soundfile.LibsndfileError as error:
+            self._view.close()
+            raise NotAudioError(
+                f"{self._name}: is not a recording that can be decoded ({_said(error)}); allowed: wav, flac, ogg, "
+                "opus, mp3, aiff, NIST sphere, and with the extra 'media' m4a, mp4, avi, webm and more"
+            ) from error
+        self.rate = int(self._sound.samplerate)
+        self.channels = int(self._sound.channels)
+        self.tracks = 1
+        frames = int(self._sound.frames)
+        self.frames = frames if 0 <= frames < UNKNOWN_FRAMES else None
+        if stream.stretch > 1:
+            self.frames = stream.frames
+        self.format = f"{self._sound.format}/{self._sound.subtype}".lower()
+        self.notes = list(stream.notes)
+        self._tolerance = stream.coded_frame or next(
+            (samples for name, samples in CODED_FRAMES.items() if name in self.format), 0
+        )
+
+    def blocks(self, start: int) -> Generator[Array, None, None]:
+        """Yield [frames, channels] from the frame `start` on; a block is overwritten by the next one."""
+        buffer = np.empty((BLOCK, self.channels), np.float32)
+        at = 0
+        error: soundfile.LibsndfileError | None = None
+        if start and self.frames is not None:
+            at = self._seek(start)
+        while error is None:
+            try:
+                with self._quiet():
+                    block: Array = self._sound.read(out=buffer)
+            except soundfile.LibsndfileError as raised:
+                error = raised  # the samples before it are in the buffer
+                block = buffer[: self._reached(at) - at]
+            if len(block) == 0:
+                break
+            skip = min(max(start - at, 0), len(block))  # where seeking was not possible
+            at += len(block)
+            if skip < len(block):
+                yield block[skip:]
+        self._check_end(at, error=error)
+
+    def _seek(self, start: int) -> int:
+        try:
+            with self._quiet():
+                return int(self._sound.seek(start))
+        except soundfile.LibsndfileError as error:
+            raise self._stopped(0, reason=_said(error)) from error
+
+    def _check_end(self, at: int, *, error: soundfile.LibsndfileError | None) -> None:
+        """Raise where more than one coded frame is missing; note where one is."""
+        failure = self._view.failure
+        if failure is not None:
+            raise self._stopped(at, reason=str(failure)) from failure
+        missing = 0 if self.frames is None else self.frames - at
+        if missing > self._tolerance or (error is not None and (self.frames is None or not self._tolerance)):
+            raise self._stopped(at, reason="no more samples" if error is None else _said(error)) from error
+        if missing > 0 and not self._stream.shortfall:
+            note = f"the last {missing} samples, less than one coded frame, are missing"
+            if note not in self.notes:
+                self.notes.append(note)
+
+    def _stopped(self, at: int, *, reason: str) -> TruncatedError:
+        of = "" if self.frames is None else f" of {self.frames / self.rate:.2f} s"
+        return TruncatedError(
+            f"{self._name}: is truncated or damaged: decoding stops after {at / self.rate:.2f} s{of} "
+            f"({reason}); copy or export it again"
+        )
+
+    def _reached(self, at: int) -> int:
+        """Return the frame at which decoding failed: within the block, where the library still knows."""
+        try:
+            return min(max(at, int(self._sound.tell())), at + BLOCK)
+        except soundfile.LibsndfileError:
+            return at
+
+    def close(self) -> None:
+        """Close the file."""
+        self._sound.close()
+        self._view.close()
+
+
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads on without seeking.
+
+    `SoundFile.read` ends every block of a seekable file with a seek to its current position; an MP3 file then decodes
+    the same frames twice, and its samples depend on the size of the blocks.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _said(error: soundfile.LibsndfileError) -> str:
+    """Return libsndfile's message without its prefix."""
+    words = str(error.error_string).removeprefix("Error : ").rstrip(".")
+    return "no sound in it" if "possibly a pipe" in words else words[:1].lower() + words[1:]
 
 
 @contextlib.contextmanager

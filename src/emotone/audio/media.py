@@ -13,8 +13,8 @@ import numpy as np
 from emotone.audio.identify import FFMPEG_ESTIMATES
 from emotone.audio.joined import with_channels
 from emotone.audio.layout import WHOLE_FILE, LogicalStream
-from emotone.audio.samples import Track, check_track, to_float32
-from emotone.audio.source import ByteView
+from emotone.audio.samples import to_float32
+from emotone.audio.source import ByteView, Track, check_track
 from emotone.errors import AudioError, NotAudioError, TruncatedError, missing_extra
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from emotone.audio.decoder import open_recording
-from emotone.audio.samples import Channel, Track, as_samples
-from emotone.audio.source import Recording, open_source, spool
+from emotone.audio.samples import Channel, as_samples
+from emotone.audio.source import Recording, Track, open_source, spool
 from emotone.audio.streams import RecordingStream, StreamInfo, channel_pieces, check_decoder, signal_pieces
 from emotone.errors import UsageError
 

@@ -4,7 +4,6 @@ Conventions: a decoded block is [frames, channels]; a waveform given in Python i
 
     to_float32         any sample type to float32, full scale = 1
     pick_channel       a block to the signal of one channel, or of the mean of all
-    check_track        an existing track
     check_rate         4 kHz to 192 kHz
     check_channels     1 to 64
     check_channel      an existing one
@@ -30,11 +29,9 @@ if TYPE_CHECKING:
 
     from emotone.types import Array, Hertz, Waveform
 
-Track: TypeAlias = int | Literal["default", "all"]
-"""An audio track, counted from 0; the default one; or all of them, their channels next to each other."""
 
 Channel: TypeAlias = int | Literal["mix"]
-"""A channel, counted from 0, or "mix": the mean of all (see `mixdown` for channels that cancel)."""
+"""A channel, counted from 0, or "mix": the mean of all (see `emotone.audio.streams` for channels that cancel)."""
 
 Encoding: TypeAlias = Literal["s16le", "f32le"]
 ENCODINGS: dict[str, str] = {"s16le": "<i2", "f32le": "<f4"}
@@ -44,26 +41,6 @@ MIN_RATE: Hertz = 4_000  # half the rate of telephone speech: below, the timbre 
 MAX_RATE: Hertz = 192_000  # of studio converters
 MAX_CHANNELS = 64
 MAX_SAMPLE = 1e10  # full scale is 1, or 2**31 in float files that contain integers; more is damage
-
-
-def check_track(track: Track, *, tracks: int, name: str) -> int | None:
-    """Return the index of a track, or None for "default" and "all".
-
-    Raises:
-        UsageError: neither "default", "all" nor a whole number.
-        ChannelError: the recording has no such track.
-
-    """
-    if track in {"default", "all"}:
-        return None
-    try:
-        index = operator.index(track)  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"track {track!r} was given; allowed: 'default', 'all' or a number from 0") from None
-    if not 0 <= index < tracks:
-        allowed = "0" if tracks == 1 else f"0 to {tracks - 1}"
-        raise ChannelError(f"{name}: track {index} was requested; allowed: {allowed}, 'default' or 'all'")
-    return index
 
 
 def to_float32(samples: NDArray[Any], *, name: str) -> Array:

@@ -3,7 +3,7 @@
 `open_source` turns all of them into a `Source`, which every decoder opens as often as it needs; a stream that is not
 seekable (a pipe, standard input) is first stored in a temporary file. `ByteView` presents parts of a source, in any
 order, as one file: decoders then read one logical stream of a concatenated file, or a file whose header was corrected,
-without a copy.
+without a copy. A recording may have several tracks; `check_track` checks the choice of one.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import bisect
 import contextlib
 import io
 import itertools
+import operator
 import os
 import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
-from emotone.errors import AudioError, EmptyAudioError, MissingFileError, UsageError
+from emotone.errors import AudioError, ChannelError, EmptyAudioError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -277,3 +278,27 @@ class ByteView(io.RawIOBase):
         """Close the source."""
         self._file.close()
         super().close()
+
+
+Track: TypeAlias = int | Literal["default", "all"]
+"""An audio track, counted from 0; the default one; or all of them, their channels next to each other."""
+
+
+def check_track(track: Track, *, tracks: int, name: str) -> int | None:
+    """Return the index of a track, or None for "default" and "all".
+
+    Raises:
+        UsageError: neither "default", "all" nor a whole number.
+        ChannelError: the recording has no such track.
+
+    """
+    if track in {"default", "all"}:
+        return None
+    try:
+        index = operator.index(track)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"track {track!r} was given; allowed: 'default', 'all' or a number from 0") from None
+    if not 0 <= index < tracks:
+        allowed = "0" if tracks == 1 else f"0 to {tracks - 1}"
+        raise ChannelError(f"{name}: track {index} was requested; allowed: {allowed}, 'default' or 'all'")
+    return index

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from emotone.audio.base import Decoder
-    from emotone.audio.samples import Channel, Track
-    from emotone.audio.source import Recording, Source
+    from emotone.audio.samples import Channel
+    from emotone.audio.source import Recording, Source, Track
     from emotone.types import Array, Hertz, Seconds, Waveform
 
 CANCELLED = 0.05  # 13 dB below unrelated channels; reached where two channels correlate with less than -0.95

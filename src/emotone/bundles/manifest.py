@@ -15,7 +15,7 @@ import tomli_w
 from emotone.config import check_name, from_mapping, to_mapping
 from emotone.errors import BundleError, ConfigError, UsageError, unknown_name
 from emotone.features.base import FEATURES
-from emotone.features.window_spec import Windows  # noqa: TC001  (as above)
+from emotone.features.windows import Windows  # noqa: TC001  (as above)
 from emotone.types import Seconds  # noqa: TC001  (as above)
 
 if sys.version_info >= (3, 11):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from emotone.bundles.bundle import write_files
 from emotone.bundles.manifest import MANIFEST, read_manifest
 from emotone.errors import BundleError, OutputError, UsageError
-from emotone.remote import filesystem, is_url, one_line
+from emotone.files import filesystem, is_url, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from emotone.cli.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.bundles.bundle import Bundle
     from emotone.inference.inputs import RecordingPath
     from emotone.inference.result import Failure, Selection

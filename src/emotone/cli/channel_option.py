@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.inference.result import Selection
 
 

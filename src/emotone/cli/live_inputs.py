@@ -16,7 +16,7 @@ from emotone.errors import AudioError, UsageError, missing_extra
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.types import Array, Hertz
 
 PIECES_PER_SECOND = 50  # 20 ms

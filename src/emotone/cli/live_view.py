@@ -10,9 +10,8 @@ import numpy as np
 from rich.console import Group
 from rich.text import Text
 
-from emotone.inference.display import clock, printable
+from emotone.inference.display import clock, colour, printable
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceInterim, UtteranceStart
-from emotone.inference.palette import colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

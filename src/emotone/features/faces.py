@@ -14,8 +14,7 @@ import numpy as np
 from emotone.audio.read import read
 from emotone.audio.video import read_images
 from emotone.errors import NotAudioError, missing_extra
-from emotone.features.base import VisualFeature
-from emotone.features.face_track import FaceTrack
+from emotone.features.base import FaceTrack, VisualFeature
 
 if TYPE_CHECKING:
     from emotone.audio.samples import Channel

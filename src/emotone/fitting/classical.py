@@ -12,7 +12,7 @@ from emotone.classical.base import AdaptiveClassifier
 from emotone.classical.scaling import standardise_by_group
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
-from emotone.features.functional import MetadataFunctionals
+from emotone.features.base import MetadataFunctionals
 from emotone.features.store import ExtractionResult, FeatureStore
 from emotone.training.tuning import TargetCorpus, TunedClassifier, tune, tune_for_target
 

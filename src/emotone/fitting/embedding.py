@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.features.store import ExtractionResult
-    from emotone.features.window_spec import Windows
+    from emotone.features.windows import Windows
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.types import Array, Fold, Utterance
 

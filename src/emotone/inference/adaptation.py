@@ -18,14 +18,14 @@ import numpy as np
 
 from emotone.bundles.bundle import with_adaptation
 from emotone.bundles.manifest import AdaptationData
-from emotone.inference.fetch import fetched
+from emotone.inference.inputs import fetched
 from emotone.inference.recordings import CAN_FAIL, analyse_file, failure_of
 from emotone.inference.running_adaptation import adaptable_head
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.bundles.bundle import Bundle
     from emotone.inference.engine import Analysis
     from emotone.inference.result import Failure, Selection

@@ -1,4 +1,4 @@
-"""Names and times as people read them."""
+"""Names, times and the colours of emotions, as people read them in text and in pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from emotone.types import Seconds
+
+COLOURS = {
+    "anger": "#b0002f",
+    "boredom": "#a6761d",
+    "calm": "#66c2a5",
+    "contempt": "#8c510a",
+    "disgust": "#48c68d",
+    "excitement": "#ff7f00",
+    "fear": "#aa4cbc",
+    "frustration": "#e7298a",
+    "happiness": "#e1c300",
+    "neutral": "#7a737f",
+    "sadness": "#453af6",
+    "surprise": "#da8039",
+}
+OTHERS = ("#1f78b4", "#b15928", "#33a02c", "#6a3d9a", "#e31a1c", "#ff7f00")
+"""For labels that are no known emotion."""
 
 
 def clock(seconds: Seconds) -> str:
@@ -33,3 +50,21 @@ def printable(text: str) -> str:
 
     """
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def colour(label: str, *, labels: tuple[str, ...]) -> str:
+    """Return the colour of a label, `#rrggbb`.
+
+    Args:
+        label: an emotion, or another label of a model.
+        labels: all labels of the model; they select the colour of a label that is no known emotion.
+
+    Example:
+        >>> colour("anger", labels=("anger", "other"))
+        '#b0002f'
+
+    """
+    if label in COLOURS:
+        return COLOURS[label]
+    unknown = [one for one in labels if one not in COLOURS]
+    return OTHERS[unknown.index(label) % len(OTHERS)] if label in unknown else OTHERS[0]

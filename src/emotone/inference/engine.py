@@ -4,7 +4,7 @@ The activity detector finds utterances, and only their audio reaches the model. 
 own grid: at 0, hop, 2 hop ... from its first sample while they fit, plus one that is aligned to its end (see
 `emotone.features.windows`); an utterance shorter than a window is one window. Silence before, after and between
 utterances therefore changes no result. The windows of an utterance are divided into sections where the emotion changes
-(`emotone.inference.change_points`), and the clip is the mean of all sections, weighted by duration.
+(`emotone.inference.pooling`), and the clip is the mean of all sections, weighted by duration.
 
 A bundle may also analyse windows without speech (`windows.speech_only = false`, as some publications do). The whole
 recording then counts as one utterance, which is not divided.
@@ -27,11 +27,10 @@ from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
 from emotone.inference.buffers import RollingBuffer
 from emotone.inference.events import UtteranceEnd, UtteranceInterim, UtteranceStart
-from emotone.inference.open_utterance import OpenUtterance, no_segments
 from emotone.inference.pooling import DurationPooler
 from emotone.inference.result import TIME_DIGITS, UtteranceSegment, decide, rounded
 from emotone.inference.segments import Segments
-from emotone.inference.utterances import PAUSE, Boundary, UtteranceDetector
+from emotone.inference.utterances import PAUSE, Boundary, OpenUtterance, UtteranceDetector, no_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
-    from emotone.features.face_track import FaceTrack
-    from emotone.inference.change_points import Section
+    from emotone.features.base import FaceTrack
+    from emotone.inference.pooling import Section
     from emotone.inference.result import Clip
     from emotone.inference.running_adaptation import RunningAdaptation
     from emotone.types import Array, Seconds

@@ -124,7 +124,7 @@ class Explanation:
             MissingExtraError: Matplotlib is not installed.
 
         """
-        from emotone.inference.explanation_plot import draw_explanation, write_explanation
+        from emotone.inference.plot import draw_explanation, write_explanation
 
         figure = draw_explanation(
             self.prediction, label=self.label, moments=self.moments, bands=self.bands, check=self.check()

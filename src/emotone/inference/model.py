@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, overload
 from emotone.bundles import shipped
 from emotone.bundles.bundle import with_adaptation
 from emotone.errors import BundleError, UsageError
-from emotone.inference.arguments import check_file, checked_samples, is_file, is_list_of_recordings
-from emotone.inference.fetch import fetched
+from emotone.inference.inputs import check_file, checked_samples, fetched, is_file, is_list_of_recordings
 from emotone.inference.recordings import CAN_FAIL, failure_of, predict_channels, predict_file, predict_samples
 
 if TYPE_CHECKING:
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from emotone.audio.samples import Encoding, Track
-    from emotone.audio.source import Recording
+    from emotone.audio.samples import Encoding
+    from emotone.audio.source import Recording, Track
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import EmbeddingHead
     from emotone.bundles.manifest import AdaptationData
     from emotone.inference.explanation import Explanation
-    from emotone.inference.progress import Progress
+    from emotone.inference.recordings import Progress
     from emotone.inference.result import Channel, Failure, Prediction, Selection
     from emotone.inference.session import Session
     from emotone.types import Array, Hertz, Seconds

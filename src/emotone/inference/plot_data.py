@@ -1,25 +1,21 @@
-"""What a picture of a prediction draws: step functions with a bounded number of steps.
-
-A run is a stretch of time without a gap. Its values are constant between its edges. Recordings with more windows or
-points than a picture has columns are averaged (probabilities, by duration) or summarised (waveforms) by column.
-"""
+"""What a picture needs of a prediction, and what it draws: step functions with a bounded number of steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from emotone.inference.display import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.inference.plottable import Plottable, Utterance
+    from emotone.inference.buffers import Envelope
     from emotone.types import Seconds
 
 COLUMNS = 720  # steps of a step function over the whole recording
@@ -46,6 +42,77 @@ TICKS: tuple[Seconds, ...] = (
     14400,
     28800,
 )
+
+
+class Part(Protocol):
+    """A stretch of time with probabilities."""
+
+    @property
+    def start(self) -> Seconds: ...  # noqa: D102
+    @property
+    def end(self) -> Seconds: ...  # noqa: D102
+    @property
+    def probabilities(self) -> Mapping[str, float]: ...  # noqa: D102
+
+
+class Utterance(Part, Protocol):
+    """Speech with one emotion."""
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def unsure(self) -> bool: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+
+
+class Whole(Protocol):
+    """The result of a whole recording."""
+
+    @property
+    def label(self) -> str | None: ...  # noqa: D102
+    @property
+    def confidence(self) -> float | None: ...  # noqa: D102
+    @property
+    def unsure(self) -> bool: ...  # noqa: D102
+    @property
+    def speech(self) -> bool: ...  # noqa: D102
+    @property
+    def probabilities(self) -> Mapping[str, float]: ...  # noqa: D102
+
+
+class NamedModel(Protocol):
+    """The model that made a prediction."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> str: ...  # noqa: D102
+
+
+class Plottable(Protocol):
+    """What a picture needs of a prediction."""
+
+    @property
+    def file(self) -> str | None: ...  # noqa: D102
+    @property
+    def duration(self) -> Seconds: ...  # noqa: D102
+    @property
+    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def channel(self) -> int | str: ...  # noqa: D102
+    @property
+    def adapted(self) -> bool: ...  # noqa: D102
+    @property
+    def model(self) -> NamedModel: ...  # noqa: D102
+    @property
+    def clip(self) -> Whole: ...  # noqa: D102
+    @property
+    def utterances(self) -> Sequence[Utterance]: ...  # noqa: D102
+    @property
+    def segments(self) -> Sequence[Part]: ...  # noqa: D102
+    @property
+    def envelope(self) -> Envelope | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)

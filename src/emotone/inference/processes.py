@@ -29,7 +29,7 @@ from emotone.inference.result import Failure, Prediction, from_dict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.bundles.bundle import Bundle
     from emotone.inference.result import Selection
 

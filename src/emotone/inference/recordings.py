@@ -4,36 +4,79 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from emotone.errors import EmotoneError, NotAudioError, TooShortError
-from emotone.features.faces import faces_for, sound_of_video
-from emotone.inference.arguments import check_file, checked_samples, is_file
+from emotone.features.base import VisualFeature
+from emotone.inference.buffers import EnvelopeMeter
 from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
-from emotone.inference.envelope import EnvelopeMeter
-from emotone.inference.progress import ProgressReport
+from emotone.inference.inputs import check_file, checked_samples, is_file
 from emotone.inference.result import Failure, Prediction, model_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from emotone.audio.samples import Track
-    from emotone.audio.source import Recording
+    from emotone.audio.source import Recording, Track
     from emotone.audio.streams import RecordingStream
     from emotone.bundles.bundle import Bundle
-    from emotone.features.face_track import FaceTrack
+    from emotone.features.base import FaceTrack
+    from emotone.inference.buffers import Envelope
     from emotone.inference.engine import Analysis
-    from emotone.inference.envelope import Envelope
-    from emotone.inference.progress import Progress
     from emotone.inference.result import Channel, Selection
     from emotone.types import Array, Hertz, Seconds
+
+Progress: TypeAlias = "Callable[[Seconds, Seconds | None], None]"
+"""Called with the seconds that are analysed, and with the duration or None where it is not known in advance."""
+
+MILLISECONDS = 3  # digits of reported seconds
 
 logger = logging.getLogger(__name__)
 CAN_FAIL = (EmotoneError, OSError, MemoryError)
 """What a bad recording raises, or a full machine. Only this recording fails."""
+
+
+class ProgressReport:
+    """Calls a callback while a recording is analysed, with a duration that never is below what is analysed.
+
+    Args:
+        progress: the callback, or None for no reports.
+        recording: a path or the bytes of a file, whose header is read for the duration.
+        duration: seconds, where it is known already.
+        track: of the recording.
+        name: how messages name the recording.
+
+    """
+
+    def __init__(
+        self,
+        progress: Progress | None,
+        recording: Any = None,
+        *,
+        duration: Seconds | None = None,
+        track: Track = "default",
+        name: str | None = None,
+    ) -> None:
+        self._progress = progress
+        self._total = duration
+        # The header of an open file object can't be read without moving its position.
+        if progress is not None and isinstance(recording, str | os.PathLike | bytes | bytearray | memoryview):
+            from emotone.audio.read import probe
+
+            self._total = probe(recording, track=track, name=name).duration
+
+    def update(self, done: Seconds) -> None:
+        """Report seconds that are analysed."""
+        if self._progress is not None:
+            total = None if self._total is None else round(max(self._total, done), MILLISECONDS)
+            self._progress(round(done, MILLISECONDS), total)
+
+    def finish(self, duration: Seconds) -> None:
+        """Report the end, at which the duration is known."""
+        if self._progress is not None:
+            self._progress(round(duration, MILLISECONDS), round(duration, MILLISECONDS))
 
 
 def failure_of(error: Exception, path: str | Path, shown: str) -> Failure:
@@ -55,7 +98,7 @@ def predict_file(
     from emotone.audio.read import stream_with_rate
 
     shown = "standard input" if name == "-" else name
-    faces = faces_for(bundle.feature, recording)
+    faces = _faces(bundle, recording)
     seen = () if faces is None else faces.notes
     try:
         report = ProgressReport(progress, recording, track=track, name=shown)
@@ -64,6 +107,8 @@ def predict_file(
         if faces is None or not faces.found.any():
             raise
         rate = bundle.feature.rate
+        from emotone.features.faces import sound_of_video
+
         silence = sound_of_video(recording, faces, rate=rate)
         report = ProgressReport(progress, duration=len(silence) / rate)
         analysis, envelope = _analyse(bundle, [silence], report, name=shown, faces=faces)
@@ -170,7 +215,7 @@ def analyse_file(
     if channel == "each":
         with stream_channels(recording, rate=bundle.feature.rate, track=track, name=name) as pieces:
             return _analyse_channels(bundle, pieces, channels=pieces.channels, name=name)
-    faces = faces_for(bundle.feature, recording)
+    faces = _faces(bundle, recording)
     with stream(recording, rate=bundle.feature.rate, channel=channel, track=track, name=name) as blocks:
         return (_named(lambda: analyse(bundle, _rejoined(bundle, blocks), faces=faces), name=name),)
 
@@ -260,6 +305,15 @@ def _rejoined(bundle: Bundle, blocks: Iterable[Array]) -> Iterator[Array]:
             waiting, count = [], 0
     if waiting:
         yield from _cut(waiting, size=size)
+
+
+def _faces(bundle: Bundle, recording: Any) -> FaceTrack | None:
+    """Return the faces of a recording; the module that finds them is imported for front ends that use them."""
+    if not isinstance(bundle.feature, VisualFeature):
+        return None
+    from emotone.features.faces import faces_for
+
+    return faces_for(bundle.feature, recording)
 
 
 def _log_stream(stream: RecordingStream, *, name: str | None) -> None:

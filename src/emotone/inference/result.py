@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
-    from emotone.inference.envelope import Envelope
+    from emotone.inference.buffers import Envelope
     from emotone.types import Hertz, Seconds
 
 SCHEMA = "emotone.prediction/1"

@@ -22,7 +22,7 @@ from emotone.inference.rendering import json_pieces
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.inference.result import Failure, Prediction, Selection
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from emotone.classical.adaptation import Adaptation
 from emotone.classical.base import CLASSIFIERS, Classifier
 from emotone.errors import ConfigError, unknown_name
-from emotone.features.functional import FUNCTIONALS, AnyFunctionals
+from emotone.features.base import FUNCTIONALS, AnyFunctionals
 from emotone.recipes.recipe import check_task, member, settings
 
 

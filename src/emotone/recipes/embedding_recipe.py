@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, chosen
 from emotone.config import check_ranges
 from emotone.errors import ConfigError, unknown_name
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.recipes.recipe import check_task
 
 Statistics: TypeAlias = Literal["mean", "mean-deviation"]

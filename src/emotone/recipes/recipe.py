@@ -12,7 +12,7 @@ from emotone.corpora.labels import label_set
 from emotone.corpora.selections import SELECTIONS
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.base import FEATURES, Feature
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.nets.base import NETS, NetSpec
 from emotone.recipes.training import TrainingSettings
 from emotone.recipes.transfer import Pretraining, Transfer, UnlabelledMethod, check_stages

@@ -11,7 +11,7 @@ from emotone.errors import OutputError, UsageError
 from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.inference.result import Rows, Selection
     from emotone.inference.saving import Format
 

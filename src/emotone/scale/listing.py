@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import ConfigError, EmotoneError, UsageError, missing_extra
+from emotone.files import filesystem, is_url, one_line
 from emotone.inference.inputs import AUDIO_SUFFIXES, STANDARD_INPUT, RecordingPath, collect
-from emotone.remote import filesystem, is_url, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

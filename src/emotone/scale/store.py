@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from emotone.errors import OutputError
-from emotone.files import atomic_write
-from emotone.remote import filesystem, is_url, one_line
+from emotone.files import atomic_write, filesystem, is_url, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import UsageError, missing_extra
-from emotone.files import atomic_write
-from emotone.remote import one_line
+from emotone.files import atomic_write, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from emotone.serve.schemas import FAILURES, MEDIA_TYPES, PREDICTION, REQUEST_BOD
 from emotone.serve.uploads import read_upload
 
 if TYPE_CHECKING:
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.inference.model import Model
     from emotone.inference.result import Channel
     from emotone.serve.service import Service

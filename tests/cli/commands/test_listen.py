@@ -18,7 +18,7 @@ import soundfile
 from rich.console import Console
 
 from emotone.cli.live_view import PLEDGE, LiveView
-from emotone.features.window_spec import Windows
+from emotone.features.windows import Windows
 from emotone.inference.model import load
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from tests.videos import drawn_face, write_video
 
 from emotone.errors import ConfigError
-from emotone.features.face_track import FaceTrack
+from emotone.features.base import FaceTrack
 from emotone.features.front_ends.audio_visual import AudioVisual
 from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
 from emotone.features.store import FeatureStore

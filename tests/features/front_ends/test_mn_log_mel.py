@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from emotone.features.base import FEATURES, pads_end
+from emotone.features.base import FEATURES
 from emotone.features.front_ends.mn_log_mel import MnLogMel, rows_of_emphasised
+from emotone.features.windows import pads_end
 
 
 def test_silence_is_the_logarithm_of_the_offset() -> None:

@@ -11,8 +11,7 @@ import pytest
 from emotone.bundles.bundle import load_bundle
 from emotone.errors import ConfigError
 from emotone.features.front_ends.waveform import Waveform
-from emotone.features.window_spec import Windows
-from emotone.features.windows import window_starts
+from emotone.features.windows import Windows, window_starts
 from emotone.inference.buffers import FrameStream
 from emotone.inference.engine import analyse
 

@@ -13,7 +13,7 @@ from emotone.cli.failures import failure_messages
 from emotone.inference.inputs import collect
 
 if TYPE_CHECKING:
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.inference.result import Selection
 
 SOME_FAILED = 1

@@ -15,7 +15,7 @@ from emotone.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.inference.explanation import Explanation
     from emotone.inference.result import Selection
     from emotone.types import Seconds

@@ -19,7 +19,7 @@ from emotone.errors import EmptyAudioError, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.cli.live_inputs import LiveInput
     from emotone.inference.events import Event
     from emotone.inference.result import Selection

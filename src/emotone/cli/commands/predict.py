@@ -20,10 +20,10 @@ from emotone.inference.saving import FORMATS, Page
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from emotone.audio.samples import Track
+    from emotone.audio.source import Track
     from emotone.cli.outputs import Folder, StandardOutput
     from emotone.inference.model import Model
-    from emotone.inference.progress import Progress
+    from emotone.inference.recordings import Progress
     from emotone.inference.result import Failure, Prediction, Rows, Selection
 
 SOME_FAILED, ALL_FAILED = 1, 2

@@ -18,8 +18,7 @@ from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by 
 
 if TYPE_CHECKING:
     from emotone.audio.source import Recording
-    from emotone.features.base import Feature
-    from emotone.features.face_track import FaceTrack
+    from emotone.features.base import FaceTrack, Feature
     from emotone.types import Array, Seconds
 
 SOUND = "two-channel-spectrogram"

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.framing import decibels, power_spectra
-from emotone.features.mel import cepstral_transform, mel_filterbank
-from emotone.features.pitch import frame_pitches, tapered_frames
+from emotone.features.spectra import (
+    cepstral_transform,
+    decibels,
+    frame_pitches,
+    mel_filterbank,
+    power_spectra,
+    tapered_frames,
+)
 from emotone.types import Hertz  # noqa: TC001  (a class variable, as in the other front ends)
 
 if TYPE_CHECKING:

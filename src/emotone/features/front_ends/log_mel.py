@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.mel import band_spectra, hann, mel_filterbank
+from emotone.features.spectra import band_spectra, hann, mel_filterbank
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.framing import decibels
-from emotone.features.mel import cepstral_transform, mel_filterbank, padded_for_rows
-from emotone.features.pitch import frame_pitches, tapered_frames
+from emotone.features.spectra import (
+    cepstral_transform,
+    decibels,
+    frame_pitches,
+    mel_filterbank,
+    padded_for_rows,
+    tapered_frames,
+)
 from emotone.types import Hertz  # noqa: TC001  (a class variable, as in the other front ends)
 
 if TYPE_CHECKING:

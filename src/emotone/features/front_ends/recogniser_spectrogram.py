@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.mel import padded_for_rows
+from emotone.features.spectra import padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (a class variable, as in the other front ends)
 
 if TYPE_CHECKING:

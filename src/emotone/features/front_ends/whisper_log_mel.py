@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.mel import band_spectra, hann, mel_filterbank, padded_for_rows
+from emotone.features.spectra import band_spectra, hann, mel_filterbank, padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import TooShortError
-from emotone.features.framing import SILENCE, power_spectra
+from emotone.features.spectra import SILENCE, power_spectra
 from emotone.features.store import FeatureStore
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.functional import FUNCTIONALS as MEMBERS
-from emotone.features.functional import MetadataFunctionals
+from emotone.features.base import FUNCTIONALS as MEMBERS
+from emotone.features.base import MetadataFunctionals
 
 if TYPE_CHECKING:
-    from emotone.features.functional import Functionals
+    from emotone.features.base import Functionals
     from emotone.types import Array, Hertz
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.framing import decibels, frames
+from emotone.features.spectra import decibels, frames
 
 if TYPE_CHECKING:
     from emotone.types import Array, Hertz

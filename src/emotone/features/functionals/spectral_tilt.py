@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.features.framing import decibels, power_spectra
+from emotone.features.spectra import decibels, power_spectra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,8 +13,7 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from emotone.inference.display import clock, printable
-from emotone.inference.palette import colour
+from emotone.inference.display import clock, colour, printable
 from emotone.inference.result import Failure
 from emotone.inference.saving import Format
 from emotone.inference.summary import speech_shares, timeline_lines, timeline_step

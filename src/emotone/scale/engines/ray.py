@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import EmotoneError, UsageError, missing_extra
-from emotone.remote import one_line
+from emotone.files import one_line
 from emotone.scale.part_worker import PartWorker
 from emotone.scale.run import record_from_json
 

@@ -1,7 +1,7 @@
-"""Mel spectra for all front ends: windows, framing, spectra of frames, and mel filterbanks.
+"""Frames and spectra for all front ends and functionals: windows, mel filterbanks, decibels, fundamental frequency.
 
-Filterbanks come in three kinds, which differ in the mel scale, in the domain in which the triangles' sides are
-straight, and in their scaling:
+Front ends compute float32, functionals and the pitch double precision. Filterbanks come in three kinds, which differ in
+the mel scale, in the domain in which the triangles' sides are straight, and in their scaling:
 
 =======  ============================  ==============  ============================================
 kind     mel(f)                        straight in     scaling, used by
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from emotone.types import Array, Hertz
 
     Matrix: TypeAlias = NDArray[np.float64]
+    Values = NDArray[np.float64]
 
 Kind: TypeAlias = Literal["htk", "kaldi", "slaney"]
 
@@ -37,6 +38,12 @@ BLOCK = 128  # frames transformed at a time: they fit into the processor's cache
 GROUP = 8  # frames per matrix product: too small for BLAS to use threads, so the sums are always the same
 LINEAR_HERTZ, LINEAR_MEL = 1000.0, 15.0  # Slaney's scale is linear up to here
 LOG_STEP = np.log(6.4) / 27  # and logarithmic above, with 27 mel from 1 to 6.4 kHz
+
+SILENCE = 1e-10  # mean square of -100 dBFS, below 16-bit quantisation noise: the lowest level that is reported
+
+LOWEST, HIGHEST = 60.0, 500.0  # hertz
+VOICED = 0.5  # lowest autocorrelation, relative to lag 0, of a voiced frame
+NEAR = 0.9  # lags with this share of the highest autocorrelation are candidates: multiples of the period fit too
 
 
 def mel_filterbank(*, rate: Hertz, fft: int, bands: int, low: float, high: float, kind: Kind) -> Matrix:
@@ -131,3 +138,74 @@ def _triangles(bins: Matrix, edges: Matrix) -> Matrix:
     falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
     triangles: Matrix = np.maximum(0.0, np.minimum(rising, falling))
     return triangles
+
+
+def decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mean squares in dB, 0 for a mean square of 1; lower ones are -100 dB."""
+    levels: NDArray[np.float64] = 10 * np.log10(np.maximum(power, SILENCE))
+    return levels
+
+
+def frames(signal: Array, *, window: int, hop: int) -> NDArray[np.float64]:
+    """Return the complete frames [frames, window] of a signal [time]; one shorter than a frame is padded with zeros."""
+    samples = signal.astype(np.float64)
+    if len(samples) < window:
+        samples = np.pad(samples, (0, window - len(samples)))
+    view: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
+    return view
+
+
+def power_spectra(signal: Array, *, window: int, hop: int) -> NDArray[np.float64]:
+    """Return the power [frames, window / 2 + 1] of Hann-windowed frames; a row's sum is the mean square."""
+    taper = hann(window)
+    powers: NDArray[np.float64] = np.abs(np.fft.rfft(frames(signal, window=window, hop=hop) * taper, axis=1)) ** 2
+    powers[:, 1 : (window + 1) // 2] *= 2  # of a real signal, each of these occurs twice
+    powers /= window * (taper**2).sum()
+    return powers
+
+
+def tapered_frames(signal: Array, *, window: int, hop: int) -> Values:
+    """Return the complete frames [frames, window] of a signal [time], less their mean, times a Hann window."""
+    pieces = frames(signal, window=window, hop=hop)
+    tapered: Values = (pieces - pieces.mean(axis=1, keepdims=True)) * np.hanning(window)
+    return tapered
+
+
+def frame_pitches(pieces: Values, *, rate: Hertz, quietest: float) -> Values:
+    """Return the fundamental frequency of each frame [frames] in hertz; 0 where a frame is not voiced.
+
+    Key idea: the autocorrelation of a frame, divided by that of its window, is highest at the period; of several such
+    lags, the first within 10 % of the highest is taken.
+
+    Args:
+        pieces: of `tapered_frames`, at least two periods of 60 Hz long.
+        rate: of the signal, in hertz.
+        quietest: energy (sum of squares) up to which a frame is not voiced.
+
+    Reference: Boersma, Accurate short-term analysis of the fundamental frequency, IFA proceedings 17, 1993.
+
+    """
+    window = np.hanning(pieces.shape[1])
+    shortest, longest = int(rate / HIGHEST), int(rate / LOWEST)
+    correlations = _autocorrelation(pieces)
+    energy = correlations[:, :1]
+    relative = correlations[:, : longest + 1] / np.maximum(energy, 1e-30)
+    relative /= _autocorrelation(window[None])[:, : longest + 1] / (window @ window)
+    candidates = relative[:, shortest:]
+    best = candidates.max(axis=1)
+    voiced = (energy[:, 0] > quietest) & (best > VOICED)
+    hertz = np.zeros(len(pieces))
+    if voiced.any():
+        rows = candidates[voiced]
+        fits = rows >= NEAR * best[voiced, None]
+        after = np.maximum.accumulate(fits, axis=1)
+        run = fits & (np.cumsum(after & ~fits, axis=1) == 0)  # the first lags that fit, up to the first that does not
+        hertz[voiced] = rate / (np.argmax(np.where(run, rows, -np.inf), axis=1) + shortest)
+    return hertz
+
+
+def _autocorrelation(pieces: Values) -> Values:
+    """Return the autocorrelation of rows [pieces, time] at lags of 0 and more."""
+    length = 2 * pieces.shape[1]
+    found: Values = np.fft.irfft(np.abs(np.fft.rfft(pieces, n=length, axis=1)) ** 2, n=length, axis=1)
+    return found
