@@ -19,7 +19,8 @@ from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
     from emotone.inference.model import Model, load, predict, predict_many
-    from emotone.inference.result import Clip, Failure, Prediction, Segment, UtteranceSegment
+    from emotone.inference.result import Failure, Prediction
+    from emotone.inference.segments import Clip, Segment, UtteranceSegment
     from emotone.inference.session import Session
 
 __version__ = "0.1.0"
@@ -41,7 +42,8 @@ __all__ = [
 # Imported when first asked for, so that `import emotone` costs next to nothing.
 _LAZY = {
     **dict.fromkeys(("Model", "load", "predict", "predict_many"), "emotone.inference.model"),
-    **dict.fromkeys(("Clip", "Failure", "Prediction", "Segment", "UtteranceSegment"), "emotone.inference.result"),
+    **dict.fromkeys(("Failure", "Prediction"), "emotone.inference.result"),
+    **dict.fromkeys(("Clip", "Segment", "UtteranceSegment"), "emotone.inference.segments"),
     "Session": "emotone.inference.session",
 }
 

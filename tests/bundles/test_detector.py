@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.bundles.detector import decide_label, positive_of
+from emotone.inference.segments import decide_label, positive_of
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotone.corpora.labels import EMOTIONS
-from emotone.inference.affect import POSITIONS, Affect, derive_affect
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceInterim
-from emotone.inference.result import Clip, ModelInfo, Prediction, Segment, UtteranceSegment, columns, from_dict
+from emotone.inference.result import ModelInfo, Prediction, columns, from_dict
 from emotone.inference.saving import FORMATS, Page, text_stream
+from emotone.inference.segments import POSITIONS, Affect, Clip, Segment, UtteranceSegment, derive_affect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ import soundfile
 
 from emotone.errors import RateError, UnknownNameError, UsageError
 from emotone.inference.explanation import Explanation, explain_signal
-from emotone.inference.result import Clip, ModelInfo, Prediction, UtteranceSegment
+from emotone.inference.result import ModelInfo, Prediction
+from emotone.inference.segments import Clip, UtteranceSegment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
-from emotone.inference.result import Prediction, UtteranceSegment, from_dict
+from emotone.inference.result import Prediction, from_dict
+from emotone.inference.segments import UtteranceSegment
 
 mpl = pytest.importorskip("matplotlib")
 

@@ -10,7 +10,8 @@ import pytest
 
 from emotone.inference.buffers import EnvelopeMeter
 from emotone.inference.plot_data import COLUMNS, MAX_TICKS, probability_runs, ticks, waveform_runs
-from emotone.inference.result import Clip, ModelInfo, Prediction, Segment, UtteranceSegment
+from emotone.inference.result import ModelInfo, Prediction
+from emotone.inference.segments import Clip, Segment, UtteranceSegment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from emotone.errors import MissingExtraError
 from emotone.inference.display import printable
-from emotone.inference.result import Failure, columns, decide, from_dict
-from emotone.inference.segments import Segments
+from emotone.inference.result import Failure, columns, from_dict
+from emotone.inference.segments import Segments, decide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from emotone.inference.events import Event
     from emotone.inference.model import Model
-    from emotone.inference.result import UtteranceSegment
+    from emotone.inference.segments import UtteranceSegment
     from emotone.inference.session import Session
     from emotone.types import Array
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emotone.inference.result import Clip, ModelInfo, Prediction, UtteranceSegment
+from emotone.inference.result import ModelInfo, Prediction
+from emotone.inference.segments import Clip, UtteranceSegment
 from emotone.inference.summary import MAX_LINES, speech_shares, timeline_lines, timeline_step
 
 LABELS = ("anger", "neutral")

@@ -12,7 +12,7 @@ import pytest
 from emotone.errors import MissingExtraError, UsageError
 from emotone.inference.events import UtteranceEnd
 from emotone.inference.model import load
-from emotone.inference.result import Clip
+from emotone.inference.segments import Clip
 from emotone.integrations.voice_turns import VoiceTurns, prompt_text
 
 if TYPE_CHECKING:

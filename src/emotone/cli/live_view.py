@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from emotone.inference.events import Event
-    from emotone.inference.result import UtteranceSegment
+    from emotone.inference.segments import UtteranceSegment
     from emotone.types import Array, Hertz, Seconds
 
 PLEDGE = "A label is a guess about a voice, not a fact about a person."

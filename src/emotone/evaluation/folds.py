@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import Bundle, load_bundle
-from emotone.bundles.detector import positive_of
 from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.features.faces import faces_for
@@ -21,7 +20,7 @@ from emotone.fitting import embedding
 from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
 from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.inference.engine import analyse
-from emotone.inference.result import TIME_DIGITS
+from emotone.inference.segments import TIME_DIGITS, positive_of
 from emotone.scoring.finished_run import STAGES, TABLE, VALIDATION
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 

@@ -23,13 +23,11 @@ import numpy as np
 
 from emotone.audio.samples import Resampler
 from emotone.audio.speech_network import PER_SECOND, RATE, NetworkDetector
-from emotone.bundles.detector import decide_label
 from emotone.errors import TooShortError
 from emotone.inference.buffers import RollingBuffer
 from emotone.inference.events import UtteranceEnd, UtteranceInterim, UtteranceStart
 from emotone.inference.pooling import DurationPooler
-from emotone.inference.result import TIME_DIGITS, UtteranceSegment, decide, rounded
-from emotone.inference.segments import Segments
+from emotone.inference.segments import TIME_DIGITS, Segments, UtteranceSegment, decide, decide_label, rounded
 from emotone.inference.utterances import PAUSE, Boundary, OpenUtterance, UtteranceDetector, no_segments
 
 if TYPE_CHECKING:
@@ -40,8 +38,8 @@ if TYPE_CHECKING:
     from emotone.bundles.bundle import Bundle
     from emotone.features.base import FaceTrack
     from emotone.inference.pooling import Section
-    from emotone.inference.result import Clip
     from emotone.inference.running_adaptation import RunningAdaptation
+    from emotone.inference.segments import Clip
     from emotone.types import Array, Seconds
 
 # Seconds of samples, and windows, processed at a time. Twice as many are no faster, and the larger temporary arrays

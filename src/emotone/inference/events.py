@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from emotone.inference.result import Segment
+from emotone.inference.segments import Segment
 
 if TYPE_CHECKING:
-    from emotone.inference.result import Channel, Clip, UtteranceSegment
+    from emotone.inference.result import Channel
+    from emotone.inference.segments import Clip, UtteranceSegment
     from emotone.types import Seconds
 
 

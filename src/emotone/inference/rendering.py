@@ -11,8 +11,8 @@ from emotone.inference.result import Failure, Prediction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from emotone.inference.result import Segment, UtteranceSegment
     from emotone.inference.saving import Page
+    from emotone.inference.segments import Segment, UtteranceSegment
     from emotone.types import Seconds
 
 Result: TypeAlias = Prediction | Failure

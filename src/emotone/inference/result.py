@@ -2,7 +2,7 @@
 
 Times are in seconds from the start of the recording, rounded to the millisecond. Probabilities are in the order of the
 labels, rounded to `DIGITS`, so that those of each object sum to 1 within 1e-6 in memory and in every format. Valence
-and arousal (`derived`) are computed from them when they are asked for; see `emotone.inference.affect`.
+and arousal (`derived`) are computed from them when they are asked for; see `emotone.inference.segments`.
 """
 
 from __future__ import annotations
@@ -11,26 +11,21 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from emotone.bundles.detector import decide_label
 from emotone.errors import missing_extra
-from emotone.inference.affect import COLUMNS, WithAffect, affect_cells, affect_object
 from emotone.inference.saving import save
+from emotone.inference.segments import AFFECT_COLUMNS, Clip, Segment, UtteranceSegment, affect_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
     from emotone.inference.buffers import Envelope
     from emotone.types import Hertz, Seconds
 
 SCHEMA = "emotone.prediction/1"
-DIGITS = 8  # of a probability: with 100 labels the sum is still within 5e-7 of 1
-TIME_DIGITS = 3  # milliseconds
 Channel: TypeAlias = int | Literal["mix"]
 Selection: TypeAlias = int | Literal["mix", "each"]
 """Channels to analyse: one, counted from 0; the mean of all; or each one by itself."""
@@ -46,85 +41,6 @@ class ModelInfo:
     version: str
     sha256: str
     licence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Segment(WithAffect):
-    """The result of one window of an utterance.
-
-    Attributes:
-        start: seconds.
-        end: seconds.
-        label: the emotion.
-        probabilities: of every label, in their order.
-        speech: True: only speech is analysed.
-
-    """
-
-    start: Seconds
-    end: Seconds
-    label: str
-    probabilities: Mapping[str, float]
-    speech: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {**asdict(self), "derived": affect_object(self.derived)}
-
-
-@dataclass(frozen=True, slots=True)
-class Clip(WithAffect):
-    """The result of a whole recording: the mean of its utterances, weighted by duration.
-
-    Attributes:
-        label: the emotion, or None where there is no speech.
-        confidence: probability of the label, or None where there is no speech.
-        unsure: whether the confidence is below the model's threshold for the label.
-        probabilities: of every label, in their order; all equal where there is no speech.
-        speech: whether there is speech.
-
-    """
-
-    label: str | None
-    confidence: float | None
-    unsure: bool
-    probabilities: Mapping[str, float]
-    speech: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {**asdict(self), "derived": affect_object(self.derived)}
-
-
-@dataclass(frozen=True, slots=True)
-class UtteranceSegment(WithAffect):
-    """Speech with one emotion: an utterance, or a section of it where the emotion changes within it.
-
-    Attributes:
-        start: seconds.
-        end: seconds.
-        label: the emotion.
-        unsure: whether the probability of the label is below the model's threshold for it.
-        probabilities: of every label, in their order.
-        changed: whether the label differs from that of the preceding one.
-
-    """
-
-    start: Seconds
-    end: Seconds
-    label: str
-    unsure: bool
-    probabilities: Mapping[str, float]
-    changed: bool
-
-    @property
-    def confidence(self) -> float:
-        """Probability of the label."""
-        return self.probabilities[self.label]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {**asdict(self), "derived": affect_object(self.derived)}
 
 
 @dataclass(frozen=True)
@@ -294,23 +210,7 @@ class Failure:
 def columns(labels: tuple[str, ...]) -> list[str]:
     """Return the names of a table's columns."""
     first = ["file", "channel", "start", "end", "label", "confidence", "unsure", "changed"]
-    return [*first, *(f"p_{label}" for label in labels), "error", "message", *COLUMNS]
-
-
-def rounded(probabilities: NDArray[np.float64], *, labels: tuple[str, ...]) -> dict[str, float]:
-    """Return probabilities [labels] by label, as results state them."""
-    return {label: round(value, DIGITS) for label, value in zip(labels, probabilities.tolist(), strict=True)}
-
-
-def decide(
-    probabilities: NDArray[np.float64], *, labels: tuple[str, ...], thresholds: Mapping[str, float], speech: bool
-) -> Clip:
-    """Return the result for probabilities [labels]; see `emotone.bundles.detector.decide_label`."""
-    by_label = rounded(probabilities, labels=labels)
-    if not speech:
-        return Clip(label=None, confidence=None, unsure=True, probabilities=by_label, speech=False)
-    label, unsure = decide_label(by_label, thresholds)
-    return Clip(label=label, confidence=by_label[label], unsure=unsure, probabilities=by_label, speech=True)
+    return [*first, *(f"p_{label}" for label in labels), "error", "message", *AFFECT_COLUMNS]
 
 
 def model_info(bundle: Bundle) -> ModelInfo:

@@ -15,8 +15,7 @@ from emotone.features.base import VisualFeature
 from emotone.features.windows import window_starts
 from emotone.inference.buffers import FrameStream, RollingBuffer
 from emotone.inference.pooling import ChangePointSegmenter, ContextPooler, Section, WindowPooler
-from emotone.inference.result import TIME_DIGITS
-from emotone.inference.segments import Segments
+from emotone.inference.segments import TIME_DIGITS, Segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

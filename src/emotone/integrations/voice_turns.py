@@ -70,7 +70,7 @@ def prompt_text(event: UtteranceEnd) -> str:
 
     Example:
         >>> from emotone.inference.events import UtteranceEnd
-        >>> from emotone.inference.result import Clip
+        >>> from emotone.inference.segments import Clip
         >>> clip = Clip("anger", 0.81, False, {"anger": 0.81, "neutral": 0.19}, True)
         >>> print(prompt_text(UtteranceEnd(4.5, 1.0, clip, ())))
         The user's voice in the last utterance (3.5 s): anger (81 %). This is a guess about a voice, not a fact.

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
 from emotone.errors import RunError
+from emotone.inference.segments import positive_of
 from emotone.metrics.classification import METRIC_NAMES, confusion_matrix, recalls, statistic, uar
 from emotone.metrics.detection import auroc
 from emotone.scoring.predictions import WHOLE

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from emotone.bundles.detector import OTHER, positive_of
 from emotone.errors import RunError, UsageError
+from emotone.inference.segments import OTHER, positive_of
 from emotone.metrics.detection import threshold_at
 from emotone.metrics.intervals import REPLICATES, Estimate, bootstrap, count_speakers, speaker_codes
 from emotone.scoring.result_table import ResultTable, format_estimate

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
+from emotone.inference.segments import positive_of
 from emotone.metrics.classification import paired_codes, statistic
 from emotone.metrics.detection import auroc
 from emotone.metrics.intervals import Estimate, bootstrap_difference, count_speakers, matrices_by_speaker

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
+from emotone.inference.segments import positive_of
 from emotone.metrics.intervals import Estimate
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.recipe import Recipe

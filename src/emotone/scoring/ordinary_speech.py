@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.detector import decide_label
+from emotone.inference.segments import decide_label
 from emotone.metrics.intervals import score_estimate
 from emotone.scoring.result_table import ResultTable, format_estimate
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
 from emotone.errors import RunError
+from emotone.inference.segments import positive_of
 from emotone.metrics.classification import METRIC_NAMES, confusion_matrix, paired_codes, recalls, statistic, uar
 from emotone.metrics.intervals import REPLICATES, Estimate, bootstraps, count_speakers, matrices_by_speaker
 from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate, eer_estimate

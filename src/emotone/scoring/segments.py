@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
 from emotone.errors import RunError
+from emotone.inference.segments import positive_of
 from emotone.metrics.intervals import Estimate, bootstraps, speaker_codes
 from emotone.metrics.segments import ClipOutcomes, clip_outcomes
 from emotone.scoring.predictions import WHOLE, check_single

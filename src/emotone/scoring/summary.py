@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
 from emotone.corpora.base import CORPORA
 from emotone.errors import RunError
+from emotone.inference.segments import positive_of
 from emotone.protocols import protocol
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import ResultTable, format_estimate, percent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emotone.inference.result import Clip, Failure, ModelInfo, Prediction, Segment, UtteranceSegment
+from emotone.inference.result import Failure, ModelInfo, Prediction
+from emotone.inference.segments import Clip, Segment, UtteranceSegment
 
 LABELS = ("anger", "neutral", "sadness")
 

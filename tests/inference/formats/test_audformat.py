@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.inference.result import Failure, Prediction, Segment, UtteranceSegment
+    from emotone.inference.result import Failure, Prediction
+    from emotone.inference.segments import Segment, UtteranceSegment
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:audformat.*")
 LABELS = ("anger", "neutral", "sadness")

@@ -18,8 +18,9 @@ import pytest
 
 from emotone.errors import MissingExtraError, OutputError, UnknownNameError
 from emotone.inference.display import clock
-from emotone.inference.result import Clip, Failure, Prediction, UtteranceSegment, columns, from_dict
+from emotone.inference.result import Failure, Prediction, columns, from_dict
 from emotone.inference.saving import FORMATS, Page, text_stream
+from emotone.inference.segments import Clip, UtteranceSegment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.evaluation.report.about import RunDescription
+from emotone.inference.segments import positive_of
 from emotone.metrics.calibration import brier_score, expected_calibration_error, log_loss, reliability
 from emotone.metrics.detection import auroc_by_label, equal_error_rate, roc_curve, threshold_at
 from emotone.protocols import protocol

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from emotone.inference.model import Model
-    from emotone.inference.result import Clip, ModelInfo
+    from emotone.inference.result import ModelInfo
+    from emotone.inference.segments import Clip
     from emotone.types import Array, Hertz, Utterance
 
 UNCHANGED = "unchanged"

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import UsageError, missing_extra
-from emotone.inference.affect import COLUMNS, affect_cells
 from emotone.inference.result import Failure, Prediction
 from emotone.inference.saving import Format
+from emotone.inference.segments import AFFECT_COLUMNS, affect_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from emotone.inference.rendering import Result
-    from emotone.inference.result import Cell, Clip, Segment, UtteranceSegment
+    from emotone.inference.result import Cell
     from emotone.inference.saving import Page
+    from emotone.inference.segments import Clip, Segment, UtteranceSegment
 
 NO_FILE = "samples"  # samples have no file name
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # required; a constant, so that equal predictions give equal bytes
@@ -120,7 +121,7 @@ class Database:
             **{f"p_{label}": ("probability", [one.probabilities[label] for one in results]) for label in self._labels},
             **{
                 column: ("derived", [affect_cells(one.derived)[index] for one in results])
-                for index, column in enumerate(COLUMNS)
+                for index, column in enumerate(AFFECT_COLUMNS)
             },
         }
         for column, (scheme, cells) in columns.items():

@@ -20,8 +20,9 @@ from emotone.inference.summary import speech_shares, timeline_lines, timeline_st
 
 if TYPE_CHECKING:
     from emotone.inference.rendering import Result
-    from emotone.inference.result import Prediction, UtteranceSegment
+    from emotone.inference.result import Prediction
     from emotone.inference.saving import Page
+    from emotone.inference.segments import UtteranceSegment
     from emotone.types import Seconds
 
 NARROWEST_BAR, WIDEST_BAR = 10, 48

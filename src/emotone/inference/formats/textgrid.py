@@ -10,7 +10,8 @@ from emotone.inference.saving import Format
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from emotone.inference.result import Prediction, UtteranceSegment
+    from emotone.inference.result import Prediction
+    from emotone.inference.segments import UtteranceSegment
     from emotone.types import Seconds
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.detector import positive_of
+from emotone.inference.segments import positive_of
 from emotone.metrics.detection import auroc
 from emotone.metrics.significance import paired_t
 from emotone.scoring.finished_run import read_run
