@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from emotone.bundles.bundle import SHARED, load_bundle
+from emotone.bundles.library import SHIPPED
 from emotone.bundles.manifest import MANIFEST, MODEL, manifest_bytes
-from emotone.bundles.shipped import SHIPPED
 from emotone.files import atomic_write
 
 

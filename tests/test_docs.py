@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.bundles.shipped import shipped_names
+from emotone.bundles.library import shipped_names
 from emotone.cli.main import run
 from emotone.corpora.table import read_table
 from emotone.inference.model import Model, load

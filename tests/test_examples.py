@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from emotone.audio.speech_network import network_activity
-from emotone.bundles.shipped import shipped_names
+from emotone.bundles.library import shipped_names
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 RECORDINGS = sorted(EXAMPLES.glob("*.flac"))

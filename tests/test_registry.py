@@ -23,7 +23,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     (package / "sub").mkdir(parents=True)
     (package / "sub" / "__init__.py").write_text("TOY = 'toy with a folder of its own'")
     for name, text in {
-        "__init__": "",
+        "__init__": "MEMBERS = {'red': 'colours.RED', 'dark-blue': 'colours.BLUE'}",
+        "colours": "RED, BLUE = 'red toy', 'blue toy'",
         "_private": "",
         "plain": "TOY = 'plain toy'",
         "two_words": "TOY = 'toy of two words'",
@@ -38,7 +39,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
 
 def test_members_are_public_modules_and_packages(registry: Registry[str]) -> None:
     # That "broken" is listed also shows that listing imports no member.
-    assert registry.names == ("broken", "plain", "sub", "two-words")
+    assert registry.names == ("broken", "dark-blue", "plain", "red", "sub", "two-words")
     assert registry.get("sub") == "toy with a folder of its own"
 
 
@@ -46,7 +47,11 @@ def test_a_member_is_found_by_the_name_that_users_write(registry: Registry[str])
     assert registry.get("two-words") == "toy of two words"
 
 
-@pytest.mark.parametrize("name", ["two_words", "_private", "Plain"])
+def test_members_may_share_a_module_that_is_no_member_itself(registry: Registry[str]) -> None:
+    assert (registry.get("red"), registry.get("dark-blue")) == ("red toy", "blue toy")
+
+
+@pytest.mark.parametrize("name", ["two_words", "_private", "Plain", "colours"])
 def test_other_names_are_unknown(registry: Registry[str], name: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown toy '{name}'"):
         registry.get(name)
@@ -59,7 +64,7 @@ def test_an_unknown_name_has_a_suggestion(registry: Registry[str]) -> None:
 
 def test_all_members_by_name(registry: Registry[str], tmp_path: Path) -> None:
     (tmp_path / PACKAGE / "broken.py").unlink()
-    assert set(registry.all()) == {"plain", "sub", "two-words"}
+    assert set(registry.all()) == {"dark-blue", "plain", "red", "sub", "two-words"}
     assert registry.all()["two-words"] == "toy of two words"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 import emotone.audio.identify  # noqa: F401  (defines errors of its own)
-from emotone.bundles import shipped
+from emotone.bundles import library
 from emotone.bundles.manifest import CARD
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
@@ -77,7 +77,7 @@ def models() -> str:
         "The cards of the shipped models; `emotone models show NAME` prints the same text. Each model is a folder as",
         "described in [bundle.md](bundle.md).",
     ]
-    bundles = {name: shipped.load(name) for name in shipped.shipped_names()}
+    bundles = {name: library.load(name) for name in library.shipped_names()}
     if bundles:
         lines += [
             "",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from emotone.bundles import library
 from emotone.bundles import manifest as layout
-from emotone.bundles import shipped
 from emotone.bundles.bundle import load_bundle, write_bundle
 from emotone.bundles.manifest import MANIFEST, SEAL, Calibration, manifest_bytes, read_manifest
 from emotone.bundles.onnx_session import open_session, run_session
@@ -312,24 +312,24 @@ def test_the_manifest_reads_back(tiny_bundle: Path) -> None:
 
 def test_shipped_models_are_found_by_name(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(tiny_bundle, tmp_path / "models" / "default")
-    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "models")
+    monkeypatch.setattr(library, "SHIPPED", tmp_path / "models")
     monkeypatch.chdir(tmp_path)
-    assert shipped.shipped_names() == ("default",)
-    assert shipped.load("default").directory == tmp_path / "models" / "default"
-    assert shipped.load("models/default").directory == Path("models/default")
+    assert library.shipped_names() == ("default",)
+    assert library.load("default").directory == tmp_path / "models" / "default"
+    assert library.load("models/default").directory == Path("models/default")
     with pytest.raises(UnknownNameError, match="unknown model 'defualt'; did you mean 'default'"):
-        shipped.load("defualt")
+        library.load("defualt")
     with pytest.raises(BundleError, match="models/other is not the folder of a model"):
-        shipped.load("models/other")
+        library.load("models/other")
     with pytest.raises(BundleError, match="models is not the folder of a model: it contains no"):
-        shipped.load("models")
+        library.load("models")
     with pytest.raises(BundleError, match="no such folder"):
-        shipped.load(Path("default"))
+        library.load(Path("default"))
 
 
-@pytest.mark.parametrize("name", shipped.shipped_names())
+@pytest.mark.parametrize("name", library.shipped_names())
 def test_every_shipped_model_is_whole_and_gives_its_test_vector(name: str) -> None:
-    bundle = shipped.load(name)
+    bundle = library.load(name)
     assert bundle.manifest.name == name
     assert bundle.check() <= (bundle.manifest.tolerance or 1e-4)
     assert set(layout.REQUIRED) <= set(bundle.manifest.files)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotone.bundles.head import EmbeddingHead, HiddenLayer, OrdinarySpeech, head_bytes, read_head
+from emotone.bundles.head import EmbeddingHead, HiddenLayer, OrdinarySpeech, head_bytes, read_head, softmax
 from emotone.errors import BundleError, UsageError
-from emotone.metrics.softmax import softmax
 
 VALUES, LABELS = 5, 3
 

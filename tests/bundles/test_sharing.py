@@ -11,9 +11,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from emotone.bundles import sharing
+from emotone.bundles import library
 from emotone.bundles.bundle import load_bundle
-from emotone.bundles.sharing import get_bundle, push_bundle
+from emotone.bundles.library import get_bundle, push_bundle
 from emotone.errors import BundleError, MissingExtraError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_damaged_file_and_a_missing_one(tiny_bundle: Path, tmp_path: Path, hub
 
 def test_endless_files_are_refused(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     push_bundle(load_bundle(tiny_bundle), "hf://user/tiny")
-    monkeypatch.setattr(sharing, "LIMIT_BYTES", 100)
+    monkeypatch.setattr(library, "LIMIT_BYTES", 100)
     with pytest.raises(BundleError, match="contains more than 100 bytes"):
         get_bundle("hf://user/tiny", tmp_path / "mine")
 

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from emotone.bundles import shipped
+from emotone.bundles import library
 from emotone.bundles.manifest import CARD
 from emotone.fitting.card import INTENDED_USE
 from emotone.inference.model import load
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-pytestmark = pytest.mark.skipif("anger" not in shipped.shipped_names(), reason="no detector is shipped yet")
+pytestmark = pytest.mark.skipif("anger" not in library.shipped_names(), reason="no detector is shipped yet")
 
 
 def test_its_positive_label_has_a_threshold() -> None:
-    manifest = shipped.load("anger").manifest
+    manifest = library.load("anger").manifest
     assert manifest.labels == ("anger", "other")
     assert set(manifest.thresholds) == {"anger"}
     assert (manifest.windows.seconds, manifest.windows.hop, manifest.training.corpora) == (1.2, 0.6, ("emodb",))
 
 
 def test_its_card_contains_the_threshold_and_the_limits() -> None:
-    bundle = shipped.load("anger")
+    bundle = library.load("anger")
     card = (bundle.directory / CARD).read_text(encoding="utf-8")
     assert INTENDED_USE in card
     for words in (

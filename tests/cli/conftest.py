@@ -50,7 +50,7 @@ def shipped(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, monkeyp
     """A folder of shipped models that contains the tiny one as `default`."""
     folder = tmp_path_factory.mktemp("shipped")
     shutil.copytree(tiny_bundle, folder / "default")
-    monkeypatch.setattr("emotone.bundles.shipped.SHIPPED", folder)
+    monkeypatch.setattr("emotone.bundles.library.SHIPPED", folder)
     return folder
 
 

@@ -14,7 +14,7 @@ import soundfile
 
 import emotone as package
 from emotone.audio.read import read
-from emotone.bundles.shipped import shipped_names
+from emotone.bundles.library import shipped_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from emotone.cli.prediction_progress import LONG, PredictionProgress, prediction_progress
+from emotone.cli.console import LONG, PredictionProgress, prediction_progress
 
 
 class Terminal(io.StringIO):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
-from emotone.cli.progress import ProgressDisplay, progress
+from emotone.cli.console import ProgressDisplay, progress
 from emotone.evaluation.run import Progress as StageProgress
 
 if TYPE_CHECKING:

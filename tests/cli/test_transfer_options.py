@@ -9,7 +9,7 @@ from tests.toy import tiny_recipe
 
 from emotone.cli.commands.evaluate import command as evaluate
 from emotone.cli.commands.train import command as train
-from emotone.cli.transfer_options import TransferOptions
+from emotone.cli.options import TransferOptions
 from emotone.errors import UsageError
 
 

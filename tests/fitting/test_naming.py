@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.toy import tiny_recipe
 
-from emotone.bundles.shipped import SHIPPED
+from emotone.bundles.library import SHIPPED
 from emotone.errors import ConfigError, UsageError
 from emotone.fitting.card import model_card
 from emotone.fitting.naming import renamed, what_was_trained

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from emotone.inference.formats.text import MAX_LINES, speech_shares, timeline_lines, timeline_step
 from emotone.inference.result import ModelInfo, Prediction
 from emotone.inference.segments import Clip, UtteranceSegment
-from emotone.inference.summary import MAX_LINES, speech_shares, timeline_lines, timeline_step
 
 LABELS = ("anger", "neutral")
 

@@ -17,11 +17,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from emotone.bundles import manifest as layout
-from emotone.bundles.head import head_bytes, read_head
+from emotone.bundles.head import head_bytes, read_head, softmax
 from emotone.bundles.manifest import FIX, MANIFEST, AdaptationData, BundleManifest
 from emotone.bundles.onnx_session import EMBEDDING, OUTPUT, open_session, run_session
 from emotone.errors import BundleError, OutputError, UsageError
-from emotone.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

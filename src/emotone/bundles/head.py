@@ -22,7 +22,6 @@ from zipfile import BadZipFile
 import numpy as np
 
 from emotone.errors import BundleError, UsageError
-from emotone.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,3 +245,10 @@ def read_head(data: bytes, *, where: str, labels: int) -> EmbeddingHead:
     if len(head.bias) != labels:
         raise BundleError(f"{where} has scores for {len(head.bias)} labels; the model has {labels}")
     return head
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities [rows, labels] of scores [rows, labels]; a score of -inf gives 0, each row sums to 1."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities

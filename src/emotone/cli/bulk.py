@@ -5,20 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import click
 from click.core import ParameterSource
 
 from emotone.cli import console
-from emotone.cli.failures import failure_messages
+from emotone.cli.console import failure_messages
+from emotone.cli.options import PART_SIZE
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    import click
     from emotone.scale.bulk import Outcome
 
 FORMAT = "parquet"  # where none is given
-PART_SIZE = 256
 NAMED = 20  # failures that are printed; all are in a file
 PAUSE = 5.0  # seconds between lines on progress
 NOT_TOGETHER = {
@@ -30,43 +28,6 @@ NOT_TOGETHER = {
     "verbose": "the log of many processes would be mixed",
 }
 """Options that a bulk run can't have, each with the reason or what to do."""
-OWN = {"address": None, "resume": False, "part_size": None, "adapt_by": None}
-"""Options that only a bulk run has, with their values where they are not given."""
-
-
-def bulk_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options `--engine`, `--address`, `--resume`, `--part-size` and `--adapt-by`."""
-    for option in (
-        click.option(
-            "--adapt-by",
-            metavar="COLUMN",
-            help="With --engine and a manifest: adapt the model to the recordings of each value of COLUMN, such as a "
-            "speaker, channel or source. They are read twice. Needs a model with an encoder.",
-        ),
-        click.option(
-            "--part-size",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help=f"With --engine: recordings per file of results.  [default: {PART_SIZE}]",
-        ),
-        click.option("--resume", is_flag=True, help="With --engine: continue the run in --out that was interrupted."),
-        click.option("--address", metavar="HOST:PORT", help="With --engine ray: a running cluster; auto finds one."),
-        click.option(
-            "--engine",
-            metavar="NAME",
-            help="Write results in parts to --out, which can be a URL, and can be resumed: local (processes of this "
-            "machine) or ray (a cluster). PATH may be a list (.txt), a manifest (.parquet) or a URL too.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def check_not_bulk(options: dict[str, Any]) -> None:
-    """Raise `UsageError` for options that need `--engine`."""
-    for name, default in OWN.items():
-        if options[name] != default:
-            raise UsageError(f"--{name.replace('_', '-')} needs --engine local or --engine ray")
 
 
 def predict_in_bulk(context: click.Context) -> int:
@@ -77,7 +38,7 @@ def predict_in_bulk(context: click.Context) -> int:
         EmotoneError: as for `emotone.scale.bulk.predict_bulk`.
 
     """
-    from emotone.bundles.shipped import shipped_names
+    from emotone.bundles.library import shipped_names
     from emotone.inference.model import load
     from emotone.scale.bulk import predict_bulk
     from emotone.scale.engine import ENGINES

@@ -9,8 +9,8 @@ import numpy as np
 
 from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import write_bundle
+from emotone.bundles.library import shipped_names
 from emotone.bundles.manifest import LICENCE, TrainingData
-from emotone.bundles.shipped import shipped_names
 from emotone.config import signature
 from emotone.errors import AudioError, MissingExtraError, RunError
 from emotone.evaluation.personalise import PersonalModel, PersonalScores, division, uar_and_chance

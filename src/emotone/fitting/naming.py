@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from emotone.bundles.shipped import SHIPPED, shipped_names
+from emotone.bundles.library import SHIPPED, shipped_names
 from emotone.config import check_name
 from emotone.errors import UsageError
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from emotone.bundles import shipped
+from emotone.bundles import library
 from emotone.bundles.bundle import with_adaptation
 from emotone.errors import BundleError, UsageError
 from emotone.inference.inputs import check_file, checked_samples, fetched, is_file, is_list_of_recordings
@@ -351,7 +351,7 @@ def load(model: str | Path = "default", *, threads: int = 1) -> Model:
         emotone.errors.UnknownNameError: unknown model 'defualt'...
 
     """
-    loaded = Model(shipped.load(model, threads=threads))
+    loaded = Model(library.load(model, threads=threads))
     manifest = loaded.bundle.manifest
     logger.info("model %s %s from %s", manifest.name, manifest.version, loaded.bundle.directory)
     return loaded

@@ -1,4 +1,4 @@
-"""What formats have in common: JSON in pieces, captions, and documents of one recording's utterances."""
+"""What formats have in common: JSON in pieces, and documents of one recording's utterances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from emotone.inference.saving import Page
     from emotone.inference.segments import Segment, UtteranceSegment
-    from emotone.types import Seconds
 
 Result: TypeAlias = Prediction | Failure
 
@@ -62,24 +61,6 @@ def json_pieces(result: Result, *, line: bool) -> Iterator[str]:
             yield (separator if index else separator.lstrip(", ")) + _dumps(part.to_dict(), line=True)
         yield "]" if line else "\n  ]"
     yield "}" if line else "\n}"
-
-
-def description(utterance: UtteranceSegment) -> str:
-    """Return what a person reads of an utterance, e.g. `anger 81 %, changed`."""
-    remarks = [*(["unsure"] if utterance.unsure else []), *(["changed"] if utterance.changed else [])]
-    return ", ".join([f"{utterance.label} {round(100 * utterance.confidence)} %", *remarks])
-
-
-def captions(prediction: Prediction, *, decimal: str) -> Iterator[str]:
-    """Yield one caption per utterance, numbered from 1, each after an empty line; milliseconds follow `decimal`."""
-    for number, one in enumerate(prediction.utterances, start=1):
-        times = " --> ".join(_milliseconds(seconds, decimal=decimal) for seconds in (one.start, one.end))
-        yield f"\n{number}\n{times}\n{description(one)}\n"
-
-
-def _milliseconds(seconds: Seconds, *, decimal: str) -> str:
-    whole, thousandths = divmod(round(1000 * seconds), 1000)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{decimal}{thousandths:03}"
 
 
 def _dumps(value: dict[str, Any], *, line: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emotone.bundles.shipped import shipped_names
+from emotone.bundles.library import shipped_names
 from emotone.errors import ConfigError, unknown_name
 from emotone.inference.model import load
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from emotone.bundles.head import softmax
 from emotone.classical.adaptation import align
 from emotone.classical.base import AdaptiveClassifier
 from emotone.classical.scaling import standardiser
 from emotone.errors import RunError, missing_extra
 from emotone.metrics.classification import uar
-from emotone.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -55,7 +55,7 @@ def test_a_damaged_model_is_reported(emotone: Callable[..., Any], shipped: Path)
 
 
 def test_without_models(emotone: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.bundles.shipped.SHIPPED", tmp_path)
+    monkeypatch.setattr("emotone.bundles.library.SHIPPED", tmp_path)
     result = emotone("doctor")
     assert result.status == 0
     assert "no models are shipped" in result.out

@@ -13,7 +13,7 @@ import pytest
 from tests.made_runs import made_detector, write_run
 from tests.toy import tiny_recipe
 
-from emotone.bundles.shipped import shipped_names
+from emotone.bundles.library import shipped_names
 from emotone.config import to_mapping
 from emotone.scoring.detection import chosen_threshold
 from emotone.scoring.operating_points import add_operating_points, operating_points_of
@@ -61,7 +61,7 @@ def test_a_damaged_model_is_reported_and_the_others_are_listed(emotone: Callable
 
 
 def test_no_models(emotone: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.bundles.shipped.SHIPPED", tmp_path)
+    monkeypatch.setattr("emotone.bundles.library.SHIPPED", tmp_path)
     assert "no models are shipped" in emotone("models", "list").out
     assert json.loads(emotone("models", "list", "--json").out) == []
 

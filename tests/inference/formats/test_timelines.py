@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from emotone.inference.formats.textgrid import intervals
+from emotone.inference.formats.annotations import intervals
 from emotone.inference.saving import FORMATS, Page
 
 if TYPE_CHECKING:

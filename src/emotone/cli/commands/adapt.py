@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
-from emotone.cli.channel_option import channel_option, track_option
-from emotone.cli.failures import failure_messages
+from emotone.cli.console import failure_messages
+from emotone.cli.options import channel_option, track_option
 from emotone.inference.inputs import collect
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(*, model: str, paths: tuple[str, ...], out: Path, channel: Selection
     The model's statistics of voices, language, room and channel are replaced by those of the recordings. Nothing is
     trained, and results of the adapted model are marked as adapted.
     """
-    from emotone.bundles.shipped import load
+    from emotone.bundles.library import load
     from emotone.cli.adapting import adapt_to
 
     adapted, failures = adapt_to(load(model), collect(paths).items, channel=channel, track=track, quiet=quiet)

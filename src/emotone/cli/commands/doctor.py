@@ -102,7 +102,7 @@ def _size(folder: Path) -> int:
 
 
 def _models() -> list[dict[str, Any]]:
-    from emotone.bundles.shipped import load, shipped_names
+    from emotone.bundles.library import load, shipped_names
 
     found = []
     for name in shipped_names():

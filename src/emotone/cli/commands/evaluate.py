@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
+from emotone.cli.console import progress, report_left_out
 from emotone.cli.evaluation_output import print_evaluation, shortcuts_text, to_dict
-from emotone.cli.failures import report_left_out
-from emotone.cli.progress import progress
-from emotone.cli.transfer_options import TransferOptions, transfer_options
+from emotone.cli.options import TransferOptions, transfer_options
 from emotone.errors import EmotoneError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def command(
 
 def _told_apart(system: str, *, recipe: str, model: str) -> tuple[str, str]:
     """Return the recipe and the model to evaluate, of which at most one is not empty."""
-    from emotone.bundles.shipped import shipped_names as shipped_models
+    from emotone.bundles.library import shipped_names as shipped_models
     from emotone.recipes.inheritance import parse_place
     from emotone.recipes.library import shipped_names as shipped_recipes
 
@@ -284,7 +283,7 @@ def _warn_about_weights(recipe: AnyResolved, data: CorpusData) -> None:
 def _evaluate_model(
     name: str, corpus: tuple[str, ...], *, label_map: Mapping[str, str], out: Path, quiet: bool
 ) -> tuple[CorpusData, list[Evaluation]]:
-    from emotone.bundles.shipped import load
+    from emotone.bundles.library import load
     from emotone.evaluation.finished_model import evaluate_model
 
     bundle = load(name)

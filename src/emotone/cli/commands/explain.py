@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
-from emotone.cli.channel_option import channel_option, track_option
-from emotone.cli.progress import progress
+from emotone.cli.console import progress
+from emotone.cli.options import channel_option, track_option
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:

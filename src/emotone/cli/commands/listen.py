@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from emotone.cli import console
-from emotone.cli.channel_option import channel_option, track_option
+from emotone.cli.options import channel_option, track_option
 from emotone.errors import EmptyAudioError, OutputError, UsageError
 
 if TYPE_CHECKING:

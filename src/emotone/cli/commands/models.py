@@ -40,7 +40,7 @@ def list_models(*, as_json: bool) -> int:
     Example:
       emotone models list --json
     """
-    from emotone.bundles.shipped import load, shipped_names
+    from emotone.bundles.library import load, shipped_names
 
     found: list[dict[str, Any]] = []
     errors: list[BundleError] = []
@@ -71,8 +71,8 @@ def show(model: str, *, as_json: bool) -> None:
       emotone models show default
       emotone models show ./mine --json
     """
+    from emotone.bundles.library import load
     from emotone.bundles.manifest import CARD
-    from emotone.bundles.shipped import load
     from emotone.config import to_mapping
 
     bundle = load(model)
@@ -125,7 +125,7 @@ def check(model: str, *, as_json: bool) -> None:
       emotone models check ./mine
     """
     from emotone.bundles.bundle import TOLERANCE
-    from emotone.bundles.shipped import load
+    from emotone.bundles.library import load
 
     bundle = load(model)
     deviation = bundle.check()
@@ -258,7 +258,7 @@ def get(url: str, *, out: Path, sha256: str | None, as_json: bool) -> None:
     Example:
       emotone models get https://host/calls --out calls --sha256 0123...
     """
-    from emotone.bundles.sharing import get_bundle
+    from emotone.bundles.library import get_bundle
 
     bundle = get_bundle(url, out, sha256=sha256)
     if as_json:
@@ -280,8 +280,7 @@ def push(model: str, url: str, *, as_json: bool) -> None:
       emotone models push ./calls hf://user/calls
       emotone models push ./calls s3://bucket/models/calls
     """
-    from emotone.bundles.sharing import push_bundle
-    from emotone.bundles.shipped import load
+    from emotone.bundles.library import load, push_bundle
 
     bundle = load(model)
     bundle.check()

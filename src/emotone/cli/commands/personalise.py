@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
+from emotone.cli.console import progress, report_left_out
 from emotone.cli.corpus_data import CorpusData, label_map_option, report
-from emotone.cli.failures import report_left_out
-from emotone.cli.progress import progress
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
@@ -141,8 +140,8 @@ def _print(done: PersonalModel, data: CorpusData, shared: Overlap | None, *, out
 
 def _head_bundle(source: str) -> Bundle | None:
     """Return the model to start from if it has a head on a frozen encoder; None if its network is trained."""
+    from emotone.bundles.library import load, shipped_names
     from emotone.bundles.manifest import MANIFEST
-    from emotone.bundles.shipped import load, shipped_names
 
     if source not in shipped_names() and not (Path(source) / MANIFEST).exists():
         return None

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emotone.cli import console
-from emotone.cli.bulk import bulk_options, check_not_bulk, predict_in_bulk
-from emotone.cli.channel_option import channel_option, track_option
-from emotone.cli.failures import failure_messages
-from emotone.cli.prediction_progress import prediction_progress
+from emotone.cli.bulk import predict_in_bulk
+from emotone.cli.console import failure_messages, prediction_progress
+from emotone.cli.options import bulk_options, channel_option, check_not_bulk, track_option
 from emotone.errors import AudioError, UsageError
 from emotone.inference.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.inference.saving import FORMATS, Page

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
-from emotone.cli.progress import progress
+from emotone.cli.console import progress
 from emotone.errors import UsageError, unknown_name
 from emotone.files import data_dir
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emotone.cli import console
-from emotone.cli.progress import progress
+from emotone.cli.console import progress
 
 if TYPE_CHECKING:
     from emotone.fitting.distillation.source_run import HeldOutScore

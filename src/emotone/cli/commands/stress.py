@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
-from emotone.cli.failures import failure_messages, report_left_out
-from emotone.cli.progress import progress
+from emotone.cli.console import failure_messages, progress, report_left_out
 from emotone.errors import UsageError
 from emotone.inference.inputs import RecordingPath, collect
 

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
-from emotone.cli.failures import report_left_out
-from emotone.cli.progress import progress
-from emotone.cli.transfer_options import TransferOptions, transfer_options
+from emotone.cli.console import progress, report_left_out
+from emotone.cli.options import TransferOptions, transfer_options
 from emotone.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emotone.cli.progress import ProgressDisplay
+    from emotone.cli.console import ProgressDisplay
     from emotone.fitting.plan_selection import PlanSelection
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.fitting.train import TrainingJob

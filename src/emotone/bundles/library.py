@@ -1,4 +1,4 @@
-"""Bundles at URLs: a folder on a web server, in an object store or in a repository of the Hugging Face Hub.
+"""Bundles by name and by URL: shipped models, folders, web servers, object stores, and the Hugging Face Hub.
 
 A bundle is the folder that `bundle.toml` is in, wherever it is. Its files are checked against the SHA-256 values in
 `bundle.toml`, and that file against the SHA-256 of the model, which identifies all of it.
@@ -10,21 +10,47 @@ the extra `bulk` and their own packages.
 from __future__ import annotations
 
 import hashlib
-import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotone.bundles.bundle import write_files
+from emotone.bundles.bundle import load_bundle, write_files
 from emotone.bundles.manifest import MANIFEST, read_manifest
-from emotone.errors import BundleError, OutputError, UsageError
+from emotone.errors import BundleError, OutputError, UsageError, unknown_name
 from emotone.files import filesystem, is_url, one_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from emotone.bundles.bundle import Bundle
+
+SHIPPED = Path(__file__).resolve().parent.parent / "models"
 
 LIMIT_BYTES = 1 << 30  # of one file: a server must not fill the memory
 SECONDS = 60.0  # without an answer of a web server
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Return the names of the shipped models, sorted."""
+    return tuple(sorted(found.parent.name for found in SHIPPED.glob(f"*/{MANIFEST}")))
+
+
+def load(name: str | Path, *, threads: int = 1) -> Bundle:
+    """Return a shipped model by its name, or the bundle in a folder.
+
+    Args:
+        name: a name takes precedence over a folder of the same name, which can be given as `./name`.
+        threads: of the network.
+
+    Raises:
+        UnknownNameError: neither a shipped model nor a folder.
+        BundleError: the folder is not an intact bundle.
+
+    """
+    names = shipped_names()
+    if name in names:
+        return load_bundle(SHIPPED / str(name), threads=threads)
+    folder = Path(name)
+    if isinstance(name, str) and not folder.is_dir() and folder.name == name:
+        raise unknown_name("model", name, names)
+    return load_bundle(folder, threads=threads)
 
 
 def get_bundle(url: str, directory: Path, *, sha256: str | None = None) -> Bundle:
@@ -99,6 +125,8 @@ def _read(url: str) -> bytes:
     """Return the bytes at a URL."""
     try:
         if url.startswith(("http://", "https://")):
+            import urllib.request  # it takes long to import, and models are loaded by name
+
             with urllib.request.urlopen(url, timeout=SECONDS) as stream:  # noqa: S310 - the protocol was checked
                 data: bytes = stream.read(LIMIT_BYTES + 1)
         else:

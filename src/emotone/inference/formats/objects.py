@@ -1,7 +1,8 @@
-"""One JSON document: an object for one recording, otherwise an array of objects."""
+"""Objects `emotone.prediction/1`: one JSON document, or JSON lines, each written as soon as it is finished."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from emotone.inference.rendering import json_pieces
@@ -36,4 +37,24 @@ class JsonDocument:
         self._stream.flush()
 
 
-FORMAT = Format(suffix=".json", summary="one JSON document: an object, or an array", binary=False, open=JsonDocument)
+JSON = Format(suffix=".json", summary="one JSON document: an object, or an array", binary=False, open=JsonDocument)
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """One line per recording."""
+
+    stream: IO[str]
+    page: Page
+
+    def write(self, result: Result) -> None:
+        """Write one line."""
+        self.stream.writelines(json_pieces(result, line=True))
+        self.stream.write("\n")
+        self.stream.flush()
+
+    def finish(self) -> None:
+        """Do nothing: a file of lines has no end."""
+
+
+JSON_LINES = Format(suffix=".jsonl", summary="one JSON object per recording and line", binary=False, open=JsonLines)

@@ -1,7 +1,11 @@
-"""Parquet: the table of `csv` with types, for data tools. Needs the extra `parquet`."""
+"""Tables with a row per utterance, segment or clip: CSV, and Parquet, which has types and needs the extra `parquet`.
+
+A failure has its `error` and `message`.
+"""
 
 from __future__ import annotations
 
+import csv
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +19,34 @@ if TYPE_CHECKING:
     from emotone.inference.saving import Page
 
 GROUP = 16384  # rows written at a time
+
+
+class CsvTable:
+    """A table whose header is written first, even if no row follows."""
+
+    def __init__(self, stream: IO[str], page: Page) -> None:
+        self._stream = stream
+        self._page = page
+        self._csv = csv.writer(stream, lineterminator="\n")
+        self._csv.writerow(columns(page.labels))
+
+    def write(self, result: Result) -> None:
+        """Write a recording's rows."""
+        rows = [result.row(self._page.labels)] if isinstance(result, Failure) else result.rows(self._page.rows)
+        self._csv.writerows([_text(cell) for cell in row] for row in rows)
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Do nothing: a table has no end."""
+
+
+def _text(cell: Cell) -> Cell:
+    return str(cell).lower() if isinstance(cell, bool) else cell
+
+
+CSV = Format(
+    suffix=".csv", summary="a table with a row per utterance, segment or clip (--rows)", binary=False, open=CsvTable
+)
 
 
 class ParquetTable:
@@ -66,7 +98,7 @@ def _storable(row: list[Cell]) -> list[Cell]:
     return [cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell for cell in texts]
 
 
-FORMAT = Format(
+PARQUET = Format(
     suffix=".parquet",
     summary="the table of csv for data tools (needs emotone[parquet])",
     binary=True,

@@ -1,9 +1,9 @@
-"""The transfer options that `emotone train` and `emotone evaluate` share."""
+"""Options that several commands share: `--channel` and `--track`, those of a transfer, and those of bulk prediction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -12,6 +12,8 @@ from emotone.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from emotone.audio.source import Track
+    from emotone.inference.result import Selection
     from emotone.recipes.recipe import Recipe
     from emotone.recipes.transfer import UnlabelledMethod
 
@@ -50,6 +52,47 @@ _OPTIONS = (
         "--labels", default="", metavar="NAME", help="Label set that replaces the recipe's, e.g. seven, four or every."
     ),
 )
+
+
+def _channel(context: click.Context, parameter: click.Parameter, value: str) -> Selection:
+    """Return the channel of an option; raise `BadParameter` for anything else."""
+    if value in {"mix", "each"}:
+        return cast("Selection", value)
+    if not value.isdecimal():
+        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, mix, or each", context, parameter)
+    return int(value)
+
+
+def _track(context: click.Context, parameter: click.Parameter, value: str) -> Track:
+    """Return the audio track of an option; raise `BadParameter` for anything else."""
+    if value in {"default", "all"}:
+        return cast("Track", value)
+    if not value.isdecimal():
+        raise click.BadParameter(f"'{value}' was given; allowed: a number from 0, default, or all", context, parameter)
+    return int(value)
+
+
+def channel_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option `--channel`; the text says what a command does with every channel."""
+    return click.option(
+        "--channel",
+        callback=_channel,
+        default="mix",
+        show_default=True,
+        metavar="N|mix|each",
+        help=f"A channel, counted from 0; the mean of all; or {help_text}.",
+    )
+
+
+track_option = click.option(
+    "--track",
+    callback=_track,
+    default="default",
+    show_default=True,
+    metavar="N|default|all",
+    help="Audio track of a video or container, counted from 0; all puts the channels of all tracks together.",
+)
+"""The option `--track`."""
 
 
 def transfer_options(command: _Command) -> _Command:
@@ -106,3 +149,43 @@ class TransferOptions:
         # Every plan is tried with auto, so that any name will do here.
         plan = "A2" if self.is_auto else self.plan
         return recipe_for(given, source=self.source, plan=plan, labels=self.labels, unlabelled=self.unlabelled)
+
+
+PART_SIZE = 256
+BULK_ONLY = {"address": None, "resume": False, "part_size": None, "adapt_by": None}
+"""Options that only a bulk run has, with their values where they are not given."""
+
+
+def bulk_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options `--engine`, `--address`, `--resume`, `--part-size` and `--adapt-by`."""
+    for option in (
+        click.option(
+            "--adapt-by",
+            metavar="COLUMN",
+            help="With --engine and a manifest: adapt the model to the recordings of each value of COLUMN, such as a "
+            "speaker, channel or source. They are read twice. Needs a model with an encoder.",
+        ),
+        click.option(
+            "--part-size",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help=f"With --engine: recordings per file of results.  [default: {PART_SIZE}]",
+        ),
+        click.option("--resume", is_flag=True, help="With --engine: continue the run in --out that was interrupted."),
+        click.option("--address", metavar="HOST:PORT", help="With --engine ray: a running cluster; auto finds one."),
+        click.option(
+            "--engine",
+            metavar="NAME",
+            help="Write results in parts to --out, which can be a URL, and can be resumed: local (processes of this "
+            "machine) or ray (a cluster). PATH may be a list (.txt), a manifest (.parquet) or a URL too.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def check_not_bulk(options: dict[str, Any]) -> None:
+    """Raise `UsageError` for options that need `--engine`."""
+    for name, default in BULK_ONLY.items():
+        if options[name] != default:
+            raise UsageError(f"--{name.replace('_', '-')} needs --engine local or --engine ray")
