@@ -14,6 +14,7 @@ from emotone.errors import UsageError
 
 if TYPE_CHECKING:
     import click
+
     from emotone.scale.bulk import Outcome
 
 FORMAT = "parquet"  # where none is given

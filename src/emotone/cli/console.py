@@ -20,6 +20,7 @@ from emotone.inference.display import clock, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from rich.progress import Progress as Bars
     from rich.progress import TaskID
     from rich.table import Table
 

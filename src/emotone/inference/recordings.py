@@ -13,7 +13,7 @@ from emotone.features.base import VisualFeature
 from emotone.inference.buffers import EnvelopeMeter
 from emotone.inference.engine import BLOCK_SECONDS, Analyser, analyse
 from emotone.inference.inputs import check_file, checked_samples, is_file
-from emotone.inference.result import Failure, Prediction, model_info
+from emotone.inference.result import Failure, ModelInfo, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -338,3 +338,9 @@ def _named(analysis: Callable[[], Analysis], *, name: str | None) -> Analysis:
 def _cut(blocks: list[Array], *, size: int) -> Iterator[Array]:
     joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return (joined[at : at + size] for at in range(0, len(joined), size))
+
+
+def model_info(bundle: Bundle) -> ModelInfo:
+    """Return what a prediction states about its model."""
+    manifest = bundle.manifest
+    return ModelInfo(name=manifest.name, version=manifest.version, sha256=bundle.sha256, licence=manifest.licence)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from emotone.bundles.bundle import Bundle
     from emotone.inference.buffers import Envelope
     from emotone.types import Hertz, Seconds
 
@@ -211,12 +210,6 @@ def columns(labels: tuple[str, ...]) -> list[str]:
     """Return the names of a table's columns."""
     first = ["file", "channel", "start", "end", "label", "confidence", "unsure", "changed"]
     return [*first, *(f"p_{label}" for label in labels), "error", "message", *AFFECT_COLUMNS]
-
-
-def model_info(bundle: Bundle) -> ModelInfo:
-    """Return what a prediction states about its model."""
-    manifest = bundle.manifest
-    return ModelInfo(name=manifest.name, version=manifest.version, sha256=bundle.sha256, licence=manifest.licence)
 
 
 def from_dict(values: Mapping[str, Any]) -> Prediction | Failure:

@@ -17,7 +17,7 @@ from emotone.augment.perturbation import PERTURBATIONS, Scene
 from emotone.corpora.labels import UNKNOWN
 from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
 from emotone.features.store import ExtractionProblem
-from emotone.inference.result import model_info
+from emotone.inference.recordings import model_info
 from emotone.protocols.sampling import shuffled
 
 if TYPE_CHECKING:
