@@ -11,6 +11,7 @@ from sklearn import discriminant_analysis, linear_model, naive_bayes
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from emotone.bundles.head import softmax
 from emotone.classical.base import at_all_labels, check_candidates
 from emotone.classical.classifiers.gaussian_mixture import GaussianMixture
 from emotone.classical.classifiers.linear_discriminant import LinearDiscriminant
@@ -24,7 +25,6 @@ from emotone.classical.classifiers.rbf_svm import RbfSvm
 from emotone.classical.kernels import squared_distances
 from emotone.classical.scaling import standardise_by_group, standardiser
 from emotone.errors import ConfigError, UnknownNameError
-from emotone.metrics.softmax import softmax
 
 # ----------------------------------------------------------------------------------------------------------------------
 # What all classifiers share: scores at every label's place, and candidates that are checked.
