@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.cli import console
-from emotone.cli.progress import progress
+from emotone.cli.console import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.audio.resample import resample
+from emotone.audio.samples import resample
 from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, Scene
 from emotone.config import signature
 from emotone.errors import RunError
