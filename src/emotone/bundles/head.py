@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from emotone.bundles.training_domain import TrainingDomain
 from emotone.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class EmbeddingHead:
         shrinkage: number of recordings whose statistics have the same weight as those of the training data.
         ordinary: detector of ordinary speech; None leaves the probabilities unchanged.
         hidden: layer between the standardised embeddings and the logits; None makes the head linear.
+        domain: region of the training data, for the distance of recordings from it; None if it is not known.
 
     Raises:
         UsageError: arrays of other shapes, or values that are not finite, or a deviation that is not above 0.
@@ -107,6 +109,7 @@ class EmbeddingHead:
     shrinkage: float
     ordinary: OrdinarySpeech | None = None
     hidden: HiddenLayer | None = None
+    domain: TrainingDomain | None = None
 
     def __post_init__(self) -> None:
         values, labels = self.values, len(self.bias)
@@ -126,6 +129,8 @@ class EmbeddingHead:
             _check_hidden(self.hidden, values=values)
         if self.ordinary is not None:
             _check_ordinary(self.ordinary, values=values, labels=labels)
+        if self.domain is not None and len(self.domain.spread) != values:
+            raise UsageError(f"head: the training domain is of {len(self.domain.spread)} values; needed: {values}")
 
     @property
     def values(self) -> int:
@@ -146,14 +151,17 @@ class EmbeddingHead:
     def probabilities(self, embeddings: NDArray[np.float32], *, temperature: float) -> NDArray[np.float64]:
         """Return probabilities [batch, labels] of embeddings [batch, values]; each row sums to 1.
 
-        They are  (1 - s) softmax(logits / temperature) + s prior  with the probability s of ordinary speech.
+        They are  (1 - s) softmax(logits / t) + s prior  with the probability s of ordinary speech. The temperature t
+        grows with the distance from the training data where the head has a domain with a slope.
         """
-        emotions = softmax(self.logits(embeddings) / temperature)
-        if self.ordinary is None:
-            return emotions
-        share = self.ordinary.probabilities(embeddings)[:, np.newaxis]
-        result: NDArray[np.float64] = (1 - share) * emotions + share * self.ordinary.prior.astype(np.float64)
-        return result
+        temperatures = np.full(len(embeddings), temperature, np.float64)
+        if self.domain is not None:
+            temperatures *= self.domain.temperature_factors(embeddings)
+        return mixture(self.logits(embeddings), temperatures, self.ordinary_share(embeddings), self.ordinary)
+
+    def ordinary_share(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return for embeddings [batch, values] the probability [batch] of ordinary speech; 0 without a detector."""
+        return np.zeros(len(embeddings)) if self.ordinary is None else self.ordinary.probabilities(embeddings)
 
     def adapted(self, embeddings: NDArray[np.float32]) -> EmbeddingHead:
         """Return the head with the statistics of unlabelled embeddings [recordings, values], shrunk towards its own.
@@ -172,7 +180,35 @@ class EmbeddingHead:
             embeddings.astype(np.float64), mean=self.mean, within=within, shrinkage=self.shrinkage
         )
         deviation = np.maximum(np.sqrt(variance), SMALLEST_DEVIATION)
-        return dataclasses.replace(self, mean=mean.astype(np.float32), deviation=deviation.astype(np.float32))
+        return dataclasses.replace(
+            self,
+            mean=mean.astype(np.float32),
+            deviation=deviation.astype(np.float32),
+            domain=None if self.domain is None else self.domain.adapted(mean, deviation),
+        )
+
+
+def mixture(
+    logits: NDArray[np.float64],
+    temperatures: NDArray[np.float64],
+    share: NDArray[np.float64],
+    ordinary: OrdinarySpeech | None,
+) -> NDArray[np.float64]:
+    """Return probabilities [batch, labels]; see `EmbeddingHead.probabilities`.
+
+    Args:
+        logits: [batch, labels].
+        temperatures: [batch].
+        share: probability of ordinary speech [batch].
+        ordinary: whose prior the share has; None for no share.
+
+    """
+    emotions = softmax(logits / temperatures[:, np.newaxis])
+    if ordinary is None:
+        return emotions
+    shares = share[:, np.newaxis]
+    result: NDArray[np.float64] = (1 - shares) * emotions + shares * ordinary.prior.astype(np.float64)
+    return result
 
 
 def _check_hidden(hidden: HiddenLayer, *, values: int) -> None:
@@ -217,6 +253,8 @@ def head_bytes(head: EmbeddingHead) -> bytes:
     if head.ordinary is not None:
         found = (head.ordinary.weight, head.ordinary.bias, head.ordinary.prior)
         arrays |= {name: np.asarray(value, np.float32) for name, value in zip(ORDINARY_ARRAYS, found, strict=True)}
+    if head.domain is not None:
+        arrays |= head.domain.arrays()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
@@ -239,7 +277,9 @@ def read_head(data: bytes, *, where: str, labels: int) -> EmbeddingHead:
             if HIDDEN_ARRAYS[0] in arrays:
                 matrix, offsets = (arrays[name] for name in HIDDEN_ARRAYS)
                 hidden = HiddenLayer(np.asarray(matrix, np.float16), np.asarray(offsets, np.float32))
-            head = EmbeddingHead(mean, deviation, within, weight, bias, float(arrays["shrinkage"]), ordinary, hidden)
+            domain = TrainingDomain.from_arrays(arrays)
+            shrinkage = float(arrays["shrinkage"])
+            head = EmbeddingHead(mean, deviation, within, weight, bias, shrinkage, ordinary, hidden, domain)
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, UsageError) as error:
         raise BundleError(f"{where} does not contain a head ({', '.join(ARRAYS)}): {error}") from error
     if len(head.bias) != labels:

@@ -21,7 +21,7 @@ from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, Traini
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
-from emotone.features.store import FeatureStore
+from emotone.features.store import ExtractionResult, FeatureStore
 from emotone.fitting.embedding_data import LabelledEmbeddings
 from emotone.fitting.embedding_head import fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.features.store import ExtractionResult
+    from emotone.features.store import ExtractionProblem
     from emotone.features.windows import Windows
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.types import Array, Fold, Utterance
@@ -50,29 +50,27 @@ class RecordingEmbedding:
     Attributes:
         encoder: of the windows.
         windows: of an utterance.
-        copies: perturbations of the recording whose embeddings follow; see `EmbeddingRecipe`.
+        copy: perturbation of the recording, e.g. "telephone/mu-law"; "" for the recording itself.
 
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     rate: ClassVar[Hertz] = WhisperLogMel.rate
 
     encoder: Encoder
     windows: Windows
-    copies: tuple[str, ...] = ()
+    copy: str = ""
 
     def compute(self, signal: Array) -> Array:
-        """Return the embedding of a signal [time] and those of its copies, one after the other; see `embedding_of`.
+        """Return the embedding [values] of a signal [time], or of its copy; see `embedding_of`.
 
         What is random in a copy depends on the signal alone.
         """
-        bundle = encoder_bundle(self.encoder, self.windows)
-        found = [embedding_of(bundle, signal)]
-        for copy in self.copies:
-            name, _, setting = copy.partition(SEPARATOR)
+        if self.copy:
+            name, _, setting = self.copy.partition(SEPARATOR)
             scene = Scene(self.rate, np.random.default_rng(zlib.crc32(signal.tobytes())))
-            found.append(embedding_of(bundle, PERTURBATIONS.get(name).apply(signal, setting, scene)))
-        return np.concatenate(found)
+            signal = PERTURBATIONS.get(name).apply(signal, setting, scene)
+        return embedding_of(encoder_bundle(self.encoder, self.windows), signal)
 
 
 def embedding_of(bundle: Bundle, signal: Array) -> Array:
@@ -143,15 +141,18 @@ class ResolvedEmbedding:
             progress: called with the number of utterances done since the last call.
 
         """
-        copies = self.recipe.copies
-        spec = RecordingEmbedding(self.encoder, self.recipe.windows, copies)
-        result = FeatureStore("embedding", spec).extract(utterances, workers=workers, progress=progress)
+        passes = ("", *self.recipe.copies)
+        count = None if progress is None else _whole_utterances(progress, passes=len(passes))
         features: dict[str, Array] = {}
-        for key, values in result.features.items():
-            plain, *changed = np.split(values, 1 + len(copies))
-            features[key] = plain
-            features.update((copy_key(key, copy), one) for copy, one in zip(copies, changed, strict=True))
-        return replace(result, features=features)
+        problems: dict[str, ExtractionProblem] = {}
+        for copy in passes:
+            store = FeatureStore("embedding", RecordingEmbedding(self.encoder, self.recipe.windows, copy))
+            found = store.extract(utterances, workers=workers, progress=count)
+            features |= {copy_key(key, copy): values for key, values in found.features.items()}
+            problems |= {one.key: one for one in found.problems}
+        for key in problems:
+            features.pop(key, None)  # without one of its copies, a recording is not used
+        return ExtractionResult(features, tuple(problems.values()))
 
     def fit(
         self, utterances: Sequence[Utterance], embeddings: Mapping[str, Array], *, labels: tuple[str, ...]
@@ -170,20 +171,34 @@ class ResolvedEmbedding:
         used = [utterance for utterance in utterances if utterance.key in embeddings]
         if not used:
             raise RunError(f"recipe {self.name}: no recording can be used")
-        rows = [(one, one.key) for one in used]
-        rows += [(one, copy_key(one.key, copy)) for copy in self.recipe.copies for one in used]
+        values = [[embeddings[copy_key(one.key, copy)] for one in used] for copy in ("", *self.recipe.copies)]
+        plain, *copies = np.array(values, np.float64)
         data = LabelledEmbeddings(
-            np.stack([embeddings[key] for _, key in rows]).astype(np.float64),
-            np.array([labels.index(one.label) for one, _ in rows], np.int64),
-            np.array([one.corpus for one, _ in rows]),
-            np.array([one.speaker_key for one, _ in rows]),
+            plain,
+            np.array([labels.index(one.label) for one in used], np.int64),
+            np.array([one.corpus for one in used]),
+            np.array([one.speaker_key for one in used]),
+            copies=tuple(copies),
         )
         return fit_head(data, self.recipe.head, labels=labels, seed=self.seed)
 
 
 def copy_key(key: str, copy: str) -> str:
-    """Return the key of the embedding of an utterance's copy."""
-    return f"{key}\0{copy}"
+    """Return the key of the embedding of an utterance's copy; that of "" is the utterance itself."""
+    return f"{key}\0{copy}" if copy else key
+
+
+def _whole_utterances(progress: Callable[[int], None], *, passes: int) -> Callable[[int], None]:
+    """Return a function that is told of each pass over an utterance, and reports it once, with its share of passes."""
+    done = 0
+
+    def count(number: int) -> None:
+        nonlocal done
+        before = done // passes
+        done += number
+        progress(done // passes - before)
+
+    return count
 
 
 def resolve_embedding(recipe: EmbeddingRecipe) -> ResolvedEmbedding:

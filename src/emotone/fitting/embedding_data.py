@@ -32,6 +32,7 @@ class LabelledEmbeddings:
         labels: index of each recording's label [recordings].
         corpora: of each recording.
         speakers: of each recording, unique over all corpora.
+        copies: values of changed copies of all recordings, [recordings, values] each.
 
     """
 
@@ -39,13 +40,29 @@ class LabelledEmbeddings:
     labels: NDArray[np.int64]
     corpora: NDArray[np.str_]
     speakers: NDArray[np.str_]
+    copies: tuple[Values, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def chosen(self, mask: NDArray[np.bool_]) -> LabelledEmbeddings:
         """Return the recordings where the mask [recordings] is true."""
-        return LabelledEmbeddings(self.values[mask], self.labels[mask], self.corpora[mask], self.speakers[mask])
+        copies = tuple(copy[mask] for copy in self.copies)
+        return LabelledEmbeddings(self.values[mask], self.labels[mask], self.corpora[mask], self.speakers[mask], copies)
+
+    def with_copies(self) -> LabelledEmbeddings:
+        """Return all recordings, then all copies, as recordings of their own."""
+        places = np.tile(np.arange(len(self)), 1 + len(self.copies))
+        values = np.concatenate([self.values, *self.copies])
+        return LabelledEmbeddings(values, self.labels[places], self.corpora[places], self.speakers[places])
+
+    def drawn(self, rng: np.random.Generator, *, copied: float) -> LabelledEmbeddings:
+        """Return the recordings, each replaced by one of its copies with the probability `copied`."""
+        if not self.copies:
+            return self
+        kinds = np.where(rng.random(len(self)) < copied, rng.integers(1, 1 + len(self.copies), len(self)), 0)
+        values = np.stack([self.values, *self.copies])[kinds, np.arange(len(self))]
+        return LabelledEmbeddings(values, self.labels, self.corpora, self.speakers)
 
     def weights(self, settings: HeadSettings) -> Values:
         """Return a weight per recording, 1 on average: a corpus of n recordings weighs n ** (1 - balance)."""
@@ -91,31 +108,28 @@ class Standardiser:
     """Standardises labelled embeddings in each of the ways of a recipe; see `HeadSettings.standardisations`.
 
     Attributes:
-        data: embeddings.
-        statistics: of the data.
+        statistics: of all training data.
         settings: of the head.
         neutral: index of the label neutral; -1 if there is none.
 
     """
 
-    data: LabelledEmbeddings
     statistics: TrainingStatistics
     settings: HeadSettings
     neutral: int
 
     @property
-    def copies(self) -> int:
+    def ways(self) -> int:
         """How often each recording occurs in the result of `compute`."""
         return len(self.settings.standardisations)
 
-    def compute(self, rng: np.random.Generator) -> Values:
-        """Return [copies x recordings, values]: all recordings in the first way, then in the second."""
-        return np.concatenate([self._standardised(kind, rng) for kind in self.settings.standardisations])
+    def compute(self, data: LabelledEmbeddings, rng: np.random.Generator) -> Values:
+        """Return [ways x recordings, values]: all recordings in the first way, then in the second."""
+        return np.concatenate([self._standardised(data, kind, rng) for kind in self.settings.standardisations])
 
-    def _standardised(self, kind: Standardisation, rng: np.random.Generator) -> Values:
-        data, stored = self.data, self.statistics
+    def _standardised(self, data: LabelledEmbeddings, kind: Standardisation, rng: np.random.Generator) -> Values:
         if kind == "stored":
-            plain: Values = (data.values - stored.mean) / stored.deviation
+            plain: Values = (data.values - self.statistics.mean) / self.statistics.deviation
             return plain
         result: Values = np.empty_like(data.values)
         for corpus in np.unique(data.corpora):

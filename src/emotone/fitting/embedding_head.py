@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.bundles.head import EmbeddingHead, OrdinarySpeech
+from emotone.bundles.training_domain import TrainingDomain
 from emotone.errors import RunError
 from emotone.fitting.embedding_data import Standardiser, TrainingStatistics
 from emotone.fitting.hidden_layer import fit_hidden_layer
@@ -43,28 +44,32 @@ def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequen
     emotional = data.chosen(~is_ordinary)
     if len(np.unique(emotional.labels)) < 2:
         raise RunError(f"{len(emotional)} recordings with fewer than two labels are not enough to fit a head")
-    statistics = TrainingStatistics.of(emotional)
+    everything = emotional.with_copies()
+    statistics = TrainingStatistics.of(everything)
     neutral = labels.index("neutral") if "neutral" in labels else -1
-    standardiser = Standardiser(emotional, statistics, settings, neutral)
+    standardiser = Standardiser(statistics, settings, neutral)
     hidden = None
     if settings.hidden is None:
-        copies = standardiser.copies
+        ways = standardiser.ways
         weight, bias = softmax_regression(
-            standardiser.compute(np.random.default_rng([seed, len(emotional)])),
-            np.tile(emotional.labels, copies),
-            np.tile(emotional.weights(settings) / copies, copies),
+            standardiser.compute(everything, np.random.default_rng([seed, len(everything)])),
+            np.tile(everything.labels, ways),
+            np.tile(everything.weights(settings) / ways, ways),
             classes=len(labels),
             regularisation=settings.regularisation,
         )
     else:
-        hidden, weight, bias = fit_hidden_layer(standardiser, settings.hidden, classes=len(labels), seed=seed)
+        hidden, weight, bias = fit_hidden_layer(
+            emotional, standardiser, settings.hidden, classes=len(labels), seed=seed
+        )
     ordinary = None
     if settings.ordinary is not None and is_ordinary.any():
+        every = data.with_copies()
         ordinary = _fit_ordinary(
-            data,
-            is_ordinary,
+            every,
+            np.tile(is_ordinary, 1 + len(data.copies)),
             settings.ordinary,
-            weights=data.weights(settings),
+            weights=every.weights(settings),
             statistics=statistics,
             labels=len(labels),
             neutral=neutral,
@@ -78,6 +83,28 @@ def fit_head(data: LabelledEmbeddings, settings: HeadSettings, *, labels: Sequen
         shrinkage=settings.shrinkage,
         ordinary=ordinary,
         hidden=hidden,
+        domain=_domain(data, settings, seed=seed),
+    )
+
+
+def _domain(data: LabelledEmbeddings, settings: HeadSettings, *, seed: int) -> TrainingDomain | None:
+    """Return the region of all training data, also of ordinary speech; corpora weigh as in the fit."""
+    values = data.values.shape[1]
+    count = min(settings.domain_directions, values - 1)
+    if count < 1:
+        return None
+    drawn = data.drawn(np.random.default_rng([seed, len(data)]), copied=len(data.copies) / (1 + len(data.copies)))
+    corpora = np.unique(drawn.corpora)
+    centres = np.array([drawn.values[drawn.corpora == corpus].mean(axis=0) for corpus in corpora])
+    spread = TrainingStatistics.of(drawn).within
+    standardised = (drawn.values - centres[np.searchsorted(corpora, drawn.corpora)]) / spread
+    scaled = (standardised * np.sqrt(drawn.weights(settings))[:, np.newaxis]).astype(np.float32)
+    _, vectors = np.linalg.eigh((scaled.T @ scaled).astype(np.float64))  # eigenvalues ascend
+    return TrainingDomain(
+        centres=centres.astype(np.float32),
+        spread=spread.astype(np.float32),
+        directions=vectors[:, -count:].T.astype(np.float16),
+        distances=np.zeros(0, np.float32),
     )
 
 

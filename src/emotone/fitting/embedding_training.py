@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emotone.bundles.bundle import write_bundle
+from emotone.bundles.head import mixture
 from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
+from emotone.bundles.training_domain import temperature_factors
 from emotone.config import signature
 from emotone.errors import RunError
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.bundles.bundle import Bundle
-    from emotone.bundles.head import EmbeddingHead
+    from emotone.bundles.head import OrdinarySpeech
     from emotone.features.store import ExtractionProblem
     from emotone.types import Array, Utterance
 
 SPEAKER_FOLDS = 5
+QUANTILES = 101  # of distances
+SLOPES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 COVERAGE = 0.5  # share of recordings of an unseen corpus, or of unseen speakers, that is at least not marked unsure
 SURE = 0.6  # a calibrated confidence that is never marked unsure, however easy the training data are
 # A quantised network rounds activations; processors differ by a step now and then.
@@ -46,6 +50,8 @@ class EmbeddingTraining:
         labels: in the order of the probabilities.
         temperature: divisor of the logits.
         threshold: confidence below which a result is unsure.
+        slope: exponent with which the temperature grows with the distance from the training data.
+        distances: quantiles of the distances of left-out speakers' recordings; see `TrainingDomain`.
         problems: recordings that were left out.
 
     """
@@ -56,6 +62,8 @@ class EmbeddingTraining:
     labels: tuple[str, ...]
     temperature: float
     threshold: float
+    slope: float
+    distances: NDArray[np.float32]
     problems: tuple[ExtractionProblem, ...]
 
     @property
@@ -78,7 +86,8 @@ def train_embedding(
 
     The temperature and the threshold come from recordings that a head was not fitted on: each fifth of the speakers,
     and each corpus if there are several, is left out once. Both kinds count the same for the temperature, so that
-    probabilities are calibrated for new speakers of the same corpora and for other corpora as far as one value allows.
+    probabilities are calibrated for new speakers of the same corpora and for other corpora. With several corpora, the
+    temperature grows with the distance of a recording from the training data, with the slope that is best for both.
 
     Args:
         resolved: what to train.
@@ -101,13 +110,37 @@ def train_embedding(
     parts = [_left_out(resolved, used, extracted.features, groups, labels=labels, done=done) for groups in divisions]
     if not parts:
         raise RunError(f"recipe {resolved.name}: calibration needs recordings of at least two speakers")
-    temperature = best_temperature(lambda value: float(np.mean([part.cross_entropy(value) for part in parts])))
+    distances = parts[0].distances  # of left-out speakers
+    if len(distances):
+        distances = np.quantile(distances, np.linspace(0, 1, QUANTILES))
+    usual = float(np.median(distances)) if len(distances) else 1.0
+    slopes = SLOPES if len(parts) > 1 and len(distances) else (0.0,)
+    found = [(_best(parts, usual=usual, slope=slope), slope) for slope in slopes]
+    (_, temperature), slope = min(found)
     hardest = parts[-1]  # other corpora, if there are several
-    confidence = hardest.probabilities(temperature).max(axis=1)
+    confidence = hardest.probabilities(temperature, usual=usual, slope=slope).max(axis=1)
     threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
     return EmbeddingTraining(
-        resolved, used, extracted.features, labels, temperature, round(threshold, 4), extracted.problems
+        resolved,
+        used,
+        extracted.features,
+        labels,
+        temperature,
+        round(threshold, 4),
+        slope,
+        distances.astype(np.float32),
+        extracted.problems,
     )
+
+
+def _best(parts: Sequence[_LeftOut], *, usual: float, slope: float) -> tuple[float, float]:
+    """Return the least mean cross-entropy with a slope, and the temperature that has it."""
+
+    def loss(temperature: float) -> float:
+        return float(np.mean([part.cross_entropy(temperature, usual=usual, slope=slope) for part in parts]))
+
+    temperature = best_temperature(loss)
+    return loss(temperature), temperature
 
 
 def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0", evaluation: str = "") -> Bundle:
@@ -125,6 +158,8 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
     """
     resolved, recipe = training.resolved, training.resolved.recipe
     head = resolved.fit(training.utterances, training.embeddings, labels=training.labels)
+    if head.domain is not None:
+        head = replace(head, domain=replace(head.domain, distances=training.distances, slope=training.slope))
     run = HeadRun.of(recipe, training.utterances, labels=training.labels, signature=training.signature)
     manifest = BundleManifest(
         schema=SCHEMA,
@@ -175,20 +210,29 @@ class _LeftOut:
 
     Attributes:
         truth: index of the true label [utterances].
-        tested: each head with the embeddings that it was not fitted on, in the same order.
+        logits: [utterances, labels].
+        share: probability of ordinary speech [utterances].
+        distances: from the training data [utterances]; empty without a domain.
+        ordinary: of any of the heads; all have the same prior.
 
     """
 
     truth: NDArray[np.int64]
-    tested: tuple[tuple[EmbeddingHead, Array], ...]
+    logits: NDArray[np.float64]
+    share: NDArray[np.float64]
+    distances: NDArray[np.float64]
+    ordinary: OrdinarySpeech | None
 
-    def probabilities(self, temperature: float) -> NDArray[np.float64]:
+    def probabilities(self, temperature: float, *, usual: float, slope: float) -> NDArray[np.float64]:
         """Return probabilities [utterances, labels]."""
-        return np.concatenate([head.probabilities(values, temperature=temperature) for head, values in self.tested])
+        temperatures = np.full(len(self.truth), temperature)
+        if slope:
+            temperatures *= temperature_factors(self.distances, usual=usual, slope=slope)
+        return mixture(self.logits, temperatures, self.share, self.ordinary)
 
-    def cross_entropy(self, temperature: float) -> float:
+    def cross_entropy(self, temperature: float, *, usual: float, slope: float) -> float:
         """Return the mean of -log p(label)."""
-        return cross_entropy(self.probabilities(temperature), self.truth)
+        return cross_entropy(self.probabilities(temperature, usual=usual, slope=slope), self.truth)
 
 
 def _left_out(
@@ -204,13 +248,21 @@ def _left_out(
 
     Utterances without a group, which are ordinary speech, are part of every fit.
     """
-    tested, truth = [], []
+    truth: list[int] = []
+    logits, shares, distances = [], [], []
+    ordinary = None
     for part in sorted(set(groups.values())):
         fitted = [one for one in utterances if groups.get(one.key) != part]
         held = [one for one in utterances if groups.get(one.key) == part]
         head = resolved.fit(fitted, embeddings, labels=labels)
-        tested.append((head, np.stack([embeddings[one.key] for one in held])))
+        values = np.stack([embeddings[one.key] for one in held])
         truth += [labels.index(one.label) for one in held]
+        logits.append(head.logits(values))
+        shares.append(head.ordinary_share(values))
+        distances.append(np.zeros(0) if head.domain is None else head.domain.distance(values))
+        ordinary = head.ordinary
         if done is not None:
             done(1)
-    return _LeftOut(np.array(truth, np.int64), tuple(tested))
+    return _LeftOut(
+        np.array(truth, np.int64), np.concatenate(logits), np.concatenate(shares), np.concatenate(distances), ordinary
+    )

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from emotone.fitting.embedding_data import Standardiser
+    from emotone.fitting.embedding_data import LabelledEmbeddings, Standardiser
     from emotone.recipes.embedding_recipe import HiddenSettings
 
 WARM_UP = 0.3  # share of the steps in which the learning rate rises
 
 
 def fit_hidden_layer(
-    standardiser: Standardiser, settings: HiddenSettings, *, classes: int, seed: int
+    data: LabelledEmbeddings, standardiser: Standardiser, settings: HiddenSettings, *, classes: int, seed: int
 ) -> tuple[HiddenLayer, NDArray[np.float64], NDArray[np.float64]]:
     """Return the hidden layer of all networks side by side, and the weight [units, classes] and the bias [classes].
 
     The logits are the mean of the networks' logits. The loss is the cross-entropy, weighted as a linear head weighs the
-    recordings.
+    recordings. In each epoch, a recording may be replaced by one of its copies.
 
     References:
         Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, JMLR 15, 2014.
@@ -36,19 +36,20 @@ def fit_hidden_layer(
     from torch.nn import functional
 
     generator = torch.Generator().manual_seed(seed)
-    rng = np.random.default_rng([seed, len(standardiser.data)])
-    count = standardiser.copies * len(standardiser.data)
-    labels = torch.from_numpy(np.tile(standardiser.data.labels, standardiser.copies))
-    weights = np.tile(standardiser.data.weights(standardiser.settings), standardiser.copies)
+    rng = np.random.default_rng([seed, len(data)])
+    count = standardiser.ways * len(data)
+    labels = torch.from_numpy(np.tile(data.labels, standardiser.ways))
+    weights = np.tile(data.weights(standardiser.settings), standardiser.ways)
     scale = torch.from_numpy(weights.astype(np.float32))
-    parameters = _initial(settings, values=standardiser.data.values.shape[1], classes=classes, generator=generator)
+    parameters = _initial(settings, values=data.values.shape[1], classes=classes, generator=generator)
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     batches = -(-count // settings.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=settings.epochs * batches, pct_start=WARM_UP
     )
     for _ in range(settings.epochs):
-        inputs = torch.from_numpy(standardiser.compute(rng).astype(np.float32))
+        drawn = data.drawn(rng, copied=settings.copied)
+        inputs = torch.from_numpy(standardiser.compute(drawn, rng).astype(np.float32))
         order = torch.randperm(count, generator=generator)
         for first in range(0, count, settings.batch_size):
             chosen = order[first : first + settings.batch_size]

@@ -77,6 +77,8 @@ class HiddenSettings:
         weight_decay: of AdamW.
         label_smoothing: share of the target that is spread over all labels.
         batch_size: recordings of a step.
+        copied: share of recordings that are replaced by one of their copies, another one in each epoch, if the recipe
+            has `copies`.
 
     """
 
@@ -89,6 +91,7 @@ class HiddenSettings:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     batch_size: int = 128
+    copied: float = 0.6
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -103,6 +106,7 @@ class HiddenSettings:
             weight_decay=(0.0, 10.0),
             label_smoothing=(0.0, 0.9),
             batch_size=(1, 65536),
+            copied=(0.0, 1.0),
         )
 
 
@@ -124,6 +128,8 @@ class HeadSettings:
         weights: factor of the weight of all recordings of a corpus, by name; 1 for all others.
         ordinary: see `OrdinarySettings`; None has no detector.
         hidden: see `HiddenSettings`; None makes the head linear.
+        domain_directions: main directions of the training data, which the distance of a recording from them leaves
+            out (see `TrainingDomain`); 0 measures no distance.
 
     """
 
@@ -134,6 +140,7 @@ class HeadSettings:
     weights: dict[str, float] = field(default_factory=dict)
     ordinary: OrdinarySettings | None = None
     hidden: HiddenSettings | None = None
+    domain_directions: int = 64
 
     @property
     def ordinary_corpora(self) -> tuple[str, ...]:
@@ -147,6 +154,7 @@ class HeadSettings:
             regularisation=(1e-8, 1e4),
             corpus_balance=(0.0, 1.0),
             shrinkage=(0.0, 1000.0),
+            domain_directions=(0, 4096),
         )
         if not self.standardisations or len(set(self.standardisations)) != len(self.standardisations):
             raise ConfigError("head: standardisations must name at least one, each once")
@@ -169,8 +177,9 @@ class EmbeddingRecipe:
         encoder: see `EncoderSettings`.
         windows: how an utterance is divided; at most 30 s long.
         head: see `HeadSettings`.
-        copies: perturbations of which a copy of each training recording is trained on as well, e.g.
-            "telephone/mu-law" (see `emotone stress --list`); those that need other speakers are not allowed.
+        copies: perturbations of which a copy of each training recording is trained on, e.g. "telephone/mu-law" (see
+            `emotone stress --list`): all of them by a linear head, one of them in each epoch by one with a hidden layer
+            (see `HiddenSettings.copied`). Those that need other speakers are not allowed.
         selection: name of a selection (see `emotone.corpora.selections`); "" takes every labelled clip.
         seed: of all random numbers.
         licence: SPDX identifier for the weights.
