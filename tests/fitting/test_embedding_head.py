@@ -234,3 +234,45 @@ def test_the_seed_fixes_a_hidden_layer(rng: np.random.Generator) -> None:
 def test_settings_of_parts_out_of_range_are_refused(settings: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         settings()
+
+
+def with_copy(data: LabelledEmbeddings, *, shift: float) -> LabelledEmbeddings:
+    return replace(data, copies=(data.values + shift, data.values - shift))
+
+
+def test_a_linear_head_takes_copies_as_further_recordings(rng: np.random.Generator) -> None:
+    data = with_copy(made(rng)[1], shift=0.5)
+    further = joined(data, replace(data, values=data.copies[0]), replace(data, values=data.copies[1]))
+    one, other = (fit_head(each, PLAIN, labels=LABELS, seed=1) for each in (data, further))
+    np.testing.assert_allclose(one.weight, other.weight, atol=1e-5)
+    np.testing.assert_allclose(one.mean, other.mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("copied", [0.0, 0.5, 1.0])
+def test_recordings_are_replaced_by_copies_in_this_share(rng: np.random.Generator, copied: float) -> None:
+    data = with_copy(made(rng, count=600)[1], shift=9.0)
+    moved = np.round((data.drawn(rng, copied=copied).values - data.values).mean(axis=1)).astype(int)
+    assert set(np.unique(moved)) <= {-9, 0, 9}
+    assert np.mean(moved != 0) == pytest.approx(copied, abs=0.08)
+    assert np.mean(moved == 9) == pytest.approx(copied / 2, abs=0.08)
+
+
+def test_a_hidden_layer_learns_from_copies(rng: np.random.Generator) -> None:
+    centres, plain = made(rng)
+    data = replace(plain, values=plain.values * 0, copies=(plain.values,))  # only the copies contain anything
+    hidden = HiddenSettings(
+        units=16, networks=2, epochs=40, dropout=0.0, input_dropout=0.0, learning_rate=0.01, copied=1
+    )
+    head = fit_head(data, replace(PLAIN, hidden=hidden), labels=LABELS, seed=1)
+    assert head.logits(centres.astype(np.float32)).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_the_domain_is_around_all_corpora_also_of_ordinary_speech(rng: np.random.Generator) -> None:
+    near, far = made(rng)[1], made(rng, shift=50.0, corpus="reading")[1]
+    settings = replace(PLAIN, domain_directions=2, ordinary=OrdinarySettings(corpora=("reading",)))
+    domain = fit_head(joined(near, far), settings, labels=LABELS, seed=1).domain
+    assert domain is not None
+    inside = np.concatenate([near.values, far.values]).astype(np.float32)
+    assert domain.distance(inside).max() < domain.distance((near.values + 25).astype(np.float32)).min()
+    np.testing.assert_allclose(domain.directions @ domain.directions.T, np.eye(2), atol=2e-3)
+    assert fit_head(near, replace(PLAIN, domain_directions=0), labels=LABELS, seed=1).domain is None
