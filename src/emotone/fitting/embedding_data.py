@@ -61,7 +61,9 @@ class LabelledEmbeddings:
         if not self.copies:
             return self
         kinds = np.where(rng.random(len(self)) < copied, rng.integers(1, 1 + len(self.copies), len(self)), 0)
-        values = np.stack([self.values, *self.copies])[kinds, np.arange(len(self))]
+        values = self.values.copy()
+        for number, copy in enumerate(self.copies, 1):
+            values[kinds == number] = copy[kinds == number]
         return LabelledEmbeddings(values, self.labels, self.corpora, self.speakers)
 
     def weights(self, settings: HeadSettings) -> Values:
