@@ -8,6 +8,7 @@ import inspect
 import math
 import os
 import sys
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
     from emotone.types import Array
 
-VERSION = 1  # incremented when a change to how blocks are run changes a value
+VERSION = 2  # incremented when a change to how blocks are run changes a value
 MAX_BYTES = 1 << 30  # of outputs in memory; above, blocks are run for every batch
+PARTS = 8  # of a window: shorter ones are padded to a multiple of such a part
 BATCH = 8  # windows: activations of this many fit into the processor's caches; larger batches are slower
 RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)  # noqa: SLF001 - the only base class of every kind of dropout
 PLAIN = (bool, int, float, str, type(None))
@@ -82,8 +84,10 @@ class Prefix:
     def run(self, windows: Sequence[Array], width: int) -> tuple[Array, NDArray[np.int64] | None]:
         """Return the outputs [windows, ...] and their valid steps [windows]; None without a time axis.
 
-        Windows are padded to the width. The output for a window does not depend on the other windows, bit for bit:
-        all batches have one size, full and shorter windows are in different batches, and one thread computes each.
+        Windows are padded to the width; where outputs have a time axis, shorter ones to a multiple of an eighth of it,
+        from which attention over long windows gains most. The output for a window does not depend on the other windows,
+        bit for bit: all batches have as many windows, those of a batch are padded to one length, full and shorter
+        windows are in different batches, and one thread computes each.
 
         Args:
             windows: each [up to width, dimension].
@@ -93,16 +97,29 @@ class Prefix:
         shape = self.shape(width, windows[0].shape[1])
         values = np.empty((len(windows), *shape.values), np.float32)
         lengths = None if shape.steps is None else np.full(len(windows), shape.steps, np.int64)
-        full = [number for number, rows in enumerate(windows) if rows.shape[0] == width]
-        short = [number for number, rows in enumerate(windows) if rows.shape[0] < width]
+        are_full = all(rows.shape[0] == width for rows in windows)
+        sizes = [width] if are_full else self._padded_sizes(width, windows[0].shape[1], shape)
+        groups: dict[tuple[bool, int], list[int]] = defaultdict(list)
+        for number, rows in enumerate(windows):
+            padded = next(size for size in sizes if rows.shape[0] <= size)
+            groups[rows.shape[0] == width, padded].append(number)
         batches = [
-            numbers[first : first + BATCH] for numbers in (full, short) for first in range(0, len(numbers), BATCH)
+            (numbers[first : first + BATCH], padded)
+            for (_, padded), numbers in groups.items()
+            for first in range(0, len(numbers), BATCH)
         ]
         fast = self._channels_last()
 
-        def compute(numbers: list[int]) -> None:
-            outputs, steps = fast.batch([windows[number] for number in numbers], width)
-            values[numbers] = outputs[: len(numbers)]
+        def compute(batch: tuple[list[int], int]) -> None:
+            numbers, padded = batch
+            outputs, steps = fast.batch([windows[number] for number in numbers], padded)
+            if outputs.shape[1:] == shape.values:
+                values[numbers] = outputs[: len(numbers)]
+            else:  # the steps that are missing are those after the valid ones, which are 0
+                values[numbers] = 0.0
+                inner = tuple(slice(0, size) for size in outputs.shape[1:])
+                for place, number in enumerate(numbers):
+                    values[number][inner] = outputs[place]
             if lengths is not None and steps is not None:
                 lengths[numbers] = steps[: len(numbers)]
 
@@ -114,6 +131,21 @@ class Prefix:
         finally:
             torch.set_num_threads(threads)
         return values, lengths
+
+    def _padded_sizes(self, width: int, dimension: int, full: OutputShape) -> list[int]:
+        """Return the lengths that windows are padded to, ascending: only the width unless outputs have a time axis."""
+        if full.steps is None:
+            return [width]
+        sizes = sorted({-(-width * part // PARTS) for part in range(1, PARTS + 1)})
+        return [size for size in sizes if size == width or self._is_shorter(size, dimension, full)]
+
+    def _is_shorter(self, size: int, dimension: int, full: OutputShape) -> bool:
+        """Return whether windows of this size have the outputs of full ones, with fewer steps on a single axis."""
+        values = self.shape(size, dimension).values
+        if len(values) != len(full.values):
+            return False
+        differing = [(ours, theirs) for ours, theirs in zip(values, full.values, strict=True) if ours != theirs]
+        return len(differing) == 1 and differing[0][0] < differing[0][1]
 
     def _channels_last(self) -> Prefix:
         """Return a copy with channels in the last memory dimension, which makes YAMNet 1.4 times as fast on a core."""

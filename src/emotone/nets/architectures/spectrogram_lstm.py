@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar
 
-from emotone.errors import ConfigError, unknown_name
+from emotone.errors import ConfigError
 from emotone.nets.base import require_torch
-from emotone.nets.settings import CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
+from emotone.nets.settings import (
+    CHUNK_ROWS,
+    Context,
+    check_channels,
+    check_chunk_network,
+    check_context,
+    check_filters,
+    grouped,
+)
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
-
-Context: TypeAlias = Literal["lstm", "bidirectional-lstm", "attention"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,7 @@ class SpectrogramLstm:
     """The layers of `spectrogram-cnn` up to the hidden one on each chunk, context, logits. By default, LSTM on R1.
 
     Attributes:
-        context: "lstm" reads the chunks in order, and its last output is classified, so that the result at any time
-            depends on the chunks so far only; "bidirectional-lstm" adds the other direction; "attention" weights the
-            logits of single chunks instead (see `emotone.nets.blocks.segment_pooling`).
+        context: "lstm", "bidirectional-lstm" or "attention" (see `emotone.nets.settings.Context`).
         filters: of each convolution: one or two numbers; none for raw chunks without a hidden layer.
         whole: whether filters are as high as the image; this and the next two as in `spectrogram-cnn`.
         width: of the filters, in rows of 8 ms.
@@ -62,10 +66,7 @@ class SpectrogramLstm:
     offset: float = 1e-5
 
     def __post_init__(self) -> None:
-        if self.context not in get_args(Context):
-            raise ConfigError(f"spectrogram-lstm: {unknown_name('context', self.context, get_args(Context))}")
-        if self.context_units < 1:
-            raise ConfigError(f"spectrogram-lstm needs context_units >= 1; given {self.context_units}")
+        check_context("spectrogram-lstm", self.context, units=self.context_units)
         if self.context == "attention" and not self.filters:
             raise ConfigError("spectrogram-lstm needs filters with attention; give one or two numbers of filters")
         check_filters("spectrogram-lstm", self.filters, least=0, width=self.width, units=self.units, slope=self.slope)
@@ -88,7 +89,7 @@ class SpectrogramLstm:
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.chunk import chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
-        from emotone.nets.blocks.context import Chunks, FlatChunks
+        from emotone.nets.blocks.context import Chunks, FlatChunks, context_layers
         from emotone.nets.blocks.segments import per_segment
 
         blocks: dict[str, Block] = {
@@ -109,30 +110,8 @@ class SpectrogramLstm:
         else:
             blocks["raw"] = FlatChunks()
         inputs = self.units if self.filters else CHUNK_ROWS * dimension
-        return Network({**blocks, **self._context_blocks(inputs, classes)})
-
-    def _context_blocks(self, inputs: int, classes: int) -> dict[str, Block]:
-        from emotone.nets.blocks.context import ContextLstm, LastStepClassifier
-        from emotone.nets.blocks.segment_pooling import SegmentClassifier
-
-        if self.context == "attention":
-            return {
-                "classifier": SegmentClassifier(
-                    inputs,
-                    hidden=0,
-                    classes=classes,
-                    dropout=self.dropout,
-                    pooling="attention",
-                    attention=self.context_units,
-                )
-            }
-        both = self.context == "bidirectional-lstm"
-        return {
-            "context": ContextLstm(inputs, self.context_units, bidirectional=both),
-            "classifier": LastStepClassifier(
-                self.context_units, bidirectional=both, classes=classes, dropout=self.dropout
-            ),
-        }
+        context = context_layers(self.context, inputs, units=self.context_units, classes=classes, dropout=self.dropout)
+        return Network({**blocks, **context})
 
 
 NET = SpectrogramLstm

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emotone.reproductions.base import by_place
 from emotone.reproductions.papers.spectrogram_cnn_lstm import published
 from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
-from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import FREE, PAPER, SPLITS
+from emotone.reproductions.papers.spectrogram_cnn_lstm.settings import FREE, SPLITS
+from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import PAPER
 from emotone.reproductions.scoreboard import Claim, Finding, Scoreboard, coverage_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ FACES = Claim(
     "faces", "a network fine-tuned on faces exceeds linear classifiers of the images", "88.6 and 30.5", "Table 5"
 )
 CONTEXT = Claim("context", "an LSTM over chunks exceeds networks on single chunks", "70 and 55", "Section 3.3")
+EXPECTED = Claim(
+    "lstm-on-convolutions", "an LSTM on the features of R1 exceeds one on raw chunks", "expected", "Section 3.3"
+)
+FILTERS = Claim(
+    "filters",
+    "filters of R1 follow pitch, formants, periodicity and silence",
+    "nine filters, without numbers",
+    "Figure 5",
+)
 HIDDEN = Claim(
     "hidden-layer", "a hidden layer helps on hand-built features", "27.3 compared with 21.2 accuracy", "Table 2"
 )
@@ -69,17 +79,20 @@ SUBSTITUTES = (
 )
 
 
-def scoreboard(results: Mapping[str, Sequence[CellResult]]) -> Scoreboard:
+def scoreboard(results: Mapping[str, Sequence[CellResult]], *, filters: Mapping[str, Any] | None = None) -> Scoreboard:
     """Return the paper's claims with their verdicts.
 
     Args:
         results: of each table, by its name.
+        filters: stored data of Figure 5; None if there are none.
 
     """
     findings = [_better(claim, results[table], first, second) for claim, table, first, second in PAIRS]
     findings.append(_unchanged(results["table2"], results["table3"]))
     findings.append(FACES.untested("eNTERFACE'05 is not available here"))
     findings.append(_better(CONTEXT, results["lstm"], "lstm-chunks", "r1"))
+    findings.append(_better(EXPECTED, results["lstm"], "lstm", "lstm-chunks"))
+    findings.append(_follow(filters))
     return Scoreboard(
         key=PAPER.key,
         title=PAPER.title,
@@ -113,6 +126,22 @@ def _unchanged(results: Sequence[CellResult], of_scores: Sequence[CellResult]) -
         f"differences from {100 * min(gains):+.1f} to {100 * max(gains):+.1f}"
     )
     return SCORES.finding(2 * same > len(gains), evidence)
+
+
+def _follow(filters: Mapping[str, Any] | None) -> Finding:
+    """Return whether the filters follow most measures better than those of an untrained network."""
+    if filters is None:
+        return FILTERS.untested("the figure is implemented (`emotone reproduce spectrogram-cnn-lstm figure5`)")
+    found: dict[str, tuple[float, float]] = {}
+    for after, before in zip(filters["filters"], filters["before"], strict=True):
+        found.setdefault(after["measure"], (after["correlation"], before))  # the first one was selected first
+    better = sum(after > before for after, before in found.values())
+    listed = ", ".join(f"{name}: {after:.2f} and {before:.2f}" for name, (after, before) in found.items())
+    evidence = (
+        "correlation of the filter that was selected on other recordings, and of one selected from the untrained "
+        f"network: better in {better} of {len(found)} measures ({listed})"
+    )
+    return FILTERS.finding(2 * better > len(found), evidence)
 
 
 def _better(claim: Claim, results: Sequence[CellResult], first: str, second: str) -> Finding:

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from emotone.errors import RunError
+from emotone.metrics.classification import confusion_matrix
 from emotone.reproductions.base import by_place
 from emotone.reproductions.document import command, document, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.spectrogram_cnn_lstm.claims import scoreboard
+from emotone.reproductions.papers.spectrogram_cnn_lstm.drawings import draw_curves, draw_filters
 from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
+from emotone.reproductions.papers.spectrogram_cnn_lstm.settings import FREE, SPLITS
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import (
     CHUNK_SECONDS,
     CONTEXT,
-    FREE,
     LENGTHS,
+    ON_WHISPER,
     PAPER,
-    SPLITS,
     TITLES,
 )
-from emotone.reproductions.stored import runs_folder, stored_results
+from emotone.reproductions.stored import runs_folder, stored_figure, stored_results
+from emotone.scoring.finished_run import read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult
     from emotone.reproductions.scoreboard import Scoreboard
 
 CHANCE = ("chance", 100 / 7)
+LABELS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""In the order of the paper's Figure 4."""
+MATRICES = (("table2", "r1", True), ("lstm", "lstm", False), ("whisper", "whisper-lstm", False))
+"""Table, row, and whether chunks count instead of clips."""
+FIGURE_NOTES = {
+    "figure5": "Filters were selected by the correlation of their mean output with a measure of the 26 hand-built "
+    "values on every second recording; the correlations shown are those on the others. Time runs from left to right "
+    "over 40 ms, frequency upwards to 2 kHz; red weights are positive, blue ones negative.",
+    "figure7": "Trained on 60 % of the recordings; the recall is that of clips of the 20 % for validation.",
+}
 SHORT_TITLES = {
     "svm": "linear SVM",
     "softmax": "softmax",
@@ -50,11 +64,13 @@ def page(results: Path) -> str:
         "",
         f"![Accuracy on chunks of 512 ms, by system, for the paper's split and for new speakers]({PAPER.key}.svg)",
         "",
-        *scoreboard(found).lines(),
+        *scoreboard(found, filters=stored_figure(PAPER, "figure5", results=results)).lines(),
         "",
         *_budget(),
         "",
-        *_left_open(found["lstm"]),
+        *_left_open((*found["lstm"], *found["whisper"])),
+        *_looking_inside(results),
+        *_confusions(found, results),
     ]
     for table in PAPER.tables:
         lines += [
@@ -100,7 +116,7 @@ def _left_open(found: Sequence[CellResult]) -> list[str]:
     """Return the section on the systems that the paper plans: accuracy on clips, mean of the corpora."""
     places = by_place(found)
     rows = []
-    for row in CONTEXT:
+    for row in (*CONTEXT, *ON_WHISPER):
         cells = []
         for split in SPLITS:
             scores = [places[corpus, row, split].score for corpus in FREE]
@@ -118,6 +134,65 @@ def _left_open(found: Sequence[CellResult]) -> list[str]:
     ]
 
 
+def _looking_inside(results: Path) -> list[str]:
+    """Return the section with the stored figures; nothing without any."""
+    lines = []
+    for drawn in PAPER.figures:
+        if stored_figure(PAPER, drawn.name, results=results) is not None:
+            title = drawn.title[:1].upper() + drawn.title[1:]
+            place = f"{PAPER.key}-{drawn.name}.svg"
+            lines += ["", f"### {title}", "", FIGURE_NOTES[drawn.name], "", f"![{title}]({place})"]
+    return ["", "## Looking inside: the paper's Figures 5 and 7", *lines] if lines else []
+
+
+def _confusions(found: Mapping[str, Sequence[CellResult]], results: Path) -> list[str]:
+    """Return the section with confusion matrices, of both corpora together."""
+    lines: list[str] = []
+    for table, row, of_chunks in MATRICES:
+        for split, (title, _) in SPLITS.items():
+            run = next(
+                (
+                    each.run
+                    for each in found[table]
+                    if (each.cell.row.id, each.cell.column.id) == (row, split) and each.run and each.cell.corpus in FREE
+                ),
+                "",
+            )
+            if run:
+                items = "chunks" if of_chunks else "clips"
+                shares = _shares(runs_folder(PAPER, out=results) / run, of_chunks=of_chunks)
+                lines += ["", f"{TITLES[row]}, {title}, {items}:", "", *markdown_table(("truth", *LABELS), shares)]
+    heading = "## Confusion matrices (the paper's Figure 4): shares of predictions by true label, in percent"
+    return ["", heading, *lines] if lines else []
+
+
+def _shares(run: Path, *, of_chunks: bool) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a confusion matrix."""
+    predictions = read_run(run).predictions
+    table = predictions.windows() if of_chunks else predictions.whole_utterances()
+    matrix = confusion_matrix(table.truth, table.prediction, labels=LABELS)
+    for label, counts in zip(LABELS, matrix, strict=True):
+        total = counts.sum()
+        yield label, *(f"{100 * count / total:.0f}" if total else "-" for count in counts)
+
+
+def figure5(results: Path) -> str:
+    """Return the stored filters of R1, as SVG."""
+    return draw_filters(_stored("figure5", results))
+
+
+def figure7(results: Path) -> str:
+    """Return the stored learning curves, as SVG."""
+    return draw_curves(_stored("figure7", results))
+
+
+def _stored(name: str, results: Path) -> dict[str, Any]:
+    data = stored_figure(PAPER, name, results=results)
+    if data is None:
+        raise RunError(f"{results} has no {name} of {PAPER.key}; run: emotone reproduce {PAPER.key} {name}")
+    return data
+
+
 def figure(results: Path) -> str:
     """Return the figure of the page: accuracy on chunks of the systems of Table 2, as SVG."""
     found = stored_results(PAPER, PAPER.table("table2"), results=results)
@@ -125,10 +200,28 @@ def figure(results: Path) -> str:
 
 
 def context_figure(results: Path) -> str:
-    """Return accuracy by length of the context, as SVG."""
-    found = stored_results(PAPER, PAPER.table("context"), results=results)
-    titles = {row: f"{chunks * CHUNK_SECONDS:.2f} s" for row, (chunks, _) in LENGTHS.items()}
-    return _figure(found, "Accuracy of an LSTM on windows of one length", titles)
+    """Return accuracy by length of the context, on R1's layers and on those of Whisper, as SVG."""
+    names = {
+        table: stored_results(PAPER, PAPER.table(table), results=results) for table in ("context", "whisper-context")
+    }
+    places = {table: by_place(found) for table, found in names.items()}
+    rows = []
+    for corpus in FREE:
+        for row, (chunks, _) in LENGTHS.items():
+            cells = (
+                ("R1's layers, random split", places["context"][corpus, row, "random"].score),
+                ("R1's layers, new speakers", places["context"][corpus, row, "speakers"].score),
+                ("Whisper's, new speakers", places["whisper-context"][corpus, f"whisper-{row}", "speakers"].score),
+            )
+            marks = tuple(mark_of(name, score) for name, score in cells if score is not None)
+            rows.append(Row(f"{NAMES[corpus]}, {chunks * CHUNK_SECONDS:.2f} s", marks))
+    return interval_figure(
+        "Accuracy of an LSTM on windows of one length",
+        [row for row in rows if row.marks],
+        axis="accuracy x 100, 95 % intervals",
+        line=CHANCE,
+        limits=(0, 100),
+    )
 
 
 def _figure(found: Sequence[CellResult], title: str, titles: Mapping[str, str]) -> str:
@@ -146,7 +239,7 @@ def _figure(found: Sequence[CellResult], title: str, titles: Mapping[str, str]) 
 
 def claims(results: Path) -> Scoreboard:
     """Return the scoreboard alone, for the page on all papers."""
-    return scoreboard(_results(results))
+    return scoreboard(_results(results), filters=stored_figure(PAPER, "figure5", results=results))
 
 
 def _results(results: Path) -> dict[str, tuple[CellResult, ...]]:

@@ -8,6 +8,8 @@ from emotone.reproductions.base import Cell, Combination, Heading, Paper, Publis
 from emotone.reproductions.combined import mean_of, mean_so_far
 from emotone.reproductions.papers.spectrogram_cnn_lstm import published
 from emotone.reproductions.papers.spectrogram_cnn_lstm.class_scores import combination
+from emotone.reproductions.papers.spectrogram_cnn_lstm.figures import FIGURES
+from emotone.reproductions.papers.spectrogram_cnn_lstm.settings import FREE, SHORT, SHORT_LSTM, SPLITS
 from emotone.scoring.segments import SEGMENT
 
 if TYPE_CHECKING:
@@ -15,15 +17,7 @@ if TYPE_CHECKING:
 
     from emotone.reproductions.base import Changes
 
-SPLITS = {"random": ("random split", "random-60-20-20"), "speakers": ("new speakers", "speakers-60-20-20")}
-"""Column id -> title and protocol: the paper's split, of recordings instead of chunks, and its counterpart."""
-FREE = ("emodb", "savee")
-"""Corpora of the paper that anyone can get; each system is trained on both together."""
 ALL = ("enterface", *FREE)
-SHORT = (("training.epochs", 6), ("training.precision", "bfloat16"))
-"""Settings of networks with convolutions: few epochs, and products in bfloat16."""
-SHORT_LSTM = (("training.epochs", 10),)
-"""Settings of the LSTM on raw chunks."""
 CLIPS = "accuracy"
 TITLES = {
     "svm": "linear SVM on hand-built values",
@@ -74,8 +68,28 @@ LENGTHS = {
 TITLES |= {
     row: f"LSTM on R1's layers, windows of {chunks * CHUNK_SECONDS:.2f} s" for row, (chunks, _) in LENGTHS.items()
 }
+WHISPER_LENGTHS = {f"whisper-{row}": chunks for row, (chunks, _) in LENGTHS.items()}
+"""Row id -> chunks of a window, of an LSTM on layers of Whisper."""
+TITLES |= {
+    "whisper-lstm": "LSTM on layers 2 to 4 of Whisper base",
+    "whisper-lstm-bidirectional": "bidirectional LSTM on layers 2 to 4 of Whisper base",
+    "whisper-attention": "attention over chunks of layers 2 to 4 of Whisper base",
+    **{
+        row: f"LSTM on layers 2 to 4 of Whisper base, windows of {chunks * CHUNK_SECONDS:.2f} s"
+        for row, chunks in WHISPER_LENGTHS.items()
+    },
+}
 CONTEXT = ("r1", "lstm-chunks", "lstm", "lstm-bidirectional", "attention")
-QUICK = {"softmax", "fc2", "fc3", "r2", "naive-bayes", "face-xception", "lstm-chunks", "context-16"}
+ON_WHISPER = {
+    "whisper-lstm": (),
+    "whisper-lstm-bidirectional": (("net.context", "bidirectional-lstm"),),
+    "whisper-attention": (("net.context", "attention"), ("net.context_units", 64)),
+}
+"""Row id -> what differs from the recipe `whisper-lstm`."""
+QUICK = {
+    *("softmax", "fc2", "fc3", "r2", "naive-bayes", "face-xception"),
+    *("lstm-chunks", "context-16", "whisper-lstm", "whisper-context-16"),
+}
 LONG = "-long"
 HAND_BUILT = ("svm", "softmax", "fc2", "fc3")
 """Rows that are trained as their recipe says."""
@@ -115,6 +129,8 @@ def _recipe(row: str) -> str:
     """Return the name of a row's recipe; of a combination, the first one."""
     if row in ENSEMBLES:
         return ENSEMBLES[row].recipes[0]
+    if row in ON_WHISPER or row in WHISPER_LENGTHS:
+        return "whisper-lstm"
     return "spectrogram-lstm" if row in LENGTHS else f"spectrogram-{row.removesuffix(LONG)}"
 
 
@@ -122,6 +138,11 @@ def _changes(row: str) -> Changes:
     """Return the settings of a row that differ from its recipe."""
     if row in HAND_BUILT or row in FACE_ROWS or row.endswith(LONG):
         return ()
+    if row in ON_WHISPER:
+        return ON_WHISPER[row]
+    if row in WHISPER_LENGTHS:
+        seconds = WHISPER_LENGTHS[row] * CHUNK_SECONDS
+        return (("windows.seconds", seconds), ("windows.hop", seconds))
     if row in LENGTHS:
         chunks, batch = LENGTHS[row]
         seconds = chunks * CHUNK_SECONDS
@@ -237,9 +258,31 @@ LENGTH = PublishedTable(
     tolerance=0.03,
     cells=tuple(systems(dict.fromkeys(LENGTHS), metric=SEGMENT)),
 )
+_WHISPER = (
+    "Beyond the paper. The encoder is frozen; its outputs, averaged over chunks of 512 ms, are the input of the LSTM. "
+    "Whisper was trained on recordings that are not published; some of these may be among them, without labels of "
+    "emotions. "
+)
+WHISPER = PublishedTable(
+    name="whisper",
+    title="Temporal context on a speech recogniser: accuracy on clips",
+    source="none",
+    note=_WHISPER,
+    tolerance=0.03,
+    cells=tuple(systems(dict.fromkeys(ON_WHISPER), metric=CLIPS)),
+)
+WHISPER_LENGTH = PublishedTable(
+    name="whisper-context",
+    title="Length of the context on a speech recogniser: accuracy on windows",
+    source="none",
+    note=f"{_WHISPER}The encoder too reads one window at a time.",
+    tolerance=0.03,
+    cells=tuple(systems(dict.fromkeys(WHISPER_LENGTHS), metric=SEGMENT)),
+)
 PAPER = Paper(
     key="spectrogram-cnn-lstm",
     title=published.TITLE,
     citation=published.CITATION,
-    tables=(TABLE2, TABLE3, TABLE4, TABLE5, LSTM, LENGTH),
+    tables=(TABLE2, TABLE3, TABLE4, TABLE5, LSTM, LENGTH, WHISPER, WHISPER_LENGTH),
+    figures=FIGURES,
 )

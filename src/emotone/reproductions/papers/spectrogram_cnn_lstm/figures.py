@@ -1,0 +1,218 @@
+"""The paper's Figures 5 and 7, computed from recordings: filters of R1, and the learning curves of R1 and the LSTM.
+
+Both are stored as JSON, without any recording, and drawn from there (see `drawings`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emotone.errors import RunError
+from emotone.reproductions.base import PublishedFigure
+from emotone.reproductions.papers.spectrogram_cnn_lstm.drawings import draw_curves, draw_filters
+from emotone.reproductions.papers.spectrogram_cnn_lstm.settings import FREE, SHORT, SHORT_LSTM, SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from emotone.fitting.fit import TrainedNetwork
+    from emotone.nets.blocks.base import Network
+    from emotone.recipes.recipe import Recipe
+    from emotone.reproductions.base import Changes
+    from emotone.types import Array, Utterance
+
+    Values = NDArray[np.float64]
+
+SHOWN = 2  # filters of each measure
+LEVELS = 127  # of a weight, on either side of 0
+LEVEL, CROSSINGS, MIDDLE_BAND, HIGH_BAND, PITCH = 0, 14, 15, 16, 25  # places in a row of `hand-built`
+HUNDRED_HERTZ_LOW, HUNDRED_HERTZ_HIGH = 1.5, 2.5  # between low, middle and high pitches
+TRAININGS = {"R1": ("spectrogram-r1", SHORT), "LSTM on raw chunks": ("spectrogram-lstm-chunks", SHORT_LSTM)}
+"""Name -> recipe and changes, as in the tables."""
+
+
+@dataclass(frozen=True)
+class FoundFilter:
+    """A filter that follows a measure.
+
+    Attributes:
+        measure: what it follows.
+        number: of the filter, from 0.
+        correlation: Pearson's, of its mean output and the measure, over chunks that it was not selected on.
+        weights: [channels][bands][rows], from -127 to 127.
+
+    """
+
+    measure: str
+    number: int
+    correlation: float
+    weights: list[list[list[int]]]
+
+
+def measures(rows: Array) -> dict[str, Values]:
+    """Return what filters are selected by [chunks], by name, from rows of `hand-built` [chunks, 26]; NaN where unknown.
+
+    Formants count by the level of their band relative to that of the chunk, periodicity by few zero crossings, and
+    pitches by whether they are in a range, among chunks that have a pitch.
+    """
+    values = rows.astype(np.float64)
+    level, pitch = values[:, LEVEL], values[:, PITCH]
+
+    def in_range(low: float, high: float) -> Values:
+        return np.where(pitch > 0, ((pitch >= low) & (pitch < high)).astype(np.float64), np.nan)
+
+    return {
+        "pitch below 150 Hz": in_range(0.0, HUNDRED_HERTZ_LOW),
+        "pitch of 150 to 250 Hz": in_range(HUNDRED_HERTZ_LOW, HUNDRED_HERTZ_HIGH),
+        "pitch above 250 Hz": in_range(HUNDRED_HERTZ_HIGH, np.inf),
+        "formants, 200 to 900 Hz": values[:, MIDDLE_BAND] - level,
+        "formants, 900 to 1800 Hz": values[:, HIGH_BAND] - level,
+        "periodicity": -values[:, CROSSINGS],
+        "silence": -level,
+    }
+
+
+def found_filters(
+    outputs: Values, rows: Array, weights: Values, *, selected_on: NDArray[np.bool_]
+) -> tuple[FoundFilter, ...]:
+    """Return the filters that follow each measure best on some chunks, with their correlations on the others.
+
+    Args:
+        outputs: mean output of each filter [chunks, filters].
+        rows: of `hand-built` [chunks, 26].
+        weights: of the filters [filters, channels, bands, rows].
+        selected_on: the chunks [chunks] that filters are selected on.
+
+    Raises:
+        RunError: a measure has fewer than two different values on some of the chunks.
+
+    """
+    found = []
+    for name, values in measures(rows).items():
+        known = ~np.isnan(values)
+        parts = [known & selected_on, known & ~selected_on]
+        if any(len(np.unique(values[part])) < 2 for part in parts):
+            raise RunError(f"the given recordings have no chunks that differ in {name}; give complete corpora")
+        here, elsewhere = (_correlations(outputs[part], values[part]) for part in parts)
+        for number in np.argsort(-here, kind="stable")[:SHOWN].tolist():
+            shown = weights[number]
+            scaled = np.rint(LEVELS * shown / max(float(np.abs(shown).max()), 1e-12)).astype(int)
+            found.append(FoundFilter(name, number, round(float(elsewhere[number]), 3), scaled.tolist()))
+    return tuple(found)
+
+
+def compute_filters(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any]:
+    """Return the data of Figure 5: filters of R1 by the measures, and the correlations before the training."""
+    import torch
+
+    from emotone.features.front_ends.hand_built import HandBuilt
+    from emotone.features.store import FeatureStore
+
+    recipe, utterances, labels = _prepared("spectrogram-r1", SHORT, corpora)
+    trained, features = _trained(recipe, utterances, labels, patience=0)
+    torch.manual_seed(recipe.seed)
+    initial = recipe.net_spec.build(recipe.feature.dimension, len(labels)).eval()
+    for name in ("limits", "centre"):
+        initial.blocks[name].load_state_dict(trained.net.blocks[name].state_dict())
+    by_key = FeatureStore("hand-built", HandBuilt()).extract(utterances).features
+    chunks, rows, selected_on = [], [], []
+    for number, key in enumerate(sorted(features.keys() & by_key.keys())):
+        count = min(len(by_key[key]), len(features[key]) // recipe.windows.frames(recipe.feature)[0])
+        chunks.append(features[key][: count * 64].reshape(count, 64, -1))
+        rows.append(by_key[key][:count])
+        selected_on += [number % 2 == 0] * count
+    x, measured = np.concatenate(chunks), np.concatenate(rows)
+    on = np.array(selected_on)
+    found, before = (
+        found_filters(_outputs(net, x), measured, _weights(net), selected_on=on) for net in (trained.net, initial)
+    )
+    return {"filters": [asdict(each) for each in found], "before": [each.correlation for each in before]}
+
+
+def compute_curves(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any]:
+    """Return the data of Figure 7: loss and recall on the validation part after each epoch, by system and split."""
+    curves = []
+    for system, (name, changes) in TRAININGS.items():
+        recipe, utterances, labels = _prepared(name, changes, corpora)
+        trained, _ = _trained(recipe, utterances, labels, patience=recipe.training.epochs)
+        history = trained.history
+        curves.append(
+            {
+                "system": system,
+                "loss": [round(epoch.loss, 4) for epoch in history],
+                "uar": [round(epoch.score or 0.0, 4) for epoch in history],
+            }
+        )
+    return {"curves": curves}
+
+
+def _prepared(
+    name: str, changes: Changes, corpora: Mapping[str, Sequence[Utterance]]
+) -> tuple[Recipe, list[Utterance], tuple[str, ...]]:
+    """Return a recipe with its changes, and the utterances of the free corpora with their labels."""
+    from emotone.corpora.labels import apply_labels, label_set
+    from emotone.recipes.library import load_net_recipe, relabelled
+    from emotone.recipes.recipe import Recipe
+    from emotone.reproductions.recipe_changes import changed
+
+    task = label_set("seven")
+    utterances, _ = apply_labels([each for corpus in FREE for each in corpora[corpus]], task)
+    recipe = relabelled(changed(load_net_recipe(name), changes), "seven")
+    assert isinstance(recipe, Recipe)  # noqa: S101 - a recipe of this package
+    return recipe, list(utterances), task.present_in(utterances)
+
+
+def _trained(
+    recipe: Recipe, utterances: Sequence[Utterance], labels: tuple[str, ...], *, patience: int
+) -> tuple[TrainedNetwork, Mapping[str, Array]]:
+    """Return the network trained on the paper's split, and the features of all utterances."""
+    from emotone.fitting.fit import fit
+    from emotone.fitting.resolve import resolve
+    from emotone.protocols import protocol
+    from emotone.reproductions.recipe_changes import changed
+
+    made = changed(recipe, (("training.patience", patience),))
+    resolved = resolve(made)  # type: ignore[arg-type] # the same kind of recipe
+    fold = next(iter(protocol(SPLITS["random"][1]).folds(utterances, seed=recipe.seed)))
+    features = resolved.extract(utterances).features
+    return fit(resolved, utterances, features, fold, labels=labels), features
+
+
+def _outputs(net: Network, chunks: Array) -> Values:
+    """Return the mean output over time of each filter of the first convolution [chunks, filters]."""
+    import torch
+
+    made = []
+    with torch.inference_mode():
+        for part in np.array_split(chunks, max(1, len(chunks) // 64)):
+            x, lengths = torch.from_numpy(part), None
+            for name, block in net.blocks.items():
+                x, lengths = block(x, lengths)
+                if name == "conv1":
+                    break
+            made.append(x.mean(dim=(2, 3)).double().numpy())
+    return np.concatenate(made)
+
+
+def _weights(net: Network) -> Values:
+    weights: Values = net.get_parameter("blocks.conv1.convolution.weight").detach().double().numpy()
+    return weights
+
+
+def _correlations(outputs: Values, values: Values) -> Values:
+    """Return the correlation of each column of outputs [chunks, filters] with values [chunks]; 0 for constant ones."""
+    centred, measure = outputs - outputs.mean(axis=0), values - values.mean()
+    scale = np.sqrt((centred**2).sum(axis=0) * (measure**2).sum())
+    found: Values = np.where(scale > 1e-12, centred.T @ measure / np.maximum(scale, 1e-12), 0.0)
+    return found
+
+
+FIGURES = (
+    PublishedFigure("figure5", "filters of R1 that follow hand-built measures", FREE, compute_filters, draw_filters),
+    PublishedFigure("figure7", "learning curves of R1 and of the LSTM", FREE, compute_curves, draw_curves),
+)
