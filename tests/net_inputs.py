@@ -113,5 +113,6 @@ TINY: dict[str, dict[str, Any]] = {
     "speech-student": {"layers": (0, 2), "width": 8, "kernel": 5, "expansion": 2, "statistics": "mean-deviation"},
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},
     "whisper-encoder": {"layers": (0, 2), "width": 8, "heads": 2, "statistics": "mean-deviation", "final_norm": True},
+    "whisper-lstm": {"layers": (0, 2), "width": 8, "heads": 2, "context": "bidirectional-lstm", "context_units": 3},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }

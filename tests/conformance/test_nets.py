@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Published networks with so many parameters that every test would take seconds: a narrower one has the same arithmetic,
 # and tests of their own count the published parameters.
-LARGE = {"alexnet", "recogniser-reuse", "speech-student", "vggish", "whisper-encoder"}
+LARGE = {"alexnet", "recogniser-reuse", "speech-student", "vggish", "whisper-encoder", "whisper-lstm"}
 CASES = [
     (name, settings)
     for name in NETS.names
@@ -54,6 +54,7 @@ UNLIMITED = {
     "recogniser-reuse",
     "speech-student",
     "whisper-encoder",
+    "whisper-lstm",
 }  # receptive field: attention, recurrence, context
 LOST = {"letter-recogniser": 8}  # steps, of convolutions without padding
 # Parameters that cancel out: the softmax removes a constant that is added to the attention scores of all steps.

@@ -98,7 +98,7 @@ class Prefix:
         values = np.empty((len(windows), *shape.values), np.float32)
         lengths = None if shape.steps is None else np.full(len(windows), shape.steps, np.int64)
         are_full = all(rows.shape[0] == width for rows in windows)
-        sizes = [width] if are_full else self._padded_sizes(width, windows[0].shape[1], shape)
+        sizes = {width: shape.steps} if are_full else self._padded_sizes(width, windows[0].shape[1], shape)
         groups: dict[tuple[bool, int], list[int]] = defaultdict(list)
         for number, rows in enumerate(windows):
             padded = next(size for size in sizes if rows.shape[0] <= size)
@@ -120,8 +120,8 @@ class Prefix:
                 inner = tuple(slice(0, size) for size in outputs.shape[1:])
                 for place, number in enumerate(numbers):
                     values[number][inner] = outputs[place]
-            if lengths is not None and steps is not None:
-                lengths[numbers] = steps[: len(numbers)]
+            if lengths is not None:
+                lengths[numbers] = sizes[padded] if steps is None else steps[: len(numbers)]
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -132,20 +132,20 @@ class Prefix:
             torch.set_num_threads(threads)
         return values, lengths
 
-    def _padded_sizes(self, width: int, dimension: int, full: OutputShape) -> list[int]:
-        """Return the lengths that windows are padded to, ascending: only the width unless outputs have a time axis."""
-        if full.steps is None:
-            return [width]
-        sizes = sorted({-(-width * part // PARTS) for part in range(1, PARTS + 1)})
-        return [size for size in sizes if size == width or self._is_shorter(size, dimension, full)]
+    def _padded_sizes(self, width: int, dimension: int, full: OutputShape) -> dict[int, int | None]:
+        """Return the lengths that windows are padded to, ascending, with the steps of such a window if it is full.
 
-    def _is_shorter(self, size: int, dimension: int, full: OutputShape) -> bool:
-        """Return whether windows of this size have the outputs of full ones, with fewer steps on a single axis."""
-        values = self.shape(size, dimension).values
-        if len(values) != len(full.values):
-            return False
-        differing = [(ours, theirs) for ours, theirs in zip(values, full.values, strict=True) if ours != theirs]
-        return len(differing) == 1 and differing[0][0] < differing[0][1]
+        Only the width, unless outputs have a time axis.
+        """
+        if full.steps is None:
+            return {width: None}
+        sizes = {-(-width * part // PARTS): None for part in range(1, PARTS + 1)}
+        shapes = {size: self.shape(size, dimension) for size in sizes}
+        return {
+            size: shape.steps
+            for size, shape in shapes.items()
+            if size == width or _is_shorter(shape.values, full.values)
+        }
 
     def _channels_last(self) -> Prefix:
         """Return a copy with channels in the last memory dimension, which makes YAMNet 1.4 times as fast on a core."""
@@ -190,6 +190,14 @@ def split(net: Network) -> tuple[Prefix, Network] | None:
     if len(names) == len(net.blocks) or not any(_has_tensors(block) for block in first.values()):
         return None
     return Prefix(first), Network({name: block for name, block in net.blocks.items() if name not in first})
+
+
+def _is_shorter(values: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    """Return whether a shape is that of full windows with fewer steps on a single axis."""
+    if len(values) != len(full):
+        return False
+    differing = [(ours, theirs) for ours, theirs in zip(values, full, strict=True) if ours != theirs]
+    return len(differing) == 1 and differing[0][0] < differing[0][1]
 
 
 def _is_constant(block: nn.Module) -> bool:

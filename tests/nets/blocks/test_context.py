@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emotone.nets.blocks.context import Chunks, ContextLstm, FlatChunks, LastStepClassifier
+from emotone.nets.blocks.context import Chunks, ContextLstm, EncoderChunks, FlatChunks, LastStepClassifier
 from emotone.nets.blocks.segments import SegmentCutter
 
 
@@ -71,3 +71,18 @@ def test_chunks_that_no_item_has_are_removed_where_gradients_are_computed() -> N
 def test_raw_chunks_are_all_their_values() -> None:
     x = torch.randn(2, 3, 4, 5)
     assert torch.equal(FlatChunks()(x, None)[0], x.reshape(2, 3, 20))
+
+
+def test_outputs_of_an_encoder_are_averaged_over_layers_and_chunks() -> None:
+    block = EncoderChunks(step=20, chunk=512)
+    x = torch.randn(2, 3, 60, 4)  # 1.2 s: chunks start with the steps 0, 26 and 52, which is the first after 1.024 s
+    means = x.mean(dim=1)
+    y, lengths = block(x, torch.tensor([60, 30]))
+    assert lengths is not None
+    assert lengths.tolist() == [3, 2]
+    torch.testing.assert_close(
+        y[0], torch.stack([means[0, :26].mean(0), means[0, 26:52].mean(0), means[0, 52:].mean(0)])
+    )
+    torch.testing.assert_close(y[1, :2], torch.stack([means[1, :26].mean(0), means[1, 26:30].mean(0)]))
+    assert not y[1, 2].any()
+    torch.testing.assert_close(block(x, None)[0][0], y[0])

@@ -53,6 +53,15 @@ def test_a_module_pools_as_tensorflow_does(size: int) -> None:
         assert float(y[0, 0, row, column]) == pytest.approx(float(window.max()), abs=1e-5)
 
 
+def test_a_module_has_gradients_with_channels_last_in_memory() -> None:
+    x = torch.rand(48, 60, 60, 8).permute(0, 3, 1, 2).requires_grad_()  # such a size ended the process
+    block = XceptionModule(8, 16)
+    block(x, None)[0].sum().backward()
+    assert x.grad is not None
+    strided = torch.nn.functional.conv2d(x, block.around.weight, stride=2)
+    torch.testing.assert_close(block.around(x[:, :, ::2, ::2]), strided)
+
+
 def test_presence_is_decided_per_chunk() -> None:
     x = torch.full((1, 3, 4, 6), SILENCE)
     x[0, 1, 2, 0] = -3.0  # sound in the second chunk

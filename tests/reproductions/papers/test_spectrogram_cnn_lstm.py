@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from tests.made_runs import Made
 
+from emotone.errors import RunError
 from emotone.recipes.library import load_net_recipe
 from emotone.reproductions.base import CellResult
 from emotone.reproductions.papers.spectrogram_cnn_lstm.class_scores import CLASSIFIERS_OF_SCORES, combination
-from emotone.reproductions.papers.spectrogram_cnn_lstm.page import claims, context_figure, figure, page
+from emotone.reproductions.papers.spectrogram_cnn_lstm.drawings import draw_curves
+from emotone.reproductions.papers.spectrogram_cnn_lstm.figures import found_filters, measures
+from emotone.reproductions.papers.spectrogram_cnn_lstm.page import (
+    claims,
+    context_figure,
+    figure,
+    figure5,
+    figure7,
+    page,
+)
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LENGTH, LSTM, PAPER
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources
@@ -27,7 +38,7 @@ def test_every_cell_has_a_recipe_and_chunks_are_scored_where_the_paper_scores_th
     for table in PAPER.tables:
         for cell in table.cells:
             windows = load_net_recipe(cell.recipe).windows
-            assert windows.seconds == 0.512 or cell.metric == CLIPS or table.name == "context"
+            assert windows.seconds == 0.512 or cell.metric == CLIPS or table.name.endswith("context")
             assert windows.min_seconds > 0  # such windows have rows of their own
     assert needed_sources(PAPER.table("table5")) == ("mini-xception", "alexnet")
 
@@ -45,7 +56,7 @@ def test_published_numbers_are_those_of_the_papers_split_on_its_corpora() -> Non
 
 def test_without_runs_claims_are_untested_and_the_page_has_the_published_numbers(tmp_path: Path) -> None:
     board = claims(tmp_path)
-    assert board.count("untested") == len(board.findings) == 12
+    assert board.count("untested") == len(board.findings) == 14
     text = page(tmp_path)
     assert "| enterface | R1, 1024 filters over time | data absent / 39.7 | data absent |" in text
     assert "| enterface | QDA on R1's class scores | data absent / 39.1 | data absent |" in text
@@ -69,10 +80,11 @@ def test_a_claim_is_held_where_most_comparisons_agree(tmp_path: Path) -> None:
             Made(skill=skills[cell.row.id], corpora=("emodb",)).write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
     rows_file(PAPER, LSTM, out=tmp_path).write_text(json.dumps({"rows": rows}))
-    finding = claims(tmp_path).findings[-1]
+    finding = next(each for each in claims(tmp_path).findings if each.claim.id == "context")
     assert finding.verdict == "held"
     assert finding.evidence.startswith("better in 2 of 2 comparisons (emodb, random split: ")
     assert "LSTM on raw chunks | not run" in page(tmp_path)  # of two corpora, one is missing
+    assert "LSTM on R1's layers" not in page(tmp_path).partition("## Confusion matrices")[2]  # it has no run
     for draw in (figure, context_figure):
         assert draw(tmp_path).startswith("<svg")
 
@@ -107,3 +119,46 @@ def test_a_classifier_of_scores_corrects_labels_that_are_confused(name: str, pro
         wrong, right = (float(np.mean((table := of_rows(each)).prediction == table.truth)) for each in (before, after))
         assert wrong < 0.3
         assert right > 0.8
+
+
+def test_filters_are_selected_by_the_measures_that_their_outputs_follow(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(0.5, 4.0, (200, 26)).astype(np.float32)
+    values = measures(rows)
+    outputs = rng.normal(size=(200, 30))
+    for place, name in enumerate(values):
+        outputs[:, 3 * place] = np.nan_to_num(values[name]) + 0.01 * rng.normal(size=200)
+    weights = rng.normal(size=(30, 2, 64, 5))
+    found = found_filters(outputs, rows, weights, selected_on=np.arange(200) % 2 == 0)
+    best = {each.measure: each for each in reversed(found)}  # the first of each measure
+    assert [best[name].number for name in values] == [3 * place for place in range(len(values))]
+    assert all(each.correlation > 0.9 for each in best.values())
+    assert np.abs(np.array(found[0].weights)).max() == 127
+    data = {"filters": [asdict(each) for each in found], "before": [0.1] * len(found)}
+    (tmp_path / PAPER.key).mkdir()
+    (tmp_path / PAPER.key / "figure5.json").write_text(json.dumps(data))
+    drawn = figure5(tmp_path)
+    assert drawn.count("<image") == 2 * len(found)
+    assert "formants" in drawn
+    assert next(each for each in claims(tmp_path).findings if each.claim.id == "filters").verdict == "held"
+    assert "(spectrogram-cnn-lstm-figure5.svg)" in page(tmp_path)
+
+
+def test_filters_need_chunks_that_differ() -> None:
+    with pytest.raises(RunError, match="no chunks that differ in pitch below 150 Hz"):
+        found_filters(
+            np.zeros((4, 3)), np.zeros((4, 26), np.float32), np.zeros((3, 2, 64, 5)), selected_on=np.ones(4) > 0
+        )
+
+
+def test_learning_curves_are_drawn_from_their_data() -> None:
+    curves = [{"system": name, "loss": [2.0, 1.5], "uar": [0.2, 0.4]} for name in ("R1", "LSTM on raw chunks")]
+    drawn = draw_curves({"curves": curves})
+    assert drawn == draw_curves({"curves": curves})
+    assert drawn.count('fill="none"') == 4
+    assert "LSTM on raw chunks" in drawn
+
+
+def test_a_figure_that_is_not_stored_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="run: emotone reproduce spectrogram-cnn-lstm figure7"):
+        figure7(tmp_path)

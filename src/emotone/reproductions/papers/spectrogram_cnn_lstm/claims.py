@@ -42,7 +42,7 @@ EXPECTED = Claim(
 FILTERS = Claim(
     "filters",
     "filters of R1 follow pitch, formants, periodicity and silence",
-    "nine filters, without numbers",
+    "a drawing, without numbers",
     "Figure 5",
 )
 HIDDEN = Claim(

@@ -114,7 +114,7 @@ def compute_filters(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any
     from emotone.features.store import FeatureStore
 
     recipe, utterances, labels = _prepared("spectrogram-r1", SHORT, corpora)
-    trained, features = _trained(recipe, utterances, labels, patience=0)
+    trained, features = _trained(recipe, utterances, labels, patience=recipe.training.epochs)
     torch.manual_seed(recipe.seed)
     initial = recipe.net_spec.build(recipe.feature.dimension, len(labels)).eval()
     for name in ("limits", "centre"):
