@@ -200,7 +200,7 @@ def test_a_statistic_and_a_setting_without_a_tensor_count(monkeypatch: pytest.Mo
     assert first.signature != before
 
 
-def test_a_portion_has_one_size() -> None:
+def test_a_portion_has_one_size_and_short_windows_little_padding() -> None:
     seen: list[tuple[int, ...]] = []
 
     class Listening(nn.Module):
@@ -208,5 +208,10 @@ def test_a_portion_has_one_size() -> None:
             seen.append(tuple(x.shape))
             return x, lengths
 
-    Prefix({"listening": Listening()}).run(windows(*(9,) * (BATCH + 1), 4), 9)
-    assert seen == [(1, 9, 64), *[(BATCH, 9, 64)] * 3]
+    given = windows(*(9,) * (BATCH + 1), 4, 3)
+    values, steps = Prefix({"listening": Listening()}).run(given, 9)
+    assert [shape for shape in seen if shape[0] > 1] == [(BATCH, 9, 64)] * 2 + [(BATCH, 4, 64), (BATCH, 3, 64)]
+    assert steps is not None
+    assert steps.tolist() == [9] * (BATCH + 1) + [4, 3]
+    np.testing.assert_array_equal(values[-2, :4], given[-2])
+    assert not values[-2, 4:].any()
