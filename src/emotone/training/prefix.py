@@ -86,8 +86,8 @@ class Prefix:
 
         Windows are padded to the width; where outputs have a time axis, shorter ones to a multiple of an eighth of it,
         from which attention over long windows gains most. The output for a window does not depend on the other windows,
-        bit for bit: all batches have as many windows, those of a batch are padded to one length, full and shorter
-        windows are in different batches, and one thread computes each.
+        bit for bit: all batches have as many windows, those of a batch are padded to one length, windows with
+        and without padding are in different batches, and one thread computes each.
 
         Args:
             windows: each [up to width, dimension].
@@ -98,11 +98,11 @@ class Prefix:
         values = np.empty((len(windows), *shape.values), np.float32)
         lengths = None if shape.steps is None else np.full(len(windows), shape.steps, np.int64)
         are_full = all(rows.shape[0] == width for rows in windows)
-        sizes = {width: shape.steps} if are_full else self._padded_sizes(width, windows[0].shape[1], shape)
+        sizes = {width: shape.steps or 0} if are_full else self._padded_sizes(width, windows[0].shape[1], shape)
         groups: dict[tuple[bool, int], list[int]] = defaultdict(list)
         for number, rows in enumerate(windows):
             padded = next(size for size in sizes if rows.shape[0] <= size)
-            groups[rows.shape[0] == width, padded].append(number)
+            groups[rows.shape[0] == padded, padded].append(number)
         batches = [
             (numbers[first : first + BATCH], padded)
             for (_, padded), numbers in groups.items()
@@ -132,17 +132,17 @@ class Prefix:
             torch.set_num_threads(threads)
         return values, lengths
 
-    def _padded_sizes(self, width: int, dimension: int, full: OutputShape) -> dict[int, int | None]:
+    def _padded_sizes(self, width: int, dimension: int, full: OutputShape) -> dict[int, int]:
         """Return the lengths that windows are padded to, ascending, with the steps of such a window if it is full.
 
         Only the width, unless outputs have a time axis.
         """
         if full.steps is None:
-            return {width: None}
-        sizes = {-(-width * part // PARTS): None for part in range(1, PARTS + 1)}
+            return {width: 0}
+        sizes = dict.fromkeys(-(-width * part // PARTS) for part in range(1, PARTS + 1))
         shapes = {size: self.shape(size, dimension) for size in sizes}
         return {
-            size: shape.steps
+            size: shape.steps or 0
             for size, shape in shapes.items()
             if size == width or _is_shorter(shape.values, full.values)
         }
