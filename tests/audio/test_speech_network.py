@@ -31,6 +31,7 @@ from emotone.audio.speech_network import (
     CHUNK,
     CONTEXT,
     CONTINUE,
+    OUTWARDS,
     RATE,
     SLICE,
     NetworkDetector,
@@ -219,6 +220,23 @@ def test_a_decision_comes_within_the_lookahead() -> None:
     for at in range(0, len(spoken()) - 160, 160):
         decided += len(detector.push(spoken()[at : at + 160]))
         assert decided * 0.01 >= (at + 160) / RATE - NetworkDetector.lookahead
+
+
+def test_after_speech_the_decisions_come_every_96_ms() -> None:
+    signal, _ = soundfile.read(EXAMPLES / "loud-fast-high.flac", dtype="float32")
+    for shift in (0, 1000, 3000, 5000):
+        padded = np.concatenate([np.zeros(shift, np.float32), signal, np.zeros(RATE, np.float32)])
+        last = int(np.flatnonzero(network_activity(padded))[-1])
+        detector, decided = NetworkDetector(), 0
+        for at in range(0, len(padded) - 160, 160):
+            enough = detector.missing <= 160
+            found = detector.push(padded[at : at + 160])
+            assert enough or not len(found)
+            decided += len(found)
+            if decided > last + 50:  # so many frames later, an utterance ends
+                break
+        delay = (at + 160) / RATE - (last + 1) * 0.01
+        assert delay <= 0.5 + 0.01 * (OUTWARDS + BEFORE + 2) + 3 * CHUNK / RATE
 
 
 @pytest.mark.parametrize("detector", [NetworkDetector, ActivityDetector])

@@ -43,6 +43,7 @@ class LoudDetector:
     """A frame is active where a sample is above 0.01."""
 
     lookahead = 0.3
+    missing = 1
 
     def __init__(self, rate: int = 16000) -> None:
         assert rate == 16000
@@ -71,7 +72,7 @@ class LoudDetector:
 def model(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """The tiny model, with a detector that takes every loud sample for speech."""
     monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
-    monkeypatch.setattr("emotone.inference.channel_stream.BLOCK", 2 * HOP)  # it decides about every hop
+    monkeypatch.setattr("emotone.inference.channel_stream.STEP", 2 * HOP)  # it decides about every hop
     return load(tiny_bundle)
 
 

@@ -296,7 +296,7 @@ def size(thing: object, seen: set[int], shared: object) -> int:
 def test_an_hour_leaves_no_more_behind_than_a_minute(
     model: Model, make_bundle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoken: bool
 ) -> None:
-    monkeypatch.setattr(channel_stream, "BLOCK", 16000)  # an hour in 3600 steps, to be fast
+    monkeypatch.setattr(channel_stream, "STEP", 16000)  # an hour in 3600 steps, to be fast
     light = load(make_bundle(tmp_path / "m", **FRONT_ENDS["samples"]))
     assert model.labels == light.labels  # the fixture installs a fast detector
     tone = np.full(16000, 0.1, np.float32)

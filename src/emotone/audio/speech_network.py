@@ -13,7 +13,8 @@ The network gives each chunk of 32 ms a probability of speech from the chunks so
 - Margins. `BEFORE` and `AFTER` frames are added to each stretch of speech: weak onsets and decays.
 
 The network runs on blocks of twelve chunks, wherever the recording was divided: results in floating point depend on the
-shape of a matrix product, so the shape must not depend on the pieces. Blocks of silence are not computed.
+shape of a matrix product, so the shape must not depend on the pieces. Blocks of silence are not computed. After speech,
+an incomplete block is also computed, every three chunks with zeros at its end: the same decisions, and earlier.
 
 `speech_network.onnx` is a conversion of the published weights (scripts/convert_speech_network.py), under the licence in
 `speech_network.LICENSE`. Gain, thresholds and limits were chosen among some dozens of settings while looking at the
@@ -29,7 +30,7 @@ from __future__ import annotations
 import functools
 import math
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -55,6 +56,8 @@ CHUNK = 512  # samples per probability: 32 ms
 CONTEXT = 64  # samples before a chunk that the network also reads
 CHUNKS = 12  # per run of the network
 BLOCK = CHUNKS * CHUNK  # samples: 384 ms
+EARLY = 3  # chunks: 96 ms, after which a block that is not complete is also computed in a pause
+PAUSE = 32  # chunks without speech, for which a pause lasts: 1 s, after which no utterance is open
 SLICE = 170 * BLOCK  # samples processed at a time, to bound the memory of one long piece: 65 s
 
 TARGET = 0.05  # RMS of the loudest recent chunk after amplification: -26 dBFS
@@ -149,6 +152,14 @@ def _stretches(speech: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
 
 
+class _NetworkState(NamedTuple):
+    """Before a block: the level of the loudest recent chunk (RMS), and the state of the recurrent layer."""
+
+    level: float = 0.0
+    hidden: Array = np.zeros((1, 1, 128), np.float32)
+    cell: Array = np.zeros((1, 1, 128), np.float32)
+
+
 class SpeechDetector(Protocol):
     """What a streaming detector of speech provides, for signals at 16 kHz.
 
@@ -193,11 +204,12 @@ class NetworkDetector:
         # Pieces that complete no block yet, after the context of the next block; joined when the block is complete.
         self._waiting: list[Array] = [np.zeros(CONTEXT, np.float32)]
         self._received = 0
-        self._level = 0.0
-        self._state = _silent_state()
+        self._network = _NetworkState()
+        self._taken = 0  # chunks of the incomplete block that are decided
         self._stretches = _Stretches()
         self._partial = np.zeros(1, np.float32)  # the last sample before a frame, and what there is of the frame
         self._levels: Array64 = np.zeros(0)  # dB of the frames that are not decided yet
+        self._unmeasured: NDArray[np.bool_] = np.zeros(0, np.bool_)  # a frame that continues after the last chunk
         self._edges = EdgeRefiner()
         self._frames: NDArray[np.bool_] = np.zeros(AFTER, np.bool_)  # those that margins may still reach
         self._returned = 0
@@ -206,7 +218,7 @@ class NetworkDetector:
 
     def push(self, samples: Array) -> NDArray[np.bool_]:
         """Return the decisions [frames] that these samples [time] complete, following those returned before."""
-        if self._received % BLOCK + len(samples) < BLOCK:  # most pieces of live audio complete no block
+        if len(samples) < self.missing:  # most pieces of live audio complete nothing
             self._received += len(samples)
             self._waiting.append(np.array(samples, np.float32))  # a copy: the caller may reuse its buffer
             return np.zeros(0, np.bool_)
@@ -226,22 +238,41 @@ class NetworkDetector:
         decided = [self._step(samples[start : start + SLICE], last=last and start == starts[-1]) for start in starts]
         return decided[0] if len(decided) == 1 else np.concatenate(decided)
 
+    @property
+    def missing(self) -> int:
+        """Number of samples without which `push` returns no decisions."""
+        return self._next_chunk() * CHUNK - self._received % BLOCK
+
+    def _next_chunk(self) -> int:
+        """Return how many chunks of the incomplete block are needed before anything is decided."""
+        return self._taken + EARLY if 0 < self._stretches.silent <= PAUSE else CHUNKS
+
     def _step(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
         self._received += len(samples)
         padding = np.zeros(-self._received % BLOCK if last else 0, np.float32)
         waiting = np.concatenate([*self._waiting, samples, padding])
         blocks = (len(waiting) - CONTEXT) // BLOCK
-        self._waiting = [waiting[blocks * BLOCK :].copy()]
-        self._measure(waiting[CONTEXT : CONTEXT + blocks * BLOCK], last=last)
-        chunks = [
-            self._stretches.push(self._probabilities(waiting[start : start + CONTEXT + BLOCK]))
-            for start in range(0, blocks * BLOCK, BLOCK)
-        ]
-        chunks.append(np.zeros(0, np.bool_))  # the last slice of a long piece may complete no block
+        first = self._taken
+        chunks = [np.zeros(0, np.bool_)]
+        for at in range(0, blocks * BLOCK, BLOCK):
+            probabilities, self._network = self._run(waiting[at : at + CONTEXT + BLOCK])
+            chunks.append(self._stretches.push(probabilities[self._taken :]))
+            self._taken = 0
+        rest = waiting[blocks * BLOCK :].copy()
+        self._waiting = [rest]
+        count = (len(rest) - CONTEXT) // CHUNK // EARLY * EARLY
+        if not last and count >= self._next_chunk():
+            padded = np.zeros(CONTEXT + BLOCK, np.float32)
+            padded[: CONTEXT + count * CHUNK] = rest[: CONTEXT + count * CHUNK]
+            chunks.append(self._stretches.push(self._run(padded)[0][self._taken : count]))
+            self._taken = count
+        self._measure(waiting[CONTEXT + first * CHUNK : CONTEXT + (blocks * CHUNKS + self._taken) * CHUNK], last=last)
         if last:
             chunks.append(self._stretches.finish())
-        frames = self._as_frames(np.concatenate(chunks), last=last)
-        levels, self._levels = self._levels[: len(frames)], self._levels[len(frames) :]
+        frames = np.concatenate([self._unmeasured, self._as_frames(np.concatenate(chunks), last=last)])
+        count = min(len(frames), len(self._levels))
+        frames, self._unmeasured = frames[:count], frames[count:]
+        levels, self._levels = self._levels[:count], self._levels[count:]
         return self._with_margins(self._edges.push(frames, levels, last=last), last=last)
 
     def _measure(self, samples: Array, *, last: bool) -> None:
@@ -256,26 +287,24 @@ class NetworkDetector:
         powers = np.einsum("fs,fs->f", frames, frames).astype(np.float64) / HOP
         self._levels = np.concatenate([self._levels, 10 * np.log10(powers + FLOOR)])
 
-    def _probabilities(self, block: Array) -> Array:
-        """Return the probability of speech [CHUNKS] of a block's chunks; 0 where there is silence."""
+    def _run(self, block: Array) -> tuple[Array, _NetworkState]:
+        """Return the probability of speech [CHUNKS] of a block's chunks, 0 where it is silent, and the new state."""
         chunks = block[CONTEXT:].reshape(CHUNKS, CHUNK)
         powers = (np.einsum("cs,cs->c", chunks, chunks) / CHUNK).tolist()
+        level, hidden, cell = self._network
         gains = []
         for power in powers:  # plain numbers: array operations on so few cost more
-            self._level = max(self._level * DECAY, math.sqrt(power))
-            gains.append(min(max(TARGET / max(self._level, 1e-9), 1.0), MAX_GAIN))
+            level = max(level * DECAY, math.sqrt(power))
+            gains.append(min(max(TARGET / max(level, 1e-9), 1.0), MAX_GAIN))
         if max(powers) <= FLOOR:
-            self._state = _silent_state()
-            return np.zeros(CHUNKS, np.float32)
-        hidden, cell = self._state
+            return np.zeros(CHUNKS, np.float32), _NetworkState(level)
         gain = np.array(gains, np.float32)[:, np.newaxis]
         inputs = {"samples": block, "gain": gain, "hidden": hidden, "cell": cell}
         probability, hidden, cell = _session().run(None, inputs)
-        self._state = hidden, cell
         result: Array = probability[:, 0]
         if min(powers) <= FLOOR:
             result = np.where(np.array(powers) <= FLOOR, np.float32(0), result)
-        return result
+        return result, _NetworkState(level, hidden, cell)
 
     def _as_frames(self, chunks: NDArray[np.bool_], *, last: bool) -> NDArray[np.bool_]:
         """Return the decisions [frames] of further chunks: a frame has that of the chunk which holds its centre."""
@@ -307,12 +336,17 @@ class NetworkDetector:
 
 
 class _Stretches:
-    """Decisions about chunks by hysteresis, each returned once the following `BACK` chunks are known."""
+    """Decisions about chunks by hysteresis, each returned as soon as it is certain.
+
+    A later beginning of speech may include up to `BACK` chunks above `CONTINUE`; all other decisions are certain.
+    """
 
     def __init__(self) -> None:
+        self.silent = 0  # chunks since the last one with speech; 0 while there is speech, and before the first speech
         self._waiting: list[bool] = []
         self._candidates = 0  # at the end of `_waiting`: chunks that a beginning would include
         self._speaking = False
+        self._spoken = False
 
     def push(self, probabilities: Array) -> NDArray[np.bool_]:
         for probability in probabilities.tolist():
@@ -321,11 +355,13 @@ class _Stretches:
             elif not self._speaking and probability > BEGIN:
                 back = min(self._candidates, BACK)
                 self._waiting[len(self._waiting) - back :] = [True] * back
-                self._speaking, self._candidates = True, 0
+                self._speaking = self._spoken = True
+                self._candidates = 0
             elif not self._speaking:
-                self._candidates += 1
+                self._candidates = min(self._candidates + 1, BACK)
             self._waiting.append(self._speaking)
-        return self._take(max(0, len(self._waiting) - BACK))
+            self.silent = 0 if self._speaking or not self._spoken else self.silent + 1
+        return self._take(len(self._waiting) - self._candidates)
 
     def finish(self) -> NDArray[np.bool_]:
         return self._take(len(self._waiting))
@@ -351,11 +387,6 @@ def network_activity(signal: Array) -> NDArray[np.bool_]:
 def _frames_before(chunks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many frames have their centre before each of these chunks."""
     return -(-(chunks * CHUNK - HOP // 2) // HOP)
-
-
-def _silent_state() -> tuple[Array, Array]:
-    """Return the state of the network at the beginning of a recording."""
-    return np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.audio.samples import Resampler
-from emotone.audio.speech_network import BLOCK, RATE
+from emotone.audio.speech_network import CHUNK, EARLY, RATE
 from emotone.errors import TooShortError
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
     from emotone.inference.result import Channel
     from emotone.types import Array, Hertz
 
+STEP = EARLY * CHUNK  # samples: 96 ms
 STEPS_PER_SECOND = 50  # 20 ms: what microphones and networks deliver; shorter steps cost more than they gain
 
 
 def step_samples(bundle: Bundle) -> int:
     """Return how many samples, at the rate of the front end, are analysed at a time.
 
-    The speech detector decides about blocks of samples, and no event can arise between two of them. Where the front end
-    has the rate of the detector, a step is a block: shorter ones would cost more and give the same events.
+    The speech detector decides after every few chunks of samples, and no event can arise in between. Where the front
+    end has its rate, a step is so many chunks: shorter ones would cost more and give the same events.
     """
     if bundle.manifest.windows.speech_only and bundle.feature.rate == RATE:
-        return BLOCK
+        return STEP
     return bundle.feature.rate // STEPS_PER_SECOND
 
 
@@ -67,13 +68,18 @@ class ChannelStream:
         adaptation = RunningAdaptation(bundle) if adapt else None
         self._engine = Engine(bundle, batch=1, adaptation=adaptation, interim=interim)
 
-    def completes_no_step(self, samples: int) -> bool:
-        """Return whether so many further samples can't complete a step.
+    def only_stores(self, samples: int) -> bool:
+        """Return whether so many further samples complete no event.
 
         Resampled audio is never longer than the audio that was pushed.
         """
         resampled = -(-(self._pushed + samples) * self._analysed_rate // self._rate)
-        return resampled < (self._steps_done + 1) * self._step
+        return resampled < self._steps_done * self._step + max(self._step, self._engine.missing)
+
+    def store(self, samples: Array) -> None:
+        """Keep samples [time] that complete no event."""
+        self._pushed += len(samples)
+        self._stored.append(np.array(samples, np.float32))  # a copy: the caller may reuse its buffer
 
     def push(self, samples: Array) -> list[list[Event]]:
         """Return the events of each step of the grid that the samples [time] complete.
@@ -82,10 +88,6 @@ class ChannelStream:
             BundleError: the network fails.
 
         """
-        if self.completes_no_step(len(samples)):
-            self._pushed += len(samples)
-            self._stored.append(np.array(samples, np.float32))  # a copy: the caller may reuse its buffer
-            return []
         self._pushed += len(samples)
         return self._steps(self._resampler.push(self._taken(samples)))
 

@@ -81,7 +81,8 @@ class Engine:
             ends; 1 waits for none. A model with a head is always called with one window: its 8-bit network scales all
             activations of a call alike, so that a window's result would depend on the others.
         adaptation: replaces the statistics of each utterance's head by those of the utterances before it.
-        interim: return an interim result after every second of an utterance, from its first whole window on.
+        interim: return an interim result after every second of an utterance. Before its first window is complete,
+            that is one more run of the network.
         faces: of the recording, for a front end whose rows contain them.
 
     Example:
@@ -125,6 +126,11 @@ class Engine:
     def duration(self) -> Seconds:
         """Seconds of audio so far."""
         return round(self._total / self._rate, TIME_DIGITS)
+
+    @property
+    def missing(self) -> int:
+        """Number of samples without which `push` returns nothing; 1 where it is not known."""
+        return self._activity.missing if self._speech_only and self._rate == RATE else 1
 
     def push(self, samples: Array) -> list[EngineEvent]:
         """Return what the samples [time], float32 at the front end's rate, complete.
@@ -230,7 +236,7 @@ class Engine:
         if count <= self._reported:
             return []
         self._reported = count
-        probabilities = utterance.probabilities
+        probabilities = utterance.probabilities_so_far()
         if probabilities is None:
             return []
         start = utterance.start_seconds

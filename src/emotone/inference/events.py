@@ -70,7 +70,8 @@ class UtteranceInterim:
     Attributes:
         time: seconds, a whole number of them after the start. The utterance continues at least until then.
         start: seconds, the `time` of its start.
-        clip: the combination of all complete windows so far, which is not divided where the emotion changes.
+        clip: the combination of all complete windows so far, which is not divided where the emotion changes; before the
+            first window is complete, the result of what there is of it.
         channel: counted from 0, or "mix".
         adapted: whether the model is adapted, or adapts itself during the session.
 

@@ -2,8 +2,7 @@
 
 Pushed audio is re-cut on the recording's own grid at the front end's rate before it is analysed. The events of a
 session and their order therefore do not depend on the pieces that were pushed, and pieces of one sample cost little. A
-step of the grid is a block of the speech detector, or 20 ms where the front end has another rate than the detector:
-no event can arise between two blocks.
+step of the grid is 96 ms, after which the speech detector may decide, or 20 ms where the front end has another rate.
 
 Events arrive in the order of time: the start of an utterance, its measurements, its end. A measurement is emitted when
 its window is certain to be inside the utterance: as soon as there is speech at or after the window's end. The end of
@@ -65,7 +64,8 @@ class Session:
         encoding: of pieces that are bytes: "s16le" or "f32le".
         adapt: adapt the model to the utterances of the session, without labels; each channel by itself. Only for models
             with embeddings (see `Model.adapt`).
-        interim: return an `UtteranceInterim` after every second of an utterance, from its first whole window on.
+        interim: return an `UtteranceInterim` after every second of an utterance. Before its first window is complete,
+            that is one more run of the network.
 
     Raises:
         RateError: a rate or channel outside the allowed range.
@@ -138,7 +138,12 @@ class Session:
         if not signal.size:
             return ()
         with self._exclusive():
+            stores = self.only_stores(signal.shape[-1])
             self._received += signal.shape[-1]
+            if stores:
+                for one, part in self._divided(signal):
+                    one.store(part)
+                return ()
             return tuple(_merged([one.push(part) for one, part in self._divided(signal)]))
 
     def only_stores(self, samples: int) -> bool:
@@ -152,7 +157,7 @@ class Session:
             (True, False)
 
         """
-        return self._streams[0].completes_no_step(samples)
+        return all(one.only_stores(samples) for one in self._streams)
 
     def end(self) -> tuple[Event, ...]:
         """End the audio and return the last events; further calls return none.

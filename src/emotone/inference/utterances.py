@@ -145,6 +145,17 @@ class OpenUtterance:
         """Combined probabilities [labels] of the windows so far; None before the first window."""
         return self._pooler.probabilities() if self._pooler.count else None
 
+    def probabilities_so_far(self) -> NDArray[np.float64] | None:
+        """Return the combined probabilities [labels] of the complete windows, or those of the part of the first one.
+
+        None before the first row.
+        """
+        if self._pooler.count or not len(self._rows):
+            return self.probabilities
+        outputs = self._bundle.outputs(self._rows[: self._bundle.window_frames][np.newaxis])
+        result: NDArray[np.float64] = self._bundle.probabilities_of(outputs, head=self._head)[0]
+        return result
+
     @property
     def read(self) -> int:
         """The first sample that was not read."""
