@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from tests.toy import one_thread, torch_bundles
+from tests.toy import corpus, exported, one_thread, recipe, torch_bundles, trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["one_thread", "torch_bundles"]
+__all__ = ["corpus", "exported", "one_thread", "recipe", "torch_bundles", "trained"]
 ROOT = Path(__file__).resolve().parent.parent
 hypothesis.settings.register_profile("emotone", deadline=None)  # of the wall time: a busy machine exceeds any
 hypothesis.settings.load_profile("emotone")

@@ -1,28 +1,40 @@
-"""Frozen dataclasses to and from TOML: wrong keys and values are refused with their place."""
+"""Settings, registries, types and errors."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping  # noqa: TC003 - read at run time, as type hints of a spec are
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping  # noqa: TC003 - read at run time, as type hints of a spec are
+from dataclasses import FrozenInstanceError, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotone import errors
 from emotone.config import from_mapping, read_toml, signature, to_mapping
-from emotone.errors import ConfigError
+from emotone.errors import (
+    AudioError,
+    ConfigError,
+    EmotoneError,
+    UnknownNameError,
+    UsageError,
+    missing_extra,
+    unknown_name,
+)
+from emotone.registry import Registry
+from emotone.types import Fold, Utterance
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Frozen dataclasses to and from TOML: wrong keys and values are refused with their place.
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -193,3 +205,137 @@ def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
         read_toml(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match=r"can't read .*: Is a directory"):
         read_toml(tmp_path)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A new file is registered; nothing else has to be edited.
+
+PACKAGE = "toy_package_of_the_registry_test"
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry[str]]:
+    package = tmp_path / PACKAGE
+    (package / "sub").mkdir(parents=True)
+    (package / "sub" / "__init__.py").write_text("TOY = 'toy with a folder of its own'")
+    for name, text in {
+        "__init__": "MEMBERS = {'red': 'colours.RED', 'dark-blue': 'colours.BLUE'}",
+        "colours": "RED, BLUE = 'red toy', 'blue toy'",
+        "_private": "",
+        "plain": "TOY = 'plain toy'",
+        "two_words": "TOY = 'toy of two words'",
+        "broken": "raise RuntimeError('imported')",
+    }.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield Registry("toy", PACKAGE, "TOY")
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+        del sys.modules[name]
+
+
+def test_members_are_public_modules_and_packages(registry: Registry[str]) -> None:
+    # That "broken" is listed also shows that listing imports no member.
+    assert registry.names == ("broken", "dark-blue", "plain", "red", "sub", "two-words")
+    assert registry.get("sub") == "toy with a folder of its own"
+
+
+def test_a_member_is_found_by_the_name_that_users_write(registry: Registry[str]) -> None:
+    assert registry.get("two-words") == "toy of two words"
+
+
+def test_members_may_share_a_module_that_is_no_member_itself(registry: Registry[str]) -> None:
+    assert (registry.get("red"), registry.get("dark-blue")) == ("red toy", "blue toy")
+
+
+@pytest.mark.parametrize("name", ["two_words", "_private", "Plain", "colours"])
+def test_other_names_are_unknown(registry: Registry[str], name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown toy '{name}'"):
+        registry.get(name)
+
+
+def test_an_unknown_name_has_a_suggestion(registry: Registry[str]) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'plain'"):
+        registry.get("plian")
+
+
+def test_all_members_by_name(registry: Registry[str], tmp_path: Path) -> None:
+    (tmp_path / PACKAGE / "broken.py").unlink()
+    assert set(registry.all()) == {"dark-blue", "plain", "red", "sub", "two-words"}
+    assert registry.all()["two-words"] == "toy of two words"
+
+
+def test_a_file_without_the_attribute_is_a_mistake_of_ours(registry: Registry[str], tmp_path: Path) -> None:
+    (tmp_path / PACKAGE / "empty.py").write_text("")
+    with pytest.raises(AttributeError, match="TOY"):
+        registry.get("empty")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The records that cross floors.
+
+
+def clip(corpus: str = "emodb") -> Utterance:
+    return Utterance("03a01Fa", corpus, Path("03a01Fa.wav"), 0.0, None, "03", "03", "happiness")
+
+
+def test_keys_are_unique_over_corpora() -> None:
+    assert clip().key == "emodb/03a01Fa"
+    assert clip().speaker_key == "emodb/03"
+    assert clip("other").key != clip().key
+
+
+def test_records_are_frozen_values() -> None:
+    assert clip() == clip()
+    with pytest.raises(FrozenInstanceError):
+        clip().label = "anger"  # type: ignore[misc]
+    assert len({Fold("f", ("a",), (), ("b",)), Fold("f", ("a",), (), ("b",))}) == 1
+
+
+def test_extras_are_not_shared() -> None:
+    assert clip().extras == {}
+    assert clip().extras is not clip().extras
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Messages say what was given, what is allowed, and the nearest valid name.
+
+TREE = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, EmotoneError) and value is not EmotoneError
+]
+
+
+@pytest.mark.parametrize("error", TREE, ids=lambda error: error.__name__)
+def test_every_error_has_a_code_of_its_own(error: type[EmotoneError]) -> None:
+    assert [other for other in TREE if other.code == error.code] == [error]
+    assert error.code == error.code.lower()
+    assert error.__doc__
+
+
+def test_the_tree_tells_wrong_usage_from_a_bad_recording() -> None:
+    assert not any(issubclass(error, UsageError) and issubclass(error, AudioError) for error in TREE)
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed", "message"),
+    [
+        ("jsn", ["json", "csv"], "unknown format 'jsn'; did you mean 'json'? Allowed: csv, json"),
+        ("zzz", ["json", "csv"], "unknown format 'zzz'. Allowed: csv, json"),
+        ("", ["json"], "unknown format ''. Allowed: json"),
+        ("json", [], "unknown format 'json'. Allowed: none"),
+    ],
+)
+def test_an_unknown_name(given: str, allowed: list[str], message: str) -> None:
+    error = unknown_name("format", given, allowed)
+    assert str(error) == message
+    assert isinstance(error, UsageError)
+
+
+def test_an_unknown_name_among_a_generator() -> None:
+    assert str(unknown_name("net", "cnm", (name for name in ["cnn"]))).endswith("Allowed: cnn")
+
+
+def test_a_missing_extra_names_the_command_that_helps() -> None:
+    message = str(missing_extra("av", "media", "decoding mp4"))
+    assert message == "decoding mp4 needs the package 'av'; install it with: pip install 'emotone[media]'"

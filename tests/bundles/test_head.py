@@ -1,16 +1,27 @@
-"""Heads of embeddings: logits by definition, adaptation between its two limits, and files that are checked."""
+"""Heads and detectors of models, and the shipped detector."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from emotone.bundles import library
 from emotone.bundles.head import EmbeddingHead, HiddenLayer, OrdinarySpeech, head_bytes, read_head, softmax
+from emotone.bundles.manifest import CARD
 from emotone.errors import BundleError, UsageError
+from emotone.fitting.card import INTENDED_USE
+from emotone.inference.model import load
+from emotone.inference.segments import decide_label, positive_of
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Heads of embeddings: logits by definition, adaptation between its two limits, and files that are checked.
 
 VALUES, LABELS = 5, 3
 
@@ -208,3 +219,85 @@ def test_a_hidden_layer_survives_its_file(hidden: EmbeddingHead, rng: np.random.
 def test_wrong_hidden_layers_are_refused(hidden: EmbeddingHead, layer: HiddenLayer, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         dataclasses.replace(hidden, hidden=layer)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The label that a detector detects, and its decision on either side of its threshold.
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        (("anger", "other"), "anger"),
+        (("other", "anger-frustration"), "anger-frustration"),
+        (("anger", "joy"), None),
+        (("anger", "joy", "other"), None),
+        (("other",), None),
+    ],
+)
+def test_the_positive_label(labels: tuple[str, ...], positive: str | None) -> None:
+    assert positive_of(labels) == positive
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_the_threshold_of_a_detector_decides(probability: float, threshold: float, first: bool) -> None:
+    probabilities = {"anger": probability, "other": 1 - probability}
+    in_order = probabilities if first else dict(reversed(probabilities.items()))
+    label, unsure = decide_label(in_order, {"anger": threshold})
+    assert (label, unsure) == ("anger" if probability >= threshold else "other", False)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "thresholds", "expected"),
+    [
+        ({"anger": 0.6, "other": 0.4}, {}, ("anger", False)),
+        ({"anger": 0.5, "other": 0.5}, {}, ("anger", False)),  # the first of equals
+        ({"anger": 0.4, "other": 0.6}, {"other": 0.7}, ("other", True)),
+        ({"anger": 0.3, "other": 0.7}, {"anger": 0.4, "other": 0.8}, ("other", True)),
+        ({"anger": 0.3, "joy": 0.7}, {"anger": 0.2}, ("joy", False)),  # not a detector
+        ({"anger": 0.6, "joy": 0.4}, {"anger": 0.7}, ("anger", True)),
+    ],
+)
+def test_a_label_below_its_threshold_is_unsure(
+    probabilities: dict[str, float], thresholds: dict[str, float], expected: tuple[str, bool]
+) -> None:
+    assert decide_label(probabilities, thresholds) == expected
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The shipped anger detector: its labels, its threshold, and its card.
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.mark.skipif("anger" not in library.shipped_names(), reason="no detector is shipped yet")
+def test_its_positive_label_has_a_threshold() -> None:
+    manifest = library.load("anger").manifest
+    assert manifest.labels == ("anger", "other")
+    assert set(manifest.thresholds) == {"anger"}
+    assert (manifest.windows.seconds, manifest.windows.hop, manifest.training.corpora) == (1.2, 0.6, ("emodb",))
+
+
+@pytest.mark.skipif("anger" not in library.shipped_names(), reason="no detector is shipped yet")
+def test_its_card_contains_the_threshold_and_the_limits() -> None:
+    bundle = library.load("anger")
+    card = (bundle.directory / CARD).read_text(encoding="utf-8")
+    assert INTENDED_USE in card
+    for words in (
+        "### The threshold",
+        "false alarms per hour",
+        "## Limits",
+        f"{bundle.manifest.thresholds['anger']:.4g}",
+    ):
+        assert words in card
+
+
+@pytest.mark.skipif("anger" not in library.shipped_names(), reason="no detector is shipped yet")
+@pytest.mark.parametrize("name", ["even", "loud-fast-high"])
+def test_its_threshold_decides(name: str) -> None:
+    model = load("anger")
+    threshold = model.bundle.manifest.thresholds["anger"]
+    found = model.predict(EXAMPLES / f"{name}.flac")
+    for one in found.segments:
+        named = "anger" if one.probabilities["anger"] >= threshold else "other"
+        assert one.label == (named if one.speech else None)

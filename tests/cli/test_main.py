@@ -1,7 +1,8 @@
-"""Subcommands are found by file, and every `EmotoneError` is one line and an exit status."""
+"""The command line as a whole: main, console, progress, and bulk predictions."""
 
 from __future__ import annotations
 
+import io
 import runpy
 import subprocess
 import sys
@@ -9,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
 
+from emotone.cli import console
 from emotone.cli import main as command
+from emotone.cli.console import LONG, PredictionProgress, ProgressDisplay, prediction_progress, progress
 from emotone.cli.main import COMMANDS, INTERRUPTED, cli
 from emotone.errors import AudioError, BundleError, ConfigError, CorpusError, RunError
+from emotone.evaluation.run import Progress as StageProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Subcommands are found by file, and every `EmotoneError` is one line and an exit status.
 
 
 def test_version(emotone: Callable[..., Any]) -> None:
@@ -143,3 +154,139 @@ def test_main_exits_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as caught:
         command.main()
     assert caught.value.code == 2
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Tables on standard output: on a terminal, in a pipe, and with names that are longer than a column.
+
+NAME = "LicenseRef-" + 10 * "word-" + "end"
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table("licence", "description")
+    table.add_row(NAME, "[any] text")
+    return table
+
+
+def test_names_are_wrapped_and_never_cut(
+    table: Table, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    console.print_table(table)
+    text = capsys.readouterr().out
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    first = [line.split("\N{BOX DRAWINGS LIGHT VERTICAL}")[1].strip() for line in text.splitlines()[3:-1]]
+    assert "".join(first) == NAME
+    assert max(map(len, text.splitlines())) <= 40
+
+
+def test_nothing_is_wrapped_in_a_pipe(
+    table: Table, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    console.print_table(table)
+    assert any(NAME in line and "[any] text" in line for line in capsys.readouterr().out.splitlines())
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Progress bars: one per stage on a terminal, and notes instead of bars elsewhere.
+
+
+def test_without_a_terminal_only_notes_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress(quiet=False) as display:
+        display.counter("features", 10)(3)
+        display.batches(1, 4)
+        display.report(StageProgress("folds", 1, 5))
+        display.say("epoch 1: loss 0.5")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "emotone: epoch 1: loss 0.5\n")
+
+
+def test_every_stage_has_a_bar() -> None:
+    stream = io.StringIO()
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn())
+    with Progress(*columns, console=Console(file=stream, width=80)) as bars:
+        display = ProgressDisplay(bars)
+        count = display.counter("features", 10)
+        count(3)
+        count(4)
+        display.report(StageProgress("folds", 2, 5))
+        display.say("half done")
+    shown = [" ".join(line.split()) for line in stream.getvalue().splitlines()]
+    assert "half done" in shown
+    assert {"features 7/10", "folds 2/5"} <= set(shown)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Bars of predictions: many recordings, one long recording, and results on the same terminal.
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what is shown."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def bars(terminal: Terminal) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}"))
+    console = Console(file=terminal, force_terminal=True, width=80)
+    return Progress(*columns, console=console, transient=True, auto_refresh=False)
+
+
+def started(drawn: Progress) -> bool:
+    return drawn.live.is_started
+
+
+def test_a_long_recording_has_a_bar_of_its_own() -> None:
+    terminal = Terminal()
+    drawn = bars(terminal)
+    progress = PredictionProgress(drawn, total=1, keep=False)
+    progress.within(0.0, LONG - 1)
+    assert drawn.tasks == []
+    progress.within(10.0, 2 * LONG)
+    progress.within(60.0, 2 * LONG)
+    (task,) = drawn.tasks
+    assert (task.completed, task.total, task.fields["shown"]) == (60, 120, "1:00.0/2:00.0")
+    progress.end_of_recording()
+    assert drawn.tasks == []
+    assert started(drawn) is False
+    progress.advance()
+    progress.within(10.0, 2 * LONG)  # the next long recording has a bar again
+    assert started(drawn) is True
+    drawn.stop()
+
+
+def test_an_unknown_duration_shows_the_seconds_after_a_minute() -> None:
+    drawn = bars(Terminal())
+    progress = PredictionProgress(drawn, total=1, keep=True)
+    progress.within(LONG - 10, None)
+    assert drawn.tasks == []
+    progress.within(LONG + 10, None)
+    assert (drawn.tasks[0].total, drawn.tasks[0].fields["shown"]) == (None, "1:10.0")
+    drawn.stop()
+
+
+def test_many_recordings_are_counted_where_results_go_elsewhere() -> None:
+    drawn = bars(Terminal())
+    progress = PredictionProgress(drawn, total=3, keep=True)
+    progress.within(10.0, 2 * LONG)
+    progress.end_of_recording()
+    progress.advance()
+    (task,) = drawn.tasks
+    assert (task.completed, task.fields["shown"]) == (1, "1/3")
+    assert started(drawn)
+    drawn.stop()
+    assert PredictionProgress(bars(Terminal()), total=3, keep=False)
+    few = bars(Terminal())
+    PredictionProgress(few, total=2, keep=True)
+    assert few.tasks == []
+
+
+def test_nothing_is_drawn_where_nothing_is_shown() -> None:
+    for shown in (False, True):
+        with prediction_progress(3, shown=shown, keep=False) as progress:
+            progress.within(10.0, 5.0)
+            progress.end_of_recording()
+            progress.advance()

@@ -1,7 +1,8 @@
-"""Adaptation without labels: the result depends on audio and weights only, never on labels."""
+"""Adaptation to unlabelled and to few clips, and cleaning of inputs."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,29 +10,33 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from tests.toy import LABELS, emodb_utterances, one_thread, signature_of, tiny_recipe, write_emodb
+from tests.toy import LABELS, emodb_utterances, signature_of, tiny_recipe, write_emodb
 
 from emotone.config import from_mapping
 from emotone.errors import ConfigError, RunError
+from emotone.fitting.cleaning import CLEANING, fit_cleaning
+from emotone.fitting.few_clips import MIN_BATCHES, Length, length_of, with_enough_batches
 from emotone.fitting.fit import TrainedNetwork, fit
 from emotone.fitting.network import clip_probabilities
 from emotone.fitting.pretraining import TwoStageResult, fit_two_stages
 from emotone.fitting.resolve import recipe_from_model, resolve
-from emotone.fitting.train import prepare, train_run
+from emotone.fitting.train import TrainingJob, prepare, train_run
 from emotone.fitting.training_run import WEIGHTS, load_net, load_run
 from emotone.nets.base import NETS
 from emotone.protocols import protocol
 from emotone.recipes.recipe import Recipe, with_transfer
 from emotone.recipes.training import TrainingSettings
 from emotone.recipes.transfer import Pretraining, Transfer
+from emotone.training.batches import Examples, Task
 from emotone.transfer.statistics import TENSORS
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["one_thread"]
-pytestmark = pytest.mark.usefixtures("one_thread")
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Adaptation without labels: the result depends on audio and weights only, never on labels.
 
 QUICK: dict[str, Any] = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01, "crop_seconds": 0.5, "ema_decay": 0.5}
 KINDS = [
@@ -70,6 +75,7 @@ def same(first: TrainedNetwork, second: TrainedNetwork) -> bool:
     return all(torch.equal(values, two[name]) for name, values in one.items())
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("changes", KINDS)
 def test_shuffled_labels_change_nothing(changes: dict[str, Any], trained: Path, others: tuple[Utterance, ...]) -> None:
     recipe, wrong = continuing(trained, **changes), shuffled(others, "other")
@@ -80,6 +86,7 @@ def test_shuffled_labels_change_nothing(changes: dict[str, Any], trained: Path, 
     assert right.adaptation == poisoned.adaptation
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("changes", KINDS)
 def test_shuffled_labels_of_the_target_change_nothing_in_two_stages(
     changes: dict[str, Any], corpus: tuple[Utterance, ...], others: tuple[Utterance, ...]
@@ -104,6 +111,7 @@ def every_tensor_is_listed(result: TwoStageResult) -> None:
     assert sorted(names) == sorted(result.network.net.state_dict())
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_statistics_are_estimated_and_everything_else_is_unchanged(
     trained: Path, others: tuple[Utterance, ...]
 ) -> None:
@@ -119,6 +127,7 @@ def test_statistics_are_estimated_and_everything_else_is_unchanged(
     assert set(result.about()["tensors"]["estimated"]) == changed
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("top_share", "rank"), [(1.0, 4), (0.3, 0), (0.9, 6)])
 def test_pseudo_labels_are_the_confident_predictions(
     top_share: float, rank: int, trained: Path, others: tuple[Utterance, ...]
@@ -151,12 +160,14 @@ def test_pseudo_labels_are_the_confident_predictions(
     assert same(result, fitted(continuing(trained, plan="A2"), taught))
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_too_few_confident_predictions_are_refused(trained: Path, others: tuple[Utterance, ...]) -> None:
     recipe = continuing(trained, plan="A5", unlabelled="pseudo-labels", min_confidence=1.0)
     with pytest.raises(RunError, match=r"of 16 clips without labels are predicted .* at least 1, .* lower transfer"):
         fitted(recipe, others)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_labels_without_an_output_are_refused(trained: Path, others: tuple[Utterance, ...]) -> None:
     recipe = resolve(continuing(trained, plan="A5", unlabelled="pseudo-labels"))
     with pytest.raises(ConfigError, match="toy can't be used unchanged for anger, fear: it has no scores for fear"):
@@ -169,6 +180,7 @@ def test_labels_without_an_output_are_refused(trained: Path, others: tuple[Utter
         )
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_an_adapted_run_stores_its_report(trained: Path, others: tuple[Utterance, ...], tmp_path: Path) -> None:
     nameless = tuple(replace(each, label="unknown") for each in others)
     recipe = recipe_from_model(str(trained), plan="A1", unlabelled="statistics")
@@ -181,6 +193,7 @@ def test_an_adapted_run_stores_its_report(trained: Path, others: tuple[Utterance
     assert found.recipe.transfer.unlabelled == "statistics"
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -196,6 +209,7 @@ def test_plans_that_do_not_fit_the_method_are_refused(changes: dict[str, Any], m
         Transfer(**changes)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_settings_that_need_labels_are_refused() -> None:
     pseudo = Transfer(plan="A2", unlabelled="pseudo-labels")
     with pytest.raises(ConfigError, match=r'does not use the target\'s labels, .* set pretraining.scenario = "S2"'):
@@ -208,6 +222,7 @@ def test_settings_that_need_labels_are_refused() -> None:
         )
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_statistics_need_a_batch_normalisation() -> None:
     recipe = tiny_recipe(
         front_end={"name": "waveform"},
@@ -222,6 +237,7 @@ def test_statistics_need_a_batch_normalisation() -> None:
     assert "multidomain" in NETS.names
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_settings_of_the_adaptation_change_the_signature(trained: Path) -> None:
     recipes = [
         continuing(trained, plan="A1"),
@@ -235,3 +251,105 @@ def test_settings_of_the_adaptation_change_the_signature(trained: Path) -> None:
     adapted = with_transfer(recipes[2], plan="A5", unlabelled="pseudo-labels")
     assert adapted.transfer is not None
     assert (adapted.transfer.plan, adapted.transfer.unlabelled) == ("A5", "pseudo-labels")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# How long a training on few clips is.
+
+
+def job(clips: int, **training: Any) -> TrainingJob:
+    """Return a training on clips that are never read, in batches of 4."""
+    keys = tuple(f"emodb/{number}" for number in range(clips))
+    return TrainingJob(resolve(tiny_recipe(training=training)), (), LABELS, {}, Fold("all", keys, (), ()), ())
+
+
+def test_epochs_are_the_fewest_with_enough_batches() -> None:
+    longer = with_enough_batches(job(40, epochs=8, ema_decay=0.99)).resolved.recipe.training
+    assert longer.epochs == 20  # of 10 batches
+    assert 1 / (1 - longer.ema_decay) == pytest.approx(MIN_BATCHES / 6)
+    assert length_of(job(1, epochs=8)).batches_per_epoch == 1
+
+
+def test_longer_trainings_and_shorter_averages_are_kept() -> None:
+    enough = job(40, epochs=20, ema_decay=0.99)
+    assert with_enough_batches(enough) is enough
+    short = with_enough_batches(job(40, epochs=1, ema_decay=0.5)).resolved.recipe.training
+    assert (short.epochs, short.ema_decay) == (20, 0.5)
+    assert with_enough_batches(job(40, epochs=1, ema_decay=0.0)).resolved.recipe.training.ema_decay == 0.0
+
+
+def test_epochs_of_the_user_are_kept_and_the_average_fits_them() -> None:
+    named = with_enough_batches(job(40, epochs=3, ema_decay=0.99), keep_epochs=True).resolved.recipe.training
+    assert named.epochs == 3
+    assert named.ema_decay == pytest.approx(1 - 6 / 30)
+    one = with_enough_batches(job(4, epochs=1, ema_decay=0.99), keep_epochs=True).resolved.recipe.training
+    assert one.ema_decay == 0.0
+
+
+def test_an_average_must_leave_the_initial_weights() -> None:
+    assert Length(1, 2, 2.0).enough_epochs == 6
+    assert not Length(1, 2, 2.0).is_enough
+    assert Length(1, 6, 2.0).is_enough
+    assert Length(1, 1, 1.0).is_enough
+    assert length_of(job(40, epochs=2, steps_per_epoch=7)).batches == 14
+
+
+def test_the_length_changes_the_signature() -> None:
+    short = job(40, epochs=8)
+    assert with_enough_batches(short).resolved.signature != short.resolved.signature
+    assert with_enough_batches(replace(short, labels=())).labels == ()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Statistics of the input are those of the training part, reported and kept in the model.
+
+NET = {"name": "spectrogram-cnn", "filters": (3,), "units": 4}
+
+
+def task(rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Task:
+    part = Examples((rows,), np.zeros(1, np.int64), np.zeros(1, np.int64))
+    return Task(part, part, hop_seconds=0.008, window=64, hop=64, signature="", seed=1)
+
+
+def test_a_network_without_cleaning_has_nothing_to_fit() -> None:
+    from emotone.nets.architectures.segment_mlp import SegmentMlp
+
+    assert fit_cleaning(SegmentMlp().build(64, 4), task(np.zeros((64, 64), np.float32))) is None
+
+
+def test_the_statistics_are_those_of_the_cleaned_rows(rng: np.random.Generator) -> None:
+    from emotone.nets.architectures.spectrogram_cnn import SpectrogramCnn
+
+    net = SpectrogramCnn(filters=(3,), anomalies=0.01).build(128, 7)
+    rows = rng.normal(-5, 2, (1000, 128)).astype(np.float32)
+    report = fit_cleaning(net, task(rows))
+    assert report is not None
+    assert report.values == rows.size
+    assert 0.008 < report.replaced / rows.size <= 0.011
+    x = torch.from_numpy(rows)
+    for name in ("limits", "centre"):
+        x, _ = net.blocks[name](x, None)
+    np.testing.assert_allclose(x.mean(dim=0).numpy(), 0, atol=1e-4)
+
+
+def test_a_training_fits_them_to_its_training_part_only(tmp_path: Path) -> None:
+    utterances = emodb_utterances(write_emodb(tmp_path / "emodb"))
+    recipe = Recipe(
+        name="toy",
+        labels="emodb",
+        front_end={"name": "two-channel-spectrogram"},
+        net=NET,
+        training=TrainingSettings(epochs=1, batch_size=4, crop_seconds=0.512, ema_decay=0.0),
+    )
+    resolved = resolve(recipe)
+    features = resolved.extract(utterances).features
+    keys = [utterance.key for utterance in utterances]
+    fold = Fold("a", train=tuple(keys[:20]), dev=(), test=tuple(keys[20:]))
+    fitted = fit(resolved, utterances, features, fold, labels=("anger", "sadness"), folder=tmp_path)
+    rows = np.concatenate([features[key] for key in keys[:20]])
+    low = np.quantile(rows, 0.0025, axis=0)
+    np.testing.assert_allclose(fitted.net.get_buffer("blocks.limits.low").numpy(), low, rtol=1e-5)
+    written = json.loads((tmp_path / CLEANING).read_text(encoding="utf-8"))
+    assert fitted.about()["cleaning"] == written
+    assert written["recordings"] == 20
+    assert written["values"] == rows.size

@@ -1,31 +1,38 @@
-"""Utterances begin and end where the activity does, whatever the pieces, and are divided where the emotion changes."""
+"""Utterances: where they begin and end, padding, and thresholds."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.inference.conftest import LoudDetector
 
 from emotone.features.front_ends.log_mel import LogMel
 from emotone.inference.engine import Engine
-from emotone.inference.events import UtteranceEnd
+from emotone.inference.events import Measurement, UtteranceEnd
 from emotone.inference.model import Model, load
 from emotone.inference.utterances import PAUSE_FRAMES, Boundary, UtteranceDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from tests.conftest import MakeBundle
 
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import EmbeddingHead
+    from emotone.types import Array
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Utterances begin and end where the activity does, whatever the pieces, and are divided where the emotion changes.
 
 
 def decisions_of(text: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -151,3 +158,159 @@ def test_a_front_end_of_another_rate_has_the_same_utterances_live(
     assert [(one.start, one.end, one.label) for one in live] == [(one.start, one.end, one.label) for one in offline]
     numbers = [[list(one.probabilities.values()) for one in parts] for parts in (live, offline)]
     np.testing.assert_allclose(numbers[0], numbers[1], atol=1e-5)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Silence and faint noise around speech, or in a pause, change few labels of the shipped models.
+#
+# The ends of utterances follow the level of the sound. Where it does not fall, as in noise, they depend on the
+# detector's network, whose state depends on what comes before; this changes labels whose probabilities are nearly
+# equal. The aim is no change in 98 % of recordings. Measured were at most 2, 0 and 1 of 40; the bounds below allow one
+# more, because processors round differently.
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.flac"))
+CORPORA = {"emodb": "wav/*", "emovo": "**/*", "savee": "**/*", "ravdess": "**/*"}
+PER_CORPUS = 10
+NOISE = 1e-4  # -80 dB relative to full scale
+PAUSE = 1.5  # seconds between two recordings: longer than a pause within an utterance
+# By model: changed clip labels of 40 recordings with one kind of padding: silence before them, after them, in a pause.
+BOUNDS = {"small": (3, 1, 2), "default": (3, 1, 1)}
+SURE = 0.6  # labels of the default model with a higher confidence do not change
+
+
+@pytest.fixture(scope="module", params=sorted(BOUNDS))
+def padded_model(request: pytest.FixtureRequest) -> Model:
+    return load(request.param)
+
+
+def pads(rate: int) -> Iterator[Array]:
+    """Yield digital silence and faint noise of 1 and 5 s."""
+    rng = np.random.default_rng(0)
+    for seconds in (1, 5):
+        yield np.zeros(seconds * rate, np.float32)
+        yield (NOISE * rng.standard_normal(seconds * rate)).astype(np.float32)
+
+
+def read(path: Path) -> tuple[Array, int]:
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return samples.mean(axis=1), rate
+
+
+def labels(model: Model, signal: Array, rate: int) -> list[str | None]:
+    prediction = model.predict(signal, rate=rate)
+    return [prediction.clip.label, *(utterance.label for utterance in prediction.utterances)]
+
+
+def sure_labels(model: Model, signal: Array, rate: int) -> list[str]:
+    """Return the utterances' labels; "unsure" where a model with thresholds has a confidence of at most `SURE`."""
+    least = SURE if model.bundle.manifest.thresholds else 0.0
+    utterances = model.predict(signal, rate=rate).utterances
+    return [one.label if one.confidence > least else "unsure" for one in utterances]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_silence_around_the_examples_changes_no_utterance(padded_model: Model, path: Path) -> None:
+    """The default model is unsure of these synthetic voices: its labels may change, and none may become sure."""
+    signal, rate = read(path)
+    expected = sure_labels(padded_model, signal, rate)
+    for pad in pads(rate):
+        for padded in ([pad, signal], [signal, pad], [pad, signal, pad]):
+            assert sure_labels(padded_model, np.concatenate(padded), rate) == expected
+
+
+@pytest.fixture(scope="module")
+def recordings(shared: Path) -> list[tuple[Array, int]]:
+    """Ten recordings of each of four corpora, drawn with a fixed seed; all are sampled at one rate."""
+    chosen: list[Path] = []
+    for corpus, pattern in CORPORA.items():
+        found = [path for path in (shared / "corpora" / corpus).glob(pattern) if path.suffix in {".flac", ".ogg"}]
+        chosen += random.Random(1).sample(sorted(found), PER_CORPUS)
+    return [read(path) for path in chosen]
+
+
+def test_silence_around_real_recordings_changes_few_labels(
+    padded_model: Model, recordings: list[tuple[Array, int]]
+) -> None:
+    changed = np.zeros((2, 4), int)  # [before or after, pad]
+    sure = np.zeros((2, 4), int)
+    for signal, rate in recordings:
+        expected = padded_model.predict(signal, rate=rate).clip
+        for number, pad in enumerate(pads(rate)):
+            for place, padded in enumerate(([pad, signal], [signal, pad])):
+                found = padded_model.predict(np.concatenate(padded), rate=rate).clip
+                differs = found.label != expected.label
+                changed[place, number] += differs
+                sure[place, number] += differs and max(expected.confidence or 0, found.confidence or 0) > SURE
+    before, after, _ = BOUNDS[padded_model.bundle.manifest.name]
+    assert changed[0].max() <= before, changed
+    assert changed[1].max() <= after, changed
+    if padded_model.bundle.manifest.thresholds:
+        assert not sure.any(), sure
+
+
+def test_a_longer_pause_between_real_utterances_changes_few_labels(
+    padded_model: Model, recordings: list[tuple[Array, int]]
+) -> None:
+    changed = np.zeros(4, int)
+    pairs = list(zip(recordings, recordings[1:] + recordings[:1], strict=True))
+    for (first, rate), (second, _) in pairs:
+        pause = np.zeros(round(PAUSE * rate), np.float32)
+        expected = labels(padded_model, np.concatenate([first, pause, second]), rate)
+        for number, pad in enumerate(pads(rate)):
+            found = labels(padded_model, np.concatenate([first, pause, pad, second]), rate)
+            changed[number] += found[0] != expected[0]
+    assert changed.max() <= BOUNDS[padded_model.bundle.manifest.name][2], changed
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A detector's threshold decides the labels of segments, utterances and clips, offline and live.
+
+LABELS = ("anger", "other")
+
+
+@pytest.fixture
+def signal(noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Loud noise, then a second of silence, so that an utterance ends."""
+    return np.concatenate([noise, np.zeros(32000, np.float32)])
+
+
+@pytest.mark.parametrize("quantile", [0.2, 0.5, 0.8])
+def test_the_threshold_decides_every_label(
+    make_bundle: MakeBundle,
+    signal: NDArray[np.float32],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quantile: float,
+) -> None:
+    monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
+    plain = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(signal, rate=16000)
+    found = [one.probabilities["anger"] for one in plain.segments]
+    assert len(set(found)) > 3
+    threshold = float(np.quantile(found, quantile))
+    model = load(make_bundle(tmp_path / "set", labels=LABELS, thresholds={"anger": threshold}))
+
+    def expected(probability: float) -> str:
+        return "anger" if probability >= threshold else "other"
+
+    whole = model.predict(signal, rate=16000)
+    assert {one.label for one in whole.segments} == {"anger", "other"}
+    for one in whole.segments:
+        assert one.label == expected(one.probabilities["anger"])
+    for part in whole.utterances:
+        assert part.label == expected(part.probabilities["anger"])
+    assert whole.clip.label == expected(whole.clip.probabilities["anger"])
+    with model.session(rate=16000) as session:
+        events = [*session.push(signal), *session.end()]
+    live = [event for event in events if isinstance(event, Measurement)]
+    assert [event.label for event in live] == [one.label for one in whole.segments]
+    (end,) = (event for event in events if isinstance(event, UtteranceEnd))
+    assert end.clip.label == expected(end.clip.probabilities["anger"])
+
+
+def test_without_thresholds_the_most_probable_label_is_reported(
+    make_bundle: MakeBundle, signal: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emotone.inference.engine.NetworkDetector", LoudDetector)
+    whole = load(make_bundle(tmp_path / "plain", labels=LABELS)).predict(signal, rate=16000)
+    for one in whole.segments:
+        assert one.label == ("anger" if one.probabilities["anger"] >= 0.5 else "other")

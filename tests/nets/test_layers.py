@@ -1,18 +1,48 @@
-"""Layer tables: derived from the built network, the same as those stored, and the arithmetic of receptive fields."""
+"""Layer tables: derived from built networks, and stored for every architecture."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
 import torch
+from scripts.network_tables import tables
 from tests.toy import TINY_NET
 
-from emotone.errors import MissingExtraError
+from emotone.errors import MissingExtraError, UnknownNameError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.architectures.multidomain import MultiDomain
-from emotone.nets.base import NETS
-from emotone.nets.layers import Layer, derive_layers, layer_table, parameter_count, receptive_field
+from emotone.nets.base import NETS, require_torch
+from emotone.nets.layers import STORED_TABLES, Layer, derive_layers, layer_table, parameter_count, receptive_field
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Architectures are found by name, without torch; building one without torch names the extra.
+
+
+def test_an_unknown_network_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown network 'logmel-cnn'; did you mean 'log-mel-cnn'\?"):
+        NETS.get("logmel-cnn")
+
+
+@pytest.mark.parametrize("name", NETS.names)
+def test_without_torch_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"building a network needs the package 'torch'.*emotone\[train\]"):
+        NETS.get(name)().build(64, 4)
+
+
+def test_torch_is_here() -> None:
+    require_torch("this test")
+
+
+def test_architectures_are_listed_without_importing_torch() -> None:
+    code = "import sys; from emotone.nets.base import NETS; NETS.all(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Layer tables: derived from the built network, the same as those stored, and the arithmetic of receptive fields.
 
 
 def layer(kernel: int, stride: float = 1, count: int = 0) -> Layer:
@@ -85,3 +115,12 @@ def test_sizes_of_a_signal_of_fixed_length_are_plain_numbers() -> None:
     first, *others = derive_layers(MultiDomain(), 100, 7)
     assert (first.output, first.kernel) == ("1 x 54000", 540)  # rows of 100 samples
     assert {(layer.kernel, layer.stride) for layer in others} == {(1, 1)}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The stored layer tables are current, also those of the shipped recipes.
+
+
+@pytest.mark.no_cover  # twice as fast; the networks' lines are covered by the conformance tests
+def test_the_stored_tables_are_current() -> None:
+    assert STORED_TABLES.read_text(encoding="utf-8") == tables(), "run: python -m scripts.network_tables"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.toy import one_thread
-from tests.transfer.ctranslate2_writer import random_encoder
+from tests.transfer.writers import random_encoder
 
 from emotone.errors import ConfigError
 from emotone.nets.architectures.whisper_encoder import WhisperEncoder

@@ -1,21 +1,40 @@
-"""What a bulk run processes: every way to name recordings, and everything that can be wrong with it."""
+"""Listings of recordings, groups of them, and where results are stored."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+import soundfile
 from pyarrow import parquet
 
-from emotone.errors import ConfigError, MissingExtraError, UsageError
+import emotone
+from emotone.errors import ConfigError, MissingExtraError, OutputError, UsageError
+from emotone.inference.processes import WorkerProcess, worker_command
 from emotone.inference.result import Failure
 from emotone.scale import listing
+from emotone.scale.bulk import predict_bulk
 from emotone.scale.listing import Item, list_items
+from emotone.scale.part_worker import PartWorker, spread
+from emotone.scale.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.conftest import MakeBundle
+
+    from emotone.scale.job import Job
+    from emotone.scale.store import Store
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What a bulk run processes: every way to name recordings, and everything that can be wrong with it.
 
 
 def ids(*arguments: object) -> list[str]:
@@ -155,3 +174,166 @@ def test_packages_that_are_missing_for_urls_and_manifests(archive: Path, monkeyp
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"reading .*m.parquet needs the package 'pyarrow'"):
         ids(given)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Adaptation to groups of a manifest: each group has the results of a model adapted to it alone.
+
+RATE = 16000
+SPEAKERS = ("anna", "bert", "anna", "bert", "carl")
+
+
+@pytest.fixture
+def model(make_bundle: MakeBundle, tmp_path: Path) -> emotone.Model:
+    return emotone.load(make_bundle(tmp_path / "model", head=True))
+
+
+@pytest.fixture
+def archive_of_tars(tmp_path: Path, speech: Callable[..., Any]) -> Path:
+    """A manifest of five recordings of three speakers, one of whom has one."""
+    names = []
+    for number, _ in enumerate(SPEAKERS):
+        names.append(f"{number}.wav")
+        soundfile.write(tmp_path / names[-1], speech(1.0, seed=number) * (0.2 + 0.1 * number), RATE, subtype="FLOAT")
+    table = pa.table({"path": names, "id": [f"call-{name}" for name in names], "speaker": SPEAKERS})
+    parquet.write_table(table, tmp_path / "calls.parquet")
+    return tmp_path / "calls.parquet"
+
+
+def clips(store: Store) -> dict[str, Any]:
+    """Return whether each recording was analysed by an adapted model, and its clip, by id."""
+    names = sorted(name for name in store.names() if name.startswith("part-"))
+    lines = [json.loads(line) for name in names for line in (store.read(name) or b"").splitlines()]
+    return {one["file"]: (one["adapted"], one["clip"]) for one in lines}
+
+
+def expected(model: emotone.Model, folder: Path) -> dict[str, Any]:
+    found = {}
+    for speaker in sorted(set(SPEAKERS)):
+        paths = [folder / f"{number}.wav" for number, name in enumerate(SPEAKERS) if name == speaker]
+        adapted = model.adapt(paths) if len(paths) > 1 else model
+        for one in adapted.predict_many(paths):
+            found[f"call-{one.file.rpartition('/')[2]}"] = (one.adapted, one.to_dict()["clip"])  # type: ignore[union-attr]
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_group_has_the_results_of_its_own_model(
+    model: emotone.Model, make_job: Callable[..., Job], store: Store, archive_of_tars: Path
+) -> None:
+    job = make_job(arguments=(str(archive_of_tars),), adapt_by="speaker")
+    outcome = predict_bulk(store, job, model=model, workers=2)
+    assert (outcome.recordings, outcome.parts, outcome.failures) == (5, 3, ())
+    found = clips(store)
+    assert found == expected(model, archive_of_tars.parent)
+    assert [adapted for _, (adapted, _) in sorted(found.items())] == [True] * 4 + [False]
+    assert predict_bulk(store, job, model=model, again=True).kept == 3
+    with pytest.raises(UsageError, match=r"adapt_by \(speaker; now \)"):
+        predict_bulk(store, make_job(arguments=(str(archive_of_tars),)), model=model, again=True)
+    worker = PartWorker(store.location, job.to_json())  # of a cluster
+    try:
+        records = [worker.predict(number) for number in (2, 0)]
+    finally:
+        worker.close()
+    assert [record.recordings for record in records] == [1, 2]
+    assert clips(store) == found
+
+
+def test_a_process_that_died_is_adapted_again(model: emotone.Model, archive_of_tars: Path) -> None:
+    paths = [str(archive_of_tars.parent / f"{number}.wav") for number in range(3)]
+    process = WorkerProcess(worker_command(model.bundle.directory, channel="mix"))
+    try:
+        process.adapt([*paths, str(archive_of_tars)])  # the last is left out
+        (before,) = process.ask(paths[0])
+        assert process._process is not None
+        os.kill(process._process.pid, signal.SIGKILL)
+        (failure,) = process.ask(paths[0])
+        assert "was killed by signal 9" in failure.message  # type: ignore[union-attr]
+        assert process.ask(paths[0]) == (before,)
+        process.adapt([])
+        (after,) = process.ask(paths[0])
+    finally:
+        process.close()
+        process.reap()
+    assert (before.adapted, after.adapted) == (True, False)  # type: ignore[union-attr]
+    assert after == model.attempt(paths[0])[0]
+
+
+def test_wrong_manifests_and_models(
+    model: emotone.Model, make_job: Callable[..., Job], store: Store, archive_of_tars: Path, tiny_bundle: Path
+) -> None:
+    with pytest.raises(UsageError, match="only manifests have columns, and --adapt-by speaker needs one"):
+        predict_bulk(store, make_job(arguments=(str(archive_of_tars.parent),), adapt_by="speaker"), model=model)
+    with pytest.raises(ConfigError, match="has the columns path, id, speaker; required: path, room; optional: id"):
+        predict_bulk(store, make_job(arguments=(str(archive_of_tars),), adapt_by="room"), model=model)
+    with pytest.raises(UsageError, match="embeddings"):
+        predict_bulk(
+            store, make_job(arguments=(str(archive_of_tars),), adapt_by="speaker"), model=emotone.load(tiny_bundle)
+        )
+    parquet.write_table(pa.table({"path": ["0.wav"], "speaker": [None]}), archive_of_tars)
+    with pytest.raises(ConfigError, match="row 0: speaker is missing; every recording needs a group"):
+        predict_bulk(store, make_job(arguments=(str(archive_of_tars),), adapt_by="speaker"), model=model)
+
+
+def test_statistics_of_large_groups_come_from_some_recordings() -> None:
+    items = [Item(str(number), "") for number in range(10)]
+    assert [one.path for one in spread(items, 4)] == ["0", "2", "5", "7"]
+    assert spread(items, 10) == items
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The same outputs in a folder and in an object store; every file complete or absent.
+
+
+@pytest.fixture(params=["folder", "url"])
+def location(request: pytest.FixtureRequest, tmp_path: Path, bucket: str) -> str:
+    return str(tmp_path / "new/out") if request.param == "folder" else f"{bucket}/new/out/"
+
+
+def test_what_is_written_is_read(location: str) -> None:
+    store = open_store(location)
+    assert store.names() == set()
+    assert store.read("deep/a.bin") is None
+    with store.writing("deep/a.bin") as stream:
+        stream.write(b"one")
+    with store.writing("deep/a.bin") as stream:
+        stream.write(b"two")
+    assert store.read("deep/a.bin") == b"two"
+    assert (store.names(), store.names("deep")) == ({"deep"}, {"a.bin"})
+
+
+def test_a_write_that_fails_leaves_the_old_content(location: str) -> None:
+    store = open_store(location)
+    with store.writing("a") as stream:
+        stream.write(b"old")
+
+    def fail() -> None:
+        with store.writing("a") as stream:
+            stream.write(b"new")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    assert store.read("a") == b"old"
+    assert store.names() == {"a"}
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = open_store(tmp_path / "file")
+    with pytest.raises(OutputError, match=r"can't write results to .*Not a directory"):
+        store.names()
+    with pytest.raises(OutputError, match=r"can't read .*Not a directory"):
+        store.read("a")
+
+
+def test_an_object_store_without_rights(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("Access Denied")
+
+    store = open_store(bucket)
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", refuse)
+    with pytest.raises(OutputError, match="memory://bucket: can't read a: Access Denied"):
+        store.read("a")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.made_runs import LABELS, Made, write_run
-from tests.scoring.comparing import STRONG, WEAK, compare, find
+from tests.made_runs import LABELS, STRONG, WEAK, Made, compare, find, write_run
 
 from emotone.metrics.classification import accuracy, unweighted_average_recall
 from emotone.metrics.intervals import difference_estimate

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.made_runs import LABELS, Made, made_detector, write_run
-from tests.scoring.comparing import STRONG, WEAK, compare, find, without
+from tests.made_runs import LABELS, STRONG, WEAK, Made, compare, find, made_detector, without, write_run
 
 from emotone.errors import ConfigError, RunError, UsageError
 from emotone.metrics.detection import auroc

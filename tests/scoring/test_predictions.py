@@ -322,15 +322,9 @@ def test_rows_sum_to_one_and_proportions_stay(values: Any, absent: set[str]) -> 
     assert found.probabilities.sum(axis=1) == pytest.approx(1.0)
     for given_row, row in zip(rows, found.probabilities, strict=True):
         assert [row[FOUR_LABELS.index(label)] for label in absent] == [0.0] * len(absent)
-        left = [
-            value
-            for label, value in zip(FOUR_LABELS, given_row, strict=True)
-            if label not in absent
-        ]
+        left = [value for label, value in zip(FOUR_LABELS, given_row, strict=True) if label not in absent]
         if sum(left) > 0:
             expected = [value / sum(left) for value in left]
-            assert [
-                row[FOUR_LABELS.index(label)]
-                for label in FOUR_LABELS
-                if label not in absent
-            ] == pytest.approx(expected)
+            assert [row[FOUR_LABELS.index(label)] for label in FOUR_LABELS if label not in absent] == pytest.approx(
+                expected
+            )

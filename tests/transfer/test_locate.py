@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from safetensors.numpy import save
-from tests.transfer.ctranslate2_writer import (
+from tests.transfer.writers import (
     LAYERS,
     WIDTH,
     ctranslate2,

@@ -12,7 +12,7 @@ import pytest
 import torch
 from tests.soundnet_ports import ported
 from tests.toy import one_thread
-from tests.transfer.torch7_writer import Obj, View, torch7
+from tests.transfer.writers import Obj, View, torch7
 
 from emotone.errors import SourceError
 from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.transfer.torch7_writer import Function, Obj, View, Writer, torch7
+from tests.transfer.writers import Function, Obj, View, Writer, torch7
 from torch import nn
 
 from emotone.errors import SourceError

@@ -14,7 +14,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.transfer.ctranslate2_writer import (
+from tests.transfer.writers import (
     LAYERS,
     WIDTH,
     ctranslate2,

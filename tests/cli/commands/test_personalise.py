@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.toy import emodb_utterances, one_thread, write_emodb
-from tests.toy_fixtures import corpus, exported, recipe, trained
+from tests.toy import emodb_utterances, write_emodb
 
 from emotone.corpora.content import content_hashes
 from emotone.evaluation.personalise import PersonalScores
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
 
-__all__ = ["corpus", "exported", "one_thread", "recipe", "trained"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

@@ -1,0 +1,166 @@
+"""Front ends of the papers: hand-built values, cepstra with pitch, and spectrograms of two channels."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emotone.errors import ConfigError
+from emotone.features.front_ends.hand_built import HandBuilt, pitch
+from emotone.features.front_ends.mfcc_pitch import MfccPitch
+from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
+
+if TYPE_CHECKING:
+    from emotone.types import Array
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hand-built values of tones, noise and silence.
+
+RMS, CROSSINGS, BANDS, ROLL_OFF, CENTROID, PITCH = 0, 14, slice(15, 19), slice(19, 24), 24, 25
+
+
+def harmonics(hertz: float, *, orders: int = 8) -> Array:
+    time = np.arange(8192) / 16000
+    tones = [0.1 / order * np.sin(2 * np.pi * order * hertz * time) for order in range(1, orders)]
+    signal: Array = np.sum(tones, axis=0).astype(np.float32)
+    return signal
+
+
+@pytest.mark.parametrize("hertz", [70.0, 110.0, 225.0, 400.0])
+def test_pitch_of_a_harmonic_tone(hertz: float) -> None:
+    assert pitch(harmonics(hertz)) == pytest.approx(hertz, rel=0.02)
+
+
+def test_noise_and_silence_have_no_pitch(rng: np.random.Generator) -> None:
+    assert pitch(rng.normal(0, 0.1, 8192).astype(np.float32)) == 0.0
+    assert pitch(np.zeros(8192, np.float32)) == 0.0
+
+
+def test_a_sine_of_1000_hz() -> None:
+    row = HandBuilt().compute(np.sin(2 * np.pi * 1000 * np.arange(8192) / 16000 + 0.1).astype(np.float32))[0]
+    assert row[RMS] == pytest.approx(-3.01, abs=0.01)
+    assert row[CROSSINGS] == pytest.approx(1 / 8, rel=0.01)
+    assert row[BANDS].argmax() == 1
+    np.testing.assert_allclose(row[ROLL_OFF], 1.0, atol=0.04)
+    assert row[CENTROID] == pytest.approx(1.0, abs=0.01)
+
+
+def test_silence_has_the_lowest_levels_and_frequencies_of_zero() -> None:
+    row = HandBuilt().compute(np.zeros(8192, np.float32))[0]
+    assert row[RMS] == -100
+    np.testing.assert_array_equal(row[BANDS], -100)
+    np.testing.assert_array_equal(row[19:], 0)
+
+
+def test_ten_times_louder_changes_levels_by_20_db_and_nothing_else() -> None:
+    quiet, loud = HandBuilt().compute(harmonics(120.0)), HandBuilt().compute(10 * harmonics(120.0))
+    changed = (loud - quiet)[0]
+    np.testing.assert_allclose(changed[[RMS, 15, 16]], 20, atol=0.01)
+    np.testing.assert_allclose(changed[[CROSSINGS, 19, 20, CENTROID, PITCH]], 0, atol=1e-3)
+
+
+def test_an_incomplete_chunk_at_the_end_has_no_row(rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.1, 20000).astype(np.float32)
+    rows = HandBuilt().compute(signal)
+    assert rows.shape == (2, 26)
+    np.testing.assert_array_equal(rows[1], HandBuilt().compute(signal[8192:16384])[0])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Cepstra and pitch of tones, noise and silence.
+
+
+def short_harmonics(hertz: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    time = np.arange(4800) / 16000
+    signal = np.zeros(4800, np.float32)
+    for order in range(1, 8):
+        signal += (0.1 / order * np.sin(2 * np.pi * order * hertz * time)).astype(np.float32)
+    return signal
+
+
+@pytest.mark.parametrize("hertz", [70.0, 110.0, 225.0, 400.0])
+def test_the_pitch_of_a_harmonic_tone(hertz: float) -> None:
+    rows = MfccPitch().compute(short_harmonics(hertz))[:26]  # later ones include zeros after the end
+    np.testing.assert_allclose(100 * rows[:, -1], hertz, rtol=0.02)
+
+
+def test_noise_and_quiet_tones_are_not_voiced(rng: np.random.Generator) -> None:
+    assert not MfccPitch().compute(rng.normal(0, 0.1, 4800).astype(np.float32))[:, -1].any()
+    assert not MfccPitch().compute(np.float32(1e-3) * short_harmonics(110.0))[:, -1].any()
+
+
+def test_the_level_is_in_the_first_cepstrum(rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.01, 4800).astype(np.float32)
+    quiet, loud = (MfccPitch().compute(factor * signal)[:-1, :13] for factor in (np.float32(1), np.float32(10)))
+    np.testing.assert_allclose(loud[:, 0] - quiet[:, 0], 20 * math.sqrt(26), atol=0.01)
+    np.testing.assert_allclose(loud[:, 1:], quiet[:, 1:], atol=0.01)
+
+
+def test_silence_has_the_lowest_level_in_all_bands() -> None:
+    rows = MfccPitch().compute(np.zeros(1600, np.float32))
+    np.testing.assert_allclose(rows[:, 0], -100 * math.sqrt(26), rtol=1e-5)
+    np.testing.assert_allclose(rows[:, 1:], 0, atol=1e-4)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Two-channel spectrograms of tones, clicks and silence.
+
+
+def test_a_chunk_of_512_ms_is_an_image_of_64_by_64_in_two_channels() -> None:
+    spec = TwoChannelSpectrogram()
+    assert spec.frames(8192) == 64
+    assert spec.dimension == 2 * 64
+    assert spec.frames(48000) * spec.hop_seconds == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("hertz", [200.0, 500.0, 1000.0, 1900.0])
+def test_a_tone_is_in_its_band_and_sharper_in_the_first_channel(hertz: float) -> None:
+    tone = np.sin(2 * np.pi * hertz * np.arange(8192) / 16000).astype(np.float32)
+    long, short = TwoChannelSpectrogram().compute(tone)[:50].reshape(50, 2, 64).mean(axis=0)
+    assert abs(int(long.argmax()) - (hertz / 7.8125 - 1) / 4) <= 1
+    assert np.mean(long > long.max() - 3) < np.mean(short > short.max() - 3)
+    assert math.log(0.6) < long.max() < 0.05  # near the magnitude of a full-scale sine, 1
+
+
+def test_a_click_is_sharper_in_time_in_the_second_channel() -> None:
+    signal = np.zeros(8192, np.float32)
+    signal[4000] = 1.0
+    heard = TwoChannelSpectrogram().compute(signal).reshape(64, 2, 64).mean(axis=2) > math.log(2e-5)
+    # 40 ms are six rows of 8 ms, 5 ms at most two; the short frame is in the middle of the long one.
+    assert heard[:, 0].sum() == 6
+    assert heard[:, 1].sum() in {1, 2}
+    rows = np.arange(64)
+    assert abs(rows[heard[:, 0]].mean() - rows[heard[:, 1]].mean()) <= 1
+
+
+def test_silence_is_the_offset() -> None:
+    rows = TwoChannelSpectrogram(offset=1e-3).compute(np.zeros(1000, np.float32))
+    np.testing.assert_allclose(rows, math.log(1e-3), rtol=1e-6)
+
+
+def test_an_offset_of_zero_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"two-channel-spectrogram needs offset > 0; given 0.0"):
+        TwoChannelSpectrogram(offset=0.0)
+
+
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    code = (
+        "import hashlib, numpy as np; "
+        "from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram; "
+        "signal = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32); "
+        "print(hashlib.sha256(TwoChannelSpectrogram().compute(signal).tobytes()).hexdigest())"
+    )
+    hashes = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        hashes.add(
+            subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
+        )
+    assert len(hashes) == 1
