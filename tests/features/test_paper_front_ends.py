@@ -1,4 +1,4 @@
-"""Front ends of the papers: hand-built values, cepstra with pitch, and spectrograms of two channels."""
+"""Front ends of the papers: raw samples, hand-built values, pitch, two channels, and faces."""
 
 from __future__ import annotations
 
@@ -6,19 +6,36 @@ import math
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.videos import drawn_face, write_video
 
+from emotone.bundles.bundle import load_bundle
 from emotone.errors import ConfigError
+from emotone.features.base import FaceTrack
+from emotone.features.front_ends.audio_visual import AudioVisual
 from emotone.features.front_ends.hand_built import HandBuilt, pitch
 from emotone.features.front_ends.mfcc_pitch import MfccPitch
 from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
+from emotone.features.front_ends.waveform import Waveform
+from emotone.features.store import FeatureStore
+from emotone.features.windows import Windows, window_starts
+from emotone.inference.buffers import FrameStream
+from emotone.inference.engine import analyse
+from emotone.types import Utterance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from emotone.types import Array
 
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Front ends of the papers: hand-built values, cepstra with pitch, and spectrograms of two channels.
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Hand-built values of tones, noise and silence.
@@ -164,3 +181,131 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
             subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
         )
     assert len(hashes) == 1
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Raw samples: windows to the sample, streams bit for bit.
+
+ANGER = Windows(seconds=1.2, hop=0.6)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
+def test_windows_are_exact_at_any_rate(rate: int) -> None:
+    assert ANGER.frames(Waveform(rate)) == (round(1.2 * rate), round(0.6 * rate))
+    assert round(0.6 * rate) == pytest.approx(0.6 * rate, abs=1e-6)  # an integer number of samples
+
+
+def test_the_last_window_ends_with_the_last_sample() -> None:
+    samples = 5 * 16000 + 7
+    window, hop = ANGER.frames(Waveform())
+    rows = Waveform().frames(samples)
+    assert window_starts(rows, window=window, hop=hop)[-1] + window == samples
+
+
+@pytest.mark.parametrize("size", [1, 160, 777, 10**6])
+def test_a_stream_gives_every_sample_once(size: int, rng: np.random.Generator) -> None:
+    signal = rng.normal(size=3000).astype(np.float32)
+    stream = FrameStream(Waveform())
+    rows = [stream.push(signal[start : start + size]) for start in range(0, len(signal), size)]
+    np.testing.assert_array_equal(np.concatenate([*rows, stream.finish()])[:, 0], signal)
+
+
+def test_a_recording_in_pieces_gives_the_predictions_of_the_whole(
+    make_bundle: Callable[..., Path], speech: Callable[..., Array], tmp_path: Path
+) -> None:
+    """The engine's windows contain exactly their samples, for pieces of any size."""
+    front_end = {"name": "waveform", "rate": 16000}
+    windows = replace(ANGER, speech_only=False)  # the whole recording is an utterance
+    bundle = load_bundle(make_bundle(tmp_path / "raw", front_end=front_end, windows=windows))
+    signal = speech(4.3) + np.float32(0.05)  # the network of the bundle uses the mean only
+    starts = window_starts(len(signal), window=19200, hop=9600)
+    assert starts.tolist() == [0, 9600, 19200, 28800, 38400, 48000, 68800 - 19200]
+    expected = bundle.probabilities(np.stack([signal[start : start + 19200, None] for start in starts]))
+
+    def predicted(size: int) -> Any:
+        return analyse(bundle, (signal[start : start + size] for start in range(0, len(signal), size))).segments
+
+    for size in (160, 4321, len(signal)):
+        segments = predicted(size)
+        assert [one.start for one in segments] == [round(start / 16000, 3) for start in starts.tolist()]
+        assert [one.end for one in segments] == [round(start / 16000 + 1.2, 3) for start in starts.tolist()]
+        np.testing.assert_allclose(segments.probabilities, expected, atol=1e-6)
+
+
+def test_rows_are_a_copy() -> None:
+    signal = np.ones(5, np.float32)
+    rows = Waveform().compute(signal)
+    rows[0] = 0
+    assert signal[0] == 1
+
+
+def test_a_rate_below_1_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a rate of at least 1 Hz; given 0"):
+        Waveform(rate=0)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Rows with faces: each chunk has the face in its middle, on the grid of its utterance.
+
+ABSENT = math.log(1e-5)
+
+
+def track(*values: float) -> FaceTrack:
+    """Return faces of 8 x 8 pixels, all of one value each; 0 for none."""
+    faces = np.stack([np.full((8, 8, 1), value, np.float32) for value in values])
+    return FaceTrack(faces, 0.512)
+
+
+def test_without_faces_rows_are_the_spectrogram_and_silence(rng: np.random.Generator) -> None:
+    signal = rng.normal(0, 0.1, 9000).astype(np.float32)
+    rows = AudioVisual(size=16).compute(signal)
+    np.testing.assert_array_equal(rows[:, :128], TwoChannelSpectrogram().compute(signal))
+    np.testing.assert_allclose(rows[:, 128:], ABSENT)
+    assert rows.shape == (71, 128 + 4)
+
+
+def test_each_chunk_has_the_face_in_its_middle() -> None:
+    feature = AudioVisual(size=8)
+    rows = np.full((150, 129), ABSENT, np.float32)
+    filled = feature.with_faces(rows, track(0.2, 0.0, 0.6), start=0.0)
+    np.testing.assert_allclose(filled[:64, 128], 0.2)
+    np.testing.assert_allclose(filled[64:128, 128], ABSENT)
+    np.testing.assert_allclose(filled[128:, 128], 0.6)
+    assert (rows == np.float32(ABSENT)).all()  # the argument is not changed
+
+
+def test_the_grid_begins_with_the_utterance() -> None:
+    feature = AudioVisual(size=8)
+    rows = np.full((128, 129), ABSENT, np.float32)
+    late = feature.with_faces(rows, track(0.2, 0.4, 0.6), start=0.5)
+    np.testing.assert_allclose(late[[0, 64], 128], [0.4, 0.6])  # their middles are at 0.756 and 1.268 s
+
+
+def test_pieces_have_the_faces_of_the_whole(rng: np.random.Generator) -> None:
+    feature = AudioVisual(size=16)
+    faces = FaceTrack(rng.random((3, 16, 16, 1), np.float32), 0.512)
+    rows = np.full((150, 132), ABSENT, np.float32)
+    whole = feature.with_faces(rows, faces, start=0.1)
+    pieces = [feature.with_faces(rows[at : at + 37], faces, start=0.1, first=at) for at in range(0, 150, 37)]
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    np.testing.assert_array_equal(whole[:64, 128:].reshape(16, 16), faces.faces[0, :, :, 0])
+
+
+def test_the_store_reads_the_faces_of_a_video(tmp_path: Path) -> None:
+    pytest.importorskip("cv2", reason="the extra 'video' is not installed")
+    tone = (0.1 * np.sin(np.arange(16000) / 5)).astype(np.float32)
+    path = write_video(
+        tmp_path / "a.mkv", [drawn_face(), drawn_face(mouth=9.0), drawn_face()], [0.0, 0.6, 0.9], sound=tone
+    )
+    utterance = Utterance("a", "toy", path, 0.0, None, "s", "s", "anger")
+    rows = FeatureStore("audio-visual", AudioVisual(size=8), folder=tmp_path / "store").get(utterance)
+    assert rows.shape == (125, 129)
+    assert (rows[:, 128] > 0).all()
+    np.testing.assert_allclose(rows[:, :128], TwoChannelSpectrogram().compute(tone), atol=0.2)
+
+
+def test_sizes_have_a_line_for_every_row() -> None:
+    with pytest.raises(ConfigError, match="multiple of 8 pixels; given 20"):
+        AudioVisual(size=20)
+    with pytest.raises(ConfigError, match="offset > 0; given 0"):
+        AudioVisual(offset=0)
