@@ -1,23 +1,27 @@
-"""Files: paths that are walked, written and fetched."""
+"""Files: paths that are walked, written and fetched, and URLs."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from emotone import files
-from emotone.errors import OutputError
-from emotone.files import atomic_write, cache_dir, data_dir, sha256_file
+from emotone.errors import MissingExtraError, OutputError, UsageError
+from emotone.files import atomic_write, cache_dir, data_dir, filesystem, is_url, one_line, sha256_file
 from emotone.walk import FileEntry, match, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Files: paths that are walked, written and fetched.
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Files are whole or not there; hashes are of bytes; caches lie where they are told to.
@@ -252,3 +256,44 @@ def test_the_order_does_not_depend_on_the_file_system(tree: Path, monkeypatch: p
     expected, scandir = walk(tree), os.scandir
     monkeypatch.setattr("os.scandir", Reversed)
     assert walk(tree) == expected
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# URLs: what is one, and what is missing to read it.
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a.wav", "gs://b", "memory://x", "HTTPS://host/a", "az+tls://b/c"])
+def test_urls(text: str) -> None:
+    assert is_url(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a.wav", "/a/b.wav", "C://a.wav", "a:b", "calls/s3://x", Path("s3://bucket"), b"s3://x"]
+)
+def test_other_names(text: object) -> None:
+    assert not is_url(text)
+
+
+def test_a_file_system_and_a_path() -> None:
+    files, path = filesystem("memory://bucket/a.wav")
+    assert (files.protocol, path) == ("memory", "/bucket/a.wav")
+
+
+def test_an_unknown_protocol() -> None:
+    with pytest.raises(UsageError, match=r"nope://x: Protocol not known: nope; allowed: s3, gs, http, file"):
+        filesystem("nope://x")
+
+
+def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gcsfs", None)  # not s3fs: fsspec remembers it after its first use
+    with pytest.raises(MissingExtraError, match=r"gs://bucket/a: Please install gcsfs .*emotone\[s3\]"):
+        filesystem("gs://bucket/a")
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(MissingExtraError, match=r"reading s3://bucket/a needs the package 'fsspec'.*emotone\[bulk\]"):
+        filesystem("s3://bucket/a")
+
+
+def test_messages_are_one_line() -> None:
+    assert one_line(PermissionError(13, "Permission denied", "x")) == "Permission denied"
+    assert one_line(ValueError("two\n  lines")) == "two lines"
+    assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"

@@ -1,4 +1,4 @@
-"""Containers that only FFmpeg reads, and the error where PyAV is not installed."""
+"""Containers that FFmpeg reads, and the clock of their tracks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.audio.av_files import make, make_with_gap, make_with_video
 from tests.audio.conftest import tone
 
 from emotone.audio.identify import sniff
+from emotone.audio.media import Timeline
 from emotone.audio.read import probe, read, stream
 from emotone.errors import AudioError, MissingExtraError, NotAudioError, TruncatedError
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.audio.conftest import Encode, Write
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Containers that only FFmpeg reads, and the error where PyAV is not installed.
 
 av = pytest.importorskip("av")
 
@@ -37,7 +43,9 @@ CONTAINERS = [
 ]
 
 
-def make(path: Path, codec: str, kind: str, *, seconds: float = 2.0, rate: int = 48000, channels: int = 2) -> Path:
+def make_container(
+    path: Path, codec: str, kind: str, *, seconds: float = 2.0, rate: int = 48000, channels: int = 2
+) -> Path:
     """Write a tone through FFmpeg."""
     layout = "stereo" if channels == 2 else "mono"
     try:
@@ -59,7 +67,7 @@ def make(path: Path, codec: str, kind: str, *, seconds: float = 2.0, rate: int =
 
 @pytest.mark.parametrize(("name", "codec", "kind"), CONTAINERS)
 def test_a_tone_comes_back(name: str, codec: str, kind: str, tmp_path: Path) -> None:
-    path = make(tmp_path / name, codec, kind)
+    path = make_container(tmp_path / name, codec, kind)
 
     samples, rate = read(path)
 
@@ -75,27 +83,27 @@ def test_a_tone_comes_back(name: str, codec: str, kind: str, tmp_path: Path) -> 
 
 
 def test_the_suffix_is_ignored(tmp_path: Path) -> None:
-    path = make(tmp_path / "a.m4a", "aac", "fltp").rename(tmp_path / "a.wav")
+    path = make_container(tmp_path / "a.m4a", "aac", "fltp").rename(tmp_path / "a.wav")
 
     assert probe(path).format == "mov/aac"
 
 
 def test_a_part(tmp_path: Path) -> None:
-    path = make(tmp_path / "a.m4a", "aac", "fltp")
+    path = make_container(tmp_path / "a.m4a", "aac", "fltp")
 
     whole, part = read(path)[0], read(path, start=0.5, end=1.5)[0]
     assert np.array_equal(part, whole[24000:72000])
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path, write: Write) -> None:
-    content = make(tmp_path / "a.m4a", "aac", "fltp").read_bytes()
+    content = make_container(tmp_path / "a.m4a", "aac", "fltp").read_bytes()
 
     with pytest.raises(TruncatedError, match=r"is truncated: its header promises [\d,]+ bytes, the file contains"):
         read(write(content[: len(content) // 2], "b.m4a"))
 
 
 def test_a_damaged_file(tmp_path: Path, write: Write) -> None:
-    content = bytearray(make(tmp_path / "a.m4a", "aac", "fltp").read_bytes())
+    content = bytearray(make_container(tmp_path / "a.m4a", "aac", "fltp").read_bytes())
     content[100:-3000] = bytes(len(content) - 3100)
 
     with pytest.raises(AudioError, match=r"b.m4a"):
@@ -103,7 +111,7 @@ def test_a_damaged_file(tmp_path: Path, write: Write) -> None:
 
 
 def test_less_sound_than_the_container_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = make(tmp_path / "a.m4a", "aac", "fltp")
+    path = make_container(tmp_path / "a.m4a", "aac", "fltp")
     monkeypatch.setattr("emotone.audio.media.MediaDecoder._promised", lambda _: 480_000)
 
     with pytest.raises(TruncatedError, match=r"decoding stops after 2\.\d\d s of 10\.00 s \(no more samples\)"):
@@ -141,7 +149,7 @@ def test_text_is_refused(write: Write) -> None:
 
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = make(tmp_path / "a.m4a", "aac", "fltp")
+    path = make_container(tmp_path / "a.m4a", "aac", "fltp")
     monkeypatch.setitem(sys.modules, "av", None)
 
     with pytest.raises(
@@ -163,8 +171,8 @@ def test_a_coding_that_libsndfile_does_not_support(
 
 
 def test_a_format_that_changes_midway_is_converted(tmp_path: Path, write: Write) -> None:
-    first = make(tmp_path / "a.aac", "aac", "fltp").read_bytes()
-    second = make(tmp_path / "b.aac", "aac", "fltp", rate=44100, channels=1).read_bytes()
+    first = make_container(tmp_path / "a.aac", "aac", "fltp").read_bytes()
+    second = make_container(tmp_path / "b.aac", "aac", "fltp", rate=44100, channels=1).read_bytes()
 
     signal = read(write(first + second, "c.aac"))
 
@@ -212,10 +220,108 @@ def test_no_signature(head: bytes) -> None:
 @pytest.mark.parametrize("context", [None, SimpleNamespace(sample_rate=0)])
 def test_a_track_without_a_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: object) -> None:
     """No file causes this: FFmpeg builds without a decoder differ."""
-    path = make(tmp_path / "a.mp4", "aac", "fltp")
+    path = make_container(tmp_path / "a.mp4", "aac", "fltp")
     disposition = av.stream.Disposition(0)
     track = SimpleNamespace(codec_context=context, disposition=disposition)
     opened = SimpleNamespace(streams=SimpleNamespace(audio=[track]), close=lambda: None)
     monkeypatch.setattr(av, "open", lambda *_, **__: opened)
     with pytest.raises(NotAudioError, match="FFmpeg has no decoder for its audio track"):
         read(path)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Times on the recording's clock: late starts and gaps in the timestamps become silence.
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_track_that_starts_late(name: str, tmp_path: Path) -> None:
+    path = make_with_video(tmp_path / name, tone(1.0), start=1.5)
+
+    signal = read(path)
+
+    assert len(signal.samples) / signal.rate == pytest.approx(2.5, abs=0.15)
+    assert not signal.samples[: round(1.3 * signal.rate)].any()
+    assert np.std(signal.samples[round(1.8 * signal.rate) : round(2.2 * signal.rate)]) > 0.3
+    assert any(note.startswith("the sound starts at 1.") for note in signal.notes)
+    assert np.array_equal(read(path, start=1.0, end=2.0).samples, signal.samples[signal.rate : 2 * signal.rate])
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_file_of_its_own_starts_with_its_silence(name: str, tmp_path: Path) -> None:
+    path = make(tmp_path / name, "aac", start=5.0)
+
+    assert len(read(path).samples) / 48000 == pytest.approx(7.0, abs=0.1)
+
+
+def test_timestamps_far_from_zero_count_from_the_first(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mkv", "aac", start=3600.0)
+
+    assert len(read(path).samples) / 48000 == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_gap_becomes_silence(tmp_path: Path) -> None:
+    path = make_with_gap(tmp_path / "a.mka", tone(1.0), gap=10.0)
+
+    signal = read(path)
+
+    assert len(signal.samples) == pytest.approx(12 * 16000, abs=100)
+    assert not signal.samples[round(1.1 * 16000) : round(10.9 * 16000)].any()
+    assert signal.notes == ("gaps in the timestamps were filled with 10.00 s of silence",)
+    assert probe(path).duration == pytest.approx(12.0, abs=0.01)
+    pieces = stream(path, rate=16000)
+    assert np.array_equal(np.concatenate(list(pieces)), signal.samples)
+    assert pieces.notes == signal.notes
+
+
+def test_transport_streams_start_at_their_first_timestamp(tmp_path: Path) -> None:
+    samples, rate = read(make(tmp_path / "a.ts", "aac"))
+
+    assert len(samples) / rate == pytest.approx(2.0, abs=0.1)
+
+
+def fed(timeline: Timeline, timestamps: list[float | None], *, block: int = 100) -> list[int]:
+    silences = []
+    for timestamp in timestamps:
+        silences.append(timeline.silence_before(timestamp))
+        timeline.at += silences[-1] + block
+    return silences
+
+
+@pytest.mark.parametrize(
+    ("origin", "timestamps", "silences", "notes"),
+    [
+        (0.0, [0.0, 0.1, 0.2], [0, 0, 0], 0),
+        (None, [7.0, 7.1], [0, 0], 0),
+        (0.0, [None, None], [0, 0], 0),
+        (0.0, [0.0, 0.15, 0.25], [0, 0, 0], 0),  # rounding
+        (0.0, [2.0, 2.1], [2000, 0], 1),
+        (0.0, [0.0, 1.1, 1.2], [0, 1000, 0], 1),
+        (0.0, [0.0, 90_000.0, 90_000.1], [0, 0, 0], 1),  # a clock that was set
+        (0.0, [5.0, 1.0, 1.1], [5000, 0, 0], 2),  # two streams with their own clocks
+        (0.0, [0.0, -0.2], [0, 0], 0),  # an overlap is read in full
+        (0.0, [0.0, 1300.0, 2600.0, 3900.0, 5200.0], [0, 1_299_900, 1_299_900, 0, 0], 2),  # a wrong unit
+    ],
+)
+def test_timelines(origin: float | None, timestamps: list[float | None], silences: list[int], notes: int) -> None:
+    timeline = Timeline(1000, origin=origin)
+
+    assert fed(timeline, timestamps) == silences
+    assert len(timeline.notes()) == notes
+
+
+def test_long_gaps_between_long_parts_are_filled() -> None:
+    timeline = Timeline(1000, origin=0.0)
+
+    assert fed(timeline, [0.0, 2000.0, 4000.0], block=50_000) == [0, 1_950_000, 1_950_000]
+
+
+def test_clock_cases(shared: Path) -> None:
+    cases = shared / "cases"
+    for name, start, seconds in [
+        ("10a_video_sound_starts_at_5s.mp4", 4.9, 9.7),
+        ("10b_video_sound_starts_at_5s.mkv", 4.9, 9.7),
+        ("10c_gap_of_10s_in_timestamps.mka", 0.0, 14.76),
+    ]:
+        samples, rate = read(cases / name)
+        assert len(samples) / rate == pytest.approx(seconds, abs=0.1)
+        assert not samples[: round(start * rate)].any()
