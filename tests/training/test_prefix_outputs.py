@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, placing, separable
 
-from emotone.augment.augmentations.spec_mask import SpecMask
+from emotone.augment.augmentations.log_mel import SpecMask
 from emotone.errors import OutputError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.architectures.soundnet5 import SoundNet5

@@ -1,4 +1,6 @@
-"""The adaptive support vector machine: a machine fitted to other corpora plus a correction fitted to the target.
+"""Support vector machines on kernels that candidates of the settings share: linear, Gaussian (RBF) and adaptive.
+
+The adaptive support vector machine: a machine fitted to other corpora plus a correction fitted to the target.
 
 For each label, y = 1 for its clips and -1 for the rest. The source's machine f_s(x) is fitted to other corpora. On
 the target's clips, f(x) = f_s(x) + w.phi(x) must separate y with a margin of 1, and the penalty on w keeps f close to
@@ -25,22 +27,143 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from emotone.classical.base import at_all_labels, check_candidates
-from emotone.classical.kernels import CACHE_MB, svc
-from emotone.errors import RunError
+from emotone.errors import RunError, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from emotone.classical.base import Scorer, Truth, Vectors
 
+CACHE_MB = 200
+
 TOLERANCE = 1e-3  # of the margins, as in scikit-learn
 STARTS = 20  # of the optimiser, each from the result of the previous one
 ITERATIONS = 20_000  # usually hundreds suffice
+
+
+def squared_distances(left: Vectors, right: Vectors) -> Vectors:
+    """Return |l - r|^2 [left, right] from |l|^2 + |r|^2 - 2 l.r: a matrix product instead of differences."""
+    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :] - 2 * left @ right.T
+    distances: Vectors = np.maximum(squares, 0.0)  # rounding can go below
+    return distances
+
+
+def fit_svm(gram: Vectors, truth: Truth, *, cost: float, labels: int, kernel: Callable[[Vectors], Vectors]) -> Scorer:
+    """Return the scorer of a one-vs-one support vector machine with balanced label weights.
+
+    Args:
+        gram: kernel of the training vectors with themselves [clips, clips].
+        truth: [clips].
+        cost: C, the penalty of a margin violation.
+        labels: number of labels in total.
+        kernel: maps vectors to their kernel with the training vectors [vectors, clips].
+
+    Returns:
+        Scores are scikit-learn's one-vs-rest form of the pairwise decisions: votes, ties broken by the margins.
+
+    """
+    svm = svc()(kernel="precomputed", C=cost, class_weight="balanced", cache_size=CACHE_MB).fit(gram, truth)
+
+    def score(vectors: Vectors) -> Vectors:
+        scores = svm.decision_function(kernel(vectors))
+        if scores.ndim == 1:  # two labels: the margin of the second
+            scores = np.stack([-scores, scores], axis=1)
+        return at_all_labels(scores, seen=svm.classes_, labels=labels)
+
+    return score
+
+
+def svc() -> Any:
+    """Return scikit-learn's machine, or raise `MissingExtraError`."""
+    try:
+        from sklearn.svm import SVC
+    except ImportError as error:
+        raise missing_extra("scikit-learn", "baselines", "support vector machines") from error
+    return SVC
+
+
+@dataclass(frozen=True)
+class LinearSvm:
+    """A linear one-vs-one support vector machine with balanced label weights.
+
+    Attributes:
+        cost: C, or several to select from; a small C gives a wide margin.
+
+    """
+
+    version: ClassVar[int] = 1
+
+    cost: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
+
+    def __post_init__(self) -> None:
+        check_candidates("cost", self.cost)
+
+    @property
+    def candidates(self) -> tuple[dict[str, float], ...]:
+        """One per cost."""
+        return tuple({"cost": cost} for cost in self.cost)
+
+    def fit(self, vectors: Vectors, truth: Truth, *, labels: int, seed: int) -> list[Scorer]:  # noqa: ARG002 - no draws
+        """Return one scorer per cost, all from one Gram matrix."""
+
+        def kernel(others: Vectors) -> Vectors:
+            products: Vectors = others @ vectors.T
+            return products
+
+        gram = kernel(vectors)
+        return [fit_svm(gram, truth, cost=cost, labels=labels, kernel=kernel) for cost in self.cost]
+
+
+@dataclass(frozen=True)
+class RbfSvm:
+    """A one-vs-one support vector machine with the kernel exp(-gamma |x - y|^2 / values).
+
+    The division by the number of values makes gamma independent of the size of the feature set: two independent
+    standardised vectors have |x - y|^2 / values near 2.
+
+    Attributes:
+        cost: C, or several to select from.
+        gamma: of the kernel, or several to select from; a small gamma gives a smooth boundary.
+
+    """
+
+    version: ClassVar[int] = 1
+
+    cost: tuple[float, ...] = (0.1, 1.0, 10.0)
+    gamma: tuple[float, ...] = (0.1, 0.3, 1.0)
+
+    def __post_init__(self) -> None:
+        check_candidates("cost", self.cost)
+        check_candidates("gamma", self.gamma)
+
+    @property
+    def candidates(self) -> tuple[dict[str, float], ...]:
+        """One per gamma and cost."""
+        return tuple({"gamma": gamma, "cost": cost} for gamma, cost in product(self.gamma, self.cost))
+
+    def fit(self, vectors: Vectors, truth: Truth, *, labels: int, seed: int) -> list[Scorer]:  # noqa: ARG002 - no draws
+        """Return one scorer per gamma and cost; distances are computed once, each gamma's kernel once."""
+        distances = squared_distances(vectors, vectors)
+
+        def kernel(others: Vectors, *, gamma: float) -> Vectors:
+            return _gaussian(squared_distances(others, vectors), gamma=gamma)
+
+        scorers: list[Scorer] = []
+        for gamma in self.gamma:
+            gram = _gaussian(distances, gamma=gamma / vectors.shape[1])
+            with_gamma = partial(kernel, gamma=gamma / vectors.shape[1])
+            scorers += [fit_svm(gram, truth, cost=cost, labels=labels, kernel=with_gamma) for cost in self.cost]
+        return scorers
+
+
+def _gaussian(distances: Vectors, *, gamma: float) -> Vectors:
+    kernel: Vectors = np.exp(-gamma * distances)
+    return kernel
 
 
 @dataclass(frozen=True)
@@ -217,6 +340,3 @@ def _balance(signs: Vectors) -> Vectors:
     share = (signs > 0).mean(axis=0)  # 1 if all clips have one label; then there is no other side
     weights: Vectors = 1 / (2 * np.where(signs > 0, share, 1 - share))
     return weights
-
-
-CLASSIFIER = AdaptiveSvm

@@ -1,4 +1,4 @@
-"""Silence or faint noise before or after a recording, or at the quietest place in its middle."""
+"""Another recording level, and silence or faint noise before, after or inside a recording."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 FAINT = 1e-4  # standard deviation of faint noise: -80 dB relative to full scale
 PAUSE_SECONDS = 0.1  # duration over which the quietest place is found
 INNER = (0.25, 0.75)  # the part of a recording in which a pause is lengthened
+
+
+def change_gain(signal: Array, decibels: float, scene: Scene) -> Array:  # noqa: ARG001 - one protocol
+    """Return the signal [time] multiplied by 10^(decibels / 20). Samples may exceed full scale."""
+    louder: Array = signal * np.float32(10 ** (decibels / 20))
+    return louder
+
+
+GAIN = Perturbation(
+    title="recording level, without clipping",
+    bound=0.01,
+    settings={f"{decibels:+d}-db": float(decibels) for decibels in (-30, -15, 10, 20)},
+    function=change_gain,
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ def quietest(signal: Array, rate: Hertz) -> int:
     return first + int(np.argmin(energy[width:] - energy[:-width])) + width // 2
 
 
-PERTURBATION = Perturbation(
+SILENCE = Perturbation(
     title="silence, or noise at -80 dB, around the recording or at its quietest place",
     bound=0.02,
     settings={
