@@ -23,7 +23,7 @@ from emotone.nets.blocks.segment_pooling import SegmentClassifier
 from emotone.nets.blocks.segments import SegmentCutter
 from emotone.nets.layers import layer_table, parameter_count
 from emotone.training.prefix import split
-from emotone.transfer.freeze import Freezer
+from emotone.transfer.apply import Freezer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

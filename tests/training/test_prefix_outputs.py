@@ -21,8 +21,8 @@ from emotone.training.classification import train
 from emotone.training.development import window_probabilities
 from emotone.training.prefix import Prefix, split
 from emotone.training.prefix_outputs import WindowLayout, compute_outputs
-from emotone.transfer.freeze import Freezer
-from emotone.transfer.select import select
+from emotone.transfer.apply import Freezer
+from emotone.transfer.plans import select
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -88,9 +88,8 @@ class AudiovisualLstm:
         require_torch("building a network")
         from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.chunk import chunk_layers
+        from emotone.nets.blocks.chunk import Chunks, ContextLstm, LastStepClassifier, chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
-        from emotone.nets.blocks.context import Chunks, ContextLstm, LastStepClassifier
 
         sound = chunk_layers(
             sound_values,

@@ -71,7 +71,7 @@ class LetterRecogniser:
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.dense import EmbeddingClassifier
-        from emotone.nets.blocks.letters import letter_layers
+        from emotone.nets.blocks.recogniser import letter_layers
         from emotone.nets.blocks.reuse import MeanOfSteps
 
         return Network(

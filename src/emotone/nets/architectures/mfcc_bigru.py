@@ -49,7 +49,7 @@ class MfccBigru:
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.dense import EmbeddingClassifier
-        from emotone.nets.blocks.gru import GruLayer
+        from emotone.nets.blocks.recurrent import GruLayer
         from emotone.nets.blocks.reuse import CepstralFeatures, MeanOfSteps
 
         return Network(

@@ -87,7 +87,7 @@ class SpectrogramLstm:
         check_channels("spectrogram-lstm", dimension)
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.chunk import chunk_layers
+        from emotone.nets.blocks.chunk import Chunks, FlatChunks, chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
         from emotone.nets.blocks.context import Chunks, FlatChunks, context_layers
         from emotone.nets.blocks.segments import per_segment

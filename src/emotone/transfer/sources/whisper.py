@@ -1,7 +1,12 @@
-"""The tensors of Whisper's encoder under the names of `whisper-encoder`, from each form in which they are published.
+"""Encoders of Whisper: base (multilingual, 6 layers of 512 values) and tiny.en (English, 4 layers of 384 values).
 
-CTranslate2 names start with `encoder/`, Hugging Face's with `model.encoder.`, OpenAI's with `encoder.`; layers are
-counted from 0 there and from 1 here. Columns: here (`blocks.` left out), CTranslate2, Hugging Face, OpenAI.
+The middle layers of base represent how something was said better than any other source here. OpenAI trained it on
+680,000 hours of audio that are not published; recordings of emotional speech corpora may be among them, without emotion
+labels.
+
+The tensors have the names of `whisper-encoder` here, from each form in which they are published. CTranslate2 names
+start with `encoder/`, Hugging Face's with `model.encoder.`, OpenAI's with `encoder.`; layers are counted from 0 there
+and from 1 here. Columns: here (`blocks.` left out), CTranslate2, Hugging Face, OpenAI.
 
 | conv1.convolution.weight  | conv1/weight                        | conv1.weight            | conv1.weight             |
 | positions.encodings       | position_encodings/encodings        | embed_positions.weight  | positional_embedding     |
@@ -27,8 +32,8 @@ import numpy as np
 
 from emotone.errors import SourceError
 from emotone.transfer.ctranslate2 import read_ctranslate2
+from emotone.transfer.readers import read_torch
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.torch_tensors import read_torch
 from emotone.transfer.weights import read_tensors
 
 if TYPE_CHECKING:
@@ -243,3 +248,47 @@ def whisper_source(name: str, title: str, *, width: int, layers: int, published:
         shapes=encoder_shapes(width=width, layers=layers),
         readers={".bin": from_ctranslate2, ".pt": from_torch_file, ".safetensors": from_safetensors},
     )
+
+
+WHISPER_BASE = whisper_source(
+    name="whisper-base",
+    title="Whisper base: encoder of a multilingual speech recogniser, 6 layers of 512 values",
+    width=512,
+    layers=6,
+    published=(
+        PublishedFile(
+            "model.bin",
+            "https://huggingface.co/Systran/faster-whisper-base",
+            "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
+        ),
+        PublishedFile(
+            "base.pt",
+            "https://openaipublic.azureedge.net/main/whisper/models/"
+            "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e/base.pt",
+            "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e",
+        ),
+        PublishedFile("model.safetensors", "https://huggingface.co/openai/whisper-base"),
+    ),
+)
+
+
+WHISPER_TINY_EN = whisper_source(
+    name="whisper-tiny-en",
+    title="Whisper tiny.en: encoder of a small English speech recogniser, 4 layers of 384 values",
+    width=384,
+    layers=4,
+    published=(
+        PublishedFile(
+            "model.bin",
+            "https://huggingface.co/Systran/faster-whisper-tiny.en",
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        ),
+        PublishedFile(
+            "tiny.en.pt",
+            "https://openaipublic.azureedge.net/main/whisper/models/"
+            "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03/tiny.en.pt",
+            "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03",
+        ),
+        PublishedFile("model.safetensors", "https://huggingface.co/openai/whisper-tiny.en"),
+    ),
+)

@@ -1,4 +1,4 @@
-"""The five-layer SoundNet as its authors publish it (Torch7), and from ports (arrays by layer).
+"""SoundNet: five layers as the authors publish it (Torch7) and from ports, and the first two of eight layers.
 
 Tensor names. A convolution's `weight` is [out, in, kernel, 1] in Torch7 and [kernel, 1, in, out] in
 ports to TensorFlow; here it is [out, in, kernel].
@@ -12,6 +12,17 @@ ports to TensorFlow; here it is [out, in, kernel].
 
 Torch7 files from before 2016 have `running_std`, which is 1 / sqrt(variance + 1e-5). `norm.num_batches_tracked`, which
 has no effect, is 0.
+
+The first two layers of the eight-layer SoundNet come from arrays by layer; later layers may be pruned.
+They have the kernels, strides and pooling of the five-layer network's first two, and half of its channels. The network
+is `soundnet5` with `channels = [16, 32]` and any number of channels in its third layer, at 22,050 Hz.
+
+Tensor names: `blocks.convN.convolution.weight`, `.bias` is `convN.weight`, `.bias`; and
+`blocks.convN.norm.weight`, `.bias`, `.running_mean`, `.running_var` is `bnN.` with the same names, as PyTorch has them.
+Arrays of later layers, whose shapes depend on the pruning, are ignored.
+
+Reference: A. Singh, P. Rajan, A. Bhavsar, SVD-based redundancy removal in 1-D CNNs for acoustic scene classification,
+Pattern Recognition Letters 131, 2020 (the pruned network, whose first two layers are unchanged).
 """
 
 from __future__ import annotations
@@ -24,19 +35,41 @@ import numpy as np
 
 from emotone.errors import SourceError
 from emotone.nets.architectures.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
-from emotone.transfer.npz import read_npz
-from emotone.transfer.soundnet_tensors import convolution_shapes, convolutions
+from emotone.transfer.readers import read_npz
 from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch7 import Module, read_torch7
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 ARCHIVE = "http://data.csail.mit.edu/soundnet/soundnet_models_public.zip"
 HEADS = tuple(head.name for head in ORIGINAL_HEADS)
+
+CHANNELS8 = (16, 32)
+
+
+def convolutions(channels: Sequence[int]) -> tuple[str, ...]:
+    """Return the layers' names, starting with `conv1`, one for each number of channels."""
+    return tuple(f"conv{number}" for number in range(1, len(channels) + 1))
+
+
+def convolution_shapes(channels: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor of the first convolutions, with these channels, by the network's names."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 1
+    for layer, outputs, kernel in zip(convolutions(channels), channels, KERNELS, strict=False):
+        shapes[f"blocks.{layer}.convolution.weight"] = (outputs, inputs, kernel)
+        shapes[f"blocks.{layer}.convolution.bias"] = (outputs,)
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"blocks.{layer}.norm.{name}"] = (outputs,)
+        shapes[f"blocks.{layer}.norm.num_batches_tracked"] = ()
+        inputs = outputs
+    return shapes
+
+
 TRUNK = convolutions(OUTPUTS)
 CONVOLUTIONS = {"nn.SpatialConvolution", "cudnn.SpatialConvolution", "nn.SpatialConvolutionMM"}
 NORMS = {"nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization"}
@@ -178,7 +211,7 @@ CONVERT = (
     "numpy.savez('sound5.npz', **{f'{layer}/{key}': a for layer, keys in d.items() for key, a in keys.items()})"
 )
 
-SOURCE = Source(
+SOUNDNET5 = Source(
     name="soundnet5",
     title="SoundNet with five layers, trained on two million videos with visual classes as targets",
     citation=(
@@ -194,4 +227,49 @@ SOURCE = Source(
     shapes=convolution_shapes(OUTPUTS),
     optional=_head_shapes(),
     readers={".t7": _from_torch7, ".npz": _from_npz, ".npy": _reject_npy},
+)
+
+
+TRUNK8 = convolutions(CHANNELS8)
+_KEY8 = re.compile(r"(?P<part>conv|bn)(?P<layer>\d+)\.(?P<name>\w+)")
+_PARTS8 = {"conv": "convolution", "bn": "norm"}
+CONVERT8 = (
+    "store the arrays of conv1, bn1, conv2 and bn2 as an .npz with numpy.savez, under the names of a PyTorch state, "
+    "e.g. 'conv1.weight' [16, 1, 64] and 'bn1.running_var' [16]"
+)
+
+
+def _from_npz8(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of the first two layers."""
+    tensors: dict[str, NDArray[Any]] = {}
+    for key, values in read_npz(path, advice=CONVERT8).items():
+        found = _KEY8.match(key)
+        if found is None:
+            tensors[key] = values  # unexpected: reported by the check
+        elif int(found["layer"]) <= len(TRUNK8):
+            tensors[f"blocks.conv{found['layer']}.{_PARTS8[found['part']]}.{found['name']}"] = values
+    counts = {f"blocks.{layer}.norm.num_batches_tracked": np.array(0, np.int64) for layer in TRUNK8}
+    return counts | tensors
+
+
+SOUNDNET8 = Source(
+    name="soundnet8",
+    title="SoundNet with eight layers: the first two, also from pruned networks",
+    citation=(
+        "Yusuf Aytar, Carl Vondrick, Antonio Torralba: SoundNet: Learning sound representations from unlabeled video, "
+        "NIPS 2016"
+    ),
+    licence="LicenseRef-unstated",
+    licence_note="SoundNet's repository is MIT; no licence is stated for the pruned weights: for experiments only",
+    published=(
+        PublishedFile(
+            "p-Snet_weights.hdf5",
+            "https://github.com/Arshdeep-Singh-Boparai/Pruned_SoundNet",
+        ),
+    ),
+    rate=22050,
+    net="soundnet5",
+    layers=TRUNK8,
+    shapes=convolution_shapes(CHANNELS8),
+    readers={".npz": _from_npz8},
 )

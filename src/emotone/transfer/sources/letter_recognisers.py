@@ -1,4 +1,7 @@
-"""The tensors of small recognisers of letters under the names of `letter-recogniser`, from archives of Keras weights.
+"""Small recognisers of letters, trained on LibriSpeech, from archives of Keras weights.
+
+One has a convolution and two GRU layers of both directions, the other two GRU layers of one direction. Their tensors
+have the names of `letter-recogniser` here.
 
 Gates are in the order update, reset, new in both. Kernels of Keras are [in, out]; here they are [out, in].
 
@@ -19,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.transfer.npz import read_npz
+from emotone.transfer.readers import read_npz
+from emotone.transfer.source import PublishedFile, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,3 +109,57 @@ class LetterTensors:
 def _part(place: str) -> str:
     layer, _, inner = place.partition(".")
     return "gru" if layer.startswith("gru") else inner
+
+
+CONVOLUTION_TENSORS = LetterTensors(
+    {
+        "conv1.convolution": "conv1d",
+        "conv1.norm": "bn_conv_1d",
+        "gru1.ahead": "bidirectional_9/forward_rnn0",
+        "gru1.back": "bidirectional_9/backward_rnn0",
+        "norm1.norm": "batch_normalization_9",
+        "gru2.ahead": "bidirectional_10/forward_rnn1",
+        "gru2.back": "bidirectional_10/backward_rnn1",
+        "norm2.norm": "batch_normalization_10",
+        "symbols.linear": "time_distributed_7",
+    }
+)
+LETTER_CONVOLUTION = Source(
+    name="letter-convolution",
+    title="A recogniser of letters: a convolution and two bidirectional GRU layers, trained on LibriSpeech",
+    citation="ohnozzy: AIND-VUI-Capstone, 2018 (course work); data: V. Panayotov et al.: Librispeech, ICASSP 2015",
+    licence="MIT",
+    licence_note="the licence of the repository",
+    published=(PublishedFile("model_end.h5", "https://github.com/ohnozzy/AIND-VUI-Capstone"),),
+    rate=16000,
+    net="letter-recogniser",
+    layers=CONVOLUTION_TENSORS.layers,
+    shapes=CONVOLUTION_TENSORS.shapes(symbols=False),
+    optional=CONVOLUTION_TENSORS.shapes(symbols=True),
+    readers={".npz": CONVOLUTION_TENSORS.read},
+)
+
+
+GRU_TENSORS = LetterTensors(
+    {
+        "gru1.ahead": "rnn-0",
+        "norm1.norm": "batch_normalization_1",
+        "gru2.ahead": "rnn-1",
+        "norm2.norm": "batch_normalization_2",
+        "symbols.linear": "time_distributed_3",
+    }
+)
+LETTER_GRU = Source(
+    name="letter-gru",
+    title="A recogniser of letters: two GRU layers of 200 units, trained on LibriSpeech",
+    citation="stereoboy: AIND-VUI-Capstone, 2017 (course work); data: V. Panayotov et al.: Librispeech, ICASSP 2015",
+    licence="MIT",
+    licence_note="the licence of the repository",
+    published=(PublishedFile("model_3.h5", "https://github.com/stereoboy/AIND-VUI-Capstone"),),
+    rate=16000,
+    net="letter-recogniser",
+    layers=GRU_TENSORS.layers,
+    shapes=GRU_TENSORS.shapes(symbols=False),
+    optional=GRU_TENSORS.shapes(symbols=True),
+    readers={".npz": GRU_TENSORS.read},
+)

@@ -1,16 +1,23 @@
-"""Files that torch.save wrote, read with `torch.load(weights_only=True)`: tensors by name, and no other object.
+"""Files of weights as arrays by name: archives of plain arrays (`.npz`), Keras 2 (`.h5`, `.hdf5`), and torch.save.
 
-Both formats of torch.save are read: archives (torch 1.6 and later) and, before that, streams of pickles. torch's
-weights-only unpickler calls no function that a file names, apart from those that rebuild tensors.
+Nothing in a file is executed. Archives are read without pickle. Files of torch.save are read with
+`torch.load(weights_only=True)`: archives (torch 1.6 and later) and, before that, streams of pickles. torch's
+weights-only unpickler calls no function that a file names, apart from those that rebuild tensors. Files of Keras need
+h5py: the extra `video`.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 import struct
 import warnings
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from emotone.errors import SourceError, missing_extra
 
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+WEIGHTS = "model_weights"  # the group of a file with a whole model; a file of weights has the layers at its top
 
 KINDS = "fiub"  # of numpy dtypes: floating-point numbers, integers and truth values
 # What torch.load raises for damaged files: the unpickler reports unexpected values as they occur.
@@ -36,6 +45,58 @@ DAMAGE = (
 )
 _GLOBAL = re.compile(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL|Unsupported class) (?P<name>\S+)")
 _DETAIL = re.compile(r"WeightsUnpickler error:\s*(?P<detail>[^\n]+)")
+
+
+def read_npz(path: Path, *, advice: str = "") -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive by name.
+
+    Args:
+        path: of the archive.
+        advice: how to get such a file, for the error message.
+
+    Raises:
+        SourceError: the file can't be read, is not such an archive, or contains Python objects.
+
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise SourceError(f"{path} is not an archive of plain arrays ({error}){advice and f'; {advice}'}") from error
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return array
+
+
+def read_keras(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file by `LAYER/NAME`, for example `conv2d_1/kernel`.
+
+    Raises:
+        SourceError: the file can't be read, or is not one of Keras.
+        MissingExtraError: h5py is not installed.
+
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise missing_extra("h5py", "video", "reading a file of Keras") from error
+    found: dict[str, NDArray[Any]] = {}
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            layer, *_, last = name.split("/")
+            found[f"{layer}/{last.partition(':')[0]}"] = np.asarray(item)
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.get(WEIGHTS, file).visititems(collect)
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise SourceError(f"{path} is not a file of weights that Keras saved ({error})") from error
+    if not found:
+        raise SourceError(f"{path} is not a file of weights that Keras saved (it contains no array)")
+    return found
 
 
 def read_torch(path: Path, *, key: str = "") -> dict[str, NDArray[Any]]:
