@@ -15,7 +15,7 @@ from torch import nn
 from emotone.audio.read import read
 from emotone.errors import SourceError
 from emotone.features.front_ends.spectrograms import PowerSpectrogram
-from emotone.metrics.ctc import greedy_text
+from emotone.metrics.transcription import greedy_text
 from emotone.nets.architectures.letter_recogniser import LetterRecogniser
 from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.nets.architectures.vggish import Vggish
