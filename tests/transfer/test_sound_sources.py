@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.nets.settings import LetterKind
+    from emotone.nets.base import LetterKind
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from emotone.serve.metrics import Metrics
+from emotone.serve.observation import Metrics
 from emotone.serve.problems import busy
 from emotone.serve.settings import cores
 

@@ -14,14 +14,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import (
+from emotone.nets.base import (
     CHUNK_ROWS,
     check_channels,
     check_chunk_network,
     check_face,
     check_face_rows,
     check_filters,
+    require_torch,
 )
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import require_torch
-from emotone.nets.settings import LetterKind, check_dropout
+from emotone.nets.base import LetterKind, check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import NETS, require_torch
-from emotone.nets.settings import PATCH_ROWS, PoolingMethod, SegmentPlacement, check_patch_network
+from emotone.nets.base import NETS, PATCH_ROWS, PoolingMethod, SegmentPlacement, check_patch_network, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network

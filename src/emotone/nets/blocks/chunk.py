@@ -11,10 +11,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from emotone.nets.base import CHANNELS, CHUNK_ROWS
 from emotone.nets.blocks.base import Block, initialise_for_relu, mask_time, reversed_steps
 from emotone.nets.blocks.dense import ReluDense
 from emotone.nets.blocks.segments import SegmentCutter
-from emotone.nets.settings import CHANNELS, CHUNK_ROWS
 
 State: TypeAlias = tuple[Tensor, Tensor]
 """Output and cell [1, batch, units] of an LSTM after a chunk."""

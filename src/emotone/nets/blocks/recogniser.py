@@ -15,7 +15,7 @@ from emotone.nets.blocks.base import Block, mask_time, valid_steps
 from emotone.nets.blocks.recurrent import RevisedGru, run_gru
 
 if TYPE_CHECKING:
-    from emotone.nets.settings import LetterKind
+    from emotone.nets.base import LetterKind
 
 CEILING = 20.0  # of clipped activations
 SMALLEST_DEVIATION = 1e-5

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from emotone.nets.blocks.base import Block, valid_steps
 
 if TYPE_CHECKING:
-    from emotone.nets.settings import GridPlacement, PoolingMethod
+    from emotone.nets.base import GridPlacement, PoolingMethod
 
 SMOOTHING = 5  # rows: levels are averaged over 50 ms, so that a single row is no valley
 LOWEST = -1e30  # replaces minus infinity, whose gradient may be NaN
