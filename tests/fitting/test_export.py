@@ -23,7 +23,7 @@ from emotone.fitting.naming import renamed, what_was_trained
 from emotone.fitting.training_run import RUN, WEIGHTS, TrainingRun, load_net, load_run
 from emotone.nets.layers import layer_table, parameter_count
 from emotone.recipes.embedding_recipe import EmbeddingRecipe, HeadSettings, HiddenSettings, OrdinarySettings
-from emotone.transfer.report import State, TensorEntry, TransferReport
+from emotone.transfer.apply import State, TensorEntry, TransferReport
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Exports: bundles of runs, and their cards.

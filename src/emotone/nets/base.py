@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, get_args
 
-from emotone.errors import ConfigError, missing_extra
+from emotone.errors import ConfigError, missing_extra, unknown_name
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ GROUPS = 4  # of layers, in every architecture
 
 PATCH_ROWS = 96  # rows of a patch: 0.96 s
 CHUNK_ROWS = 64  # rows of 8 ms of a chunk: 512 ms
+CHUNK_MILLISECONDS = 512
 SOUND_VALUES = 128  # of a row of `audio-visual`; those of the face follow
 CHANNELS = 2  # of a row of `two-channel-spectrogram`
 
 PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
 GridPlacement: TypeAlias = Literal["grid", "speech", "valleys"]  # decided from the rows
 SegmentPlacement: TypeAlias = Literal[GridPlacement, "changes"]
+Context: TypeAlias = Literal["lstm", "bidirectional-lstm", "attention"]
+"""How the chunks of a window are combined: "lstm" reads them in order, and its last output is classified, so that the
+result at any time depends on the chunks so far only; "bidirectional-lstm" adds the other direction; "attention" weights
+the logits of single chunks instead (see `emotone.nets.blocks.segments`)."""
 LetterKind: TypeAlias = Literal["gru", "convolution"]  # of recognisers of letters
 
 
@@ -171,6 +176,19 @@ def check_face_rows(network: str, dimension: int, *, size: int, channels: int) -
             f"rows have {dimension}; use the front end audio-visual with the same size"
         )
     return face
+
+
+def check_context(network: str, context: str, *, units: int) -> None:
+    """Check how chunks are combined.
+
+    Raises:
+        ConfigError: an unknown context, or no units.
+
+    """
+    if context not in get_args(Context):
+        raise ConfigError(f"{network}: {unknown_name('context', context, get_args(Context))}")
+    if units < 1:
+        raise ConfigError(f"{network} needs context_units >= 1; given {units}")
 
 
 def check_dropout(network: str, dropout: float) -> None:

@@ -6,15 +6,18 @@ classifier, x is [batch, chunks, values], and lengths count chunks, as in `emoto
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from emotone.nets.base import CHANNELS, CHUNK_ROWS
-from emotone.nets.blocks.base import Block, initialise_for_relu, mask_time, reversed_steps
+from emotone.nets.blocks.base import Block, initialise_for_relu, mask_time, reversed_steps, valid_steps
 from emotone.nets.blocks.dense import ReluDense
-from emotone.nets.blocks.segments import SegmentCutter
+from emotone.nets.blocks.segments import SegmentClassifier, SegmentCutter
+
+if TYPE_CHECKING:
+    from emotone.nets.base import Context
 
 State: TypeAlias = tuple[Tensor, Tensor]
 """Output and cell [1, batch, units] of an LSTM after a chunk."""
@@ -162,6 +165,44 @@ class FlatChunks(Block):
         return x.flatten(2), lengths
 
 
+class EncoderChunks(Block):
+    """Means of an encoder's outputs over consecutive chunks: [batch, outputs, time, width] -> [batch, chunks, width].
+
+    A step counts for the chunk in which it starts; the outputs of several layers are averaged.
+
+    Args:
+        step: milliseconds between two steps.
+        chunk: milliseconds of a chunk.
+
+    """
+
+    def __init__(self, *, step: int, chunk: int) -> None:
+        super().__init__()
+        self.step = step
+        self.chunk = chunk
+
+    @property
+    def description(self) -> str:
+        """Length of the chunks."""
+        return f"mean of layers and over chunks of {self.chunk} ms"
+
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - see Block
+        """Return the steps of a chunk."""
+        return -(-self.chunk // self.step)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the means, 0 after an item's last chunk, and the number of chunks of each item."""
+        steps = x.shape[2]
+        places = torch.arange(steps, device=x.device) * self.step // self.chunk
+        numbers = torch.arange((steps - 1) * self.step // self.chunk + 1, device=x.device)
+        member = (places[None, :] == numbers[:, None])[None].to(x.dtype)
+        if lengths is not None:
+            member = member * valid_steps(lengths, steps)[:, None].to(x.dtype)
+            lengths = (lengths - 1) * self.step // self.chunk + 1
+        shares = member / member.sum(dim=2, keepdim=True).clamp(min=1.0)
+        return shares @ x.mean(dim=1), lengths
+
+
 class ContextLstm(Block):
     """An LSTM over chunks: [batch, chunks, in] -> [batch, chunks, units], or twice the units in both directions.
 
@@ -249,3 +290,27 @@ class LastStepClassifier(Block):
         else:
             last = ahead[torch.arange(len(ahead), device=x.device), (lengths - 1).clamp(min=0)]
         return self.output(self.dropout(torch.cat([last, back], dim=1))), None
+
+
+def context_layers(context: Context, inputs: int, *, units: int, classes: int, dropout: float) -> dict[str, Block]:
+    """Return the layers from the values of chunks to logits, by name: `context`, unless it is attention, `classifier`.
+
+    Args:
+        context: see `emotone.nets.base`.
+        inputs: values of a chunk.
+        units: of each direction of the LSTM, or of the attention.
+        classes: number of logits.
+        dropout: share of the values before the output layer dropped in training.
+
+    """
+    if context == "attention":
+        return {
+            "classifier": SegmentClassifier(
+                inputs, hidden=0, classes=classes, dropout=dropout, pooling="attention", attention=units
+            )
+        }
+    both = context == "bidirectional-lstm"
+    return {
+        "context": ContextLstm(inputs, units, bidirectional=both),
+        "classifier": LastStepClassifier(units, bidirectional=both, classes=classes, dropout=dropout),
+    }
