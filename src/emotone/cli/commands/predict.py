@@ -180,9 +180,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         console.note(f"{done} {_results(done)} written to {out}" + (f", {kept} existing kept" if kept else ""))
     if not quiet and kept:
         console.note(f"--overwrite replaces the {kept} existing {_results(kept)}" + (", and draws it" if plot else ""))
-    if not quiet and loaded.bundle.manifest.adaptation is None:
-        _suggest_adaptation(novelties)
-    return _conclude(failures, done=done + kept, quiet=quiet)
+    return _conclude(failures, done=done + kept, novelties=novelties, quiet=quiet)
 
 
 def _check_usage(paths: tuple[str, ...], *, adapt: bool, quiet: bool, verbose: bool) -> None:
@@ -271,8 +269,8 @@ def _suggest_adaptation(novelties: list[float]) -> None:
     median = sorted(novelties)[len(novelties) // 2] if len(novelties) >= MANY else 0.0
     if median >= NOVEL:
         console.note(
-            f"half of the recordings sound less like the model's training data than {100 * median:.0f} % of new recordings "
-            "of its own corpora, so errors are likely; --adapt adapts the model to them, without labels"
+            f"half of the recordings sound less like the training data than {100 * median:.0f} % of new recordings of "
+            "its corpora, so errors are likely; --adapt adapts the model to them, without labels"
         )
 
 
@@ -282,8 +280,10 @@ def _without_existing(inputs: Inputs, folder: Folder) -> tuple[Inputs, int]:
     return Inputs(new, single=inputs.single), len(inputs.items) - len(new)
 
 
-def _conclude(failures: list[Failure], *, done: int, quiet: bool) -> int:
-    """List the failures, and return the exit status."""
+def _conclude(failures: list[Failure], *, done: int, novelties: list[float], quiet: bool) -> int:
+    """List the failures, suggest what helps with unusual recordings, and return the exit status."""
+    if not quiet:
+        _suggest_adaptation(novelties)
     for message in failure_messages(failures):
         console.error(message)
     if not failures:
