@@ -3,7 +3,8 @@
     python -m scripts.ways_to_combine --corpus NAME=DIR... [--model small] [--labels seven]
 
 Every utterance pools its windows, and the clip is the mean of its utterances, weighted by duration, as in the inference
-engine. Use corpora that are not in the training data of the model. The method does not affect utterances of one window.
+engine for longer recordings. Use corpora that are not in the training data of the model. The method does not affect
+utterances of one window.
 """
 
 from __future__ import annotations

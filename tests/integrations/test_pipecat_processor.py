@@ -64,6 +64,28 @@ def test_events_are_those_of_a_session(tiny_bundle: Path, audio: bytes, prompt: 
     assert all(str(end.clip.label) in text for end, text in zip(ends, texts, strict=False))
 
 
+def test_transcriptions_begin_with_a_reading(tiny_bundle: Path, audio: bytes) -> None:
+    from pipecat.frames.frames import InterimTranscriptionFrame, TranscriptionFrame
+    from pipecat.tests.utils import SleepFrame
+
+    from emotone.integrations.pipecat_processor import EmotionProcessor
+    from emotone.integrations.voice_turns import context_reading
+
+    frames = frames_of(audio)
+    said = TranscriptionFrame("Oh great.", "user", "2026-11-29T12:00:00Z")
+    partial = InterimTranscriptionFrame("Oh", "user", "2026-11-29T12:00:00Z")
+    again = TranscriptionFrame("Yes.", "user", "2026-11-29T12:00:01Z")
+    sent = [*frames, SleepFrame(sleep=0.5), partial, said, again]
+    down, _ = passed(EmotionProcessor(load(tiny_bundle), rcs=True), sent)
+    with load(tiny_bundle).session(rate=RATE, encoding="s16le") as session:
+        events = session.push(audio)
+    ends = [event for event in events if isinstance(event, UtteranceEnd)]
+    reading = context_reading(ends)
+    texts = [frame.text for frame in down if isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame)]
+    assert reading.startswith("([emotion ")
+    assert texts == ["Oh", f"{reading} Oh great.", "Yes."]
+
+
 def test_a_network_that_fails_pushes_an_error_and_audio_passes(
     tiny_bundle: Path, audio: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from emotone.errors import MissingExtraError, UsageError
 from emotone.inference.events import UtteranceEnd
 from emotone.inference.model import load
 from emotone.inference.segments import Clip
-from emotone.integrations.voice_turns import VoiceTurns, prompt_text
+from emotone.integrations.voice_turns import VoiceTurns, context_reading, prompt_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,14 @@ def test_a_prompt_says_that_it_is_a_guess(unsure: bool, shown: str) -> None:
     assert shown in text
     assert "(3.5 s)" in text
     assert text.endswith("This is a guess about a voice, not a fact.")
+
+
+def test_a_reading_combines_the_utterances_of_a_turn_by_duration() -> None:
+    values = ({"anger": 0.8, "fear": 0.15, "neutral": 0.05}, {"anger": 0.2, "fear": 0.1, "neutral": 0.7})
+    clips = [Clip(max(one, key=one.__getitem__), max(one.values()), False, one, speech=True) for one in values]
+    turn = [UtteranceEnd(3.0, 0.0, clips[0], ()), UtteranceEnd(5.0, 4.0, clips[1], ())]
+    assert context_reading(turn) == "([emotion anger=0.65, neutral=0.21])"
+    assert context_reading([]) == ""
 
 
 def test_without_pipecat_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

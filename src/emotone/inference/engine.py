@@ -4,7 +4,8 @@ The activity detector finds utterances, and only their audio reaches the model. 
 own grid: at 0, hop, 2 hop ... from its first sample while they fit, plus one that is aligned to its end (see
 `emotone.features.windows`); an utterance shorter than a window is one window. Silence before, after and between
 utterances therefore changes no result. The windows of an utterance are divided into sections where the emotion changes
-(`emotone.inference.pooling`), and the clip is the mean of all sections, weighted by duration.
+(`emotone.inference.pooling`), and the clip is the mean of all sections, weighted by duration. Where several
+utterances are short, the clip is the result of all of them joined (`emotone.inference.utterances.JoinedSpeech`).
 
 A bundle may also analyse windows without speech (`windows.speech_only = false`, as some publications do). The whole
 recording then counts as one utterance, which is not divided.
@@ -28,7 +29,14 @@ from emotone.inference.buffers import RollingBuffer
 from emotone.inference.events import UtteranceEnd, UtteranceInterim, UtteranceStart
 from emotone.inference.pooling import DurationPooler
 from emotone.inference.segments import TIME_DIGITS, Segments, UtteranceSegment, decide, decide_label, rounded
-from emotone.inference.utterances import PAUSE, Boundary, OpenUtterance, UtteranceDetector, no_segments
+from emotone.inference.utterances import (
+    PAUSE,
+    Boundary,
+    JoinedSpeech,
+    OpenUtterance,
+    UtteranceDetector,
+    no_segments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,6 +92,7 @@ class Engine:
         interim: return an interim result after every second of an utterance. Before its first window is complete,
             that is one more run of the network.
         faces: of the recording, for a front end whose rows contain them.
+        joined: collects short utterances for the clip; None makes it the weighted mean of all sections.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -101,6 +110,7 @@ class Engine:
         adaptation: RunningAdaptation | None = None,
         interim: bool = False,
         faces: FaceTrack | None = None,
+        joined: JoinedSpeech | None = None,
     ) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
@@ -110,6 +120,7 @@ class Engine:
         self._interim = interim
         self._reported = 0  # interim results that the open utterance is old enough for
         self._faces = faces
+        self._joined = joined
         self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
         self._activity = NetworkDetector()
@@ -121,7 +132,6 @@ class Engine:
         self._utterance: OpenUtterance | None = None
         self._label: str | None = None  # of the last section
         self._clip = DurationPooler(labels=len(bundle.labels))
-        self._novelty = DurationPooler(labels=1)
 
     @property
     def duration(self) -> Seconds:
@@ -182,10 +192,14 @@ class Engine:
         return events + self._follow(boundaries)
 
     def clip(self) -> Clip:
-        """Return the result of all utterances that have ended."""
-        known = self._novelty.seconds > 0
-        novelty = float(self._novelty.probabilities()[0]) if known else None
-        return self._decide(self._clip.probabilities(), speech=self._clip.seconds > 0, novelty=novelty)
+        """Return the result of all utterances that have ended.
+
+        Raises:
+            BundleError: the network fails.
+
+        """
+        joined = None if self._joined is None else self._joined.probabilities()
+        return self._decide(self._clip.probabilities() if joined is None else joined, speech=self._clip.seconds > 0)
 
     def _append(self, samples: Array) -> None:
         self._sound.append(samples)
@@ -218,18 +232,19 @@ class Engine:
                 events.append(UtteranceStart(self._utterance.start_seconds))
             elif self._utterance is not None:
                 end = self._sample(boundary.end)
-                events += self._utterance.read_until(end, self._samples_of(self._utterance, end))
+                events += self._read(self._utterance, end)
+                if self._joined is not None:
+                    self._joined.end_utterance()
                 segments, sections = self._utterance.finish(end)
                 events += [segments] if len(segments) else []
                 start = self._utterance.start_seconds
-                until = round(end / self._rate, TIME_DIGITS)
-                events.append(self._ended(start, until, sections, novelty=self._utterance.novelty))
+                events.append(self._ended(start, round(end / self._rate, TIME_DIGITS), sections))
                 if self._adaptation is not None and self._utterance.embedding is not None:
                     self._adaptation.add(self._utterance.embedding)
                 self._utterance = None
         if self._utterance is not None:
             certain = self._sample(self._detector.last) if self._speech_only else self._total
-            events += self._utterance.read_until(certain, self._samples_of(self._utterance, certain))
+            events += self._read(self._utterance, certain)
             if self._interim:
                 events += self._interim_results(self._utterance, certain)
         return events
@@ -252,11 +267,15 @@ class Engine:
         head = None if self._adaptation is None else self._adaptation.head
         return OpenUtterance(self._bundle, start=start, batch=self._batch, head=head, faces=self._faces)
 
-    def _samples_of(self, utterance: OpenUtterance, end: int) -> Array:
+    def _read(self, utterance: OpenUtterance, end: int) -> Iterable[Segments]:
+        """Return the windows that the samples of the utterance up to `end` complete."""
         dropped = self._total - len(self._sound)
-        return self._sound[utterance.read - dropped : max(end, utterance.read) - dropped]
+        samples = self._sound[utterance.read - dropped : max(end, utterance.read) - dropped]
+        if self._joined is not None:
+            self._joined.add(samples)
+        return utterance.read_until(end, samples)
 
-    def _ended(self, start: Seconds, end: Seconds, sections: list[Section], *, novelty: float | None) -> UtteranceEnd:
+    def _ended(self, start: Seconds, end: Seconds, sections: list[Section]) -> UtteranceEnd:
         """Return the result of an utterance; its sections follow each other without gap or overlap."""
         manifest = self._bundle.manifest
         merged = sections[:1]
@@ -277,19 +296,16 @@ class Engine:
             label, unsure = decide_label(by_label, manifest.thresholds)
             parts.append(UtteranceSegment(first, last, label, unsure, by_label, self._label not in {None, label}))
             self._label = label
-        if novelty is not None and end > start:
-            self._novelty.add(np.array([novelty]), seconds=end - start)
-        clip = self._decide(whole.probabilities(), speech=whole.seconds > 0, novelty=novelty)
-        return UtteranceEnd(end, start, clip, tuple(parts))
+        return UtteranceEnd(end, start, self._decide(whole.probabilities(), speech=whole.seconds > 0), tuple(parts))
 
     def _label_of(self, section: Section) -> str:
         manifest = self._bundle.manifest
         by_label = rounded(section.pooler.probabilities(), labels=manifest.labels)
         return decide_label(by_label, manifest.thresholds)[0]
 
-    def _decide(self, probabilities: NDArray[np.float64], *, speech: bool, novelty: float | None = None) -> Clip:
-        labels, thresholds = self._bundle.labels, self._bundle.manifest.thresholds
-        return decide(probabilities, labels=labels, thresholds=thresholds, speech=speech, novelty=novelty)
+    def _decide(self, probabilities: NDArray[np.float64], *, speech: bool) -> Clip:
+        manifest = self._bundle.manifest
+        return decide(probabilities, labels=manifest.labels, thresholds=manifest.thresholds, speech=speech)
 
 
 class Analyser:
@@ -302,7 +318,8 @@ class Analyser:
     """
 
     def __init__(self, bundle: Bundle, *, faces: FaceTrack | None = None) -> None:
-        self._engine = Engine(bundle, faces=faces)
+        joined = JoinedSpeech(bundle) if faces is None else None  # faces belong to their places in the recording
+        self._engine = Engine(bundle, faces=faces, joined=joined)
         self._windows = [no_segments(bundle)]
         self._utterances: list[UtteranceSegment] = []
         self._waiting: Array | None = None

@@ -101,7 +101,7 @@ def pool_windows(probabilities: NDArray[np.float64], method: Combine) -> NDArray
 
 
 class DurationPooler:
-    """The mean of probabilities, weighted by duration: how utterances become a clip.
+    """The mean of probabilities, weighted by duration: how many utterances become a clip.
 
     The mean of a single item is exactly that item's probabilities.
 

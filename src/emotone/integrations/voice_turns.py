@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emotone.inference.events import Event, UtteranceEnd
     from emotone.inference.model import Model
     from emotone.inference.session import Session
@@ -84,3 +86,31 @@ def prompt_text(event: UtteranceEnd) -> str:
         f"The user's voice in the last utterance ({seconds:.1f} s): {clip.label}{share}. "
         "This is a guess about a voice, not a fact."
     )
+
+
+def context_reading(events: Sequence[UtteranceEnd]) -> str:
+    """Return the emotions of a turn as a reading of Pipecat's Real-time Context Standard (RCS) 0.1.
+
+    It is empty where there is no utterance. A reading precedes the user's message in the context of a language model.
+    It has the two most probable emotions, by the names of the model, and their probabilities as the mean over the
+    utterances, weighted by duration.
+
+    Example:
+        >>> from emotone.inference.events import UtteranceEnd
+        >>> from emotone.inference.segments import Clip
+        >>> clip = Clip("anger", 0.71, False, {"anger": 0.71, "fear": 0.09, "neutral": 0.2}, True)
+        >>> context_reading([UtteranceEnd(4.5, 1.0, clip, ())])
+        '([emotion anger=0.71, neutral=0.20])'
+
+    Reference: Pipecat, Real-time Context Standard 0.1 (alpha), docs.pipecat.ai, 2026.
+
+    """
+    seconds = sum(event.time - event.start for event in events)
+    if not seconds:
+        return ""
+    weighted: dict[str, float] = {}
+    for event in events:
+        for label, probability in event.clip.probabilities.items():
+            weighted[label] = weighted.get(label, 0.0) + probability * (event.time - event.start) / seconds
+    first = sorted(weighted, key=weighted.__getitem__, reverse=True)[:2]
+    return f"([emotion {', '.join(f'{label}={weighted[label]:.2f}' for label in first)}])"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import PATCH_ROWS, check_dropout, check_offset, require_torch
+from emotone.nets.base import require_torch
+from emotone.nets.settings import PATCH_ROWS, check_dropout, check_offset
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
