@@ -11,8 +11,8 @@ import soundfile
 
 from emotone.corpora.datasets.emodb import CORPUS
 from emotone.corpora.scan import scan
+from emotone.transfer.sources.whisper import encoder_shapes
 from emotone.transfer.weights import SourceWeights, write_weights
-from emotone.transfer.whisper_tensors import encoder_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -55,7 +55,7 @@ class Trunk:
 
     def build(self, dimension: int) -> Network:
         """Return the network with all layers frozen except the last."""
-        from emotone.transfer.freeze import Freezer
+        from emotone.transfer.apply import Freezer
 
         net: Network = NETS.get(self.net)().build(dimension, 4)
         Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier.")])

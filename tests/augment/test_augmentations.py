@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from emotone.augment.augmentations.equaliser import Equaliser
+from emotone.augment.augmentations.log_mel import Equaliser, MaskRanges, NoiseFloor, SpecMask, Warp, WarpParameters
 from emotone.augment.augmentations.ninefold import Ninefold, Variant
-from emotone.augment.augmentations.noise_floor import NoiseFloor
-from emotone.augment.augmentations.spec_mask import MaskRanges, SpecMask
 from emotone.augment.augmentations.tempo_gain import TempoGain, TempoGainParameters
-from emotone.augment.augmentations.tempo_pitch import TempoPitch, TempoPitchParameters
-from emotone.augment.augmentations.warp import Warp, WarpParameters
-from emotone.augment.augmentations.white_noise import WhiteNoise, WhiteNoiseParameters
+from emotone.augment.augmentations.waveform import TempoPitch, TempoPitchParameters, WhiteNoise, WhiteNoiseParameters
 from emotone.errors import ConfigError
+from emotone.features.front_ends.mfcc_pitch import WhisperMfccPitch
 from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
-from emotone.features.front_ends.whisper_mfcc_pitch import WhisperMfccPitch
 from emotone.recipes.library import load_net_recipe
 
 if TYPE_CHECKING:

@@ -40,10 +40,10 @@ def test_the_distance_is_the_residual_from_the_nearest_centre(
 
 
 @pytest.mark.parametrize(("value", "share"), [(0, 0.0), (1, 0.0), (2, 0.5), (2 * 2**0.5, 0.75), (9, 1.0)])
-def test_outside_is_the_share_of_training_recordings_that_are_nearer(
+def test_novelty_is_the_share_of_training_recordings_that_are_nearer(
     domain: TrainingDomain, value: float, share: float
 ) -> None:
-    np.testing.assert_allclose(domain.outside(np.array([[0, value, 0, 0]], np.float32)), [share], atol=1e-6)
+    np.testing.assert_allclose(domain.novelty(np.array([[0, value, 0, 0]], np.float32)), [share], atol=1e-6)
 
 
 def test_the_temperature_grows_with_the_distance_within_bounds(domain: TrainingDomain) -> None:
@@ -61,7 +61,7 @@ def test_an_adapted_domain_is_around_the_recordings_of_the_user(domain: Training
 def test_shares_need_measured_distances(domain: TrainingDomain) -> None:
     unmeasured = replace(domain, distances=np.zeros(0, np.float32))
     with pytest.raises(UsageError, match="distances of left-out recordings were not measured"):
-        unmeasured.outside(np.zeros((1, 4), np.float32))
+        unmeasured.novelty(np.zeros((1, 4), np.float32))
     np.testing.assert_array_equal(unmeasured.temperature_factors(np.zeros((2, 4), np.float32)), [1, 1])
 
 

@@ -13,11 +13,10 @@ from scipy.linalg import fractional_matrix_power
 from scipy.optimize import LinearConstraint, minimize
 from sklearn.svm import SVC, LinearSVC
 
-from emotone.classical.adaptation import Adaptation, align, coral
 from emotone.classical.base import AdaptiveClassifier, Truth, Vectors
-from emotone.classical.classifiers import adaptive_svm
-from emotone.classical.classifiers.adaptive_svm import TOLERANCE, AdaptiveSvm, solve_dual
-from emotone.classical.scaling import standardiser
+from emotone.classical.classifiers import svm
+from emotone.classical.classifiers.svm import TOLERANCE, AdaptiveSvm, solve_dual
+from emotone.classical.scaling import Adaptation, align, coral, standardiser
 from emotone.errors import RunError
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -202,8 +201,8 @@ def test_what_is_found_lacks_no_margin_that_a_clip_could_give(rng: np.random.Gen
 
 
 def test_a_problem_that_is_not_solved_is_an_error(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adaptive_svm, "ITERATIONS", 1)
-    monkeypatch.setattr(adaptive_svm, "STARTS", 1)
+    monkeypatch.setattr(svm, "ITERATIONS", 1)
+    monkeypatch.setattr(svm, "STARTS", 1)
     signed = rng.normal(size=(30, 5))
     message = "the adaptive support vector machine did not converge in 1 steps: the margins lack .* tolerance is 0.001"
     with pytest.raises(RunError, match=message):
@@ -321,9 +320,9 @@ def test_a_label_that_the_source_lacks_is_solved_from_the_target(rng: np.random.
 
 
 def test_rare_labels_weigh_as_in_scikit_learn() -> None:
-    weights = adaptive_svm._balance(np.array([[1.0, -1.0, -1.0, -1.0], [1.0, 1.0, -1.0, -1.0]]).T)
+    weights = svm._balance(np.array([[1.0, -1.0, -1.0, -1.0], [1.0, 1.0, -1.0, -1.0]]).T)
     np.testing.assert_allclose(weights.T, [[2.0, 2 / 3, 2 / 3, 2 / 3], [1.0, 1.0, 1.0, 1.0]])
-    np.testing.assert_allclose(adaptive_svm._balance(np.ones((3, 1))), 0.5)
+    np.testing.assert_allclose(svm._balance(np.ones((3, 1))), 0.5)
 
 
 def test_one_cost_means_the_same_whatever_the_number_of_values(rng: np.random.Generator) -> None:
@@ -348,7 +347,7 @@ def test_problems_that_are_solved_together_are_solved_as_alone(rng: np.random.Ge
 def test_few_and_many_clips_have_the_same_products(rng: np.random.Generator, clips: int) -> None:
     vectors, weights = rng.normal(size=(clips, 5)), rng.normal(size=clips)
     slow = [sum(one @ two / 5 * weight for two, weight in zip(vectors, weights, strict=True)) for one in vectors]
-    np.testing.assert_allclose(adaptive_svm._products(vectors)(weights), slow, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(svm._products(vectors)(weights), slow, rtol=1e-9, atol=1e-12)
 
 
 def test_its_arguments_are_not_changed(rng: np.random.Generator) -> None:

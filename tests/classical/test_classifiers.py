@@ -13,16 +13,16 @@ from sklearn.svm import SVC
 
 from emotone.bundles.head import softmax
 from emotone.classical.base import at_all_labels, check_candidates
-from emotone.classical.classifiers.gaussian_mixture import GaussianMixture
-from emotone.classical.classifiers.linear_discriminant import LinearDiscriminant
-from emotone.classical.classifiers.linear_svm import LinearSvm
+from emotone.classical.classifiers.gaussian import (
+    GaussianMixture,
+    LinearDiscriminant,
+    NaiveBayes,
+    QuadraticDiscriminant,
+)
 from emotone.classical.classifiers.logistic_regression import LogisticRegression
 from emotone.classical.classifiers.mlp import Mlp
-from emotone.classical.classifiers.naive_bayes import NaiveBayes
 from emotone.classical.classifiers.prior import Prior
-from emotone.classical.classifiers.quadratic_discriminant import QuadraticDiscriminant
-from emotone.classical.classifiers.rbf_svm import RbfSvm
-from emotone.classical.kernels import squared_distances
+from emotone.classical.classifiers.svm import LinearSvm, RbfSvm, squared_distances
 from emotone.classical.scaling import standardise_by_group, standardiser
 from emotone.errors import ConfigError, UnknownNameError
 

@@ -14,14 +14,11 @@ from hypothesis import strategies as st
 from emotone.corpora import base
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.check import recognise
-from emotone.corpora.database import read_database
-from emotone.corpora.database_write import write_database
-from emotone.corpora.label_words import emotion_of
-from emotone.corpora.labels import EMOTIONS, UNKNOWN
+from emotone.corpora.database import read_database, write_database
+from emotone.corpora.labels import EMOTIONS, UNKNOWN, emotion_of
 from emotone.corpora.scan import scan
-from emotone.corpora.table import read_table
+from emotone.corpora.table import read_table, write_table
 from emotone.corpora.table_rows import COLUMNS
-from emotone.corpora.table_write import write_table
 
 # Recordings that belong to no corpus here; the first two are other parts of RAVDESS, the next are whole dialogues of
 # IEMOCAP and an uncut recording of eNTERFACE.

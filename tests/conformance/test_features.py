@@ -14,9 +14,8 @@ from tests.golden.make_spectrograms import CASES, OFFSETS
 
 from emotone.features.base import FEATURES, FaceTrack, Feature
 from emotone.features.front_ends.audio_visual import AudioVisual
-from emotone.features.front_ends.mfcc_pitch import MfccPitch
-from emotone.features.front_ends.vggish_log_mel import VggishLogMel
-from emotone.features.front_ends.whisper_mfcc_pitch import WhisperMfccPitch
+from emotone.features.front_ends.log_mel import VggishLogMel
+from emotone.features.front_ends.mfcc_pitch import MfccPitch, WhisperMfccPitch
 from emotone.features.windows import pads_end
 
 GOLDEN = tuple((Path(__file__).resolve().parent.parent / "golden").glob("*.npz"))

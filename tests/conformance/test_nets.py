@@ -13,7 +13,7 @@ from tests.toy import one_thread
 
 from emotone.nets.base import GROUPS, NETS, NetSpec
 from emotone.nets.layers import derive_layers, layer_table, parameter_count, receptive_field
-from emotone.transfer.select import layer_of
+from emotone.transfer.plans import layer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

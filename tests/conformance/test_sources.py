@@ -12,8 +12,7 @@ from tests.net_inputs import BANDS, CLASSES, INPUTS, TINY, Input
 
 from emotone.nets.base import NETS
 from emotone.transfer.apply import transfer_into
-from emotone.transfer.plans import PLANS, Plan, named_plan, uses_groups
-from emotone.transfer.select import layer_of
+from emotone.transfer.plans import PLANS, Plan, layer_of, named_plan, uses_groups
 from emotone.transfer.source import SOURCES, Source
 from emotone.transfer.weights import SourceWeights
 

@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.database import is_database, read_database
-from emotone.corpora.database_write import write_database
+from emotone.corpora.database import is_database, read_database, write_database
 from emotone.corpora.labels import EMOTIONS
 from emotone.corpora.resolve import load, resolve
 from emotone.corpora.scan import Scan, scan

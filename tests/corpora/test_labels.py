@@ -8,17 +8,22 @@ import pytest
 
 from emotone.corpora.base import CORPORA
 from emotone.corpora.label_folders import read_label_folders
-from emotone.corpora.label_map import check_label_map, mapped_label, mapped_words, parse_label_map
-from emotone.corpora.label_words import SUGGESTIONS, WORDS, emotion_of
 from emotone.corpora.labels import (
     EMOTIONS,
     LABEL_SETS,
+    SUGGESTIONS,
     UNKNOWN,
+    WORDS,
     LabelSet,
     apply_labels,
     canonical,
+    check_label_map,
+    emotion_of,
     label_set,
     label_set_for,
+    mapped_label,
+    mapped_words,
+    parse_label_map,
 )
 from emotone.errors import CorpusError, UnknownNameError, UsageError
 from emotone.types import Utterance

@@ -12,14 +12,11 @@ import pytest
 import soundfile
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.content import Overlap, content_hashes, overlap
-from emotone.corpora.duplicates import shared_recordings
-from emotone.corpora.measure import measure
-from emotone.corpora.recording_paths import RecordingFinder
+from emotone.corpora.content import Overlap, content_hashes, measure, overlap, shared_recordings
 from emotone.corpora.resolve import resolve
 from emotone.corpora.scan import scan
 from emotone.corpora.table import read_table
-from emotone.corpora.times import is_number, parse_seconds
+from emotone.corpora.table_rows import RecordingFinder, is_number, parse_seconds
 from emotone.errors import AudioError, CorpusError
 from emotone.types import Utterance
 

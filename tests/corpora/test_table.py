@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from emotone.corpora.base import CORPORA
 from emotone.corpora.scan import Scan, scan
-from emotone.corpora.table import read_table
-from emotone.corpora.table_write import write_table
+from emotone.corpora.table import read_table, write_table
 from emotone.errors import CorpusError, OutputError
 
 if TYPE_CHECKING:

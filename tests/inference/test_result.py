@@ -103,7 +103,7 @@ def test_a_prediction_is_read_back_unchanged(model: Model, noise: NDArray[np.flo
     assert json.loads(prediction.to_json()) == values
     head = ["schema", "file", "duration", "rate", "model", "labels", "channel", "adapted", "clip"]
     assert list(values) == [*head, "utterances", "segments"]
-    assert list(values["clip"]) == ["label", "confidence", "unsure", "probabilities", "speech", "derived"]
+    assert list(values["clip"]) == ["label", "confidence", "unsure", "probabilities", "speech", "novelty", "derived"]
     assert list(values["utterances"][0]) == ["start", "end", "label", "unsure", "probabilities", "changed", "derived"]
     assert list(values["segments"][0]) == ["start", "end", "label", "probabilities", "speech", "derived"]
     assert values["model"]["sha256"] == model.bundle.sha256

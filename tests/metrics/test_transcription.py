@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import RunError, UsageError
-from emotone.metrics.ctc import beam_text, greedy_text
-from emotone.metrics.transcription import character_error_rate, edit_distance, word_error_rate
+from emotone.metrics.transcription import beam_text, character_error_rate, edit_distance, greedy_text, word_error_rate
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Error rates of transcripts, against the textbook's recursion.

@@ -20,8 +20,7 @@ from emotone.fitting.export import write_net
 from emotone.inference.engine import analyse
 from emotone.inference.model import load
 from emotone.nets.architectures.segment_pool import CHANGE, HOP, SegmentPool
-from emotone.nets.blocks.segment_pooling import ChangePointPooling, SegmentClassifier
-from emotone.nets.blocks.segments import SegmentCutter
+from emotone.nets.blocks.segments import ChangePointPooling, SegmentClassifier, SegmentCutter
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.recipe_changes import changed
 

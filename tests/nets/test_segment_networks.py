@@ -11,7 +11,7 @@ import torch
 
 from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
-from emotone.features.front_ends.vggish_log_mel import VggishLogMel
+from emotone.features.front_ends.log_mel import VggishLogMel
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.architectures.mn04 import Mn04
 from emotone.nets.architectures.segment_mlp import SegmentMlp
@@ -19,11 +19,10 @@ from emotone.nets.architectures.segment_pool import DROP, HOP, SEGMENT_ROWS, Seg
 from emotone.nets.architectures.vggish import Vggish
 from emotone.nets.architectures.yamnet import Yamnet
 from emotone.nets.blocks.patch import Patch
-from emotone.nets.blocks.segment_pooling import SegmentClassifier
-from emotone.nets.blocks.segments import SegmentCutter
+from emotone.nets.blocks.segments import SegmentClassifier, SegmentCutter
 from emotone.nets.layers import layer_table, parameter_count
 from emotone.training.prefix import split
-from emotone.transfer.freeze import Freezer
+from emotone.transfer.apply import Freezer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import torch
 from tests.toy import one_thread
 
 from emotone.errors import ConfigError
-from emotone.metrics.ctc import beam_text, greedy_text
+from emotone.metrics.transcription import beam_text, greedy_text
 from emotone.nets.speech_recogniser import BANDS, BLANK, SpeechRecogniser, layer_outputs
 
 __all__ = ["one_thread"]

@@ -12,7 +12,7 @@ from tests.transfer.writers import random_encoder
 
 from emotone.errors import ConfigError
 from emotone.nets.architectures.whisper_encoder import WhisperEncoder
-from emotone.transfer.whisper_tensors import from_checkpoint
+from emotone.transfer.sources.whisper import from_checkpoint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import pytest
 
 from emotone.errors import RunError
 from emotone.protocols import Leakage, audit, protocol
-from emotone.protocols.near_duplicates import NearDuplicate, near_pairs
+from emotone.protocols.audit import NearDuplicate, near_pairs
 from emotone.scoring.finished_run import finished_runs, read_description
 from emotone.scoring.packed_runs import MANIFEST
 from emotone.types import Fold, Utterance

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import audit, protocol, twin_for
-from emotone.protocols.training_size import stratified_order
+from emotone.protocols.protocol import stratified_order
 from emotone.types import Utterance
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_settings_that_change_predictions_change_the_signature(change: dict[str,
 
 
 @pytest.mark.parametrize(
-    "of", ["emotone.classical.classifiers.linear_svm.LinearSvm", "emotone.features.functionals.duration.Duration"]
+    "of", ["emotone.classical.classifiers.svm.LinearSvm", "emotone.features.functionals.cues.Duration"]
 )
 def test_versions_of_the_code_are_in_the_signature(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signature_of(recipe())

@@ -17,7 +17,7 @@ from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import PAPERS, Cell, CellResult, Combination, Heading, Paper, PublishedTable, status_of
 from emotone.reproductions.combined import mean_of
-from emotone.reproductions.page import grid_table, rows_table
+from emotone.reproductions.document import grid_table, rows_table
 from emotone.reproductions.reproduce import reproduce
 from emotone.reproductions.stored import rows_file, runs_folder, stored_results
 from emotone.scoring.finished_run import finished_runs

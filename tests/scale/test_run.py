@@ -304,8 +304,8 @@ def test_a_worker_refuses_another_version_model_or_output(
 
 
 def test_the_clock_gives_rate_and_remaining_time() -> None:
+    from emotone.scale.bulk import Throughput
     from emotone.scale.run import PartRecord
-    from emotone.scale.throughput import Throughput
 
     times = iter([100.0, 110.0, 110.0, 120.0])
     speed = Throughput(1500, done=500, now=lambda: next(times))

@@ -18,8 +18,7 @@ from emotone.inference.display import COLOURS
 from emotone.serve.logs import LOGGER, JsonFormatter
 from emotone.serve.served_models import load_models
 from emotone.serve.server import listen
-from emotone.serve.settings import Limits, Settings
-from emotone.serve.tokens import read_tokens
+from emotone.serve.settings import Limits, Settings, read_tokens
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from emotone.serve.tokens import read_tokens
+from emotone.serve.settings import read_tokens
 
 if TYPE_CHECKING:
     from pathlib import Path

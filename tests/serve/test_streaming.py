@@ -16,8 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from emotone.features.windows import Windows
 from emotone.inference.model import load
-from emotone.serve.settings import Limits
-from emotone.serve.tokens import read_tokens
+from emotone.serve.settings import Limits, read_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

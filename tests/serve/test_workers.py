@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from emotone.serve.workers import Workers
+from emotone.serve.service import Workers
 
 WAIT_SECONDS = 30
 

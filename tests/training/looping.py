@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tests.toy import TINY_NET, separable
 
-from emotone.augment.augmentations.spec_mask import SpecMask
+from emotone.augment.augmentations.log_mel import SpecMask
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Examples, Task

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.augment.augmentations.equaliser import Equaliser
-from emotone.augment.augmentations.tempo_pitch import TempoPitch
+from emotone.augment.augmentations.log_mel import Equaliser
+from emotone.augment.augmentations.waveform import TempoPitch
 from emotone.features.windows import window_starts
 from emotone.training.batches import (
     Batch,

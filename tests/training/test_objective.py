@@ -252,7 +252,7 @@ def test_frozen_blocks_computed_ahead_are_judged_by_their_own_head_too() -> None
     of = Task(examples, examples, hop_seconds=0.01, window=30, hop=15, signature="f00d", seed=3, heads=(0, 0, 1, 1))
 
     def build() -> Any:
-        from emotone.transfer.freeze import Freezer
+        from emotone.transfer.apply import Freezer
 
         net = LogMelCnn(**TINY_NET).build(64, 4)
         Freezer(net, [name for name in net.state_dict() if not name.startswith("blocks.classifier")])

@@ -17,8 +17,8 @@ from emotone.nets.base import NETS
 from emotone.nets.blocks.base import Network
 from emotone.training import prefix as module
 from emotone.training.prefix import BATCH, OutputShape, Prefix, split
-from emotone.transfer.freeze import Freezer
-from emotone.transfer.select import select
+from emotone.transfer.apply import Freezer
+from emotone.transfer.plans import select
 
 if TYPE_CHECKING:
     from emotone.types import Array

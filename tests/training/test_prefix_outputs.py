@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.toy import TINY_NET, one_thread, placing, separable
 
-from emotone.augment.augmentations.spec_mask import SpecMask
+from emotone.augment.augmentations.log_mel import SpecMask
 from emotone.errors import OutputError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.nets.architectures.soundnet5 import SoundNet5
@@ -21,8 +21,8 @@ from emotone.training.classification import train
 from emotone.training.development import window_probabilities
 from emotone.training.prefix import Prefix, split
 from emotone.training.prefix_outputs import WindowLayout, compute_outputs
-from emotone.transfer.freeze import Freezer
-from emotone.transfer.select import select
+from emotone.transfer.apply import Freezer
+from emotone.transfer.plans import select
 
 if TYPE_CHECKING:
     from pathlib import Path

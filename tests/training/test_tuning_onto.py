@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from emotone.classical.adaptation import align
 from emotone.classical.base import AdaptiveClassifier
-from emotone.classical.classifiers.adaptive_svm import AdaptiveSvm
-from emotone.classical.classifiers.linear_svm import LinearSvm
+from emotone.classical.classifiers.svm import AdaptiveSvm, LinearSvm
+from emotone.classical.scaling import align
 from emotone.errors import RunError
 from emotone.training.tuning import INNER_FOLDS, TargetCorpus, TunedClassifier, tune_for_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.classical.adaptation import Adaptation
     from emotone.classical.base import Scorer, Truth, Vectors
+    from emotone.classical.scaling import Adaptation
 
 SPEAKERS = 6  # of the target
 EACH = 4  # clips

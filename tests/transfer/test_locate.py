@@ -22,10 +22,10 @@ from tests.transfer.writers import (
 from emotone.errors import MissingExtraError, SourceError
 from emotone.files import sha256_file
 from emotone.transfer.locate import converted_path, locate_weights, store
-from emotone.transfer.npz import read_npz
+from emotone.transfer.readers import read_npz
 from emotone.transfer.source import SOURCES, PublishedFile, Source, read_any
+from emotone.transfer.sources.whisper import encoder_shapes, from_ctranslate2
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
-from emotone.transfer.whisper_tensors import encoder_shapes, from_ctranslate2
 
 if TYPE_CHECKING:
     from pathlib import Path

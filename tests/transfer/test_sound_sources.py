@@ -14,26 +14,26 @@ from torch import nn
 
 from emotone.audio.read import read
 from emotone.errors import SourceError
-from emotone.features.front_ends.power_spectrogram import PowerSpectrogram
-from emotone.metrics.ctc import greedy_text
+from emotone.features.front_ends.spectrograms import PowerSpectrogram
+from emotone.metrics.transcription import greedy_text
 from emotone.nets.architectures.letter_recogniser import LetterRecogniser
 from emotone.nets.architectures.soundnet5 import SoundNet5
 from emotone.nets.architectures.vggish import Vggish
 from emotone.nets.blocks.base import Network
-from emotone.nets.blocks.letters import SymbolLayer, letter_layers
+from emotone.nets.blocks.recogniser import SymbolLayer, letter_layers
 from emotone.transfer.apply import transfer_into
-from emotone.transfer.letter_tensors import BANDS, CHARACTERS, SYMBOLS, UNITS, LetterTensors
 from emotone.transfer.plans import Plan
 from emotone.transfer.source import SOURCES, Source
-from emotone.transfer.sources.letter_convolution import TENSORS as CONVOLUTION
-from emotone.transfer.sources.letter_gru import TENSORS as GRU
+from emotone.transfer.sources.letter_recognisers import BANDS, CHARACTERS, SYMBOLS, UNITS, LetterTensors
+from emotone.transfer.sources.letter_recognisers import CONVOLUTION_TENSORS as CONVOLUTION
+from emotone.transfer.sources.letter_recognisers import GRU_TENSORS as GRU
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from emotone.nets.settings import LetterKind
+    from emotone.nets.base import LetterKind
 
 
 # ----------------------------------------------------------------------------------------------------------------------

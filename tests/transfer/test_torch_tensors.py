@@ -25,8 +25,8 @@ from tests.transfer.writers import (
 
 from emotone.errors import SourceError
 from emotone.transfer.ctranslate2 import read_ctranslate2
-from emotone.transfer.torch_tensors import read_torch
-from emotone.transfer.whisper_tensors import encoder_shapes, from_checkpoint, from_ctranslate2
+from emotone.transfer.readers import read_torch
+from emotone.transfer.sources.whisper import encoder_shapes, from_checkpoint, from_ctranslate2
 
 if TYPE_CHECKING:
     from pathlib import Path

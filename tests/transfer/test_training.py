@@ -21,8 +21,7 @@ from emotone.training.batches import Examples, Task
 from emotone.training.classification import train
 from emotone.transfer.apply import TransferResult, transfer_into
 from emotone.transfer.head import HeadSpec
-from emotone.transfer.plans import Plan, named_plan
-from emotone.transfer.select import layer_of, select
+from emotone.transfer.plans import Plan, layer_of, named_plan, select
 from emotone.transfer.statistics import BATCH, TENSORS, estimate_statistics, normalisations
 from emotone.transfer.weights import SourceWeights
 

@@ -163,6 +163,15 @@ class EmbeddingHead:
         """Return for embeddings [batch, values] the probability [batch] of ordinary speech; 0 without a detector."""
         return np.zeros(len(embeddings)) if self.ordinary is None else self.ordinary.probabilities(embeddings)
 
+    def novelty(self, embedding: NDArray[np.float32]) -> float | None:
+        """Return how unlike the training data an embedding [values] is, in [0, 1]; None if it is not known.
+
+        See `TrainingDomain.novelty`; of an adapted head, how unlike the recordings that it was adapted to.
+        """
+        if self.domain is None or not len(self.domain.distances):
+            return None
+        return float(self.domain.novelty(embedding[np.newaxis])[0])
+
     def adapted(self, embeddings: NDArray[np.float32]) -> EmbeddingHead:
         """Return the head with the statistics of unlabelled embeddings [recordings, values], shrunk towards its own.
 

@@ -81,11 +81,11 @@ class TrainingDomain:
             nearest = np.minimum(nearest, np.mean(residual**2, axis=1))
         return nearest
 
-    def outside(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return for embeddings [batch, values] the share [batch] of training recordings that are nearer.
+    def novelty(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return for embeddings [batch, values] the share [batch] of training recordings that are nearer, in [0, 1].
 
-        The recordings are of speakers that were left out. 0.5 is usual in the training domain; nearly all recordings of
-        a corpus that sounds different are above 0.9.
+        The recordings are of speakers that were left out. 0.5 is usual in the training domain; most recordings of a
+        corpus that sounds different are above 0.9.
 
         Raises:
             UsageError: the distances were not measured.

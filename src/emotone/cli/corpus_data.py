@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def parsed_label_map(_context: click.Context, _parameter: click.Parameter, text: str) -> dict[str, str]:
     """Return the label map of the option `--label-map`; see `parse_label_map`."""
-    from emotone.corpora.label_map import parse_label_map
+    from emotone.corpora.labels import parse_label_map
 
     return parse_label_map(text)
 
@@ -138,7 +138,7 @@ def report(data: CorpusData) -> None:
 
 def mapped_labels_note(scan: Scan) -> str:
     """Return one line about labels of a table or database that were mapped to another word; "" without any."""
-    from emotone.corpora.label_map import mapped_words
+    from emotone.corpora.labels import mapped_words
 
     words = mapped_words(scan.utterances) if scan.from_table else {}
     listed = ", ".join(f"{word or 'empty'} to {label} ({count})" for word, (label, count) in words.items())

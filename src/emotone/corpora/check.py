@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.audio.identify import message_for_many
 from emotone.corpora.base import CORPORA
+from emotone.corpora.content import measure
 from emotone.corpora.findings import (
     Finding,
     compare,
@@ -27,7 +28,6 @@ from emotone.corpora.findings import (
     unrecognised,
     words,
 )
-from emotone.corpora.measure import measure
 from emotone.corpora.scan import media_files
 from emotone.errors import AudioError, CorpusError, MissingExtraError
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.measure import SoundStatistics
+    from emotone.corpora.content import SoundStatistics
     from emotone.corpora.scan import Scan
     from emotone.types import Seconds
 

@@ -1,4 +1,4 @@
-"""An audformat database as a corpus: a folder with `db.yaml`, and a table of files or segments with their emotions.
+"""An audformat database as a corpus, read and written: a folder with `db.yaml`, and a table of files or segments.
 
 The extra `audformat` reads it. Two features of that package that would run code from the folder are not used: its cache
 of tables as pickles is never read, and the header is read as plain YAML.
@@ -14,21 +14,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.corpora.label_map import mapped_label
-from emotone.corpora.labels import UNKNOWN, canonical
+from emotone.corpora.labels import EMOTIONS, UNKNOWN, canonical, mapped_label
 from emotone.corpora.scan import Scan
+from emotone.corpora.table import relative
 from emotone.corpora.table_rows import COLUMNS, fragment, parse_channel, with_original_label
-from emotone.errors import CorpusError, UnknownNameError, missing_extra
+from emotone.errors import CorpusError, OutputError, UnknownNameError, missing_extra
+from emotone.files import atomic_write
 from emotone.types import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from emotone.corpora.base import Corpus
     from emotone.types import Seconds
 
 HEADER = "db.yaml"
 STORED = (".parquet", ".csv")  # the first that exists is read; .pkl never
 EMOTION = "emotion"
+
+TABLE = "emotion"
 
 
 @dataclass(frozen=True)
@@ -270,3 +274,93 @@ def _rows(table: Any) -> Iterator[_DatabaseRow]:
 def _seconds(duration: Any) -> Seconds | None:
     """Return a duration of pandas in seconds; None for NaT."""
     return None if duration is None or duration != duration else float(duration.total_seconds())  # noqa: PLR0124
+
+
+def write_database(scan: Scan, folder: Path, *, corpus: Corpus | None = None) -> None:
+    """Write the utterances of a scan as an audformat database that `read_database` reads: `db.yaml` and one table.
+
+    Files below the folder are written relative to it, so that a database in the corpus's own folder can be moved with
+    it; others are written with their absolute path.
+
+    Args:
+        scan: with canonical labels.
+        folder: of the database; it is created.
+        corpus: whose licence, source and languages the header contains; None for a table.
+
+    Raises:
+        CorpusError: two utterances of the same part of a file, or an extra with the name of a required column.
+        OutputError: the folder contains a database already, or can't be written to.
+        MissingExtraError: the extra `audformat` is not installed.
+
+    """
+    try:
+        import audformat
+    except ImportError as error:
+        raise missing_extra("audformat", "audformat", "writing an audformat database") from error
+    if (folder / HEADER).exists():
+        raise OutputError(f"{folder} contains an audformat database already; choose another folder, or delete {HEADER}")
+    database = audformat.Database(scan.name, **_header(corpus))
+    labels = {utterance.label for utterance in scan.utterances}
+    ordered = [label for label in (*EMOTIONS, UNKNOWN) if label in labels]
+    speakers = sorted({utterance.speaker for utterance in scan.utterances} - {""})
+    database.schemes[EMOTION] = audformat.Scheme("str", labels=ordered)
+    database.schemes["speaker"] = audformat.Scheme("str", labels=speakers or None)
+    database.schemes["text"] = audformat.Scheme("str", description="Other information about an utterance")
+    columns = _columns(scan.utterances)
+    files = [relative(utterance.path, folder) for utterance in scan.utterances]
+    _check_parts(scan.utterances)
+    if any(utterance.start or utterance.end is not None for utterance in scan.utterances):
+        index = audformat.segmented_index(
+            files,
+            [f"{utterance.start!r}s" for utterance in scan.utterances],
+            [None if utterance.end is None else f"{utterance.end!r}s" for utterance in scan.utterances],
+        )
+    else:
+        index = audformat.filewise_index(files)
+    table = database[TABLE] = audformat.Table(index)
+    for name, values in columns.items():
+        table[name] = audformat.Column(scheme_id=name if name in (EMOTION, "speaker") else "text")
+        table[name].set([value or None for value in values])
+    with tempfile.TemporaryDirectory(prefix="emotone-") as place:
+        database.save(place, storage_format="parquet")
+        for path in sorted(Path(place).iterdir(), key=lambda path: path.name == HEADER):  # the header last
+            with atomic_write(folder / path.name) as stream:
+                stream.write(path.read_bytes())
+
+
+def _header(corpus: Corpus | None) -> dict[str, str | list[str]]:
+    if corpus is None:
+        return {"source": "a table", "usage": "other"}
+    return {
+        "source": corpus.access,
+        "usage": "unrestricted" if corpus.licence.name == "CC0-1.0" else "restricted",
+        "languages": list(dict.fromkeys(tag.partition("-")[0] for tag in corpus.languages)),
+        "description": f"{corpus.title}. {corpus.citation}",
+        "license": corpus.licence.name,
+    }
+
+
+def _columns(utterances: tuple[Utterance, ...]) -> Mapping[str, list[str]]:
+    extras = sorted({name for utterance in utterances for name in utterance.extras})
+    if EMOTION in extras:
+        raise CorpusError(
+            f"the table has a column '{EMOTION}' besides the label; rename it, because a database stores labels there"
+        )
+    channels = ["" if utterance.channel is None else str(utterance.channel) for utterance in utterances]
+    return {
+        EMOTION: [utterance.label for utterance in utterances],
+        "speaker": [utterance.speaker for utterance in utterances],
+        "session": [utterance.session for utterance in utterances],
+        "id": [utterance.id for utterance in utterances],
+        **({"channel": channels} if any(channels) else {}),
+        **{name: [utterance.extras.get(name, "") for utterance in utterances] for name in extras},
+    }
+
+
+def _check_parts(utterances: tuple[Utterance, ...]) -> None:
+    """Raise `CorpusError` for two utterances of one part of a file: a database has one row for each part."""
+    ids: dict[tuple[Path, float, float | None], str] = {}
+    for utterance in utterances:
+        first = ids.setdefault((utterance.path, utterance.start, utterance.end), utterance.id)
+        if first != utterance.id:
+            raise CorpusError(f"{first} and {utterance.id} are the same part of {utterance.path}; keep one of them")

@@ -18,7 +18,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from emotone.corpora.label_map import mapped_words
+from emotone.corpora.labels import mapped_words
 from emotone.corpora.speakers import absent_speakers, speaker_spellings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.corpora.base import Corpus
-    from emotone.corpora.measure import SoundStatistics
+    from emotone.corpora.content import SoundStatistics
     from emotone.corpora.scan import Scan
     from emotone.types import Seconds, Utterance
 

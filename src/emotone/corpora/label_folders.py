@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotone.corpora.label_map import mapped_label
+from emotone.corpora.labels import mapped_label
 from emotone.corpora.scan import MEDIA, Scan
 from emotone.corpora.table_rows import with_original_label
 from emotone.errors import CorpusError, UnknownNameError
@@ -26,7 +26,7 @@ def read_label_folders(folder: Path, *, name: str, label_map: Mapping[str, str] 
         folder: contains a folder per label, with folders per speaker inside or around them, or without any; then the
             speaker is "".
         name: of the corpus.
-        label_map: word in lower case -> canonical emotion (see `emotone.corpora.label_map`).
+        label_map: word in lower case -> canonical emotion (see `emotone.corpora.labels`).
 
     Returns:
         A scan whose ids are the paths; recordings outside a folder with the name of an emotion are `unrecognised`.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
+from emotone.corpora.content import shared_recordings
 from emotone.corpora.database import HEADER, is_database, read_database
-from emotone.corpora.duplicates import shared_recordings
-from emotone.corpora.label_map import check_label_map
+from emotone.corpora.labels import check_label_map
 from emotone.corpora.scan import Scan, scan
 from emotone.corpora.table import TABLE_SUFFIXES, read_table
 from emotone.errors import CorpusError, UsageError, unknown_name
@@ -36,7 +36,7 @@ def resolve(
             `$EMOTONE_CORPORA`.
         environment: used instead of the process's own.
         label_map: word in lower case -> canonical emotion, for the labels of tables and databases; see
-            `emotone.corpora.label_map.parse_label_map`.
+            `emotone.corpora.labels.parse_label_map`.
 
     Returns:
         Scan by name, each with at least one utterance; empty where there are neither options nor the variable.

@@ -1,4 +1,4 @@
-"""Any corpus as a table: one row per utterance, with the columns file and label, and optionally others.
+"""Any corpus as a table, read and written: one row per utterance, with the columns file and label, and others.
 
 Optional columns are start, end, channel, id, speaker and session; every other column becomes an extra. The text is
 UTF-8 with a header, separated by commas, semicolons or tabs; a first line `sep=;` as Excel writes it names another
@@ -18,6 +18,7 @@ from emotone.audio.identify import stand_in
 from emotone.corpora.scan import Scan
 from emotone.corpora.table_rows import COLUMNS, TIMES, RowReader, raise_unusable
 from emotone.errors import CorpusError, UnknownNameError
+from emotone.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ def read_table(path: Path, *, name: str, label_map: Mapping[str, str] | None = N
         path: of the table.
         name: of the corpus.
         label_map: word in lower case -> canonical emotion, for labels that are not mapped by themselves (see
-            `emotone.corpora.label_map`).
+            `emotone.corpora.labels`).
 
     Returns:
         A scan whose `problems` contain one line per row that can't be used: an unknown label, a missing file, an end
@@ -168,3 +169,42 @@ def _nearest(name: str, missing: Sequence[str]) -> str | None:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
+
+
+def write_table(scan: Scan, path: Path) -> None:
+    """Write the utterances of a scan as a table that `read_table` reads.
+
+    Files below the folder of the table are written relative to it, so that the two can be moved together; others are
+    written with their absolute path. Tabs separate the columns of a file whose name ends in .tsv, else commas. The
+    column `channel` is written where an utterance has one.
+
+    Raises:
+        OutputError: it can't be written.
+
+    """
+    extras = sorted({name for utterance in scan.utterances for name in utterance.extras})
+    has_channels = any(utterance.channel is not None for utterance in scan.utterances)
+    columns = [column for column in COLUMNS if column != "channel" or has_channels]
+    with atomic_write(path, text=True) as stream:
+        separator = "\t" if path.suffix.lower() == ".tsv" else ","
+        writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
+        writer.writerow([*columns, *extras])
+        for utterance in scan.utterances:
+            values = {
+                "file": relative(utterance.path, path.parent),
+                "start": repr(utterance.start) if utterance.start else "",
+                "end": "" if utterance.end is None else repr(utterance.end),
+                "id": utterance.id,
+                "speaker": utterance.speaker,
+                "session": utterance.session,
+                "label": utterance.label,
+                "channel": "" if utterance.channel is None else str(utterance.channel),
+            }
+            writer.writerow([*(values[column] for column in columns), *(utterance.extras.get(x, "") for x in extras)])
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return a path below `folder` relative to it, any other absolute; with slashes."""
+    absolute = path.absolute()
+    below = absolute.is_relative_to(folder.absolute())
+    return (absolute.relative_to(folder.absolute()) if below else absolute).as_posix()

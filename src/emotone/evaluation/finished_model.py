@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from emotone.config import signature
 from emotone.corpora.base import CORPORA
 from emotone.evaluation.folds import predict_utterances, read_problems, write_problems
-from emotone.evaluation.identity import identities
-from emotone.evaluation.overlap import training_overlap
+from emotone.evaluation.identity import identities, training_overlap
 from emotone.evaluation.run import Evaluation, stage_counter, write_run
 from emotone.features.store import ExtractionProblem
 from emotone.scoring.finished_run import TABLE, is_finished, read_run

@@ -18,9 +18,9 @@ from emotone.evaluation.run import Progress
 from emotone.features.store import ExtractionProblem
 from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import embedding_of
+from emotone.fitting.export import TUNED, check_own_name
 from emotone.fitting.head_refit import head_for_labels, refit_head
 from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
-from emotone.fitting.naming import TUNED, check_own_name
 from emotone.protocols import protocol
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.scoring.scores import scores_of

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from emotone.errors import ConfigError
 from emotone.evaluation.run import evaluate_recipe
 from emotone.fitting.export import export_run
-from emotone.fitting.few_clips import with_enough_batches
 from emotone.fitting.plan_selection import UNCHANGED
-from emotone.fitting.train import prepare, train_run
+from emotone.fitting.train import prepare, train_run, with_enough_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -141,7 +140,7 @@ def personalise(
         labels: in the order of the outputs.
         out: folder of the bundle.
         work: folder for the trainings.
-        name: of the model; "" for a default (see `emotone.fitting.naming`).
+        name: of the model; "" for a default (see `emotone.fitting.export`).
         description: of the model; "" likewise.
         workers: number of processes.
         progress: called with the progress of the folds.

@@ -152,8 +152,7 @@ def with_statistics(transferred: TransferResult, net: Network, task: Task) -> Tr
         task: the clips and their windows, which are those of prediction.
 
     """
-    from emotone.transfer.apply import TransferResult
-    from emotone.transfer.freeze import Freezer
+    from emotone.transfer.apply import Freezer, TransferResult
     from emotone.transfer.statistics import estimate_statistics
 
     assert isinstance(task.train, Examples)  # noqa: S101 - nothing is precomputed where nothing is trained

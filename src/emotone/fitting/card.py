@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
 from emotone.nets.layers import layer_table, parameter_count
-from emotone.transfer.select import layer_of
+from emotone.transfer.plans import layer_of
 
 if TYPE_CHECKING:
     from emotone.bundles.manifest import BundleManifest
     from emotone.fitting.head_run import HeadRun
     from emotone.fitting.training_run import TrainingRun
     from emotone.recipes.embedding_recipe import HeadSettings
-    from emotone.transfer.report import State, TransferReport
+    from emotone.transfer.apply import State, TransferReport
 
 INTENDED_USE = """## What a label means
 

@@ -18,7 +18,7 @@ from emotone.fitting.adaptation import AdaptationReport, unlabelled_training_set
 from emotone.fitting.cleaning import fit_cleaning
 from emotone.fitting.network import load_transferred
 from emotone.training.batches import Examples
-from emotone.transfer.report import STATES
+from emotone.transfer.apply import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from emotone.recipes.recipe import Recipe
     from emotone.training.batches import Task
     from emotone.training.checkpoint import Epoch
-    from emotone.transfer.apply import TransferResult
-    from emotone.transfer.report import TransferReport
+    from emotone.transfer.apply import TransferReport, TransferResult
     from emotone.types import Array, Fold, Hertz, Utterance
 
 CHECKPOINT = "checkpoint.safetensors"

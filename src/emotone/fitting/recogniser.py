@@ -11,7 +11,7 @@ import numpy as np
 from emotone.config import from_mapping, signature, to_mapping
 from emotone.corpora.transcribed import TRANSCRIBED, read_transcripts, text_of_characters
 from emotone.errors import CorpusError, RunError
-from emotone.features.front_ends.recogniser_spectrogram import RecogniserSpectrogram
+from emotone.features.front_ends.spectrograms import RecogniserSpectrogram
 from emotone.features.store import FeatureStore
 from emotone.files import atomic_write, sha256_file
 from emotone.nets.base import require_torch

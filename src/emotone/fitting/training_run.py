@@ -10,7 +10,7 @@ from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
 from emotone.files import atomic_write
 from emotone.recipes.recipe import Recipe
-from emotone.transfer.report import TensorEntry, TransferReport
+from emotone.transfer.apply import TensorEntry, TransferReport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -132,6 +132,7 @@ class Engine:
         self._utterance: OpenUtterance | None = None
         self._label: str | None = None  # of the last section
         self._clip = DurationPooler(labels=len(bundle.labels))
+        self._novelty = DurationPooler(labels=1)
 
     @property
     def duration(self) -> Seconds:
@@ -198,8 +199,11 @@ class Engine:
             BundleError: the network fails.
 
         """
+        known = self._novelty.seconds > 0
+        novelty = float(self._novelty.probabilities()[0]) if known else None
         joined = None if self._joined is None else self._joined.probabilities()
-        return self._decide(self._clip.probabilities() if joined is None else joined, speech=self._clip.seconds > 0)
+        probabilities = self._clip.probabilities() if joined is None else joined
+        return self._decide(probabilities, speech=self._clip.seconds > 0, novelty=novelty)
 
     def _append(self, samples: Array) -> None:
         self._sound.append(samples)
@@ -238,7 +242,8 @@ class Engine:
                 segments, sections = self._utterance.finish(end)
                 events += [segments] if len(segments) else []
                 start = self._utterance.start_seconds
-                events.append(self._ended(start, round(end / self._rate, TIME_DIGITS), sections))
+                until = round(end / self._rate, TIME_DIGITS)
+                events.append(self._ended(start, until, sections, novelty=self._utterance.novelty))
                 if self._adaptation is not None and self._utterance.embedding is not None:
                     self._adaptation.add(self._utterance.embedding)
                 self._utterance = None
@@ -275,7 +280,7 @@ class Engine:
             self._joined.add(samples)
         return utterance.read_until(end, samples)
 
-    def _ended(self, start: Seconds, end: Seconds, sections: list[Section]) -> UtteranceEnd:
+    def _ended(self, start: Seconds, end: Seconds, sections: list[Section], *, novelty: float | None) -> UtteranceEnd:
         """Return the result of an utterance; its sections follow each other without gap or overlap."""
         manifest = self._bundle.manifest
         merged = sections[:1]
@@ -296,16 +301,19 @@ class Engine:
             label, unsure = decide_label(by_label, manifest.thresholds)
             parts.append(UtteranceSegment(first, last, label, unsure, by_label, self._label not in {None, label}))
             self._label = label
-        return UtteranceEnd(end, start, self._decide(whole.probabilities(), speech=whole.seconds > 0), tuple(parts))
+        if novelty is not None and end > start:
+            self._novelty.add(np.array([novelty]), seconds=end - start)
+        clip = self._decide(whole.probabilities(), speech=whole.seconds > 0, novelty=novelty)
+        return UtteranceEnd(end, start, clip, tuple(parts))
 
     def _label_of(self, section: Section) -> str:
         manifest = self._bundle.manifest
         by_label = rounded(section.pooler.probabilities(), labels=manifest.labels)
         return decide_label(by_label, manifest.thresholds)[0]
 
-    def _decide(self, probabilities: NDArray[np.float64], *, speech: bool) -> Clip:
-        manifest = self._bundle.manifest
-        return decide(probabilities, labels=manifest.labels, thresholds=manifest.thresholds, speech=speech)
+    def _decide(self, probabilities: NDArray[np.float64], *, speech: bool, novelty: float | None = None) -> Clip:
+        labels, thresholds = self._bundle.labels, self._bundle.manifest.thresholds
+        return decide(probabilities, labels=labels, thresholds=thresholds, speech=speech, novelty=novelty)
 
 
 class Analyser:

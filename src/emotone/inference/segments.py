@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DIGITS = 8  # of a probability: with 100 labels the sum is still within 5e-7 of 1
 TIME_DIGITS = 3  # milliseconds
 AFFECT_DIGITS = 6  # of a value: it agrees between files and sessions about as well as probabilities do
+NOVELTY_DIGITS = 4  # of a share of training recordings
 AFFECT_COLUMNS = ("derived_valence", "derived_arousal")
 """Columns of tables."""
 
@@ -198,6 +199,9 @@ class Clip(WithAffect):
         unsure: whether the confidence is below the model's threshold for the label.
         probabilities: of every label, in their order; all equal where there is no speech.
         speech: whether there is speech.
+        novelty: how unlike the model's training data the speech sounds: the share of recordings by new speakers of the
+            training corpora that are more like it. Above .9, another room, microphone or language is likely, and with
+            it more errors. None without speech, and for models that don't measure it.
 
     """
 
@@ -206,6 +210,7 @@ class Clip(WithAffect):
     unsure: bool
     probabilities: Mapping[str, float]
     speech: bool
+    novelty: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -249,14 +254,26 @@ def rounded(probabilities: NDArray[np.float64], *, labels: tuple[str, ...]) -> d
 
 
 def decide(
-    probabilities: NDArray[np.float64], *, labels: tuple[str, ...], thresholds: Mapping[str, float], speech: bool
+    probabilities: NDArray[np.float64],
+    *,
+    labels: tuple[str, ...],
+    thresholds: Mapping[str, float],
+    speech: bool,
+    novelty: float | None = None,
 ) -> Clip:
     """Return the result for probabilities [labels]; see `decide_label`."""
     by_label = rounded(probabilities, labels=labels)
     if not speech:
         return Clip(label=None, confidence=None, unsure=True, probabilities=by_label, speech=False)
     label, unsure = decide_label(by_label, thresholds)
-    return Clip(label=label, confidence=by_label[label], unsure=unsure, probabilities=by_label, speech=True)
+    return Clip(
+        label=label,
+        confidence=by_label[label],
+        unsure=unsure,
+        probabilities=by_label,
+        speech=True,
+        novelty=None if novelty is None else round(novelty, NOVELTY_DIGITS),
+    )
 
 
 @dataclass(frozen=True, eq=False)

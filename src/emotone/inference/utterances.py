@@ -142,6 +142,12 @@ class OpenUtterance:
         return None if self._outputs is None else (self._outputs / self._analysed).astype(np.float32)
 
     @property
+    def novelty(self) -> float | None:
+        """How unlike the training data it is, in [0, 1]; None before the first window, and if it is not known."""
+        head = self._head or self._bundle.head
+        return None if head is None or self.embedding is None else head.novelty(self.embedding)
+
+    @property
     def probabilities(self) -> NDArray[np.float64] | None:
         """Combined probabilities [labels] of the windows so far; None before the first window."""
         return self._pooler.probabilities() if self._pooler.count else None

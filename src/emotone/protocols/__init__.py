@@ -11,8 +11,7 @@ Example:
 
 from emotone.protocols.audit import audit
 from emotone.protocols.leakage import Leakage
-from emotone.protocols.names import descriptions, protocol, twin_for
-from emotone.protocols.protocol import Protocol
+from emotone.protocols.protocol import Protocol, descriptions, protocol, twin_for
 from emotone.protocols.spec import SCALING, SPEAKER_SCALED, ProtocolSpec, Scaling
 
 __all__ = [

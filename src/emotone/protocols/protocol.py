@@ -1,4 +1,9 @@
-"""A protocol: a specification and the splitter of its base, which together give folds."""
+"""A protocol: a specification and the splitter of its base, which together give folds; protocols by name.
+
+Limited training data: clips are chosen from the train and the dev part in proportion to their sizes, and stay in their
+part. The choice is stratified by label: one clip of each label first, then labels in proportion. Choices are nested:
+with the same seed, the clips of a smaller number are among those of a larger one.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +12,62 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, UsageError
-from emotone.protocols.sampling import grouped, keys
-from emotone.protocols.spec import SCALING
-from emotone.protocols.training_size import limit_training
+from emotone.protocols.base import FoldUtterances, base_forms, splitter_of
+from emotone.protocols.sampling import grouped, keys, shuffled
+from emotone.protocols.spec import FORMS, SCALING, ProtocolSpec
 from emotone.types import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from emotone.protocols.base import FoldUtterances, Splitter
-    from emotone.protocols.spec import ProtocolSpec, Scaling
+    from emotone.protocols.base import Splitter
+    from emotone.protocols.spec import Scaling
     from emotone.types import Utterance
 
 TARGET_VERSION = 1  # changes whenever a target corpus would give other folds
 LIMIT_VERSION = 1  # changes whenever limited training data would give other folds
 TRAINING_ONLY_VERSION = 1  # changes whenever corpora that are never tested would give other folds
+
+FEWEST_SPEAKERS = "leave-one-speaker-out"  # the speaker-independent base that needs the fewest speakers: two
+
+
+def limit_training(fold: FoldUtterances, *, clips: int, seed: int) -> FoldUtterances:
+    """Return a fold whose train and dev parts contain `clips` clips of each corpus; the test part does not change.
+
+    Raises:
+        RunError: the fold has fewer clips of a corpus.
+
+    """
+    kept: tuple[list[Utterance], list[Utterance]] = ([], [])
+    for corpus in sorted({utterance.corpus for utterance in (*fold.train, *fold.dev)}):
+        parts = [[each for each in part if each.corpus == corpus] for part in (fold.train, fold.dev)]
+        available = sum(map(len, parts))
+        if available < clips:
+            raise RunError(
+                f"@{clips} needs {clips} training clips of each corpus, but fold {fold.name} has {available} of "
+                f"{corpus}; give a smaller number, or omit @{clips}"
+            )
+        dev = round(clips * len(parts[1]) / available)
+        for chosen, part, count in zip(kept, parts, (clips - dev, dev), strict=True):
+            by_key = {utterance.key: utterance for utterance in part}
+            chosen.extend(by_key[key] for key in stratified_order(part, seed=seed)[:count])
+    return FoldUtterances(fold.name, train=kept[0], dev=kept[1], test=fold.test)
+
+
+def stratified_order(utterances: Sequence[Utterance], *, seed: int) -> list[str]:
+    """Return the keys of utterances in an order whose first N keys are a stratified sample by label, for every N.
+
+    Sorting is by rank / count within each label, which is in [0, 1): one clip of each label comes first, then labels
+    alternate in proportion to their counts.
+    """
+    strata = grouped(utterances, lambda utterance: utterance.label)
+    ranks = {
+        key: rank / len(stratum)
+        for stratum in strata.values()
+        for rank, key in enumerate(shuffled(keys(stratum), seed=seed, purpose="few"))
+    }
+    # The sort is stable, so equal ranks keep the order of the second shuffle.
+    return sorted(shuffled(ranks, seed=seed, purpose="turn"), key=lambda key: ranks[key])
 
 
 @dataclass(frozen=True)
@@ -214,3 +260,54 @@ class Protocol:
                 f" and {self.name} {why}; fill the column 'speaker', or choose a protocol that does not need it, such "
                 "as random-5"
             )
+
+
+def protocol(name: str | ProtocolSpec, *, training_only: tuple[str, ...] = ()) -> Protocol:
+    """Return the protocol of a specification, or of its short spelling: one of `descriptions`, filled in.
+
+    Args:
+        name: the specification.
+        training_only: names of given corpora that join every training part and are never tested.
+
+    Raises:
+        UnknownNameError: no such protocol, or no such scaling; the message has the nearest name.
+        UsageError: numbers that leave nothing to do, or no such folder.
+        ConfigError: a file of lists that can't be read.
+
+    Example:
+        >>> protocol("random-5").twin
+        'speaker-folds-5'
+        >>> protocol(ProtocolSpec("random-5", scaling="speaker")).twin
+        'speaker-folds-5+speaker-scaled'
+
+    """
+    spec = name if isinstance(name, ProtocolSpec) else ProtocolSpec.parse(name)
+    splitter = splitter_of(spec.base)
+    return Protocol(replace(spec, base=splitter.name), splitter, training_only)
+
+
+def twin_for(given: Protocol, utterances: Sequence[Utterance]) -> str | None:
+    """Return the speaker-independent protocol to run next to one that is not; None where none can be run.
+
+    That is the twin, or leave-one-speaker-out where there are fewer speakers than the twin has folds.
+    """
+    if given.twin is None:
+        return None
+    for name in (given.twin, str(replace(given.spec, base=FEWEST_SPEAKERS))):
+        try:
+            protocol(name, training_only=given.training_only).folds(utterances, seed=0)
+        except RunError:
+            continue
+        return name
+    return None
+
+
+def descriptions() -> dict[str, str]:
+    """Return every form of a protocol's name with one line about it, for `--help` and for pages.
+
+    Example:
+        >>> descriptions()["leave-one-session-out"]
+        'a fold per recording session'
+
+    """
+    return {**base_forms(), **FORMS}

@@ -26,7 +26,7 @@ class Transfer:
             (see `emotone sources get`) or of a shipped model. In a recipe's file, relative paths start at the folder of
             that file. "" must be filled in before training.
         plan: name of a plan (see `emotone.transfer.plans`).
-        load: instead of a plan, patterns of the layers to load (see `emotone.transfer.select`).
+        load: instead of a plan, patterns of the layers to load (see `emotone.transfer.plans`).
         freeze: with `load`, patterns of the loaded layers to freeze.
         sha256: of the weights file; if given, any other file is refused. Runs store it.
         unlabelled: "statistics" or "pseudo-labels" adapts to the training part without its labels (see

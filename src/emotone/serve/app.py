@@ -14,8 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import emotone
 from emotone.serve.access import AccessControl
-from emotone.serve.metrics import CONTENT_TYPE
-from emotone.serve.observation import Observer
+from emotone.serve.observation import CONTENT_TYPE, Observer
 from emotone.serve.pages import page
 from emotone.serve.predicting import prediction_routes
 from emotone.serve.problems import Problem, failure, internal

@@ -1,4 +1,7 @@
-"""Observation of requests: one line of the log and one entry in the metrics for each."""
+"""Observation of requests: one line of the log and one entry in the metrics for each.
+
+The metrics are in the text format of Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,72 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
 from emotone.serve.logs import log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from emotone.serve.metrics import Metrics
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_MESSAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
 
 ROUTES = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics", "/v1/models", "/v1/predict"})
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # polled: their successes would fill the log
 _ID_HEADER = b"x-request-id"
+
+
+class Metrics:
+    """Counters, gauges and latencies of one server.
+
+    Attributes:
+        requests: answered requests by route, method and status.
+        request_seconds: time from the head of a request to the end of its response, by route.
+        audio_seconds: seconds of audio that were analysed, by `prediction` or `stream`.
+        sessions: ended streams by the reason of their end.
+        events: events that were sent, by type.
+        message_seconds: time from the arrival of a message with audio to the sending of its last event.
+        refused: requests and streams that were refused, by code.
+
+    """
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        registry = self._registry
+        self.requests = Counter(
+            "emotone_requests", "Answered requests.", ["route", "method", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "emotone_request_seconds",
+            "Time from the head of a request to the end of its response.",
+            ["route"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.audio_seconds = Counter(
+            "emotone_audio_seconds", "Seconds of audio that were analysed.", ["kind"], registry=registry
+        )
+        self.sessions = Counter("emotone_sessions", "Ended streams.", ["reason"], registry=registry)
+        self.events = Counter("emotone_events", "Events that were sent to streams.", ["type"], registry=registry)
+        self.message_seconds = Histogram(
+            "emotone_stream_message_seconds",
+            "Time from the arrival of a message with audio to the sending of its last event.",
+            buckets=_MESSAGE_BUCKETS,
+            registry=registry,
+        )
+        self.refused = Counter("emotone_refused", "Refused requests and streams.", ["code"], registry=registry)
+
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Add a gauge whose value is read when the metrics are."""
+        Gauge(name, description, registry=self._registry).set_function(value)
+
+    def text(self) -> bytes:
+        """Return all metrics."""
+        return generate_latest(self._registry)
 
 
 class Observer:

@@ -39,6 +39,10 @@ REQUEST_BODY: dict[str, Any] = {
     },
 }
 
+NOVELTY = (
+    "How unlike the training data the speech sounds: the share of recordings by new speakers of the training corpora "
+    "that are more like it. Null where there is no speech, and for models that don't measure it."
+)
 DERIVED = "Null where there is no speech, and for models with a label without a position, such as `other`."
 
 
@@ -81,6 +85,7 @@ class ClipObject(BaseModel):
     unsure: bool
     probabilities: dict[str, float]
     speech: bool
+    novelty: float | None = Field(ge=0, le=1, description=NOVELTY)
     derived: DerivedObject | None = Field(description=DERIVED)
 
 

@@ -1,25 +1,47 @@
-"""Runs the application with uvicorn: the listening socket, and a shutdown that ends streams before connections."""
+"""Runs the application with uvicorn: the listening socket, and a shutdown that ends streams before connections.
+
+HTTP connections must send the head of a request in time, so that silent clients do not use all of them up.
+"""
 
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from emotone.errors import UsageError
 from emotone.serve.app import create_app
-from emotone.serve.connections import timed_protocol
 from emotone.serve.logs import log
 
 if TYPE_CHECKING:
+    import asyncio
+
     from emotone.serve.service import Service
     from emotone.serve.settings import Settings
+    from emotone.types import Seconds
 
 UNSENT_SECONDS = 30  # after which the kernel drops a connection whose peer reads nothing
 SILENT_SECONDS = 10  # in which a new connection must send its first bytes to be accepted
 MAX_CONNECTIONS = 1024
 GRACE_SECONDS = 3  # for connections that are still open when streams and predictions have ended
+
+
+def timed_protocol(seconds: Seconds) -> type[H11Protocol]:
+    """Return a protocol that closes a connection without a complete head of its first request after `seconds`."""
+
+    class TimedProtocol(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.loop.call_later(seconds, self._close_without_request)
+
+        def _close_without_request(self) -> None:
+            # A WebSocket takes the transport over and leaves this protocol without a request.
+            if cast("object | None", self.cycle) is None and self in self.connections:
+                self.transport.close()
+
+    return TimedProtocol
 
 
 class Server(uvicorn.Server):

@@ -1,27 +1,139 @@
-"""The state that all requests of a server share."""
+"""The state that all requests of a server share: models, a bounded number of holders, and threads.
+
+The threads do short work for an event loop, many pieces at a time. A thread takes whatever is waiting and delivers the
+results together. Under load this needs far fewer switches between the threads and the loop than one executor call per
+piece: a switch takes up to 5 ms while another thread runs Python.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from emotone.serve.admission import Gate
-from emotone.serve.metrics import Metrics
+from emotone.serve.observation import Metrics
+from emotone.serve.problems import busy
 from emotone.serve.settings import cores
-from emotone.serve.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from emotone.serve.served_models import ServedModels
     from emotone.serve.settings import Settings
     from emotone.types import Seconds
 
-_POLL_SECONDS = 0.02
+DELIVERY_SECONDS: Seconds = 0.005  # results wait no longer than this for those of other work
 T = TypeVar("T")
+_Job: TypeAlias = "tuple[asyncio.Future[Any], Callable[[], Any]]"
+_Result: TypeAlias = "tuple[asyncio.Future[Any], Any, BaseException | None]"
+
+_POLL_SECONDS = 0.02
+
+
+class Gate:
+    """Admits at most `capacity` holders at a time and refuses the others at once. Used from one event loop only.
+
+    Args:
+        capacity: maximum number of holders.
+        refusal: the message for those who are refused.
+
+    """
+
+    def __init__(self, capacity: int, *, refusal: str) -> None:
+        self._capacity = capacity
+        self._refusal = refusal
+        self.holders = 0
+
+    @contextlib.contextmanager
+    def enter(self) -> Iterator[None]:
+        """Hold one place during the block.
+
+        Raises:
+            Problem: 503, all places are taken.
+
+        """
+        if self.holders >= self._capacity:
+            raise busy(self._refusal)
+        self.holders += 1
+        try:
+            yield
+        finally:
+            self.holders -= 1
+
+
+class Workers:
+    """Daemon threads that share one queue, in the order of submission. Used from one event loop only.
+
+    Args:
+        count: number of threads.
+        name: of the threads.
+
+    """
+
+    def __init__(self, count: int, *, name: str) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for _ in range(count)]
+        self._started = False
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return the result of work that a thread does."""
+        if not self._started:
+            self._started = True
+            self._loop = asyncio.get_running_loop()
+            for thread in self._threads:
+                thread.start()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put((future, work))
+        return await future
+
+    def close(self) -> None:
+        """Stop the threads after the work that is waiting."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            results: list[_Result] = []
+            until = time.monotonic() + DELIVERY_SECONDS
+            while job is not None:
+                results.append(_done(job))
+                if time.monotonic() > until:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            self._deliver(results)
+            if job is None:
+                return
+
+    def _deliver(self, results: list[_Result]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_resolve, results)
+
+
+def _done(job: _Job) -> _Result:
+    future, work = job
+    try:
+        return future, work(), None
+    except BaseException as error:  # noqa: BLE001  (raised again where the result is awaited)
+        return future, None, error
+
+
+def _resolve(results: list[_Result]) -> None:
+    for future, result, error in results:
+        if future.done():  # nobody waits any more
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
 
 
 @dataclass(eq=False)

@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 from emotone.errors import RunError
-from emotone.metrics.ctc import greedy_text
-from emotone.metrics.transcription import character_error_rate, word_error_rate
+from emotone.metrics.transcription import character_error_rate, greedy_text, word_error_rate
 from emotone.nets.speech_recogniser import BLANK
 from emotone.training.batches import pad
 from emotone.training.objective import Evaluation, Loss

@@ -176,7 +176,7 @@ def split(net: Network) -> tuple[Prefix, Network] | None:
     """Return the frozen blocks that a network in training mode starts with, and a network of the others.
 
     None if there are no such blocks. A block belongs to the prefix if its output is constant: it has no trainable
-    parameter, everything in it that has tensors is in eval mode (see `emotone.transfer.freeze`), and no dropout is
+    parameter, everything in it that has tensors is in eval mode (see `emotone.transfer.apply`), and no dropout is
     active. Both parts share their blocks with the network.
     """
     if type(net).forward is not Network.forward:

@@ -1,27 +1,160 @@
-"""Apply a transfer plan: load and freeze layers of a network, and report the state of every tensor."""
+"""Apply a transfer plan: load and freeze layers of a network, and report the state of every tensor.
+
+Frozen tensors, which training does not change, include the statistics of batch normalisations.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+import math
+from dataclasses import asdict, dataclass
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+from torch import nn
 
-from emotone.errors import ConfigError, SourceError
-from emotone.transfer.freeze import Freezer
+from emotone.errors import ConfigError, RunError, SourceError
 from emotone.transfer.head import match_head
-from emotone.transfer.report import State, TensorEntry, TransferReport
-from emotone.transfer.select import select
+from emotone.transfer.plans import layer_of, select
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from collections.abc import Iterable
+
+    from torch import Tensor
 
     from emotone.transfer.head import HeadSpec
     from emotone.transfer.plans import Plan
     from emotone.transfer.weights import SourceWeights
 
+State: TypeAlias = Literal["frozen", "tuned", "fresh", "estimated"]
+STATES: dict[State, str] = {
+    "frozen": "loaded, not trained",
+    "tuned": "loaded, fine-tuned",
+    "fresh": "re-initialised, trained",
+    "estimated": "loaded, then re-estimated on unlabelled clips",
+}
+
 MAX_LISTED = 4  # tensors that do not fit, in a message: of another network's weights none fits
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """One tensor of a network.
+
+    Attributes:
+        name: as in the network's `state_dict`.
+        kind: gradients update a parameter; batches update a buffer, such as a running mean.
+        shape: of the tensor.
+        state: see `STATES`.
+
+    """
+
+    name: str
+    kind: Literal["parameter", "buffer"]
+    shape: tuple[int, ...]
+    state: State
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """The tensors of a network, each once.
+
+    Attributes:
+        source: name of the weights.
+        sha256: of their file; "" without a file.
+        licence: of the weights; it applies to weights that are trained from them.
+        entries: in the order of the network.
+        left: tensors of the source that were not loaded.
+        notes: further sentences, e.g. about scores for other labels.
+
+    """
+
+    source: str
+    sha256: str
+    licence: str
+    entries: tuple[TensorEntry, ...]
+    left: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def names(self, *states: State) -> tuple[str, ...]:
+        """Return the names of the tensors in any of these states."""
+        return tuple(entry.name for entry in self.entries if entry.state in states)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a table for JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the report as text, one line per state, one for unused tensors, and the notes."""
+        lines = [f"from {self.source} ({self.licence}; sha256 {self.sha256 or 'unknown'})"]
+        for state, meaning in STATES.items():
+            entries = [entry for entry in self.entries if entry.state == state]
+            if entries:
+                layers = ", ".join(dict.fromkeys(layer_of(entry.name) for entry in entries))
+                values = sum(math.prod(entry.shape) for entry in entries if entry.kind == "parameter")
+                lines.append(f"{state} ({meaning}): {layers}; {len(entries)} tensors, {values:,} parameters")
+        if self.left:
+            layers = ", ".join(dict.fromkeys(layer_of(name) for name in self.left))
+            lines.append(f"not loaded from the source: {layers}; {len(self.left)} tensors")
+        return [*lines, *self.notes]
+
+
+class Freezer:
+    """Freezes tensors of a network permanently, whatever mode the network is put in.
+
+    A frozen parameter requires no gradient, so optimizers skip it, including weight decay. A module whose tensors are
+    all frozen is permanently in eval mode, with its submodules: batch normalisation uses its running statistics
+    without updating them, and dropout is inactive. `net.train()` does not change that, nor does copying the network.
+    Dropout between a frozen layer and a trainable one is not part of a frozen module and remains active.
+
+    Args:
+        net: modified in place.
+        names: of parameters and buffers, as in the net's `state_dict`.
+
+    """
+
+    def __init__(self, net: nn.Module, names: Iterable[str]) -> None:
+        self.net = net
+        self.names = tuple(names)
+        frozen = set(self.names)
+        for name, parameter in net.named_parameters():
+            if name in frozen:
+                parameter.requires_grad_(False)
+        for module in self._modules(frozen):
+            module.__dict__["train"] = MethodType(_stay_in_eval, module)
+            module.eval()
+        self._fingerprints = self._take()
+
+    def _modules(self, frozen: set[str]) -> list[nn.Module]:
+        """Return the modules whose tensors are all frozen, with their submodules."""
+        found: dict[nn.Module, None] = {}
+        for name, module in self.net.named_modules():
+            tensors = {f"{name}.{inner}".removeprefix(".") for inner in module.state_dict()}
+            if tensors and tensors <= frozen:
+                found.update(dict.fromkeys(module.modules()))
+        return list(found)
+
+    def _take(self) -> dict[str, str]:
+        tensors = self.net.state_dict()
+        return {name: _fingerprint(tensors[name]) for name in self.names}
+
+    def check(self) -> None:
+        """Raise `RunError` if a frozen tensor has changed by a single bit."""
+        now = self._take()
+        changed = [name for name in self.names if now[name] != self._fingerprints[name]]
+        if changed:
+            raise RunError(f"frozen tensors have changed: {', '.join(changed)}; the training did not keep them frozen")
+
+
+def _stay_in_eval(module: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 - the signature of torch
+    """Replace `module.train`."""
+    return nn.Module.train(module, mode=False)
+
+
+def _fingerprint(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

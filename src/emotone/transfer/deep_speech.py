@@ -19,8 +19,8 @@ import numpy as np
 
 from emotone.errors import SourceError
 from emotone.nets.speech_recogniser import CHARACTERS, SpeechRecogniser
+from emotone.transfer.readers import read_torch
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import ConfigError
-from emotone.transfer.select import layer_of
+from emotone.transfer.plans import layer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

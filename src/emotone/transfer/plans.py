@@ -1,9 +1,9 @@
 """Transfer plans: which layers of a network are loaded from a source, and which of these are frozen.
 
-A named plan divides a network into stages, starting at the input: groups of layer patterns, e.g. (`conv1`,),
-(`conv2`,), (`lstm`,), (`dense*`,). The plans with four stages use the groups that every network defines
-(`NetSpec.groups`), so they fit every network; for the others each layer with parameters is a stage. Tests apply every
-plan to all networks.
+Patterns of layers select the tensors. A named plan divides a network into stages, starting at the input: groups of
+layer patterns, e.g. (`conv1`,), (`conv2`,), (`lstm`,), (`dense*`,). The plans with four stages use the groups that
+every network defines (`NetSpec.groups`), so they fit every network; for the others each layer with parameters is a
+stage. Tests apply every plan to all networks.
 
 References: Marczewski, Veloso, Ziviani, Learning transferable features for speech emotion recognition, 2017 (A1 to A8,
 "Transference approaches"); ElShaer, Wisdom, Mishra, Transfer learning from sound representations for anger detection
@@ -12,22 +12,84 @@ in speech, 2019 (`anger-0` to `anger-3`).
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from emotone.errors import ConfigError, unknown_name
+from emotone.errors import ConfigError, UnknownNameError, unknown_name
 from emotone.nets.base import GROUPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+BLOCKS = "blocks."  # prefix of layers in emotone's networks; patterns omit it
 
 Stages: TypeAlias = tuple[tuple[str, ...], ...]
 
 
+def select(patterns: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of tensors that match any of the patterns, in the order of `names`.
+
+    A pattern is a layer (`conv1`) or a part of one (`conv1.norm`, `pool.weigh.bias`). The wildcards `*`, `?` and
+    `[1-3]` match characters other than dots. A pattern matches every tensor of the layers or parts that it names.
+
+    Args:
+        patterns: each must match something.
+        names: of tensors, as in a network's `state_dict`.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing; the message has the closest name.
+
+    Example:
+        >>> names = ["blocks.conv1.norm.bias", "blocks.conv2.norm.bias", "blocks.pool.bias"]
+        >>> select(["conv[12]"], names)
+        ('blocks.conv1.norm.bias', 'blocks.conv2.norm.bias')
+
+    """
+    known = tuple(names)
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = [name for name in known if _matches(pattern, name)]
+        if not found:
+            raise _no_match(pattern, known)
+        chosen.update(found)
+    return tuple(name for name in known if name in chosen)
+
+
+def layer_of(name: str) -> str:
+    """Return the layer that a tensor belongs to.
+
+    Example:
+        >>> layer_of("blocks.conv1.norm.bias")
+        'conv1'
+
+    """
+    return name.removeprefix(BLOCKS).split(".", maxsplit=1)[0]
+
+
+def _matches(pattern: str, name: str) -> bool:
+    wanted, parts = _parts(pattern), _parts(name)
+    return len(wanted) <= len(parts) and all(map(fnmatchcase, parts, wanted))
+
+
+def _parts(name: str) -> list[str]:
+    return name.removeprefix(BLOCKS).split(".")
+
+
+def _no_match(pattern: str, names: tuple[str, ...]) -> UnknownNameError:
+    """Return the error of a pattern without a match; it lists layers, and suggests parts of layers too."""
+    layers = list(dict.fromkeys(layer_of(name) for name in names))
+    prefixes = {".".join(_parts(name)[:depth]) for name in names for depth in range(1, len(_parts(name)) + 1)}
+    close = difflib.get_close_matches(pattern.removeprefix(BLOCKS), sorted(prefixes), n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else "."
+    return UnknownNameError(f"no layer matches '{pattern}'{hint} Layers with weights: {', '.join(layers) or 'none'}")
+
+
 @dataclass(frozen=True)
 class Plan:
-    """Patterns of layers (see `emotone.transfer.select`). Other layers are initialised; unfrozen layers are trained.
+    """Patterns of layers (see `emotone.transfer.plans`). Other layers are initialised; unfrozen layers are trained.
 
     Attributes:
         load: layers whose tensors are loaded from the source.

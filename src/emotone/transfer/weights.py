@@ -10,7 +10,7 @@ import numpy as np
 
 from emotone.errors import SourceError, missing_extra
 from emotone.files import atomic_write, sha256_file
-from emotone.transfer.select import BLOCKS
+from emotone.transfer.plans import BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(autouse=True)
 def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a few batches: what is tested here is what surrounds them."""
-    monkeypatch.setattr("emotone.fitting.few_clips.MIN_BATCHES", 6)
+    monkeypatch.setattr("emotone.fitting.train.MIN_BATCHES", 6)
 
 
 @pytest.fixture

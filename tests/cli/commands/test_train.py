@@ -187,7 +187,7 @@ def failed_with(result: Any, message: str) -> None:
 def test_auto_prints_and_stores_the_score_of_every_plan(
     emotone: Callable[..., Any], before: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.fitting.few_clips.MIN_BATCHES", 6)  # 200 on 9 plans take a minute
+    monkeypatch.setattr("emotone.fitting.train.MIN_BATCHES", 6)  # 200 on 9 plans take a minute
     given = ("--from", before, "--transfer", "auto", "--corpus", f"emodb={corpus}", "--out", tmp_path / "runs")
     result = emotone("train", *given, "--threads", 1)
     assert result.status == 0

@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 from emotone.errors import ConfigError, RunError, UnknownNameError
-from emotone.features.functionals.duration import Duration
+from emotone.features.functionals.cues import Duration, Loudness, SpeakerIdentity, SpectralTilt
 from emotone.features.functionals.joined import ConcatenatedFunctionals
-from emotone.features.functionals.loudness import Loudness
-from emotone.features.functionals.speaker_identity import SpeakerIdentity
-from emotone.features.functionals.spectral_tilt import SpectralTilt
 from emotone.features.spectra import frames, power_spectra
 from emotone.types import Array, Utterance
 

@@ -14,7 +14,7 @@ from tests.toy import one_thread
 
 from emotone.audio.samples import resample
 from emotone.errors import ConfigError
-from emotone.features.front_ends.vggish_log_mel import VggishLogMel
+from emotone.features.front_ends.log_mel import VggishLogMel
 from emotone.nets.architectures.yamnet import Yamnet
 from emotone.nets.blocks.patch import SameConvolution
 from emotone.nets.layers import layer_table, parameter_count

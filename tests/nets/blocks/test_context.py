@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emotone.nets.blocks.context import Chunks, ContextLstm, EncoderChunks, FlatChunks, LastStepClassifier
+from emotone.nets.blocks.chunk import Chunks, ContextLstm, EncoderChunks, FlatChunks, LastStepClassifier
 from emotone.nets.blocks.segments import SegmentCutter
 
 

@@ -13,7 +13,7 @@ from emotone.bundles.onnx_session import open_session, run_session
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.blocks.base import Block, Network
 from emotone.nets.blocks.dense import LinearClassifier
-from emotone.nets.blocks.gru import Activation, GruLayer, RevisedGru
+from emotone.nets.blocks.recurrent import Activation, GruLayer, RevisedGru
 from emotone.nets.blocks.reuse import MeanOfSteps
 
 __all__ = ["one_thread"]

@@ -1,1 +1,11 @@
-"""One file per augmentation."""
+"""Augmentations; `emotone.augment.base.AUGMENTATIONS` finds them."""
+
+MEMBERS = {
+    "equaliser": "log_mel.Equaliser",
+    "noise-floor": "log_mel.NoiseFloor",
+    "spec-mask": "log_mel.SpecMask",
+    "tempo-pitch": "waveform.TempoPitch",
+    "warp": "log_mel.Warp",
+    "white-noise": "waveform.WhiteNoise",
+}
+"""Augmentations that share a module."""

@@ -194,10 +194,9 @@ def table(
     Exit status: 0 all rows written; 1 some clips were left out and are listed; 2 nothing was written.
     """
     from emotone.corpora.base import CORPORA
-    from emotone.corpora.database_write import write_database
+    from emotone.corpora.database import write_database
     from emotone.corpora.resolve import load
-    from emotone.corpora.table import TABLE_SUFFIXES
-    from emotone.corpora.table_write import write_table
+    from emotone.corpora.table import TABLE_SUFFIXES, write_table
 
     if wanted == "csv" and out.suffix.lower() not in TABLE_SUFFIXES:
         raise click.UsageError(f"--out {out} was given; allowed: a name that ends in {' or '.join(TABLE_SUFFIXES)}")
@@ -222,7 +221,7 @@ def table(
 
 def _check_label_map(label_map: Mapping[str, str], scan: Scan) -> None:
     """Raise `UsageError` for a word of the label map that no label matches."""
-    from emotone.corpora.label_map import check_label_map
+    from emotone.corpora.labels import check_label_map
 
     if label_map:
         check_label_map(label_map, scan.utterances if scan.from_table else ())

@@ -273,7 +273,7 @@ def _note_reuse(result: Evaluation) -> None:
 
 def _warn_about_weights(recipe: AnyResolved, data: CorpusData) -> None:
     """Print a warning if the starting weights were trained on some of the clips."""
-    from emotone.evaluation.overlap import weights_overlap
+    from emotone.evaluation.identity import weights_overlap
 
     shared = weights_overlap(recipe, data.utterances)
     if shared:

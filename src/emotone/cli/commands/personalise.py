@@ -81,7 +81,7 @@ def command(
     Of models with a frozen encoder, such as `default`, the head is adapted and its last layer fitted as far as that
     helps within the clips; this takes seconds. Networks such as `small` are fine-tuned. Needs the extra `train`.
     """
-    from emotone.evaluation.overlap import model_overlap, weights_overlap
+    from emotone.evaluation.identity import model_overlap, weights_overlap
     from emotone.evaluation.personal_head import personalise_head
     from emotone.evaluation.personalise import personalise
 
@@ -200,7 +200,7 @@ def _scan(clips: Path, label_map: Mapping[str, str]) -> Scan:
     """Return the clips of a table, of an audformat database, or of folders named after labels."""
     from emotone.corpora.database import is_database
     from emotone.corpora.label_folders import read_label_folders
-    from emotone.corpora.label_map import check_label_map
+    from emotone.corpora.labels import check_label_map
     from emotone.corpora.resolve import load
 
     if clips.is_dir() and not is_database(clips):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from emotone.inference.result import Failure, Prediction, Rows, Selection
 
 SOME_FAILED, ALL_FAILED = 1, 2
+MANY, NOVEL = 10, 0.9  # recordings, and the median of their novelty, for which adaptation is suggested
 
 
 @click.command(
@@ -158,6 +159,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         # What can't be read is reported when it is predicted.
         loaded = Model(adapt_to(loaded.bundle, recordings, channel=channel, track=track, quiet=quiet)[0])
     failures: list[Failure] = []
+    novelties: list[float] = []
     shown = sys.stderr.isatty() and not quiet and not verbose
     keep = out is not None or not sys.stdout.isatty()  # results on the same terminal show progress themselves
     with prediction_progress(len(inputs.items), shown=shown, keep=keep) as progress:
@@ -170,6 +172,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
                 _plot(results, plot)
             if not quiet and not verbose:  # the log contains the notes
                 _report_notes(results)
+            novelties += _novelties(results)
             progress.advance()
     failures = output.finish(failures)
     done = len(inputs.items) - len(failures)
@@ -177,7 +180,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
         console.note(f"{done} {_results(done)} written to {out}" + (f", {kept} existing kept" if kept else ""))
     if not quiet and kept:
         console.note(f"--overwrite replaces the {kept} existing {_results(kept)}" + (", and draws it" if plot else ""))
-    return _conclude(failures, done=done + kept, quiet=quiet)
+    return _conclude(failures, done=done + kept, novelties=novelties, quiet=quiet)
 
 
 def _check_usage(paths: tuple[str, ...], *, adapt: bool, quiet: bool, verbose: bool) -> None:
@@ -253,14 +256,34 @@ def _report_notes(results: Sequence[Prediction | Failure]) -> None:
         console.note(note if file is None or note.startswith(file) else f"{file}: {note}")
 
 
+def _novelties(results: Sequence[Prediction | Failure]) -> list[float]:
+    """Return how unlike the training data the recordings are, where it is known."""
+    from emotone.inference.result import Prediction
+
+    found = (one.clip.novelty for one in results if isinstance(one, Prediction))
+    return [novelty for novelty in found if novelty is not None]
+
+
+def _suggest_adaptation(novelties: list[float]) -> None:
+    """Print a note if most of many recordings sound unlike the training data."""
+    median = sorted(novelties)[len(novelties) // 2] if len(novelties) >= MANY else 0.0
+    if median >= NOVEL:
+        console.note(
+            f"half of the recordings sound less like the training data than {100 * median:.0f} % of new recordings of "
+            "its corpora, so errors are likely; --adapt adapts the model to them, without labels"
+        )
+
+
 def _without_existing(inputs: Inputs, folder: Folder) -> tuple[Inputs, int]:
     """Return the inputs without an existing result, and the number of those with one."""
     new = tuple(item for item in inputs.items if not (isinstance(item, RecordingPath) and folder.has_result(item)))
     return Inputs(new, single=inputs.single), len(inputs.items) - len(new)
 
 
-def _conclude(failures: list[Failure], *, done: int, quiet: bool) -> int:
-    """List the failures, and return the exit status."""
+def _conclude(failures: list[Failure], *, done: int, novelties: list[float], quiet: bool) -> int:
+    """List the failures, suggest what helps with unusual recordings, and return the exit status."""
+    if not quiet:
+        _suggest_adaptation(novelties)
     for message in failure_messages(failures):
         console.error(message)
     if not failures:

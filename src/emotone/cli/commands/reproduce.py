@@ -113,7 +113,7 @@ def command(
         _list(key, as_json=as_json)
         return 0
     from emotone.reproductions.base import PAPERS
-    from emotone.reproductions.page import rows_table
+    from emotone.reproductions.document import rows_table
     from emotone.reproductions.reproduce import reproduce
 
     paper = PAPERS.get(key)

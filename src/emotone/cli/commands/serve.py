@@ -131,8 +131,7 @@ def command(
     from emotone.serve.logs import configure_logs
     from emotone.serve.served_models import load_models
     from emotone.serve.service import Service
-    from emotone.serve.settings import Limits, Settings, cores
-    from emotone.serve.tokens import read_tokens
+    from emotone.serve.settings import Limits, Settings, cores, read_tokens
 
     limits = Limits(
         body_bytes=max_body * MEGABYTE,

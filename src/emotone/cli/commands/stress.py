@@ -98,10 +98,8 @@ def command(
     Without recordings, the synthetic examples of emotone are used; they show that the command works, and little else.
     """
     from emotone.augment.perturbation import chosen
-    from emotone.evaluation.stress.files import to_dict, write_stress
-    from emotone.evaluation.stress.picture import write_stress_picture
-    from emotone.evaluation.stress.recordings import sample
-    from emotone.evaluation.stress.run import stress
+    from emotone.evaluation.stress.files import to_dict, write_stress, write_stress_picture
+    from emotone.evaluation.stress.run import sample, stress
     from emotone.evaluation.stress.scores import ALL, stress_scores
     from emotone.inference.model import load
     from emotone.inference.plot import check_installed, check_suffix
@@ -141,7 +139,7 @@ def _recordings(
     model: Model, paths: tuple[str, ...], corpus: tuple[str, ...], *, label_map: Mapping[str, str]
 ) -> tuple[tuple[Utterance, ...], bool]:
     """Return the recordings to test, and whether some were left out, which is reported."""
-    from emotone.evaluation.stress.recordings import example_recordings, unlabelled
+    from emotone.evaluation.stress.run import example_recordings, unlabelled
 
     if paths and corpus:
         raise UsageError("both recordings and --corpus were given; pass a table of all recordings as a corpus")

@@ -251,7 +251,7 @@ def _warn_about_data(data: corpus_data.CorpusData, *, own_labels: bool) -> None:
 
 def _warn_about_few_steps(job: TrainingJob) -> None:
     """Print a warning if there are too few batches for the average of the weights to leave the initial weights."""
-    from emotone.fitting.few_clips import length_of
+    from emotone.fitting.train import length_of
 
     transfer = job.resolved.recipe.transfer
     if transfer is not None and transfer.plan == "A1":
@@ -280,7 +280,7 @@ def _with_plan(
 
 def _long_enough(job: TrainingJob, *, keep_epochs: bool) -> TrainingJob:
     """Return the training with enough batches for few clips, and print what was changed."""
-    from emotone.fitting.few_clips import MIN_BATCHES, length_of, with_enough_batches
+    from emotone.fitting.train import MIN_BATCHES, length_of, with_enough_batches
 
     longer = with_enough_batches(job, keep_epochs=keep_epochs)
     before, after = length_of(job), length_of(longer)

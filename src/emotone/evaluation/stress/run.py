@@ -2,34 +2,80 @@
 
 Everything random depends on the seed, the recording's key and the setting only: neither the other settings nor the
 order of recordings change a result. Babble depends on the recordings of other speakers that are given.
+The recordings are selected from labelled or unlabelled ones, or are the examples of the package.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+import emotone
 from emotone.audio.read import read_utterance
 from emotone.augment.perturbation import PERTURBATIONS, Scene
 from emotone.corpora.labels import UNKNOWN
 from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
 from emotone.features.store import ExtractionProblem
 from emotone.inference.recordings import model_info
-from emotone.protocols.sampling import shuffled
+from emotone.protocols.sampling import grouped, keys, shuffled
+from emotone.types import Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from emotone.inference.model import Model
     from emotone.inference.result import ModelInfo
     from emotone.inference.segments import Clip
-    from emotone.types import Array, Hertz, Utterance
+    from emotone.types import Array, Hertz
+
+EXAMPLES = "examples"
+RECORDINGS = "recordings"
+"""Corpus name of recordings without labels."""
 
 UNCHANGED = "unchanged"
 """Name of the perturbation of outcomes for unchanged recordings."""
+
+
+def unlabelled(paths: Iterable[str | Path]) -> tuple[Utterance, ...]:
+    """Return whole recordings without label, each with an unknown speaker."""
+    return tuple(
+        Utterance(
+            id=str(path),
+            corpus=RECORDINGS,
+            path=Path(path),
+            start=0.0,
+            end=None,
+            speaker="",
+            session="",
+            label=UNKNOWN,
+        )
+        for path in paths
+    )
+
+
+def example_recordings() -> tuple[Path, ...]:
+    """Return the synthetic recordings that are installed with the package or stored next to its source; () if none."""
+    package = Path(emotone.__file__).resolve().parent
+    folders = (package / EXAMPLES, package.parents[1] / EXAMPLES)
+    return next((found for folder in folders if (found := tuple(sorted(folder.glob("*.flac"))))), ())
+
+
+def sample(utterances: Sequence[Utterance], count: int, *, seed: int = 0) -> tuple[Utterance, ...]:
+    """Return at most `count` utterances, spread evenly over corpora and speakers, in their given order.
+
+    The choice depends on the keys and the seed only, not on the order.
+    """
+    strata = grouped(utterances, lambda utterance: utterance.speaker_key)
+    queues = [shuffled(keys(stratum), seed=seed, purpose="stress") for stratum in strata.values()]
+    place = {key: number for queue in queues for number, key in enumerate(queue)}
+    # Within a round of one recording per speaker, the order is random: few recordings come from many corpora.
+    order = sorted(shuffled(place, seed=seed, purpose="round"), key=place.__getitem__)
+    kept = set(order[:count])
+    return tuple(utterance for utterance in utterances if utterance.key in kept)
 
 
 @dataclass(frozen=True, slots=True)

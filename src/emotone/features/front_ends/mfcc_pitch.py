@@ -1,7 +1,6 @@
 """13 cepstra and the pitch every 10 ms: the input of the recurrent baseline of the paper on reusing recognisers.
 
-The paper adds deltas, smooths the pitch and standardises each value over the utterance. All of that depends on other
-rows, so it belongs to networks.
+`whisper-mfcc-pitch` has the rows of `whisper-log-mel` and these side by side, for networks with a branch for each.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from emotone.features.base import FEATURES
 from emotone.features.spectra import (
     cepstral_transform,
     decibels,
@@ -34,6 +34,8 @@ FFT = 512
 MEL_BANDS, CEPSTRA = 26, 13
 LOW = 20.0  # hertz: lower edge of the first band
 QUIETEST = 1e-6 * PITCH_FRAME * 3 / 8  # energy of a tapered frame at 60 dB below full scale
+
+PARTS = ("whisper-log-mel", "mfcc-pitch")
 
 
 @dataclass(frozen=True)
@@ -96,4 +98,34 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return window, mel_filterbank(rate=RATE, fft=FFT, bands=MEL_BANDS, low=LOW, high=RATE / 2, kind="htk")
 
 
-FEATURE = MfccPitch
+@dataclass(frozen=True)
+class WhisperMfccPitch:
+    """80 bands of Whisper's front end, then 13 cepstra and the pitch: one row of 94 values per 10 ms.
+
+    Example:
+        >>> import numpy as np
+        >>> WhisperMfccPitch().compute(np.zeros(16000, np.float32)).shape
+        (100, 94)
+
+    """
+
+    version: ClassVar[int] = 1
+    pads_end: ClassVar[bool] = True
+    rate: ClassVar[Hertz] = 16000
+    window: ClassVar[int] = 640  # of the pitch; the bands are those of its first 25 ms
+    hop: ClassVar[int] = 160
+    dimension: ClassVar[int] = 94
+
+    @property
+    def hop_seconds(self) -> Seconds:
+        """Seconds between rows."""
+        return self.hop / self.rate
+
+    def frames(self, samples: int) -> int:
+        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
+        return max(1, -(-samples // self.hop))
+
+    def compute(self, signal: Array) -> Array:
+        """Return [frames, 94] float32 of a signal [time], with zeros after its end."""
+        rows: Array = np.concatenate([FEATURES.get(name)().compute(signal) for name in PARTS], axis=1)
+        return rows

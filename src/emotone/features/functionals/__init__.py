@@ -1,1 +1,9 @@
-"""Functionals: one vector of statistics for a whole recording. One file each."""
+"""Functionals: one vector of statistics for a whole recording; `emotone.features.base.FUNCTIONALS` finds them."""
+
+MEMBERS = {
+    "duration": "cues.Duration",
+    "loudness": "cues.Loudness",
+    "speaker-identity": "cues.SpeakerIdentity",
+    "spectral-tilt": "cues.SpectralTilt",
+}
+"""Functionals that share a module."""

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotone.augment.augmentations.equaliser import Equaliser
-from emotone.augment.augmentations.noise_floor import NoiseFloor
+from emotone.augment.augmentations.log_mel import Equaliser, NoiseFloor
 from emotone.augment.base import augment
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.distillation.encoder_data import STEP

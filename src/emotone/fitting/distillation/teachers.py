@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, missing_extra, unknown_name
 from emotone.files import sha256_file
+from emotone.transfer.readers import read_torch
 from emotone.transfer.sources.mn04 import CLASSES, SOURCE, WIDTH, renamed
-from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import CHUNK_ROWS, check_dropout, check_face, check_face_rows, scaled
+from emotone.nets.base import CHUNK_ROWS, check_dropout, check_face, check_face_rows, require_torch, scaled
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network

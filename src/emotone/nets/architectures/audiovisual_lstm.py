@@ -14,14 +14,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import (
+from emotone.nets.base import (
     CHUNK_ROWS,
     check_channels,
     check_chunk_network,
     check_face,
     check_face_rows,
     check_filters,
+    require_torch,
 )
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ class AudiovisualLstm:
         require_torch("building a network")
         from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.chunk import chunk_layers
+        from emotone.nets.blocks.chunk import Chunks, ContextLstm, LastStepClassifier, chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
-        from emotone.nets.blocks.context import Chunks, ContextLstm, LastStepClassifier
 
         sound = chunk_layers(
             sound_values,

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import require_torch
-from emotone.nets.settings import LetterKind, check_dropout
+from emotone.nets.base import LetterKind, check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
@@ -71,7 +70,7 @@ class LetterRecogniser:
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.dense import EmbeddingClassifier
-        from emotone.nets.blocks.letters import letter_layers
+        from emotone.nets.blocks.recogniser import letter_layers
         from emotone.nets.blocks.reuse import MeanOfSteps
 
         return Network(

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import check_dropout
+from emotone.nets.base import check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
@@ -49,7 +48,7 @@ class MfccBigru:
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.dense import EmbeddingClassifier
-        from emotone.nets.blocks.gru import GruLayer
+        from emotone.nets.blocks.recurrent import GruLayer
         from emotone.nets.blocks.reuse import CepstralFeatures, MeanOfSteps
 
         return Network(

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from emotone.nets.base import require_torch
-from emotone.nets.settings import CHUNK_ROWS, check_face, check_face_rows
+from emotone.nets.base import CHUNK_ROWS, check_face, check_face_rows, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network

@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import check_pretrained_network
+from emotone.nets.base import check_pretrained_network, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import require_torch
-from emotone.nets.settings import LetterKind, check_dropout
+from emotone.nets.base import LetterKind, check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
@@ -90,7 +89,7 @@ class RecogniserReuse:
         from emotone.nets.blocks import reuse
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.dense import EmbeddingClassifier
-        from emotone.nets.blocks.gru import GruLayer
+        from emotone.nets.blocks.recurrent import GruLayer
 
         blocks: dict[str, Block] = {"recogniser": reuse.Recogniser(self._layers(bands), bands=bands)}
         values = self.width
@@ -111,7 +110,7 @@ class RecogniserReuse:
 
             return whisper_layers(bands, width=self.width, heads=self.heads, last=self.layer)
         if self.recogniser != "deep-speech":
-            from emotone.nets.blocks.letters import letter_layers
+            from emotone.nets.blocks.recogniser import letter_layers
 
             kind: LetterKind = "gru" if self.recogniser == "letter-gru" else "convolution"
             return letter_layers(kind, bands, units=self.width, last=self.layer)

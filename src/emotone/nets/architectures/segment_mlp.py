@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import PATCH_ROWS, check_dropout, check_offset
+from emotone.nets.base import PATCH_ROWS, check_dropout, check_offset, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network

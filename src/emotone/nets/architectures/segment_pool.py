@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import NETS, require_torch
-from emotone.nets.settings import PATCH_ROWS, PoolingMethod, SegmentPlacement, check_patch_network
+from emotone.nets.base import NETS, PATCH_ROWS, PoolingMethod, SegmentPlacement, check_patch_network, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
@@ -45,7 +44,7 @@ class SegmentPool:
         placement: where segments start: on a grid of half seconds; on that grid from the first to the last row within
             25 dB of the loudest; or where the level is lowest within a quarter of a second of the grid. With "changes"
             they are on the grid, and the trunk's outputs are averaged between change points (see
-            `emotone.nets.blocks.segment_pooling.ChangePointPooling`): segments of any length, weighted by it.
+            `emotone.nets.blocks.segments.ChangePointPooling`): segments of any length, weighted by it.
         hidden: units of the hidden layer; 0 for a linear classifier.
         attention: units of the attention.
         dropout: share of values dropped before each linear layer in training.
@@ -101,8 +100,7 @@ class SegmentPool:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.segment_pooling import SegmentClassifier
-        from emotone.nets.blocks.segments import SegmentCutter, per_segment
+        from emotone.nets.blocks.segments import SegmentClassifier, SegmentCutter, per_segment
 
         trunk = dict(self._trunk_spec.build(dimension, classes).blocks.items())
         del trunk["classifier"]

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import check_dropout
+from emotone.nets.base import check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network

@@ -11,8 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from emotone.nets.base import require_torch
-from emotone.nets.settings import CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped
+from emotone.nets.base import CHUNK_ROWS, check_channels, check_chunk_network, check_filters, grouped, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import (
+from emotone.nets.base import (
     CHUNK_ROWS,
     Context,
     check_channels,
@@ -23,6 +22,7 @@ from emotone.nets.settings import (
     check_context,
     check_filters,
     grouped,
+    require_torch,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SpectrogramLstm:
     """The layers of `spectrogram-cnn` up to the hidden one on each chunk, context, logits. By default, LSTM on R1.
 
     Attributes:
-        context: "lstm", "bidirectional-lstm" or "attention" (see `emotone.nets.settings.Context`).
+        context: "lstm", "bidirectional-lstm" or "attention" (see `emotone.nets.base.Context`).
         filters: of each convolution: one or two numbers; none for raw chunks without a hidden layer.
         whole: whether filters are as high as the image; this and the next two as in `spectrogram-cnn`.
         width: of the filters, in rows of 8 ms.
@@ -87,9 +87,8 @@ class SpectrogramLstm:
         check_channels("spectrogram-lstm", dimension)
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.chunk import chunk_layers
+        from emotone.nets.blocks.chunk import Chunks, FlatChunks, chunk_layers, context_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
-        from emotone.nets.blocks.context import Chunks, FlatChunks, context_layers
         from emotone.nets.blocks.segments import per_segment
 
         blocks: dict[str, Block] = {

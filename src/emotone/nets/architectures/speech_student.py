@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import check_dropout
+from emotone.nets.base import check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network

@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import PATCH_ROWS, check_patch_network, scaled
+from emotone.nets.base import PATCH_ROWS, check_patch_network, require_torch, scaled
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network

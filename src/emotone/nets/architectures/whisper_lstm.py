@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
-from emotone.nets.base import require_torch
-from emotone.nets.settings import CHUNK_MILLISECONDS, Context, check_context, check_dropout
+from emotone.nets.base import CHUNK_MILLISECONDS, Context, check_context, check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
@@ -33,7 +32,7 @@ class WhisperLstm:
         heads: of attention: 8 and 6.
         peak: log10 mel power to which the loudest value of an input is shifted, so that results do not depend on the
             recording level; None keeps the level, as Whisper does.
-        context: "lstm", "bidirectional-lstm" or "attention" (see `emotone.nets.settings.Context`).
+        context: "lstm", "bidirectional-lstm" or "attention" (see `emotone.nets.base.Context`).
         context_units: of each direction of the LSTM, or of the attention.
         dropout: share of the values of a chunk, and of those before the output layer, dropped in training.
 
@@ -75,7 +74,7 @@ class WhisperLstm:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
         from emotone.nets.blocks.base import DropoutBlock, Network
-        from emotone.nets.blocks.context import EncoderChunks, context_layers
+        from emotone.nets.blocks.chunk import EncoderChunks, context_layers
         from emotone.nets.blocks.segments import per_segment
         from emotone.nets.blocks.transformer import Standardiser, whisper_layers
 

@@ -1,19 +1,30 @@
-"""Blocks of speech recognisers that read a spectrogram. Conventions as in `emotone.nets.blocks.base`.
+"""Blocks of recognisers of speech that read a spectrogram, and layers of small recognisers of letters as in Keras 2.
 
-Images are [batch, channels, bands, time], sequences [batch, time, values].
+Conventions as in `emotone.nets.blocks.base`. Images are [batch, channels, bands, time], sequences [batch, time,
+values].
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from emotone.nets.blocks.base import Block, mask_time, valid_steps
-from emotone.nets.blocks.gru import run_gru
+from emotone.nets.blocks.recurrent import RevisedGru, run_gru
+
+if TYPE_CHECKING:
+    from emotone.nets.base import LetterKind
 
 CEILING = 20.0  # of clipped activations
 SMALLEST_DEVIATION = 1e-5
 CHANNELS = 32  # of both convolutions
+
+EPSILON = 1e-3  # of batch normalisations in Keras
+KERNEL, DILATION = 5, 2
+REACH = DILATION * (KERNEL - 1) + 1  # rows that an output of the convolution depends on
+LAYERS = 2  # recurrent ones
 
 
 class StandardisedImage(Block):
@@ -136,5 +147,129 @@ def deep_speech_layers(bands: int, *, units: int, layers: int) -> dict[str, Bloc
     inputs = CHANNELS * ((halved + 1) // 2)
     for number in range(1, layers + 1):
         blocks[f"gru{number}"] = RecurrentLayer(inputs, units, is_normalised=number > 1)
+        inputs = units
+    return blocks
+
+
+class StandardisedBands(Block):
+    """Each band standardised by the input's own mean and deviation: [batch, time, bands] -> the same shape.
+
+    Args:
+        min_rows: shorter inputs are filled up with zeros, the mean.
+
+    """
+
+    def __init__(self, *, min_rows: int) -> None:
+        super().__init__()
+        self.min_rows = min_rows
+
+    @property
+    def description(self) -> str:
+        """Standardised."""
+        return "bands standardised by the input's own statistics"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the bands, 0 after the valid rows, and at least the minimum of lengths."""
+        count = torch.full((x.shape[0],), x.shape[1], device=x.device) if lengths is None else lengths
+        mask = valid_steps(count, x.shape[1])[:, :, None].to(x.dtype)
+        number = count[:, None, None].to(x.dtype)
+        centred = (x - (x * mask).sum(dim=1, keepdim=True) / number) * mask
+        deviation = ((centred**2).sum(dim=1, keepdim=True) / number).sqrt()
+        missing = torch.sym_max(self.min_rows - x.shape[1], 0)  # type: ignore[no-untyped-call]
+        y = nn.functional.pad(centred / deviation.clamp(min=SMALLEST_DEVIATION), (0, 0, 0, missing))
+        return y, None if lengths is None else lengths.clamp(min=self.min_rows)
+
+
+class DilatedConv(Block):
+    """Convolution over time with gaps, ReLU, batch normalisation: [batch, time, in] -> [batch, time - 8, out].
+
+    There is no padding at the ends, so an output depends on nine rows of the input.
+
+    Args:
+        inputs: values per row.
+        outputs: filters.
+
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(inputs, outputs, KERNEL, dilation=DILATION)
+        self.norm = nn.BatchNorm1d(outputs, eps=EPSILON)
+
+    @property
+    def description(self) -> str:
+        """The convolution."""
+        return f"convolution {KERNEL} with dilation {DILATION}, ReLU, batch norm"
+
+    def time_kernel(self, dimension: int) -> int:  # noqa: ARG002 - the same for every dimension
+        """Return the rows that an output depends on."""
+        return REACH
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the normalised activations, 0 after the valid steps, and the number of these."""
+        y = self.norm(torch.relu(self.convolution(x.transpose(1, 2))))
+        lengths = None if lengths is None else lengths - (REACH - 1)
+        return mask_time(y, lengths).transpose(1, 2), lengths
+
+
+class StepNorm(Block):
+    """Batch normalisation of the values of each step: [batch, time, values] -> the same shape."""
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(values, eps=EPSILON)
+
+    @property
+    def description(self) -> str:
+        """Batch norm."""
+        return "batch norm"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the normalised values, 0 after the valid steps, and the unchanged lengths."""
+        return mask_time(self.norm(x.transpose(1, 2)), lengths).transpose(1, 2), lengths
+
+
+class SymbolLayer(Block):
+    """Log-probabilities of symbols: [batch, time, values] -> [batch, time, symbols]."""
+
+    def __init__(self, values: int, symbols: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(values, symbols)
+
+    @property
+    def description(self) -> str:
+        """The layer."""
+        return "linear, log-softmax"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return log-probabilities and the unchanged lengths."""
+        return torch.log_softmax(self.linear(x), dim=2), lengths
+
+
+def letter_layers(kind: LetterKind, bands: int, *, units: int, last: int = LAYERS) -> dict[str, Block]:
+    """Return a recogniser of letters up to a recurrent layer and its norm: [batch, time, bands] -> [batch, time', out].
+
+    Args:
+        kind: "gru" for GRU layers of one direction with ReLU; "convolution" for a convolution and GRU layers of both
+            directions with tanh.
+        bands: values per row of the input.
+        units: of a recurrent layer, of both directions together.
+        last: number of recurrent layers.
+
+    """
+    convolves = kind == "convolution"
+    blocks: dict[str, Block] = {"standardise": StandardisedBands(min_rows=REACH if convolves else 1)}
+    inputs = bands
+    if convolves:
+        inputs = units // 2
+        blocks["conv1"] = DilatedConv(bands, inputs)
+    for number in range(1, last + 1):
+        blocks[f"gru{number}"] = RevisedGru(
+            inputs,
+            units // 2 if convolves else units,
+            activation="tanh" if convolves else "relu",
+            bidirectional=convolves,
+        )
+        blocks[f"norm{number}"] = StepNorm(units)
         inputs = units
     return blocks

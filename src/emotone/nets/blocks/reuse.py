@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.nets.blocks.base import Block, mask_time, valid_steps
-from emotone.nets.blocks.gru import GruLayer
+from emotone.nets.blocks.recurrent import GruLayer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

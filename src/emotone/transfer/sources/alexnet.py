@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from emotone.nets.architectures.alexnet import CHANNELS, LEFT, UNITS
-from emotone.nets.settings import scaled
+from emotone.nets.base import scaled
+from emotone.transfer.readers import read_torch
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

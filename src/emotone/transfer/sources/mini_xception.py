@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.nets.architectures.mini_xception import FILTERS, MODULES
-from emotone.transfer.keras_hdf5 import read_keras
+from emotone.transfer.readers import read_keras
 from emotone.transfer.source import PublishedFile, Source
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from emotone.nets.architectures.mn04 import LAST, WIDEST, bottlenecks, eighths
+from emotone.transfer.readers import read_torch
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

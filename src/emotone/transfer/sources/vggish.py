@@ -24,9 +24,8 @@ import numpy as np
 
 from emotone.errors import SourceError
 from emotone.nets.architectures.vggish import CONVOLUTIONS, DENSE, KERNEL
-from emotone.transfer.npz import read_npz
+from emotone.transfer.readers import read_npz, read_torch
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from pathlib import Path

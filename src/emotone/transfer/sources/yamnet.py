@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.nets.architectures.yamnet import FIRST, SEPARABLE
-from emotone.transfer.npz import read_npz
+from emotone.transfer.readers import read_npz, read_torch
 from emotone.transfer.source import PublishedFile, Source
-from emotone.transfer.torch_tensors import read_torch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.document import ENGINE, command, document, leakage_section, markdown_table
+from emotone.reproductions.document import ENGINE, command, document, grid_table, leakage_section, markdown_table
 from emotone.reproductions.figure import Mark, Row, interval_figure
-from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.anger_soundnet.claims import SCRATCH, TRANSFER, scoreboard
 from emotone.reproductions.papers.anger_soundnet.published import MINUTES, PRINTED_ONLY
 from emotone.reproductions.papers.anger_soundnet.tables import FREE_CORPUS, PAPER, TABLE2

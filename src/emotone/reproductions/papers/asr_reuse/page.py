@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import RunError
-from emotone.reproductions.document import command, document, first_of_runs, leakage_section, markdown_table
+from emotone.reproductions.document import command, document, first_of_runs, grid_table, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
-from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.asr_reuse.claims import confusions as confusion_shares
 from emotone.reproductions.papers.asr_reuse.claims import scoreboard
 from emotone.reproductions.papers.asr_reuse.figures import draw_loudness, draw_maps, unit_of

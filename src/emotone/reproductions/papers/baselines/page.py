@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.reproductions.document import command, document, leakage_section
-from emotone.reproductions.page import grid_table
+from emotone.reproductions.document import command, document, grid_table, leakage_section
 from emotone.reproductions.papers.baselines.tables import PAPER
 from emotone.reproductions.stored import runs_folder, stored_results
 

@@ -13,11 +13,11 @@ from emotone.reproductions.document import (
     command,
     document,
     first_of_runs,
+    grid_table,
     leakage_section,
     markdown_table,
 )
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
-from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.segment_vggish import published
 from emotone.reproductions.papers.segment_vggish.claims import scoreboard
 from emotone.reproductions.papers.segment_vggish.differences import differences_section

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from emotone.errors import RunError
 from emotone.metrics.classification import confusion_matrix
 from emotone.reproductions.base import by_place
-from emotone.reproductions.document import command, document, leakage_section, markdown_table
+from emotone.reproductions.document import command, document, grid_table, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
-from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.spectrogram_cnn_lstm.claims import scoreboard
 from emotone.reproductions.papers.spectrogram_cnn_lstm.drawings import draw_curves, draw_filters
 from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emotone.reproductions.base import by_place
-from emotone.reproductions.document import ENGINE, command, document, first_of_runs, markdown_table
+from emotone.reproductions.document import ENGINE, command, document, first_of_runs, grid_table, markdown_table
 from emotone.reproductions.figure import Row, interval_figure, mark_of
-from emotone.reproductions.page import grid_table
 from emotone.reproductions.papers.transferable_features import published
 from emotone.reproductions.papers.transferable_features.claims import scoreboard
 from emotone.reproductions.papers.transferable_features.gains import (
