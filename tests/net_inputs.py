@@ -68,6 +68,13 @@ class SoundAndFaces(Input):
         return torch.cat([super().draw(batch, time)[..., :-16], torch.rand(batch, time, 16)], dim=2)
 
 
+class EncodedSoundAndFaces(Input):
+    """Rows of sound, and at the end of each a 51st of a face of 24 x 24 pixels."""
+
+    def draw(self, batch: int, time: int) -> torch.Tensor:
+        return torch.cat([super().draw(batch, time)[..., :-12] + 4, torch.rand(batch, time, 12)], dim=2)
+
+
 PATCHES = Input((1, 40, 95, 96, 130), ((1, 1), (1, 95), (3, 96), (2, 97), (1, 298)))  # networks that read 96 rows
 
 INPUTS: dict[str, Input] = {
@@ -75,6 +82,7 @@ INPUTS: dict[str, Input] = {
     "multidomain": Samples((1, 118, 305, 843, 900), ((1, 1), (3, 301), (2, 844), (1, 1000)), BANDS / 16000),
     "alexnet": Faces((1, 20, 63, 64, 90), ((1, 1), (2, 64)), row=0.008),
     "audiovisual-lstm": SoundAndFaces((1, 20, 64, 65, 200), ((1, 1), (1, 64), (3, 65), (2, 151)), row=0.008),
+    "whisper-audiovisual": EncodedSoundAndFaces((1, 20, 51, 53, 140), ((1, 1), (1, 51), (3, 60), (2, 151))),
     "mini-xception": Faces((1, 20, 63, 64, 90), ((1, 1), (1, 63), (3, 64), (2, 97)), row=0.008),
     "chunk-mlp": Input(row=0.512),
     "segment-mlp": PATCHES,
@@ -113,6 +121,7 @@ TINY: dict[str, dict[str, Any]] = {
     "speech-student": {"layers": (0, 2), "width": 8, "kernel": 5, "expansion": 2, "statistics": "mean-deviation"},
     "vggish": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.02},
     "whisper-encoder": {"layers": (0, 2), "width": 8, "heads": 2, "statistics": "mean-deviation", "final_norm": True},
+    "whisper-audiovisual": {"layers": (1,), "width": 8, "heads": 2, "context": "attention", "context_units": 3},
     "whisper-lstm": {"layers": (0, 2), "width": 8, "heads": 2, "context": "bidirectional-lstm", "context_units": 3},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }

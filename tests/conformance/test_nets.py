@@ -25,7 +25,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Published networks with so many parameters that every test would take seconds: a narrower one has the same arithmetic,
 # and tests of their own count the published parameters.
-LARGE = {"alexnet", "recogniser-reuse", "speech-student", "vggish", "whisper-encoder", "whisper-lstm"}
+LARGE = {
+    "alexnet",
+    "recogniser-reuse",
+    "speech-student",
+    "vggish",
+    "whisper-audiovisual",
+    "whisper-encoder",
+    "whisper-lstm",
+}
 CASES = [
     (name, settings)
     for name in NETS.names
@@ -45,6 +53,7 @@ LEVEL_DEPENDENT = {
     "spectrogram-cnn",
     "spectrogram-lstm",
     "vggish",
+    "whisper-audiovisual",
     "whisper-encoder",
     "yamnet",
 }
@@ -54,6 +63,7 @@ UNLIMITED = {
     "recogniser-reuse",
     "speech-student",
     "whisper-encoder",
+    "whisper-audiovisual",
     "whisper-lstm",
 }  # receptive field: attention, recurrence, context
 LOST = {"letter-recogniser": 8}  # steps, of convolutions without padding

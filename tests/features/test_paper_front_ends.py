@@ -21,6 +21,7 @@ from emotone.features.front_ends.hand_built import HandBuilt, pitch
 from emotone.features.front_ends.mfcc_pitch import MfccPitch
 from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
 from emotone.features.front_ends.waveform import Waveform
+from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.features.store import FeatureStore
 from emotone.features.windows import Windows, window_starts
 from emotone.inference.buffers import FrameStream
@@ -291,6 +292,22 @@ def test_pieces_have_the_faces_of_the_whole(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(whole[:64, 128:].reshape(16, 16), faces.faces[0, :, :, 0])
 
 
+def test_the_sound_of_whisper_has_faces_on_the_same_grid(rng: np.random.Generator) -> None:
+    feature = AudioVisual(size=8, sound="whisper-log-mel")
+    signal = rng.normal(0, 0.1, 3 * 8192).astype(np.float32)
+    rows = feature.compute(signal)
+    assert (feature.hop, feature.chunk_rows, feature.dimension) == (160, 51, 82)
+    np.testing.assert_array_equal(rows[:, :80], WhisperLogMel().compute(signal))
+    faces = FaceTrack(rng.random((3, 8, 8, 1), np.float32), 0.512)
+    filled = feature.with_faces(rows, faces, start=0.0)
+    for chunk, first in enumerate((0, 52, 103)):  # the first rows from 0, 0.512 and 1.024 s on
+        values = filled[first : first + 51, 80:].reshape(-1)
+        np.testing.assert_array_equal(values[:64], faces.faces[chunk].reshape(-1))
+    np.testing.assert_allclose(filled[51, 80:], ABSENT)
+    pieces = [feature.with_faces(rows[at : at + 37], faces, start=0.0, first=at) for at in range(0, 154, 37)]
+    np.testing.assert_array_equal(np.concatenate(pieces), filled)
+
+
 def test_the_store_reads_the_faces_of_a_video(tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="the extra 'video' is not installed")
     tone = (0.1 * np.sin(np.arange(16000) / 5)).astype(np.float32)
@@ -309,3 +326,5 @@ def test_sizes_have_a_line_for_every_row() -> None:
         AudioVisual(size=20)
     with pytest.raises(ConfigError, match="offset > 0; given 0"):
         AudioVisual(offset=0)
+    with pytest.raises(ConfigError, match="did you mean 'whisper-log-mel'"):
+        AudioVisual(sound="whisper-mel")  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ GROUPS = 4  # of layers, in every architecture
 PATCH_ROWS = 96  # rows of a patch: 0.96 s
 CHUNK_ROWS = 64  # rows of 8 ms of a chunk: 512 ms
 CHUNK_MILLISECONDS = 512
+FACE_FILTERS = (8, 16, 32, 64, 128)  # of networks on faces, as in mini-Xception
 SOUND_VALUES = 128  # of a row of `audio-visual`; those of the face follow
 CHANNELS = 2  # of a row of `two-channel-spectrogram`
 

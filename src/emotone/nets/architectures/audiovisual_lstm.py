@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from emotone.errors import ConfigError
 from emotone.nets.base import (
     CHUNK_ROWS,
+    FACE_FILTERS,
     check_channels,
     check_chunk_network,
     check_face,
@@ -25,9 +25,7 @@ from emotone.nets.base import (
 )
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import Block, Network
-
-FACE_FILTERS = (8, 16, 32, 64, 128)  # as in mini-Xception
+    from emotone.nets.blocks.base import Network
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class AudiovisualLstm:
         sound_values = dimension - check_face_rows(name, dimension, size=self.size, channels=self.channels)
         check_channels(name, sound_values)
         require_torch("building a network")
-        from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace
+        from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace, face_layers
         from emotone.nets.blocks.base import Network
         from emotone.nets.blocks.chunk import Chunks, ContextLstm, LastStepClassifier, chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
@@ -107,7 +105,10 @@ class AudiovisualLstm:
                 "limits": LeadingValues(Limits(sound_values, share=self.anomalies), sound_values),
                 "centre": LeadingValues(Centre(sound_values), sound_values),
                 "branches": SoundAndFace(
-                    sound, self._face_layers(), sound_values=sound_values, dropped=self.modality_dropout
+                    sound,
+                    face_layers(FACE_FILTERS, rows=CHUNK_ROWS, size=self.size, channels=self.channels),
+                    sound_values=sound_values,
+                    dropped=self.modality_dropout,
                 ),
                 "context": ContextLstm(inputs, self.context_units, bidirectional=self.bidirectional),
                 "classifier": LastStepClassifier(
@@ -115,18 +116,6 @@ class AudiovisualLstm:
                 ),
             }
         )
-
-    def _face_layers(self) -> dict[str, Block]:
-        from emotone.nets.blocks.image import FaceImage, ImageMean, NormConv, XceptionModule
-
-        modules = enumerate(pairwise(FACE_FILTERS), start=1)
-        return {
-            "face": FaceImage(rows=CHUNK_ROWS, size=self.size, channels=self.channels),
-            "conv1": NormConv(self.channels, FACE_FILTERS[0], kernel=3),
-            "conv2": NormConv(FACE_FILTERS[0], FACE_FILTERS[0], kernel=3),
-            **{f"module{number}": XceptionModule(*sizes) for number, sizes in modules},
-            "mean": ImageMean(),
-        }
 
 
 NET = AudiovisualLstm

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from emotone.nets.blocks.base import Block
+from emotone.nets.blocks.base import Block, valid_steps
+from emotone.nets.blocks.chunk import EncoderChunks
 from emotone.nets.blocks.cleaning import FittedBlock
-from emotone.nets.blocks.image import ABSENT
+from emotone.nets.blocks.image import ABSENT, FaceImage, ImageMean, NormConv, XceptionModule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +121,7 @@ class SoundAndFace(Block):
         sound, face = (
             "; ".join(str(block.description) for block in blocks.values()) for blocks in (self.sound, self.face)
         )
-        return f"sound: {sound}; face: {face}"
+        return f"sound: {sound or 'as given'}; face: {face}"
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the features and the unchanged lengths."""
@@ -138,3 +140,120 @@ class SoundAndFace(Block):
                 y, _ = block(y, None)
             parts += [y.flatten(1) * there[:, None], there[:, None]]
         return torch.cat(parts, dim=1).reshape(batch, chunks, -1), lengths
+
+
+class EncodedSound(Block):
+    """A frozen encoder of sound over chunks, with the face of each chunk: [batch, time, sound values + face values].
+
+    It returns [batch, chunks, 1, width + pixels + 2]: the encoder's means over the chunk, the pixels of its face, and
+    whether it has sound, and a face, for `SoundAndFace`. Nothing in it is trained, so its outputs are computed once.
+
+    Args:
+        encoder: layers from the rows of sound to a stack of outputs, by the names that they have in a source.
+        sound_values: of each row; they come first.
+        silence: value of a row without sound.
+        pixels: of a face, in the first rows that start in a chunk.
+        hop: milliseconds between rows.
+        step: milliseconds between outputs of the encoder.
+        chunk: milliseconds of a chunk.
+
+    """
+
+    def __init__(
+        self,
+        encoder: Mapping[str, Block],
+        *,
+        sound_values: int,
+        silence: float,
+        pixels: int,
+        hop: int,
+        step: int,
+        chunk: int,
+    ) -> None:
+        super().__init__()
+        self.names = tuple(encoder)
+        self.sound_values, self.silence, self.pixels = sound_values, silence, pixels
+        self.hop, self.chunk = hop, chunk
+        self.means = EncoderChunks(step=step, chunk=chunk)
+        for name, block in encoder.items():
+            self.add_module(name, block)
+
+    @property
+    def description(self) -> str:
+        """The last layer of the encoder, and what is computed from it."""
+        return f"encoder up to {self.names[-1]}, {self.means.description}; face of the chunk"
+
+    def time_kernel(self, dimension: int) -> int:
+        """Return that of the widest layer."""
+        kernels = (self.get_submodule(name).time_kernel(dimension) for name in self.names)  # type: ignore[operator]
+        return int(max(kernels))
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the values of the chunks and their number per item."""
+        y, counts = x[..., : self.sound_values], lengths
+        for name in self.names:
+            y, counts = self.get_submodule(name)(y, counts)
+        means, counts = self.means(y, counts)
+        rows, time = self.chunk // self.hop, x.shape[1]
+        if lengths is not None:
+            x = torch.where(valid_steps(lengths, time)[:, :, None], x, self.silence)
+        x = nn.functional.pad(x, (0, 0, 0, rows), value=self.silence)
+        starts = (torch.arange(means.shape[1], device=x.device) * self.chunk + self.hop - 1) // self.hop
+        places = starts[:, None] + torch.arange(rows, device=x.device)
+        of_chunks = x[:, places.clamp(max=time + rows - 1)]
+        faces = of_chunks[..., self.sound_values :].flatten(2)[..., : self.pixels]
+        heard = of_chunks[..., : self.sound_values].amax(dim=(2, 3))[..., None] > self.silence + FAINT
+        seen = faces.amax(dim=2, keepdim=True) > ABSENT
+        return torch.cat([means, faces, heard.to(x.dtype), seen.to(x.dtype)], dim=2)[:, :, None], counts
+
+
+class StandardisedSound(Block):
+    """The first values of chunks with sound, standardised by those of the training data; the others are unchanged.
+
+    Args:
+        values: number of the first values of [batch, chunks, 1, values + others + 2].
+
+    """
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.values = values
+        self.norm = nn.BatchNorm1d(values, affine=False, momentum=None)
+
+    @property
+    def description(self) -> str:
+        """Standardised."""
+        return "sound standardised by the statistics of the training data"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the values and the unchanged lengths."""
+        sound = x[:, :, 0, : self.values]
+        if self.training:
+            heard = x[:, :, 0, -2] > 0
+            if lengths is not None:
+                heard = heard & valid_steps(lengths, x.shape[1])
+            y = torch.zeros_like(sound)
+            y[heard] = self.norm(sound[heard]) if int(heard.sum()) > 1 else sound[heard]
+        else:
+            y = self.norm(sound.flatten(0, 1)).reshape(sound.shape)
+        return torch.cat([y[:, :, None], x[..., self.values :]], dim=3), lengths
+
+
+def face_layers(filters: tuple[int, ...], *, rows: int, size: int, channels: int) -> dict[str, Block]:
+    """Return the layers of mini-Xception up to its last module, and their mean over the image, by name.
+
+    Args:
+        filters: of its convolutions and modules.
+        rows: that hold a face.
+        size: of the face in pixels.
+        channels: of the face: 1, or 3 with colour.
+
+    """
+    modules = enumerate(pairwise(filters), start=1)
+    return {
+        "face": FaceImage(rows=rows, size=size, channels=channels),
+        "conv1": NormConv(channels, filters[0], kernel=3),
+        "conv2": NormConv(filters[0], filters[0], kernel=3),
+        **{f"module{number}": XceptionModule(*sizes) for number, sizes in modules},
+        "mean": ImageMean(),
+    }
