@@ -74,7 +74,7 @@ class AudioVisual:
     @property
     def _sound(self) -> Feature:
         settings = {"offset": self.offset} if self.sound == "two-channel-spectrogram" else {}
-        sound: Feature = FEATURES.get(self.sound)(**settings)  # type: ignore[call-arg] # of this member
+        sound: Feature = FEATURES.get(self.sound)(**settings)
         return sound
 
     @property

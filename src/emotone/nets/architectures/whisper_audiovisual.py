@@ -86,8 +86,9 @@ class WhisperAudiovisual:
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The encoder, the branches, the context, and the classifier."""
-        context = () if self.context == "attention" else ("context",)
-        return (("encoder",), ("standardise", "branches"), context, ("classifier",))
+        if self.context == "attention":
+            return (("encoder",), ("standardise",), ("branches",), ("classifier",))
+        return (("encoder",), ("standardise", "branches"), ("context",), ("classifier",))
 
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`); raise `ConfigError` for rows without sound besides a face."""
