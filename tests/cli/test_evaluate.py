@@ -289,9 +289,9 @@ def test_without_options_the_recipe_is_unchanged() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"source": "small", "plan": "A5"}, ("small", "A5", "")),
-        ({"source": "small", "plan": "auto"}, ("small", "A2", "")),
-        ({"source": "small", "unlabelled": "statistics"}, ("small", "A1", "statistics")),
+        ({"source": "small-open", "plan": "A5"}, ("small-open", "A5", "")),
+        ({"source": "small-open", "plan": "auto"}, ("small-open", "A2", "")),
+        ({"source": "small-open", "unlabelled": "statistics"}, ("small-open", "A1", "statistics")),
     ],
 )
 def test_a_recipe_gets_the_transfer(options: dict[str, Any], expected: tuple[str, str, str]) -> None:
@@ -304,10 +304,10 @@ def test_a_recipe_gets_the_transfer(options: dict[str, Any], expected: tuple[str
 
 
 def test_without_a_recipe_the_settings_are_those_of_the_model() -> None:
-    recipe = TransferOptions("small", "A5", labels="four").recipe(None)
-    assert (recipe.name, recipe.labels) == ("small", "four")
+    recipe = TransferOptions("small-open", "A5", labels="four").recipe(None)
+    assert (recipe.name, recipe.labels) == ("small-open", "four")
 
 
 def test_auto_needs_labels() -> None:
     with pytest.raises(UsageError, match="auto scores plans on labelled clips; with --unlabelled, pass the name"):
-        TransferOptions("small", "auto", "pseudo-labels").recipe(tiny_recipe())
+        TransferOptions("small-open", "auto", "pseudo-labels").recipe(tiny_recipe())

@@ -186,8 +186,8 @@ def test_damaged_weights_are_refused(trained: Path, tmp_path: Path) -> None:
     ("given", "options", "message"),
     [
         (None, {}, "nothing to train: give a RECIPE"),
-        (None, {"source": "small"}, "--from small needs a plan: --transfer A2 fine-tunes all layers"),
-        (tiny_recipe(), {"source": "small"}, "--from small needs a plan"),
+        (None, {"source": "small-open"}, "--from small-open needs a plan: --transfer A2 fine-tunes all layers"),
+        (tiny_recipe(), {"source": "small-open"}, "--from small-open needs a plan"),
     ],
 )
 def test_transfer_options_that_do_not_name_a_training_are_refused(

@@ -55,7 +55,7 @@ Examples:
   # in all recordings of a folder, one JSON object per line
   emotone predict recordings/ --format jsonl --workers 2 > results.jsonl
   # fine-tune the shipped model on labelled recordings, and export the result
-  emotone train --from small --transfer A5 --corpus calls=calls.csv
+  emotone train --from small-open --transfer A5 --corpus calls=calls.csv
   emotone models export runs/default-0123456789ab --out mine
   # measure how well a model works for speakers that it does not know
   emotone evaluate --model mine --corpus other=other.csv

@@ -13,6 +13,7 @@ from emotone.bundles.manifest import MANIFEST
 from emotone.errors import SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.fitting.training_run import WEIGHTS, is_run, load_run
+from emotone.recipes.library import source_recipes
 from emotone.transfer.locate import converted_path
 from emotone.transfer.source import SOURCES, read_any
 from emotone.transfer.weights import SUFFIX, SourceWeights, read_tensors, read_weights
@@ -104,13 +105,16 @@ def locate(source: str) -> Path:
     shipped = shipped_weights()
     if source in shipped:
         return shipped[source]
-    if source not in SOURCES.names:
-        raise unknown_name("source file, folder or source", source, (*shipped, *SOURCES.names))
+    recipes = source_recipes()
+    if source not in (*SOURCES.names, *recipes):
+        raise unknown_name("source file, folder or source", source, (*shipped, *SOURCES.names, *recipes))
     converted = converted_path(source)
     if not converted.exists():
+        missing = f"the weights of {source} are not on this machine ({converted} does not exist)"
+        if source in SOURCES.names:
+            raise SourceError(f"{missing}; run: emotone sources get {source}")
         raise SourceError(
-            f"the weights of {source} are not on this machine ({converted} does not exist); run: emotone sources get "
-            f"{source}"
+            f"{missing}; train them and copy them there: emotone sources train {recipes[source]} --sound NAME=DIR"
         )
     return converted
 

@@ -26,6 +26,11 @@ def shipped_names() -> tuple[str, ...]:
     return tuple(sorted(_shipped_places()))
 
 
+def source_recipes() -> dict[str, Path]:
+    """Return the files of the shipped recipes of sources, which `emotone sources train` takes, by name."""
+    return {path.stem: path for path in sorted((_FOLDER / "sources").glob(f"*{SUFFIX}"))}
+
+
 def shipped_place(name: str) -> Place:
     """Return the file that a shipped recipe is in, or raise `UnknownNameError` with the nearest name."""
     if name not in _shipped_places():

@@ -228,3 +228,8 @@ def test_a_small_encoder_is_trained_once(emotone: Callable[..., Outcome], tmp_pa
     again = emotone(*call, "--quiet")
     assert "so nothing was computed" in again.err
     assert again.out == outcome.out
+
+
+def test_a_source_that_must_be_trained_says_how() -> None:
+    with pytest.raises(SourceError, match=r"copy them there: emotone sources train \S+speech-student\.toml --sound"):
+        find_weights("speech-student")

@@ -34,7 +34,7 @@ Examples:
   # a baseline under a random split, and under its speaker-independent twin
   emotone evaluate --recipe is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
   # a shipped model, fine-tuned in every fold
-  emotone evaluate --from small --transfer A5 --corpus calls=calls.csv
+  emotone evaluate --from small-open --transfer A5 --corpus calls=calls.csv
   # a recipe with the weights of a source
   emotone evaluate --recipe segment-yamnet --from yamnet.npz --corpus emodb=~/corpora/emodb
   # a detector with thresholds chosen on another evaluation

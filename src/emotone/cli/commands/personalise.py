@@ -33,7 +33,7 @@ Examples:
   # clips in folders such as clips/anger/anna/1.wav; the folder of the speaker is optional
   emotone personalise clips/ --out mine
   # fine-tune the last layers of a network
-  emotone personalise clips/ --from small --transfer A5 --out mine
+  emotone personalise clips/ --from small-open --transfer A5 --out mine
   # a table with the columns file, label and speaker
   emotone personalise clips.csv --out mine --label-map happy=happiness,mad=anger
   emotone predict --model mine new.wav
@@ -79,7 +79,7 @@ def command(
     scored on the same clips.
 
     Of models with a frozen encoder, such as `default`, the head is adapted and its last layer fitted as far as that
-    helps within the clips; this takes seconds. Networks such as `small` are fine-tuned. Needs the extra `train`.
+    helps within the clips; this takes seconds. Networks such as `small-open` are fine-tuned. Needs the extra `train`.
     """
     from emotone.evaluation.identity import model_overlap, weights_overlap
     from emotone.evaluation.personal_head import personalise_head

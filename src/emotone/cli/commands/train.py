@@ -35,14 +35,14 @@ Examples:
   # your own recipe on your own table of recordings
   emotone train mine.toml --corpus calls=calls.csv --label-map happy=happiness,mad=anger --out runs
   # fine-tune a shipped model on your own recordings; auto selects the transfer plan
-  emotone train --from small --transfer A5 --corpus calls=calls.csv
-  emotone train --from small --transfer auto --corpus calls=calls.csv
+  emotone train --from small-open --transfer A5 --corpus calls=calls.csv
+  emotone train --from small-open --transfer auto --corpus calls=calls.csv
   # other weights or another plan for a recipe
   emotone train anger-soundnet --from soundnet5.safetensors --transfer anger-3 --corpus emodb=~/corpora/emodb
   # a linear head on a frozen speech encoder; the result is a model (after: emotone sources get whisper-base)
   emotone train whisper-base --corpus emodb=~/corpora/emodb --corpus calls=calls.csv
   # adapt a network to recordings without labels
-  emotone train --from small --unlabelled statistics --corpus calls=calls.csv
+  emotone train --from small-open --unlabelled statistics --corpus calls=calls.csv
   # two processes, which are started again from the last epoch if one is lost (docs/own-data.md)
   torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m emotone train mine.toml --corpus calls=calls.csv
   # make a model of the run
