@@ -143,3 +143,16 @@ def test_the_cross_entropy_is_that_of_the_mean_probability_of_each_clip() -> Non
         logs[int(corpus)].append(np.log(window_probabilities(judge, rows, **placing(of)).mean(axis=0)[label]))
     expected = np.mean([np.mean(values) for values in logs])
     assert development_score(judge, of, monitor="cross-entropy") == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_cross_entropy_of_clips_is_that_of_their_windows_one_by_one() -> None:
+    examples = separable(18, seed=5)
+    lengths = np.random.default_rng(0).integers(10, 60, len(examples))
+    examples = replace(examples, features=tuple(x[:n] for x, n in zip(examples.features, lengths, strict=True)))
+    of, judge = task(examples), net()
+    logs = [
+        np.log(window_probabilities(judge, rows, **placing(of)).mean(axis=0)[label])
+        for rows, label in zip(examples.features, examples.labels, strict=True)
+    ]
+    expected = np.mean([np.mean(np.array(logs)[examples.corpora == each]) for each in np.unique(examples.corpora)])
+    assert development_score(judge, of, monitor="cross-entropy") == pytest.approx(float(expected), abs=1e-5)

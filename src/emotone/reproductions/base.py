@@ -168,6 +168,7 @@ class PublishedFigure:
         corpora: that it requires.
         compute: returns its data, which can be stored as JSON, from the utterances of each corpus.
         draw: returns the data as SVG.
+        any_of: further corpora that it uses if they are given; if there are any, one is required.
 
     """
 
@@ -176,6 +177,7 @@ class PublishedFigure:
     corpora: tuple[str, ...]
     compute: Callable[[Mapping[str, Sequence[Utterance]]], dict[str, Any]]
     draw: Callable[[Mapping[str, Any]], str]
+    any_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

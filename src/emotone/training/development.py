@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from emotone.types import Array
 
 BATCH = 64  # windows
+SIMILAR = 16  # windows of clips, sorted by length: little padding is computed
 SMALLEST = 1e-30  # probability of a clip's label: its logarithm is finite
 
 
@@ -93,16 +94,28 @@ def _clip_score(net: nn.Module, task: Task, *, monitor: Monitor) -> float:
         by_window = np.split(_output_probabilities(net, examples, task), firsts[1:])
         labels, corpora = examples.labels[firsts], examples.corpora[firsts]
     else:
-        by_window = [
-            _probabilities(net, windows, own_scores(examples.labels[[number]], task.heads))
-            for number, windows in enumerate(task.windows(examples))
-        ]
+        by_window = _by_clip(net, task.windows(examples), own_scores(examples.labels, task.heads))
         labels, corpora = examples.labels, examples.corpora
     probabilities = np.stack([of_clip.mean(axis=0) for of_clip in by_window])
     if monitor == "uar":
         return recall_by_corpus(labels, np.argmax(probabilities, axis=1), corpora)
     logs = np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST))
     return float(np.mean([logs[corpora == corpus].mean() for corpus in np.unique(corpora)]))
+
+
+def _by_clip(net: nn.Module, clips: list[list[Array]], own: NDArray[np.bool_] | None) -> list[Array]:
+    """Return the probabilities [windows, labels] of each clip; equally long windows are computed together."""
+    counts = [len(windows) for windows in clips]
+    windows = [window for of_clip in clips for window in of_clip]
+    clip = np.repeat(np.arange(len(clips)), counts)
+    order = np.argsort([len(window) for window in windows], kind="stable")
+    found: dict[int, Array] = {}
+    for first in range(0, len(order), SIMILAR):
+        chosen = order[first : first + SIMILAR]
+        rows = _probabilities(net, [windows[number] for number in chosen], None if own is None else own[clip[chosen]])
+        found.update(zip(chosen.tolist(), rows, strict=True))
+    together = np.stack([found[number] for number in range(len(windows))])
+    return np.split(together, np.cumsum(counts)[:-1])
 
 
 def _window_auroc(net: nn.Module, task: Task) -> float:

@@ -104,3 +104,18 @@ def test_in_an_export_only_shapes_are_computed(block: Block, monkeypatch: pytest
     shape = block(x, None)[0].shape
     monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
     assert block(x, None)[0].shape == shape
+
+
+def test_the_gradient_of_padded_items_is_that_of_the_items_one_by_one() -> None:
+    torch.manual_seed(0)
+    block = GruLayer(INPUTS, UNITS).double()
+    items = [torch.randn(1, steps, INPUTS).double() for steps in (5, 3)]
+    padded = torch.cat([torch.nn.functional.pad(each, (0, 0, 0, 6 - each.shape[1]), value=9.0) for each in items])
+    found = []
+    for outputs in ([block(padded, torch.tensor([5, 3]))[0]], [block(each, None)[0] for each in items]):
+        block.zero_grad()
+        sum(each.square().sum() for each in outputs).backward()
+        found.append([value.grad.clone() for value in block.parameters() if value.grad is not None])
+    assert len(found[0]) == 8
+    for together, alone in zip(*found, strict=True):
+        torch.testing.assert_close(together, alone, atol=1e-12, rtol=0)

@@ -12,10 +12,11 @@ from emotone.errors import RunError
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import CellResult
+from emotone.reproductions.papers.asr_reuse.atlas import AtlasCell
 from emotone.reproductions.papers.asr_reuse.claims import FOUR
-from emotone.reproductions.papers.asr_reuse.page import figure, figure4, figure6, page
+from emotone.reproductions.papers.asr_reuse.page import atlas, figure, figure4, figure6, page
 from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
-from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, TABLE
+from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, SHORT, TABLE
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.stored import rows_file, runs_folder, store_figure
 
@@ -87,3 +88,34 @@ def test_stored_figures_are_on_the_page(tmp_path: Path) -> None:
     assert "| **held** | 0.70 for unit 7 of layer 2" in text
     assert "layer 1" in figure4(tmp_path)
     assert "Unit 7" in figure6(tmp_path)
+
+
+def test_systems_are_compared_with_p_values_where_both_have_a_run(tmp_path: Path) -> None:
+    assert "## p-values" not in page(tmp_path)
+    rows = []
+    for cell in SHORT.cells:
+        skill = {"baseline-96": 0.1, "mp-3": 0.9}.get(cell.row.id)
+        name = "" if skill is None else f"run-{cell.row.id}"
+        if skill is not None:
+            made = Made(skill=skill, corpora=("emodb",), labels=FOUR, speakers=6)
+            made.write(runs_folder(PAPER, out=tmp_path) / name)
+        rows.append(CellResult(cell, None, "not run", name).to_dict())
+    rows_file(PAPER, SHORT, out=tmp_path).write_text(json.dumps({"rows": rows}))
+    text = page(tmp_path)
+    (line,) = (each for each in text.splitlines() if "Fine-tuning MP-3 - Baseline 96 units" in each)
+    *_, folds, paired, corrected, adjusted, _ = (each.strip() for each in line.split("|"))
+    assert folds == "6"
+    assert corrected == adjusted  # a single comparison
+    assert paired <= corrected
+    assert "| **held** | better in 1 of 1 comparisons (emodb, mp-3 and baseline-96" in text
+    assert "Without a run: Baseline 64 units" in text
+
+
+def test_the_atlas_is_on_the_page_once_it_is_stored(tmp_path: Path) -> None:
+    assert "layer atlas" not in page(tmp_path)
+    cell = AtlasCell("emodb", "yamnet", "layer1", 0.0, 32, 0.5, 0.4, 0.6, 20, 4, 7)
+    drawn = PAPER.figure("atlas")
+    assert drawn is not None
+    store_figure(PAPER, drawn, {"cells": [vars(cell)], "absent": {}}, out=tmp_path)
+    assert "| YAMNet, sounds | layer1 | 32 | **50.0 [40.0, 60.0]** |" in page(tmp_path)
+    assert "Emo-DB" in atlas(tmp_path)

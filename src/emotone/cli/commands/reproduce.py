@@ -34,6 +34,7 @@ Examples:
   emotone reproduce segment-vggish table3 --corpus emodb=~/corpora/emodb --source yamnet=yamnet.npz --seeds 6
   # compute a figure: its data and the drawing are written to --out
   emotone reproduce asr-reuse figure4 --corpus emodb=~/corpora/emodb
+  emotone reproduce asr-reuse atlas --corpus emodb=~/corpora/emodb --corpus savee=~/corpora/savee
 
 \b
 Status of a row:
@@ -195,7 +196,10 @@ def _figure(
     missing = [name for name in figure.corpora if name not in corpora]
     if missing:
         raise UsageError(f"{figure.name} needs {', '.join(f'--corpus {name}=DIR' for name in missing)}")
-    files = store_figure(paper, figure, figure.compute(corpora), out=out)
+    if figure.any_of and not any(name in corpora for name in figure.any_of):
+        raise UsageError(f"{figure.name} needs --corpus NAME=DIR for at least one of {', '.join(figure.any_of)}")
+    used = {name: corpora[name] for name in (*figure.corpora, *figure.any_of) if name in corpora}
+    files = store_figure(paper, figure, figure.compute(used), out=out)
     if as_json:
         console.print_json({"paper": paper.key, "figure": figure.name, "files": [str(file) for file in files]})
     else:
@@ -239,7 +243,7 @@ def _list(key: str | None, *, as_json: bool) -> None:
         for table in paper.tables
     ]
     found += [
-        {"paper": paper.key, "table": figure.name, "title": figure.title, "corpora": list(figure.corpora)}
+        {"paper": paper.key, "table": figure.name, "title": figure.title, "corpora": [*figure.corpora, *figure.any_of]}
         for paper in papers
         for figure in paper.figures
     ]

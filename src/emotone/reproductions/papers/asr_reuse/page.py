@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from emotone.errors import RunError
 from emotone.reproductions.document import command, document, first_of_runs, grid_table, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
+from emotone.reproductions.papers.asr_reuse.atlas import atlas_lines, draw_atlas
 from emotone.reproductions.papers.asr_reuse.claims import confusions as confusion_shares
 from emotone.reproductions.papers.asr_reuse.claims import scoreboard
 from emotone.reproductions.papers.asr_reuse.figures import draw_loudness, draw_maps, unit_of
 from emotone.reproductions.papers.asr_reuse.published import TABLE1
-from emotone.reproductions.papers.asr_reuse.tables import NETWORKS, PAPER, TABLE, UAR
+from emotone.reproductions.papers.asr_reuse.significance import significance_lines
+from emotone.reproductions.papers.asr_reuse.tables import NETWORKS, PAPER, SHORT, TABLE, UAR
 from emotone.reproductions.stored import runs_folder, stored_figure, stored_results
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import format_estimate
@@ -60,6 +62,8 @@ def page(results: Path) -> str:
         *leakage_section(found, runs, level=3),
         *_confusions(predictions),
         *_figures(results),
+        *_atlas(results),
+        *_short(tables[SHORT.name], runs),
         "",
         f"## {NETWORKS.title}",
         "",
@@ -69,6 +73,7 @@ def page(results: Path) -> str:
         "",
         command(PAPER, NETWORKS),
         *leakage_section(trained, runs, level=3),
+        *significance_lines(tables, runs),
         "",
         "## The paper's Table 1",
         "",
@@ -97,6 +102,11 @@ def figure4(results: Path) -> str:
 def figure6(results: Path) -> str:
     """Return the stored output of a unit over the loudness, as SVG."""
     return draw_loudness(_stored("figure6", results))
+
+
+def atlas(results: Path) -> str:
+    """Return the stored recall by layer of every source, as SVG."""
+    return draw_atlas(_stored("atlas", results))
 
 
 def figure(results: Path) -> str:
@@ -174,6 +184,44 @@ def _unit(results: Path) -> LoudnessUnit | None:
     return None if data is None else unit_of(data)
 
 
+def _short(results: Sequence[CellResult], runs: Path) -> list[str]:
+    """Return the section on the networks with less training; nothing without any run."""
+    if not any(result.run for result in results):
+        return []
+    head = ["", f"## {SHORT.title}", "", SHORT.note, ""]
+    table = grid_table([result for result in results if result.run]).markdown()
+    absent = [result.cell.row.title for result in results if not result.run]
+    more = ["", f"Without a run: {', '.join(absent)}."] if absent else []
+    return [*head, table, *more, "", command(PAPER, SHORT), *leakage_section(results, runs, level=3)]
+
+
+def _atlas(results: Path) -> list[str]:
+    """Return the section with the layer atlas; nothing if it is not stored."""
+    data = stored_figure(PAPER, "atlas", results=results)
+    if data is None:
+        return []
+    text = (
+        "Beyond the paper: the mean over time of every layer, and a linear classifier (a softmax with the quadratic "
+        "penalty of the other sections), for speakers that it was not trained on: one at a time, or in six folds where "
+        "there are more than ten. Whole recordings are read: of RAVDESS a third, of nEMO an eighth, and all of the "
+        "others. Each corpus has its own labels. The best layer of a source on a corpus is bold; as the best of "
+        "several, it is slightly optimistic."
+    )
+    return [
+        "",
+        "## The layer atlas: which layer of which network carries emotion",
+        "",
+        text,
+        "",
+        f"![Recall by layer of each network]({PAPER.key}-atlas.svg)",
+        "",
+        *atlas_lines(data),
+        "",
+        "Command: `emotone reproduce asr-reuse atlas --corpus NAME=DIR...`; means are stored by the content of the",
+        "recordings, so that a second run only fits the classifiers.",
+    ]
+
+
 def _figures(results: Path) -> list[str]:
     """Return the section with the stored figures; nothing without any."""
     notes = {
@@ -182,7 +230,7 @@ def _figures(results: Path) -> list[str]:
     }
     lines = []
     for drawn in PAPER.figures:
-        if stored_figure(PAPER, drawn.name, results=results) is not None:
+        if drawn.name in notes and stored_figure(PAPER, drawn.name, results=results) is not None:
             title = drawn.title[:1].upper() + drawn.title[1:]
             lines += ["", f"### {title}", "", notes[drawn.name], "", f"![{title}]({PAPER.key}-{drawn.name}.svg)"]
     return ["", "## The paper's Figures 4 and 6, with Whisper base", *lines] if lines else []
