@@ -41,7 +41,7 @@ def open_session(model: bytes, *, where: str, threads: int, dimension: int, valu
     options.enable_mem_pattern = False
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except _onnx_errors() as error:
+    except onnx_errors() as error:
         raise BundleError(f"{where} can't be opened by ONNX Runtime {onnxruntime.__version__}: {error}") from error
     _check_ports(session.get_inputs(), where=where, name=INPUT, shape=[None, None, dimension])
     _check_ports(session.get_outputs(), where=where, name=output, shape=[None, values])
@@ -57,7 +57,7 @@ def run_session(session: Any, features: Array, *, where: str, values: int, outpu
     """
     try:
         (found,) = session.run([output], {INPUT: np.ascontiguousarray(features, np.float32)})
-    except _onnx_errors() as error:
+    except onnx_errors() as error:
         raise BundleError(f"{where} fails on features of shape {list(features.shape)}: {error}") from error
     if found.shape != (len(features), values):
         raise BundleError(f"{where} returns {output} of shape {list(found.shape)}; needed: {[len(features), values]}")
@@ -81,7 +81,8 @@ def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | N
             raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
 
 
-def _onnx_errors() -> tuple[type[Exception], ...]:
+def onnx_errors() -> tuple[type[Exception], ...]:
+    """Return what ONNX Runtime raises."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (

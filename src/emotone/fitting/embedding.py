@@ -8,7 +8,7 @@ head costs seconds.
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +20,6 @@ from emotone.bundles.head import MIN_RECORDINGS, EmbeddingHead
 from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.features.store import ExtractionResult, FeatureStore
 from emotone.fitting.embedding_data import LabelledEmbeddings
 from emotone.fitting.embedding_head import fit_head
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.types import Array, Fold, Utterance
 
-FRONT_END = "whisper-log-mel"
 SIGNATURE_VERSION = 1  # of how a recipe is hashed
 NOT_IN_SIGNATURE = ("name", "description", "licence")  # they do not change the weights
 
@@ -55,11 +53,15 @@ class RecordingEmbedding:
     """
 
     version: ClassVar[int] = 3
-    rate: ClassVar[Hertz] = WhisperLogMel.rate
 
     encoder: Encoder
     windows: Windows
     copy: str = ""
+
+    @property
+    def rate(self) -> Hertz:
+        """Sampling rate of the encoder's front end."""
+        return self.encoder.feature.rate
 
     def compute(self, signal: Array) -> Array:
         """Return the embedding [values] of a signal [time], or of its copy; see `embedding_of`.
@@ -262,7 +264,7 @@ def encoder_bundle(encoder: Encoder, windows: Windows) -> Bundle:
         description="an encoder",
         labels=labels,
         licence="unstated",
-        front_end={"name": FRONT_END, **asdict(WhisperLogMel())},
+        front_end=encoder.front_end,
         windows=windows,
         calibration=Calibration(),
         training=TrainingData(corpora=(), protocol="none", recipe="none", signature="none"),
@@ -271,7 +273,7 @@ def encoder_bundle(encoder: Encoder, windows: Windows) -> Bundle:
         directory=encoder.path.parent,
         manifest=manifest,
         sha256=encoder.sha256,
-        feature=WhisperLogMel(),
+        feature=encoder.feature,
         threads=1,
         head=head,
         _model=encoder.model(),

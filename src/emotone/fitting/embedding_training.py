@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +13,8 @@ from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, Traini
 from emotone.bundles.training_domain import temperature_factors
 from emotone.config import signature
 from emotone.errors import RunError
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.card import embedding_card
-from emotone.fitting.embedding import FRONT_END, ResolvedEmbedding, encoder_bundle
+from emotone.fitting.embedding import ResolvedEmbedding, encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
 from emotone.fitting.head_run import HEAD_RUN, HeadRun
 from emotone.training.tuning import best_temperature, cross_entropy
@@ -168,7 +167,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         description=recipe.description,
         labels=training.labels,
         licence=recipe.licence,
-        front_end={"name": FRONT_END, **asdict(WhisperLogMel())},
+        front_end=resolved.encoder.front_end,
         windows=recipe.windows,
         calibration=Calibration(temperature=training.temperature),
         training=TrainingData(
@@ -177,7 +176,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         thresholds=dict.fromkeys(training.labels, training.threshold),
         tolerance=TOLERANCE if recipe.encoder.quantised else None,
     )
-    signal = example_signal(WhisperLogMel.rate)
+    signal = example_signal(resolved.encoder.feature.rate)
     encoder = encoder_bundle(resolved.encoder, recipe.windows)
     embedding = encoder.outputs(encoder.feature.compute(signal)[np.newaxis])
     return write_bundle(

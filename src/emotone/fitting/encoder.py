@@ -5,21 +5,27 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.bundles.onnx_session import EMBEDDING
+import numpy as np
+
+from emotone.bundles.onnx_session import EMBEDDING, INPUT, onnx_errors
 from emotone.config import signature, to_mapping
 from emotone.errors import SourceError
+from emotone.features.front_ends.waveform import Waveform
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.files import atomic_write, cache_dir
 from emotone.fitting.onnx_export import onnx_bytes
+from emotone.fitting.onnx_source import DEFAULT_RATE, OnnxSource, embedding_model
 from emotone.fitting.weights import find_weights
 from emotone.nets.architectures.speech_student import SpeechStudent
 from emotone.nets.architectures.whisper_encoder import WhisperEncoder
+from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:
+    from emotone.features.base import Feature
     from emotone.nets.blocks.base import Network
     from emotone.recipes.embedding_recipe import EncoderSettings
     from emotone.transfer.weights import SourceWeights
@@ -39,12 +45,25 @@ class Encoder:
         name: hash of the weights and the settings that it was built from.
         sha256: of the ONNX file.
         values: of an embedding.
+        rate: of the samples that it reads; None for one that reads rows of `whisper-log-mel`.
 
     """
 
     name: str
     sha256: str
     values: int
+    rate: Hertz | None = None
+
+    @property
+    def feature(self) -> Feature:
+        """The front end."""
+        return WhisperLogMel() if self.rate is None else Waveform(rate=self.rate)
+
+    @property
+    def front_end(self) -> dict[str, Any]:
+        """Name and settings of the front end."""
+        feature: Any = self.feature
+        return {"name": "whisper-log-mel" if self.rate is None else "waveform", **asdict(feature)}
 
     @property
     def path(self) -> Path:
@@ -74,6 +93,9 @@ def build_encoder(settings: EncoderSettings) -> Encoder:
         SourceError: the weights are missing, or do not fit.
 
     """
+    own = OnnxSource.parse(settings.source)
+    if own is not None:
+        return _own_encoder(settings, own)
     found = find_weights(settings.source)
     name = signature("encoder", VERSION, found.sha256, _without_source(settings))
     path = cache_dir() / FOLDER / f"{name}.onnx"
@@ -84,6 +106,34 @@ def build_encoder(settings: EncoderSettings) -> Encoder:
             stream.write(data)
     data = path.read_bytes()
     return Encoder(name, hashlib.sha256(data).hexdigest(), _embedding_size(data))
+
+
+def _own_encoder(settings: EncoderSettings, source: OnnxSource) -> Encoder:
+    """Return the encoder in an ONNX file of the user's."""
+    given, rate = source.data(), settings.rate or DEFAULT_RATE
+    used = {"statistics": settings.statistics, "quantised": settings.quantised, "tensor": source.tensor, "rate": rate}
+    name = signature("onnx", VERSION, hashlib.sha256(given).hexdigest(), used)
+    path = cache_dir() / FOLDER / f"{name}.onnx"
+    if not path.exists():
+        data = embedding_model(source, given, statistics=settings.statistics, rate=rate)
+        with atomic_write(path) as stream:
+            stream.write(_quantised(data, operators=("MatMul",)) if settings.quantised else data)
+    data = path.read_bytes()
+    return Encoder(name, hashlib.sha256(data).hexdigest(), _tried_size(source, data, rate=rate), rate)
+
+
+def _tried_size(source: OnnxSource, data: bytes, *, rate: Hertz) -> int:
+    """Return the values of an embedding, of a second of silence."""
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {INPUT: np.zeros((1, rate, 1), np.float32)})
+    except onnx_errors() as error:
+        raise SourceError(f"{source.path} fails on {rate} samples of silence: {error}") from error
+    if found.ndim != 2 or not np.isfinite(found).all():
+        raise SourceError(f"{source.path} gives no finite values for {rate} samples of silence")
+    return int(found.shape[-1])
 
 
 def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Network:

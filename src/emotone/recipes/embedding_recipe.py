@@ -10,9 +10,11 @@ from emotone.config import check_ranges
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.windows import Windows
 from emotone.recipes.recipe import check_task
+from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 Statistics: TypeAlias = Literal["mean", "mean-deviation"]
 Standardisation: TypeAlias = Literal["stored", "corpus", "subset"]
+MIN_RATE, MAX_RATE = 4000, 192_000  # hertz
 MAX_SECONDS = 30.0  # position encodings of Whisper
 
 
@@ -21,12 +23,17 @@ class EncoderSettings:
     """A frozen encoder whose outputs are pooled over time.
 
     Attributes:
-        source: name of a source, or a file of its weights (see `emotone sources list`).
+        source: name of a source, or a file of its weights (see `emotone sources list`); or `onnx:FILE#TENSOR`, a tensor
+            of an ONNX file that reads samples. For the latter, `layers` and `peak` have no effect.
         layers: whose outputs are pooled and concatenated, ascending; 0 is the output of the convolutions.
         statistics: over time: "mean", or "mean-deviation" for the mean and the standard deviation.
         peak: log10 mel power to which the loudest value of a window is shifted, so that the recording level has no
             effect; None keeps the level.
         quantised: whether weights are stored as 8-bit integers: a quarter of the size, and faster.
+        rate: of the samples that an ONNX file reads, in hertz; None is 16,000.
+
+    Raises:
+        ConfigError: a rate that is out of range, or set for another source than an ONNX file.
 
     """
 
@@ -35,6 +42,15 @@ class EncoderSettings:
     statistics: Statistics = "mean"
     peak: float | None = 1.5
     quantised: bool = True
+    rate: Hertz | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is None:
+            return
+        if not self.source.startswith("onnx:"):
+            raise ConfigError(f"encoder: rate is for onnx:FILE; {self.source} has its own, so leave it out")
+        if not MIN_RATE <= self.rate <= MAX_RATE:
+            raise ConfigError(f"encoder: rate must be from {MIN_RATE} to {MAX_RATE} Hz; given {self.rate}")
 
 
 @dataclass(frozen=True)
