@@ -169,9 +169,9 @@ SHORT = PublishedTable(
     note=(
         "As the table `networks`, but with settings that make it affordable on one core, equal for all systems: five "
         "folds of two speakers; no changes of tempo and gain, so that the outputs of the frozen layers are computed "
-        "once; the first 4 s of a training recording (88 % are shorter); at most 25 epochs, of batches of 16 instead of "
-        "64, and with a learning rate from 0.001 to 0.00001, ten times the paper's: an epoch of Emo-DB has 7 batches "
-        "of 64 where one of IEMOCAP has about 80, and with these a softmax stays at chance."
+        "once; the first 4 s of a training recording (88 % are shorter); at most 25 epochs of batches of 16 instead of "
+        "64, and a learning rate from 0.001 to 0.00001, ten times the paper's: an epoch of Emo-DB has 7 batches of 64 "
+        "where one of IEMOCAP has about 80, and with these a softmax stays at chance."
     ),
     tolerance=NETWORKS.tolerance,
     cells=tuple(
