@@ -1,4 +1,4 @@
-"""`emotone serve` as a process: it starts, answers, and ends in order."""
+"""serve and mcp: servers that are started from the command line."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+
+from emotone.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Outcome
+
+    from emotone.inference.model import Model
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# `emotone serve` as a process: it starts, answers, and ends in order.
 
 WAIT_SECONDS = 60
 
@@ -76,3 +84,45 @@ def test_help_names_the_limits(emotone: Callable[..., Outcome]) -> None:
     outcome = emotone("serve", "--help")
     assert outcome.status == 0
     assert {"--tokens", "--tls-cert", "--max-body", "--queue", "--sessions"} <= set(outcome.out.split())
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# `emotone mcp` in this process; tests/integrations asks it over the protocol.
+
+CREATE = "emotone.integrations.mcp_server.create_mcp_server"
+
+
+def test_the_server_gets_the_model_and_the_folder(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    class FakeServer:
+        def __init__(self, model: Model, *, folder: Path | None) -> None:
+            calls.append((model.bundle.manifest.name, folder))
+
+        def run(self, transport: str) -> None:
+            calls.append((transport,))
+
+    monkeypatch.setattr(CREATE, FakeServer)
+    outcome = emotone("mcp", "--model", tiny_bundle, "--folder", tmp_path)
+    assert outcome.status == 0
+    assert calls == [("tiny", tmp_path), ("stdio",)]
+
+
+def test_a_missing_extra_ends_the_command(
+    emotone: Callable[..., Outcome], tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MissingExtraError("pip install 'emotone[mcp]'")
+
+    monkeypatch.setattr(CREATE, fail)
+    outcome = emotone("mcp", "--model", tiny_bundle)
+    assert outcome.status == 2
+    assert "emotone[mcp]" in outcome.err
+
+
+def test_a_missing_folder_is_refused(emotone: Callable[..., Outcome], tmp_path: Path) -> None:
+    outcome = emotone("mcp", "--folder", tmp_path / "none")
+    assert outcome.status == 2
+    assert "does not exist" in outcome.err

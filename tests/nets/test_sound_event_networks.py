@@ -1,4 +1,4 @@
-"""MobileNetV3: its blocks, and mn04 with its published weights."""
+"""Published networks of sound events: MobileNetV3 (mn04) and YAMNet."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import torch
 
 from emotone.audio.samples import resample
 from emotone.errors import ConfigError
+from emotone.features.front_ends.log_mel import VggishLogMel
 from emotone.features.front_ends.mn_log_mel import rows_of_emphasised
 from emotone.nets.architectures.mn04 import Mn04
+from emotone.nets.architectures.yamnet import Yamnet
 from emotone.nets.blocks.mobilenet import (
     BandImage,
     ConvNorm,
@@ -23,17 +25,22 @@ from emotone.nets.blocks.mobilenet import (
     PatchImage,
     SqueezeExcitation,
 )
+from emotone.nets.blocks.patch import SameConvolution
 from emotone.nets.layers import layer_table, parameter_count, receptive_field
 from emotone.transfer.source import SOURCES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from emotone.nets.blocks.base import Block
+    from emotone.nets.blocks.base import Block, Network
     from emotone.types import Array
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+
+# ----------------------------------------------------------------------------------------------------------------------
+# MobileNetV3: its blocks, and mn04 with its published weights.
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Blocks of MobileNetV3: padded batches agree with single inputs, and shapes decide on the parts of a bottleneck.
@@ -129,20 +136,6 @@ def test_the_hidden_layer_of_the_classifier_is_counted() -> None:
     assert layer_table(Mn04(hidden=100), 128, 4)[-1].parameters == 513 * 100 + 101 * 4
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"width": 0.0}, r"mn04 needs width > 0; given 0.0"),
-        ({"width": 11.0}, r"mn04 needs width <= 10; given 11.0"),
-        ({"dropout": -0.1}, r"mn04 needs 0 <= dropout < 1; given -0.1"),
-        ({"rows": -1}, r"mn04 needs rows >= 0, where 0 reads all rows; given -1"),
-    ],
-)
-def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        Mn04(**settings)
-
-
 def test_with_rows_a_segment_is_filled_with_silence() -> None:
     torch.manual_seed(0)
     patched, plain = Mn04(width=0.2, rows=100).build(64, 4).eval(), Mn04(width=0.2).build(64, 4).eval()
@@ -194,3 +187,97 @@ def test_the_published_network_returns_its_published_values(shared: Path) -> Non
         np.testing.assert_allclose(means, golden["mn04"]["pooled_384_first8"], atol=ATOL)
         for index, _, probability in golden["mn04"]["top"]:
             assert probabilities[index] == pytest.approx(probability, abs=ATOL)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# YAMNet: the published number of parameters, silence, TensorFlow's padding, and the published values.
+
+
+def embedded(net: Network, x: torch.Tensor) -> torch.Tensor:
+    """Return the input of the classifier."""
+    lengths = None
+    for name, block in net.blocks.items():
+        if name == "classifier":
+            break
+        x, lengths = block(x, lengths)
+    return x
+
+
+def test_parameters_of_yamnet_are_those_of_the_published_network() -> None:
+    assert parameter_count(layer_table(Yamnet(hidden=0), 64, 521)) == 3_729_481
+
+
+def test_missing_rows_are_the_front_end_s_silence() -> None:
+    spec = VggishLogMel(offset=0.001)
+    sound = np.random.default_rng(5).normal(0, 0.1, 8000).astype(np.float32)
+    padded = np.concatenate([sound, np.zeros(8000, np.float32)])
+    net = Yamnet(width=0.125).build(64, 4).eval()
+    with torch.inference_mode():
+        alone, whole = (net(torch.from_numpy(spec.compute(one))[None]) for one in (sound, padded))
+    torch.testing.assert_close(alone, whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("steps", "stride"), [(7, 1), (8, 1), (7, 2), (8, 2), (1, 2), (9, 3)])
+def test_padding_is_tensorflow_s(steps: int, stride: int) -> None:
+    """By definition: window i starts at i * stride - before, where before is half of the missing steps."""
+    torch.manual_seed(0)
+    convolution = SameConvolution(1, 1, kernel=3, stride=stride, size=(steps, steps))
+    image = torch.rand(1, 1, steps, steps)
+    outputs = math.ceil(steps / stride)
+    before = max(0, (outputs - 1) * stride + 3 - steps) // 2
+    weight = convolution.convolution.weight[0, 0]
+    expected = torch.zeros(outputs, outputs)
+    for row in range(outputs):
+        for column in range(outputs):
+            for i in range(3):
+                for j in range(3):
+                    time, band = row * stride - before + i, column * stride - before + j
+                    if 0 <= time < steps and 0 <= band < steps:
+                        expected[row, column] += weight[i, j] * image[0, 0, time, band]
+    torch.testing.assert_close(convolution(image)[0, 0], expected.relu(), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.shared
+def test_the_published_yamnet_returns_its_published_values(shared: Path) -> None:
+    """Golden values come from another program: patches of 96 rows every 48, the mean of their probabilities."""
+    file = shared / "sources/yamnet_dequant_fp16.npz"
+    if not file.exists():
+        pytest.skip("YAMNet's weights are not in sources/")
+    reference = json.loads((shared / "sources/reference.json").read_text())
+    net = Yamnet(hidden=0).build(64, 521).eval()
+    tensors = SOURCES.get("yamnet").read(file).tensors
+    net.load_state_dict({name: torch.from_numpy(values) for name, values in tensors.items()})
+    for path, golden in reference.items():
+        signal, rate = soundfile.read(shared / "corpora" / path, dtype="float32")
+        sound = resample(signal, rate=rate, to=16000)
+        rows = torch.from_numpy(VggishLogMel(offset=0.001).compute(sound))
+        patches = torch.stack([rows[48 * place : 48 * place + 96] for place in range(golden["yamnet"]["patches"])])
+        with torch.inference_mode():
+            embedding = embedded(net, patches[:1])[0, :8].numpy()
+            probabilities = net(patches).sigmoid().mean(dim=0).numpy()
+        np.testing.assert_allclose(embedding, golden["yamnet"]["embedding_first_patch_first8"], atol=ATOL)
+        for index, probability in golden["yamnet"]["top_mean"]:
+            assert probabilities[index] == pytest.approx(probability, abs=ATOL)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Settings.
+
+
+@pytest.mark.parametrize(
+    ("net", "settings", "message"),
+    [
+        (Mn04, {"width": 0.0}, r"mn04 needs width > 0; given 0.0"),
+        (Mn04, {"width": 11.0}, r"mn04 needs width <= 10; given 11.0"),
+        (Mn04, {"dropout": -0.1}, r"mn04 needs 0 <= dropout < 1; given -0.1"),
+        (Mn04, {"rows": -1}, r"mn04 needs rows >= 0, where 0 reads all rows; given -1"),
+        (Yamnet, {"width": 0.0}, r"yamnet needs width > 0; given 0.0"),
+        (Yamnet, {"width": math.inf}, r"yamnet needs width > 0; given inf"),
+        (Yamnet, {"offset": 0.0}, r"yamnet needs offset > 0, the offset of its front end; given 0.0"),
+        (Yamnet, {"hidden": -1}, r"yamnet needs hidden >= 0, where 0 means no hidden layer; given -1"),
+        (Yamnet, {"dropout": 1.0}, r"yamnet needs 0 <= dropout < 1; given 1.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(net: Callable[..., object], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        net(**settings)
