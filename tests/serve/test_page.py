@@ -70,8 +70,11 @@ def test_a_file_becomes_a_timeline(page: Page, spoken: Path, model: Model) -> No
 
 def test_a_microphone_becomes_live_events(page: Page) -> None:
     page.run("document.querySelector('#talk').click()")
+    page.wait_for("document.querySelectorAll('#pending tr').length === 1")  # a result so far
+    assert "so far" in page.run("document.querySelector('#headline').innerText")
     page.wait_for("state.live && state.live.started && document.querySelectorAll('#utterances tr').length >= 2")
     page.wait_for("document.querySelectorAll('.percent').length === 4")
+    assert page.run("document.querySelectorAll('#pending tr').length") == 0
     pictures(page, "microphone")
     page.run("document.querySelector('#talk').click()")
     page.wait_for("document.querySelector('#status').textContent.startsWith('microphone.wav: ')")
