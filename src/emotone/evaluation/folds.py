@@ -9,6 +9,8 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import Bundle, load_bundle
 from emotone.bundles.manifest import TrainingData
@@ -19,6 +21,8 @@ from emotone.files import atomic_write
 from emotone.fitting import embedding
 from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
 from emotone.fitting.embedding import ResolvedEmbedding
+from emotone.fitting.encoder_bundle import encoder_bundle, with_head
+from emotone.fitting.head_transfer import ResolvedRefit
 from emotone.inference.engine import analyse
 from emotone.inference.segments import TIME_DIGITS, positive_of
 from emotone.scoring.finished_run import STAGES, TABLE, VALIDATION
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from emotone.fitting.fit import TrainedNetwork
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from emotone.training.checkpoint import Epoch
     from emotone.types import Array, Fold, Utterance
 
+# Fitted on vectors of recordings or of windows, which are small enough to pass to workers, without early stopping.
+VECTOR_RECIPES = (ResolvedBaseline, ResolvedEmbedding, ResolvedRefit)
 PROBLEMS, PROGRESS, BUNDLE, TUNING = "problems.json", "progress", "bundle", "tuning.json"
 
 
@@ -82,7 +87,9 @@ def run_fold(job: FoldJob) -> tuple[ExtractionProblem, ...]:
     if isinstance(job.recipe, ResolvedBaseline):
         table = _fit_baseline(job, job.recipe)
     elif isinstance(job.recipe, ResolvedEmbedding):
-        table = _fit_head(job, job.recipe)
+        table, problems = _fit_head(job, job.recipe)
+    elif isinstance(job.recipe, ResolvedRefit):
+        table = _refit_head(job, job.recipe)
     else:
         table, problems = _train_net(job, job.recipe)
     write_problems(job.folder, problems)
@@ -113,8 +120,23 @@ def _fit_baseline(job: FoldJob, recipe: ResolvedBaseline) -> PredictionsTable:
     return _table(job, tested, probabilities)
 
 
-def _fit_head(job: FoldJob, recipe: ResolvedEmbedding) -> PredictionsTable:
-    """Fit a head and test it; with the speakers' own scaling, it is adapted to each speaker's unlabelled recordings."""
+def _fit_head(job: FoldJob, recipe: ResolvedEmbedding) -> tuple[PredictionsTable, tuple[ExtractionProblem, ...]]:
+    """Fit a head and test it; with the speakers' own scaling, it is adapted to each speaker's unlabelled recordings.
+
+    A head of windows is tested by the engine, which gives the result of every window and of the clip.
+    """
+    if recipe.fits_windows:
+        fold = job.fold
+        if job.normalisation == "speaker":
+            raise RunError(
+                f"recipe {recipe.name} is fitted on windows, and is not adapted to speakers; choose a protocol without "
+                "speaker-scaled"
+            )
+        learned = {*fold.train, *fold.dev}
+        used = [one for one in job.utterances if one.key in learned]
+        head = recipe.fit(used, job.features or {}, labels=job.labels)
+        bundle = with_head(encoder_bundle(recipe.encoder, recipe.recipe.windows), head, labels=job.labels)
+        return _predict_part(bundle, job, fold.test)
     tested, probabilities = embedding.fit_and_predict(
         recipe,
         job.utterances,
@@ -123,7 +145,17 @@ def _fit_head(job: FoldJob, recipe: ResolvedEmbedding) -> PredictionsTable:
         labels=job.labels,
         adapt_to_speakers=job.normalisation == "speaker",
     )
-    return _table(job, tested, probabilities)
+    return _table(job, tested, probabilities), ()
+
+
+def _refit_head(job: FoldJob, recipe: ResolvedRefit) -> PredictionsTable:
+    """Fit the head of a finished model further and test it; nothing of the tested recordings is used."""
+    embeddings = job.features or {}
+    learned, held = {*job.fold.train, *job.fold.dev}, set(job.fold.test)
+    fitted = recipe.fit([one for one in job.utterances if one.key in learned], embeddings, labels=job.labels)
+    tested = [one for one in job.utterances if one.key in held]
+    values = np.stack([embeddings[one.key] for one in tested])
+    return _table(job, tested, fitted.head.probabilities(values, temperature=fitted.temperature))
 
 
 def _table(job: FoldJob, tested: Sequence[Utterance], probabilities: NDArray[np.floating[Any]]) -> PredictionsTable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emotone.corpora.base import CORPORA
 from emotone.corpora.content import Overlap, content_hashes, overlap
 from emotone.fitting.head_run import is_head_run, load_head_run
+from emotone.fitting.head_transfer import ResolvedRefit
 from emotone.fitting.resolve import ResolvedRecipe
 from emotone.fitting.training_run import is_run, load_run
 from emotone.scoring.finished_run import is_finished, read_description
@@ -93,6 +94,8 @@ def weights_overlap(recipe: AnyResolved, utterances: Sequence[Utterance]) -> Ove
         The overlap; None for weights that do not store hashes of their training recordings, and without any.
 
     """
+    if isinstance(recipe, ResolvedRefit):
+        return model_overlap(recipe.bundle.directory, utterances)
     weights = recipe.weights if isinstance(recipe, ResolvedRecipe) else None
     if weights is None or weights.run is None or not weights.run.recordings:
         return None

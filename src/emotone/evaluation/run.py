@@ -13,6 +13,7 @@ from emotone.config import signature, to_mapping
 from emotone.errors import RunError
 from emotone.evaluation.folds import (
     TUNING,
+    VECTOR_RECIPES,
     FoldJob,
     read_fold,
     read_problems,
@@ -24,7 +25,6 @@ from emotone.evaluation.identity import identities
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.features.store import ExtractionProblem
 from emotone.files import atomic_write
-from emotone.fitting.classical import ResolvedBaseline
 from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.protocols import SPEAKER_SCALED, Leakage, audit, protocol
 from emotone.scoring.finished_run import SCHEMA, STAGES, TABLE, VALIDATION, is_finished, read_run, write_description
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from emotone.types import Fold, Utterance
 
 POLL_SECONDS = 1.0
-
-VECTOR_RECIPES = (ResolvedBaseline, ResolvedEmbedding)  # fitted on one vector per recording, without early stopping
 
 
 @dataclass(frozen=True)

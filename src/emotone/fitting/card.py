@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
+from emotone.inference.segments import positive_of
 from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.plans import layer_of
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from emotone.bundles.manifest import BundleManifest
     from emotone.fitting.head_run import HeadRun
     from emotone.fitting.training_run import TrainingRun
-    from emotone.recipes.embedding_recipe import HeadSettings
+    from emotone.recipes.embedding_recipe import EmbeddingRecipe, HeadSettings
     from emotone.transfer.apply import State, TransferReport
 
 INTENDED_USE = """## What a label means
@@ -110,7 +111,6 @@ def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -
     encoder = recipe.encoder
     layers = ", ".join(map(str, encoder.layers))
     weights = "8-bit weights" if encoder.quantised else "32-bit weights"
-    threshold = max(manifest.thresholds.values(), default=0.0)
     classifier = f"{_classifier(recipe.head)}, on standardised embeddings"
     return f"""# {manifest.name} {manifest.version}
 
@@ -122,8 +122,8 @@ def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -
 | licence of the weights | {manifest.licence}; the encoder: MIT (OpenAI) |
 | encoder | {encoder.source}, frozen; outputs of layers {layers}, {encoder.statistics} over time; {weights} |
 | classifier | {classifier}, temperature {manifest.calibration.temperature:.3g} |
-| windows | {recipe.windows}; only speech is analysed |
-| unsure | below a probability of {threshold:.2f} |
+| windows | {recipe.windows}; {_use(recipe)} |
+| {_threshold(manifest)} |
 | training | seed {recipe.seed}, signature {manifest.training.signature} |
 
 ## Training data
@@ -143,6 +143,21 @@ corpora named on this card may be among them, without emotion labels.
 
 {INTENDED_USE}
 """
+
+
+def _use(recipe: EmbeddingRecipe) -> str:
+    if recipe.fit_on is None:
+        return "only speech is analysed"
+    return f"the classifier was fitted on single windows; the score of a clip is {recipe.windows.clip_score}"
+
+
+def _threshold(manifest: BundleManifest) -> str:
+    label, value = positive_of(manifest.labels), max(manifest.thresholds.values(), default=0.0)
+    return (
+        f"unsure | below a probability of {value:.2f}"
+        if label is None
+        else f"{label} | from a probability of {value:.2f}"
+    )
 
 
 def _classifier(head: HeadSettings) -> str:

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, Scene
-from emotone.bundles.bundle import Bundle
-from emotone.bundles.head import MIN_RECORDINGS, EmbeddingHead
-from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
+from emotone.bundles.head import MIN_RECORDINGS
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
 from emotone.features.store import ExtractionResult, FeatureStore
 from emotone.fitting.embedding_data import LabelledEmbeddings
 from emotone.fitting.embedding_head import fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
+from emotone.fitting.encoder_bundle import encoder_bundle
+from emotone.fitting.window_embeddings import WindowEmbeddings
 from emotone.inference.engine import analyse
+from emotone.inference.segments import positive_of
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emotone.bundles.bundle import Bundle
+    from emotone.bundles.head import EmbeddingHead
     from emotone.features.store import ExtractionProblem
     from emotone.features.windows import Windows
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
@@ -111,6 +113,11 @@ class ResolvedEmbedding:
         return self.recipe.seed
 
     @property
+    def fits_windows(self) -> bool:
+        """Whether the head is fitted on single windows, as that of a detector."""
+        return self.recipe.fit_on == "windows"
+
+    @property
     def training_only(self) -> tuple[str, ...]:
         """Names of corpora that train no emotion, and so are never tested: those of ordinary speech."""
         return self.recipe.head.ordinary_corpora
@@ -133,9 +140,10 @@ class ResolvedEmbedding:
     def extract(
         self, utterances: Sequence[Utterance], *, workers: int = 1, progress: Callable[[int], None] | None = None
     ) -> ExtractionResult:
-        """Return the embeddings of utterances, from the store where they were computed before.
+        """Return the embeddings of utterances [values], from the store where they were computed before.
 
-        Those of the recipe's copies have keys of their own, see `copy_key`.
+        With `EmbeddingRecipe.fit_on` "windows", they are those of all windows [windows, values]. Those of the recipe's
+        copies have keys of their own, see `copy_key`.
 
         Args:
             utterances: keys must be unique.
@@ -143,6 +151,9 @@ class ResolvedEmbedding:
             progress: called with the number of utterances done since the last call.
 
         """
+        if self.fits_windows:
+            windows = FeatureStore("windows", WindowEmbeddings(self.encoder, self.recipe.windows))
+            return windows.extract(utterances, workers=workers, progress=progress)
         passes = ("", *self.recipe.copies)
         count = None if progress is None else _whole_utterances(progress, passes=len(passes))
         features: dict[str, Array] = {}
@@ -173,16 +184,22 @@ class ResolvedEmbedding:
         used = [utterance for utterance in utterances if utterance.key in embeddings]
         if not used:
             raise RunError(f"recipe {self.name}: no recording can be used")
-        values = [[embeddings[copy_key(one.key, copy)] for one in used] for copy in ("", *self.recipe.copies)]
-        plain, *copies = np.array(values, np.float64)
+        values = [
+            [np.atleast_2d(embeddings[copy_key(one.key, copy)]) for one in used] for copy in ("", *self.recipe.copies)
+        ]
+        counts = [len(rows) for rows in values[0]]  # one, or those of all windows
+        plain, *copies = (np.concatenate(rows).astype(np.float64) for rows in values)
         data = LabelledEmbeddings(
             plain,
-            np.array([labels.index(one.label) for one in used], np.int64),
-            np.array([one.corpus for one in used]),
-            np.array([one.speaker_key for one in used]),
+            np.repeat(np.array([labels.index(one.label) for one in used], np.int64), counts),
+            np.repeat(np.array([one.corpus for one in used]), counts),
+            np.repeat(np.array([one.speaker_key for one in used]), counts),
             copies=tuple(copies),
         )
-        return fit_head(data, self.recipe.head, labels=labels, seed=self.seed)
+        settings = self.recipe.head
+        if positive_of(labels) is not None:  # ordinary speech is what a detector does not look for
+            settings = replace(settings, ordinary=None)
+        return fit_head(data, settings, labels=labels, seed=self.seed)
 
 
 def copy_key(key: str, copy: str) -> str:
@@ -249,33 +266,3 @@ def fit_and_predict(
         if len(own) >= MIN_RECORDINGS:
             probabilities[speakers == speaker] = head.adapted(own).probabilities(own, temperature=1.0)
     return chosen, probabilities
-
-
-@lru_cache(maxsize=2)
-def encoder_bundle(encoder: Encoder, windows: Windows) -> Bundle:
-    """Return a bundle in memory whose network is the encoder, with a head of zeros: for embeddings only."""
-    ones, zeros = np.ones(encoder.values, np.float32), np.zeros(encoder.values, np.float32)
-    labels = ("neutral", "other")
-    head = EmbeddingHead(zeros, ones, ones, np.zeros((encoder.values, len(labels)), np.float32), zeros[:2], 0.0)
-    manifest = BundleManifest(
-        schema=SCHEMA,
-        name="encoder",
-        version="0",
-        description="an encoder",
-        labels=labels,
-        licence="unstated",
-        front_end=encoder.front_end,
-        windows=windows,
-        calibration=Calibration(),
-        training=TrainingData(corpora=(), protocol="none", recipe="none", signature="none"),
-    )
-    return Bundle(
-        directory=encoder.path.parent,
-        manifest=manifest,
-        sha256=encoder.sha256,
-        feature=encoder.feature,
-        threads=1,
-        head=head,
-        _model=encoder.model(),
-        _test_vector=b"",
-    )

@@ -14,9 +14,11 @@ from emotone.bundles.training_domain import temperature_factors
 from emotone.config import signature
 from emotone.errors import RunError
 from emotone.fitting.card import embedding_card
-from emotone.fitting.embedding import ResolvedEmbedding, encoder_bundle
+from emotone.fitting.encoder_bundle import encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
 from emotone.fitting.head_run import HEAD_RUN, HeadRun
+from emotone.inference.segments import positive_of
+from emotone.metrics.detection import threshold_at
 from emotone.training.tuning import best_temperature, cross_entropy
 
 if TYPE_CHECKING:
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
     from emotone.bundles.bundle import Bundle
     from emotone.bundles.head import OrdinarySpeech
     from emotone.features.store import ExtractionProblem
+    from emotone.fitting.embedding import ResolvedEmbedding
     from emotone.types import Array, Utterance
 
 SPEAKER_FOLDS = 5
 QUANTILES = 101  # of distances
 SLOPES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 COVERAGE = 0.5  # share of recordings of an unseen corpus, or of unseen speakers, that is at least not marked unsure
+FALSE_ALARMS = 0.05  # of windows without the label that a detector looks for, of speakers or corpora that were left out
 SURE = 0.6  # a calibrated confidence that is never marked unsure, however easy the training data are
 # A quantised network rounds activations; processors differ by a step now and then.
 TOLERANCE = 0.01
@@ -48,7 +52,8 @@ class EmbeddingTraining:
         utterances: that were fitted on.
         labels: in the order of the probabilities.
         temperature: divisor of the logits.
-        threshold: confidence below which a result is unsure.
+        thresholds: by label: confidence below which a result is unsure; of a detector, probability from which its label
+            is detected.
         slope: exponent with which the temperature grows with the distance from the training data.
         distances: quantiles of the distances of left-out speakers' recordings; see `TrainingDomain`.
         problems: recordings that were left out.
@@ -60,10 +65,15 @@ class EmbeddingTraining:
     embeddings: Mapping[str, Array]
     labels: tuple[str, ...]
     temperature: float
-    threshold: float
+    thresholds: Mapping[str, float]
     slope: float
     distances: NDArray[np.float32]
     problems: tuple[ExtractionProblem, ...]
+
+    @property
+    def threshold(self) -> float:
+        """The highest threshold of a label."""
+        return max(self.thresholds.values())
 
     @property
     def signature(self) -> str:
@@ -117,15 +127,14 @@ def train_embedding(
     found = [(_best(parts, usual=usual, slope=slope), slope) for slope in slopes]
     (_, temperature), slope = min(found)
     hardest = parts[-1]  # other corpora, if there are several
-    confidence = hardest.probabilities(temperature, usual=usual, slope=slope).max(axis=1)
-    threshold = min(SURE, float(np.quantile(confidence, 1 - COVERAGE)))
+    probabilities = hardest.probabilities(temperature, usual=usual, slope=slope)
     return EmbeddingTraining(
         resolved,
         used,
         extracted.features,
         labels,
         temperature,
-        round(threshold, 4),
+        _thresholds(probabilities, hardest.truth, labels),
         slope,
         distances.astype(np.float32),
         extracted.problems,
@@ -173,7 +182,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         training=TrainingData(
             corpora=tuple(run.corpora), protocol="all speakers", recipe=recipe.name, signature=training.signature
         ),
-        thresholds=dict.fromkeys(training.labels, training.threshold),
+        thresholds=training.thresholds,
         tolerance=TOLERANCE if recipe.encoder.quantised else None,
     )
     signal = example_signal(resolved.encoder.feature.rate)
@@ -192,6 +201,19 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
     )
 
 
+def _thresholds(
+    probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: tuple[str, ...]
+) -> dict[str, float]:
+    """Return the threshold of each label, from recordings, or windows, that were left out [rows, labels]."""
+    positive = positive_of(labels)
+    if positive is not None:
+        place = labels.index(positive)
+        point = threshold_at(truth == place, probabilities[:, place], false_positive_rate=FALSE_ALARMS)
+        return {positive: round(min(point.threshold, 1.0), 4)}
+    threshold = min(SURE, float(np.quantile(probabilities.max(axis=1), 1 - COVERAGE)))
+    return dict.fromkeys(labels, round(threshold, 4))
+
+
 def _groups(utterances: Sequence[Utterance]) -> Iterator[dict[str, int]]:
     """Yield divisions into parts that are left out in turn, as part by utterance: speakers, then corpora."""
     speakers = sorted({one.speaker_key for one in utterances})
@@ -205,13 +227,13 @@ def _groups(utterances: Sequence[Utterance]) -> Iterator[dict[str, int]]:
 
 @dataclass(frozen=True, eq=False)
 class _LeftOut:
-    """Utterances that heads were not fitted on.
+    """Utterances that heads were not fitted on, or their windows.
 
     Attributes:
-        truth: index of the true label [utterances].
-        logits: [utterances, labels].
-        share: probability of ordinary speech [utterances].
-        distances: from the training data [utterances]; empty without a domain.
+        truth: index of the true label [rows].
+        logits: [rows, labels].
+        share: probability of ordinary speech [rows].
+        distances: from the training data [rows]; empty without a domain.
         ordinary: of any of the heads; all have the same prior.
 
     """
@@ -223,7 +245,7 @@ class _LeftOut:
     ordinary: OrdinarySpeech | None
 
     def probabilities(self, temperature: float, *, usual: float, slope: float) -> NDArray[np.float64]:
-        """Return probabilities [utterances, labels]."""
+        """Return probabilities [rows, labels]."""
         temperatures = np.full(len(self.truth), temperature)
         if slope:
             temperatures *= temperature_factors(self.distances, usual=usual, slope=slope)
@@ -254,8 +276,9 @@ def _left_out(
         fitted = [one for one in utterances if groups.get(one.key) != part]
         held = [one for one in utterances if groups.get(one.key) == part]
         head = resolved.fit(fitted, embeddings, labels=labels)
-        values = np.stack([embeddings[one.key] for one in held])
-        truth += [labels.index(one.label) for one in held]
+        each = [np.atleast_2d(embeddings[one.key]) for one in held]
+        values = np.concatenate(each)
+        truth += [labels.index(one.label) for one, rows in zip(held, each, strict=True) for _ in rows]
         logits.append(head.logits(values))
         shares.append(head.ordinary_share(values))
         distances.append(np.zeros(0) if head.domain is None else head.domain.distance(values))

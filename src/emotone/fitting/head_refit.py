@@ -1,8 +1,9 @@
 """A shipped head fitted further on a few labelled embeddings: only its last layer changes, and as little as helps.
 
 The candidates are the unchanged head, the head adapted to the embeddings without their labels, and each of them with a
-last layer that is pulled towards the given one. The candidate with the best recall in inner folds without shared
-speakers is taken; of equal ones, the one that changes least.
+last layer that is pulled towards the given one. The candidate with the lowest cross-entropy in inner folds without
+shared speakers is taken; of equal ones, the one that changes least. The recall of a few clips has too few values to
+select one of ten candidates by.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.head import MIN_RECORDINGS
+from emotone.bundles.head import MIN_RECORDINGS, mixture
 from emotone.errors import RunError
 from emotone.fitting.embedding_head import softmax_regression
 from emotone.training.tuning import best_temperature, cross_entropy
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.bundles.head import EmbeddingHead
+    from emotone.bundles.head import EmbeddingHead, OrdinarySpeech
     from emotone.types import Array
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse weights of the pull towards the given layer, the strongest pull first
-INNER_FOLDS = 3
+INNER_FOLDS = 4
+SELECTION_DIGITS = 2  # of cross-entropies: of equal ones, the candidate that changes least is taken
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,46 @@ CANDIDATES = (
 )
 
 
+@dataclass(frozen=True)
+class CandidateScore:
+    """A way to fit a head, and its scores on clips of inner folds that it was not fitted on.
+
+    Attributes:
+        refit: the way.
+        cross_entropy: mean of -log p(label), with the temperature at which it is lowest.
+        recall: unweighted average.
+
+    """
+
+    refit: Refit
+    cross_entropy: float
+    recall: float
+
+
 @dataclass(frozen=True, eq=False)
 class RefittedHead:
-    """A fitted head, how it was fitted, and the temperature of its probabilities."""
+    """A fitted head.
+
+    Attributes:
+        head: the head.
+        refit: how it was fitted.
+        temperature: of its probabilities.
+        candidates: scores of all ways in inner folds; empty if there was no choice.
+
+    """
 
     head: EmbeddingHead
     refit: Refit
     temperature: float
+    candidates: tuple[CandidateScore, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return the choice as text, one line for each candidate."""
+        lines = [
+            f"{one.refit}: inner UAR {one.recall:.3f}, cross-entropy {one.cross_entropy:.3f}" for one in self.candidates
+        ]
+        why = "lowest cross-entropy in inner folds" if self.candidates else "too few clips for inner folds"
+        return [*lines, f"selected: {self.refit} ({why})"]
 
 
 def head_for_labels(head: EmbeddingHead, known: Sequence[str], labels: Sequence[str]) -> EmbeddingHead:
@@ -111,35 +146,89 @@ def refit_head(
         raise RunError(f"{len(embeddings)} recordings with fewer than two labels are not enough to fit a head further")
     allowed = [one for one in CANDIDATES if one.strength is not None or not new_labels]
     folds = list(_inner_folds(truth, groups))
-    best, recall, held = allowed[0], -1.0, None
-    for candidate in allowed if folds else allowed[:1]:
-        fitted = [
-            (_fitted(head, candidate, embeddings[train], truth[train], temperature), test) for train, test in folds
-        ]
-        found = _probabilities(fitted, embeddings, temperature)
-        order = np.concatenate([test for _, test in fitted])
-        right = found.argmax(axis=1) == truth[order]
-        score = float(np.mean([right[truth[order] == label].mean() for label in np.unique(truth[order])]))
-        if score > recall + 1e-9:
-            best, recall, held = candidate, score, (fitted, order)
-    if held is not None:
-        fitted, order = held
-        temperature = best_temperature(
-            lambda value: cross_entropy(_probabilities(fitted, embeddings, value), truth[order])
-        )
-    return RefittedHead(_fitted(head, best, embeddings, truth, temperature), best, temperature)
+    if not folds:
+        return RefittedHead(_fitted(head, allowed[0], embeddings, truth, temperature), allowed[0], temperature)
+    scores, temperatures = [], []
+    for one in allowed:
+        held = _HeldOut.of(head, one, embeddings, truth, temperature, folds=folds)
+        temperatures.append(best_temperature(held.cross_entropy))
+        scores.append(CandidateScore(one, held.cross_entropy(temperatures[-1]), held.recall(temperature)))
+    best = int(np.argmin([round(score.cross_entropy, SELECTION_DIGITS) for score in scores]))
+    chosen = allowed[best]
+    fitted = _fitted(head, chosen, embeddings, truth, temperature)
+    return RefittedHead(fitted, chosen, temperatures[best], tuple(scores))
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """Clips of inner folds and the outputs of heads that were not fitted on them.
+
+    Attributes:
+        truth: index of each label [clips].
+        logits: [clips, labels].
+        factors: of the temperature [clips].
+        share: probability of ordinary speech [clips].
+        ordinary: detector of ordinary speech, if there is one.
+
+    """
+
+    truth: NDArray[np.int64]
+    logits: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    share: NDArray[np.float64]
+    ordinary: OrdinarySpeech | None
+
+    @classmethod
+    def of(
+        cls,
+        head: EmbeddingHead,
+        candidate: Refit,
+        embeddings: Array,
+        truth: NDArray[np.int64],
+        temperature: float,
+        *,
+        folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    ) -> _HeldOut:
+        """Return the clips of all folds under a candidate that is fitted without each."""
+        tested = np.concatenate([test for _, test in folds])
+        logits, factors = [], []
+        for train, test in folds:
+            fitted, values = _fitted(head, candidate, embeddings[train], truth[train], temperature), embeddings[test]
+            logits.append(fitted.logits(values))
+            domain = fitted.domain
+            factors.append(np.ones(len(test)) if domain is None else domain.temperature_factors(values))
+        share = head.ordinary_share(embeddings[tested])
+        return cls(truth[tested], np.concatenate(logits), np.concatenate(factors), share, head.ordinary)
+
+    def probabilities(self, temperature: float) -> NDArray[np.float64]:
+        """Return probabilities [clips, labels], as those of `EmbeddingHead.probabilities`."""
+        return mixture(self.logits, temperature * self.factors, self.share, self.ordinary)
+
+    def cross_entropy(self, temperature: float) -> float:
+        """Return the mean of -log p(label)."""
+        return cross_entropy(self.probabilities(temperature), self.truth)
+
+    def recall(self, temperature: float) -> float:
+        """Return the unweighted average recall."""
+        right = self.probabilities(temperature).argmax(axis=1) == self.truth
+        return float(np.mean([right[self.truth == label].mean() for label in np.unique(self.truth)]))
 
 
 def _fitted(
     head: EmbeddingHead, candidate: Refit, embeddings: Array, truth: NDArray[np.int64], temperature: float
 ) -> EmbeddingHead:
-    """Return the head of a candidate; the loss is that of the probabilities with the temperature."""
+    """Return the head of a candidate; the loss is that of the probabilities with the temperature.
+
+    The fitted change is a weighted sum of the inputs, so it is fitted in their span, which is much smaller.
+    """
     if candidate.adapted and len(embeddings) >= MIN_RECORDINGS:
         head = head.adapted(embeddings)
     if candidate.strength is None:
         return head
+    inputs = head.inputs(embeddings) / temperature
+    basis = np.linalg.qr(inputs.T)[0]  # [values, recordings]
     weight, bias = softmax_regression(
-        head.inputs(embeddings) / temperature,
+        inputs @ basis,
         truth,
         np.ones(len(truth)),
         classes=len(head.bias),
@@ -148,15 +237,9 @@ def _fitted(
     )
     return replace(
         head,
-        weight=(head.weight + weight).astype(np.float32),
+        weight=(head.weight + basis @ weight).astype(np.float32),
         bias=(head.bias + temperature * bias).astype(np.float32),
     )
-
-
-def _probabilities(
-    fitted: Sequence[tuple[EmbeddingHead, NDArray[np.intp]]], embeddings: Array, temperature: float
-) -> NDArray[np.float64]:
-    return np.concatenate([head.probabilities(embeddings[test], temperature=temperature) for head, test in fitted])
 
 
 def _inner_folds(

@@ -14,6 +14,7 @@ from emotone.errors import ConfigError, RunError, UsageError
 from emotone.features.store import FeatureStore
 from emotone.fitting.classical import ResolvedBaseline, resolve_baseline
 from emotone.fitting.embedding import ResolvedEmbedding, resolve_embedding
+from emotone.fitting.head_transfer import ResolvedRefit
 from emotone.fitting.weights import WeightsFile, find_weights
 from emotone.nets.base import NETS
 from emotone.recipes.classical_recipe import ClassicalRecipe
@@ -97,7 +98,7 @@ class ResolvedRecipe:
         return store.extract(utterances, workers=workers, progress=progress)
 
 
-AnyResolved: TypeAlias = ResolvedRecipe | ResolvedBaseline | ResolvedEmbedding
+AnyResolved: TypeAlias = ResolvedRecipe | ResolvedBaseline | ResolvedEmbedding | ResolvedRefit
 
 
 def resolve(recipe: Recipe, *, weights: WeightsFile | None = None, two_stages: bool = True) -> ResolvedRecipe:

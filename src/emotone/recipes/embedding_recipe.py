@@ -58,8 +58,8 @@ class OrdinarySettings:
     """How a detector of ordinary speech (reading, dictation, meetings) is fitted, and what its result is.
 
     Attributes:
-        corpora: names of corpora of ordinary speech. They train no emotion; those that are not given in a training are
-            left out.
+        corpora: names of corpora of ordinary speech. They train no emotion, or the label other of detectors; those that
+            are not given in a training are left out.
         regularisation: of the detector, as that of the head.
         share: expected share of ordinary speech, before anything is heard.
         neutral: probability of neutral in ordinary speech; the other labels share the rest equally.
@@ -193,6 +193,8 @@ class EmbeddingRecipe:
         encoder: see `EncoderSettings`.
         windows: how an utterance is divided; at most 30 s long.
         head: see `HeadSettings`.
+        fit_on: "windows" fits the head on every window, for detectors, which decide on each; None on the mean of the
+            windows of each recording.
         copies: perturbations of which a copy of each training recording is trained on, e.g. "telephone/mu-law" (see
             `emotone stress --list`): all of them by a linear head, one of them in each epoch by one with a hidden layer
             (see `HiddenSettings.copied`). Those that need other speakers are not allowed.
@@ -211,6 +213,7 @@ class EmbeddingRecipe:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     windows: Windows = field(default_factory=lambda: Windows(seconds=10.0, hop=10.0, combine="mean-logit"))
     head: HeadSettings = field(default_factory=HeadSettings)
+    fit_on: Literal["windows"] | None = None
     copies: tuple[str, ...] = ()
     selection: str = ""
     seed: int = 1
@@ -224,6 +227,8 @@ class EmbeddingRecipe:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         if self.windows.seconds > MAX_SECONDS:
             raise ConfigError(f"windows: the encoder reads at most {MAX_SECONDS:g} s; given {self.windows.seconds:g}")
+        if self.copies and self.fit_on == "windows":
+            raise ConfigError("copies: they are of whole recordings; a head that is fitted on windows has none")
         if self.copies:  # most recipes have none, and need no perturbation to be imported
             _check_copies(self.copies)
 

@@ -1,10 +1,11 @@
-"""`emotone personalise`: from folders or a table to a model, with the scores that belong to it."""
+"""`emotone personalise`, and `--from` a model with a head: from clips to a model, with the scores that belong to it."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +16,11 @@ from emotone.evaluation.personalise import PersonalScores
 from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
 from emotone.inference.model import load
 from emotone.recipes.library import load_recipe
+from emotone.scoring.finished_run import read_description
 from emotone.scoring.scores import Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.conftest import MakeBundle
 
@@ -208,3 +209,35 @@ def test_scores_as_text() -> None:
     assert alone.lines()[-2:] == ["note: one speaker", "not speaker-independent: one voice"]
     assert "9 clips, 1 speaker, protocol" in alone.lines()[0]
     assert SCORES.to_dict()["tuned"]["ours"]["value"] == 0.6
+
+
+def test_training_and_evaluation_from_a_head(
+    emotone: Callable[..., Any], with_head: Path, folders: Path, table: Path, tmp_path: Path
+) -> None:
+    corpus = ("--corpus", f"own={table}")
+    trained = emotone("train", "--from", with_head, *corpus, "--out", tmp_path / "runs")
+    assert trained.status == 0, trained.err
+    assert "selected: " in trained.err
+    assert load(Path(trained.out.strip())).bundle.manifest.name == "heady-tuned"
+    scored = emotone(
+        "evaluate", "--from", with_head, *corpus, "--protocol", "random-3@4", "--out", tmp_path / "scores", "--json"
+    )
+    assert scored.status == 0, scored.err
+    about = read_description(next((tmp_path / "scores").iterdir()))
+    assert (about["recipe"]["transfer"]["source"], about["recipe"]["transfer"]["plan"]) == ("heady", "auto")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("train", "--transfer", "A5"), "plans such as A5 are for networks"),
+        (("train", "--transfer", "adapted"), "--transfer auto fits it to labelled clips, and emotone adapt"),
+        (("train", "--epochs", "3"), "needs no epochs; remove --epochs"),
+        (("evaluate", "--unlabelled", "statistics"), "--transfer adapted uses the clips without their labels"),
+    ],
+)
+def test_options_that_heads_do_not_have_are_refused(
+    emotone: Callable[..., Any], with_head: Path, table: Path, given: tuple[str, ...], message: str
+) -> None:
+    result = emotone(*given, "--from", with_head, "--corpus", f"own={table}")
+    assert (result.status, message in result.err) == (2, True), result.err

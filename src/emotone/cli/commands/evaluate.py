@@ -35,6 +35,8 @@ Examples:
   emotone evaluate --recipe is10-linear-svm --corpus emovo=~/corpora/emovo --protocol random-5
   # a shipped model, fine-tuned in every fold
   emotone evaluate --from small-open --transfer A5 --corpus calls=calls.csv
+  # the head of a shipped model, fitted further in every fold on at most 50 clips
+  emotone evaluate --from default --transfer auto --corpus calls=calls.csv --protocol speaker-folds-2@50
   # a recipe with the weights of a source
   emotone evaluate --recipe segment-yamnet --from yamnet.npz --corpus emodb=~/corpora/emodb
   # a detector with thresholds chosen on another evaluation
@@ -196,6 +198,9 @@ def _resolved(name: str, options: TransferOptions) -> AnyResolved:
     from emotone.recipes.library import load_recipe, relabelled
     from emotone.recipes.recipe import Recipe
 
+    refit = None if name or not options.source else _refit(options)
+    if refit is not None:
+        return refit
     if options.is_auto:
         raise UsageError(
             "--transfer auto selects a plan on the clips that it is given, and the score of a selected plan on the "
@@ -211,6 +216,19 @@ def _resolved(name: str, options: TransferOptions) -> AnyResolved:
     if options.is_transfer:
         raise UsageError(f"--from, --transfer and --unlabelled are for recipes that train a network; {name} does not")
     return resolve_any(relabelled(given, options.labels) if options.labels else given)
+
+
+def _refit(options: TransferOptions) -> AnyResolved | None:
+    """Return what fits the head of a model with a frozen encoder further in every fold; None for other sources."""
+    from emotone.fitting.head_transfer import refit_recipe_for, resolve_refit
+
+    recipe = refit_recipe_for(options.source, plan=options.plan, labels=options.labels)
+    if recipe is not None and options.unlabelled:
+        raise UsageError(
+            f"{options.source} has a head on a frozen encoder: --transfer adapted uses the clips without their labels; "
+            "remove --unlabelled"
+        )
+    return None if recipe is None else resolve_refit(recipe)
 
 
 def _evaluate_recipe(

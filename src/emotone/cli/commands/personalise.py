@@ -84,21 +84,25 @@ def command(
     from emotone.evaluation.identity import model_overlap, weights_overlap
     from emotone.evaluation.personal_head import personalise_head
     from emotone.evaluation.personalise import personalise
+    from emotone.fitting.head_transfer import refit_recipe_for, resolve_refit
 
-    bundle = _head_bundle(source)
-    if bundle is not None:
+    own = refit_recipe_for(source)
+    if own is not None:
         if plan:
             raise UsageError(f"{source} has a head on a frozen encoder, and plans are for networks; remove --transfer")
+        refit = resolve_refit(own)
+        bundle = refit.bundle
         data = _data(clips, bundle, label_map=label_map)
         report(data)
         with progress(quiet=quiet) as bar:
             done = personalise_head(
-                bundle,
+                refit,
                 data.utterances,
                 labels=data.labels,
                 out=out,
                 name=name,
                 description=description,
+                workers=workers,
                 progress=bar.report,
             )
         shared = model_overlap(bundle.directory, data.utterances)
@@ -136,17 +140,6 @@ def _print(done: PersonalModel, data: CorpusData, shared: Overlap | None, *, out
         for line in (*done.scores.lines(), str(out)):
             click.echo(line)
     return 1 if done.problems or data.problems else 0
-
-
-def _head_bundle(source: str) -> Bundle | None:
-    """Return the model to start from if it has a head on a frozen encoder; None if its network is trained."""
-    from emotone.bundles.library import load, shipped_names
-    from emotone.bundles.manifest import MANIFEST
-
-    if source not in shipped_names() and not (Path(source) / MANIFEST).exists():
-        return None
-    bundle = load(source)
-    return None if bundle.head is None else bundle
 
 
 def _data(clips: Path, bundle: Bundle, *, label_map: Mapping[str, str]) -> CorpusData:

@@ -10,6 +10,7 @@ import click
 
 from emotone.cli import console, corpus_data
 from emotone.cli.console import progress, report_left_out
+from emotone.cli.head_fit import fit_further
 from emotone.cli.options import TransferOptions, transfer_options
 from emotone.errors import UsageError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emotone.cli.console import ProgressDisplay
+    from emotone.fitting.embedding_training import EmbeddingTraining
+    from emotone.fitting.head_transfer import ResolvedRefit
     from emotone.fitting.plan_selection import PlanSelection
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.fitting.train import TrainingJob
@@ -37,6 +40,8 @@ Examples:
   # fine-tune a shipped model on your own recordings; auto selects the transfer plan
   emotone train --from small-open --transfer A5 --corpus calls=calls.csv
   emotone train --from small-open --transfer auto --corpus calls=calls.csv
+  # fit the head of a model with a frozen encoder to a few labelled recordings, in seconds; the result is a model
+  emotone train --from default --corpus calls=calls.csv
   # other weights or another plan for a recipe
   emotone train anger-soundnet --from soundnet5.safetensors --transfer anger-3 --corpus emodb=~/corpora/emodb
   # a linear head on a frozen speech encoder; the result is a model (after: emotone sources get whisper-base)
@@ -99,6 +104,9 @@ def command(
     RECIPE is a TOML file or the name of a shipped recipe (see emotone recipes list). With --from and the folder of a
     run or model, RECIPE is optional: the front end, network and training settings are then those of that run.
 
+    A model with a frozen encoder, such as default, needs no plan: its head is adapted to the clips and fitted to their
+    labels as far as inner folds without shared speakers show that this helps. The printed folder is that of a model.
+
     A recipe with an encoder fits a linear head on the outputs of a frozen speech encoder, in minutes. The printed
     folder is then that of a model, ready for emotone predict --model and emotone adapt.
 
@@ -116,6 +124,9 @@ def command(
     if isinstance(given, EmbeddingRecipe):
         head_recipe = _encoder_recipe(given, options, epochs=epochs)
         return _train_head(head_recipe, corpus, label_map=label_map, out=out, workers=workers, quiet=quiet)
+    refit = None if given is not None or not source else _refit(options, epochs=epochs)
+    if refit is not None:
+        return fit_further(refit, corpus, label_map=label_map, out=out, workers=workers, quiet=quiet)
     resolved = _resolved(None if given is None else net_recipe(given, recipe), options, epochs=epochs)
     asked = resolved.recipe
     score_name = {"uar": "UAR", "auroc": "AU-ROC", "cross-entropy": "negative cross-entropy"}[asked.training.monitor]
@@ -210,11 +221,36 @@ def _train_head(
         )
     report_left_out(training.problems)
     written = write_model(training, out / f"{recipe.name}-{training.signature}")
-    console.note(
-        f"{len(training.utterances)} recordings; results with a confidence below {training.threshold:.2f} are unsure"
-    )
+    console.note(f"{len(training.utterances)} recordings; {_meaning(training)}")
     click.echo(written.directory)
     return 1 if training.problems or data.problems else 0
+
+
+def _refit(options: TransferOptions, *, epochs: int | None) -> ResolvedRefit | None:
+    """Return what fits the head of a model with a frozen encoder further; None if the weights are not such a model."""
+    from emotone.fitting.head_transfer import refit_recipe_for, resolve_refit
+
+    recipe = refit_recipe_for(options.source, plan=options.plan, labels=options.labels)
+    if recipe is None:
+        return None
+    if recipe.transfer.plan != "auto" or options.unlabelled:
+        raise UsageError(
+            f"{options.source} has a head on a frozen encoder: --transfer auto fits it to labelled clips, and emotone "
+            "adapt to recordings without labels"
+        )
+    if epochs is not None:
+        raise UsageError(f"{options.source} has a head on a frozen encoder, and needs no epochs; remove --epochs")
+    return resolve_refit(recipe)
+
+
+def _meaning(training: EmbeddingTraining) -> str:
+    """Return what the threshold of a model with a frozen encoder means."""
+    from emotone.inference.segments import positive_of
+
+    label = positive_of(training.labels)
+    if label is None:
+        return f"results with a confidence below {training.threshold:.2f} are unsure"
+    return f"{label} is detected from a probability of {training.threshold:.2f}"
 
 
 def _resolved(recipe: Recipe | None, options: TransferOptions, *, epochs: int | None) -> ResolvedRecipe:
