@@ -44,7 +44,7 @@ def shared_cache(folder: Path, private_directories: None, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="module")
 def utterances(folder: Path) -> tuple[Utterance, ...]:
-    return apply_labels(emodb_utterances(write_emodb(folder / "emodb")), label_set("anger"))[0]
+    return tuple(apply_labels(emodb_utterances(write_emodb(folder / "emodb")), label_set("anger"))[0])
 
 
 @pytest.fixture(scope="module")
