@@ -209,7 +209,7 @@ def _thresholds(
     if positive is not None:
         place = labels.index(positive)
         point = threshold_at(truth == place, probabilities[:, place], false_positive_rate=FALSE_ALARMS)
-        return {positive: round(min(point.threshold, 1.0), 4)}
+        return {positive: min(float(point.threshold), 1.0)}
     threshold = min(SURE, float(np.quantile(probabilities.max(axis=1), 1 - COVERAGE)))
     return dict.fromkeys(labels, round(threshold, 4))
 
