@@ -27,8 +27,8 @@ def fit_further(
 ) -> int:
     """Fit the head of a model on the given corpora, print the folder of the new model, and return the exit status."""
     from emotone.evaluation.identity import weights_overlap
+    from emotone.fitting.export import TUNED
     from emotone.fitting.head_transfer import fit_signature, write_refitted
-    from emotone.fitting.naming import TUNED
 
     data = corpus_data.load(corpus, label_set_name=resolved.recipe.labels, label_map=label_map)
     corpus_data.report(data)
