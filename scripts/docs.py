@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import activity, code, papers, results, transfer
+from scripts.pages import activity, code, costs, few_clips, papers, results, transfer
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.fitting.distillation.card import results_card
@@ -42,7 +42,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/asr-reuse-figure4.svg": partial(asr_reuse.figure4, RESULTS),
     "results/asr-reuse-figure6.svg": partial(asr_reuse.figure6, RESULTS),
     "results/baselines.md": partial(baselines.page, RESULTS),
+    "results/costs.md": costs.costs,
+    "results/costs.svg": costs.figure,
     "results/evaluations.md": results.evaluations,
+    "results/few-clips.md": few_clips.few_clips,
+    "results/few-clips.svg": few_clips.figure,
     "results/papers.md": papers.papers,
     "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),
     "results/segment-vggish.svg": partial(segment_vggish.figure, RESULTS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from scripts.pages import costs
 from scripts.pages.markdown import RESULTS, ROOT, system_of
 
 from emotone.fitting.distillation.card import results_card
@@ -57,7 +58,8 @@ def readme() -> str:
     """Return the README with current scores and speed."""
     header = ("system", "protocol", "corpus", "labels", "UAR x 100", "chance", "clips", "speakers")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, lines in (("scores", markdown_table(header, _uar_rows())), ("speed", _speed())):
+    tables = (("costs", costs.readme_rows()), ("scores", markdown_table(header, _uar_rows())), ("speed", _speed()))
+    for name, lines in tables:
         begins, ends = f"<!-- {name}, written by `make docs` -->", f"<!-- end of {name} -->"
         before, _, rest = text.partition(begins)
         _, _, after = rest.partition(ends)
