@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 JOINT = ("emodb", "ravdess", "nemo")
 HELD_OUT = ("emovo", "savee")
+REPLICATES = 10  # only values are used, without their intervals
 COLOURS = {True: "#d55e00", False: "#0072b2"}  # ours, openSMILE's
 
 
@@ -203,8 +204,8 @@ def _recalls(system: System, corpora: tuple[str, ...], results: Path) -> Mapping
     for folder in finished_runs(results / system.folder, system.run):
         recalls = {
             score.corpus: 100 * score.number
-            for score in scores_of(read_run(folder).predictions)
-            if score.metric == "uar" and score.setting == "system"
+            for score in scores_of(read_run(folder).predictions, replicates=REPLICATES, metrics={"uar"})
+            if score.setting == "system" and score.metric == "uar"
         }
         if set(corpora) <= set(recalls):
             return recalls
