@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.measure_costs import COSTS
 from scripts.pages.markdown import RESULTS
 
-from emotone.reproductions.document import ENGINE, document, markdown_table
+from emotone.reproductions.document import document, markdown_table
 from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.scores import scores_of
 
@@ -104,8 +104,8 @@ def costs(results: Path = RESULTS) -> str:
         "Unweighted average recall (UAR) x 100 for speakers outside the training data, from the predictions under",
         "`results/`, next to milliseconds of a processor for 3 s of sound, from file to result, with one thread, and",
         "megabytes on disk: network and head of a model, or the package openSMILE, which needs a classifier too.",
-        *ENGINE,
-        f"Measured with version {measured['emotone']} by `python -m scripts.measure_costs`.",
+        f"Measured with version {measured['emotone']} by `python -m scripts.measure_costs`; the time is that of the",
+        "processor, so that other load changes it little.",
         "",
         "![UAR against milliseconds](costs.svg)",
     ]
@@ -119,7 +119,7 @@ def costs(results: Path = RESULTS) -> str:
             rows = [(row[0], row[1], *row[3:]) for row in rows]
         header = ("system", *corpora, *mean, "ms", "MB")
         lines += ["", f"## {title}", "", *markdown_table(header, rows)]
-    lines += ["", "No other system is both more accurate and cheaper than those on the line of the figure."]
+    lines += ["", "No system is both more accurate and cheaper than those on the line of the figure."]
     return document(lines)
 
 

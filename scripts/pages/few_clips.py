@@ -11,7 +11,7 @@ from scripts.few_clip_curves import CLIPS, DRAWS, FOLDER
 from scripts.pages.markdown import RESULTS
 
 from emotone.corpora.base import CORPORA
-from emotone.reproductions.document import ENGINE, document, markdown_table
+from emotone.reproductions.document import document, markdown_table
 from emotone.scoring.finished_run import finished_runs
 from emotone.scoring.learning_curve import SCRATCH, gains_of, points_of
 from emotone.scoring.result_table import format_estimate
@@ -39,7 +39,6 @@ def few_clips(results: Path = RESULTS) -> str:
         "",
         "How the head is fitted is described in [transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals",
         f"clustered by speaker, computed from the predictions under `results/{FOLDER}`.",
-        *ENGINE,
         "Command: `python -m scripts.few_clip_curves --source default --corpus NAME=DIR...`",
     ]
     points = _points(results)
