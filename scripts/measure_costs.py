@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def main() -> None:
         print(name, systems[name], flush=True)
     for feature_set in FEATURE_SETS:
         spec = OpenSmile(feature_set=feature_set)
-        cost = _cost(lambda path, spec=spec: spec.compute(read(path, rate=spec.rate)[0]), paths, seconds)
+        cost = _cost(partial(_functionals, spec), paths, seconds)
         systems[f"opensmile-{feature_set}"] = {"ms": cost, "megabytes": _package("opensmile")}
         print(feature_set, systems[f"opensmile-{feature_set}"], flush=True)
     about = {"processor": platform.processor() or platform.machine(), "seconds": 3, "repeats": REPEATS}
@@ -63,6 +64,10 @@ def _cost(analyse: Callable[[Path], object], paths: list[Path], seconds: float) 
     return round(median(found[1:]), 2)
 
 
+def _functionals(spec: OpenSmile, path: Path) -> object:
+    return spec.compute(read(path, rate=spec.rate)[0])
+
+
 def _size(name: str) -> float:
     """Return the megabytes of a model's network and head."""
     contents = load(name).contents()
@@ -72,7 +77,7 @@ def _size(name: str) -> float:
 def _package(name: str) -> float:
     """Return the megabytes of an installed package."""
     module = __import__(name)
-    files = Path(module.__file__).parent.rglob("*")
+    files = Path(str(module.__file__)).parent.rglob("*")
     return round(sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc") / MEGABYTE, 2)
 
 
