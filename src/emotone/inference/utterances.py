@@ -234,9 +234,10 @@ class JoinedSpeech:
     """The speech of a recording without its pauses, predicted as one utterance: how short utterances become a clip.
 
     A pause divides a sentence into two utterances, and each of them is predicted without the other. The mean of their
-    probabilities is not what the model finds in the whole sentence: in two samples of 80 sentences into which a second of
-    silence was inserted, it gave 25 and 22 % another label, and the joined utterances 6 and 12 %. Where there is more speech than
-    `JOINED`, one more pause changes little, and the clip is the mean of the utterances, weighted by duration.
+    probabilities is not what the model finds in the whole sentence: in two samples of 80 sentences into which a second
+    of silence was inserted, it gave 25 and 22 % another label, and the joined utterances 6 and 12 %. Where there is
+    more speech than `JOINED`, one more pause changes little, and the clip is the mean of the utterances, weighted by
+    duration.
 
     Args:
         bundle: the model.
