@@ -54,7 +54,7 @@ class RecordingEmbedding:
 
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 2
 
     encoder: Encoder
     windows: Windows
@@ -129,8 +129,12 @@ class ResolvedEmbedding:
 
     @property
     def signature(self) -> str:
-        """Hash of what changes the weights: settings but the name, the description and the licence, and the encoder."""
+        """Hash of what changes the weights: settings but the name, the description and the licence, and the encoder.
+
+        How distances from the training data are measured changes no weight either.
+        """
         settings = {key: value for key, value in to_mapping(self.recipe).items() if key not in NOT_IN_SIGNATURE}
+        settings["head"] = {key: value for key, value in settings["head"].items() if key != "domain_directions"}
         return signature("embedding", SIGNATURE_VERSION, settings, self.encoder.sha256, RecordingEmbedding.version)
 
     def with_seed(self, seed: int) -> ResolvedEmbedding:
