@@ -41,6 +41,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/asr-reuse.svg": partial(asr_reuse.figure, RESULTS),
     "results/asr-reuse-figure4.svg": partial(asr_reuse.figure4, RESULTS),
     "results/asr-reuse-figure6.svg": partial(asr_reuse.figure6, RESULTS),
+    "results/asr-reuse-atlas.svg": partial(asr_reuse.atlas, RESULTS),
     "results/baselines.md": partial(baselines.page, RESULTS),
     "results/costs.md": costs.costs,
     "results/costs.svg": costs.figure,

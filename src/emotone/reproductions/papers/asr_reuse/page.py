@@ -203,8 +203,8 @@ def _atlas(results: Path) -> list[str]:
     text = (
         "Beyond the paper: the mean over time of every layer, and a linear classifier (a softmax with the quadratic "
         "penalty of the other sections), for speakers that it was not trained on: one at a time, or in six folds where "
-        "there are more than ten. Whole recordings are read: of RAVDESS a third, of nEMO an eighth, and all of the "
-        "others. Each corpus has its own labels. The best layer of a source on a corpus is bold; as the best of "
+        "there are more than ten. Whole recordings are read (of RAVDESS a third and of nEMO an eighth, where these are "
+        "part of it). Each corpus has its own labels. The best layer of a source on a corpus is bold; as the best of "
         "several, it is slightly optimistic."
     )
     return [
