@@ -124,19 +124,6 @@ def test_one_utterance_has_exactly_the_probabilities_of_the_clip(model: Model, n
     assert (utterance.label, utterance.confidence) == (analysis.clip.label, analysis.clip.confidence)
 
 
-@pytest.mark.parametrize("lengths", [(2.0, 1.5), (0.5, 4.2, 0.7), (5.0, 5.0)])
-def test_short_utterances_are_joined_for_the_clip(
-    model: Model, noise: NDArray[np.float32], lengths: tuple[float, ...]
-) -> None:
-    cuts = np.cumsum([round(seconds * RATE) for seconds in lengths])
-    spoken = np.split(noise[: cuts[-1]], cuts[:-1])
-    signal = np.concatenate([np.concatenate([part, np.zeros(RATE, np.float32)]) for part in spoken])
-    analysis = analyse(model.bundle, np.array_split(signal, 7))
-    assert [round(one.end - one.start, 3) for one in analysis.utterances] == list(lengths)
-    whole = analyse(model.bundle, [noise[: cuts[-1]]]).segments.probabilities.mean(axis=0)
-    np.testing.assert_allclose(list(analysis.clip.probabilities.values()), whole, atol=1e-5)
-
-
 def test_many_utterances_are_averaged_for_the_clip(model: Model, noise: NDArray[np.float32]) -> None:
     pause = np.zeros(RATE, np.float32)
     analysis = analyse(model.bundle, [noise[: 2 * RATE], pause, noise[2 * RATE : 10 * RATE + 1600]])

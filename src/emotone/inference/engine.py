@@ -4,8 +4,7 @@ The activity detector finds utterances, and only their audio reaches the model. 
 own grid: at 0, hop, 2 hop ... from its first sample while they fit, plus one that is aligned to its end (see
 `emotone.features.windows`); an utterance shorter than a window is one window. Silence before, after and between
 utterances therefore changes no result. The windows of an utterance are divided into sections where the emotion changes
-(`emotone.inference.pooling`), and the clip is the mean of all sections, weighted by duration. Where several
-utterances are short, the clip is the result of all of them joined (`emotone.inference.utterances.JoinedSpeech`).
+(`emotone.inference.pooling`), and the clip is the mean of all sections, weighted by duration.
 
 A bundle may also analyse windows without speech (`windows.speech_only = false`, as some publications do). The whole
 recording then counts as one utterance, which is not divided.
@@ -29,14 +28,7 @@ from emotone.inference.buffers import RollingBuffer
 from emotone.inference.events import UtteranceEnd, UtteranceInterim, UtteranceStart
 from emotone.inference.pooling import DurationPooler
 from emotone.inference.segments import TIME_DIGITS, Segments, UtteranceSegment, decide, decide_label, rounded
-from emotone.inference.utterances import (
-    PAUSE,
-    Boundary,
-    JoinedSpeech,
-    OpenUtterance,
-    UtteranceDetector,
-    no_segments,
-)
+from emotone.inference.utterances import PAUSE, Boundary, OpenUtterance, UtteranceDetector, no_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +84,6 @@ class Engine:
         interim: return an interim result after every second of an utterance. Before its first window is complete,
             that is one more run of the network.
         faces: of the recording, for a front end whose rows contain them.
-        joined: collects short utterances for the clip; None makes it the weighted mean of all sections.
 
     Example:
         >>> engine = Engine(bundle)  # doctest: +SKIP
@@ -110,7 +101,6 @@ class Engine:
         adaptation: RunningAdaptation | None = None,
         interim: bool = False,
         faces: FaceTrack | None = None,
-        joined: JoinedSpeech | None = None,
     ) -> None:
         if not 1 <= batch <= MAX_BATCH:
             raise ValueError(f"batch must be from 1 to {MAX_BATCH}; given {batch}")
@@ -120,7 +110,6 @@ class Engine:
         self._interim = interim
         self._reported = 0  # interim results that the open utterance is old enough for
         self._faces = faces
-        self._joined = joined
         self._rate = bundle.feature.rate
         self._speech_only = bundle.manifest.windows.speech_only
         self._activity = NetworkDetector()
@@ -193,17 +182,10 @@ class Engine:
         return events + self._follow(boundaries)
 
     def clip(self) -> Clip:
-        """Return the result of all utterances that have ended.
-
-        Raises:
-            BundleError: the network fails.
-
-        """
+        """Return the result of all utterances that have ended."""
         known = self._novelty.seconds > 0
         novelty = float(self._novelty.probabilities()[0]) if known else None
-        joined = None if self._joined is None else self._joined.probabilities()
-        probabilities = self._clip.probabilities() if joined is None else joined
-        return self._decide(probabilities, speech=self._clip.seconds > 0, novelty=novelty)
+        return self._decide(self._clip.probabilities(), speech=self._clip.seconds > 0, novelty=novelty)
 
     def _append(self, samples: Array) -> None:
         self._sound.append(samples)
@@ -237,8 +219,6 @@ class Engine:
             elif self._utterance is not None:
                 end = self._sample(boundary.end)
                 events += self._read(self._utterance, end)
-                if self._joined is not None:
-                    self._joined.end_utterance()
                 segments, sections = self._utterance.finish(end)
                 events += [segments] if len(segments) else []
                 start = self._utterance.start_seconds
@@ -276,8 +256,6 @@ class Engine:
         """Return the windows that the samples of the utterance up to `end` complete."""
         dropped = self._total - len(self._sound)
         samples = self._sound[utterance.read - dropped : max(end, utterance.read) - dropped]
-        if self._joined is not None:
-            self._joined.add(samples)
         return utterance.read_until(end, samples)
 
     def _ended(self, start: Seconds, end: Seconds, sections: list[Section], *, novelty: float | None) -> UtteranceEnd:
@@ -326,8 +304,7 @@ class Analyser:
     """
 
     def __init__(self, bundle: Bundle, *, faces: FaceTrack | None = None) -> None:
-        joined = JoinedSpeech(bundle) if faces is None else None  # faces belong to their places in the recording
-        self._engine = Engine(bundle, faces=faces, joined=joined)
+        self._engine = Engine(bundle, faces=faces)
         self._windows = [no_segments(bundle)]
         self._utterances: list[UtteranceSegment] = []
         self._waiting: Array | None = None

@@ -191,7 +191,7 @@ class Segment(WithAffect):
 
 @dataclass(frozen=True, slots=True)
 class Clip(WithAffect):
-    """The result of a whole recording: its utterances, combined.
+    """The result of a whole recording: the mean of its utterances, weighted by duration.
 
     Attributes:
         label: the emotion, or None where there is no speech.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from emotone.types import Array, Seconds
 
 PAUSE: Seconds = 0.5  # of silence that ends an utterance
-JOINED: Seconds = 10.0  # of speech whose utterances are joined for the clip, or a window of the model if it is longer
 PAUSE_FRAMES = round(PAUSE * PER_SECOND)
 
 
@@ -228,55 +227,6 @@ class OpenUtterance:
         manifest = bundle.manifest
         combined = self._context.push(probabilities)
         return Segments(manifest.labels, manifest.thresholds, begin, until, combined, outputs)
-
-
-class JoinedSpeech:
-    """The speech of a recording without its pauses, predicted as one utterance: how short utterances become a clip.
-
-    A pause divides a sentence into two utterances, and each of them is predicted without the other. The mean of their
-    probabilities is not what the model finds in the whole sentence: in two samples of 80 sentences into which a second
-    of silence was inserted, it gave 25 and 22 % another label, and the joined utterances 6 and 12 %. Where there is
-    more speech than `JOINED`, one more pause changes little, and the clip is the mean of the utterances, weighted by
-    duration.
-
-    Args:
-        bundle: the model.
-
-    """
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self._limit = round(max(JOINED, bundle.manifest.windows.seconds) * bundle.feature.rate)
-        self._pieces: list[Array] = []
-        self._length = 0  # samples
-        self._utterances = 0
-
-    def add(self, samples: Array) -> None:
-        """Add samples [time] of an utterance, float32 at the front end's rate."""
-        self._length += len(samples)
-        if self._length > self._limit:
-            self._pieces.clear()
-        elif len(samples):
-            self._pieces.append(samples.copy())  # a view would keep a whole block in memory
-
-    def end_utterance(self) -> None:
-        """Count an utterance: samples that are added later belong to the next one."""
-        self._utterances += 1
-
-    def probabilities(self) -> NDArray[np.float64] | None:
-        """Return the probabilities [labels] of the joined utterances; None for a single one, and for too much speech.
-
-        Raises:
-            BundleError: the network fails.
-
-        """
-        if self._utterances < 2 or not self._pieces:
-            return None
-        whole = OpenUtterance(self._bundle, start=0, batch=1)
-        for _ in whole.read_until(self._length, np.concatenate(self._pieces)):
-            pass  # its windows are no segments of the recording
-        whole.finish(self._length)
-        return whole.probabilities
 
 
 def no_segments(bundle: Bundle) -> Segments:
