@@ -54,6 +54,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/sources.md": results.sources,
     "results/spectrogram-cnn-lstm.md": partial(spectrogram_cnn_lstm.page, RESULTS),
     "results/spectrogram-cnn-lstm.svg": partial(spectrogram_cnn_lstm.figure, RESULTS),
+    "results/spectrogram-cnn-lstm-figure5.svg": partial(spectrogram_cnn_lstm.figure5, RESULTS),
+    "results/spectrogram-cnn-lstm-figure7.svg": partial(spectrogram_cnn_lstm.figure7, RESULTS),
     "results/spectrogram-cnn-lstm-context.svg": partial(spectrogram_cnn_lstm.context_figure, RESULTS),
     "results/transfer.md": transfer.transfer,
     "results/transfer.svg": transfer.figure,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from emotone.recipes.recipe import Recipe
 
-RECIPES = {"log-mel-cnn": "log-mel", "multidomain": "multidomain"}  # settings of the trainings of a network
+RECIPES = {"log-mel-cnn": "small", "multidomain": "multidomain"}  # settings of the trainings of a network
 LABELS = "six"
 PROTOCOL = "speaker-folds-2"  # half of the speakers for training and half for the test, and vice versa
 CLIPS: tuple[int | None, ...] = (25, None, 100, 50, 200)  # None: all; the most informative first

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from emotone.scoring.learning_curve import CurvePoint
 
 FROM_SCRATCH = "from scratch"
-RENAMED = {"default": "log-mel"}  # name of a model in the stored runs, and of its recipe now
+RENAMED = {"default": "small"}  # name of a model in the stored runs, and now
 LONGER = "curve-alone-longer"  # prefix of the runs from scratch with more batches
 REPLICATES = 2_000  # of intervals; a page has many of them
 # Plans by the number of trained layers, with colours that are distinct for people with colour blindness.

@@ -37,7 +37,7 @@ labels = "seven"
 windows.hop = 0.5
 
 [recipes.third]
-base = "log-mel"
+base = "small"
 training.epochs = 4
 """
 
@@ -102,7 +102,7 @@ def test_recipes_of_one_file_share_its_settings_and_can_be_each_others_base(tmp_
     assert (second.name, second.labels, second.windows.seconds, second.windows.hop) == ("second", "seven", 3.0, 0.5)
     assert first.training == second.training
     assert first.training.epochs == 3
-    small = load_recipe("log-mel")
+    small = load_recipe("small")
     assert isinstance(small, Recipe)  # a recipe with a base does not start from the file's own settings
     assert third == replace(small, name="third", training=replace(small.training, epochs=4))
 

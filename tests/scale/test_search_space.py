@@ -28,7 +28,7 @@ def test_every_shipped_recipe_has_a_space_that_it_can_take() -> None:
 
 
 def test_the_own_settings_of_a_recipe_change_nothing() -> None:
-    for name in ("log-mel", "whisper-base", "default", "is10-linear-svm"):
+    for name in ("small", "whisper-base", "default", "is10-linear-svm"):
         recipe = load_recipe(name)
         space = read_space(default_space(recipe), recipe)
         assert len(space.own) == len(space.parameters), name
@@ -41,7 +41,7 @@ def test_kinds_of_ranges(tmp_path: Path) -> None:
         "[training.learning_rate]\ntimes = [0.5, 2.0]\nlog = true\n[training.epochs]\nbetween = [1, 20]\n"
         "[training.mixup]\ntimes = [1, 2]\n[net.hidden]\namong = [4, 8]\n"
     )
-    rate, epochs, hidden = read_space(path, load_recipe("log-mel")).parameters  # mixup is 0: nothing to multiply
+    rate, epochs, hidden = read_space(path, load_recipe("small")).parameters  # mixup is 0: nothing to multiply
     assert (rate.low, rate.high, rate.log, rate.own) == (0.001, 0.004, True, 0.002)
     assert (epochs.low, epochs.high, epochs.whole, epochs.own) == (1, 20, True, 10)
     assert (hidden.among, hidden.own, hidden.value("8")) == (("4", "8"), None, 8)
@@ -50,7 +50,7 @@ def test_kinds_of_ranges(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "varies nothing in log-mel"),
+        ("", "varies nothing in small"),
         ("[training.learning_rates]\namong = [1]", "unknown"),
         ("[trainin.epochs]\namong = [1]", "unknown table of this recipe 'trainin'; did you mean 'training'"),
         ("[training.epochs]\namong = [1]\nbetween = [1, 2]", "has between and among; give one of them"),
@@ -70,7 +70,7 @@ def test_a_wrong_space_is_refused(tmp_path: Path, text: str, message: str) -> No
 
 
 def lowest_of(path: Path) -> None:
-    """Give the recipe `log-mel` the first value of every setting of a space."""
-    recipe = load_recipe("log-mel")
+    """Give the recipe `small` the first value of every setting of a space."""
+    recipe = load_recipe("small")
     space = read_space(path, recipe)
     space.applied(recipe, {one.name: one.among[0] for one in space.parameters})

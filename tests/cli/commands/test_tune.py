@@ -209,6 +209,6 @@ def test_wrong_usage(
 
 
 def test_the_default_space_is_shown(emotone: Callable[..., Any]) -> None:
-    shown = emotone("tune", "log-mel", "--show-space")
+    shown = emotone("tune", "small", "--show-space")
     assert shown.status == 0
     assert "[training.learning_rate]" in shown.out
