@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 JOINT = ("emodb", "ravdess", "nemo")
 HELD_OUT = ("emovo", "savee")
 REPLICATES = 10  # only values are used, without their intervals
+TICKS = (5, 10, 20, 50, 100)  # milliseconds
+CLOSE = 1.0  # points of UAR at which two names would overlap
 COLOURS = {True: "#d55e00", False: "#0072b2"}  # ours, openSMILE's
 
 
@@ -128,6 +130,7 @@ def figure(results: Path = RESULTS) -> str:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
     panels = _panels()
     drawn = Figure(figsize=(4.6 * len(panels), 4.2))
@@ -136,10 +139,15 @@ def figure(results: Path = RESULTS) -> str:
         points = _points(systems, corpora, results)
         for one in points:
             axes.plot(one.ms, one.mean, marker="o", markersize=5, color=COLOURS[one.system.is_ours])
-            axes.annotate(one.system.name, (one.ms, one.mean), (4, 3), textcoords="offset points", fontsize=6)
+            hidden = any(other.ms == one.ms and 0 < other.mean - one.mean < CLOSE for other in points)
+            side, at = ("right", (-5, -3)) if hidden else ("left", (4, 3))  # left of a point right under another one
+            axes.annotate(one.system.name, (one.ms, one.mean), at, textcoords="offset points", fontsize=6, ha=side)
         best = pareto(points)
         axes.plot([one.ms for one in best], [one.mean for one in best], color="#999999", linewidth=1, zorder=0)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(TICKS))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("milliseconds for 3 s, one core")
         axes.grid(color="#eeeeee")

@@ -42,6 +42,7 @@ SOURCES = {
 }
 """Source -> title."""
 PANEL, HEIGHT, GAP, TOP, LEFT, BOTTOM = 220, 220, 44, 130, 48, 48  # pixels of a panel and around it
+MIN_WIDTH = 640  # of the title, and two columns of the legend
 COLOURS = (
     ("#0b5cad", "#7cb7ff"),
     ("#0f7c7c", "#6ed6d6"),
@@ -229,7 +230,7 @@ def draw_atlas(data: Mapping[str, Any]) -> str:
     cells = cells_of(data)
     corpora = list(dict.fromkeys(cell.corpus for cell in cells))
     sources = [source for source in SOURCES if any(cell.source == source for cell in cells)]
-    width = LEFT + (PANEL + GAP) * len(corpora)
+    width = max(MIN_WIDTH, LEFT + (PANEL + GAP) * len(corpora))
     title = "Emotion from every layer of published networks, mean over time, new speakers"
     lines = [
         f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {TOP + HEIGHT + BOTTOM}" role="img" aria-label="{escape(title)}">',
