@@ -108,7 +108,7 @@ def run_search(
     Args:
         search: what is searched for.
         runs: folder of runs; the search has its own folder there.
-        storage: see `emotone.scale.trials.open_trials`.
+        storage: see `emotone.scale.trials.Trials.open`.
         trials: number of finished ones.
         workers: processes that run trials at the same time, besides those of other machines.
         report: called with a line after each trial.
