@@ -281,6 +281,7 @@ def test_the_recipe_reads_both_and_freezes_the_encoder() -> None:
     recipe = load_net_recipe("whisper-audiovisual")
     assert recipe.feature == AudioVisual(size=64, sound="whisper-log-mel")
     assert recipe.net_spec == WhisperAudiovisual(size=64)
+    assert recipe.net_spec.groups == (("encoder",), ("standardise", "branches"), ("context",), ("classifier",))
     assert recipe.transfer is not None
     assert recipe.transfer.load == recipe.transfer.freeze == ("encoder",)
 

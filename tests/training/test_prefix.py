@@ -210,7 +210,8 @@ def test_a_portion_has_one_size_and_short_windows_little_padding() -> None:
 
     given = windows(*(9,) * (BATCH + 1), 4, 3)
     values, steps = Prefix({"listening": Listening()}).run(given, 9)
-    assert [shape for shape in seen if shape[0] > 1] == [(BATCH, 9, 64)] * 2 + [(BATCH, 4, 64), (BATCH, 3, 64)]
+    whole = sorted((shape for shape in seen if shape[0] > 1), reverse=True)  # threads take batches in any order
+    assert whole == [(BATCH, 9, 64)] * 2 + [(BATCH, 4, 64), (BATCH, 3, 64)]
     assert steps is not None
     assert steps.tolist() == [9] * (BATCH + 1) + [4, 3]
     np.testing.assert_array_equal(values[-2, :4], given[-2])
