@@ -200,6 +200,12 @@ def test_broken_sphere_headers(content: bytes, write: Write) -> None:
         read(write(content))
 
 
+@pytest.mark.parametrize("rest", [b"", b"desc\0\0"])
+def test_a_caf_that_ends_before_its_data(rest: bytes, write: Write) -> None:
+    with pytest.raises(EmptyAudioError, match="caf header, but no samples after it"):
+        read(write(b"caff\0\1\0\0" + rest))
+
+
 def test_an_au_of_unknown_length_and_a_truncated_header(signal: Array, encode: Encode, write: Write) -> None:
     content = bytearray(encode(signal, format="AU"))
     content[8:12] = b"\xff" * 4
