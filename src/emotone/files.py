@@ -93,6 +93,14 @@ def atomic_write(path: Path, *, text: bool = False) -> Iterator[IO[Any]]:
         temporary.unlink(missing_ok=True)
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as an indented JSON file, atomically; see `atomic_write`."""
+    import json
+
+    with atomic_write(path, text=True) as stream:
+        stream.write(json.dumps(value, indent=1) + "\n")
+
+
 def _umask() -> int:
     with _ONE_AT_A_TIME:  # it can only be read by changing it, for all threads
         mask = os.umask(0)

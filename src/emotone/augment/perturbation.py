@@ -112,6 +112,16 @@ def chosen(names: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in every if pair in wanted or not wanted)
 
 
+def copy_names(names: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the settings, as `gain/-30-db`, in which recordings can be copied for training: without other speakers.
+
+    Args:
+        names: as in `chosen`.
+
+    """
+    return tuple(SEPARATOR.join(pair) for pair in chosen(names) if not PERTURBATIONS.get(pair[0]).min_others)
+
+
 def speech_power(signal: Array, rate: Hertz) -> float:
     """Return the mean power of the speech in a signal [time]: of its frames within 25 dB of the loudest ones.
 

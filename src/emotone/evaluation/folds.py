@@ -17,7 +17,7 @@ from emotone.bundles.manifest import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.features.faces import faces_for
 from emotone.features.store import ExtractionProblem
-from emotone.files import atomic_write
+from emotone.files import atomic_write, write_json
 from emotone.fitting import embedding
 from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
 from emotone.fitting.embedding import ResolvedEmbedding
@@ -328,8 +328,7 @@ def _row(
 def write_problems(folder: Path, problems: Sequence[ExtractionProblem]) -> None:
     """Write the problems of a run or fold before the table that marks it as finished, for repeated runs."""
     if problems:
-        with atomic_write(folder / PROBLEMS, text=True) as stream:
-            stream.write(json.dumps([asdict(problem) for problem in problems], indent=1) + "\n")
+        write_json(folder / PROBLEMS, [asdict(problem) for problem in problems])
 
 
 def read_problems(folder: Path) -> tuple[ExtractionProblem, ...]:

@@ -24,7 +24,7 @@ from emotone.evaluation.folds import (
 from emotone.evaluation.identity import identities
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, fingerprints
 from emotone.features.store import ExtractionProblem
-from emotone.files import atomic_write
+from emotone.files import write_json
 from emotone.fitting.embedding import ResolvedEmbedding
 from emotone.protocols import SPEAKER_SCALED, Leakage, audit, protocol
 from emotone.scoring.finished_run import SCHEMA, STAGES, TABLE, VALIDATION, is_finished, read_run, write_description
@@ -320,8 +320,7 @@ def _write_choices(jobs: Sequence[FoldJob], folder: Path) -> None:
             if (job.folder / name).exists()
         }
         if details:
-            with atomic_write(folder / name, text=True) as stream:
-                stream.write(json.dumps(details, indent=1) + "\n")
+            write_json(folder / name, details)
 
 
 def _write_validation(jobs: Sequence[FoldJob], folder: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from emotone.config import signature
 from emotone.errors import ConfigError, RunError, UsageError
-from emotone.files import atomic_write
+from emotone.files import write_json
 from emotone.fitting.fit import fit
 from emotone.fitting.network import clip_probabilities
 from emotone.protocols import protocol
@@ -161,8 +161,7 @@ def by_plan(resolved: ResolvedRecipe, plan: str) -> ResolvedRecipe:
 
 def write_selection(folder: Path, selection: PlanSelection) -> None:
     """Store a selection in the folder of the training that uses it."""
-    with atomic_write(folder / SELECTION, text=True) as stream:
-        stream.write(json.dumps(asdict(selection), indent=1) + "\n")
+    write_json(folder / SELECTION, asdict(selection))
 
 
 def find_selection(runs: Path, name: str) -> PlanSelection | None:

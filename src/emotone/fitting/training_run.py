@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
-from emotone.files import atomic_write
+from emotone.files import atomic_write, write_json
 from emotone.recipes.recipe import Recipe
 from emotone.transfer.apply import TensorEntry, TransferReport
 
@@ -70,8 +70,7 @@ def save_run(folder: Path, run: TrainingRun, net: Network) -> None:
         text["transfer"] = run.transfer.to_dict()
     if run.recordings:
         text["recordings"] = list(run.recordings)
-    with atomic_write(folder / RUN, text=True) as stream:
-        stream.write(json.dumps(text, indent=1) + "\n")
+    write_json(folder / RUN, text)
 
 
 def is_run(folder: Path) -> bool:

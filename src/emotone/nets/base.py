@@ -24,6 +24,7 @@ CHUNK_ROWS = 64  # rows of 8 ms of a chunk: 512 ms
 CHUNK_MILLISECONDS = 512
 FACE_FILTERS = (8, 16, 32, 64, 128)  # of networks on faces, as in mini-Xception
 SOUND_VALUES = 128  # of a row of `audio-visual`; those of the face follow
+MAX_LAYERS = 32  # of an encoder
 CHANNELS = 2  # of a row of `two-channel-spectrogram`
 
 PoolingMethod: TypeAlias = Literal["mean-logit", "attention", "gated-attention", "log-sum-exp", "max"]
@@ -190,6 +191,30 @@ def check_context(network: str, context: str, *, units: int) -> None:
         raise ConfigError(f"{network}: {unknown_name('context', context, get_args(Context))}")
     if units < 1:
         raise ConfigError(f"{network} needs context_units >= 1; given {units}")
+
+
+def check_layers(network: str, layers: tuple[int, ...]) -> None:
+    """Check the numbers of the layers of an encoder whose outputs are used.
+
+    Raises:
+        ConfigError: none, not ascending, below 0 or above `MAX_LAYERS`.
+
+    """
+    if not layers or list(layers) != sorted(set(layers)) or not layers[0] >= 0:
+        raise ConfigError(f"{network} needs layers in ascending order, each once; given {list(layers)}")
+    if layers[-1] > MAX_LAYERS:
+        raise ConfigError(f"{network} has at most {MAX_LAYERS} layers; given layer {layers[-1]}")
+
+
+def check_heads(network: str, *, width: int, heads: int) -> None:
+    """Check the width of a transformer and its number of attention heads.
+
+    Raises:
+        ConfigError: below 1, or a width that the heads don't divide.
+
+    """
+    if width < 1 or heads < 1 or width % heads:
+        raise ConfigError(f"{network} needs a width that its heads divide; given {width}, {heads}")
 
 
 def check_dropout(network: str, dropout: float) -> None:

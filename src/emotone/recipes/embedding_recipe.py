@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, chosen
+from emotone.augment.perturbation import copy_names
 from emotone.config import check_ranges
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.windows import Windows
@@ -234,9 +234,9 @@ class EmbeddingRecipe:
 
 
 def _check_copies(copies: tuple[str, ...]) -> None:
-    allowed = {SEPARATOR.join(pair) for pair in chosen() if not PERTURBATIONS.get(pair[0]).min_others}
+    allowed = sorted(copy_names())
     for copy in copies:
         if copy not in allowed:
-            raise ConfigError(f"copies: {unknown_name('perturbation', copy, sorted(allowed))}")
+            raise ConfigError(f"copies: {unknown_name('perturbation', copy, allowed)}")
     if len(set(copies)) != len(copies):
         raise ConfigError(f"copies: each may be named once; given {', '.join(copies)}")

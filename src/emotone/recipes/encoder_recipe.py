@@ -6,11 +6,11 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, chosen
+from emotone.augment.perturbation import copy_names
 from emotone.config import check_name, check_ranges, from_mapping, read_toml, signature
 from emotone.errors import ConfigError, unknown_name
 from emotone.recipes.embedding_recipe import EncoderSettings
-from emotone.recipes.source_recipe import SoundFolder  # noqa: TC001 - read at run time by emotone.config
+from emotone.recipes.source_recipe import SoundFolder, sound_settings
 from emotone.types import Seconds  # noqa: TC001 - read at run time by emotone.config
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class StudentSettings:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """How the student's input differs from the teacher's, which hears the plain recording.
+    """How the student's input differs from the teacher's, which is the plain recording.
 
     Attributes:
         copies: perturbations that keep the time (see `emotone stress --list`), e.g. "telephone/mu-law"; a copy of each
@@ -91,10 +91,10 @@ class InputSettings:
             snr_high=(-20.0, 100.0),
             equaliser=(0.0, 30.0),
         )
-        allowed = {SEPARATOR.join(pair) for pair in chosen(KEEPING_TIME) if not PERTURBATIONS.get(pair[0]).min_others}
+        allowed = sorted(copy_names(KEEPING_TIME))
         for copy in self.copies:
             if copy not in allowed:
-                raise ConfigError(f"inputs: {unknown_name('copy', copy, sorted(allowed))}")
+                raise ConfigError(f"inputs: {unknown_name('copy', copy, allowed)}")
         if len(set(self.copies)) != len(self.copies):
             raise ConfigError(f"inputs: each copy may be named once; given {', '.join(self.copies)}")
 
@@ -192,11 +192,8 @@ class EncoderRecipe:
     @property
     def signature(self) -> str:
         """Hash of everything that affects the weights, which name, licences and attributions do not."""
-        sound = {
-            name: [folder.group, folder.weight, list(folder.held_out), folder.held_out_share]
-            for name, folder in self.sound.items()
-        }
-        return signature(sound, list(self.noise), self.teacher, self.student, self.inputs, self.training, self.seed)
+        settings = (self.teacher, self.student, self.inputs, self.training)
+        return signature(sound_settings(self.sound), list(self.noise), *settings, self.seed)
 
 
 def read_encoder_recipe(path: Path) -> EncoderRecipe:

@@ -74,12 +74,12 @@ def parse_place(text: str, *, folder: Path | None = None) -> Place | None:
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """What a file says.
+    """What a file contains.
 
     Attributes:
         path: of the file.
         shared: the settings of its one recipe, or those that its recipes share.
-        recipes: what each of several recipes says itself, by name; empty for a file of one.
+        recipes: what each of several recipes sets itself, by name; empty for a file of one.
 
     """
 
@@ -89,7 +89,7 @@ class RecipeFile:
 
 
 def read_file(path: Path) -> RecipeFile:
-    """Return what a file says; raise `ConfigError` for a file that can't be read, or recipes that are no tables."""
+    """Return what a file contains; raise `ConfigError` for a file that can't be read, or recipes that are no tables."""
     shared = read_toml(path)
     if RECIPES not in shared:
         return RecipeFile(path, shared, {})
@@ -118,7 +118,7 @@ def read_tables(
     Args:
         place: of the recipe.
         shipped: returns the place of a shipped recipe.
-        read: returns what a file says; `read_file`, or one that remembers files.
+        read: returns what a file contains; `read_file`, or one that remembers files.
 
     Raises:
         ConfigError: a file can't be read, has several recipes of which none is named, a base is no text, or a recipe is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone.config
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from emotone.config import check_name, check_ranges, from_mapping, read_toml, signature
 from emotone.errors import ConfigError
@@ -51,6 +51,14 @@ class SoundFolder:
             raise ConfigError(f"sound: group '{self.group}' is not a regular expression ({error})") from error
         if groups != 1:
             raise ConfigError(f"sound: group '{self.group}' needs one pair of parentheses; it has {groups}")
+
+
+def sound_settings(sound: Mapping[str, SoundFolder]) -> dict[str, list[Any]]:
+    """Return what of folders affects the weights, by name: everything but licences and attributions."""
+    return {
+        name: [folder.group, folder.weight, list(folder.held_out), folder.held_out_share]
+        for name, folder in sound.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -178,11 +186,7 @@ class SourceRecipe:
     @property
     def signature(self) -> str:
         """Hash of everything that affects the weights, which name, licences and attributions do not."""
-        sound = {
-            name: [folder.group, folder.weight, list(folder.held_out), folder.held_out_share]
-            for name, folder in self.sound.items()
-        }
-        return signature(sound, self.teacher, self.level, self.excerpts, self.training, self.seed)
+        return signature(sound_settings(self.sound), self.teacher, self.level, self.excerpts, self.training, self.seed)
 
 
 def read_source_recipe(path: Path) -> SourceRecipe:

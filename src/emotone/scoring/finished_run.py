@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import ConfigError, RunError, UsageError
-from emotone.files import atomic_write
+from emotone.files import write_json
 from emotone.protocols import protocol
 from emotone.scoring.packed_runs import TABLES, is_packed, packed_json, packed_names, packed_table, unpack
 from emotone.scoring.predictions import PredictionsTable, whole_of_one
@@ -152,8 +152,7 @@ def table_version(folder: Path) -> tuple[int, int]:
 
 def write_description(folder: Path, about: Mapping[str, Any]) -> None:
     """Write the description of a run, which marks it as finished."""
-    with atomic_write(folder / RUN, text=True) as stream:
-        stream.write(json.dumps(about, indent=1) + "\n")
+    write_json(folder / RUN, about)
 
 
 def update_description(folder: Path, key: str, value: Any) -> None:

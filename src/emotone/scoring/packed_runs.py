@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from emotone.errors import ConfigError, RunError
-from emotone.files import atomic_write
+from emotone.files import atomic_write, write_json
 from emotone.scoring.parquet import AFTER, BEFORE, NUMBERS, from_arrow, load_arrow, to_arrow
 from emotone.scoring.predictions import PredictionsTable
 
@@ -128,8 +128,7 @@ def unpack(run: Path, folder: Path | None = None) -> None:
         assert table is not None  # noqa: S101 - it is in the manifest
         table.write(folder / file)
     for file, value in content["json"].items():
-        with atomic_write(folder / file, text=True) as stream:
-            stream.write(json.dumps(value, indent=1) + "\n")
+        write_json(folder / file, value)
 
 
 def _manifest(root: Path) -> Mapping[str, Any]:

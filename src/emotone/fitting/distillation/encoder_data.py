@@ -1,7 +1,7 @@
 """Rows of all recordings, plain and changed, and the teacher's outputs for the plain ones: computed once, cached.
 
 Each recording is cut to the part between its first and its last loud row, and divided into pieces that the teacher
-hears whole. The teacher's outputs are averaged over 80 ms. Everything is stored in half precision, in files of some
+processes whole. The teacher's outputs are averaged over 80 ms. Everything is stored in half precision, in files of some
 recordings that are mapped into memory, so an interruption loses little.
 """
 
@@ -42,7 +42,7 @@ SHORTEST = 40  # rows; shorter recordings are left out
 LOUD = 3.5  # log10 of power below the loudest row: 35 dB
 MARGIN = 5  # rows that are kept before and after the loud part
 CHUNK = 128  # recordings per file
-BATCH = 8  # pieces that the teacher hears at a time
+BATCH = 8  # pieces that the teacher processes at a time
 VERSION = 1  # incremented when a change to rendering or teacher changes a value
 PIECES, STATISTICS = "pieces.json", "statistics.npz"
 

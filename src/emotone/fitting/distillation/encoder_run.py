@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.config import from_mapping, signature, to_mapping
 from emotone.errors import RunError
-from emotone.files import atomic_write, sha256_file
+from emotone.files import atomic_write, sha256_file, write_json
 from emotone.fitting.distillation.encoder_data import encoder_data
-from emotone.fitting.distillation.run import CARD, CHECKPOINT, WEIGHTS, sound_amounts
+from emotone.fitting.distillation.run import CARD, CHECKPOINT, WEIGHTS, save_student, sound_amounts
 from emotone.fitting.distillation.sound import load_sound
 from emotone.fitting.distillation.source_run import RUN, SoundAmount
 from emotone.fitting.weights import find_weights
 from emotone.nets.base import require_torch
 from emotone.recipes.encoder_recipe import EncoderRecipe
-from emotone.transfer.weights import SourceWeights, write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,18 +142,18 @@ def train_encoder_source(
         on_step: called with (done, total) batches.
 
     """
-    from emotone.fitting.distillation.encoder_student import EncoderObjective, train_encoder
+    from emotone.fitting.distillation.encoder_student import stages_of, train_encoder
 
     if fresh:
         for name in (RUN, WEIGHTS, CARD, CHECKPOINT):
             (folder / name).unlink(missing_ok=True)
     recipe = prepared.recipe
-    steps = EncoderObjective(recipe, prepared.data).steps
+    ends = stages_of(recipe).ends
     scores: list[EncoderScore] = []
 
     def progress(epoch: Epoch) -> None:
         if epoch.metrics:
-            scores.append(EncoderScore(sum(steps[: epoch.number]), dict(epoch.metrics)))
+            scores.append(EncoderScore(ends[epoch.number], dict(epoch.metrics)))
             if report is not None:
                 report(scores[-1])
 
@@ -166,8 +165,7 @@ def train_encoder_source(
         progress=progress,
         on_step=on_step,
     )
-    tensors = {name: value.numpy() for name, value in net.state_dict().items()}
-    write_weights(folder / WEIGHTS, SourceWeights(recipe.name, tensors, licence=recipe.licence))
+    save_student(net, folder / WEIGHTS, name=recipe.name, licence=recipe.licence)
     run = EncoderRun(
         recipe=recipe,
         teacher_sha256=prepared.teacher,
@@ -181,8 +179,7 @@ def train_encoder_source(
     with atomic_write(folder / CARD, text=True) as stream:
         stream.write(encoder_card(run))
     text = {"schema": SCHEMA, **asdict(run), "recipe": to_mapping(recipe)}
-    with atomic_write(folder / RUN, text=True) as stream:
-        stream.write(json.dumps(text, indent=1) + "\n")
+    write_json(folder / RUN, text)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return run
 
@@ -224,7 +221,7 @@ def encoder_card(run: EncoderRun) -> str:
         f"- Training: squared differences of standardised outputs, AdamW {training.learning_rate:g}, batches of",
         f"  {training.batch_size} excerpts of up to {training.seconds:g} s, {training.steps} steps,",
         f"  {training.precision}; seed {recipe.seed}; {run.seconds / 60:.0f} minutes.",
-        "- The teacher hears the plain recording, the student a changed one: random equalisers, steady noise in",
+        "- The teacher receives the plain recording, the student a changed one: random equalisers, steady noise in",
         f"  {100 * inputs.noise:.0f} %, other sounds in the background in {100 * inputs.background:.0f} %, copies",
         f"  ({copies}) in {100 * (1 - inputs.plain if inputs.copies else 0):.0f} %.",
         f"- Signature: {run.signature}; weights SHA-256 `{run.weights_sha256}`",
@@ -232,7 +229,7 @@ def encoder_card(run: EncoderRun) -> str:
         "## Training data",
         "",
         f"{minutes / 60:.1f} hours of speech, without labels. A later test on the same recordings is one of an encoder",
-        "that has heard them.",
+        "that has processed them.",
         "",
         "| sound | licence | training | held out | attribution |",
         "| --- | --- | --- | --- | --- |",
@@ -249,7 +246,7 @@ def encoder_card(run: EncoderRun) -> str:
         "## Results on held-out sound",
         "",
         "Share of the variance of the teacher's outputs that the student predicts: of means over pieces of up to 10 s,",
-        "and of single steps. Where the student hears a changed copy, the teacher still hears the plain recording.",
+        "and of single steps. Where the student receives a changed copy, the teacher still receives the plain one.",
         "",
         "| of | share |",
         "| --- | ---: |",

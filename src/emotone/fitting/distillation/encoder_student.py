@@ -14,6 +14,7 @@ from emotone.augment.augmentations.log_mel import Equaliser, NoiseFloor
 from emotone.augment.base import augment
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.distillation.encoder_data import STEP
+from emotone.fitting.distillation.stages import Stages
 from emotone.nets.architectures.speech_student import SpeechStudent
 from emotone.nets.blocks.base import Network, valid_steps
 from emotone.training.loop import Optimisation, deterministic, run_epochs
@@ -111,7 +112,7 @@ def train_encoder(
 
     def on_batch(done: int, _: int) -> None:
         if on_step is not None:
-            on_step(sum(objective.steps[: len(passed)]) + done, settings.steps)
+            on_step(objective.stages.ends[len(passed)] + done, settings.steps)
 
     with deterministic():
         torch.manual_seed(recipe.seed)
@@ -151,6 +152,12 @@ def warmed_cosine(step: int, steps: int, *, warmup: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
+def stages_of(recipe: EncoderRecipe) -> Stages:
+    """Return the epochs of a recipe's training."""
+    training = recipe.training
+    return Stages.of(training.steps, evaluate_every=training.evaluate_every, checkpoint_every=training.checkpoint_every)
+
+
 class EncoderObjective:
     """Squared differences from the teacher's standardised outputs, at each step and of their means.
 
@@ -163,15 +170,13 @@ class EncoderObjective:
     def __init__(self, recipe: EncoderRecipe, data: EncoderData) -> None:
         self.recipe = recipe
         self.data = data
-        settings = recipe.training
-        self._evaluated = {*range(0, settings.steps, settings.evaluate_every), settings.steps} - {0}
-        self._ends = sorted(self._evaluated | {*range(0, settings.steps, settings.checkpoint_every)})
-        self.steps = tuple(end - start for start, end in zip(self._ends, self._ends[1:], strict=False))
+        self.stages = stages_of(recipe)
+        self.steps = self.stages.lengths
         self._sampler = Sampler(recipe, data)
 
     def batches(self, epoch: int) -> Iterator[EncoderBatch]:
         """Yield the batches of an epoch."""
-        for step in range(self._ends[epoch - 1], self._ends[epoch]):
+        for step in self.stages.steps_of(epoch):
             yield self._sampler.batch(step)
 
     def loss(self, output: Tensor, batch: EncoderBatch) -> Loss:
@@ -182,7 +187,7 @@ class EncoderObjective:
 
     def evaluate(self, net: nn.Module, epoch: int) -> Evaluation:
         """Return how much of the variance of the teacher's mean outputs is predicted, after `evaluate_every` steps."""
-        if self._ends[epoch] not in self._evaluated:
+        if not self.stages.is_evaluated(epoch):
             return Evaluation()
         return Evaluation(metrics=held_out_scores(net, self.data, self.recipe))
 
@@ -245,7 +250,7 @@ class Sampler:
         return EncoderBatch(padded(inputs) / np.float32(NATURAL), lengths, padded(targets))
 
     def _with_background(self, place: int, excerpts: Sequence[Array], rng: np.random.Generator) -> Array:
-        """Return an excerpt, natural logarithms of power, with the power of other sounds added or as it is."""
+        """Return an excerpt, natural logarithms of power, with the power of other sounds added or unchanged."""
         own, asked = excerpts[place], self.recipe.inputs
         if rng.random() >= asked.background:
             return own
@@ -279,7 +284,7 @@ def held_out_scores(net: nn.Module, data: EncoderData, recipe: EncoderRecipe) ->
     """Return shares of the variance over held-out pieces that the student predicts, at most 1, by name.
 
     "mean" is of the teacher's means over pieces, "mean/NAME" those of a folder, "mean/NAME/SETTING" those where the
-    student hears a changed copy, and "steps" of single steps.
+    student receives a changed copy, and "steps" of single steps.
     """
     net.eval()
     held = [piece for piece in data.pieces if piece.is_held_out and piece.folder not in recipe.noise]

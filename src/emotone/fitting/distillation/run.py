@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from torch import nn
+
     from emotone.fitting.distillation.sound import SoundCollection
     from emotone.fitting.distillation.source_run import HeldOutScore
     from emotone.fitting.distillation.student import DistillationData
@@ -132,8 +134,8 @@ def train_source(
     return run
 
 
-def save_student(net: MultiHeadNetwork, path: Path, *, name: str, licence: str) -> None:
-    """Write the student, trunk and head, in the format that transfer reads."""
+def save_student(net: nn.Module, path: Path, *, name: str, licence: str) -> None:
+    """Write all tensors of a student in the format that transfer reads."""
     tensors = {key: value.numpy() for key, value in net.state_dict().items()}
     write_weights(path, SourceWeights(name, tensors, licence=licence))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import RunError
-from emotone.files import atomic_write
+from emotone.files import write_json
 from emotone.recipes.source_recipe import SourceRecipe
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class ProbeComparison:
 
 def save_source_run(run: SourceRun, folder: Path) -> None:
     """Write what `load_source_run` reads."""
-    _write(folder / RUN, {"schema": RUN_SCHEMA, **asdict(run), "recipe": to_mapping(run.recipe)})
+    write_json(folder / RUN, {"schema": RUN_SCHEMA, **asdict(run), "recipe": to_mapping(run.recipe)})
 
 
 def load_source_run(folder: Path) -> SourceRun:
@@ -153,7 +153,7 @@ def save_probes(comparisons: tuple[ProbeComparison, ...], folder: Path, *, signa
         signature: of the training.
 
     """
-    _write(
+    write_json(
         folder / PROBES,
         {"schema": PROBES_SCHEMA, "signature": signature, "comparisons": [asdict(one) for one in comparisons]},
     )
@@ -176,11 +176,6 @@ def load_probes(folder: Path, *, signature: str) -> tuple[ProbeComparison, ...]:
         return tuple(_comparison(item) for item in text["comparisons"])
 
     return _read(path, parse, what="probes of a source")
-
-
-def _write(path: Path, text: dict[str, Any]) -> None:
-    with atomic_write(path, text=True) as stream:
-        stream.write(json.dumps(text, indent=1) + "\n")
 
 
 def _read(path: Path, parse: Callable[[dict[str, Any]], T], *, what: str) -> T:

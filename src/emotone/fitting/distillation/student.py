@@ -5,7 +5,6 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch.optim.swa_utils import update_bn
 
 from emotone.fitting.distillation.sound import RATE
 from emotone.fitting.distillation.source_run import HeldOutScore
+from emotone.fitting.distillation.stages import Stages
 from emotone.nets.architectures.soundnet5 import ScoreHead, SoundNet5Source
 from emotone.training.loop import Optimisation, deterministic, run_epochs
 from emotone.training.objective import Evaluation, Loss
@@ -119,7 +119,7 @@ def train_student(
 
     def on_batch(done: int, _: int) -> None:
         if on_step is not None:
-            on_step(sum(objective.steps[: len(epochs)]) + done, settings.steps)
+            on_step(objective.stages.ends[len(epochs)] + done, settings.steps)
 
     with deterministic():
         torch.manual_seed(recipe.seed)
@@ -157,13 +157,14 @@ class DistillationObjective:
         self.recipe = recipe
         self.data = data
         settings = recipe.training
-        self._evaluated = {*range(0, settings.steps, settings.evaluate_every), settings.steps} - {0}
-        self._ends = sorted(self._evaluated | {*range(0, settings.steps, settings.checkpoint_every)})
-        self.steps = tuple(end - start for start, end in pairwise(self._ends))
+        self.stages = Stages.of(
+            settings.steps, evaluate_every=settings.evaluate_every, checkpoint_every=settings.checkpoint_every
+        )
+        self.steps = self.stages.lengths
 
     def batches(self, epoch: int) -> Iterator[DistillationBatch]:
         """Yield the batches of an epoch."""
-        for step in range(self._ends[epoch - 1], self._ends[epoch]):
+        for step in self.stages.steps_of(epoch):
             yield batch(self.data, self.recipe, step)
 
     def loss(self, output: Mapping[str, Tensor], batch: DistillationBatch) -> Loss:
@@ -173,7 +174,7 @@ class DistillationObjective:
 
     def evaluate(self, net: nn.Module, epoch: int) -> Evaluation:
         """Return divergence and agreement on held-out sound, after every `evaluate_every` steps and at the end."""
-        if self._ends[epoch] not in self._evaluated:
+        if not self.stages.is_evaluated(epoch):
             return Evaluation()
         score = held_out_score(with_exact_statistics(net, self.data, self.recipe), self.data, self.recipe)
         metrics = {"divergence": score.divergence, "agreement": score.agreement}

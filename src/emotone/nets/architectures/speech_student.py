@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from emotone.errors import ConfigError
-from emotone.nets.base import check_dropout, require_torch
+from emotone.nets.base import check_dropout, check_layers, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
 
-MAX_LAYERS = 32
 STEM = 160  # channels between the two convolutions
 
 
@@ -52,10 +51,7 @@ class SpeechStudent:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.layers or list(self.layers) != sorted(set(self.layers)) or not self.layers[0] >= 0:
-            raise ConfigError(f"speech-student needs layers in ascending order, each once; given {list(self.layers)}")
-        if self.layers[-1] > MAX_LAYERS:
-            raise ConfigError(f"speech-student has at most {MAX_LAYERS} layers; given layer {self.layers[-1]}")
+        check_layers("speech-student", self.layers)
         if min(self.width, self.expansion) < 1:
             raise ConfigError(
                 f"speech-student needs width and expansion of at least 1; given {self.width}, {self.expansion}"

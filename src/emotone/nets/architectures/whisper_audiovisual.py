@@ -22,6 +22,8 @@ from emotone.nets.base import (
     check_context,
     check_dropout,
     check_face,
+    check_heads,
+    check_layers,
     require_torch,
 )
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 HOP, STEP = 10, 20  # milliseconds between rows, and between outputs of the encoder
 SILENCE = -10.0  # log10 power of `whisper-log-mel`
-MAX_LAYERS = 32
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,8 @@ class WhisperAudiovisual:
 
     def __post_init__(self) -> None:
         name = "whisper-audiovisual"
-        if not self.layers or list(self.layers) != sorted(set(self.layers)) or not self.layers[0] >= 0:
-            raise ConfigError(f"{name} needs layers in ascending order, each once; given {list(self.layers)}")
-        if self.layers[-1] > MAX_LAYERS:
-            raise ConfigError(f"{name} has at most {MAX_LAYERS} layers; given layer {self.layers[-1]}")
-        if self.width < 1 or self.heads < 1 or self.width % self.heads:
-            raise ConfigError(f"{name} needs a width that its heads divide; given {self.width}, {self.heads}")
+        check_layers(name, self.layers)
+        check_heads(name, width=self.width, heads=self.heads)
         if not 0 <= self.modality_dropout <= 0.5:
             raise ConfigError(f"{name} needs 0 <= modality_dropout <= 0.5; given {self.modality_dropout}")
         check_context(name, self.context, units=self.context_units)

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from emotone.errors import ConfigError
-from emotone.nets.base import check_dropout, require_torch
+from emotone.nets.base import check_dropout, check_heads, check_layers, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
-
-MAX_LAYERS = 32
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,8 @@ class WhisperEncoder:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.layers or list(self.layers) != sorted(set(self.layers)) or not self.layers[0] >= 0:
-            raise ConfigError(f"whisper-encoder needs layers in ascending order, each once; given {list(self.layers)}")
-        if self.layers[-1] > MAX_LAYERS:
-            raise ConfigError(f"whisper-encoder has at most {MAX_LAYERS} layers; given layer {self.layers[-1]}")
-        if self.width < 1 or self.heads < 1 or self.width % self.heads:
-            raise ConfigError(f"whisper-encoder needs a width that its heads divide; given {self.width}, {self.heads}")
+        check_layers("whisper-encoder", self.layers)
+        check_heads("whisper-encoder", width=self.width, heads=self.heads)
         if self.hidden < 0:
             raise ConfigError(f"whisper-encoder needs hidden >= 0, where 0 means no hidden layer; given {self.hidden}")
         check_dropout("whisper-encoder", self.dropout)

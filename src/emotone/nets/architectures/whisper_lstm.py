@@ -12,14 +12,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from emotone.errors import ConfigError
-from emotone.nets.base import CHUNK_MILLISECONDS, Context, check_context, check_dropout, require_torch
+from emotone.nets.base import (
+    CHUNK_MILLISECONDS,
+    Context,
+    check_context,
+    check_dropout,
+    check_heads,
+    check_layers,
+    require_torch,
+)
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network
 
 STEP = 20  # milliseconds between two outputs of the encoder
-MAX_LAYERS = 32
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,8 @@ class WhisperLstm:
 
     def __post_init__(self) -> None:
         name = "whisper-lstm"
-        if not self.layers or list(self.layers) != sorted(set(self.layers)) or not self.layers[0] >= 0:
-            raise ConfigError(f"{name} needs layers in ascending order, each once; given {list(self.layers)}")
-        if self.layers[-1] > MAX_LAYERS:
-            raise ConfigError(f"{name} has at most {MAX_LAYERS} layers; given layer {self.layers[-1]}")
-        if self.width < 1 or self.heads < 1 or self.width % self.heads:
-            raise ConfigError(f"{name} needs a width that its heads divide; given {self.width}, {self.heads}")
+        check_layers(name, self.layers)
+        check_heads(name, width=self.width, heads=self.heads)
         check_context(name, self.context, units=self.context_units)
         check_dropout(name, self.dropout)
 

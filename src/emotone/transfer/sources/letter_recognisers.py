@@ -111,6 +111,24 @@ def _part(place: str) -> str:
     return "gru" if layer.startswith("gru") else inner
 
 
+def _source(name: str, *, title: str, citation: str, file: str, repository: str, tensors: LetterTensors) -> Source:
+    """Return a recogniser of course work, whose archive contains these tensors."""
+    return Source(
+        name=name,
+        title=f"A recogniser of letters: {title}, trained on LibriSpeech",
+        citation=f"{citation} (course work); data: V. Panayotov et al.: Librispeech, ICASSP 2015",
+        licence="MIT",
+        licence_note="the licence of the repository",
+        published=(PublishedFile(file, f"https://github.com/{repository}"),),
+        rate=16000,
+        net="letter-recogniser",
+        layers=tensors.layers,
+        shapes=tensors.shapes(symbols=False),
+        optional=tensors.shapes(symbols=True),
+        readers={".npz": tensors.read},
+    )
+
+
 CONVOLUTION_TENSORS = LetterTensors(
     {
         "conv1.convolution": "conv1d",
@@ -124,22 +142,14 @@ CONVOLUTION_TENSORS = LetterTensors(
         "symbols.linear": "time_distributed_7",
     }
 )
-LETTER_CONVOLUTION = Source(
-    name="letter-convolution",
-    title="A recogniser of letters: a convolution and two bidirectional GRU layers, trained on LibriSpeech",
-    citation="ohnozzy: AIND-VUI-Capstone, 2018 (course work); data: V. Panayotov et al.: Librispeech, ICASSP 2015",
-    licence="MIT",
-    licence_note="the licence of the repository",
-    published=(PublishedFile("model_end.h5", "https://github.com/ohnozzy/AIND-VUI-Capstone"),),
-    rate=16000,
-    net="letter-recogniser",
-    layers=CONVOLUTION_TENSORS.layers,
-    shapes=CONVOLUTION_TENSORS.shapes(symbols=False),
-    optional=CONVOLUTION_TENSORS.shapes(symbols=True),
-    readers={".npz": CONVOLUTION_TENSORS.read},
+LETTER_CONVOLUTION = _source(
+    "letter-convolution",
+    title="a convolution and two bidirectional GRU layers",
+    citation="ohnozzy: AIND-VUI-Capstone, 2018",
+    file="model_end.h5",
+    repository="ohnozzy/AIND-VUI-Capstone",
+    tensors=CONVOLUTION_TENSORS,
 )
-
-
 GRU_TENSORS = LetterTensors(
     {
         "gru1.ahead": "rnn-0",
@@ -149,17 +159,11 @@ GRU_TENSORS = LetterTensors(
         "symbols.linear": "time_distributed_3",
     }
 )
-LETTER_GRU = Source(
-    name="letter-gru",
-    title="A recogniser of letters: two GRU layers of 200 units, trained on LibriSpeech",
-    citation="stereoboy: AIND-VUI-Capstone, 2017 (course work); data: V. Panayotov et al.: Librispeech, ICASSP 2015",
-    licence="MIT",
-    licence_note="the licence of the repository",
-    published=(PublishedFile("model_3.h5", "https://github.com/stereoboy/AIND-VUI-Capstone"),),
-    rate=16000,
-    net="letter-recogniser",
-    layers=GRU_TENSORS.layers,
-    shapes=GRU_TENSORS.shapes(symbols=False),
-    optional=GRU_TENSORS.shapes(symbols=True),
-    readers={".npz": GRU_TENSORS.read},
+LETTER_GRU = _source(
+    "letter-gru",
+    title="two GRU layers of 200 units",
+    citation="stereoboy: AIND-VUI-Capstone, 2017",
+    file="model_3.h5",
+    repository="stereoboy/AIND-VUI-Capstone",
+    tensors=GRU_TENSORS,
 )
