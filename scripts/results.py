@@ -50,7 +50,7 @@ def add(folder: Path, *, into: str = "", results: Path = RESULTS) -> list[str]:
     if key in PAPERS.names:
         paper = PAPERS.get(key)
         for table in paper.tables:
-            rows = stored_rows(folder / f"{table.name}.json")
+            rows = stored_rows(folder, table)
             if rows:
                 store_rows(paper, table, rows, out=results)
         for figure in paper.figures:

@@ -37,7 +37,7 @@ from tests.scoring.test_result_table import curve_run
 from emotone.audio import activity
 from emotone.errors import RunError
 from emotone.reproductions.base import PAPERS, CellResult
-from emotone.reproductions.stored import rows_file, stored_runs
+from emotone.reproductions.stored import store_rows, stored_runs
 from emotone.scoring.finished_run import finished_runs, read_run
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -133,9 +133,7 @@ def test_a_folder_of_runs_is_added_with_the_rows_of_its_tables(tmp_path: Path) -
         write_run(made / paper.key / name, Made(speakers=2, clips=3, draw=draw).table())
     for out, run, cell in ((results, "one", table.cells[0]), (made, "two", table.cells[1])):
         rows = [CellResult(each, None, "not run", run if each is cell else "").to_dict() for each in table.cells]
-        path = rows_file(paper, table, out=out)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"rows": rows}))
+        store_rows(paper, table, rows, out=out)
     assert add(made / paper.key, results=results) == ["one", "two"]
     found = stored_runs(paper, table, [results])
     assert {key: run.name for key, run in found.items()} == {table.cells[0].key: "one", table.cells[1].key: "two"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from emotone.reproductions.papers.anger_soundnet.claims import scoreboard
 from emotone.reproductions.papers.anger_soundnet.page import claims, figure, page
 from emotone.reproductions.papers.anger_soundnet.tables import PAPER, TABLE2
 from emotone.reproductions.papers.anger_soundnet.training_runs import TrainingRuns, p_over_runs, training_runs
-from emotone.reproductions.stored import rows_file, runs_folder
+from emotone.reproductions.stored import runs_folder, store_rows
 from emotone.scoring.predictions import PredictionsTable
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ def store(results: Path, skills: dict[str, float]) -> list[CellResult]:
     for cell in TABLE2.cells:
         is_run = cell.row.id in skills and cell.train_corpus == "ravdess"
         found.append(result_of(cell, 0.5 if is_run else None, run=cell.row.id))
-    path = rows_file(PAPER, TABLE2, out=results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"rows": [each.to_dict() for each in found]}))
+    store_rows(PAPER, TABLE2, [each.to_dict() for each in found], out=results)
     return found
 
 

@@ -29,7 +29,7 @@ from emotone.reproductions.papers.transferable_features.tables import PAPER as T
 from emotone.reproductions.papers.transferable_features.tables import TABLE3, TABLE4
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.scoreboard import Claim, Coverage, Scoreboard, coverage_of, overview
-from emotone.reproductions.stored import rows_file, runs_folder
+from emotone.reproductions.stored import runs_folder, store_rows
 from emotone.scoring.finished_run import STAGES
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.scoring.scores import Score
@@ -56,7 +56,7 @@ def test_baselines_show_the_overestimation_by_random_folds(tmp_path: Path) -> No
         if made is not None:
             made.write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    rows_file(PAPER, OPENSMILE, out=tmp_path).write_text(json.dumps({"rows": rows}))
+    store_rows(PAPER, OPENSMILE, rows, out=tmp_path)
     text = baselines.page(tmp_path)
     (line,) = (line for line in text.splitlines() if line.startswith("- emodb, IS10: "))
     random, independent = (int(part.split()[0]) for part in line.removeprefix("- emodb, IS10: ").split(", "))
@@ -250,9 +250,7 @@ def store(table: PublishedTable, made: dict[tuple[str, str], Made], *, results: 
         if run is not None:
             run.write(runs_folder(TRANSFER_PAPER, out=results) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    path = rows_file(TRANSFER_PAPER, table, out=results)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"rows": rows}))
+    store_rows(TRANSFER_PAPER, table, rows, out=results)
 
 
 def made(skill: float, *, draw: int) -> Made:

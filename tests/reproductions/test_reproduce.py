@@ -15,11 +15,21 @@ from emotone.corpora.labels import label_set
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.protocols import protocol
 from emotone.recipes.library import load_recipe
-from emotone.reproductions.base import PAPERS, Cell, CellResult, Combination, Heading, Paper, PublishedTable, status_of
+from emotone.reproductions.base import (
+    PAPERS,
+    Cell,
+    CellResult,
+    Combination,
+    Heading,
+    Paper,
+    PublishedFigure,
+    PublishedTable,
+    status_of,
+)
 from emotone.reproductions.combined import mean_of
 from emotone.reproductions.document import grid_table, rows_table
 from emotone.reproductions.reproduce import reproduce
-from emotone.reproductions.stored import rows_file, runs_folder, stored_results
+from emotone.reproductions.stored import runs_folder, store_figure, store_rows, stored_results, stored_rows
 from emotone.scoring.finished_run import finished_runs
 from emotone.scoring.packed_runs import pack
 from emotone.scoring.predictions import PredictionsTable
@@ -67,9 +77,9 @@ def test_every_cell_has_a_status(utterances: tuple[Utterance, ...], tmp_path: Pa
     assert rows[0].score is not None
     assert (rows[0].score.value, rows[0].score.n, rows[0].score.speakers) == (0.5, 40, 4)
     assert rows[2].score is None
-    kept = json.loads(rows_file(PAPER, TABLE, out=tmp_path).read_text())
-    assert (kept["paper"], kept["table"]) == ("made", "toy")
-    assert kept["rows"] == [row.to_dict() for row in rows]
+    kept = json.loads((runs_folder(PAPER, out=tmp_path) / "tables.json").read_text())
+    assert kept["paper"] == "made"
+    assert kept["tables"] == {"toy": [row.to_dict() for row in rows]}
     table = PredictionsTable.read(runs_folder(PAPER, out=tmp_path) / rows[0].run / "predictions.parquet")
     assert rows[0].score in scores_of(table)
 
@@ -114,8 +124,8 @@ def test_quick_runs_fewer_cells_and_returns_those_that_are_finished(
     whole = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     quick = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path, quick=True)
     assert quick == whole
-    kept = json.loads(rows_file(PAPER, TABLE, out=tmp_path).read_text())
-    assert [row["run"] for row in kept["rows"]] == [row.run for row in whole]
+    kept = stored_rows(runs_folder(PAPER, out=tmp_path), TABLE)
+    assert [row["run"] for row in kept] == [row.run for row in whole]
 
 
 def test_the_callback_receives_every_cell(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
@@ -132,12 +142,11 @@ def test_the_callback_receives_every_cell(utterances: tuple[Utterance, ...], tmp
 
 def test_scores_are_computed_from_the_stored_predictions(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
-    path = rows_file(PAPER, TABLE, out=tmp_path)
-    text = json.loads(path.read_text())
-    for row in text["rows"]:
+    kept = stored_rows(runs_folder(PAPER, out=tmp_path), TABLE)
+    for row in kept:
         if row["ours"]:
             row["ours"]["value"] = 0.123
-    path.write_text(json.dumps(text))
+    store_rows(PAPER, TABLE, kept, out=tmp_path)
     stored = stored_results(PAPER, TABLE, results=tmp_path)
     assert [row.score for row in stored] == [row.score for row in rows]
     assert [row.status for row in stored] == ["reproduced", "differs", "data absent", "other data"]
@@ -153,8 +162,7 @@ def test_titles_can_change_without_losing_stored_runs(utterances: tuple[Utteranc
 def test_a_run_without_the_score_of_its_cell_is_an_error(utterances: tuple[Utterance, ...], tmp_path: Path) -> None:
     rows = reproduce(PAPER, TABLE, {"emodb": utterances}, out=tmp_path)
     other = replace(TABLE, cells=(cell(metric="another"),))
-    stored = {"rows": [{**rows[0].to_dict(), "metric": "another"}]}
-    rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps(stored))
+    store_rows(PAPER, TABLE, [{**rows[0].to_dict(), "metric": "another"}], out=tmp_path)
     with pytest.raises(RunError, match="has no another of emodb"):
         stored_results(PAPER, other, results=tmp_path)
 
@@ -320,3 +328,15 @@ def test_a_combination_is_computed_from_the_runs_of_its_recipes(
     assert (runs["both"] / "run.json").stat().st_mtime_ns == before
     absent = reproduce(paper, table, {}, out=tmp_path / "other")
     assert [result.status for result in absent] == ["data absent"] * 2
+
+
+def test_tables_and_figures_share_a_file_and_each_keeps_the_others(tmp_path: Path) -> None:
+    figure = PublishedFigure("drawn", "A figure", (), lambda _: {}, lambda data: f"<svg>{len(data)}</svg>")
+    first, second = ([CellResult(cell(row=Heading(name, name)), None, "not run").to_dict()] for name in ("one", "two"))
+    file = store_rows(PAPER, TABLE, first, out=tmp_path)
+    assert store_figure(PAPER, figure, {"points": [1]}, out=tmp_path)[0] == file
+    store_rows(PAPER, replace(TABLE, name="another"), second, out=tmp_path)
+    store_figure(PAPER, figure, {"points": [1, 2]}, out=tmp_path)
+    kept = json.loads(file.read_text())
+    assert kept["tables"] == {"toy": first, "another": second}
+    assert kept["figures"] == {"drawn": {"points": [1, 2]}}

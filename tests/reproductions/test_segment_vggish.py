@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ from emotone.reproductions.papers.segment_vggish.tables import (
 )
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources, reproduce
-from emotone.reproductions.stored import rows_file, runs_folder
+from emotone.reproductions.stored import runs_folder, store_rows
 from emotone.scoring.predictions import PredictionsTable
 from emotone.scoring.scores import scores_of
 from emotone.scoring.segments import AVERAGE, clip_confusion_of, segment_values
@@ -293,9 +292,7 @@ def store(table: PublishedTable, tables: dict[tuple[str, str], PredictionsTable]
         rows.append(CellResult(cell, None, "not run", run).to_dict())
         if made is not None:
             write_run(runs_folder(PAPER, out=out) / run, made)
-    path = rows_file(PAPER, table, out=out)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"rows": rows}))
+    store_rows(PAPER, table, rows, out=out)
 
 
 def of_all_metrics(row: str, table: PredictionsTable) -> dict[tuple[str, str], PredictionsTable]:

@@ -41,7 +41,7 @@ from emotone.reproductions.papers.transferable_features.tables import (
 )
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources, reproduce
-from emotone.reproductions.stored import rows_file, runs_folder
+from emotone.reproductions.stored import runs_folder, stored_rows
 from emotone.scoring.scores import FOLD_MEAN
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def test_quick_cells_are_run_once_for_all_tables(corpora: dict[str, tuple[Uttera
         assert {result.status for result in done} == {"other data"}
         assert {result.cell.corpus for result in done} == {"emodb", "savee"}
         assert {result.status for result in results if result.score is None} <= {"not run", "data absent"}
-        assert rows_file(paper, table, out=tmp_path).parent == runs_folder(paper, out=tmp_path)
+        assert stored_rows(runs_folder(paper, out=tmp_path), table) == [result.to_dict() for result in results]
         runs[table.name] = {result.run for result in done}
     assert len(runs["table3"]) == 6  # two targets: target only, and two scenarios
     assert runs["table4"] < runs["table3"]

@@ -64,7 +64,7 @@ def reproduce(
         corpora: utterances with their canonical labels, by registry name.
         sources: files of weights by network, for recipes without a source. Without its weights, a cell is "data
             absent", unless it has a stored run.
-        out: folder of results; `out/KEY` contains the runs, and `TABLE.json` with the run of each cell.
+        out: folder of results; `out/KEY` contains the runs, and `tables.json` with the run of each cell.
         stored: another folder of results with finished runs, such as `results` of the repository; it is not changed.
         quick: run only the cells that are marked as quick; of the others, return finished ones.
         kept: run nothing; return finished cells.

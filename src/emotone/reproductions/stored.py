@@ -1,7 +1,8 @@
 """Stored results of published tables: the run of every cell, and scores that are computed from its predictions.
 
-A folder of results has a folder per publication, with its runs and, for each table, a JSON file with the run of each
-cell. All tables of a publication share its runs.
+A folder of results has a folder per publication, with its runs, which all its tables share, and `tables.json`: for each
+table the run of each cell, and the data of its figures. Of two processes that write it at the same moment, one may be
+lost; finished runs remain, so the same command writes its table again.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from emotone.scoring.finished_run import is_finished, read_run, table_version
 from emotone.scoring.scores import scores_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from emotone.reproductions.base import Cell, CellKey, Paper, PublishedFigure, PublishedTable, Status
     from emotone.scoring.scores import Score
 
-SCHEMA = "emotone.reproduction/1"
+SCHEMA = "emotone.reproduction/2"
+TABLES = "tables.json"
+KINDS = ("tables", "figures")
 ABSENT: Status = "data absent"
 
 
@@ -34,52 +37,70 @@ def runs_folder(paper: Paper, *, out: Path) -> Path:
     return out / paper.key
 
 
-def rows_file(paper: Paper, table: PublishedTable, *, out: Path) -> Path:
-    """Return the file of a table's rows in a folder of results."""
-    return runs_folder(paper, out=out) / f"{table.name}.json"
-
-
 def store_figure(paper: Paper, figure: PublishedFigure, data: dict[str, Any], *, out: Path) -> tuple[Path, Path]:
-    """Write the data of a figure as JSON, and the figure as SVG, and return both files."""
-    files = runs_folder(paper, out=out) / f"{figure.name}.json", runs_folder(paper, out=out) / f"{figure.name}.svg"
-    for file, text in zip(files, (json.dumps(data) + "\n", figure.draw(data)), strict=True):
-        with atomic_write(file, text=True) as stream:
-            stream.write(text)
-    return files
+    """Store the data of a figure, write the figure as SVG, and return both files."""
+    drawing = runs_folder(paper, out=out) / f"{figure.name}.svg"
+    with atomic_write(drawing, text=True) as stream:
+        stream.write(figure.draw(data))
+    return _store(paper, "figures", figure.name, data, out=out), drawing
 
 
 def stored_figure(paper: Paper, name: str, *, results: Path) -> dict[str, Any] | None:
     """Return the stored data of a figure, or None if there are none."""
-    file = runs_folder(paper, out=results) / f"{name}.json"
-    if not file.exists():
-        return None
-    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    data: dict[str, Any] | None = _read(runs_folder(paper, out=results)).get("figures", {}).get(name)
     return data
 
 
-def stored_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows in a file that `store_rows` wrote; none if there is no such file."""
-    if not path.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+def stored_rows(folder: Path, table: PublishedTable) -> list[dict[str, Any]]:
+    """Return the rows of a table that `store_rows` wrote to a publication's folder; none if there are none."""
+    rows: list[dict[str, Any]] = _read(folder).get("tables", {}).get(table.name, [])
     return rows
 
 
-def store_rows(paper: Paper, table: PublishedTable, rows: Sequence[dict[str, Any]], *, out: Path) -> None:
-    """Write the rows of a table, as `CellResult.to_dict`; a cell without a run keeps the run that is stored for it."""
-    path = rows_file(paper, table, out=out)
-    before = {key_of(row): row for row in stored_rows(path)}
+def store_rows(paper: Paper, table: PublishedTable, rows: Sequence[dict[str, Any]], *, out: Path) -> Path:
+    """Write the rows of a table, as `CellResult.to_dict`, and return the file.
+
+    A cell without a run keeps the run that is stored for it.
+    """
+    before = {key_of(row): row for row in stored_rows(runs_folder(paper, out=out), table)}
     kept = [row if row["run"] else before.get(key_of(row), row) for row in rows]
+    return _store(paper, "tables", table.name, kept, out=out)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / TABLES
+    if not path.exists():
+        return {}
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return stored
+
+
+def _store(paper: Paper, kind: str, name: str, content: Any, *, out: Path) -> Path:
+    """Write one table or figure into a publication's file, and keep the others. A row is a line, and so is a figure."""
+    path = runs_folder(paper, out=out) / TABLES
+    stored = _read(path.parent)
+    kinds = {each: {**stored.get(each, {}), **({name: content} if each == kind else {})} for each in KINDS}
+    parts = ",\n".join(f"{json.dumps(each)}: {{{_named(items)}}}" for each, items in kinds.items())
     with atomic_write(path, text=True) as stream:
-        text = {"schema": SCHEMA, "paper": paper.key, "table": table.name, "rows": kept}
-        stream.write(json.dumps(text, indent=1) + "\n")
+        stream.write(f'{{"schema": "{SCHEMA}", "paper": {json.dumps(paper.key)},\n{parts}\n}}\n')
+    return path
+
+
+def _named(items: Mapping[str, Any]) -> str:
+    return ",".join(f"\n{json.dumps(name)}: {_lines(items[name])}" for name in sorted(items))
+
+
+def _lines(content: Any) -> str:
+    if isinstance(content, list):
+        return "[\n" + ",\n".join(json.dumps(each) for each in content) + "\n]"
+    return json.dumps(content)
 
 
 def stored_runs(paper: Paper, table: PublishedTable, places: Sequence[Path]) -> dict[CellKey, Path]:
     """Return the folder of the stored run of every cell that has one; earlier folders of results take precedence."""
     found: dict[CellKey, Path] = {}
     for out in places:
-        for row in stored_rows(rows_file(paper, table, out=out)):
+        for row in stored_rows(runs_folder(paper, out=out), table):
             if row["run"]:
                 own, *others = (runs_folder(paper, out=each) / str(row["run"]) for each in (out, *places))
                 run = own if is_finished(own) else next((each for each in others if is_finished(each)), own)

@@ -70,7 +70,8 @@ def test_figures_are_stored_and_drawn(tmp_path: Path) -> None:
     figure = PAPER.figure("figure4")
     assert figure is not None
     data, drawing = store_figure(PAPER, figure, maps, out=tmp_path)
-    assert json.loads(data.read_text()) == maps == stored_figure(PAPER, "figure4", results=tmp_path)
+    assert json.loads(data.read_text())["figures"] == {"figure4": maps}
+    assert stored_figure(PAPER, "figure4", results=tmp_path) == maps
     assert stored_figure(PAPER, "figure6", results=tmp_path) is None
     circles = ET.parse(drawing).getroot().findall(f"{SVG}circle")  # noqa: S314 - our own
     assert len(circles) == len(COLOURS) + 2

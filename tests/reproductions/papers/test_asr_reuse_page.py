@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +17,7 @@ from emotone.reproductions.papers.asr_reuse.page import atlas, figure, figure4, 
 from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED
 from emotone.reproductions.papers.asr_reuse.tables import FREE, PAPER, SHORT, TABLE
 from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.stored import rows_file, runs_folder, store_figure
+from emotone.reproductions.stored import runs_folder, store_figure, store_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +46,7 @@ def test_the_page_shows_scores_next_to_published_ones(tmp_path: Path) -> None:
         if name:
             Made(skill=0.8, corpora=("emodb",), labels=FOUR).write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    rows_file(PAPER, TABLE, out=tmp_path).write_text(json.dumps({"rows": rows}))
+    store_rows(PAPER, TABLE, rows, out=tmp_path)
     text = page(tmp_path)
     assert "layer 3" in figure(tmp_path)
     assert "layer 2" not in figure(tmp_path)
@@ -100,7 +99,7 @@ def test_systems_are_compared_with_p_values_where_both_have_a_run(tmp_path: Path
             made = Made(skill=skill, corpora=("emodb",), labels=FOUR, speakers=6)
             made.write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    rows_file(PAPER, SHORT, out=tmp_path).write_text(json.dumps({"rows": rows}))
+    store_rows(PAPER, SHORT, rows, out=tmp_path)
     text = page(tmp_path)
     (line,) = (each for each in text.splitlines() if "Fine-tuning MP-3 - Baseline 96 units" in each)
     *_, folds, paired, corrected, adjusted, _ = (each.strip() for each in line.split("|"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from emotone.reproductions.papers.spectrogram_cnn_lstm.page import (
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LENGTH, LSTM, PAPER
 from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources
-from emotone.reproductions.stored import rows_file, runs_folder
+from emotone.reproductions.stored import runs_folder, store_figure, store_rows
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def test_a_claim_is_held_where_most_comparisons_agree(tmp_path: Path) -> None:
         if name and not (runs_folder(PAPER, out=tmp_path) / name).exists():
             Made(skill=skills[cell.row.id], corpora=("emodb",)).write(runs_folder(PAPER, out=tmp_path) / name)
         rows.append(CellResult(cell, None, "not run", name).to_dict())
-    rows_file(PAPER, LSTM, out=tmp_path).write_text(json.dumps({"rows": rows}))
+    store_rows(PAPER, LSTM, rows, out=tmp_path)
     finding = next(each for each in claims(tmp_path).findings if each.claim.id == "context")
     assert finding.verdict == "held"
     assert finding.evidence.startswith("better in 2 of 2 comparisons (emodb, random split: ")
@@ -135,8 +134,9 @@ def test_filters_are_selected_by_the_measures_that_their_outputs_follow(tmp_path
     assert all(each.correlation > 0.9 for each in best.values())
     assert np.abs(np.array(found[0].weights)).max() == 127
     data = {"filters": [asdict(each) for each in found], "before": [0.1] * len(found)}
-    (tmp_path / PAPER.key).mkdir()
-    (tmp_path / PAPER.key / "figure5.json").write_text(json.dumps(data))
+    filters = PAPER.figure("figure5")
+    assert filters is not None
+    store_figure(PAPER, filters, data, out=tmp_path)
     drawn = figure5(tmp_path)
     assert drawn.count("<image") == 2 * len(found)
     assert "formants" in drawn
