@@ -17,7 +17,7 @@ import pytest
 import soundfile
 import torch
 from scripts.convert_speech_network import CHUNKS, convert
-from tests.audio.test_speech_edges import refine_slowly
+from tests.audio.test_activity import refine_slowly
 
 from emotone.audio import speech_network
 from emotone.audio.activity import ActivityDetector

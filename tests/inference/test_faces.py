@@ -1,17 +1,20 @@
-"""Prediction from videos: the faces of a clip are used, and one without sound or without a face is predicted too."""
+"""Faces in videos: crops, and predictions from them."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from tests.toy import LABELS, write_torch_net
-from tests.videos import drawn_face, write_video
+from tests.videos import RATE, drawn_face, write_video
 
 from emotone.bundles.manifest import TrainingData
-from emotone.errors import NotAudioError
+from emotone.errors import MissingExtraError, NotAudioError
+from emotone.features.base import FaceTrack
+from emotone.features.faces import DARKEST, centred_face, face_track, find_faces, sound_of_video
 from emotone.features.store import FeatureStore
 from emotone.inference.recordings import analyse_file, predict_file
 from emotone.recipes.library import load_net_recipe
@@ -28,6 +31,98 @@ if TYPE_CHECKING:
 
 pytest.importorskip("cv2", reason="the extra 'video' is not installed")
 pytest.importorskip("av", reason="the extra 'media' is not installed")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Faces: found in drawn images, centred, and read from videos with and without them.
+
+
+@pytest.mark.parametrize("column", [110, 160, 210])
+def test_a_face_is_found_where_it_is(column: int) -> None:
+    (box,) = find_faces(drawn_face(column=column))
+    left, top, wide, high = box
+    assert abs(left + wide / 2 - column) < 15
+    assert abs(top + high / 2 - 120) < 30
+
+
+def test_an_image_without_a_face_has_none(rng: np.random.Generator) -> None:
+    assert find_faces(np.full((120, 160, 3), 90, np.uint8)) == []
+
+
+def test_a_centred_face_is_the_square_around_it() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[10:30, 20:40] = 255
+    face = centred_face(image, (20, 10, 20, 20), size=8, colour=True)
+    assert face.shape == (8, 8, 3)
+    np.testing.assert_array_equal(face, 1.0)
+    grey = centred_face(image, (0, 0, 20, 20), size=8, colour=False)
+    assert grey.shape == (8, 8, 1)
+    assert grey.min() == np.float32(DARKEST)  # not 0, which means that there is no face
+    assert centred_face(image, (50, 30, 20, 20), size=8, colour=False).shape == (8, 8, 1)  # beyond the edge
+
+
+def test_a_track_has_zeros_where_there_is_no_face(tmp_path: Path) -> None:
+    empty = np.full((240, 320, 3), 128, np.uint8)
+    path = write_video(tmp_path / "a.mkv", [drawn_face(), drawn_face(), empty, empty], [0.0, 0.5, 1.0, 1.4])
+    track = face_track(path, every=0.5, size=16, colour=False)
+    assert track.found.tolist()[:2] == [True, True]
+    assert not track.found[-1]
+    assert track.faces.shape[1:] == (16, 16, 1)
+    assert track.notes == ()
+    nobody = face_track(write_video(tmp_path / "b.mkv", [empty], [0.0]), every=0.5, size=16, colour=True)
+    assert nobody.notes == ("the video has no face from the front; only the sound was used",)
+
+
+def test_a_video_without_sound_is_silent(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", [drawn_face(), drawn_face()], [0.0, 0.5])
+    track = face_track(path, every=0.5, size=8, colour=False)
+    signal = sound_of_video(path, track, rate=RATE)
+    assert len(signal) == len(track.faces) * RATE // 2
+    assert not signal.any()
+    tone = np.sin(np.arange(RATE) / 10).astype(np.float32)
+    heard = sound_of_video(write_video(tmp_path / "b.mkv", [drawn_face()], [0.0], sound=tone), track, rate=RATE)
+    np.testing.assert_allclose(heard, tone, atol=1e-3)
+
+
+def test_a_file_with_neither_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").write_bytes(b"nothing to see or hear" * 50)
+    with pytest.raises(NotAudioError):
+        face_track(tmp_path / "a.mkv", every=0.5, size=8, colour=False)
+
+
+@pytest.mark.shared
+def test_every_image_of_the_real_clip_has_one_face(shared: Path) -> None:
+    clip = shared / "corpora/video/01-01-01-01-01-01-01.mp4"
+    track = face_track(clip, every=0.512, size=64, colour=False)
+    assert track.found.all()
+    assert len(track.faces) == 6
+    assert track.notes == ()
+
+
+def test_of_several_faces_the_first_is_used_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mkv", [drawn_face()], [0.0])
+    monkeypatch.setattr("emotone.features.faces.find_faces", lambda _: [(100, 60, 100, 100), (10, 10, 20, 20)])
+    track = face_track(path, every=0.5, size=8, colour=False)
+    count = len(track.faces)
+    assert track.notes == (f"{count} of {count} images have several faces; the largest was used",)
+
+
+def test_a_file_without_sound_and_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").write_bytes(b"nothing" * 50)
+    track = FaceTrack(np.zeros((0, 8, 8, 1), np.float32), 0.5)
+    with pytest.raises(NotAudioError):
+        sound_of_video(tmp_path / "a.mkv", track, rate=RATE)
+
+
+def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingExtraError, match="emotone\\[video\\]"):
+        centred_face(np.zeros((40, 60, 3), np.uint8), (20, 10, 20, 20), size=8, colour=True)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Prediction from videos: the faces of a clip are used, and one without sound or without a face is predicted too.
+
 EMPTY = np.full((240, 320, 3), 128, np.uint8)
 
 
