@@ -1,4 +1,4 @@
-"""Finished evaluations without any training: folders with a predictions table that is made up, and its description."""
+"""Finished evaluations without any training: folders with a made-up predictions table, and results of cells."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotone.reproductions.base import CellResult, status_of
 from emotone.scoring.comparison import Comparison, Difference, compare_runs
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
+from emotone.scoring.scores import Score
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from emotone.reproductions.base import Cell, Paper
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Finished evaluations without any training: folders with a predictions table that is made up, and its description.
 
 LABELS = ("fear", "joy", "sadness")
 
@@ -188,3 +197,36 @@ def find(comparison: Comparison, metric: str, *, corpus: str = "toy", runs: str 
 
 def without(table: PredictionsTable, *keys: str) -> PredictionsTable:
     return table.where(~np.isin(table.utterance, keys))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Results of cells with given scores, without any run.
+
+
+def result_of(cell: Cell, value: float | None, *, run: str = "run", n: int = 100) -> CellResult:
+    """Return the result of a cell with a score in [0, 1], or without one."""
+    if value is None:
+        return CellResult(cell, None, "not run")
+    score = Score(
+        value=value,
+        n=n,
+        metric=cell.metric,
+        corpus=cell.corpus,
+        protocol=cell.protocol,
+        speaker_independent=None,
+        folds=1,
+    )
+    return CellResult(cell, score, status_of(score, cell, tolerance=0.02), run)
+
+
+def results_of(
+    paper: Paper, values: Mapping[tuple[str, str, str, str], float], *, run: str = "run"
+) -> dict[str, list[CellResult]]:
+    """Return the results of a paper's tables, with values by table, corpus, row id and column id."""
+    return {
+        table.name: [
+            result_of(cell, values.get((table.name, cell.corpus, cell.row.id, cell.column.id)), run=run)
+            for cell in table.cells
+        ]
+        for table in paper.tables
+    }

@@ -1,13 +1,20 @@
-"""Inputs of each architecture in the conformance tests, and small settings of each."""
+"""Inputs of each architecture in the conformance tests, small settings of each, and ported weights of SoundNet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from tests.toy import TINY_NET
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Inputs of each architecture in the conformance tests, and small settings of each.
 
 BANDS, CLASSES = 64, 5
 # Architectures whose rows are the bands of one channel, then of another.
@@ -125,3 +132,26 @@ TINY: dict[str, dict[str, Any]] = {
     "whisper-lstm": {"layers": (0, 2), "width": 8, "heads": 2, "context": "bidirectional-lstm", "context_units": 3},
     "yamnet": {"hidden": 0, "dropout": 0.1, "width": 0.125, "offset": 0.01},
 }
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# SoundNet's weights as ports to other tools store them, for the tests of what reads them.
+
+
+def ported(tensors: dict[str, NDArray[Any]], *, heads: bool = True) -> dict[str, Any]:
+    """The same as ports to TensorFlow name it: `layer/key`, kernels [k, 1, in, out]."""
+    keys = {
+        "convolution.weight": "weights",
+        "convolution.bias": "biases",
+        "norm.weight": "gamma",
+        "norm.bias": "beta",
+        "norm.running_mean": "mean",
+        "norm.running_var": "var",
+    }
+    arrays: dict[str, Any] = {}
+    for name, values in tensors.items():
+        layer, _, key = name.removeprefix("blocks.").replace("heads.heads.", "").partition(".")
+        layer = {"objects": "conv5", "scenes": "conv5_2"}.get(layer, layer)
+        if key in keys and (heads or not layer.startswith("conv5")):
+            arrays[f"{layer}/{keys[key]}"] = values.T[:, None] if values.ndim == 3 else values
+    return arrays

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.audio.av_files import av, make_tracks, write_samples
+from tests.audio.av_files import av, make_tracks, write_samples, write_video
 from tests.audio.conftest import tone
-from tests.videos import write_video
 
 from emotone.audio.read import probe, read, spool, stream_channels
 from emotone.audio.video import read_images

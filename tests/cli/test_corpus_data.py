@@ -20,6 +20,8 @@ from emotone.scoring.finished_run import STAGES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conftest import MakeBundle
+
     from emotone.types import Utterance
 
 
@@ -38,6 +40,20 @@ def test_incomplete_corpora_and_unrecognised_recordings_are_reported(
     messages = capsys.readouterr().err
     assert "emodb: incomplete, 39 of 535 clips; for a list run emotone corpora check emodb" in messages
     assert "emodb: ignored 1 recording whose file names are not those of emodb's clips (first: renamed.wav)" in messages
+
+
+def test_many_web_pages_are_one_failure(emotone: Callable[..., Any], make_bundle: MakeBundle, tmp_path: Path) -> None:
+    first = emodb_utterances(write_emodb(tmp_path / "emodb", speakers=("03",), sentences=("a01",)))[0]
+    rows = [f"{first.path.as_posix()},a,anger"]
+    for number in range(5):
+        (tmp_path / f"{number}.wav").write_text("<!DOCTYPE html><html><body>404</body></html>")
+        rows.append(f"{number}.wav,b,anger")
+    (tmp_path / "calls.csv").write_text("\n".join(["file,speaker,label", *rows]) + "\n")
+    model = make_bundle(tmp_path / "model", labels=LABELS)
+    result = emotone("evaluate", model, "--corpus", f"calls={tmp_path / 'calls.csv'}", "--out", tmp_path / "results")
+    assert result.status == 1
+    assert result.err.count("left out: ") == 1
+    assert "left out: 5 files are HTML or XML pages, not recordings (failed downloads?)" in result.err
 
 
 def test_a_table_is_always_complete(tmp_path: Path) -> None:

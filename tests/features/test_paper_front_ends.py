@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.videos import drawn_face, write_video
 
 from emotone.bundles.bundle import load_bundle
 from emotone.errors import ConfigError
@@ -310,6 +309,8 @@ def test_the_sound_of_whisper_has_faces_on_the_same_grid(rng: np.random.Generato
 
 def test_the_store_reads_the_faces_of_a_video(tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="the extra 'video' is not installed")
+    from tests.audio.av_files import drawn_face, write_video
+
     tone = (0.1 * np.sin(np.arange(16000) / 5)).astype(np.float32)
     path = write_video(
         tmp_path / "a.mkv", [drawn_face(), drawn_face(mouth=9.0), drawn_face()], [0.0, 0.6, 0.9], sound=tone

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from tests.audio.av_files import RATE, drawn_face, write_video
 from tests.toy import LABELS, write_torch_net
-from tests.videos import RATE, drawn_face, write_video
 
 from emotone.bundles.manifest import TrainingData
 from emotone.errors import MissingExtraError, NotAudioError

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.made_runs import made_detector, write_run
-from tests.reproductions.stored import result_of
+from tests.made_runs import made_detector, result_of, write_run
 
 from emotone.metrics.detection import auroc
 from emotone.reproductions.papers.anger_soundnet.claims import scoreboard

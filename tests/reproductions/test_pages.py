@@ -10,8 +10,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from tests.made_runs import Made
-from tests.reproductions.stored import results_of
+from tests.made_runs import Made, results_of
 from tests.toy import signature_of
 
 from emotone.errors import ConfigError, RunError

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.made_runs import made_segments, write_run
-from tests.reproductions.stored import results_of
+from tests.made_runs import made_segments, results_of, write_run
 from tests.toy import emodb_utterances, write_emodb
 
 from emotone.errors import SourceError

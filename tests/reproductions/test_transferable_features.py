@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tomli_w
-from tests.made_runs import Made
-from tests.reproductions.stored import results_of
+from tests.made_runs import Made, results_of
 from tests.toy import emodb_utterances, signature_of, tiny_recipe, write_emodb
 
 from emotone.config import to_mapping

@@ -16,8 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tests.toy import TINY_NET
-from tests.training.divided import trained
-from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, task, timeless
+from tests.training.looping import KERAS, NOTHING, SETTINGS, build, run, task, timeless, trained
 
 from emotone.errors import OutputError, RunError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
@@ -277,7 +276,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from emotone.training.processes import join
 processes = join()
-from tests.training.divided import trained
+from tests.training.looping import trained
 folder = Path(sys.argv[2])
 found = trained(folder / "state", lost=folder / "lost")
 if processes.is_first:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from tests.soundnet_ports import ported
+from tests.net_inputs import ported
 from tests.toy import one_thread
 from tests.transfer.writers import Obj, View, torch7
 

@@ -207,22 +207,6 @@ def test_recordings_that_fail_are_listed_with_status_1(
     assert f"error: left out: {problem}" in result.err
 
 
-def test_many_web_pages_are_one_failure(
-    emotone: Callable[..., Any], corpus: Path, make_bundle: MakeBundle, tmp_path: Path
-) -> None:
-    first = emodb_utterances(corpus)[0]
-    rows = [f"{first.path.as_posix()},a,anger"]
-    for number in range(5):
-        (tmp_path / f"{number}.wav").write_text("<!DOCTYPE html><html><body>404</body></html>")
-        rows.append(f"{number}.wav,b,anger")
-    (tmp_path / "calls.csv").write_text("\n".join(["file,speaker,label", *rows]) + "\n")
-    model = make_bundle(tmp_path / "model", labels=LABELS)
-    result = emotone("evaluate", model, "--corpus", f"calls={tmp_path / 'calls.csv'}", "--out", tmp_path / "results")
-    assert result.status == 1
-    assert result.err.count("left out: ") == 1
-    assert "left out: 5 files are HTML or XML pages, not recordings (failed downloads?)" in result.err
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
-from tests.soundnet_ports import ported
+from tests.net_inputs import ported
 from tests.toy import write_small_encoder
 
 from emotone.errors import SourceError

@@ -58,17 +58,22 @@ def test_the_promised_formats_exist() -> None:
 TIMELINES = ("audacity", "elan", "rttm", "srt", "textgrid", "webvtt")
 
 
+FAILURE_LINES = {"csv": 1, "jsonl": 1, "text": 2}  # at the end of the file, which is else that of the prediction alone
+
+
 @pytest.mark.parametrize("name", ["text", "json", "jsonl", "csv", *TIMELINES])
 @pytest.mark.parametrize("case", ["one", "two"])
 def test_golden(name: str, case: str, prediction: Prediction, failure: Failure) -> None:
+    """Users' scripts depend on every byte: EMOTONE_GOLDEN=write writes the files; read what changed in them."""
     results: list[Prediction | Failure] = [prediction] if case == "one" else [prediction, failure]
     text = written(name, results, single=case == "one")
-    if name in TIMELINES:
-        case = "one"  # these formats have no room for a failure
-    golden = GOLDEN / f"{case}{FORMATS.get(name).suffix}"
-    if os.environ.get("EMOTONE_GOLDEN") == "write":
+    # Timelines have no room for a failure.
+    golden = GOLDEN / f"{'one' if name in TIMELINES else case if name == 'json' else 'two'}{FORMATS.get(name).suffix}"
+    if os.environ.get("EMOTONE_GOLDEN") == "write" and (case == "two" or name == "json"):
         golden.write_bytes(text.encode())
-    assert text == golden.read_bytes().decode()
+    lines = golden.read_bytes().decode().splitlines(keepends=True)
+    left_out = FAILURE_LINES.get(name, 0) if case == "one" else 0
+    assert text == "".join(lines[: len(lines) - left_out])
 
 
 def test_json_reads_back(prediction: Prediction, failure: Failure) -> None:

@@ -9,8 +9,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from tests.made_runs import Made
-from tests.reproductions.stored import results_of
+from tests.made_runs import Made, results_of
 
 from emotone.errors import RunError
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
