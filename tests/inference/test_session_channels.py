@@ -10,7 +10,7 @@ from tests.inference.conftest import told
 
 from emotone.bundles.bundle import load_bundle
 from emotone.errors import BundleError, NotFiniteError, RateError, TooShortError, UsageError
-from emotone.inference.events import Measurement, UtteranceInterim
+from emotone.inference.events import Measurement, UtteranceEnd, UtteranceInterim
 from emotone.inference.model import Model, load
 from emotone.inference.pooling import pool_windows
 
@@ -203,8 +203,8 @@ def events_of(model: Model, samples: NDArray[np.float32], *, size: int, **option
     return told(model.session(rate=TOY_RATE, **options), pieces)
 
 
-def interim_results(events: list[Event]) -> list[UtteranceInterim]:
-    return [event for event in events if isinstance(event, UtteranceInterim)]
+def interim_results(events: list[Event], *, paused: bool = False) -> list[UtteranceInterim]:
+    return [event for event in events if isinstance(event, UtteranceInterim) and event.paused == paused]
 
 
 def test_there_is_one_after_every_second(model: Model, utterances: NDArray[np.float32]) -> None:
@@ -236,7 +236,7 @@ def test_it_combines_the_windows_before_it(model: Model, utterances: NDArray[np.
     for event in events_of(model, utterances, size=1000, interim=True):
         if isinstance(event, Measurement):
             windows.append(list(event.probabilities.values()))
-        elif isinstance(event, UtteranceInterim) and windows:
+        elif isinstance(event, UtteranceInterim) and windows and not event.paused:
             expected = pool_windows(np.array(windows), method)
             np.testing.assert_allclose(list(event.clip.probabilities.values()), expected, atol=1e-5)
             assert event.clip.label == max(event.clip.probabilities, key=event.clip.probabilities.__getitem__)
@@ -280,6 +280,99 @@ def test_json(model: Model, utterances: NDArray[np.float32]) -> None:
         "time": 2.0,
         "start": 1.0,
         "clip": first.clip.to_dict(),
+        "paused": False,
         "channel": "mix",
         "adapted": False,
     }
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Interim results in pauses: what the end of the utterance will state if no more speech follows.
+
+
+def paused_speech(noise: NDArray[np.float32], *, pause: float = 0.35) -> NDArray[np.float32]:
+    """Return an utterance of 2.5 s, the pause, and 1.5 s; between silences of 1 s."""
+    silence, gap = np.zeros(TOY_RATE, np.float32), np.zeros(round(pause * TOY_RATE), np.float32)
+    first, rest = noise[: round(2.5 * TOY_RATE)], noise[4 * TOY_RATE : round(5.5 * TOY_RATE)]
+    return np.concatenate([silence, first, gap, rest, silence])
+
+
+@pytest.mark.parametrize("adapt", [False, True])
+def test_a_pause_has_the_result_of_the_end(
+    model: Model, make_bundle: Callable[..., Path], tmp_path: Path, utterances: NDArray[np.float32], adapt: bool
+) -> None:
+    if adapt:
+        model = load(make_bundle(tmp_path / "adaptable", head=True))
+    ended = np.concatenate([utterances, np.zeros(TOY_RATE, np.float32)])
+    events = events_of(model, ended, size=320, interim=True, adapt=adapt)
+    ends = [event for event in events if isinstance(event, UtteranceEnd)]
+    found = interim_results(events, paused=True)
+    assert len(ends) == 3
+    assert [(one.start, one.time, one.clip) for one in found] == [(one.start, one.time, one.clip) for one in ends]
+    others = [event for event in events if not isinstance(event, UtteranceInterim)]
+    assert others == events_of(model, ended, size=320, adapt=adapt)
+
+
+@pytest.mark.parametrize("size", [97, 1600, 1_000_000])
+def test_it_is_replaced_when_the_utterance_continues(model: Model, noise: NDArray[np.float32], size: int) -> None:
+    samples = paused_speech(noise)
+    events = events_of(model, samples, size=size, interim=True)
+    middle, last = interim_results(events, paused=True)
+    [end] = [event for event in events if isinstance(event, UtteranceEnd)]
+    stopped = np.where(np.arange(len(samples)) < 3.5 * TOY_RATE, samples, np.float32(0))
+    alone = [event for event in events_of(model, stopped, size=320) if isinstance(event, UtteranceEnd)]
+    assert [(one.time, one.clip) for one in alone] == [(middle.time, middle.clip)]
+    assert (last.time, last.clip) == (end.time, end.clip) == (5.35, end.clip)
+    assert [event for event in events if not isinstance(event, UtteranceInterim)] == events_of(model, samples, size=320)
+
+
+def test_shorter_pauses_have_none(model: Model, noise: NDArray[np.float32]) -> None:
+    events = events_of(model, paused_speech(noise, pause=0.19), size=320, interim=True)
+    assert [one.time for one in interim_results(events, paused=True)] == [5.19]
+
+
+def test_it_arrives_when_the_pause_is_known(model: Model, noise: NDArray[np.float32]) -> None:
+    with model.session(rate=TOY_RATE, interim=True) as session:
+        samples = paused_speech(noise)
+        arrived = [
+            (round((at + 160) / TOY_RATE, 2), event.time)
+            for at in range(0, len(samples), 160)
+            for event in session.push(samples[at : at + 160])
+            if isinstance(event, UtteranceInterim) and event.paused
+        ]
+    assert arrived == [(4.0, 3.5), (5.86, 5.35)]  # 0.2 s, the detector's lag of 0.3 s, and steps of 20 ms
+
+
+def test_the_end_costs_no_further_run_of_the_network(
+    model: Model, noise: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emotone.bundles import onnx_session
+
+    counts = []
+    for interim in (False, True):
+        runs: list[int] = []
+
+        def counted(*given: Any, run: Any = onnx_session.run_session, runs: list[int] = runs, **options: Any) -> Any:
+            runs.append(1)
+            return run(*given, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("emotone.bundles.bundle.run_session", counted)
+            pause = np.zeros(TOY_RATE, np.float32)
+            events_of(model, np.concatenate([noise[: 4 * TOY_RATE // 5], pause]), size=320, interim=interim)
+        counts.append(len(runs))
+    assert counts[0] == counts[1] == 1
+
+
+def test_real_speech_with_the_real_detector(any_model: Model, speech: Speech) -> None:
+    pause = np.zeros(TOY_RATE, np.float32)
+    samples = np.concatenate([speech(2.0), pause, speech(1.5, seed=3), pause])
+    events = events_of(any_model, samples, size=800, interim=True)
+    assert events == events_of(any_model, samples, size=7777, interim=True)
+    found = {one.time: one.clip for one in interim_results(events, paused=True)}
+    ends = [event for event in events if isinstance(event, UtteranceEnd)]
+    if any_model.bundle.manifest.windows.speech_only:
+        assert len(ends) >= 2
+        assert [found[end.time] for end in ends] == [end.clip for end in ends]
+    else:  # the whole recording is one utterance, and there is no detector
+        assert found == {}

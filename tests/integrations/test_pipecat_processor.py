@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotone.errors import BundleError
-from emotone.inference.events import UtteranceEnd
+from emotone.inference.events import UtteranceEnd, UtteranceInterim
 from emotone.inference.model import load
 
 if TYPE_CHECKING:
@@ -62,6 +62,29 @@ def test_events_are_those_of_a_session(tiny_bundle: Path, audio: bytes, prompt: 
     ends = [event for event in expected if isinstance(event, UtteranceEnd)]
     assert len(texts) == (len(ends) if prompt else 0)
     assert all(str(end.clip.label) in text for end, text in zip(ends, texts, strict=False))
+
+
+def test_eager_results_of_a_turn(tiny_bundle: Path, audio: bytes) -> None:
+    from pipecat.frames.frames import LLMMessagesAppendFrame, TranscriptionFrame
+    from pipecat.tests.utils import SleepFrame
+
+    from emotone.integrations.pipecat_processor import EmotionFrame, EmotionProcessor
+    from emotone.integrations.voice_turns import context_reading, prompt_text
+
+    with load(tiny_bundle).session(rate=RATE, encoding="s16le", interim=True) as session:
+        events = [*session.push(audio), *session.end()]
+    pauses = [event for event in events if isinstance(event, UtteranceInterim) and event.paused]
+    results = pauses + [event for event in events if isinstance(event, UtteranceEnd)]
+    said = TranscriptionFrame("Oh great.", "user", "2026-11-29T12:00:00Z")
+    sent = [*frames_of(audio), SleepFrame(sleep=0.5), said]
+    down, _ = passed(EmotionProcessor(load(tiny_bundle), prompt=True, rcs=True, eager=True), sent)
+    assert [frame.event for frame in down if isinstance(frame, EmotionFrame)] == events
+    times = sorted({(one.start, one.time): one for one in results}.values(), key=lambda one: one.time)
+    texts = [frame.messages[0]["content"] for frame in down if isinstance(frame, LLMMessagesAppendFrame)]
+    assert texts == [prompt_text(one) for one in times]  # no line is repeated at the end of an utterance
+    [text] = [frame.text for frame in down if isinstance(frame, TranscriptionFrame)]
+    known = {one.start: one for one in times if one.time < len(audio) / (2 * RATE) - 0.5}
+    assert text == f"{context_reading(list(known.values()))} Oh great."
 
 
 def test_transcriptions_begin_with_a_reading(tiny_bundle: Path, audio: bytes) -> None:

@@ -98,6 +98,8 @@ class _ChannelView:
                 self._probabilities = dict(event.probabilities)
             elif isinstance(event, UtteranceInterim):
                 self._interim = event
+                if event.paused:
+                    self._probabilities = dict(event.clip.probabilities)
             elif isinstance(event, UtteranceEnd):
                 self._speech = False
                 self._interim = None
@@ -156,4 +158,5 @@ def interim_line(event: UtteranceInterim, *, labels: tuple[str, ...]) -> Text:
     label, confidence = str(event.clip.label), event.clip.confidence or 0.0
     line = Text(f"{clock(event.start):>9} {clock(event.time):>9}  ")
     line.append(label, style=colour(label, labels=labels)).append(f" {round(100 * confidence)} %")
-    return line.append("  unsure, so far" if event.clip.unsure else "  so far", style="dim")
+    remarks = [*(["unsure"] if event.clip.unsure else []), "so far", *(["pause"] if event.paused else [])]
+    return line.append("  " + ", ".join(remarks), style="dim")

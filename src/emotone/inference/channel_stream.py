@@ -47,7 +47,7 @@ class ChannelStream:
         rate: hertz of the samples.
         channel: what the events state.
         adapt: whether the statistics of the model follow the channel's utterances.
-        interim: whether utterances that last have interim results.
+        interim: whether utterances have interim results.
 
     Raises:
         UsageError: the model can't be adapted.

@@ -55,6 +55,28 @@ EngineEvent: TypeAlias = UtteranceStart | Segments | UtteranceInterim | Utteranc
 
 
 @dataclass(frozen=True, eq=False)
+class _Ending:
+    """The result of an utterance if it ends at a sample.
+
+    Attributes:
+        sample: its end.
+        segments: its last windows.
+        event: what is reported.
+        parts: unrounded probabilities [labels] of the parts of the event.
+        novelty: of the utterance, unrounded; None if it is not known.
+        embedding: of the utterance [values]; None without windows.
+
+    """
+
+    sample: int
+    segments: Segments
+    event: UtteranceEnd
+    parts: list[NDArray[np.float64]]
+    novelty: float | None
+    embedding: Array | None
+
+
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """The result of one recording.
 
@@ -81,8 +103,9 @@ class Engine:
             ends; 1 waits for none. A model with a head is always called with one window: its 8-bit network scales all
             activations of a call alike, so that a window's result would depend on the others.
         adaptation: replaces the statistics of each utterance's head by those of the utterances before it.
-        interim: return an interim result after every second of an utterance. Before its first window is complete,
-            that is one more run of the network.
+        interim: return an interim result after every second of an utterance, and when speech has paused for 0.2 s.
+            Before the first window of the utterance is complete, the former is one more run of the network. The latter
+            is one more only if the utterance continues.
         faces: of the recording, for a front end whose rows contain them.
 
     Example:
@@ -119,6 +142,7 @@ class Engine:
         self._kept = round((PAUSE + NetworkDetector.lookahead + RESAMPLING) * self._rate)
         self._total = 0  # samples pushed
         self._utterance: OpenUtterance | None = None
+        self._ending: _Ending | None = None  # of the open utterance, at its last pause
         self._label: str | None = None  # of the last section
         self._clip = DurationPooler(labels=len(bundle.labels))
         self._novelty = DurationPooler(labels=1)
@@ -217,15 +241,7 @@ class Engine:
                 self._utterance = self._opened(self._sample(boundary.start))
                 events.append(UtteranceStart(self._utterance.start_seconds))
             elif self._utterance is not None:
-                end = self._sample(boundary.end)
-                events += self._read(self._utterance, end)
-                segments, sections = self._utterance.finish(end)
-                events += [segments] if len(segments) else []
-                start = self._utterance.start_seconds
-                until = round(end / self._rate, TIME_DIGITS)
-                events.append(self._ended(start, until, sections, novelty=self._utterance.novelty))
-                if self._adaptation is not None and self._utterance.embedding is not None:
-                    self._adaptation.add(self._utterance.embedding)
+                events += self._closed(self._utterance, self._sample(boundary.end))
                 self._utterance = None
         if self._utterance is not None:
             certain = self._sample(self._detector.last) if self._speech_only else self._total
@@ -235,20 +251,27 @@ class Engine:
         return events
 
     def _interim_results(self, utterance: OpenUtterance, certain: int) -> list[EngineEvent]:
-        """Return the result so far if another second of the utterance, up to the sample `certain`, is complete."""
-        count = (certain - utterance.start) // (INTERIM_SECONDS * self._rate)
-        if count <= self._reported:
-            return []
-        self._reported = count
-        probabilities = utterance.probabilities_so_far()
-        if probabilities is None:
-            return []
+        """Return the result so far if another second of the utterance, or its speech before a pause, is complete.
+
+        Both end at or before the sample `certain`, where the last speech ended.
+        """
+        found: list[EngineEvent] = []
         start = utterance.start_seconds
-        clip = self._decide(probabilities, speech=True)
-        return [UtteranceInterim(round(start + count * INTERIM_SECONDS, TIME_DIGITS), start, clip)]
+        count = (certain - utterance.start) // (INTERIM_SECONDS * self._rate)
+        if count > self._reported:
+            self._reported = count
+            probabilities = utterance.probabilities_so_far()
+            if probabilities is not None:
+                time = round(start + count * INTERIM_SECONDS, TIME_DIGITS)
+                found.append(UtteranceInterim(time, start, self._decide(probabilities, speech=True)))
+        if self._detector.paused and (self._ending is None or self._ending.sample < certain):
+            self._ending = self._ended(utterance.copy(), certain)
+            found.append(UtteranceInterim(self._ending.event.time, start, self._ending.event.clip, paused=True))
+        return found
 
     def _opened(self, start: int) -> OpenUtterance:
         self._reported = 0
+        self._ending = None
         head = None if self._adaptation is None else self._adaptation.head
         return OpenUtterance(self._bundle, start=start, batch=self._batch, head=head, faces=self._faces)
 
@@ -258,9 +281,11 @@ class Engine:
         samples = self._sound[utterance.read - dropped : max(end, utterance.read) - dropped]
         return utterance.read_until(end, samples)
 
-    def _ended(self, start: Seconds, end: Seconds, sections: list[Section], *, novelty: float | None) -> UtteranceEnd:
-        """Return the result of an utterance; its sections follow each other without gap or overlap."""
+    def _ended(self, utterance: OpenUtterance, end: int) -> _Ending:
+        """Finish an utterance that ends at this sample; its parts follow each other without gap or overlap."""
         manifest = self._bundle.manifest
+        segments, sections = utterance.finish(end)
+        start, until = utterance.start_seconds, round(end / self._rate, TIME_DIGITS)
         merged = sections[:1]
         for section in sections[1:]:
             if self._label_of(merged[-1]) == self._label_of(section):
@@ -269,20 +294,35 @@ class Engine:
             else:
                 merged.append(section)
         cuts = [round((one.last + other.first) / 2, TIME_DIGITS) for one, other in pairwise(merged)]
-        whole = DurationPooler(labels=len(manifest.labels))
+        probabilities = [section.pooler.probabilities() for section in merged]
+        whole, before = DurationPooler(labels=len(manifest.labels)), self._label
         parts = []
-        for first, last, section in zip([start, *cuts], [*cuts, end], merged, strict=True):
-            probabilities = section.pooler.probabilities()
-            for pooler in (whole, self._clip):
-                pooler.add(probabilities, seconds=last - first)
-            by_label = rounded(probabilities, labels=manifest.labels)
+        for first, last, found in zip([start, *cuts], [*cuts, until], probabilities, strict=True):
+            whole.add(found, seconds=last - first)
+            by_label = rounded(found, labels=manifest.labels)
             label, unsure = decide_label(by_label, manifest.thresholds)
-            parts.append(UtteranceSegment(first, last, label, unsure, by_label, self._label not in {None, label}))
-            self._label = label
-        if novelty is not None and end > start:
-            self._novelty.add(np.array([novelty]), seconds=end - start)
+            parts.append(UtteranceSegment(first, last, label, unsure, by_label, before not in {None, label}))
+            before = label
+        novelty = utterance.novelty
         clip = self._decide(whole.probabilities(), speech=whole.seconds > 0, novelty=novelty)
-        return UtteranceEnd(end, start, clip, tuple(parts))
+        event = UtteranceEnd(until, start, clip, tuple(parts))
+        return _Ending(end, segments, event, probabilities, novelty, utterance.embedding)
+
+    def _closed(self, utterance: OpenUtterance, end: int) -> list[EngineEvent]:
+        """Return the last events of an utterance that ends at this sample, and add its result to that of the clip."""
+        events: list[EngineEvent] = [*self._read(utterance, end)]
+        ending = self._ending
+        if ending is None or ending.sample != end:
+            ending = self._ended(utterance, end)
+        event = ending.event
+        for part, probabilities in zip(event.parts, ending.parts, strict=True):
+            self._clip.add(probabilities, seconds=part.end - part.start)
+            self._label = part.label
+        if ending.novelty is not None and event.time > event.start:
+            self._novelty.add(np.array([ending.novelty]), seconds=event.time - event.start)
+        if self._adaptation is not None and ending.embedding is not None:
+            self._adaptation.add(ending.embedding)
+        return [*events, *([ending.segments] if len(ending.segments) else []), event]
 
     def _label_of(self, section: Section) -> str:
         manifest = self._bundle.manifest

@@ -1,6 +1,6 @@
 """Events of a session: where speech begins and ends, and the result of each window and each utterance.
 
-Interim results of utterances that last are optional.
+Interim results, while an utterance lasts and when speech pauses, are optional.
 
 Times are in seconds from the first sample of the session, rounded to the millisecond. `to_dict` returns the JSON
 object, whose `type` names the kind of event. Every event states the channel that it is about, counted from 0, or "mix"
@@ -65,13 +65,16 @@ class UtteranceStart:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceInterim:
-    """The utterance that began at `start` continues: its result so far, which the final one replaces.
+    """The result so far of the utterance that began at `start`; later results replace it.
 
     Attributes:
-        time: seconds, a whole number of them after the start. The utterance continues at least until then.
+        time: seconds. While somebody speaks, a whole number of them after the start, and the utterance continues at
+            least until then; in a pause, the end of the speech so far.
         start: seconds, the `time` of its start.
-        clip: the combination of all complete windows so far, which is not divided where the emotion changes; before the
-            first window is complete, the result of what there is of it.
+        clip: while somebody speaks, the combination of all complete windows so far, which is not divided where the
+            emotion changes; before the first window is complete, the result of what there is of it. In a pause, the
+            clip that `UtteranceEnd` will have if the utterance ends with this pause.
+        paused: whether speech has paused for 0.2 s.
         channel: counted from 0, or "mix".
         adapted: whether the model is adapted, or adapts itself during the session.
 
@@ -82,6 +85,7 @@ class UtteranceInterim:
     time: Seconds
     start: Seconds
     clip: Clip
+    paused: bool = False
     channel: Channel = "mix"
     adapted: bool = False
 
@@ -92,6 +96,7 @@ class UtteranceInterim:
             "time": self.time,
             "start": self.start,
             "clip": self.clip.to_dict(),
+            "paused": self.paused,
             "channel": self.channel,
             "adapted": self.adapted,
         }

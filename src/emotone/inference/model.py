@@ -306,7 +306,7 @@ class Model:
             encoding: of pieces that are bytes: "s16le" or "f32le".
             adapt: adapt the model to the utterances of the session, without labels. Its results then differ from those
                 of `predict`, and every event is marked as adapted.
-            interim: also return the result so far, after every second of an utterance.
+            interim: also return the result so far, after every second of an utterance and when speech pauses.
 
         Raises:
             RateError: a rate or channel outside the allowed range.

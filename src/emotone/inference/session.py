@@ -64,8 +64,9 @@ class Session:
         encoding: of pieces that are bytes: "s16le" or "f32le".
         adapt: adapt the model to the utterances of the session, without labels; each channel by itself. Only for models
             with embeddings (see `Model.adapt`).
-        interim: return an `UtteranceInterim` after every second of an utterance. Before its first window is complete,
-            that is one more run of the network.
+        interim: return an `UtteranceInterim` after every second of an utterance, and when speech has paused for 0.2 s.
+            Before the first window of the utterance is complete, the former is one more run of the network. The latter
+            is one more only if the utterance continues.
 
     Raises:
         RateError: a rate or channel outside the allowed range.

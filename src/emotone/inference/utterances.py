@@ -6,6 +6,7 @@ within a sentence are usually shorter; pauses between the turns of a conversatio
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 PAUSE: Seconds = 0.5  # of silence that ends an utterance
 PAUSE_FRAMES = round(PAUSE * PER_SECOND)
+SHORT_PAUSE: Seconds = 0.2  # after which the result so far is worth stating: closures of plosives are shorter
+SHORT_PAUSE_FRAMES = round(SHORT_PAUSE * PER_SECOND)
 
 
 class Boundary(NamedTuple):
@@ -66,6 +69,11 @@ class UtteranceDetector:
         self.frames = 0
         self.start: int | None = None
         self.last = 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether an utterance is open, and speech has paused for 0.2 s."""
+        return self.start is not None and self.frames - self.last >= SHORT_PAUSE_FRAMES
 
     def push(self, active: NDArray[np.bool_]) -> list[Boundary]:
         """Return the boundaries that the decisions [frames] complete."""
@@ -181,6 +189,12 @@ class OpenUtterance:
             row = max(0, (self._analysed - 1) * hop)  # a window aligned to the end may start after this row
             self._rows.drop(row - self._first_row)
             self._first_row = row
+
+    def copy(self) -> OpenUtterance:
+        """Return an independent utterance in the same state, which can be finished while this one goes on."""
+        bundle = self._bundle
+        shared = (bundle, bundle.feature, bundle.manifest.windows, self._head, self._faces)  # never change
+        return copy.deepcopy(self, {id(one): one for one in shared})
 
     def finish(self, end: int) -> tuple[Segments, list[Section]]:
         """Return the remaining windows, and the sections of the whole utterance, which ends at this sample."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.inference.events import Event, UtteranceEnd
+    from emotone.inference.events import Event, UtteranceEnd, UtteranceInterim
     from emotone.inference.model import Model
     from emotone.inference.session import Session
     from emotone.types import Hertz
@@ -19,6 +19,7 @@ class VoiceTurns:
     Args:
         model: the model.
         adapt: see `Model.session`.
+        interim: see `Model.session`; its result in a pause is known 0.3 s before the end of the utterance.
 
     Raises:
         UsageError: the model can't be adapted.
@@ -31,9 +32,10 @@ class VoiceTurns:
 
     """
 
-    def __init__(self, model: Model, *, adapt: bool = False) -> None:
+    def __init__(self, model: Model, *, adapt: bool = False, interim: bool = False) -> None:
         self._model = model
         self._adapt = adapt
+        self._interim = interim
         self._format: tuple[Hertz, int] = (16000, 1)
         self._session = self._started()
 
@@ -64,10 +66,12 @@ class VoiceTurns:
 
     def _started(self) -> Session:
         rate, channels = self._format
-        return self._model.session(rate=rate, channels=channels, encoding="s16le", adapt=self._adapt)
+        return self._model.session(
+            rate=rate, channels=channels, encoding="s16le", adapt=self._adapt, interim=self._interim
+        )
 
 
-def prompt_text(event: UtteranceEnd) -> str:
+def prompt_text(event: UtteranceEnd | UtteranceInterim) -> str:
     """Return one line about an utterance, for the prompt of a language model.
 
     Example:
@@ -88,7 +92,7 @@ def prompt_text(event: UtteranceEnd) -> str:
     )
 
 
-def context_reading(events: Sequence[UtteranceEnd]) -> str:
+def context_reading(events: Sequence[UtteranceEnd | UtteranceInterim]) -> str:
     """Return the emotions of a turn as a reading of Pipecat's Real-time Context Standard (RCS) 0.1.
 
     It is empty where there is no utterance. A reading precedes the user's message in the context of a language model.

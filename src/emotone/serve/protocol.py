@@ -29,7 +29,7 @@ class SessionStart(BaseModel):
         channel: to analyse, counted from 0; "mix" for the mean of all; "each" for every channel by itself.
         model: name of a model; None for the server's default.
         adapt: whether the model adapts itself to the utterances of the session.
-        interim: whether utterances that last have interim results.
+        interim: whether utterances have interim results.
 
     """
 

@@ -75,7 +75,7 @@ time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ct
     is_flag=True,
     help="Adapt the model to the utterances while they arrive, without labels; for models with an encoder.",
 )
-@click.option("--interim", is_flag=True, help="Also show the result so far, after every second of an utterance.")
+@click.option("--interim", is_flag=True, help="Also show the result so far, every second and when speech pauses.")
 @click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
