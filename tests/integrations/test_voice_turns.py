@@ -85,9 +85,9 @@ def test_a_reading_combines_the_utterances_of_a_turn_by_duration() -> None:
 
 
 def test_without_pipecat_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("pipecat.frames.frames", "emotone.integrations.pipecat_processor"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, "pipecat", None)
+    monkeypatch.delitem(sys.modules, "emotone.integrations.pipecat_processor", raising=False)
+    for name in ("pipecat", "pipecat.frames.frames"):  # the latter is found without the former where it is loaded
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'emotone\[pipecat\]'"):
         importlib.import_module("emotone.integrations.pipecat_processor")
 
