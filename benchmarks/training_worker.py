@@ -18,7 +18,7 @@ from benchmarks.child import MAXRSS_UNIT, MEBIBYTE
 
 from emotone.audio.read import read
 from emotone.features.front_ends.waveform import Waveform
-from emotone.nets.architectures.multidomain import SAMPLES, MultiDomain
+from emotone.nets.architectures.waveform_networks import SAMPLES, MultiDomain
 from emotone.recipes.training import EPSILON, RHO, TrainingSettings
 from emotone.training.batches import Examples, Task
 from emotone.training.classification import train

@@ -133,7 +133,7 @@ def _random_soundnet5(folder: Path) -> Path | None:
     from emotone.bundles.manifest import TrainingData
     from emotone.features.windows import Windows
     from emotone.fitting.export import write_net
-    from emotone.nets.architectures.soundnet5 import SoundNet5
+    from emotone.nets.architectures.waveform_networks import SoundNet5
     from emotone.recipes.recipe import Recipe
 
     torch.manual_seed(0)

@@ -311,13 +311,13 @@ def task(rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Task:
 
 
 def test_a_network_without_cleaning_has_nothing_to_fit() -> None:
-    from emotone.nets.architectures.segment_mlp import SegmentMlp
+    from emotone.nets.architectures.segment_networks import SegmentMlp
 
     assert fit_cleaning(SegmentMlp().build(64, 4), task(np.zeros((64, 64), np.float32))) is None
 
 
 def test_the_statistics_are_those_of_the_cleaned_rows(rng: np.random.Generator) -> None:
-    from emotone.nets.architectures.spectrogram_cnn import SpectrogramCnn
+    from emotone.nets.architectures.chunk_networks import SpectrogramCnn
 
     net = SpectrogramCnn(filters=(3,), anomalies=0.01).build(128, 7)
     rows = rng.normal(-5, 2, (1000, 128)).astype(np.float32)

@@ -12,12 +12,18 @@ import torch
 from emotone.nets.blocks.base import Block, BlockChain, Network, mask_time, valid_steps
 from emotone.nets.blocks.chunk import ChunkConv
 from emotone.nets.blocks.cleaning import Centre, FittedBlock, Limits, Scale
-from emotone.nets.blocks.dense import DropoutNorm, EmbeddingClassifier, NormClassifier, ReluDense, flatten_channels_last
+from emotone.nets.blocks.dense import (
+    AttentiveStatistics,
+    DropoutNorm,
+    EmbeddingClassifier,
+    MeanOverTime,
+    NormClassifier,
+    ReluDense,
+    flatten_channels_last,
+)
 from emotone.nets.blocks.mobilenet import BandImage, ConvNorm, InvertedBottleneck, MeanEmbedding
-from emotone.nets.blocks.patch import Patch, SameConv, SeparableConv
-from emotone.nets.blocks.pooling import AttentiveStatistics, MeanOverTime
 from emotone.nets.blocks.segments import per_segment
-from emotone.nets.blocks.spectrogram import BandsToChannels, LevelNorm, SpectrogramConv
+from emotone.nets.blocks.spectrogram import BandsToChannels, LevelNorm, Patch, SameConv, SeparableConv, SpectrogramConv
 from emotone.nets.blocks.waveform import NormConv1d, ScoreConv1d
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -12,9 +12,8 @@ from tests.toy import one_thread
 from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.onnx_export import onnx_bytes
-from emotone.nets.architectures.alexnet import AlexNet
-from emotone.nets.architectures.audiovisual_lstm import AudiovisualLstm
-from emotone.nets.architectures.mini_xception import MiniXception
+from emotone.nets.architectures.audiovisual import AudiovisualLstm
+from emotone.nets.architectures.faces import AlexNet, MiniXception
 from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace
 from emotone.nets.blocks.base import Block, Network
 from emotone.nets.blocks.chunk import Chunks, ContextLstm, EncoderChunks, FlatChunks, LastStepClassifier

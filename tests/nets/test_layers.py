@@ -12,7 +12,7 @@ from tests.toy import TINY_NET
 
 from emotone.errors import MissingExtraError, UnknownNameError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.nets.architectures.multidomain import MultiDomain
+from emotone.nets.architectures.waveform_networks import MultiDomain
 from emotone.nets.base import NETS, require_torch
 from emotone.nets.layers import STORED_TABLES, Layer, derive_layers, layer_table, parameter_count, receptive_field
 

@@ -14,7 +14,7 @@ from tests.toy import one_thread
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
-from emotone.nets.architectures.multidomain import (
+from emotone.nets.architectures.waveform_networks import (
     FRAMES,
     KERNEL_1,
     KERNEL_2,

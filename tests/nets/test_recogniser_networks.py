@@ -10,10 +10,8 @@ import torch
 from torch import nn
 
 from emotone.errors import ConfigError
-from emotone.nets.architectures.letter_recogniser import LetterRecogniser
-from emotone.nets.architectures.mfcc_bigru import MfccBigru
-from emotone.nets.architectures.recogniser_reuse import RecogniserReuse
-from emotone.nets.architectures.whisper_encoder import WhisperEncoder
+from emotone.nets.architectures.recognisers import LetterRecogniser, MfccBigru, RecogniserReuse
+from emotone.nets.architectures.speech_encoders import WhisperEncoder
 from emotone.nets.blocks.reuse import (
     CepstralBranch,
     CepstralFeatures,

@@ -19,7 +19,7 @@ from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
 from emotone.inference.engine import analyse
 from emotone.inference.model import load
-from emotone.nets.architectures.segment_pool import CHANGE, HOP, SegmentPool
+from emotone.nets.architectures.segment_networks import CHANGE, HOP, SegmentPool
 from emotone.nets.blocks.segments import ChangePointPooling, SegmentClassifier, SegmentCutter
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.recipe_changes import changed

@@ -13,13 +13,10 @@ from emotone.bundles.onnx_session import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.features.front_ends.log_mel import VggishLogMel
 from emotone.fitting.onnx_export import onnx_bytes
-from emotone.nets.architectures.mn04 import Mn04
-from emotone.nets.architectures.segment_mlp import SegmentMlp
-from emotone.nets.architectures.segment_pool import DROP, HOP, SEGMENT_ROWS, SegmentPool
-from emotone.nets.architectures.vggish import Vggish
-from emotone.nets.architectures.yamnet import Yamnet
-from emotone.nets.blocks.patch import Patch
+from emotone.nets.architectures.segment_networks import DROP, HOP, SEGMENT_ROWS, SegmentMlp, SegmentPool
+from emotone.nets.architectures.sound_events import Mn04, Vggish, Yamnet
 from emotone.nets.blocks.segments import SegmentClassifier, SegmentCutter
+from emotone.nets.blocks.spectrogram import Patch
 from emotone.nets.layers import layer_table, parameter_count
 from emotone.training.prefix import split
 from emotone.transfer.apply import Freezer

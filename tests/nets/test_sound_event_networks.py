@@ -15,8 +15,7 @@ from emotone.audio.samples import resample
 from emotone.errors import ConfigError
 from emotone.features.front_ends.log_mel import VggishLogMel
 from emotone.features.front_ends.mn_log_mel import rows_of_emphasised
-from emotone.nets.architectures.mn04 import Mn04
-from emotone.nets.architectures.yamnet import Yamnet
+from emotone.nets.architectures.sound_events import Mn04, Yamnet
 from emotone.nets.blocks.mobilenet import (
     BandImage,
     ConvNorm,
@@ -25,7 +24,7 @@ from emotone.nets.blocks.mobilenet import (
     PatchImage,
     SqueezeExcitation,
 )
-from emotone.nets.blocks.patch import SameConvolution
+from emotone.nets.blocks.spectrogram import SameConvolution
 from emotone.nets.layers import layer_table, parameter_count, receptive_field
 from emotone.transfer.source import SOURCES
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
-from emotone.nets.architectures.soundnet5 import (
+from emotone.nets.architectures.waveform_networks import (
     MIN_SAMPLES,
     STEP,
     ScoreHead,

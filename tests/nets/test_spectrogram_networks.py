@@ -12,13 +12,10 @@ from tests.toy import TINY_NET
 from emotone.errors import ConfigError, UnknownNameError
 from emotone.features.base import FaceTrack
 from emotone.features.front_ends.audio_visual import AudioVisual
-from emotone.nets.architectures.chunk_mlp import ChunkMlp
+from emotone.nets.architectures.audiovisual import WhisperAudiovisual
+from emotone.nets.architectures.chunk_networks import ChunkMlp, SpectrogramCnn, SpectrogramLstm
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.nets.architectures.spectrogram_cnn import SpectrogramCnn
-from emotone.nets.architectures.spectrogram_lstm import SpectrogramLstm
-from emotone.nets.architectures.whisper_audiovisual import WhisperAudiovisual
-from emotone.nets.architectures.whisper_encoder import WhisperEncoder
-from emotone.nets.architectures.whisper_lstm import WhisperLstm
+from emotone.nets.architectures.speech_encoders import WhisperEncoder, WhisperLstm
 from emotone.nets.layers import layer_table, parameter_count, receptive_field
 from emotone.recipes.library import load_net_recipe
 

@@ -11,8 +11,7 @@ from tests.transfer.writers import random_encoder
 
 from emotone.errors import ConfigError
 from emotone.metrics.transcription import beam_text, greedy_text
-from emotone.nets.architectures.speech_student import SpeechStudent
-from emotone.nets.architectures.whisper_encoder import WhisperEncoder
+from emotone.nets.architectures.speech_encoders import SpeechStudent, WhisperEncoder
 from emotone.nets.speech_recogniser import BANDS, BLANK, SpeechRecogniser, layer_outputs
 from emotone.transfer.sources.whisper import from_checkpoint
 

@@ -12,7 +12,7 @@ from tests.toy import emodb_utterances, write_emodb
 
 from emotone.errors import SourceError
 from emotone.features.windows import window_starts
-from emotone.nets.architectures.segment_mlp import SegmentMlp
+from emotone.nets.architectures.segment_networks import SegmentMlp
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import Cell, CellResult, Heading, Paper, PublishedTable
 from emotone.reproductions.papers.segment_vggish import published
@@ -141,7 +141,7 @@ def utterances(tmp_path_factory: pytest.TempPathFactory) -> tuple[Utterance, ...
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
-    from emotone.nets.architectures.yamnet import Yamnet
+    from emotone.nets.architectures.sound_events import Yamnet
     from emotone.transfer.weights import SourceWeights, write_weights
 
     torch.manual_seed(1)

@@ -12,7 +12,7 @@ from tests.toy import TINY_NET, one_thread
 from torch import nn
 
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.nets.architectures.soundnet5 import SoundNet5
+from emotone.nets.architectures.waveform_networks import SoundNet5
 from emotone.nets.base import NETS
 from emotone.nets.blocks.base import Network
 from emotone.training import prefix as module

@@ -13,7 +13,7 @@ from tests.toy import TINY_NET, one_thread, placing, separable
 from emotone.augment.augmentations.log_mel import SpecMask
 from emotone.errors import OutputError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.nets.architectures.soundnet5 import SoundNet5
+from emotone.nets.architectures.waveform_networks import SoundNet5
 from emotone.recipes.training import TrainingSettings
 from emotone.training import prefix_outputs
 from emotone.training.batches import Examples, PrefixOutputs, Task

@@ -11,14 +11,11 @@ import torch
 from torch import nn
 
 from emotone.errors import SourceError
-from emotone.nets.architectures.alexnet import AlexNet
-from emotone.nets.architectures.mini_xception import MiniXception
-from emotone.nets.architectures.mn04 import Mn04
-from emotone.nets.architectures.yamnet import SEPARABLE, Yamnet
+from emotone.nets.architectures.faces import AlexNet, MiniXception
+from emotone.nets.architectures.sound_events import SEPARABLE, Mn04, Yamnet
 from emotone.transfer.source import SOURCES, read_any
-from emotone.transfer.sources.alexnet import tensors
-from emotone.transfer.sources.mini_xception import tensors as mini_xception_tensors
-from emotone.transfer.sources.mn04 import published_names
+from emotone.transfer.sources.faces import alexnet_tensors, mini_xception_tensors
+from emotone.transfer.sources.sound_events import mn04_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,10 +32,10 @@ SOURCE = SOURCES.get("alexnet")
 
 def test_every_layer_but_the_objects_is_read(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    state = {theirs: torch.randn(shape) for theirs, _, shape in tensors(WIDTH)}
+    state = {theirs: torch.randn(shape) for theirs, _, shape in alexnet_tensors(WIDTH)}
     objects = {"classifier.6.weight": torch.zeros(10, 82), "classifier.6.bias": torch.zeros(10)}
     torch.save({**state, **objects}, tmp_path / "mine.pth")
-    narrow = replace(SOURCE, shapes={ours: shape for _, ours, shape in tensors(WIDTH)})
+    narrow = replace(SOURCE, shapes={ours: shape for _, ours, shape in alexnet_tensors(WIDTH)})
     weights = narrow.read(tmp_path / "mine.pth")
     net = AlexNet(width=WIDTH, size=128, channels=3).build(896, 7)
     given = {name: torch.from_numpy(values) for name, values in weights.tensors.items()}
@@ -138,7 +135,7 @@ def state() -> dict[str, torch.Tensor]:
 
 
 def test_every_tensor_of_mn04_is_read(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    torch.save({theirs: state[ours] for theirs, ours in published_names().items()}, tmp_path / "mine.pt")
+    torch.save({theirs: state[ours] for theirs, ours in mn04_names().items()}, tmp_path / "mine.pt")
     weights = read_any(tmp_path / "mine.pt")
     assert weights.source == "mn04"
     assert weights.licence == "MIT"
@@ -148,7 +145,7 @@ def test_every_tensor_of_mn04_is_read(state: dict[str, torch.Tensor], tmp_path: 
 
 
 def test_theirs_are_312_tensors_of_a_known_file() -> None:
-    assert len(published_names()) == len(MN04.shapes) + len(MN04.optional) == 312
+    assert len(mn04_names()) == len(MN04.shapes) + len(MN04.optional) == 312
     assert MN04.published[0].sha256.startswith("899a8c62")
 
 
@@ -160,7 +157,7 @@ def test_another_file_of_the_published_name_is_rejected(state: dict[str, torch.T
 
 def test_a_file_of_another_width_is_rejected(tmp_path: Path) -> None:
     state = Mn04(width=0.1).build(128, 527).state_dict()
-    names = published_names(0.1)
+    names = mn04_names(0.1)
     torch.save({theirs: state[ours] for theirs, ours in names.items()}, tmp_path / "mine.pt")
     with pytest.raises(SourceError, match=r"does not contain mn04: .*wrong shapes: .* expected"):
         replace(MN04).read(tmp_path / "mine.pt")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from emotone.errors import ConfigError, RunError, SourceError, UnknownNameError
-from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source
+from emotone.nets.architectures.waveform_networks import SoundNet5, SoundNet5Source
 from emotone.transfer.apply import Freezer, transfer_into
 from emotone.transfer.plans import PLANS, Plan, named_plan, uses_groups
 from emotone.transfer.weights import SourceWeights

@@ -16,9 +16,9 @@ from emotone.audio.read import read
 from emotone.errors import SourceError
 from emotone.features.front_ends.spectrograms import PowerSpectrogram
 from emotone.metrics.transcription import greedy_text
-from emotone.nets.architectures.letter_recogniser import LetterRecogniser
-from emotone.nets.architectures.soundnet5 import SoundNet5
-from emotone.nets.architectures.vggish import Vggish
+from emotone.nets.architectures.recognisers import LetterRecogniser
+from emotone.nets.architectures.sound_events import Vggish
+from emotone.nets.architectures.waveform_networks import SoundNet5
 from emotone.nets.blocks.base import Network
 from emotone.nets.blocks.recogniser import SymbolLayer, letter_layers
 from emotone.transfer.apply import transfer_into

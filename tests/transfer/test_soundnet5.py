@@ -15,7 +15,7 @@ from tests.toy import one_thread
 from tests.transfer.writers import Obj, View, torch7
 
 from emotone.errors import SourceError
-from emotone.nets.architectures.soundnet5 import SoundNet5, SoundNet5Source
+from emotone.nets.architectures.waveform_networks import SoundNet5, SoundNet5Source
 from emotone.transfer.apply import transfer_into
 from emotone.transfer.plans import Plan
 from emotone.transfer.source import SOURCES, PublishedFile

@@ -24,8 +24,7 @@ from tests.transfer.writers import (
 )
 
 from emotone.errors import SourceError
-from emotone.transfer.ctranslate2 import read_ctranslate2
-from emotone.transfer.readers import read_torch
+from emotone.transfer.readers import read_ctranslate2, read_torch
 from emotone.transfer.sources.whisper import encoder_shapes, from_checkpoint, from_ctranslate2
 
 if TYPE_CHECKING:

@@ -14,13 +14,12 @@ from tests.toy import TINY_NET, separable
 
 from emotone.errors import ConfigError, RunError, SourceError, UnknownNameError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
-from emotone.nets.architectures.multidomain import MultiDomain
+from emotone.nets.architectures.waveform_networks import MultiDomain
 from emotone.nets.base import NETS
 from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Examples, Task
 from emotone.training.classification import train
-from emotone.transfer.apply import TransferResult, transfer_into
-from emotone.transfer.head import HeadSpec
+from emotone.transfer.apply import HeadSpec, TransferResult, transfer_into
 from emotone.transfer.plans import Plan, layer_of, named_plan, select
 from emotone.transfer.statistics import BATCH, TENSORS, estimate_statistics, normalisations
 from emotone.transfer.weights import SourceWeights

@@ -20,8 +20,7 @@ from emotone.files import atomic_write, cache_dir
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.fitting.onnx_source import DEFAULT_RATE, OnnxSource, embedding_model
 from emotone.fitting.weights import find_weights
-from emotone.nets.architectures.speech_student import SpeechStudent
-from emotone.nets.architectures.whisper_encoder import WhisperEncoder
+from emotone.nets.architectures.speech_encoders import SpeechStudent, WhisperEncoder
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotone.transfer.head import HeadSpec
+from emotone.transfer.apply import HeadSpec
 from emotone.transfer.weights import inside_block
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def load_transferred(resolved: ResolvedRecipe, net: Network, *, labels: tuple[st
     """Load and freeze layers of a newly built network, in place, as its recipe's plan says; [] without a transfer.
 
     Raises:
-        ConfigError: the plan does not fit the weights' labels (see `emotone.transfer.head`).
+        ConfigError: the plan does not fit the weights' labels (see `emotone.transfer.apply`).
         SourceError: the weights can't be read any more, or do not fit the network.
 
     """

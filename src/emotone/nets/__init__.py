@@ -1,1 +1,1 @@
-"""Network architectures, one file each; building blocks; layer tables."""
+"""Network architectures, building blocks, and layer tables."""

@@ -116,9 +116,8 @@ def parameter_count(layers: tuple[Layer, ...]) -> int:
 
 def table_identity(spec: NetSpec, dimension: int, classes: int) -> dict[str, Any]:
     """Return what a stored table is identified by: architecture, settings, and sizes of input and output."""
-    module = type(spec).__module__.rpartition(".")[2]
     return {
-        "network": module.replace("_", "-"),
+        "network": type(spec).__name__,
         "settings": asdict(spec),  # type: ignore[call-overload]
         "dimension": dimension,
         "classes": classes,

@@ -22,7 +22,7 @@ KEEPING_TIME = ("codec", "gain", "music", "reverberation", "telephone", "white-n
 
 @dataclass(frozen=True)
 class StudentSettings:
-    """The student network; see `emotone.nets.architectures.speech_student`.
+    """The student network; see `emotone.nets.architectures.speech_encoders`.
 
     Attributes:
         layers: number of ConvNeXt layers.

@@ -54,7 +54,7 @@ def test_weights_are_for_recipes_of_networks(emotone: Callable[..., Any], what: 
 def test_weights_are_loaded_in_every_fold(emotone: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
     import torch
 
-    from emotone.nets.architectures.yamnet import Yamnet
+    from emotone.nets.architectures.sound_events import Yamnet
     from emotone.transfer.weights import SourceWeights, write_weights
 
     tensors = {name: values.numpy() for name, values in Yamnet(width=0.02).build(64, 9).state_dict().items()}

@@ -107,7 +107,7 @@ ema_decay = 0.0
 def test_a_transfer_is_printed_and_stored(emotone: Callable[..., Any], tmp_path: Path) -> None:
     import torch
 
-    from emotone.nets.architectures.soundnet5 import SoundNet5
+    from emotone.nets.architectures.waveform_networks import SoundNet5
     from emotone.transfer.weights import SourceWeights, write_weights
 
     torch.manual_seed(1)

@@ -17,7 +17,7 @@ from emotone.fitting.distillation.run import PreparedSource, prepare
 from emotone.fitting.distillation.source_run import HeldOutScore, SoundAmount, SourceRun
 from emotone.fitting.distillation.teachers import TEACHERS
 from emotone.recipes.source_recipe import DistillationSettings, ExcerptSettings, SoundFolder, SourceRecipe
-from emotone.transfer.sources.mn04 import published_names
+from emotone.transfer.sources.sound_events import mn04_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Pat
     for group in "abc":
         soundfile.write(root / f"noises/noise-{group}.flac", 0.05 * rng.normal(size=32000), 16000)
     state = tiny_teacher().net.state_dict()
-    torch.save({theirs: state[ours] for theirs, ours in published_names(0.1).items()}, root / "tiny.pt")
+    torch.save({theirs: state[ours] for theirs, ours in mn04_names(0.1).items()}, root / "tiny.pt")
     return {"tones": root / "tones", "noises": root / "noises"}, root / "tiny.pt"
 
 

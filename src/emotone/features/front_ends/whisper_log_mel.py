@@ -1,7 +1,7 @@
 """Whisper's front end: log10 of mel-band power, 80 bands every 10 ms at 16 kHz, with its dynamic range not yet limited.
 
 Whisper limits the range of an input to 80 dB below its loudest value and scales it. Both depend on the whole input, so
-they belong to the network (`emotone.nets.architectures.whisper_encoder`): here a row depends on its own 25 ms only.
+they belong to the network (`emotone.nets.architectures.speech_encoders`): here a row depends on its own 25 ms only.
 Whisper also centres its windows, which reads 12.5 ms before the first row; the rows here start with the signal. A
 signal that is padded with 200 reflected samples on both sides therefore gives exactly Whisper's rows, and one more.
 """

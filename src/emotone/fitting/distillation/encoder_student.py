@@ -15,7 +15,7 @@ from emotone.augment.base import augment
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.distillation.encoder_data import STEP
 from emotone.fitting.distillation.stages import Stages
-from emotone.nets.architectures.speech_student import SpeechStudent
+from emotone.nets.architectures.speech_encoders import SpeechStudent
 from emotone.nets.blocks.base import Network, valid_steps
 from emotone.training.loop import Optimisation, deterministic, run_epochs
 from emotone.training.objective import Evaluation, Loss

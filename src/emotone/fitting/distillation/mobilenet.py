@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.features.front_ends.mn_log_mel import EMPHASIS, FFT, OFFSET, WINDOW, MnLogMel, tables
-from emotone.nets.architectures.mn04 import Mn04
+from emotone.nets.architectures.sound_events import Mn04
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Network

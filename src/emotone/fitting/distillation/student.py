@@ -14,7 +14,7 @@ from torch.optim.swa_utils import update_bn
 from emotone.fitting.distillation.sound import RATE
 from emotone.fitting.distillation.source_run import HeldOutScore
 from emotone.fitting.distillation.stages import Stages
-from emotone.nets.architectures.soundnet5 import ScoreHead, SoundNet5Source
+from emotone.nets.architectures.waveform_networks import ScoreHead, SoundNet5Source
 from emotone.training.loop import Optimisation, deterministic, run_epochs
 from emotone.training.objective import Evaluation, Loss
 

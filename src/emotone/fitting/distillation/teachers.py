@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emotone.errors import RunError, missing_extra, unknown_name
 from emotone.files import sha256_file
 from emotone.transfer.readers import read_torch
-from emotone.transfer.sources.mn04 import CLASSES, SOURCE, WIDTH, renamed
+from emotone.transfer.sources.sound_events import MN04, MN04_CLASSES, MN04_WIDTH, mn04_renamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,15 +50,15 @@ class TeacherInfo:
 TEACHERS = {
     "mn04": TeacherInfo(
         title="AudioSet tagger of the MobileNetV3 family, width 0.4, mAP 43.2",
-        url=SOURCE.published[0].url,
-        sha256=SOURCE.published[0].sha256,
-        licence=SOURCE.licence,
+        url=MN04.published[0].url,
+        sha256=MN04.published[0].sha256,
+        licence=MN04.licence,
         citation="F. Schmid, K. Koutini, G. Widmer, Efficient large-scale audio tagging via transformer-to-CNN "
         "knowledge distillation, ICASSP 2023",
-        rate=SOURCE.rate,
-        classes=CLASSES,
+        rate=MN04.rate,
+        classes=MN04_CLASSES,
         vocabulary="AudioSet",
-        width=WIDTH,
+        width=MN04_WIDTH,
     ),
 }
 
@@ -104,6 +104,6 @@ def load_teacher(name: str, path: Path) -> MobileNet:
             raise
         raise missing_extra("torch", "train", "a teacher") from error
     net = MobileNet(width=info.width, classes=info.classes)
-    tensors = renamed(read_torch(path), width=info.width)
+    tensors = mn04_renamed(read_torch(path), width=info.width)
     net.net.load_state_dict({tensor: torch.from_numpy(values) for tensor, values in tensors.items()})
     return net.eval()

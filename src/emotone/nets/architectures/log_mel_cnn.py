@@ -57,8 +57,7 @@ class LogMelCnn:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import NormClassifier
-        from emotone.nets.blocks.pooling import AttentiveStatistics
+        from emotone.nets.blocks.dense import AttentiveStatistics, NormClassifier
         from emotone.nets.blocks.spectrogram import BandsToChannels, LevelNorm, SpectrogramConv
 
         blocks: dict[str, Block] = {"level": LevelNorm(centre_bands=self.centre_bands)}

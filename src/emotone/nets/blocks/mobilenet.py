@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.nets.blocks.base import Block, initialise_for_relu, mask_time
-from emotone.nets.blocks.patch import Patch
+from emotone.nets.blocks.spectrogram import Patch
 
 Activation: TypeAlias = Literal["relu", "hard-swish", ""]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.nets.blocks.base import Block, mask_time, valid_steps
-from emotone.nets.blocks.pooling import MeanOverTime
+from emotone.nets.blocks.dense import MeanOverTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

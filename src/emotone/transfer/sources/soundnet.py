@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import SourceError
-from emotone.nets.architectures.soundnet5 import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
+from emotone.nets.architectures.waveform_networks import KERNELS, ORIGINAL_HEADS, OUTPUTS, PADDINGS, STRIDE
 from emotone.transfer.readers import read_npz
 from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.torch7 import Module, read_torch7

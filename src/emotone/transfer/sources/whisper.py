@@ -31,8 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import SourceError
-from emotone.transfer.ctranslate2 import read_ctranslate2
-from emotone.transfer.readers import read_torch
+from emotone.transfer.readers import read_ctranslate2, read_torch
 from emotone.transfer.source import PublishedFile, Source
 from emotone.transfer.weights import read_tensors
 

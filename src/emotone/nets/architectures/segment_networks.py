@@ -1,8 +1,18 @@
-"""An AudioSet network on each second of a window, and a pooling of their scores, trained together.
+"""Networks on segments of one second: one that classifies a segment, and one that pools those of a window.
+
+Fully connected layers on a patch of a spectrogram: the baseline of the paper on segments with VGGish.
+
+The input is rows of `vggish-log-mel`; a window gives one patch of 96 rows, as for
+VGGish in `emotone.nets.architectures.sound_events`.
+
+Reference: Sahoo, Kumar, Raman, Roy, A segment level approach to speech emotion recognition using transfer learning,
+ACPR 2019, section 4.3, "Baseline Model".
+
+An AudioSet network on each second of a window, and a pooling of their scores, trained together.
 
 The input is rows of the trunk's front end. A window of several seconds is divided into segments of a second; the trunk
-(`emotone.nets.architectures.yamnet` or `emotone.nets.architectures.mn04`) processes each segment, a classifier scores
-it, and the scores are pooled. In training the label belongs to the window, not to each second.
+(YAMNet or mn04 of `emotone.nets.architectures.sound_events`) processes each segment, a classifier scores it, and the
+scores are pooled. In training the label belongs to the window, not to each second.
 
 References: Ilse, Tomczak, Welling, Attention-based deep multiple instance learning, ICML 2018, for the pooling; Sahoo,
 Kumar, Raman, Roy, A segment level approach to speech emotion recognition using transfer learning, ACPR 2019, for
@@ -16,10 +26,77 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import NETS, PATCH_ROWS, PoolingMethod, SegmentPlacement, check_patch_network, require_torch
+from emotone.nets.base import (
+    NETS,
+    PATCH_ROWS,
+    PoolingMethod,
+    SegmentPlacement,
+    check_dropout,
+    check_offset,
+    check_patch_network,
+    require_torch,
+)
 
 if TYPE_CHECKING:
-    from emotone.nets.blocks.base import Network
+    from emotone.nets.blocks.base import Block, Network
+
+
+@dataclass(frozen=True)
+class SegmentMlp:
+    """Several linear layers with ReLU, with dropout and batch normalisation between them; then logits.
+
+    The paper compares 2, 3 and 4 layers of 100 and 200 units; 2 of 200 are best there and the default here. Dropout
+    precedes the normalisation, in the paper's order. As they are "between every fully connected layer", and the logits
+    are one, both also precede the logits.
+
+    The layers are `dense1`, `norm1`, `hidden` (all further ones) and `classifier`.
+
+    Attributes:
+        depth: number of layers with ReLU, at least 2.
+        units: of each.
+        dropout: share of values dropped in training.
+        offset: of the front end; its logarithm is the value for silence.
+
+    Raises:
+        ConfigError: a number out of range.
+
+    """
+
+    title: ClassVar[str] = "fully connected layers on 0.96 s of log-mel magnitudes"
+    paper: ClassVar[str] = "A segment level approach to speech emotion recognition using transfer learning, 2019"
+    groups: ClassVar[tuple[tuple[str, ...], ...]] = (("dense1",), ("norm1",), ("hidden",), ("classifier",))
+
+    depth: int = 2
+    units: int = 200
+    dropout: float = 0.5
+    offset: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.depth < 2 or self.units < 1:
+            raise ConfigError(f"segment-mlp needs depth >= 2 and units >= 1; given {self.depth} and {self.units}")
+        check_offset("segment-mlp", self.offset)
+        check_dropout("segment-mlp", self.dropout)
+
+    def build(self, dimension: int, classes: int) -> Network:
+        """Return the torch module (see `NetSpec.build`)."""
+        require_torch("building a network")
+        from emotone.nets.blocks.base import BlockChain, Network
+        from emotone.nets.blocks.dense import DropoutNorm, EmbeddingClassifier, ReluDense
+        from emotone.nets.blocks.spectrogram import Patch
+
+        hidden: list[Block] = []
+        for _ in range(self.depth - 1):
+            hidden += [ReluDense(self.units, self.units), DropoutNorm(self.units, dropout=self.dropout)]
+        return Network(
+            {
+                "patch": Patch(rows=PATCH_ROWS, silence=math.log(self.offset)),
+                "dense1": ReluDense(PATCH_ROWS * dimension, self.units),
+                "norm1": DropoutNorm(self.units, dropout=self.dropout),
+                "hidden": BlockChain(hidden, repeats=self.depth - 1),
+                "classifier": EmbeddingClassifier(self.units, hidden=0, classes=classes, dropout=0.0),
+            }
+        )
+
 
 Trunk: TypeAlias = Literal["mn04", "yamnet"]
 
@@ -130,6 +207,3 @@ class SegmentPool:
     def _trunk_spec(self) -> Any:
         settings = {} if self.trunk == "mn04" else {"offset": self.offset}
         return NETS.get(self.trunk)(hidden=0, width=self.width, **settings)
-
-
-NET = SegmentPool

@@ -1,4 +1,11 @@
-"""mini-Xception, trained on the faces of FER2013, published as a file of Keras.
+"""Networks on images: AlexNet and mini-Xception.
+
+AlexNet trained on ImageNet, published by torchvision as a file of torch.save.
+
+Tensor names: `blocks.convN.convolution` is the N-th convolution of `features`, `blocks.dense1.linear` and
+`blocks.dense2.linear` are `classifier.1` and `classifier.4`. The scores of 1,000 objects, `classifier.6`, are not read.
+
+mini-Xception, trained on the faces of FER2013, published as a file of Keras.
 
 Tensor names. N is 1 to 4; Keras numbers layers in the order in which they were created.
 
@@ -18,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.nets.architectures.mini_xception import FILTERS, MODULES
-from emotone.transfer.readers import read_keras
+from emotone.nets.architectures.faces import CHANNELS, FILTERS, LEFT, MODULES, UNITS
+from emotone.nets.base import scaled
+from emotone.transfer.readers import read_keras, read_torch
 from emotone.transfer.source import PublishedFile, Source
 
 if TYPE_CHECKING:
@@ -28,13 +36,55 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+FEATURES = (0, 3, 6, 8, 10)  # places of the convolutions
+KERNELS = (11, 5, 3, 3, 3)
+OBJECTS = "classifier.6."
+
+
+def alexnet_tensors(width: float = 1.0) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield the published name, the name here and the shape of every tensor, of a network of this width."""
+    channels, units = [scaled(number, width) for number in CHANNELS], scaled(UNITS, width)
+    layers = zip(FEATURES, KERNELS, pairwise((3, *channels)), strict=True)
+    for number, (place, kernel, (inputs, outputs)) in enumerate(layers, start=1):
+        ours = f"blocks.conv{number}.convolution"
+        yield f"features.{place}.weight", f"{ours}.weight", (outputs, inputs, kernel, kernel)
+        yield f"features.{place}.bias", f"{ours}.bias", (outputs,)
+    for number, place, inputs in ((1, 1, channels[-1] * LEFT * LEFT), (2, 4, units)):
+        ours = f"blocks.dense{number}.linear"
+        yield f"classifier.{place}.weight", f"{ours}.weight", (units, inputs)
+        yield f"classifier.{place}.bias", f"{ours}.bias", (units,)
+
+
+def _from_torch(path: Path) -> dict[str, NDArray[Any]]:
+    names = {theirs: ours for theirs, ours, _ in alexnet_tensors()}
+    found = read_torch(path)
+    return {names.get(name, name): values for name, values in found.items() if not name.startswith(OBJECTS)}
+
+
+ALEXNET = Source(
+    name="alexnet",
+    title="AlexNet of torchvision, trained on ImageNet (1,000 objects)",
+    citation="Alex Krizhevsky: One weird trick for parallelizing convolutional neural networks, arXiv:1404.5997, 2014",
+    licence="BSD-3-Clause",
+    licence_note="the licence of torchvision; the terms of ImageNet allow non-commercial research only",
+    published=(
+        PublishedFile("alexnet-owt-7be5be79.pth", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"),
+    ),
+    rate=16000,
+    net="alexnet",
+    layers=("conv1", "conv2", "conv3", "conv4", "conv5", "dense1", "dense2"),
+    shapes={ours: shape for _, ours, shape in alexnet_tensors()},
+    readers={".pth": _from_torch},
+)
+
+
 CLASSES = 7
 HEAD = "blocks.classifier.convolution"
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 BATCHES = "num_batches_tracked"  # torch counts batches, Keras does not
 
 
-def tensors() -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def mini_xception_tensors() -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """Yield the published name, the name here and the shape here of every tensor."""
     for number, inputs in ((1, 1), (2, FILTERS)):
         yield f"conv2d_{number}/kernel", f"blocks.conv{number}.convolution.weight", (FILTERS, inputs, 3, 3)
@@ -58,7 +108,7 @@ def _norm(number: int, ours: str, values: int) -> Iterator[tuple[str, str, tuple
 
 
 def _from_keras(path: Path) -> dict[str, NDArray[Any]]:
-    names = {theirs: ours for theirs, ours, _ in tensors()}
+    names = {theirs: ours for theirs, ours, _ in mini_xception_tensors()}
     found: dict[str, NDArray[Any]] = {}
     for theirs, values in read_keras(path).items():
         ours = names.get(theirs, theirs)
@@ -73,12 +123,12 @@ def _from_keras(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _shapes(*, head: bool) -> dict[str, tuple[int, ...]]:
-    shapes = {ours: shape for _, ours, shape in tensors() if ours.startswith(HEAD) == head}
+    shapes = {ours: shape for _, ours, shape in mini_xception_tensors() if ours.startswith(HEAD) == head}
     counts = {f"{name.removesuffix('.running_mean')}.{BATCHES}": () for name in shapes if name.endswith("running_mean")}
     return {**shapes, **counts}
 
 
-SOURCE = Source(
+MINI_XCEPTION = Source(
     name="mini-xception",
     title="mini-Xception, trained on the faces of FER2013 (seven emotions, accuracy .66)",
     citation=(
