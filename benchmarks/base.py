@@ -1,16 +1,23 @@
-"""Benchmarks: modules with a `BENCHMARK`, which returns bounds and the rows of a table."""
+"""Benchmarks return bounds and the rows of a table; the machine is described, and outcomes are written as text."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
-from dataclasses import dataclass, field
+import platform
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from emotone.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Benchmarks: modules with a `BENCHMARK`, which returns bounds and the rows of a table.
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -94,3 +101,102 @@ class Benchmark:
 
 
 BENCHMARKS: Registry[Benchmark] = Registry("benchmark", "benchmarks.members", "BENCHMARK")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Description of the machine: processor, memory and versions, without names of hosts, users or folders.
+
+PACKAGES = ("emotone", "numpy", "onnxruntime", "soundfile", "soxr", "opensmile")
+GIBIBYTE = 1 << 30
+
+
+def machine() -> dict[str, str]:
+    """Return the description, by property."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "memory": f"{memory:.0f} GiB",
+        "other load": f"{os.getloadavg()[0]:.1f} processes before the start",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown processor"
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Outcomes as text, Markdown and JSON.
+
+NOTE = "<!-- Written by `make bench`; do not edit. -->"
+
+
+def markdown(outcomes: Mapping[str, Outcome], machine: Mapping[str, str], *, model: str) -> str:
+    """Return the page of results."""
+    lines = [NOTE, "", "# Speed and memory", "", "Measured by `make bench`, which fails if a bound is violated.", ""]
+    lines += table(("", ""), [*machine.items(), ("model", model)])
+    for outcome in outcomes.values():
+        lines += ["", f"## {outcome.title}", "", outcome.method, ""]
+        if outcome.skipped:
+            lines.append(f"Not measured: {outcome.skipped}.")
+            continue
+        lines += table(outcome.header, outcome.rows)
+        if outcome.checks:
+            lines += ["", *table(("number", "measured", "bound", ""), [_cells(check) for check in outcome.checks])]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(outcomes: Mapping[str, Outcome], machine: Mapping[str, str], *, model: str) -> str:
+    """Return the JSON document."""
+    benchmarks = {name: _record(outcome) for name, outcome in outcomes.items()}
+    return json.dumps({"machine": dict(machine), "model": model, "benchmarks": benchmarks}, indent=2) + "\n"
+
+
+def text(name: str, outcome: Outcome) -> str:
+    """Return one outcome for the terminal."""
+    lines = [f"{name}: {outcome.title}"]
+    if outcome.skipped:
+        return "\n".join([*lines, f"  skipped: {outcome.skipped}"])
+    cells = [outcome.header, *outcome.rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(outcome.header))]
+    for row in cells:
+        first, *others = (
+            cell.ljust(width) if not index else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  " + "  ".join([first, *others]))
+    lines += [f"  {'ok  ' if check.holds else 'FAIL'}  {' '.join(_cells(check)[:3])}" for check in outcome.checks]
+    return "\n".join(lines)
+
+
+def table(header: tuple[str, ...], rows: Any) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return [_line(header), _line(tuple("---" for _ in header)), *(_line(row) for row in rows)]
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(check: Check) -> tuple[str, str, str, str]:
+    unit = f" {check.unit}" if check.unit else ""
+    value = f"{check.value:.4g}{unit}"
+    return check.name, value, f"{check.relation} {check.limit:g}{unit}", "satisfied" if check.holds else "VIOLATED"
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    return {**asdict(outcome), "checks": [{**asdict(check), "holds": check.holds} for check in outcome.checks]}

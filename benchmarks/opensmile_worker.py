@@ -1,6 +1,8 @@
-"""Extract IS10 functionals of files with openSMILE in N processes; print the seconds without start and imports.
+"""Extract IS10 functionals of files in N processes; print the seconds without imports.
 
-python opensmile_worker.py pool|files N FILE...
+python opensmile_worker.py store|pool|files N FILE...
+
+`store` is ours, into the feature store, with the start of the processes; `pool` and `files` are openSMILE's, without.
 """
 
 from __future__ import annotations
@@ -8,11 +10,33 @@ from __future__ import annotations
 import sys
 import time
 from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import opensmile
+from emotone.features.functionals.opensmile import OpenSmile
+from emotone.features.store import FeatureStore
+from emotone.types import Utterance
+
+if TYPE_CHECKING:
+    import opensmile
+
+
+def into_store(paths: list[str], workers: int) -> float:
+    """Return the seconds of one extraction into the feature store."""
+    utterances = [
+        Utterance(str(number), "bench", Path(path), 0.0, None, "", "", "neutral") for number, path in enumerate(paths)
+    ]
+    start = time.perf_counter()
+    extracted = FeatureStore("opensmile", OpenSmile("IS10")).extract(utterances, workers=workers)
+    seconds = time.perf_counter() - start
+    if len(extracted.features) != len(paths):
+        raise RuntimeError(f"{len(extracted.problems)} of {len(paths)} files failed: {extracted.problems[0].message}")
+    return seconds
 
 
 def _extractor(workers: int) -> opensmile.Smile:
+    import opensmile
+
     return opensmile.Smile(
         feature_set=opensmile.FeatureSet.IS10,
         feature_level=opensmile.FeatureLevel.Functionals,
@@ -47,5 +71,5 @@ def by_files(paths: list[str], workers: int) -> float:
 
 
 if __name__ == "__main__":
-    ways = {"pool": by_pool, "files": by_files}
+    ways = {"store": into_store, "pool": by_pool, "files": by_files}
     print(ways[sys.argv[1]](sys.argv[3:], int(sys.argv[2])))

@@ -21,9 +21,7 @@ def main() -> int:
     """Return the exit status: 1 if a bound is violated."""
     sys.path.insert(0, str(ROOT))  # as a script, the folder of benchmarks is on the path instead
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from benchmarks.base import BENCHMARKS, Setting
-    from benchmarks.machine import machine
-    from benchmarks.report import as_json, markdown, text
+    from benchmarks.base import BENCHMARKS, Setting, as_json, machine, markdown, text
 
     parser = argparse.ArgumentParser(description="Measure emotone's speed and memory against their bounds.")
     parser.add_argument("--quick", action="store_true", help="fewer clips and repetitions")

@@ -23,8 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a program, not a module
 
-from benchmarks.server_process import ServerProcess
-from benchmarks.stream_load import Measurements, Plan, make_plan, run
+from benchmarks.stream_load import Measurements, Plan, ServerProcess, make_plan, run
 
 AT_ONCE = 100  # connections that are being opened
 OPEN_SECONDS = 5.0

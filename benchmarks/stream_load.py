@@ -2,12 +2,16 @@
 
     python benchmarks/stream_load.py --model default --sessions 60
     python benchmarks/stream_load.py --url ws://192.168.0.2:8484/v1/stream --sessions 60
+    python benchmarks/stream_load.py --minutes 30 --sessions 20
 
 Without `--url`, a server is started, and its processor time per second of audio and its memory are printed, too. The
 processor time hardly depends on what else the machine does; the delays do.
 
 Every stream sends the same audio in chunks. The events of a local session show which chunk completes which event, so
 the times are exact, and the events of every stream must equal those of the local session bit by bit.
+
+With `--minutes`, streams come and go for that long, with a line per round: minutes, streams that have ended, resident
+memory, and the delay of events. Memory of the last half must not exceed that of the round before it by more than 5 %.
 """
 
 from __future__ import annotations
@@ -16,26 +20,111 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
+import re
+import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a program, not a module
-
-from benchmarks.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 import emotone
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A server in a process of its own, for programs that put load on it.
+
+STOP_SECONDS = 60
+_ADDRESS = re.compile(r"open (http://\S+?)/ in a browser")
+_RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB", re.MULTILINE)
+
+
+class ServerProcess:
+    """`emotone serve` on a free port of the loopback interface; it ends with the `with` block. Linux only.
+
+    Args:
+        arguments: of the command, e.g. `--sessions 100`.
+
+    Attributes:
+        url: of the page, without a slash at its end.
+
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "emotone", "serve", "--port", "0", *arguments]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.url = self._address()
+        # The log has to be read, or the server waits for its reader.
+        threading.Thread(target=self._read_log, daemon=True).start()
+
+    def __enter__(self) -> ServerProcess:  # noqa: PYI034  (Self came with Python 3.11)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    @property
+    def stream_url(self) -> str:
+        """Address of the stream."""
+        return self.url.replace("http", "ws", 1) + "/v1/stream"
+
+    @property
+    def resident_megabytes(self) -> float:
+        """Resident memory of the process."""
+        found = _RESIDENT.search(Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8"))
+        assert found is not None
+        return int(found[1]) / 1024
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the process so far, all threads together."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def running(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def _address(self) -> str:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            found = _ADDRESS.search(line)
+            if found:
+                return found[1]
+        raise RuntimeError("the server did not start; its messages are above")
+
+    def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if '"level": "info"' not in line:
+                print(line, end="", file=sys.stderr)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Streams, and what they measure.
+
 RECORDING = Path(__file__).resolve().parent.parent / "examples/conversation.flac"
 START_SECONDS = 2.0  # in which the streams start
 OPEN_SECONDS = 60.0
+MAX_GROWTH = 1.05  # of memory
 
 
 @dataclass(frozen=True)
@@ -142,17 +231,43 @@ def measure_own_server(given: argparse.Namespace) -> int:
     return status
 
 
+def soak(given: argparse.Namespace) -> int:
+    """Start a server, and run rounds of streams; return 1 if a stream failed or memory grew."""
+    sessions = given.sessions
+    memory: list[float] = []
+    failures: list[str] = []
+    with ServerProcess("--sessions", str(2 * sessions), "--model", given.model) as server:
+        plan = make_plan(server.stream_url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
+        begin = time.monotonic()
+        while time.monotonic() - begin < 60 * given.minutes:
+            found = asyncio.run(run(plan, sessions=sessions))
+            failures += found.failures
+            memory.append(server.resident_megabytes)
+            delay = f"p95 {1000 * np.percentile(found.delays, 95):.0f} ms" if found.delays else "no events"
+            passed = (time.monotonic() - begin) / 60
+            print(f"{passed:5.1f} min  {len(memory) * sessions:5} streams  {memory[-1]:6.1f} MB  {delay}", flush=True)
+    for failure in sorted(set(failures)):
+        print(f"{failures.count(failure)} streams failed: {failure}", file=sys.stderr)
+    grew = len(memory) > 1 and max(memory[len(memory) // 2 :]) > MAX_GROWTH * memory[(len(memory) - 1) // 2]
+    if grew:
+        print("the memory grew", file=sys.stderr)
+    return 1 if failures or grew else 0
+
+
 def main() -> int:
-    """Return 1 if a stream failed."""
+    """Return 1 if a stream failed, or memory grew."""
     parser = argparse.ArgumentParser(description="Measure the delay of events under many live streams.")
     parser.add_argument("--url", help="of a server that runs already, e.g. ws://127.0.0.1:8484/v1/stream")
     parser.add_argument("--model", default="default")
-    parser.add_argument("--sessions", type=int, default=60)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--sessions", type=int, default=60, help="streams at the same time")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of a stream")
     parser.add_argument("--chunk", type=float, default=0.1, help="seconds of audio per message")
+    parser.add_argument("--minutes", type=float, help="measure the memory of an own server for this long")
     given = parser.parse_args()
     if given.url is None:
-        return measure_own_server(given)
+        return measure_own_server(given) if given.minutes is None else soak(given)
+    if given.minutes is not None:
+        parser.error("--minutes measures a server that is started here; leave out --url")
     plan = make_plan(given.url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
     return report(asyncio.run(run(plan, sessions=given.sessions)), sessions=given.sessions)
 

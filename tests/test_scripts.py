@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks import child, speech
-from benchmarks.base import BENCHMARKS, Check, Outcome
-from benchmarks.machine import machine
-from benchmarks.report import as_json, markdown, text
+from benchmarks.base import BENCHMARKS, Check, Outcome, as_json, machine, markdown, text
 from scripts.coverage_floors import main as coverage_floors_main
 from scripts.coverage_floors import package, shortfalls
 from scripts.evaluate_activity import count

@@ -1,10 +1,11 @@
-"""A folder of real clips: `emotone predict` compared with openSMILE IS10, with the same number of processes."""
+"""Comparison with openSMILE on the same files: prediction, and extraction of its features."""
 
 from __future__ import annotations
 
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,14 @@ from benchmarks.speech import clips, linked
 if TYPE_CHECKING:
     from benchmarks.base import Setting
 
-TITLE = "A folder of real clips, compared with openSMILE IS10"
-METHOD = (
+WORKER = Path(__file__).resolve().parent.parent / "opensmile_worker.py"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A folder of real clips: `emotone predict` compared with openSMILE IS10, with the same number of processes.
+
+PREDICTION_TITLE = "A folder of real clips, compared with openSMILE IS10"
+PREDICTION_METHOD = (
     "`emotone predict DIR --format jsonl --out DIR2 --workers N` as a complete process: start, imports, loading and "
     "checking the model, decoding, prediction, one file written per clip. openSMILE (Python package, IS10, 1582 "
     "functionals) runs in the faster of two ways, its own `process_files` with N workers or a pool of N processes; its "
@@ -28,10 +35,12 @@ CLIPS, REPEATS = 500, 3
 QUICK_CLIPS, QUICK_REPEATS = 100, 1
 
 
-def run(setting: Setting) -> Outcome:
+def run_throughput(setting: Setting) -> Outcome:
     """Measure with one and two processes."""
     if setting.shared is None:
-        return Outcome(TITLE, METHOD, skipped="no real recordings: set EMOTONE_SHARED, or provide ../shared")
+        return Outcome(
+            PREDICTION_TITLE, PREDICTION_METHOD, skipped="no real recordings: set EMOTONE_SHARED, or provide ../shared"
+        )
     paths = clips(setting.shared, count=QUICK_CLIPS if setting.quick else CLIPS)
     folder = linked(paths, setting.folder / "clips")
     files = sorted(str(path) for path in folder.iterdir())
@@ -57,7 +66,7 @@ def run(setting: Setting) -> Outcome:
         rows.append(_row(f"openSMILE IS10 ({way}), {workers} process(es)", slow, len(files), sound))
     header = ("what", "seconds", "ms per clip", "clips per second", "real-time factor")
     title = f"{len(files)} real clips ({sound / len(files):.1f} s on average), compared with openSMILE IS10"
-    return Outcome(title, METHOD, tuple(checks), header, tuple(rows))
+    return Outcome(title, PREDICTION_METHOD, tuple(checks), header, tuple(rows))
 
 
 def _emotone(model: str, folder: Path, workers: int, out: Path, *, expected: int) -> float:
@@ -69,15 +78,9 @@ def _emotone(model: str, folder: Path, workers: int, out: Path, *, expected: int
     return usage.seconds
 
 
-def _opensmile(way: str, files: list[str], workers: int) -> float:
-    command = [
-        sys.executable,
-        str(Path(__file__).resolve().parent.parent / "opensmile_worker.py"),
-        way,
-        str(workers),
-        *files,
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+def _opensmile(way: str, files: list[str], workers: int, **variables: str) -> float:
+    command = [sys.executable, str(WORKER), way, str(workers), *files]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**environment(), **variables})
     return float(done.stdout)
 
 
@@ -86,4 +89,43 @@ def _row(name: str, seconds: float, count: int, sound: float) -> tuple[str, ...]
     return (name, f"{seconds:.2f}", f"{per_clip:.1f}", f"{per_second:.0f}", f"{seconds / sound:.4f}")
 
 
-BENCHMARK = Benchmark(run)
+THROUGHPUT = Benchmark(run_throughput)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Extraction of IS10 functionals into the feature store, compared with openSMILE on the same files.
+
+EXTRACTION_TITLE = "IS10 functionals of real clips with two processes, compared with openSMILE"
+EXTRACTION_METHOD = (
+    "Ours: `FeatureStore.extract` with 2 workers from an empty cache: starting the workers, hashing and decoding every "
+    "file, openSMILE, one file written per clip. openSMILE: a pool of 2 started processes, "
+    "decoding included. One run each, one after the other, ours first."
+)
+MAX_RATIO = 1.10
+EXTRACTION_CLIPS, QUICK_EXTRACTION_CLIPS, WORKERS = 3000, 300, 2
+
+
+def run_extraction(setting: Setting) -> Outcome:
+    """Measure once: a minute each averages over other load."""
+    if setting.shared is None:
+        return Outcome(
+            EXTRACTION_TITLE, EXTRACTION_METHOD, skipped="no real recordings: set EMOTONE_SHARED, or provide ../shared"
+        )
+    files = [
+        str(path) for path in clips(setting.shared, count=QUICK_EXTRACTION_CLIPS if setting.quick else EXTRACTION_CLIPS)
+    ]
+    sound = sum(soundfile.info(file).duration for file in files)
+    with tempfile.TemporaryDirectory(dir=setting.folder) as cache:
+        ours = _opensmile("store", files, WORKERS, EMOTONE_CACHE=cache)
+        bare = _opensmile("pool", files, WORKERS, EMOTONE_CACHE=cache)
+    rows = tuple(
+        (name, f"{seconds:.1f}", f"{1000 * seconds / len(files):.1f}", f"{seconds / sound:.4f}")
+        for name, seconds in (("emotone, into the store", ours), ("openSMILE", bare))
+    )
+    check = Check(f"ratio, {len(files)} clips", ours / bare, "<=", MAX_RATIO, "")
+    return Outcome(
+        EXTRACTION_TITLE, EXTRACTION_METHOD, (check,), ("what", "seconds", "ms per clip", "real-time factor"), rows
+    )
+
+
+EXTRACTION = Benchmark(run_extraction)
