@@ -22,7 +22,7 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a program, not a module
 
-from benchmarks.server_process import ServerProcess
+from benchmarks.stream_load import ServerProcess
 from tests.serve.browser import browser
 
 import emotone
