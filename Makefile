@@ -32,7 +32,6 @@ bench: .venv/.dev  ## measure speed and memory, compare them with bounds, and wr
 	$(BIN)/python benchmarks/run.py
 
 docs: .venv/.dev  ## rewrite the layer tables and the generated pages of docs/
-	$(BIN)/python -m scripts.network_tables
 	$(BIN)/python -m scripts.docs
 
 site: .venv/.docs  ## build the documentation as a website, build/site; needs Python 3.11 or later

@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are generated from the code and from results/, or check that they are current.
+"""Write the pages of docs/ and the layer tables that are generated from the code and from results/, or check them.
 
     python -m scripts.docs [--check]
 
@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import activity, code, costs, few_clips, papers, results, transfer
+from scripts.pages import code, costs, few_clips, results, transfer
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.fitting.distillation.card import results_card
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 DOCS = ROOT / "docs"
 PAGES: dict[str, Callable[[], str]] = {
+    "../src/emotone/nets/layer_tables.json": code.layer_tables,  # first: other pages print these tables
     "commands.md": code.commands,
     "corpora.md": code.corpora,
     "errors.md": code.errors,
     "models.md": code.models,
     "nets.md": code.nets,
-    "results/activity.md": activity.activity,
+    "results/activity.md": results.activity,
     "results/anger-soundnet.md": partial(anger_soundnet.page, RESULTS),
     "results/anger-soundnet.svg": partial(anger_soundnet.figure, RESULTS),
     "results/asr-reuse.md": partial(asr_reuse.page, RESULTS),
@@ -48,7 +49,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/evaluations.md": results.evaluations,
     "results/few-clips.md": few_clips.few_clips,
     "results/few-clips.svg": few_clips.figure,
-    "results/papers.md": papers.papers,
+    "results/papers.md": results.papers,
     "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),
     "results/segment-vggish.svg": partial(segment_vggish.figure, RESULTS),
     "results/sources.md": results.sources,

@@ -1,15 +1,23 @@
-"""Measure bulk prediction: an engine against as many plain processes, memory, and a run that is killed and resumed.
+"""Measure bulk prediction, and simulate it on a cluster.
 
-    python -m scripts.measure_bulk ARCHIVE --model small --workers 2
+    python -m scripts.measure_bulk ARCHIVE --model small --workers 2 --work DIR
+    python -m scripts.measure_bulk --simulate 100 --workers 1000 --hours 1e6
 
-`ARCHIVE` is a folder of recordings. A plain process loads the model, analyses its share of the recordings in a loop and
-writes one file: what a shell script with GNU parallel would do. Processor time is that of all processes of a run, their
-starts included; it depends less on other work of the machine than the duration does. Linux only.
+Measured are an engine against as many plain processes, memory, and a run that is killed and resumed. `ARCHIVE` is a
+folder of recordings. A plain process loads the model, analyses its share of the recordings in a loop and writes one
+file: what a shell script with GNU parallel would do. Processor time is that of all processes of a run, their starts
+included; it depends less on other work of the machine than the duration does. Linux only.
+
+Simulated are slow workers, lost workers, and the size of parts. A worker takes the next part when it is free. Its speed
+has a lognormal distribution around that of `--simulate` (seconds of audio per second), and some workers are several
+times slower. Workers are lost at random times; the part is then queued again and another worker starts after a while.
+No part runs twice at the same time, as in Ray Data. Prints Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import heapq
 import json
 import os
 import signal
@@ -17,11 +25,17 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emotone.inference.inputs import AUDIO_SUFFIXES
+
+# ----------------------------------------------------------------------------------------------------------------------
+# An engine against as many plain processes.
 
 PLAIN = """
 import sys
@@ -109,22 +123,15 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def main(arguments: list[str] | None = None) -> None:
+def measure(given: argparse.Namespace) -> None:
     """Measure, and print a row per run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("--model", default="small")
-    parser.add_argument("--engine", default="local")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--limit", type=int, default=0, help="use the first recordings only")
-    parser.add_argument("--work", type=Path, required=True, help="an empty folder for results")
-    given = parser.parse_args(arguments)
+    workers = given.workers or 2
     names = sorted(str(path) for path in given.archive.rglob("*") if path.suffix in AUDIO_SUFFIXES)
     names = names[: given.limit or None]
     given.work.mkdir(parents=True, exist_ok=True)
     listing = given.work / "recordings.txt"
     listing.write_text("\n".join(names))
-    python, shares = sys.executable, given.workers
+    python, shares = sys.executable, workers
     shared = [given.model, str(listing)]
     plain = [
         [python, "-c", PLAIN, *shared, str(given.work / f"{share}.parquet"), str(share), str(shares)]
@@ -156,6 +163,146 @@ def report(name: str, usage: Usage, names: list[str]) -> None:
         "MB per process, by tenth": usage.memory,
     }
     print(json.dumps(row), flush=True)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A cluster.
+
+SPREAD = 0.15  # standard deviation of the logarithm of a worker's speed
+SLOW_SHARE, SLOW_FACTOR = 0.02, 5.0  # of workers, and how much slower they are
+RESTART = 120.0  # seconds until a lost worker is replaced and has loaded the model
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What is simulated.
+
+    Attributes:
+        workers: number of processes.
+        speed: seconds of audio per second, of the median worker.
+        hours: of audio.
+        recording: seconds.
+        part_size: recordings in a part.
+        lost_after: mean hours until a worker is lost; 0 never loses one.
+        slow_share: of the workers.
+        seed: of all random numbers.
+
+    """
+
+    workers: int
+    speed: float
+    hours: float
+    recording: float = 300.0
+    part_size: int = 256
+    lost_after: float = 0.0
+    slow_share: float = SLOW_SHARE
+    seed: int = 0
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return max(1, round(self.hours * 3600 / self.recording / self.part_size))
+
+    @property
+    def ideal(self) -> float:
+        """Hours if all workers were equal, none was lost, and parts could be divided."""
+        return self.hours / self.speed / self.workers
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run went.
+
+    Attributes:
+        hours: until the last part was complete.
+        busy: share of the workers' time that led to results.
+        lost: parts that were begun and lost.
+
+    """
+
+    hours: float
+    busy: float
+    lost: int
+
+
+def simulate(cluster: Cluster) -> Course:
+    """Return the course of a run, event by event."""
+    rng = np.random.default_rng(cluster.seed)
+    speeds = cluster.speed * np.exp(rng.normal(0, SPREAD, cluster.workers))
+    speeds[rng.random(cluster.workers) < cluster.slow_share] /= SLOW_FACTOR
+    audio = cluster.hours * 3600 / cluster.parts
+    waiting: deque[int] = deque(range(cluster.parts))
+    rate = 1 / (3600 * cluster.lost_after) if cluster.lost_after else 0.0
+    running: list[tuple[float, int, bool]] = []
+    lost, complete, useful, now = 0, 0, 0.0, 0.0
+    idle: deque[int] = deque(range(cluster.workers))
+    while complete < cluster.parts:
+        while idle and waiting:
+            worker, _ = idle.popleft(), waiting.popleft()
+            seconds = audio / speeds[worker]
+            failure = rng.exponential(1 / rate) if rate else np.inf
+            if failure < seconds:
+                heapq.heappush(running, (now + failure, worker, False))
+            else:
+                heapq.heappush(running, (now + seconds, worker, True))
+        now, worker, ended = heapq.heappop(running)
+        if worker < 0:  # a lost worker's replacement is ready
+            idle.append(-worker - 1)
+        elif ended:
+            complete += 1
+            useful += audio / speeds[worker]
+            idle.append(worker)
+        else:
+            lost += 1
+            waiting.append(0)
+            heapq.heappush(running, (now + RESTART, -worker - 1, True))
+    return Course(now / 3600, useful / (now * cluster.workers), lost)
+
+
+def print_simulation(given: argparse.Namespace) -> None:
+    """Print two tables: sizes of parts, and rates of loss."""
+    workers = given.workers or 1000
+    base = Cluster(workers, given.simulate, given.hours, given.recording)
+    print(f"ideal: {base.ideal:.1f} hours\n")
+    print("| recordings in a part | parts | no losses | a worker is lost every 1,000 h | every 24 h | every 2 h |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+    for size in (16, 64, 256, 1024, 4096):
+        sized = replace(base, part_size=size)
+        cells = [_cell(replace(sized, lost_after=hours)) for hours in (0, 1000, 24, 2)]
+        print(f"| {size:,} | {sized.parts:,} | {' | '.join(cells)} |")
+    print("\n| slow workers (5 times) | hours | busy |\n| ---: | ---: | ---: |")
+    for share in (0.0, 0.02, 0.1):
+        course = simulate(replace(base, slow_share=share))
+        print(f"| {100 * share:g} % | {course.hours:.2f} | {100 * course.busy:.0f} % |")
+    cost = simulate(replace(base, lost_after=24)).hours * workers * given.price / given.hours * 1000
+    print(f"\ncost per 1,000 hours of audio at {given.price:g} per worker and hour: {cost:.2f}")
+
+
+def _cell(cluster: Cluster) -> str:
+    course = simulate(cluster)
+    return f"{course.hours:.2f} h" + (f" ({course.lost:,} lost)" if course.lost else "")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure or simulate."""
+    parser = argparse.ArgumentParser(description="Measure bulk prediction, or simulate it on a cluster.")
+    parser.add_argument("archive", type=Path, nargs="?", help="folder of recordings to measure with")
+    parser.add_argument("--workers", type=int, help="2 measured, 1000 simulated ones if not given")
+    parser.add_argument("--model", default="small")
+    parser.add_argument("--engine", default="local")
+    parser.add_argument("--limit", type=int, default=0, help="use the first recordings only")
+    parser.add_argument("--work", type=Path, help="an empty folder for results")
+    parser.add_argument("--simulate", type=float, metavar="SPEED", help="seconds of audio per second of one worker")
+    parser.add_argument("--hours", type=float, default=1e6)
+    parser.add_argument("--recording", type=float, default=300.0, help="seconds")
+    parser.add_argument("--price", type=float, default=0.05, help="of a worker for an hour")
+    given = parser.parse_args(arguments)
+    if given.simulate is not None:
+        print_simulation(given)
+    elif given.archive is not None and given.work is not None:
+        measure(given)
+    else:
+        parser.error("give a folder of recordings and --work, or --simulate")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,30 @@
-"""Write the cards of the shipped models from their runs, and seal the bundles: python -m scripts.model_cards
+"""Write the cards of the shipped models, or make a trained model one of them.
 
-Everything in a card but its notes is computed: settings from `run.json`, scores from the stored predictions. Weights,
-ONNX files and test vectors stay as they are.
+    python -m scripts.model_cards
+    python -m scripts.model_cards --ship FOLDER VERSION
+
+The first writes the cards from the runs under results/, and seals the bundles. Everything in a card but its notes is
+computed: settings from `run.json`, scores from the stored predictions. Weights, ONNX files and test vectors stay as
+they are.
+
+The second copies a model with a frozen encoder from a folder that `emotone train` printed. Its network is stored in
+`src/emotone/models/shared`, named by its SHA-256, so that models with the same encoder share one file. Afterwards,
+write the cards.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotone.bundles.bundle import load_bundle
-from emotone.bundles.manifest import CARD, MANIFEST, SEAL, manifest_bytes, read_manifest
+from emotone.bundles.bundle import SHARED, load_bundle
+from emotone.bundles.library import SHIPPED
+from emotone.bundles.manifest import CARD, MANIFEST, MODEL, SEAL, manifest_bytes, read_manifest
 from emotone.config import to_mapping
 from emotone.evaluation.stress.files import SCORES_JSON
 from emotone.evaluation.stress.scores import ALL, StressScore, stress_table
@@ -32,6 +43,7 @@ from emotone.scoring.summary import summary_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RESULTS = ROOT / "src" / "emotone" / "models", ROOT / "results"
@@ -116,13 +128,6 @@ CARDS = {
         validation="anger-speaker-folds-5-*",
     ),
 }
-
-
-def main() -> None:
-    """Write every card and seal its bundle."""
-    for name in CARDS:
-        write_card(name)
-        print(name)
 
 
 def write_card(name: str) -> None:
@@ -221,6 +226,33 @@ def seal(folder: Path) -> None:
     with atomic_write(folder / MANIFEST) as stream:
         stream.write(written)
     load_bundle(folder).check()
+
+
+def ship(folder: Path, version: str) -> Path:
+    """Copy a model and its network into the package, and return its new folder."""
+    manifest = load_bundle(folder).manifest
+    target = SHIPPED / manifest.name
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target)
+    SHARED.mkdir(exist_ok=True)
+    (target / MODEL).replace(SHARED / f"{manifest.files[MODEL]}{Path(MODEL).suffix}")
+    with atomic_write(target / MANIFEST) as stream:
+        stream.write(manifest_bytes(replace(manifest, version=version)))
+    load_bundle(target).check()
+    return target
+
+
+def main() -> None:
+    """Write every card and seal its bundle, or ship a model."""
+    parser = argparse.ArgumentParser(description="Write the cards of the shipped models, or ship a trained model.")
+    parser.add_argument("--ship", nargs=2, metavar=("FOLDER", "VERSION"), help="copy this model into the package")
+    shipped = parser.parse_args().ship
+    if shipped:
+        print(ship(Path(shipped[0]), shipped[1]))
+        return
+    for name in CARDS:
+        write_card(name)
+        print(name)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,11 @@ import numpy as np
 import pytest
 from benchmarks import child, speech
 from benchmarks.base import BENCHMARKS, Check, Outcome, as_json, machine, markdown, text
-from scripts.coverage_floors import main as coverage_floors_main
-from scripts.coverage_floors import package, shortfalls
-from scripts.evaluate_activity import count
-from scripts.pages.transfer import figure, transfer
-from scripts.results import add, main, rename
-from scripts.train_activity import (
+from scripts.activity import (
     LENGTH,
     as_code,
     by_level,
+    count,
     described,
     labelled,
     meeting_turns,
@@ -29,6 +25,10 @@ from scripts.train_activity import (
     speech_clips,
     synthetic,
 )
+from scripts.coverage_floors import main as coverage_floors_main
+from scripts.coverage_floors import package, shortfalls
+from scripts.pages.transfer import figure, transfer
+from scripts.results import add, main, rename
 from tests.made_runs import Made, write_run
 from tests.scoring.test_result_table import curve_run
 

@@ -1,8 +1,10 @@
-"""Pages that are generated from the code: commands, corpora, models, nets and errors."""
+"""Pages that are generated from the code: commands, corpora, models, nets and errors; and the stored layer tables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,14 +13,29 @@ from emotone.bundles import library
 from emotone.bundles.manifest import CARD
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
+from emotone.corpora.labels import label_set
 from emotone.corpora.selections import Selection, selections_of
 from emotone.errors import AudioError, EmotoneError
 from emotone.nets.base import NETS
-from emotone.nets.layers import layer_table, parameter_count, receptive_field
+from emotone.nets.layers import (
+    derive_layers,
+    layer_table,
+    parameter_count,
+    receptive_field,
+    table_identity,
+)
+from emotone.recipes.library import shipped_recipes
+from emotone.recipes.recipe import Recipe
 from emotone.reproductions.document import document, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from emotone.nets.base import NetSpec
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pages that are generated from the code: commands, corpora, models, nets and errors.
 
 WIDTH = 100  # characters per line of help pages
 BANDS, CLASSES = 64, 7  # the size that layer tables are printed for
@@ -198,3 +215,23 @@ def _effect(error: type[EmotoneError]) -> str:
 
 def _summary(error: type[EmotoneError]) -> str:
     return (error.__doc__ or "").strip().splitlines()[0]
+
+
+def layer_tables() -> str:
+    """Return the layer tables that are stored with the package: of every architecture and every shipped recipe."""
+    entries: dict[str, Any] = {}
+    for spec, dimension, classes in _networks():
+        key = json.dumps(table_identity(spec, dimension, classes), sort_keys=True)
+        if key not in entries:
+            layers = ",\n".join(json.dumps(asdict(layer)) for layer in derive_layers(spec, dimension, classes))
+            entries[key] = f'{{{key[1:-1]}, "layers": [\n{layers}\n]}}'
+    return "[\n{}\n]\n".format(",\n".join(entries.values()))
+
+
+def _networks() -> Iterator[tuple[NetSpec, int, int]]:
+    """Yield every network whose table is stored, with its values per frame and its number of classes."""
+    for name in NETS.names:
+        yield NETS.get(name)(), BANDS, CLASSES
+    for recipe in shipped_recipes():
+        if isinstance(recipe, Recipe):
+            yield recipe.net_spec, recipe.feature.dimension, len(label_set(recipe.labels).labels)

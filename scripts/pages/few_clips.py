@@ -1,4 +1,4 @@
-"""The page of learning curves of heads: UAR by the number of labelled clips, from scripts/few_clip_curves.py."""
+"""The page of learning curves of heads: UAR by the number of labelled clips, from scripts/learning_curves.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from scripts.few_clip_curves import CLIPS, DRAWS, FOLDER
+from scripts.learning_curves import HEAD_CLIPS as CLIPS
+from scripts.learning_curves import HEAD_DRAWS as DRAWS
+from scripts.learning_curves import HEAD_FOLDER as FOLDER
 from scripts.pages.markdown import RESULTS
 
 from emotone.corpora.base import CORPORA
@@ -39,7 +41,7 @@ def few_clips(results: Path = RESULTS) -> str:
         "",
         "How the head is fitted is described in [transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals",
         f"clustered by speaker, computed from the predictions under `results/{FOLDER}`.",
-        "Command: `python -m scripts.few_clip_curves --source default --corpus NAME=DIR...`",
+        "Command: `python -m scripts.learning_curves --source default --heads --corpus NAME=DIR...`",
     ]
     points = _points(results)
     if not points:

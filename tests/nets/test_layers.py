@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from scripts.network_tables import tables
+from scripts.pages.code import layer_tables
 from tests.toy import TINY_NET
 
 from emotone.errors import MissingExtraError, UnknownNameError
@@ -123,4 +123,4 @@ def test_sizes_of_a_signal_of_fixed_length_are_plain_numbers() -> None:
 
 @pytest.mark.no_cover  # twice as fast; the networks' lines are covered by the conformance tests
 def test_the_stored_tables_are_current() -> None:
-    assert STORED_TABLES.read_text(encoding="utf-8") == tables(), "run: python -m scripts.network_tables"
+    assert STORED_TABLES.read_text(encoding="utf-8") == layer_tables(), "run: make docs"

@@ -1,7 +1,7 @@
 """Layer tables: one row per block of a network, derived from the built network.
 
 The tables of all architectures with their default settings, and those of the shipped recipes, are stored with the
-package, so that they can be listed without torch. `python -m scripts.network_tables` writes the stored tables.
+package, so that they can be listed without torch. `make docs` writes the stored tables.
 """
 
 from __future__ import annotations

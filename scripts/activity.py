@@ -1,41 +1,62 @@
-"""Fit the weights of `emotone.audio.activity`, and print them as Python code.
+"""Fit the weights of `emotone.audio.activity`, or count the speech that it detects in real recordings.
 
-    OMP_NUM_THREADS=1 python scripts/train_activity.py CORPORA
+    OMP_NUM_THREADS=1 python -m scripts.activity fit CORPORA
+    OMP_NUM_THREADS=1 python -m scripts.activity count CORPORA
 
+`fit` prints the weights as Python code; the exit status is 1 if they differ from those of the package, to two decimals.
 CORPORA contains the folders `emodb/wav`, `librispeech`, `ami` (trn*.flac and debug.train.rttm) and `esc10` (a folder
 per class, files named fold-clip-take). All random numbers come from two seeded generators in a fixed order, so frames
-may only be added or removed at the end. The exit status is 1 if the weights differ from those of the package, to two
-decimals. The script takes about 15 seconds and 400 MB.
-
-Frames and their labels:
+may only be added or removed at the end. It takes about 15 seconds and 400 MB. Frames and their labels:
 
     read and acted speech       speech within 25 dB of a clip's loud frames, none 42 dB below, unlabelled in between;
                                 the same clip in noise, and at another level; Emo-DB also at 1.25 to 2 times the pitch
     meetings                    speech and pauses by AMI's annotations, except frames 25 dB down
     environmental sound         none of it speech; ESC-10 without its crying babies, which are voices
     noise, tones, hum, clicks   synthetic, none of it speech
+
+`count` needs all of AMI's excerpts (trn*, dev*, tst* and an RTTM file per split), and a folder for every name in
+SPEECH. It writes results/activity/scores.json, from whose counts `make docs` generates docs/results/activity.md. It
+takes about a minute.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.audio.activity import CONTEXT, GROUP, HOP, LEFT, RATE, RIGHT, WEIGHTS, Weights, behaviour, measure
+from emotone.audio.activity import (
+    CONTEXT,
+    GROUP,
+    HOP,
+    LEFT,
+    RATE,
+    RIGHT,
+    WEIGHTS,
+    Weights,
+    behaviour,
+    measure,
+    speech_activity,
+)
 from emotone.audio.read import read
 from emotone.audio.samples import resample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from emotone.types import Array
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Training.
 
 SEED = 1
 RECORDINGS = frozenset({".flac", ".ogg", ".opus", ".wav"})
@@ -121,7 +142,7 @@ def sound_clips(corpora: Path, *, held_out: bool) -> dict[str, list[Path]]:
     }
 
 
-def speech(corpora: Path, textures: list[Array], rng: np.random.Generator) -> Iterator[Frames]:
+def speech_frames(corpora: Path, textures: list[Array], rng: np.random.Generator) -> Iterator[Frames]:
     """Yield the frames of read and acted speech: clean, high, in noise, at another level."""
     for path in speech_clips(corpora):
         signal = load(path)[:LONGEST]
@@ -152,7 +173,7 @@ def meeting_turns(corpora: Path, split: str, recording: str, frames: int) -> NDA
     return spoken
 
 
-def meetings(corpora: Path) -> Iterator[Frames]:
+def meeting_frames(corpora: Path) -> Iterator[Frames]:
     """Yield the frames of the training excerpts of AMI."""
     for path in sorted((corpora / "ami").glob("trn*.flac"), key=str):
         signal = load(path)
@@ -216,7 +237,7 @@ def training_frames(corpora: Path) -> Frames:
     rng = np.random.default_rng(SEED)
     sounds = sound_clips(corpora, held_out=False)
     textures = [load(path) for name in sounds if name in TEXTURES for path in sounds[name]]
-    parts = [*speech(corpora, textures, rng), *meetings(corpora), *environment(sounds)]
+    parts = [*speech_frames(corpora, textures, rng), *meeting_frames(corpora), *environment(sounds)]
     parts += [labelled(sound, 0, 1.0) for _ in range(ROUNDS) for sound in synthetic(rng)]
     return Frames(*(np.concatenate(rows) for rows in zip(*parts, strict=True)))
 
@@ -247,17 +268,89 @@ def as_code(weights: Weights) -> str:
     return "\n".join(["WEIGHTS = Weights(", *lines, f"    shares=({', '.join(f'{x:.2f}' for x in shares)}),", ")"])
 
 
-def main() -> int:
-    """Return the exit status: 1 where the weights are not those of the package."""
-    parser = argparse.ArgumentParser(description="Fit the weights of the speech activity detector again.")
-    parser.add_argument("corpora", type=Path, help="folder with emodb, librispeech, ami and esc10")
-    frames = training_frames(parser.parse_args().corpora)
+def print_weights(corpora: Path) -> int:
+    """Fit and print the weights; return 1 where they are not those of the package."""
+    frames = training_frames(corpora)
     print(f"{len(frames.speech):,} frames, {frames.speech.mean():.1%} of them speech", file=sys.stderr)
     weights = fit(frames)
     print(as_code(weights))
     same = weights == WEIGHTS
     print(f"these are {'' if same else 'NOT '}the weights of the package", file=sys.stderr)
     return 0 if same else 1
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Counts of detected speech.
+
+ROOT = Path(__file__).resolve().parent.parent
+SCORES = ROOT / "results/activity/scores.json"
+SPEECH = ("emodb", "ravdess", "nemo", "savee", "emovo", "librispeech", "asr")
+SPLITS = {"train": "trn", "development": "dev", "test": "tst"}
+ACCEPTED = 20  # active frames, 0.2 s
+
+
+def count(paths: Iterable[Path]) -> dict[str, int]:
+    """Return the number of clips and of 10 ms frames, and of those that are detected as speech."""
+    total: Counter[str] = Counter(clips=0, heard=0, frames=0, active=0)
+    for path in paths:
+        activity = speech_activity(load(path))
+        active = int(activity.sum())
+        total.update(clips=1, heard=int(active >= ACCEPTED), frames=len(activity), active=active)
+    return dict(total)
+
+
+def speech_counts(corpora: Path) -> dict[str, dict[str, dict[str, int]]]:
+    """Return the counts of every corpus of speech, of clips that were trained on and of all others."""
+    trained = set(speech_clips(corpora))
+    out = {}
+    for name in SPEECH:
+        paths = sorted(path for path in (corpora / name).rglob("*.*") if path.suffix in RECORDINGS)
+        if not paths:
+            raise SystemExit(f"no recordings of {name} in the folder of corpora; allowed: {', '.join(RECORDINGS)}")
+        out[name] = {
+            "trained": count(path for path in paths if path in trained),
+            "other": count(path for path in paths if path not in trained),
+        }
+        print(f"{name}: {out[name]}", file=sys.stderr)
+    return out
+
+
+def sound_counts(corpora: Path) -> dict[str, dict[str, dict[str, int]]]:
+    """Return the counts of every class of ESC-10, of the folds that were trained on and of those that were not."""
+    trained, held_out = (sound_clips(corpora, held_out=held_out) for held_out in (False, True))
+    return {name: {"trained": count(trained[name]), "held_out": count(held_out[name])} for name in trained}
+
+
+def meeting_counts(corpora: Path) -> dict[str, dict[str, int]]:
+    """Return for every split of AMI how many frames are speech, are called so, and are both."""
+    out = {}
+    for split, prefix in SPLITS.items():
+        total: Counter[str] = Counter()
+        for path in sorted((corpora / "ami").glob(f"{prefix}*.flac")):
+            prediction = speech_activity(load(path))
+            truth = meeting_turns(corpora, split, path.stem, len(prediction))
+            total.update(recordings=1, frames=len(truth), speech=int(truth.sum()), active=int(prediction.sum()))
+            total.update(both=int(np.sum(truth & prediction)))
+        out[split] = dict(total)
+    return out
+
+
+def write_counts(corpora: Path) -> int:
+    """Write the counts, and return 0."""
+    counts = {"esc10": sound_counts(corpora), "ami": meeting_counts(corpora), "speech": speech_counts(corpora)}
+    SCORES.parent.mkdir(parents=True, exist_ok=True)
+    SCORES.write_text(json.dumps({"weights": WEIGHTS, **counts}, indent=1) + "\n", encoding="utf-8")
+    print(f"written: {SCORES.relative_to(ROOT)}", file=sys.stderr)
+    return 0
+
+
+def main() -> int:
+    """Return the exit status."""
+    parser = argparse.ArgumentParser(description="Fit the speech activity detector again, or count what it finds.")
+    parser.add_argument("command", choices=("fit", "count"))
+    parser.add_argument("corpora", type=Path, help="folder with the corpora")
+    given = parser.parse_args()
+    return print_weights(given.corpora) if given.command == "fit" else write_counts(given.corpora)
 
 
 if __name__ == "__main__":
