@@ -34,6 +34,13 @@ LIMITS = """## Limits
   calls and music can be mistaken for speech."""
 
 
+WHISPER_LICENCE, OWN_LICENCE = "MIT (OpenAI)", "that of its authors"
+WHISPER_ORIGIN = """OpenAI trained Whisper on 680,000 hours of audio that are not published. Recordings of the
+corpora named on this card may be among them, without emotion labels."""
+OWN_ORIGIN = """The authors of the encoder state what it was trained on. Recordings of the corpora named on this
+card may be among it."""
+
+
 EMBEDDING_LIMITS = """## Limits
 
 - The model was fitted on **acted** speech of few speakers. Spontaneous speech is less expressive: expect clearly lower
@@ -112,6 +119,7 @@ def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -
     layers = ", ".join(map(str, encoder.layers))
     weights = "8-bit weights" if encoder.quantised else "32-bit weights"
     classifier = f"{_classifier(recipe.head)}, on standardised embeddings"
+    licence, origin = (OWN_LICENCE, OWN_ORIGIN) if encoder.is_own else (WHISPER_LICENCE, WHISPER_ORIGIN)
     return f"""# {manifest.name} {manifest.version}
 
 {manifest.description.rstrip(".")}.
@@ -119,7 +127,7 @@ def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -
 | | |
 | --- | --- |
 | labels | {", ".join(manifest.labels)} |
-| licence of the weights | {manifest.licence}; the encoder: MIT (OpenAI) |
+| licence of the weights | {manifest.licence}; the encoder: {licence} |
 | encoder | {encoder.source}, frozen; outputs of layers {layers}, {encoder.statistics} over time; {weights} |
 | classifier | {classifier}, temperature {manifest.calibration.temperature:.3g} |
 | windows | {recipe.windows}; {_use(recipe)} |
@@ -132,8 +140,7 @@ def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -
 | --- | --- | --- | --- | --- |
 {data}
 
-{_ordinary(run)}OpenAI trained Whisper on 680,000 hours of audio that are not published. Recordings of the
-corpora named on this card may be among them, without emotion labels.
+{_ordinary(run)}{origin}
 
 ## Evaluation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,22 +17,30 @@ from emotone.errors import SourceError
 from emotone.features.front_ends.waveform import Waveform
 from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.files import atomic_write, cache_dir
+from emotone.fitting.hub_source import HubSource
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.fitting.onnx_source import DEFAULT_RATE, OnnxSource, embedding_model
 from emotone.fitting.weights import find_weights
 from emotone.nets.architectures.speech_encoders import SpeechStudent, WhisperEncoder
+from emotone.transfer.sources.whisper import from_checkpoint
+from emotone.transfer.weights import SourceWeights, read_tensors
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from emotone.features.base import Feature
+    from emotone.fitting.hub_source import HubFiles
     from emotone.nets.blocks.base import Network
     from emotone.recipes.embedding_recipe import EncoderSettings
-    from emotone.transfer.weights import SourceWeights
 
 FOLDER = "encoders"  # in the cache folder
 VERSION = 1  # incremented when a change to how encoders are built changes a value
 HEAD_WIDTH = 64  # values per attention head, in every size of Whisper
 LAST_BLOCK = "pool"
+WHISPER = "whisper"  # family of encoders in the format of transformers
+WHISPER_SETTINGS = {"num_mel_bins": 80, "max_source_positions": 1500, "activation_function": "gelu"}  # and defaults
+WHISPER_HEADS = 6  # where config.json has no number
 STUDENT = "blocks.layer1.depthwise.weight"  # a tensor of every student, and of no other encoder
 
 
@@ -95,6 +103,9 @@ def build_encoder(settings: EncoderSettings) -> Encoder:
     own = OnnxSource.parse(settings.source)
     if own is not None:
         return _own_encoder(settings, own)
+    hub = HubSource.parse(settings.source)
+    if hub is not None:
+        return _hub_encoder(settings, hub.files())
     found = find_weights(settings.source)
     name = signature("encoder", VERSION, found.sha256, _without_source(settings))
     path = cache_dir() / FOLDER / f"{name}.onnx"
@@ -121,6 +132,33 @@ def _own_encoder(settings: EncoderSettings, source: OnnxSource) -> Encoder:
     return Encoder(name, hashlib.sha256(data).hexdigest(), _tried_size(source, data, rate=rate), rate)
 
 
+def _hub_encoder(settings: EncoderSettings, files: HubFiles) -> Encoder:
+    """Return an encoder in the format of transformers."""
+    used = _without_source(settings)
+    if files.family != WHISPER:
+        del used["peak"]  # of mel power
+    name = signature("hub", VERSION, files.sha256, used)
+    path = cache_dir() / FOLDER / f"{name}.onnx"
+    if not path.exists():
+        data = _hub_model(settings, files)
+        with atomic_write(path) as stream:
+            stream.write(data)
+    data = path.read_bytes()
+    rate = None if files.family == WHISPER else files.rate
+    return Encoder(name, hashlib.sha256(data).hexdigest(), _embedding_size(data), rate)
+
+
+def _hub_model(settings: EncoderSettings, files: HubFiles) -> bytes:
+    from emotone.fitting import hub_encoder
+
+    if files.family == WHISPER:
+        data = onnx_bytes(hub_whisper(settings, files), WhisperLogMel.dimension, output=EMBEDDING)
+        return _quantised(data, operators=()) if settings.quantised else data
+    net = hub_encoder.hub_network(files, layers=settings.layers, statistics=settings.statistics)
+    data = hub_encoder.export(net, source=files.source, output=EMBEDDING)
+    return _quantised(data, operators=("MatMul",)) if settings.quantised else data
+
+
 def _tried_size(source: OnnxSource, data: bytes, *, rate: Hertz) -> int:
     """Return the values of an embedding, of a second of silence."""
     import onnxruntime
@@ -142,11 +180,16 @@ def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Networ
         SourceError: the weights have fewer layers than the settings need, or are not those of an encoder.
 
     """
+    spec = _student(settings, weights) if _is_student(weights) else _whisper(settings, weights)
+    return _loaded(spec, weights)
+
+
+def _loaded(spec: SpeechStudent | WhisperEncoder, weights: SourceWeights) -> Network:
+    """Return a network up to its pooled outputs, with weights."""
     import torch
 
     from emotone.nets.blocks.base import Network
 
-    spec = _student(settings, weights) if _is_student(weights) else _whisper(settings, weights)
     blocks = {}
     for name, block in spec.build(WhisperLogMel.dimension, 2).blocks.items():
         blocks[name] = block
@@ -173,6 +216,31 @@ def _whisper(settings: EncoderSettings, weights: SourceWeights) -> WhisperEncode
         statistics=settings.statistics,
         peak=settings.peak,
     )
+
+
+def hub_whisper(settings: EncoderSettings, files: HubFiles) -> Network:
+    """Return an encoder of Whisper in the format of transformers: [batch, time, 80] -> [batch, values].
+
+    The normalisation after the last layer belongs to its output, as in transformers.
+
+    Raises:
+        SourceError: another front end or activation, or tensors that do not fit.
+
+    """
+    for key, value in WHISPER_SETTINGS.items():
+        if files.config.get(key, value) != value:
+            raise SourceError(f"{files.source} has {key} {files.config[key]}; encoders of Whisper must have {value}")
+    found: dict[str, NDArray[Any]] = {}
+    for path in files.weights:
+        found |= read_tensors(path)
+    tensors = from_checkpoint(found, where=files.source)
+    weights = SourceWeights(files.source, tensors, sha256=files.sha256)
+    spec = _whisper(settings, weights)
+    layers = sum(name.endswith(".expand.bias") for name in tensors)
+    if settings.layers[-1] > layers:
+        raise SourceError(f"{files.source} has {layers} layers; allowed are 0 to {layers}; given {settings.layers[-1]}")
+    heads = int(files.config.get("encoder_attention_heads", WHISPER_HEADS))
+    return _loaded(replace(spec, heads=heads, final_norm=settings.layers[-1] == layers), weights)
 
 
 def _is_student(weights: SourceWeights) -> bool:

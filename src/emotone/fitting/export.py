@@ -244,4 +244,7 @@ def licence_text(recipe: Recipe | EmbeddingRecipe) -> str:
         "CC0-1.0": "\nThe full text is at https://creativecommons.org/publicdomain/zero/1.0/legalcode\n",
     }.get(recipe.licence, "")
     text = f"The model '{recipe.name}' ({recipe.licence}) may be used under {title}.\n{where}"
-    return text if isinstance(recipe, Recipe) else f"{text}\n{WHISPER_NOTICE}"
+    if isinstance(recipe, Recipe):
+        return text
+    own = f"The encoder in model.onnx is that of {recipe.encoder.source}, under the licence of its authors.\n"
+    return f"{text}\n{own if recipe.encoder.is_own else WHISPER_NOTICE}"

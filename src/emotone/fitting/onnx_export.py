@@ -7,6 +7,7 @@ such as folding normalisations into the preceding layers, takes tenths of a seco
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import warnings
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from emotone.bundles.onnx_session import INPUT, OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onnx import GraphProto, NodeProto
 
     from emotone.nets.blocks.base import Network
@@ -31,7 +34,9 @@ MAX_TRACED = 8
 _traced: dict[str, Any] = {}  # by architecture; without weights, which may be large
 
 
-def onnx_bytes(net: Network, dimension: int, *, architecture: str = "", output: str = OUTPUT) -> bytes:
+def onnx_bytes(
+    net: Network, dimension: int, *, architecture: str = "", output: str = OUTPUT, rows: int = EXAMPLE_TIME
+) -> bytes:
     """Return a network in eval mode as ONNX: `features` [batch, time, dimension] -> `logits` [batch, classes].
 
     Weights are inside the bytes. Equal weights give equal bytes.
@@ -42,6 +47,7 @@ def onnx_bytes(net: Network, dimension: int, *, architecture: str = "", output: 
         architecture: identifies everything but the weights: settings, `dimension` and number of classes. Networks with
             the same identifier are traced once per process; "" always traces.
         output: name of the output.
+        rows: of the traced input: any number that is not special for the network.
 
     """
     from onnx_ir import tensor
@@ -49,7 +55,7 @@ def onnx_bytes(net: Network, dimension: int, *, architecture: str = "", output: 
 
     traced = _traced.get(architecture) if architecture else None
     if traced is None:
-        traced = _trace(net, dimension, output)
+        traced = _trace(net, dimension, output, rows=rows)
         if architecture:
             if len(_traced) >= MAX_TRACED:
                 del _traced[next(iter(_traced))]
@@ -60,23 +66,23 @@ def onnx_bytes(net: Network, dimension: int, *, architecture: str = "", output: 
         if name in weights:
             value.const_value = tensor(weights[name].detach().numpy(), name=name)
     program = ONNXProgram(model, None)
-    program.optimize()
+    with _only_errors("onnxscript"):  # it reports operators that it does not fold
+        program.optimize()
     return _serialised(program.model_proto)
 
 
-def _trace(net: Network, dimension: int, output: str) -> Any:
+def _trace(net: Network, dimension: int, output: str, *, rows: int) -> Any:
     """Return the traced graph of a network, without the values of its weights."""
     import torch
 
-    example = torch.zeros(2, EXAMPLE_TIME, dimension)
+    example = torch.zeros(2, rows, dimension)
     example[1] += torch.linspace(-9.0, 1.0, dimension)
     open_size = torch.export.Dim.DYNAMIC
-    logger = logging.getLogger("torch.onnx")
-    level, collected = logger.level, gc.isenabled()
-    logger.setLevel(logging.ERROR)  # it warns that torchvision is missing, which is not needed
+    collected = gc.isenabled()
     gc.disable()  # tracing makes millions of objects and little garbage: looking for it is a fifth of the time
     try:
-        with warnings.catch_warnings():
+        # torch warns that torchvision is missing, which is not needed.
+        with warnings.catch_warnings(), _only_errors("torch.onnx"):
             # torch's exporter calls deprecated functions of torch.
             warnings.simplefilter("ignore", category=FutureWarning)
             warnings.simplefilter("ignore", category=DeprecationWarning)
@@ -95,7 +101,6 @@ def _trace(net: Network, dimension: int, output: str) -> Any:
                 verbose=False,
             )
     finally:
-        logger.setLevel(level)
         if collected:
             gc.enable()
     if program is None:
@@ -105,6 +110,18 @@ def _trace(net: Network, dimension: int, output: str) -> Any:
         if name in weights:
             value.const_value = None
     return program.model
+
+
+@contextlib.contextmanager
+def _only_errors(name: str) -> Iterator[None]:
+    """Without the warnings of a logger."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _serialised(model: Any) -> bytes:

@@ -23,8 +23,9 @@ class EncoderSettings:
     """A frozen encoder whose outputs are pooled over time.
 
     Attributes:
-        source: name of a source, or a file of its weights (see `emotone sources list`); or `onnx:FILE#TENSOR`, a tensor
-            of an ONNX file that reads samples. For the latter, `layers` and `peak` have no effect.
+        source: name of a source, or a file of its weights (see `emotone sources list`); `hf:ORGANISATION/NAME` or
+            `hf:./FOLDER`, an encoder in the format of transformers (`peak` has an effect on Whisper's only); or
+            `onnx:FILE#TENSOR`, a tensor of an ONNX file that reads samples (`layers` and `peak` have no effect).
         layers: whose outputs are pooled and concatenated, ascending; 0 is the output of the convolutions.
         statistics: over time: "mean", or "mean-deviation" for the mean and the standard deviation.
         peak: log10 mel power to which the loudest value of a window is shifted, so that the recording level has no
@@ -43,6 +44,11 @@ class EncoderSettings:
     peak: float | None = 1.5
     quantised: bool = True
     rate: Hertz | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the encoder is one of the user's, not one of emotone's sources."""
+        return self.source.startswith(("hf:", "onnx:"))
 
     def __post_init__(self) -> None:
         if self.rate is None:

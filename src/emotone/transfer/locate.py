@@ -186,7 +186,7 @@ def _in_hub_cache(published: PublishedFile) -> Iterator[SourceFile]:
     repository = _HUB_REPOSITORY.match(published.url)
     if repository is None:
         return iter(())
-    folder = _hub_cache() / f"models--{repository['owner']}--{repository['name']}" / "snapshots"
+    folder = hub_cache() / f"models--{repository['owner']}--{repository['name']}" / "snapshots"
     return _named([(path, f"Hugging Face cache, {path}") for path in sorted(folder.glob("*/*"))], published.file)
 
 
@@ -216,7 +216,7 @@ def _named(found: Iterable[tuple[Path, str]], name: str) -> Iterator[SourceFile]
         yield SourceFile(tuple(path for path, _ in combination), name, places)
 
 
-def _hub_cache() -> Path:
+def hub_cache() -> Path:
     """Return the cache folder of the Hugging Face hub; the variables are those of its client."""
     if given := os.environ.get("HF_HUB_CACHE"):
         return Path(given).expanduser()

@@ -39,6 +39,7 @@ EXTRAS = {
         ("fastapi", "prometheus-client", "python-multipart", "uvicorn", "websockets"),
     ),
     "video": ("finds faces in videos", ("av", "h5py", "opencv-python-headless")),
+    "transformers": ("reads encoders in the format of transformers", ("transformers",)),
     "train": ("trains and exports models", ("onnx", "onnxscript", "pyarrow", "safetensors", "scipy", "torch")),
 }
 SECONDS = 3  # duration of the clip that speed is measured with
