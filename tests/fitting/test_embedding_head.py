@@ -276,3 +276,20 @@ def test_the_domain_is_around_all_corpora_also_of_ordinary_speech(rng: np.random
     assert domain.distance(inside).max() < domain.distance((near.values + 25).astype(np.float32)).min()
     np.testing.assert_allclose(domain.directions @ domain.directions.T, np.eye(2), atol=2e-3)
     assert fit_head(near, replace(PLAIN, domain_directions=0), labels=LABELS, seed=1).domain is None
+
+
+def test_labels_of_equal_weight_have_the_same_share_of_the_loss(rng: np.random.Generator) -> None:
+    _, data = made(rng)
+    rare = data.chosen((data.labels != 0) | (np.arange(90) < 30))
+    settings = replace(PLAIN, label_balance=1.0)
+    weights = rare.weights(settings)
+    np.testing.assert_allclose([weights[rare.labels == label].sum() for label in range(3)], len(rare) / 3)
+    assert weights.mean() == pytest.approx(1.0)
+    np.testing.assert_array_equal(rare.weights(PLAIN), 1.0)
+    share = {
+        balance: fit_head(rare, replace(PLAIN, label_balance=balance), labels=LABELS, seed=1).probabilities(
+            np.zeros((1, 8), np.float32), temperature=1.0
+        )[0, 0]
+        for balance in (0.0, 1.0)
+    }
+    assert share[1.0] > share[0.0]

@@ -7,7 +7,7 @@ import pytest
 
 from emotone.bundles.head import EmbeddingHead, OrdinarySpeech
 from emotone.errors import RunError
-from emotone.fitting.head_refit import CANDIDATES, Refit, head_for_labels, refit_head
+from emotone.fitting.head_refit import CANDIDATES, USUAL, Refit, head_for_labels, refit_head, selected
 
 KNOWN = ("anger", "neutral", "sadness")
 VALUES = 6
@@ -77,3 +77,25 @@ def test_too_few_recordings_are_refused(head: EmbeddingHead, rng: np.random.Gene
     values, _ = drawn(head, rng, count=5)
     with pytest.raises(RunError, match="5 recordings with fewer than two labels"):
         refit_head(head, values, np.zeros(5, np.int64), np.full(5, "a"), temperature=1.0, new_labels=False)
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([[1.0, 1.0, 1.0], [0.5, 0.6, 0.5]], 1),
+        ([[1.0, 1.0, 1.0], [0.0, 1.9, 0.8]], 0),  # better on average, by less than two standard errors
+        ([[1.0, 1.0, 1.0], [1.2, 1.3, 1.2]], 0),
+        ([[1.0, 1.0, 1.0], [0.501, 0.501, 0.501], [0.5, 0.5, 0.5]], 1),  # equal in two digits: the first
+    ],
+)
+def test_another_way_than_the_usual_one_must_be_clearly_better(losses: list[list[float]], expected: int) -> None:
+    assert selected(np.array(losses), usual=0) == expected
+
+
+def test_few_clips_are_fitted_in_the_usual_way(head: EmbeddingHead, rng: np.random.Generator) -> None:
+    values, truth = drawn(head, rng, count=20)
+    groups = np.array([f"s{number % 4}" for number in range(20)])
+    found = refit_head(head, values, truth, groups, temperature=1.0, new_labels=False)
+    assert found.refit == USUAL
+    assert not found.candidates
+    assert found.lines()[-1].endswith("(the usual way; too few clips to compare others)")

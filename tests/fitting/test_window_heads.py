@@ -15,11 +15,11 @@ from emotone.errors import ConfigError, RunError
 from emotone.evaluation.run import evaluate_recipe
 from emotone.features.windows import Windows
 from emotone.fitting.embedding import resolve_embedding
-from emotone.fitting.embedding_training import train_embedding, write_model
+from emotone.fitting.embedding_training import alarm_threshold, train_embedding, write_model
 from emotone.fitting.encoder_bundle import encoder_bundle
 from emotone.fitting.window_embeddings import WindowEmbeddings
 from emotone.inference.engine import analyse
-from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings
+from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings, HiddenSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +112,38 @@ def test_a_head_of_windows_is_not_adapted_to_speakers(
         )
 
 
-def test_copies_are_for_whole_recordings(recipe: EmbeddingRecipe) -> None:
-    with pytest.raises(ConfigError, match="a head that is fitted on windows has none"):
-        replace(recipe, copies=("telephone/mu-law",))
+def test_copies_of_windows_are_rows_of_their_own(
+    resolved: ResolvedEmbedding, utterances: tuple[Utterance, ...], recipe: EmbeddingRecipe
+) -> None:
+    copied = resolve_embedding(replace(recipe, copies=("speed/0.9",)))  # has another number of windows
+    plain = resolved.extract(utterances).features
+    both = copied.extract(utterances).features
+    assert len(both) == 2 * len(utterances)
+    assert sum(map(len, both.values())) != 2 * sum(map(len, plain.values()))
+    head = copied.fit(utterances, both, labels=LABELS)
+    rows = np.concatenate([*both.values()])
+    np.testing.assert_allclose(head.mean, rows.mean(axis=0), rtol=0, atol=1e-4)
+
+
+def test_copies_of_windows_need_a_linear_head(recipe: EmbeddingRecipe) -> None:
+    hidden = replace(recipe.head, hidden=HiddenSettings())
+    with pytest.raises(ConfigError, match="those of windows are fitted by a linear head only"):
+        replace(recipe, head=hidden, copies=("telephone/mu-law",))
+
+
+def test_the_threshold_limits_the_mean_of_the_false_alarm_rates_of_corpora(rng: np.random.Generator) -> None:
+    scores = np.concatenate([rng.random(1000), 0.5 * rng.random(10)])
+    corpora = np.repeat(np.array(["large", "small"]), [1000, 10])
+    threshold = alarm_threshold(scores, corpora, rate=0.05)
+
+    def rate(at: float) -> float:
+        return float(np.mean([(scores[corpora == corpus] >= at).mean() for corpus in ("large", "small")]))
+
+    assert rate(threshold) <= 0.05 < rate(threshold - 0.002)
+    assert 0.89 < threshold < 0.91  # a tenth of the large corpus's, none of the small one's
+
+
+def test_a_threshold_that_no_score_reaches_is_one_at_most() -> None:
+    assert alarm_threshold(np.ones(4), np.full(4, "one"), rate=0.0) == 1.0
+    assert alarm_threshold(np.zeros(4), np.full(4, "one"), rate=0.0) == pytest.approx(1e-4)
+    assert alarm_threshold(np.full(4, 0.3), np.full(4, "one"), rate=1.0) == 0.0

@@ -7,13 +7,11 @@ head costs seconds.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, Scene
 from emotone.bundles.head import MIN_RECORDINGS
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
@@ -22,7 +20,7 @@ from emotone.fitting.embedding_data import LabelledEmbeddings
 from emotone.fitting.embedding_head import fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
 from emotone.fitting.encoder_bundle import encoder_bundle
-from emotone.fitting.window_embeddings import WindowEmbeddings
+from emotone.fitting.window_embeddings import WindowEmbeddings, changed_copy
 from emotone.inference.engine import analyse
 from emotone.inference.segments import positive_of
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
@@ -50,7 +48,7 @@ class RecordingEmbedding:
     Attributes:
         encoder: of the windows.
         windows: of an utterance.
-        copy: perturbation of the recording, e.g. "telephone/mu-law"; "" for the recording itself.
+        copy: perturbation of the recording; see `changed_copy`.
 
     """
 
@@ -66,15 +64,9 @@ class RecordingEmbedding:
         return self.encoder.feature.rate
 
     def compute(self, signal: Array) -> Array:
-        """Return the embedding [values] of a signal [time], or of its copy; see `embedding_of`.
-
-        What is random in a copy depends on the signal alone.
-        """
-        if self.copy:
-            name, _, setting = self.copy.partition(SEPARATOR)
-            scene = Scene(self.rate, np.random.default_rng(zlib.crc32(signal.tobytes())))
-            signal = PERTURBATIONS.get(name).apply(signal, setting, scene)
-        return embedding_of(encoder_bundle(self.encoder, self.windows), signal)
+        """Return the embedding [values] of a signal [time], or of its copy; see `embedding_of`."""
+        copy = changed_copy(signal, self.copy, rate=self.rate)
+        return embedding_of(encoder_bundle(self.encoder, self.windows), copy)
 
 
 def embedding_of(bundle: Bundle, signal: Array) -> Array:
@@ -134,7 +126,10 @@ class ResolvedEmbedding:
         How distances from the training data are measured changes no weight either.
         """
         settings = {key: value for key, value in to_mapping(self.recipe).items() if key not in NOT_IN_SIGNATURE}
-        settings["head"] = {key: value for key, value in settings["head"].items() if key != "domain_directions"}
+        head = settings["head"]
+        settings["head"] = {key: value for key, value in head.items() if key != "domain_directions"}
+        if not head["label_balance"]:  # it is not stated in the signatures of runs without it
+            settings["head"].pop("label_balance")
         return signature("embedding", SIGNATURE_VERSION, settings, self.encoder.sha256, RecordingEmbedding.version)
 
     def with_seed(self, seed: int) -> ResolvedEmbedding:
@@ -155,21 +150,22 @@ class ResolvedEmbedding:
             progress: called with the number of utterances done since the last call.
 
         """
-        if self.fits_windows:
-            windows = FeatureStore("windows", WindowEmbeddings(self.encoder, self.recipe.windows))
-            return windows.extract(utterances, workers=workers, progress=progress)
         passes = ("", *self.recipe.copies)
         count = None if progress is None else _whole_utterances(progress, passes=len(passes))
         features: dict[str, Array] = {}
         problems: dict[str, ExtractionProblem] = {}
         for copy in passes:
-            store = FeatureStore("embedding", RecordingEmbedding(self.encoder, self.recipe.windows, copy))
-            found = store.extract(utterances, workers=workers, progress=count)
+            found = self._store(copy).extract(utterances, workers=workers, progress=count)
             features |= {copy_key(key, copy): values for key, values in found.features.items()}
             problems |= {one.key: one for one in found.problems}
         for key in problems:
             features.pop(key, None)  # without one of its copies, a recording is not used
         return ExtractionResult(features, tuple(problems.values()))
+
+    def _store(self, copy: str) -> FeatureStore:
+        if self.fits_windows:
+            return FeatureStore("windows", WindowEmbeddings(self.encoder, self.recipe.windows, copy))
+        return FeatureStore("embedding", RecordingEmbedding(self.encoder, self.recipe.windows, copy))
 
     def fit(
         self, utterances: Sequence[Utterance], embeddings: Mapping[str, Array], *, labels: tuple[str, ...]
@@ -188,22 +184,31 @@ class ResolvedEmbedding:
         used = [utterance for utterance in utterances if utterance.key in embeddings]
         if not used:
             raise RunError(f"recipe {self.name}: no recording can be used")
-        values = [
-            [np.atleast_2d(embeddings[copy_key(one.key, copy)]) for one in used] for copy in ("", *self.recipe.copies)
-        ]
-        counts = [len(rows) for rows in values[0]]  # one, or those of all windows
-        plain, *copies = (np.concatenate(rows).astype(np.float64) for rows in values)
-        data = LabelledEmbeddings(
-            plain,
-            np.repeat(np.array([labels.index(one.label) for one in used], np.int64), counts),
-            np.repeat(np.array([one.corpus for one in used]), counts),
-            np.repeat(np.array([one.speaker_key for one in used]), counts),
-            copies=tuple(copies),
-        )
+        data = self._data(used, embeddings, labels=labels)
         settings = self.recipe.head
         if positive_of(labels) is not None:  # ordinary speech is what a detector does not look for
             settings = replace(settings, ordinary=None)
         return fit_head(data, settings, labels=labels, seed=self.seed)
+
+    def _data(
+        self, used: Sequence[Utterance], embeddings: Mapping[str, Array], *, labels: tuple[str, ...]
+    ) -> LabelledEmbeddings:
+        """Return the labelled embeddings; a copy may have other windows, so those of copies are rows of their own."""
+        passes = ("", *self.recipe.copies)
+        values = [[np.atleast_2d(embeddings[copy_key(one.key, copy)]) for one in used] for copy in passes]
+        parts = [np.concatenate(rows).astype(np.float64) for rows in values]
+        listed = list(used)
+        counts = [len(rows) for rows in values[0]]
+        if self.fits_windows:
+            listed, parts = listed * len(passes), [np.concatenate(parts)]
+            counts = [len(rows) for rows_of_copy in values for rows in rows_of_copy]
+        return LabelledEmbeddings(
+            parts[0],
+            np.repeat(np.array([labels.index(one.label) for one in listed], np.int64), counts),
+            np.repeat(np.array([one.corpus for one in listed]), counts),
+            np.repeat(np.array([one.speaker_key for one in listed]), counts),
+            copies=tuple(parts[1:]),
+        )
 
 
 def copy_key(key: str, copy: str) -> str:

@@ -67,11 +67,17 @@ class LabelledEmbeddings:
         return LabelledEmbeddings(values, self.labels, self.corpora, self.speakers)
 
     def weights(self, settings: HeadSettings) -> Values:
-        """Return a weight per recording, 1 on average: a corpus of n recordings weighs n ** (1 - balance)."""
+        """Return a weight per recording, 1 on average: a corpus of n recordings weighs n ** (1 - balance).
+
+        A label with the total weight w then gets the total weight w ** (1 - `label_balance`).
+        """
         weights = np.ones(len(self))
         for corpus in np.unique(self.corpora):
             chosen = self.corpora == corpus
             weights[chosen] = chosen.sum() ** -settings.corpus_balance * settings.weights.get(str(corpus), 1.0)
+        if settings.label_balance:
+            totals = np.bincount(self.labels, weights)
+            weights *= totals[self.labels] ** -settings.label_balance
         scaled: Values = weights * len(self) / weights.sum()
         return scaled
 

@@ -18,7 +18,6 @@ from emotone.fitting.encoder_bundle import encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
 from emotone.fitting.head_run import HEAD_RUN, HeadRun
 from emotone.inference.segments import positive_of
-from emotone.metrics.detection import threshold_at
 from emotone.training.tuning import best_temperature, cross_entropy
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def train_embedding(
         extracted.features,
         labels,
         temperature,
-        _thresholds(probabilities, hardest.truth, labels),
+        _thresholds(probabilities, hardest, labels),
         slope,
         distances.astype(np.float32),
         extracted.problems,
@@ -201,17 +200,38 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
     )
 
 
-def _thresholds(
-    probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: tuple[str, ...]
-) -> dict[str, float]:
+def _thresholds(probabilities: NDArray[np.float64], held: _LeftOut, labels: tuple[str, ...]) -> dict[str, float]:
     """Return the threshold of each label, from recordings, or windows, that were left out [rows, labels]."""
     positive = positive_of(labels)
     if positive is not None:
         place = labels.index(positive)
-        point = threshold_at(truth == place, probabilities[:, place], false_positive_rate=FALSE_ALARMS)
-        return {positive: min(float(point.threshold), 1.0)}
+        negative = held.truth != place
+        return {positive: alarm_threshold(probabilities[negative, place], held.corpora[negative], rate=FALSE_ALARMS)}
     threshold = min(SURE, float(np.quantile(probabilities.max(axis=1), 1 - COVERAGE)))
     return dict.fromkeys(labels, round(threshold, 4))
+
+
+def alarm_threshold(scores: NDArray[np.float64], corpora: NDArray[np.str_], *, rate: float) -> float:
+    """Return the lowest threshold, in 4 digits, at which the mean of the corpora's false alarm rates is at most `rate`.
+
+    Args:
+        scores: of rows without the label [rows], in [0, 1].
+        corpora: of the rows [rows].
+        rate: in [0, 1].
+
+    Example:
+        >>> alarm_threshold(np.array([0.1, 0.2, 0.3, 0.9]), np.array(["a", "a", "a", "b"]), rate=0.5)
+        0.3001
+
+    """
+    thresholds = np.append(np.floor(np.unique(scores) * 1e4) / 1e4 + 1e-4, 0.0)
+    thresholds.sort()
+    rates = [
+        1 - np.searchsorted(np.sort(scores[corpora == corpus]), thresholds) / (corpora == corpus).sum()
+        for corpus in np.unique(corpora)
+    ]
+    allowed = np.mean(rates, axis=0) <= rate
+    return min(round(float(thresholds[np.argmax(allowed)]), 4), 1.0)
 
 
 def _groups(utterances: Sequence[Utterance]) -> Iterator[dict[str, int]]:
@@ -235,6 +255,7 @@ class _LeftOut:
         share: probability of ordinary speech [rows].
         distances: from the training data [rows]; empty without a domain.
         ordinary: of any of the heads; all have the same prior.
+        corpora: of the rows [rows].
 
     """
 
@@ -243,6 +264,7 @@ class _LeftOut:
     share: NDArray[np.float64]
     distances: NDArray[np.float64]
     ordinary: OrdinarySpeech | None
+    corpora: NDArray[np.str_]
 
     def probabilities(self, temperature: float, *, usual: float, slope: float) -> NDArray[np.float64]:
         """Return probabilities [rows, labels]."""
@@ -271,6 +293,7 @@ def _left_out(
     """
     truth: list[int] = []
     logits, shares, distances = [], [], []
+    corpora: list[str] = []
     ordinary = None
     for part in sorted(set(groups.values())):
         fitted = [one for one in utterances if groups.get(one.key) != part]
@@ -279,6 +302,7 @@ def _left_out(
         each = [np.atleast_2d(embeddings[one.key]) for one in held]
         values = np.concatenate(each)
         truth += [labels.index(one.label) for one, rows in zip(held, each, strict=True) for _ in rows]
+        corpora += [one.corpus for one, rows in zip(held, each, strict=True) for _ in rows]
         logits.append(head.logits(values))
         shares.append(head.ordinary_share(values))
         distances.append(np.zeros(0) if head.domain is None else head.domain.distance(values))
@@ -286,5 +310,10 @@ def _left_out(
         if done is not None:
             done(1)
     return _LeftOut(
-        np.array(truth, np.int64), np.concatenate(logits), np.concatenate(shares), np.concatenate(distances), ordinary
+        np.array(truth, np.int64),
+        np.concatenate(logits),
+        np.concatenate(shares),
+        np.concatenate(distances),
+        ordinary,
+        np.array(corpora),
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from emotone.bundles.head import EmbeddingHead
     from emotone.types import Array, Utterance
 
-SIGNATURE_VERSION = 1  # of how a head is fitted further
+SIGNATURE_VERSION = 2  # of how a head is fitted further
 
 
 @dataclass(frozen=True, eq=False)

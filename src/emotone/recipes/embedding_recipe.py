@@ -146,6 +146,8 @@ class HeadSettings:
             of each corpus, as a well-adapted model does; "subset" those of a random subset of speakers and recordings,
             with up to 90 % neutral speech, as a model does that is adapted to few or one-sided recordings.
         corpus_balance: 0 weighs all recordings equally, 1 all corpora.
+        label_balance: 0 changes no weight, 1 weighs all labels equally. The probabilities of a detector, whose label is
+            rare, are then comparable with 0.5.
         shrinkage: number of recordings whose statistics weigh as much as the stored ones.
         weights: factor of the weight of all recordings of a corpus, by name; 1 for all others.
         ordinary: see `OrdinarySettings`; None has no detector.
@@ -158,6 +160,7 @@ class HeadSettings:
     regularisation: float = 0.003
     standardisations: tuple[Standardisation, ...] = ("stored", "corpus", "subset")
     corpus_balance: float = 0.5
+    label_balance: float = 0.0
     shrinkage: float = 10.0
     weights: dict[str, float] = field(default_factory=dict)
     ordinary: OrdinarySettings | None = None
@@ -175,6 +178,7 @@ class HeadSettings:
             where="head",
             regularisation=(1e-8, 1e4),
             corpus_balance=(0.0, 1.0),
+            label_balance=(0.0, 1.0),
             shrinkage=(0.0, 1000.0),
             domain_directions=(0, 4096),
         )
@@ -233,8 +237,8 @@ class EmbeddingRecipe:
         check_task(self.name, seed=self.seed, selection=self.selection, labels=self.labels)
         if self.windows.seconds > MAX_SECONDS:
             raise ConfigError(f"windows: the encoder reads at most {MAX_SECONDS:g} s; given {self.windows.seconds:g}")
-        if self.copies and self.fit_on == "windows":
-            raise ConfigError("copies: they are of whole recordings; a head that is fitted on windows has none")
+        if self.copies and self.fit_on == "windows" and self.head.hidden is not None:
+            raise ConfigError("copies: those of windows are fitted by a linear head only; leave out head.hidden")
         if self.copies:  # most recipes have none, and need no perturbation to be imported
             _check_copies(self.copies)
 

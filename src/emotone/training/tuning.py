@@ -289,7 +289,13 @@ def best_temperature(loss: Callable[[float], float]) -> float:
     return float(np.exp(minimize_scalar(of_logarithm, bounds=(low, high), method="bounded").x))
 
 
+def negative_log_likelihoods(probabilities: NDArray[np.float64], truth: Truth) -> NDArray[np.float64]:
+    """Return -log p(label) [clips] of probabilities [clips, labels]."""
+    chosen = probabilities[np.arange(len(truth)), truth]
+    result: NDArray[np.float64] = -np.log(np.maximum(chosen, np.finfo(np.float64).tiny))
+    return result
+
+
 def cross_entropy(probabilities: NDArray[np.float64], truth: Truth) -> float:
     """Return the mean of -log p(label) over probabilities [clips, labels]."""
-    chosen = probabilities[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
+    return float(negative_log_likelihoods(probabilities, truth).mean())
