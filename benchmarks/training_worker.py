@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.nets.blocks.base import Network
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array
 
 Labels: TypeAlias = "NDArray[np.int64]"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from scripts.pages import code, costs, few_clips, results, transfer
 from scripts.pages.markdown import RESULTS, ROOT
 
-from emotone.fitting.distillation.card import results_card
+from emotone.fitting.distillation.source_run import results_card
+from emotone.reproductions.papers import baselines
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
 from emotone.reproductions.papers.asr_reuse import page as asr_reuse
-from emotone.reproductions.papers.baselines import page as baselines
 from emotone.reproductions.papers.segment_vggish import page as segment_vggish
 from emotone.reproductions.papers.spectrogram_cnn_lstm import page as spectrogram_cnn_lstm
 from emotone.reproductions.papers.transferable_features import page as transferable_features

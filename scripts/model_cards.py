@@ -26,18 +26,15 @@ from emotone.bundles.bundle import SHARED, load_bundle
 from emotone.bundles.library import SHIPPED
 from emotone.bundles.manifest import CARD, MANIFEST, MODEL, SEAL, manifest_bytes, read_manifest
 from emotone.config import to_mapping
-from emotone.evaluation.stress.files import SCORES_JSON
-from emotone.evaluation.stress.scores import ALL, StressScore, stress_table
+from emotone.evaluation.stress_scores import ALL, SCORES_JSON, StressScore, stress_table
 from emotone.files import atomic_write
 from emotone.fitting.card import embedding_card, model_card
-from emotone.fitting.head_run import is_head_run, load_head_run
-from emotone.fitting.training_run import RUN, load_run
+from emotone.fitting.training_run import RUN, is_head_run, load_head_run, load_run
 from emotone.metrics.intervals import Estimate
 from emotone.recipes.library import load_recipe
-from emotone.scoring.confidence import confidence_table
+from emotone.scoring.confidence import confidence_table, ordinary_speech_shares, ordinary_speech_table
 from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.operating_points import recorded_points, stored_threshold
-from emotone.scoring.ordinary_speech import ordinary_speech_shares, ordinary_speech_table
 from emotone.scoring.result_table import format_estimate
 from emotone.scoring.summary import summary_markdown
 

@@ -13,8 +13,18 @@ import pytest
 
 from emotone import files
 from emotone.errors import MissingExtraError, OutputError, UsageError
-from emotone.files import atomic_write, cache_dir, data_dir, filesystem, is_url, one_line, sha256_file
-from emotone.walk import FileEntry, match, walk
+from emotone.files import (
+    FileEntry,
+    atomic_write,
+    cache_dir,
+    data_dir,
+    filesystem,
+    is_url,
+    match,
+    one_line,
+    sha256_file,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from emotone.registry import Registry
 
 SOURCE = Path(emotone.__file__).parent
 FLOORS = (
-    {"errors", "types", "registry", "config", "files", "walk"},
+    {"errors", "types", "registry", "config", "files"},
     {"audio", "classical", "metrics", "nets"},
     {"corpora", "features", "augment", "transfer"},
     {"protocols", "recipes", "bundles"},

@@ -9,14 +9,13 @@ from scripts.pages import costs
 from scripts.pages.markdown import RESULTS, ROOT, system_of
 
 from emotone.audio.activity import WEIGHTS
-from emotone.fitting.distillation.card import results_card
-from emotone.reproductions.document import ENGINE, document, markdown_table
+from emotone.fitting.distillation.source_run import results_card
+from emotone.reproductions.document import ENGINE, document, markdown_table, overview
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
 from emotone.reproductions.papers.asr_reuse import page as asr_reuse
 from emotone.reproductions.papers.segment_vggish import page as segment_vggish
 from emotone.reproductions.papers.spectrogram_cnn_lstm import page as spectrogram_cnn_lstm
 from emotone.reproductions.papers.transferable_features import page as transferable_features
-from emotone.reproductions.scoreboard import overview
 from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.scores import scores_of
 from emotone.scoring.summary import summary_markdown

@@ -82,7 +82,7 @@ def test_chained_streams_are_read_in_full(coding: str, serials: tuple[int, ...],
 
 
 def test_more_streams_than_are_measured_before_decoding(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.audio.joined.MAX_MEASURED", 2)
+    monkeypatch.setattr("emotone.audio.base.MAX_MEASURED", 2)
     path = write(ogg("VORBIS") * 3, "a.ogg")
 
     signal = read(path)

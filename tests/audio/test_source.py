@@ -12,9 +12,9 @@ import pytest
 import soundfile
 from tests.audio.av_files import make
 
-from emotone.audio.concatenated import part_starts
 from emotone.audio.decoder import quiet_stderr
 from emotone.audio.identify import GitLfsPointerError, HtmlPageError
+from emotone.audio.layout import part_starts
 from emotone.audio.read import probe, read, stream, stream_channels
 from emotone.audio.source import ByteView, Source
 from emotone.errors import AudioError, EmptyAudioError, NotAudioError, TruncatedError, UsageError
@@ -165,7 +165,7 @@ def test_a_signature_at_the_edge_of_a_search_window(
 ) -> None:
     content = encode(second, format="FLAC")
     for window in (40, 41, 47, 64):
-        monkeypatch.setattr("emotone.audio.concatenated.WINDOW", window)
+        monkeypatch.setattr("emotone.audio.layout.WINDOW", window)
         assert part_starts(io.BytesIO(content * 2), kind="flac", size=2 * len(content)) == [0, len(content)]
 
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from emotone.augment.augmentations.log_mel import Equaliser, MaskRanges, NoiseFloor, SpecMask, Warp, WarpParameters
-from emotone.augment.augmentations.ninefold import Ninefold, Variant
-from emotone.augment.augmentations.tempo_gain import TempoGain, TempoGainParameters
+from emotone.augment.augmentations.tempo import Ninefold, TempoGain, TempoGainParameters, Variant
 from emotone.augment.augmentations.waveform import TempoPitch, TempoPitchParameters, WhiteNoise, WhiteNoiseParameters
 from emotone.errors import ConfigError
 from emotone.features.front_ends.mfcc_pitch import WhisperMfccPitch
-from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
+from emotone.features.front_ends.spectrograms import TwoChannelSpectrogram
 from emotone.recipes.library import load_net_recipe
 
 if TYPE_CHECKING:

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emotone.augment.base import OVERLAP, SEEK, SEGMENT, stretch
 from emotone.augment.perturbation import PERTURBATIONS, Perturbation, Scene, add_at_snr, chosen, speech_power
-from emotone.augment.perturbations.level import FAINT, SILENCE, quietest
-from emotone.augment.perturbations.noise import chords
-from emotone.augment.perturbations.transmission import CODEC as CODECS
-from emotone.augment.perturbations.transmission import Room, impulse_response
-from emotone.augment.time_scale import OVERLAP, SEEK, SEGMENT, stretch
+from emotone.augment.perturbations.signal import FAINT, SILENCE, quietest
+from emotone.augment.perturbations.surroundings import CODEC as CODECS
+from emotone.augment.perturbations.surroundings import Room, chords, impulse_response
 from emotone.errors import UnknownNameError
 
 if TYPE_CHECKING:

@@ -337,7 +337,7 @@ def test_every_shipped_model_is_whole_and_gives_its_test_vector(name: str) -> No
 
 def test_rows_between_two_windows_are_said_before_any_work() -> None:
     """A second has 98 whole rows of 25 ms, and the next window began two rows later: a `ValueError` half-way."""
-    from emotone.features.front_ends.mn_log_mel import MnLogMel
+    from emotone.features.front_ends.log_mel import MnLogMel
 
     assert Windows(seconds=1.0, hop=1.0).frames(MnLogMel(pads_end=True)) == (100, 100)
     assert Windows(seconds=1.0, hop=0.98).frames(MnLogMel()) == (98, 98)

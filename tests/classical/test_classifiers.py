@@ -19,9 +19,7 @@ from emotone.classical.classifiers.gaussian import (
     NaiveBayes,
     QuadraticDiscriminant,
 )
-from emotone.classical.classifiers.logistic_regression import LogisticRegression
-from emotone.classical.classifiers.mlp import Mlp
-from emotone.classical.classifiers.prior import Prior
+from emotone.classical.classifiers.simple import LogisticRegression, Mlp, Prior
 from emotone.classical.classifiers.svm import LinearSvm, RbfSvm, squared_distances
 from emotone.classical.scaling import standardise_by_group, standardiser
 from emotone.errors import ConfigError, UnknownNameError

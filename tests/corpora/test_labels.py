@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from emotone.corpora.base import CORPORA
-from emotone.corpora.label_folders import read_label_folders
 from emotone.corpora.labels import (
     EMOTIONS,
     LABEL_SETS,
@@ -25,6 +24,7 @@ from emotone.corpora.labels import (
     mapped_words,
     parse_label_map,
 )
+from emotone.corpora.table import read_label_folders
 from emotone.errors import CorpusError, UnknownNameError, UsageError
 from emotone.types import Utterance
 

@@ -14,9 +14,8 @@ import soxr
 from emotone.corpora.datasets.ravdess import CORPUS as RAVDESS
 from emotone.corpora.scan import scan
 from emotone.errors import ConfigError, RunError, UnknownNameError
-from emotone.features.functionals.cues import Duration, Loudness, SpeakerIdentity, SpectralTilt
+from emotone.features.functionals.cues import ConcatenatedFunctionals, Duration, Loudness, SpeakerIdentity, SpectralTilt
 from emotone.features.functionals.fingerprint import NEAR_DUPLICATE, Fingerprint, fingerprints
-from emotone.features.functionals.joined import ConcatenatedFunctionals
 from emotone.features.spectra import frames, power_spectra
 from emotone.protocols import audit
 from emotone.types import Array, Fold, Utterance

@@ -13,9 +13,7 @@ import pytest
 
 from emotone.errors import ConfigError
 from emotone.features.base import FEATURES
-from emotone.features.front_ends.log_mel import LogMel, VggishLogMel
-from emotone.features.front_ends.mn_log_mel import MnLogMel, rows_of_emphasised
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+from emotone.features.front_ends.log_mel import LogMel, MnLogMel, VggishLogMel, WhisperLogMel, rows_of_emphasised
 from emotone.features.spectra import Kind, band_spectra, hann, hertz_to_mel, mel_filterbank, mel_to_hertz
 from emotone.features.windows import pads_end
 from emotone.recipes.recipe import Recipe

@@ -17,10 +17,10 @@ from emotone.errors import ConfigError
 from emotone.features.base import FaceTrack
 from emotone.features.front_ends.audio_visual import AudioVisual
 from emotone.features.front_ends.hand_built import HandBuilt, pitch
+from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.mfcc_pitch import MfccPitch
-from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram
+from emotone.features.front_ends.spectrograms import TwoChannelSpectrogram
 from emotone.features.front_ends.waveform import Waveform
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.features.store import FeatureStore
 from emotone.features.windows import Windows, window_starts
 from emotone.inference.buffers import FrameStream
@@ -170,7 +170,7 @@ def test_an_offset_of_zero_is_refused() -> None:
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
     code = (
         "import hashlib, numpy as np; "
-        "from emotone.features.front_ends.two_channel_spectrogram import TwoChannelSpectrogram; "
+        "from emotone.features.front_ends.spectrograms import TwoChannelSpectrogram; "
         "signal = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32); "
         "print(hashlib.sha256(TwoChannelSpectrogram().compute(signal).tobytes()).hexdigest())"
     )

@@ -14,9 +14,8 @@ from tests.toy import LABELS, emodb_utterances, signature_of, tiny_recipe, write
 
 from emotone.config import from_mapping
 from emotone.errors import ConfigError, RunError
-from emotone.fitting.cleaning import CLEANING, fit_cleaning
 from emotone.fitting.fit import TrainedNetwork, fit
-from emotone.fitting.network import clip_probabilities
+from emotone.fitting.network import CLEANING, clip_probabilities, fit_cleaning
 from emotone.fitting.pretraining import TwoStageResult, fit_two_stages
 from emotone.fitting.resolve import recipe_from_model, resolve
 from emotone.fitting.train import MIN_BATCHES, Length, TrainingJob, length_of, prepare, train_run, with_enough_batches

@@ -18,8 +18,7 @@ from emotone.corpora.datasets.emodb import CORPUS
 from emotone.errors import ConfigError, OutputError, RunError, UsageError
 from emotone.fitting.card import INTENDED_USE, LIMITS, embedding_card, model_card
 from emotone.fitting.export import LICENCES, example_signal, export_run, licence_text, renamed, what_was_trained
-from emotone.fitting.head_run import HeadRun
-from emotone.fitting.training_run import RUN, WEIGHTS, TrainingRun, load_net, load_run
+from emotone.fitting.training_run import RUN, WEIGHTS, HeadRun, TrainingRun, load_net, load_run
 from emotone.nets.layers import layer_table, parameter_count
 from emotone.recipes.embedding_recipe import EmbeddingRecipe, HeadSettings, HiddenSettings, OrdinarySettings
 from emotone.transfer.apply import State, TensorEntry, TransferReport

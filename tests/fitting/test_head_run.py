@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emotone.errors import RunError
-from emotone.fitting.head_run import HEAD_RUN, HeadRun, is_head_run, load_head_run
+from emotone.fitting.training_run import HEAD_RUN, HeadRun, is_head_run, load_head_run
 from emotone.recipes.library import load_recipe
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from emotone.recipes.transfer import Pretraining, Transfer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Fold, Utterance
 
 __all__ = ["one_thread"]

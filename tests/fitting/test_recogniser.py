@@ -29,7 +29,7 @@ from emotone.training.ctc import error_rates
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -26,7 +26,7 @@ from emotone.fitting.resolve import recipe_for, resolve
 from emotone.fitting.train import prepare, train_run
 from emotone.fitting.training_run import RUN, WEIGHTS, load_net, load_run
 from emotone.recipes.library import load_net_recipe
-from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.cells import changed
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from emotone.fitting.train import TrainingJob
     from emotone.recipes.recipe import Recipe
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array
 
 

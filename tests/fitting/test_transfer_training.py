@@ -31,7 +31,7 @@ from emotone.transfer.weights import SourceWeights, write_weights
 from emotone.types import Fold, Utterance
 
 if TYPE_CHECKING:
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.usefixtures("one_thread")

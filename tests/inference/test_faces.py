@@ -18,7 +18,7 @@ from emotone.features.faces import DARKEST, centred_face, face_track, find_faces
 from emotone.features.store import FeatureStore
 from emotone.inference.recordings import analyse_file, predict_file
 from emotone.recipes.library import load_net_recipe
-from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.cells import changed
 from emotone.types import Utterance
 
 if TYPE_CHECKING:

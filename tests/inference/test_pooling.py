@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from tests.inference.conftest import PaddedLogMel
 
 from emotone.errors import ConfigError
-from emotone.features.front_ends.log_mel import LogMel
-from emotone.features.front_ends.mn_log_mel import MnLogMel
+from emotone.features.front_ends.log_mel import LogMel, MnLogMel
 from emotone.features.windows import COMBINED, Combine, Windows
 from emotone.inference.buffers import LIMIT, Envelope, EnvelopeMeter, FrameStream, RollingBuffer
 from emotone.inference.engine import analyse

@@ -13,8 +13,8 @@ from scipy.optimize import brentq
 
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.metrics import intervals_detection
+from emotone.metrics.classification import midranks
 from emotone.metrics.detection import auroc, auroc_by_label, equal_error_rate, roc_curve, threshold_at
-from emotone.metrics.inputs import midranks
 from emotone.metrics.intervals import Estimate
 from emotone.metrics.intervals_detection import (
     DetectorScores,

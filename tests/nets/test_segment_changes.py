@@ -22,7 +22,7 @@ from emotone.inference.model import load
 from emotone.nets.architectures.segment_networks import CHANGE, HOP, SegmentPool
 from emotone.nets.blocks.segments import ChangePointPooling, SegmentClassifier, SegmentCutter
 from emotone.recipes.library import load_recipe
-from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.cells import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,7 @@ import torch
 
 from emotone.audio.samples import resample
 from emotone.errors import ConfigError
-from emotone.features.front_ends.log_mel import VggishLogMel
-from emotone.features.front_ends.mn_log_mel import rows_of_emphasised
+from emotone.features.front_ends.log_mel import VggishLogMel, rows_of_emphasised
 from emotone.nets.architectures.sound_events import Mn04, Yamnet
 from emotone.nets.blocks.mobilenet import (
     BandImage,

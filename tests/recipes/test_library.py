@@ -18,8 +18,15 @@ from emotone.fitting.encoder import Encoder
 from emotone.fitting.resolve import recipe_signature
 from emotone.recipes.classical_recipe import ClassicalRecipe
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
-from emotone.recipes.inheritance import Place, read_tables
-from emotone.recipes.library import AnyRecipe, load_recipe, shipped_names, shipped_place, shipped_recipes
+from emotone.recipes.library import (
+    AnyRecipe,
+    Place,
+    load_recipe,
+    read_tables,
+    shipped_names,
+    shipped_place,
+    shipped_recipes,
+)
 from emotone.recipes.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ import pytest
 from tests.made_runs import made_detector, result_of, write_run
 
 from emotone.metrics.detection import auroc
-from emotone.reproductions.papers.anger_soundnet.claims import scoreboard
+from emotone.reproductions.papers.anger_soundnet.claims import TrainingRuns, p_over_runs, scoreboard, training_runs
 from emotone.reproductions.papers.anger_soundnet.page import claims, figure, page
 from emotone.reproductions.papers.anger_soundnet.tables import PAPER, TABLE2
-from emotone.reproductions.papers.anger_soundnet.training_runs import TrainingRuns, p_over_runs, training_runs
 from emotone.reproductions.stored import runs_folder, store_rows
 from emotone.scoring.predictions import PredictionsTable
 

@@ -17,17 +17,16 @@ from emotone.errors import ConfigError, RunError
 from emotone.recipes.library import load_recipe
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.combined import mean_of, mean_so_far
+from emotone.reproductions.cells import changed, mean_of, mean_so_far
+from emotone.reproductions.document import Claim, Coverage, Scoreboard, coverage_of, overview
 from emotone.reproductions.figure import Mark, Row, interval_figure, mark_of
+from emotone.reproductions.papers import baselines
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
-from emotone.reproductions.papers.baselines import page as baselines
-from emotone.reproductions.papers.baselines.tables import OPENSMILE, PAPER
+from emotone.reproductions.papers.baselines import OPENSMILE, PAPER
 from emotone.reproductions.papers.segment_vggish.tables import PAPER as SEGMENT_PAPER
 from emotone.reproductions.papers.transferable_features.page import figure, page
 from emotone.reproductions.papers.transferable_features.tables import PAPER as TRANSFER_PAPER
 from emotone.reproductions.papers.transferable_features.tables import TABLE3, TABLE4
-from emotone.reproductions.recipe_changes import changed
-from emotone.reproductions.scoreboard import Claim, Coverage, Scoreboard, coverage_of, overview
 from emotone.reproductions.stored import runs_folder, store_rows
 from emotone.scoring.finished_run import STAGES
 from emotone.scoring.predictions import PredictionRow, PredictionsTable

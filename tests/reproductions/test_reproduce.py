@@ -26,7 +26,7 @@ from emotone.reproductions.base import (
     PublishedTable,
     status_of,
 )
-from emotone.reproductions.combined import mean_of
+from emotone.reproductions.cells import mean_of
 from emotone.reproductions.document import grid_table, rows_table
 from emotone.reproductions.reproduce import reproduce
 from emotone.reproductions.stored import runs_folder, store_figure, store_rows, stored_results, stored_rows

@@ -15,12 +15,15 @@ from emotone.features.windows import window_starts
 from emotone.nets.architectures.segment_networks import SegmentMlp
 from emotone.recipes.library import load_recipe
 from emotone.reproductions.base import Cell, CellResult, Heading, Paper, PublishedTable
-from emotone.reproductions.papers.segment_vggish import published
+from emotone.reproductions.cells import changed
 from emotone.reproductions.papers.segment_vggish.claims import scoreboard
 from emotone.reproductions.papers.segment_vggish.page import figure, page
 from emotone.reproductions.papers.segment_vggish.tables import (
+    CITED,
+    FIGURE3,
     METRICS,
     PAPER,
+    PUBLISHED_TABLE4,
     TABLE3,
     TABLE4,
     TABLE5,
@@ -28,7 +31,6 @@ from emotone.reproductions.papers.segment_vggish.tables import (
     segmentation_row,
     units_row,
 )
-from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources, reproduce
 from emotone.reproductions.stored import runs_folder, store_rows
 from emotone.scoring.predictions import PredictionsTable
@@ -76,9 +78,9 @@ def test_published_numbers_are_those_of_the_paper() -> None:
         "vggish-non-overlapping": 0.668,
         "vggish-overlapping": 0.687,
     }
-    assert published.CITED["audio-BRE"] == 0.646
-    assert all(len(values) == len(METRICS) for values in published.TABLE4.values())
-    assert set(published.FIGURE3) == {"non-overlapping", "overlapping"}
+    assert CITED["audio-BRE"] == 0.646
+    assert all(len(values) == len(METRICS) for values in PUBLISHED_TABLE4.values())
+    assert set(FIGURE3) == {"non-overlapping", "overlapping"}
 
 
 @pytest.mark.usefixtures("one_thread", "torch_bundles")
@@ -315,8 +317,8 @@ def test_the_page_has_scores_deviations_and_confusion_matrices(tmp_path: Path) -
     first, second = (100 * matrix[0, 0] / matrix[0].sum() for matrix in matrices)
     assert "### savee, random split" in text
     assert f"| fear | {first:.1f} / {second:.1f} |" in text
-    published = segmentation_row("vggish", "overlapping", "four", "random")
-    assert f"| iemocap | {published} | data absent / 56.1 | data absent / 12.5 |" in text
+    row = segmentation_row("vggish", "overlapping", "four", "random")
+    assert f"| iemocap | {row} | data absent / 56.1 | data absent / 12.5 |" in text
 
 
 def test_differences_have_intervals_and_are_counted(tmp_path: Path) -> None:

@@ -18,18 +18,19 @@ from emotone.recipes.library import load_net_recipe, load_recipe
 from emotone.recipes.recipe import Recipe
 from emotone.recipes.transfer import Pretraining, Transfer
 from emotone.reproductions.base import Paper, PublishedTable
+from emotone.reproductions.cells import changed
 from emotone.reproductions.papers.transferable_features import published
 from emotone.reproductions.papers.transferable_features.claims import scoreboard
-from emotone.reproductions.papers.transferable_features.extensions import EXTENSIONS
-from emotone.reproductions.papers.transferable_features.gains import gains
 from emotone.reproductions.papers.transferable_features.published import ALL, CORPORA, PLANS, SCENARIOS, table3_uar
 from emotone.reproductions.papers.transferable_features.sections import (
     adaptive_svm_section,
     corpora_section,
     coverage_section,
+    gains,
     questions_section,
 )
 from emotone.reproductions.papers.transferable_features.tables import (
+    EXTENSIONS,
     FREE,
     PAPER,
     TABLE2,
@@ -38,7 +39,6 @@ from emotone.reproductions.papers.transferable_features.tables import (
     TABLE5,
     setting_changes,
 )
-from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources, reproduce
 from emotone.reproductions.stored import runs_folder, stored_rows
 from emotone.scoring.scores import FOLD_MEAN

@@ -19,8 +19,8 @@ from emotone.inference.processes import WorkerProcess, worker_command
 from emotone.inference.result import Failure
 from emotone.scale import listing
 from emotone.scale.bulk import predict_bulk
+from emotone.scale.engine import PartWorker, spread
 from emotone.scale.listing import Item, list_items
-from emotone.scale.part_worker import PartWorker, spread
 from emotone.scale.store import open_store
 
 if TYPE_CHECKING:

@@ -85,7 +85,7 @@ class InProcess:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     fake = FakeRay()
-    monkeypatch.setattr("emotone.scale.part_worker.WorkerProcess", InProcess)
+    monkeypatch.setattr("emotone.scale.engine.WorkerProcess", InProcess)
     monkeypatch.setitem(sys.modules, "ray", fake)
     monkeypatch.setitem(sys.modules, "ray.data", fake.data)
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_BACKEND_LOG_LEVEL"):

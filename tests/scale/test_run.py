@@ -18,12 +18,11 @@ from tests.scale.conftest import KILLED
 import emotone
 from emotone.errors import OutputError, UnknownNameError, UsageError
 from emotone.inference.result import Failure
-from emotone.scale import part_worker
+from emotone.scale import engine
 from emotone.scale.bulk import predict_bulk
-from emotone.scale.engine import ENGINES
+from emotone.scale.engine import ENGINES, PartWorker
 from emotone.scale.job import Job, job_from_json
 from emotone.scale.listing import Item
-from emotone.scale.part_worker import PartWorker
 from emotone.scale.run import BulkRun, PartRecord, open_run, record_from_json, resume, start
 from emotone.scale.store import open_store
 
@@ -293,10 +292,10 @@ def test_a_worker_refuses_another_version_model_or_output(
     with pytest.raises(UsageError, match=r"does not find this run in .*elsewhere; --out must be"):
         PartWorker(str(tmp_path / "elsewhere"), job.to_json()).predict(0)
     with pytest.raises(UsageError, match=r"can't load the model: .*copy it to every machine"):
-        part_worker.loaded_model(make_job(model=str(tmp_path / "no-model")), host="node-7")
+        engine.loaded_model(make_job(model=str(tmp_path / "no-model")), host="node-7")
     other = make_bundle(tmp_path / "models/other", version="0.2.0")
     with pytest.raises(UsageError, match=r"node-7 has another model in .*other"):
-        part_worker.loaded_model(make_job(model=str(other)), host="node-7")
+        engine.loaded_model(make_job(model=str(other)), host="node-7")
     newer = make_job(emotone="9.9.9")
     with pytest.raises(UsageError, match=rf"has emotone {emotone.__version__}, and the run was started with 9.9.9"):
         PartWorker(store.location, newer.to_json()).predict(0)

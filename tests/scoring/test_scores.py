@@ -15,8 +15,7 @@ from emotone.errors import RunError, UnknownNameError
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.detection import equal_error_rate
 from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate
-from emotone.scoring.confidence import confidence_table
-from emotone.scoring.ordinary_speech import ordinary_speech_shares, ordinary_speech_table
+from emotone.scoring.confidence import confidence_table, ordinary_speech_shares, ordinary_speech_table
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.scoring.scores import Score, confusion_of, confusion_table, scores_of, scores_table
 from emotone.scoring.segments import SEGMENT_TITLES

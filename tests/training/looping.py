@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emotone.nets.blocks.base import Network
-    from emotone.training.checkpoint import Epoch
-    from emotone.training.loop import TrainingResult
+    from emotone.training.loop import Epoch, TrainingResult
 
 
 # ----------------------------------------------------------------------------------------------------------------------

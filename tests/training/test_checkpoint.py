@@ -22,8 +22,8 @@ from emotone.errors import OutputError, RunError
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import TrainingSettings
 from emotone.training.batches import Batch, BatchSampler
-from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.classification import schedule, train
+from emotone.training.loop import Checkpoint, Epoch
 from emotone.training.processes import Processes, current
 
 if TYPE_CHECKING:

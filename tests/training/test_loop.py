@@ -21,10 +21,9 @@ from emotone.features.windows import window_starts
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
 from emotone.recipes.training import Annealing, TrainingSettings
 from emotone.training.batches import Batch, BatchSampler, mix
-from emotone.training.checkpoint import Checkpoint, Epoch
 from emotone.training.classification import MIXUP_STREAM, train
 from emotone.training.development import development_score
-from emotone.training.loop import Optimisation, TrainingResult, run_epochs
+from emotone.training.loop import Checkpoint, Epoch, Optimisation, TrainingResult, run_epochs
 from emotone.training.objective import Evaluation, Loss
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from emotone.bundles.head import softmax
-from emotone.classical.classifiers.logistic_regression import LogisticRegression
-from emotone.classical.classifiers.prior import Prior
+from emotone.classical.classifiers.simple import LogisticRegression, Prior
 from emotone.classical.classifiers.svm import LinearSvm
 from emotone.classical.scaling import standardiser
 from emotone.errors import MissingExtraError, RunError

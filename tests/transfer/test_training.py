@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.nets.blocks.base import Network
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array
 
 

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from emotone.audio.concatenated import part_starts
+from emotone.audio.base import ChainedDecoder, StackedDecoder
 from emotone.audio.headers import logical_streams
 from emotone.audio.identify import HEAD_BYTES, check_audio_bytes, identify
-from emotone.audio.joined import ChainedDecoder, StackedDecoder
-from emotone.audio.layout import WHOLE_FILE, LogicalStream
+from emotone.audio.layout import WHOLE_FILE, LogicalStream, part_starts
 from emotone.audio.source import ByteView, check_track
 from emotone.audio.wav import PcmDecoder
 from emotone.errors import AudioError, MissingExtraError, MissingFileError, NotAudioError, TruncatedError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotone.audio.base import with_channels
 from emotone.audio.identify import FFMPEG_ESTIMATES
-from emotone.audio.joined import with_channels
 from emotone.audio.layout import WHOLE_FILE, LogicalStream
 from emotone.audio.samples import to_float32
 from emotone.audio.source import ByteView, Track, check_track

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from emotone.errors import CorpusError
+from emotone.files import walk
 from emotone.types import Utterance
-from emotone.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -143,7 +143,7 @@ class Scan:
 def scan(corpus: Corpus, directory: Path) -> Scan:
     """Return every clip of `corpus` below `directory`, by file names and label files; no recording is opened.
 
-    Folders are walked as `emotone.walk` describes. Of a clip with several copies (in two layouts or two formats) the
+    Folders are walked as `emotone.files` describes. Of a clip with several copies (in two layouts or two formats) the
     first path in sorted order is used, and the others are `repeated`.
 
     Raises:

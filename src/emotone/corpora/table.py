@@ -1,9 +1,11 @@
-"""Any corpus as a table, read and written: one row per utterance, with the columns file and label, and others.
+"""Any corpus as a table, read and written, with one row per utterance; or as folders that are named after labels.
 
 Optional columns are start, end, channel, id, speaker and session; every other column becomes an extra. The text is
 UTF-8 with a header, separated by commas, semicolons or tabs; a first line `sep=;` as Excel writes it names another
 separator. Names of columns are compared without regard to case, and columns without a name are ignored. Files are
 relative to the table. A row that can't be used is listed with its line and left out; the others are used.
+
+Of folders, the label is the name of the innermost one that names an emotion; any other folders name the speaker.
 """
 
 from __future__ import annotations
@@ -12,19 +14,19 @@ import csv
 import difflib
 import io
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.audio.identify import stand_in
-from emotone.corpora.scan import Scan
-from emotone.corpora.table_rows import COLUMNS, TIMES, RowReader, raise_unusable
+from emotone.corpora.labels import mapped_label
+from emotone.corpora.scan import MEDIA, Scan
+from emotone.corpora.table_rows import COLUMNS, TIMES, RowReader, raise_unusable, with_original_label
 from emotone.errors import CorpusError, UnknownNameError
-from emotone.files import atomic_write
+from emotone.files import atomic_write, walk
+from emotone.types import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from emotone.types import Utterance
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 SEPARATORS = (",", ";", "\t")
@@ -208,3 +210,54 @@ def relative(path: Path, folder: Path) -> str:
     absolute = path.absolute()
     below = absolute.is_relative_to(folder.absolute())
     return (absolute.relative_to(folder.absolute()) if below else absolute).as_posix()
+
+
+def read_label_folders(folder: Path, *, name: str, label_map: Mapping[str, str] | None = None) -> Scan:
+    """Return the clips below a folder; no recording is opened.
+
+    Args:
+        folder: contains a folder per label, with folders per speaker inside or around them, or without any; then the
+            speaker is "".
+        name: of the corpus.
+        label_map: word in lower case -> canonical emotion (see `emotone.corpora.labels`).
+
+    Returns:
+        A scan whose ids are the paths; recordings outside a folder with the name of an emotion are `unrecognised`.
+
+    Raises:
+        CorpusError: no clip in a folder that is named after an emotion.
+
+    """
+    found = walk(folder)
+    utterances: list[Utterance] = []
+    outside: list[Path] = []
+    for entry in found.files:
+        if entry.relative.suffix.lower() not in MEDIA:
+            continue
+        utterance = _utterance(entry.relative, Path(entry.path), name=name, label_map=label_map)
+        if utterance is None:
+            outside.append(Path(entry.path))
+        else:
+            utterances.append(utterance)
+    if not utterances:
+        raise CorpusError(
+            f"{folder} has no clips in folders with the name of an emotion, such as {folder.name}/anger/1.wav; pass a "
+            "folder per label, or a table with the columns file, label and speaker"
+        )
+    problems = tuple(str(failure) for failure in found.failures)
+    ordered = tuple(sorted(utterances, key=lambda one: one.id))
+    return Scan(name, folder, ordered, tuple(outside), problems=problems, from_table=True, unreadable=problems)
+
+
+def _utterance(relative: Path, path: Path, *, name: str, label_map: Mapping[str, str] | None) -> Utterance | None:
+    """Return the clip at a path below the folder, or None if no folder names its emotion."""
+    parts = relative.parts[:-1]
+    for place in reversed(range(len(parts))):
+        try:
+            label = mapped_label(parts[place], label_map)
+        except UnknownNameError:
+            continue
+        speaker = "/".join((*parts[:place], *parts[place + 1 :]))
+        extras = with_original_label({}, parts[place], label)
+        return Utterance(relative.as_posix(), name, path, 0.0, None, speaker, speaker, label, extras)
+    return None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from emotone.fitting.resolve import AnyResolved, ResolvedRecipe
     from emotone.inference.segments import Segments
     from emotone.protocols import Scaling as Normalisation
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array, Fold, Utterance
 
 # Fitted on vectors of recordings or of windows, which are small enough to pass to workers, without early stopping.

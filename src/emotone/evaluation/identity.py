@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from emotone.corpora.base import CORPORA
 from emotone.corpora.content import Overlap, content_hashes, overlap
-from emotone.fitting.head_run import is_head_run, load_head_run
 from emotone.fitting.head_transfer import ResolvedRefit
 from emotone.fitting.resolve import ResolvedRecipe
-from emotone.fitting.training_run import is_run, load_run
+from emotone.fitting.training_run import is_head_run, is_run, load_head_run, load_run
 from emotone.scoring.finished_run import is_finished, read_description
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from emotone.transfer.plans import layer_of
 
 if TYPE_CHECKING:
     from emotone.bundles.manifest import BundleManifest
-    from emotone.fitting.head_run import HeadRun
-    from emotone.fitting.training_run import TrainingRun
+    from emotone.fitting.training_run import HeadRun, TrainingRun
     from emotone.recipes.embedding_recipe import EmbeddingRecipe, HeadSettings
     from emotone.transfer.apply import State, TransferReport
 

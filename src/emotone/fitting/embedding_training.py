@@ -16,7 +16,7 @@ from emotone.errors import RunError
 from emotone.fitting.card import embedding_card
 from emotone.fitting.encoder_bundle import encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
-from emotone.fitting.head_run import HEAD_RUN, HeadRun
+from emotone.fitting.training_run import HEAD_RUN, HeadRun
 from emotone.inference.segments import positive_of
 from emotone.training.tuning import best_temperature, cross_entropy
 

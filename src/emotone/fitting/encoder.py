@@ -14,8 +14,8 @@ import numpy as np
 from emotone.bundles.onnx_session import EMBEDDING, INPUT, onnx_errors
 from emotone.config import signature, to_mapping
 from emotone.errors import SourceError
+from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.waveform import Waveform
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.files import atomic_write, cache_dir
 from emotone.fitting.hub_source import HubSource
 from emotone.fitting.onnx_export import onnx_bytes

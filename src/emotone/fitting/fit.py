@@ -15,8 +15,7 @@ from emotone.features.store import FeatureStore
 from emotone.features.windows import has_speech, window_starts
 from emotone.files import cache_dir
 from emotone.fitting.adaptation import AdaptationReport, unlabelled_training_set, with_statistics
-from emotone.fitting.cleaning import fit_cleaning
-from emotone.fitting.network import load_transferred
+from emotone.fitting.network import fit_cleaning, load_transferred
 from emotone.training.batches import Examples
 from emotone.transfer.apply import STATES
 
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.fitting.cleaning import CleaningReport
+    from emotone.fitting.network import CleaningReport
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.nets.blocks.base import Network
     from emotone.recipes.recipe import Recipe
     from emotone.training.batches import Task
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.transfer.apply import TransferReport, TransferResult
     from emotone.types import Array, Fold, Hertz, Utterance
 

@@ -15,16 +15,16 @@ from emotone.bundles.library import load, shipped_names
 from emotone.bundles.manifest import HEAD, LICENCE, MANIFEST, MODEL, TrainingData
 from emotone.config import signature
 from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
+from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.waveform import Waveform
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.features.store import ExtractionProblem, ExtractionResult, FeatureStore
 from emotone.files import atomic_write, cache_dir, sha256_file
 from emotone.fitting.card import embedding_card
 from emotone.fitting.embedding import RecordingEmbedding, embedding_of
 from emotone.fitting.encoder import FOLDER, Encoder
 from emotone.fitting.head_refit import Refit, RefittedHead, head_for_labels, refit_head
-from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
-from emotone.recipes.refit_recipe import HeadTransfer, RefitRecipe
+from emotone.fitting.training_run import HEAD_RUN, HeadRun, load_head_run
+from emotone.recipes.embedding_recipe import HeadTransfer, RefitRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

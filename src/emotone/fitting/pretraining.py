@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from emotone.features.store import ExtractionProblem
     from emotone.fitting.fit import TrainedNetwork
     from emotone.recipes.transfer import Pretraining
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Utterance
 
 FOLDER, WEIGHTS, ABOUT, LOCK = "pretrained", "weights.safetensors", "about.json", "lock"

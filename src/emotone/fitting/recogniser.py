@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from emotone.corpora.transcribed import TranscribedClip
     from emotone.nets.blocks.base import Network
     from emotone.nets.speech_recogniser import SpeechRecogniser
-    from emotone.training.checkpoint import Epoch
     from emotone.training.ctc import SpokenTexts
+    from emotone.training.loop import Epoch
 
 RUN, WEIGHTS, CHECKPOINT = "run.json", "weights.safetensors", "checkpoint.safetensors"
 SCHEMA = "emotone.recogniser/1"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from emotone.fitting.resolve import ResolvedRecipe
     from emotone.recipes.recipe import Recipe
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array, Utterance
 
 MIN_BATCHES = 200  # as in the learning curves of docs/results/transfer.md

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.audio.source import spool
 from emotone.errors import AudioError, EmotoneError, MissingFileError, UsageError
-from emotone.files import filesystem, is_url, one_line
+from emotone.files import Walk, filesystem, is_url, match, one_line, walk
 from emotone.inference.result import Failure
-from emotone.walk import Walk, match, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +74,7 @@ def collect(arguments: Sequence[str]) -> Inputs:
 
     A folder means every file below it whose suffix is one of `AUDIO_SUFFIXES`. A pattern (`*`, `?`, `[...]`, and
     `**` for any depth) that is not itself the name of a file is expanded here, for shells that do not. See
-    `emotone.walk` for links, hidden files and the order. A recording that is named twice is processed once.
+    `emotone.files` for links, hidden files and the order. A recording that is named twice is processed once.
     """
     found: dict[str, RecordingPath | Failure] = {}
     for argument in arguments:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import UsageError
-from emotone.metrics.inputs import codes_and_probabilities, flags_and_scores, midranks
+from emotone.metrics.classification import codes_and_probabilities, flags_and_scores, midranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.metrics.inputs import Flags, Numbers, Rows
+    from emotone.metrics.classification import Flags, Numbers, Rows
 
 
 @dataclass(frozen=True, eq=False)

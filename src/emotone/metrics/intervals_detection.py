@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from emotone.errors import RunError
+from emotone.metrics.classification import flags_and_scores
 from emotone.metrics.detection import auroc, equal_error_rate
-from emotone.metrics.inputs import flags_and_scores
 from emotone.metrics.intervals import (
     LEVEL,
     REPLICATES,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.metrics.inputs import Flags, Numbers
+    from emotone.metrics.classification import Flags, Numbers
 
 MAX_COUNTED_SPEAKERS = 500  # with more, the counts per pair of speakers would exceed the memory
 

@@ -38,14 +38,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import RunError
-from emotone.metrics.inputs import codes_and_probabilities
+from emotone.metrics.classification import codes_and_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.metrics.inputs import Rows
+    from emotone.metrics.classification import Rows
 
     Names = Sequence[str] | NDArray[np.str_]
 

@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import RunError, UsageError, missing_extra
-from emotone.metrics.inputs import midranks
+from emotone.metrics.classification import midranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from emotone.metrics.inputs import Numbers
+    from emotone.metrics.classification import Numbers
 
     Labels = Sequence[str] | NDArray[np.str_]
 

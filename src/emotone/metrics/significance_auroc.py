@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import UsageError
-from emotone.metrics.inputs import flags_and_scores, midranks
+from emotone.metrics.classification import flags_and_scores, midranks
 from emotone.metrics.significance import SignificanceTest, two_sided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.metrics.inputs import Flags, Numbers
+    from emotone.metrics.classification import Flags, Numbers
 
 DECIMALS = 12  # of shares, whose steps are 1 / (2 n): smaller differences are rounding errors
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from emotone.corpora.speakers import is_absent, normalised_speaker
+from emotone.corpora.findings import is_absent, normalised_speaker
 from emotone.errors import RunError
 from emotone.protocols.leakage import (
     NEAR_DUPLICATES,

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, UsageError
-from emotone.protocols.base import FoldUtterances, base_forms, splitter_of
-from emotone.protocols.sampling import grouped, keys, shuffled
+from emotone.protocols.base import FoldUtterances, base_forms, grouped, keys, shuffled, splitter_of
 from emotone.protocols.spec import FORMS, SCALING, ProtocolSpec
 from emotone.types import Fold
 

@@ -41,7 +41,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Combination:
-    """A system that is computed from the predictions of others (see `emotone.reproductions.combined`).
+    """A system that is computed from the predictions of others (see `emotone.reproductions.cells`).
 
     Attributes:
         name: as that of a recipe.

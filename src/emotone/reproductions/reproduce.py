@@ -14,8 +14,7 @@ from emotone.fitting.weights import find_weights
 from emotone.recipes.library import load_recipe, relabelled
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.base import CellResult
-from emotone.reproductions.combined import CombinedJob
-from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.cells import CombinedJob, changed
 from emotone.reproductions.stored import result_of, runs_folder, store_rows, stored_runs
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.operating_points import check_same_system
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from emotone.protocols import Protocol
     from emotone.recipes.library import AnyRecipe
     from emotone.reproductions.base import Cell, Paper, PublishedTable
-    from emotone.reproductions.combined import Job
+    from emotone.reproductions.cells import Job
     from emotone.scoring.scores import Score
     from emotone.types import Utterance
 

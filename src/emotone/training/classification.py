@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from emotone.augment.base import Augmentation
     from emotone.nets.blocks.base import Network
     from emotone.recipes.training import TrainingSettings
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
 
 MIXUP_STREAM = 1  # separates the random draws of mixup from those of the batches
 

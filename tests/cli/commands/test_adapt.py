@@ -15,7 +15,7 @@ from tests.toy import emodb_utterances, write_emodb
 
 from emotone.corpora.content import content_hashes
 from emotone.evaluation.personalise import PersonalScores
-from emotone.fitting.head_run import HEAD_RUN, HeadRun, load_head_run
+from emotone.fitting.training_run import HEAD_RUN, HeadRun, load_head_run
 from emotone.inference.model import load
 from emotone.recipes.library import load_recipe
 from emotone.scoring.finished_run import read_description

@@ -178,7 +178,7 @@ def test_the_gate_fails_where_a_bound_is_exceeded(
     emotone: Callable[..., Any], calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert emotone("stress", "default", calls, *ONE, "--gate").status == 0
-    monkeypatch.setattr("emotone.evaluation.stress.scores.StressScore.exceeded", property(lambda _: True))
+    monkeypatch.setattr("emotone.evaluation.stress_scores.StressScore.exceeded", property(lambda _: True))
     assert emotone("stress", "default", calls, *ONE).status == 0
     gated = emotone("stress", "default", calls, *ONE, "--gate")
     assert gated.status == 1

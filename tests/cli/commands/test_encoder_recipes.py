@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.toy import write_emodb, write_small_encoder
 
-from emotone.fitting.head_run import load_head_run
+from emotone.fitting.training_run import load_head_run
 from emotone.inference.model import load
 
 if TYPE_CHECKING:

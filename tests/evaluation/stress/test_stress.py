@@ -13,9 +13,16 @@ import soundfile
 
 from emotone.corpora.labels import UNKNOWN
 from emotone.errors import RunError, UnknownNameError, UsageError
-from emotone.evaluation.stress.files import COLUMNS, to_dict, write_stress
-from emotone.evaluation.stress.run import UNCHANGED, Outcome, StressRun, example_recordings, sample, stress, unlabelled
-from emotone.evaluation.stress.scores import StressScore, stress_scores, stress_table, unchanged_uar
+from emotone.evaluation.stress_run import UNCHANGED, Outcome, StressRun, example_recordings, sample, stress, unlabelled
+from emotone.evaluation.stress_scores import (
+    COLUMNS,
+    StressScore,
+    stress_scores,
+    stress_table,
+    to_dict,
+    unchanged_uar,
+    write_stress,
+)
 from emotone.inference.model import load
 from emotone.inference.result import ModelInfo
 from emotone.types import Utterance
@@ -207,7 +214,7 @@ def test_files_of_unlabelled_recordings_have_empty_cells(tmp_path: Path) -> None
 
 def test_pictures(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    from emotone.evaluation.stress.files import write_stress_picture
+    from emotone.evaluation.stress_scores import write_stress_picture
 
     write_stress_picture(stress_scores(MADE), tmp_path / "a.svg", model=MADE.model)
     text = (tmp_path / "a.svg").read_text(encoding="utf-8")

@@ -11,11 +11,10 @@ import soundfile
 import torch
 
 from emotone.files import sha256_file
-from emotone.fitting.distillation import student, targets
-from emotone.fitting.distillation.mobilenet import MobileNet
+from emotone.fitting.distillation import excerpts, student
 from emotone.fitting.distillation.run import PreparedSource, prepare
 from emotone.fitting.distillation.source_run import HeldOutScore, SoundAmount, SourceRun
-from emotone.fitting.distillation.teachers import TEACHERS
+from emotone.fitting.distillation.teachers import TEACHERS, MobileNet
 from emotone.recipes.source_recipe import DistillationSettings, ExcerptSettings, SoundFolder, SourceRecipe
 from emotone.transfer.sources.sound_events import mn04_names
 
@@ -81,8 +80,8 @@ def world(made: tuple[dict[str, Path], Path]) -> Iterator[World]:
     info = replace(TEACHERS["mn04"], width=0.1, classes=CLASSES, sha256=sha256_file(teacher))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TEACHERS, "tiny", info)
-        patch.setattr(targets, "CHUNK", 8)  # excerpts per file: complete files are computed, and 256 take a second
-        patch.setattr(targets, "BATCH", 4)
+        patch.setattr(excerpts, "CHUNK", 8)  # excerpts per file: complete files are computed, and 256 take a second
+        patch.setattr(excerpts, "BATCH", 4)
         patch.setattr(student, "STATISTICS_BATCHES", 2)
         yield World(folders, teacher, tiny_recipe())
 

@@ -14,7 +14,6 @@ import torch
 from tests.fitting.distillation.conftest import CLASSES, made_run
 
 from emotone.errors import RunError, SourceError
-from emotone.fitting.distillation.card import source_card
 from emotone.fitting.distillation.probe import (
     LAYERS,
     chance,
@@ -25,7 +24,14 @@ from emotone.fitting.distillation.probe import (
     untrained_student,
 )
 from emotone.fitting.distillation.run import CARD, CHECKPOINT, WEIGHTS, load_student, prepare, train_source
-from emotone.fitting.distillation.source_run import RUN, HeldOutScore, LayerProbe, ProbeComparison, load_source_run
+from emotone.fitting.distillation.source_run import (
+    RUN,
+    HeldOutScore,
+    LayerProbe,
+    ProbeComparison,
+    load_source_run,
+    source_card,
+)
 from emotone.fitting.distillation.student import student_spec
 from emotone.transfer.weights import read_weights
 

@@ -15,16 +15,18 @@ from tests.fitting.distillation.conftest import made_run
 
 from emotone.errors import RunError
 from emotone.fitting.distillation import student as module
-from emotone.fitting.distillation.card import NOTES, results_card, source_card
 from emotone.fitting.distillation.source_run import (
+    NOTES,
     PROBES,
     RUN,
     LayerProbe,
     ProbeComparison,
     load_probes,
     load_source_run,
+    results_card,
     save_probes,
     save_source_run,
+    source_card,
 )
 from emotone.fitting.distillation.student import (
     HEAD,

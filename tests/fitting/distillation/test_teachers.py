@@ -13,12 +13,10 @@ import torch
 from tests.fitting.distillation.conftest import CLASSES
 
 from emotone.audio.samples import resample
-from emotone.features.front_ends.mn_log_mel import MnLogMel, tables
-from emotone.fitting.distillation.excerpts import Excerpts
-from emotone.fitting.distillation.mobilenet import MobileNet
+from emotone.features.front_ends.log_mel import MnLogMel, mn_tables
+from emotone.fitting.distillation.excerpts import Excerpts, teacher_logits
 from emotone.fitting.distillation.sound import load_sound
-from emotone.fitting.distillation.targets import teacher_logits
-from emotone.fitting.distillation.teachers import load_teacher
+from emotone.fitting.distillation.teachers import MobileNet, load_teacher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +65,7 @@ def test_silence_lies_at_the_offset(net: MobileNet) -> None:
 def test_a_tone_lies_in_the_band_around_it(net: MobileNet) -> None:
     time = torch.arange(RATE) / RATE
     rows = net.log_mel(torch.sin(2 * torch.pi * 1000 * time)[None])[0].mean(dim=0)
-    _, bands = tables()
+    _, bands = mn_tables()
     centres = BINS @ bands / bands.sum(axis=0)
     assert abs(float(centres[int(rows.argmax())]) - 1000) < 40
 
@@ -82,7 +80,7 @@ def test_mel_bands_equal_a_slow_reference() -> None:
         for index in range(512):
             place = mel(float(BINS[index])) / step - band  # 0 at the left edge, 1 at the centre, 2 at the right edge
             twin[index, band] = max(0.0, min(place, 2 - place))
-    assert np.allclose(tables()[1], twin, atol=1e-6)
+    assert np.allclose(mn_tables()[1], twin, atol=1e-6)
 
 
 @pytest.mark.shared

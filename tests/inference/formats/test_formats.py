@@ -255,7 +255,7 @@ def test_parquet_has_the_types_of_the_table(prediction: Prediction, failure: Fai
 
 def test_parquet_writes_in_groups(prediction: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("emotone.inference.formats.tables.GROUP", 2)
+    monkeypatch.setattr("emotone.inference.formats.records.GROUP", 2)
     prediction.save(tmp_path / "a.parquet")
     assert parquet.read_metadata(tmp_path / "a.parquet").num_row_groups == 2
     assert parquet.read_table(tmp_path / "a.parquet").num_rows == 3
@@ -270,7 +270,7 @@ def test_parquet_names_its_extra(prediction: Prediction, tmp_path: Path, monkeyp
 
 def test_the_formats_for_programs_need_no_rich() -> None:
     code = (
-        "import sys, emotone.inference.formats.objects, emotone.inference.formats.tables; print('rich' in sys.modules)"
+        "import sys, emotone.inference.formats.records, emotone.inference.formats.records; print('rich' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"

@@ -16,6 +16,7 @@ from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import load_recipe
 from emotone.recipes.recipe import Recipe
 from emotone.reproductions.base import CellResult
+from emotone.reproductions.cells import changed
 from emotone.reproductions.papers.asr_reuse.atlas import AtlasCell, atlas_lines, compute_atlas, draw_atlas, layer_cell
 from emotone.reproductions.papers.asr_reuse.claims import FOUR, confusions, scoreboard
 from emotone.reproductions.papers.asr_reuse.figures import (
@@ -28,9 +29,16 @@ from emotone.reproductions.papers.asr_reuse.figures import (
     step_loudness,
 )
 from emotone.reproductions.papers.asr_reuse.page import atlas, figure, figure4, figure6, page
-from emotone.reproductions.papers.asr_reuse.published import MEAN_POOLED, TABLE1
-from emotone.reproductions.papers.asr_reuse.tables import FREE, NETWORKS, PAPER, SHORT, SYSTEMS, TABLE
-from emotone.reproductions.recipe_changes import changed
+from emotone.reproductions.papers.asr_reuse.tables import (
+    FREE,
+    MEAN_POOLED,
+    NETWORKS,
+    PAPER,
+    SHORT,
+    SYSTEMS,
+    TABLE,
+    TABLE1,
+)
 from emotone.reproductions.stored import runs_folder, store_figure, store_rows, stored_figure
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.types import Utterance

@@ -12,9 +12,9 @@ from tests.made_runs import Made
 from emotone.errors import RunError
 from emotone.recipes.library import load_net_recipe
 from emotone.reproductions.base import CellResult
+from emotone.reproductions.cells import changed
 from emotone.reproductions.papers.spectrogram_cnn_lstm.class_scores import CLASSIFIERS_OF_SCORES, combination
-from emotone.reproductions.papers.spectrogram_cnn_lstm.drawings import draw_curves
-from emotone.reproductions.papers.spectrogram_cnn_lstm.figures import found_filters, measures
+from emotone.reproductions.papers.spectrogram_cnn_lstm.figures import draw_curves, found_filters, measures
 from emotone.reproductions.papers.spectrogram_cnn_lstm.page import (
     claims,
     context_figure,
@@ -24,7 +24,6 @@ from emotone.reproductions.papers.spectrogram_cnn_lstm.page import (
     page,
 )
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import CLIPS, LENGTH, LSTM, PAPER
-from emotone.reproductions.recipe_changes import changed
 from emotone.reproductions.reproduce import needed_sources
 from emotone.reproductions.stored import runs_folder, store_figure, store_rows
 from emotone.scoring.predictions import PredictionRow, PredictionsTable

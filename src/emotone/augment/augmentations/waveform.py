@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.augment.time_scale import stretch
+from emotone.augment.base import stretch
 from emotone.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -1,15 +1,15 @@
 """Perturbations; `emotone.augment.perturbation.PERTURBATIONS` finds them."""
 
 MEMBERS = {
-    "babble": "noise.BABBLE",
-    "codec": "transmission.CODEC",
-    "gain": "level.GAIN",
-    "music": "noise.MUSIC",
-    "reverberation": "transmission.REVERBERATION",
-    "silence": "level.SILENCE",
-    "speed": "rate.SPEED",
-    "telephone": "transmission.TELEPHONE",
-    "tempo": "rate.TEMPO",
-    "white-noise": "noise.WHITE_NOISE",
+    "babble": "surroundings.BABBLE",
+    "codec": "surroundings.CODEC",
+    "gain": "signal.GAIN",
+    "music": "surroundings.MUSIC",
+    "reverberation": "surroundings.REVERBERATION",
+    "silence": "signal.SILENCE",
+    "speed": "signal.SPEED",
+    "telephone": "surroundings.TELEPHONE",
+    "tempo": "signal.TEMPO",
+    "white-noise": "surroundings.WHITE_NOISE",
 }
 """Perturbations that share a module."""

@@ -161,7 +161,7 @@ def command(
 def _told_apart(system: str, *, recipe: str, model: str) -> tuple[str, str]:
     """Return the recipe and the model to evaluate, of which at most one is not empty."""
     from emotone.bundles.library import shipped_names as shipped_models
-    from emotone.recipes.inheritance import parse_place
+    from emotone.recipes.library import parse_place
     from emotone.recipes.library import shipped_names as shipped_recipes
 
     given = [name for name in (system, recipe, model) if name]

@@ -86,8 +86,7 @@ def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) ->
 def _net(name: str) -> tuple[NetSpec, tuple[int, int] | None]:
     """Return a network; for that of a recipe also the values per frame and the number of labels."""
     from emotone.nets.base import NETS
-    from emotone.recipes.inheritance import parse_place
-    from emotone.recipes.library import load_net_recipe, shipped_names
+    from emotone.recipes.library import load_net_recipe, parse_place, shipped_names
 
     if name in NETS.names or not (parse_place(name) or name in shipped_names()):
         return NETS.get(name)(), None

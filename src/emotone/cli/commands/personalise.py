@@ -82,8 +82,7 @@ def command(
     helps within the clips; this takes seconds. Networks such as `small-open` are fine-tuned. Needs the extra `train`.
     """
     from emotone.evaluation.identity import model_overlap, weights_overlap
-    from emotone.evaluation.personal_head import personalise_head
-    from emotone.evaluation.personalise import personalise
+    from emotone.evaluation.personalise import personalise, personalise_head
     from emotone.fitting.head_transfer import refit_recipe_for, resolve_refit
 
     own = refit_recipe_for(source)
@@ -192,9 +191,9 @@ def _resolved(
 def _scan(clips: Path, label_map: Mapping[str, str]) -> Scan:
     """Return the clips of a table, of an audformat database, or of folders named after labels."""
     from emotone.corpora.database import is_database
-    from emotone.corpora.label_folders import read_label_folders
     from emotone.corpora.labels import check_label_map
     from emotone.corpora.resolve import load
+    from emotone.corpora.table import read_label_folders
 
     if clips.is_dir() and not is_database(clips):
         found = read_label_folders(clips, name=CORPUS, label_map=label_map)

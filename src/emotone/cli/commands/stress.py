@@ -15,8 +15,8 @@ from emotone.inference.inputs import RecordingPath, collect
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emotone.evaluation.stress.run import StressRun
-    from emotone.evaluation.stress.scores import StressScore
+    from emotone.evaluation.stress_run import StressRun
+    from emotone.evaluation.stress_scores import StressScore
     from emotone.inference.model import Model
     from emotone.types import Utterance
 
@@ -98,9 +98,8 @@ def command(
     Without recordings, the synthetic examples of emotone are used; they show that the command works, and little else.
     """
     from emotone.augment.perturbation import chosen
-    from emotone.evaluation.stress.files import to_dict, write_stress, write_stress_picture
-    from emotone.evaluation.stress.run import sample, stress
-    from emotone.evaluation.stress.scores import ALL, stress_scores
+    from emotone.evaluation.stress_run import sample, stress
+    from emotone.evaluation.stress_scores import ALL, stress_scores, to_dict, write_stress, write_stress_picture
     from emotone.inference.model import load
     from emotone.inference.plot import check_installed, check_suffix
 
@@ -139,7 +138,7 @@ def _recordings(
     model: Model, paths: tuple[str, ...], corpus: tuple[str, ...], *, label_map: Mapping[str, str]
 ) -> tuple[tuple[Utterance, ...], bool]:
     """Return the recordings to test, and whether some were left out, which is reported."""
-    from emotone.evaluation.stress.run import example_recordings, unlabelled
+    from emotone.evaluation.stress_run import example_recordings, unlabelled
 
     if paths and corpus:
         raise UsageError("both recordings and --corpus were given; pass a table of all recordings as a corpus")
@@ -182,7 +181,7 @@ def _report(run: StressRun, scores: tuple[StressScore, ...], *, given: bool) -> 
 
 
 def _print(run: StressRun, scores: tuple[StressScore, ...]) -> None:
-    from emotone.evaluation.stress.scores import ALL, stress_table, unchanged_uar
+    from emotone.evaluation.stress_scores import ALL, stress_table, unchanged_uar
     from emotone.scoring.result_table import format_estimate
 
     pooled = [score for score in scores if score.corpus == ALL]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.recipes.recipe import Recipe
     from emotone.recipes.transfer import UnlabelledMethod
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
 
 
 @click.command(

@@ -2,6 +2,7 @@
 
 MEMBERS = {
     "duration": "cues.Duration",
+    "joined": "cues.ConcatenatedFunctionals",
     "loudness": "cues.Loudness",
     "speaker-identity": "cues.SpeakerIdentity",
     "spectral-tilt": "cues.SpectralTilt",

@@ -18,7 +18,7 @@ from emotone.audio.samples import resample
 from emotone.augment.perturbation import PERTURBATIONS, SEPARATOR, Scene
 from emotone.config import signature
 from emotone.errors import RunError
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.files import atomic_write, cache_dir
 from emotone.fitting.distillation.sound import RATE
 from emotone.fitting.encoder import encoder_network

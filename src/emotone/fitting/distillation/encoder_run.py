@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from emotone.fitting.distillation.encoder_data import EncoderData
     from emotone.fitting.distillation.sound import SoundCollection
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
 
 SCHEMA = "emotone.encoder/1"
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from emotone.augment.augmentations.log_mel import Equaliser, NoiseFloor
 from emotone.augment.base import augment
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.fitting.distillation.encoder_data import STEP
-from emotone.fitting.distillation.stages import Stages
+from emotone.fitting.distillation.student import Stages
 from emotone.nets.architectures.speech_encoders import SpeechStudent
 from emotone.nets.blocks.base import Network, valid_steps
 from emotone.training.loop import Optimisation, deterministic, run_epochs
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from emotone.augment.base import Augmentation
     from emotone.fitting.distillation.encoder_data import EncoderData, Piece, Statistics
     from emotone.recipes.encoder_recipe import EncoderRecipe
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array
 
 NATURAL = math.log(10.0)  # rows are decimal logarithms; augmentations expect natural ones

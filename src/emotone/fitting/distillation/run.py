@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from emotone.config import signature
 from emotone.errors import RunError
 from emotone.files import atomic_write, sha256_file
-from emotone.fitting.distillation.card import source_card
-from emotone.fitting.distillation.excerpts import Excerpts
+from emotone.fitting.distillation.excerpts import Excerpts, teacher_logits
 from emotone.fitting.distillation.sound import RATE, load_sound
-from emotone.fitting.distillation.source_run import RUN, SoundAmount, SourceRun, save_source_run
-from emotone.fitting.distillation.targets import teacher_logits
+from emotone.fitting.distillation.source_run import RUN, SoundAmount, SourceRun, save_source_run, source_card
 from emotone.fitting.distillation.teachers import load_teacher, teacher_info
 from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 

@@ -1,10 +1,11 @@
-"""The student: its architecture, the objective that trains it to match a teacher, and its score on held-out sound."""
+"""The student: its architecture, the objective that trains it to match a teacher, its epochs, and its score."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,6 @@ from torch.optim.swa_utils import update_bn
 
 from emotone.fitting.distillation.sound import RATE
 from emotone.fitting.distillation.source_run import HeldOutScore
-from emotone.fitting.distillation.stages import Stages
 from emotone.nets.architectures.waveform_networks import ScoreHead, SoundNet5Source
 from emotone.training.loop import Optimisation, deterministic, run_epochs
 from emotone.training.objective import Evaluation, Loss
@@ -28,8 +28,47 @@ if TYPE_CHECKING:
     from emotone.fitting.distillation.excerpts import Excerpts
     from emotone.nets.blocks.waveform import MultiHeadNetwork
     from emotone.recipes.source_recipe import SourceRecipe
-    from emotone.training.checkpoint import Epoch
+    from emotone.training.loop import Epoch
     from emotone.types import Array
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A training of a number of steps, divided where a checkpoint is written or the student is evaluated.
+
+    Attributes:
+        ends: step at which each epoch ends, after a first 0; ascending.
+        evaluated: the ends after which the student is evaluated.
+
+    Example:
+        >>> stages = Stages.of(5, evaluate_every=3, checkpoint_every=2)
+        >>> stages.ends, sorted(stages.evaluated), stages.lengths
+        ((0, 2, 3, 4, 5), [3, 5], (2, 1, 1, 1))
+
+    """
+
+    ends: tuple[int, ...]
+    evaluated: frozenset[int]
+
+    @classmethod
+    def of(cls, steps: int, *, evaluate_every: int, checkpoint_every: int) -> Stages:
+        """Return the stages of so many steps; the last one is evaluated too."""
+        evaluated = {*range(0, steps, evaluate_every), steps} - {0}
+        return cls(tuple(sorted(evaluated | {*range(0, steps, checkpoint_every)})), frozenset(evaluated))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Number of steps of each epoch, which the training loop calls its batches."""
+        return tuple(end - start for start, end in pairwise(self.ends))
+
+    def steps_of(self, epoch: int) -> range:
+        """Return the steps of an epoch, counted from 1."""
+        return range(self.ends[epoch - 1], self.ends[epoch])
+
+    def is_evaluated(self, epoch: int) -> bool:
+        """Return whether the student is evaluated after an epoch."""
+        return self.ends[epoch] in self.evaluated
+
 
 HEAD = "teacher"
 EVALUATION_BATCH = 50  # excerpts

@@ -1,22 +1,60 @@
 """Teachers: published networks whose predictions for unlabelled sound a student is trained to match.
 
-emotone includes none of them; users download the file."""
+The front end is the original's: its windows are centred on multiples of the hop, and the signal is mirrored at both
+ends. `mn-log-mel` computes the same frames for full windows only.
+
+emotone includes none of them; users download the file.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor, nn
+
 from emotone.errors import RunError, missing_extra, unknown_name
+from emotone.features.front_ends.log_mel import MN_EMPHASIS, MN_FFT, MN_OFFSET, MN_WINDOW, MnLogMel, mn_tables
 from emotone.files import sha256_file
+from emotone.nets.architectures.sound_events import Mn04
 from emotone.transfer.readers import read_torch
 from emotone.transfer.sources.sound_events import MN04, MN04_CLASSES, MN04_WIDTH, mn04_renamed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emotone.fitting.distillation.mobilenet import MobileNet
+    from emotone.nets.blocks.base import Network
     from emotone.types import Hertz
+
+
+class MobileNet(nn.Module):
+    """Signals [batch, samples] at 32 kHz to logits [batch, classes].
+
+    Args:
+        width: channel multiplier; 0.4 for the published mn04, 1.0 for mn10.
+        classes: 527 for AudioSet.
+
+    """
+
+    def __init__(self, *, width: float, classes: int) -> None:
+        super().__init__()
+        self.net: Network = Mn04(width=width).build(MnLogMel.dimension, classes)
+        for name, table in zip(("window", "bands"), mn_tables(), strict=True):
+            self.register_buffer(name, torch.from_numpy(table), persistent=False)
+
+    def log_mel(self, signals: Tensor) -> Tensor:
+        """Return ln(mel power + 1e-5) [batch, time, 128] of signals [batch, samples]."""
+        emphasised = signals[:, 1:] - MN_EMPHASIS * signals[:, :-1]
+        window, bands = self.get_buffer("window"), self.get_buffer("bands")
+        spectrum = torch.stft(emphasised, MN_FFT, MnLogMel.hop, MN_WINDOW, window, center=True, return_complex=True)
+        power = (spectrum.real**2 + spectrum.imag**2).transpose(1, 2)
+        return (torch.matmul(power, bands) + MN_OFFSET).log()
+
+    def forward(self, signals: Tensor) -> Tensor:
+        """Return logits [batch, classes]; a class's probability is the sigmoid of its logit."""
+        logits: Tensor = self.net(self.log_mel(signals))
+        return logits
 
 
 @dataclass(frozen=True)
@@ -98,7 +136,6 @@ def load_teacher(name: str, path: Path) -> MobileNet:
     try:
         import torch
 
-        from emotone.fitting.distillation.mobilenet import MobileNet
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

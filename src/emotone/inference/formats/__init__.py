@@ -1,15 +1,15 @@
 """Result formats; `emotone.inference.saving.FORMATS` finds them."""
 
 MEMBERS = {
-    "audacity": "captions.AUDACITY",
-    "csv": "tables.CSV",
+    "audacity": "annotations.AUDACITY",
+    "csv": "records.CSV",
     "elan": "annotations.ELAN",
-    "json": "objects.JSON",
-    "jsonl": "objects.JSON_LINES",
-    "parquet": "tables.PARQUET",
+    "json": "records.JSON",
+    "jsonl": "records.JSON_LINES",
+    "parquet": "records.PARQUET",
     "rttm": "annotations.RTTM",
-    "srt": "captions.SRT",
+    "srt": "annotations.SRT",
     "textgrid": "annotations.TEXTGRID",
-    "webvtt": "captions.WEBVTT",
+    "webvtt": "annotations.WEBVTT",
 }
 """Formats that share a module."""

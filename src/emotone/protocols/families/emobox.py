@@ -4,7 +4,7 @@ Its folder data/NAME contains a folder fold_N per fold, with NAME_train_fold_N.j
 recording per line, whose path our parser of that corpus reads. Some folds are stored a second time as
 NAME_test_foldN.jsonl, with other field names: one of the two is read. No corpus of ours has a list of a dev part:
 EmoBox chooses a fifth of the training clips at random, and so does this module, by the hashes of
-`emotone.protocols.sampling`.
+`emotone.protocols.base`.
 
 Whether the folds are speaker-independent is measured on the lists.
 
@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING
 from emotone.config import signature
 from emotone.corpora.base import CORPORA
 from emotone.errors import ConfigError, RunError, UsageError, unknown_name
-from emotone.protocols.base import Family, FoldUtterances, Splitter, StoredSplitter, check_corpus
-from emotone.protocols.sampling import keys, stratified
+from emotone.protocols.base import Family, FoldUtterances, Splitter, StoredSplitter, check_corpus, keys, stratified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emotone.errors import RunError, UsageError
-from emotone.protocols.base import Family, FoldUtterances, Splitter
-from emotone.protocols.sampling import census, grouped, shuffled, stratified
+from emotone.protocols.base import Family, FoldUtterances, Splitter, census, grouped, shuffled, stratified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,1 +1,1 @@
-"""Reproduced publications, one folder each; `emotone.reproductions.base.PAPERS` finds them."""
+"""Reproduced publications, one folder or file each; `emotone.reproductions.base.PAPERS` finds them."""

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from emotone.errors import UsageError
-from emotone.scale.part_worker import PartWorker
+from emotone.scale.engine import PartWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

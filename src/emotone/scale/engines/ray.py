@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.errors import EmotoneError, UsageError, missing_extra
 from emotone.files import one_line
-from emotone.scale.part_worker import PartWorker
+from emotone.scale.engine import PartWorker
 from emotone.scale.run import record_from_json
 
 if TYPE_CHECKING:

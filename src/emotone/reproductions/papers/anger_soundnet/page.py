@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from emotone.reproductions.base import CellResult
 from emotone.reproductions.document import ENGINE, command, document, grid_table, leakage_section, markdown_table
 from emotone.reproductions.figure import Mark, Row, interval_figure
-from emotone.reproductions.papers.anger_soundnet.claims import SCRATCH, TRANSFER, scoreboard
-from emotone.reproductions.papers.anger_soundnet.published import MINUTES, PRINTED_ONLY
-from emotone.reproductions.papers.anger_soundnet.tables import FREE_CORPUS, PAPER, TABLE2
-from emotone.reproductions.papers.anger_soundnet.training_runs import GROUPS, p_over_runs, training_runs
+from emotone.reproductions.papers.anger_soundnet.claims import (
+    GROUPS,
+    SCRATCH,
+    TRANSFER,
+    p_over_runs,
+    scoreboard,
+    training_runs,
+)
+from emotone.reproductions.papers.anger_soundnet.tables import FREE_CORPUS, MINUTES, PAPER, PRINTED_ONLY, TABLE2
 from emotone.reproductions.stored import runs_folder, stored_results, stored_runs
 from emotone.scoring.breakdowns import seeds_of
 from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from emotone.reproductions.scoreboard import Scoreboard
+    from emotone.reproductions.document import Scoreboard
 
 COMPARED = (SCRATCH, TRANSFER)  # row ids
 TITLES = {

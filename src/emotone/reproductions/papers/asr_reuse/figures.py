@@ -220,7 +220,7 @@ def compute_maps(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any]:
     from emotone.fitting.embedding import resolve_embedding
     from emotone.recipes.embedding_recipe import EmbeddingRecipe
     from emotone.recipes.library import load_recipe
-    from emotone.reproductions.recipe_changes import changed
+    from emotone.reproductions.cells import changed
 
     recipe = changed(load_recipe("whisper-mp"), (("encoder.layers", list(LAYERS)),))
     assert isinstance(recipe, EmbeddingRecipe)  # noqa: S101 - a recipe of this package
@@ -237,7 +237,7 @@ def compute_loudness(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, An
     import torch
 
     from emotone.audio.read import read_utterance
-    from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
+    from emotone.features.front_ends.log_mel import WhisperLogMel
     from emotone.fitting.encoder import encoder_network
     from emotone.fitting.weights import find_weights
     from emotone.recipes.embedding_recipe import EncoderSettings

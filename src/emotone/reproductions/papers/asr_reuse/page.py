@@ -9,11 +9,9 @@ from emotone.reproductions.document import command, document, first_of_runs, gri
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.papers.asr_reuse.atlas import atlas_lines, draw_atlas
 from emotone.reproductions.papers.asr_reuse.claims import confusions as confusion_shares
-from emotone.reproductions.papers.asr_reuse.claims import scoreboard
+from emotone.reproductions.papers.asr_reuse.claims import scoreboard, significance_lines
 from emotone.reproductions.papers.asr_reuse.figures import draw_loudness, draw_maps, unit_of
-from emotone.reproductions.papers.asr_reuse.published import TABLE1
-from emotone.reproductions.papers.asr_reuse.significance import significance_lines
-from emotone.reproductions.papers.asr_reuse.tables import NETWORKS, PAPER, SHORT, TABLE, UAR
+from emotone.reproductions.papers.asr_reuse.tables import NETWORKS, PAPER, SHORT, TABLE, TABLE1, UAR
 from emotone.reproductions.stored import runs_folder, stored_figure, stored_results
 from emotone.scoring.finished_run import read_run
 from emotone.scoring.result_table import format_estimate
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult
+    from emotone.reproductions.document import Scoreboard
     from emotone.reproductions.papers.asr_reuse.figures import LoudnessUnit
-    from emotone.reproductions.scoreboard import Scoreboard
     from emotone.scoring.predictions import PredictionsTable
 
 METRICS = {"accuracy": "accuracy", "uar": "UAR", "macro-f1": "macro F1"}

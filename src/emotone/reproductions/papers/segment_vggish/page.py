@@ -18,15 +18,16 @@ from emotone.reproductions.document import (
     markdown_table,
 )
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
-from emotone.reproductions.papers.segment_vggish import published
-from emotone.reproductions.papers.segment_vggish.claims import scoreboard
-from emotone.reproductions.papers.segment_vggish.differences import differences_section
+from emotone.reproductions.papers.segment_vggish.claims import differences_section, scoreboard
 from emotone.reproductions.papers.segment_vggish.tables import (
+    FIGURE3,
     FREE,
     FREE_NET,
     METRICS,
     PAPER,
     PAPERS_CORPUS,
+    PUBLISHED_TABLE1,
+    PUBLISHED_TABLE3,
     SEGMENTATIONS,
     SPLITS,
     TABLE3,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.reproductions.base import CellResult
-    from emotone.reproductions.scoreboard import Scoreboard
+    from emotone.reproductions.document import Scoreboard
     from emotone.scoring.predictions import PredictionsTable
 
 PAPERS_TRAININGS = "6"
@@ -138,13 +139,13 @@ def _predictions(run: Path) -> PredictionsTable:
 
 def _segments(results: Sequence[CellResult], runs: Path) -> list[str]:
     """Return the paper's Table 1 next to the clips and segments of runs that test every clip once."""
-    header = ("corpus", "counted", *published.TABLE1)
+    header = ("corpus", "counted", *PUBLISHED_TABLE1)
     rows = [
-        (f"{PAPERS_CORPUS}, published", name, *(f"{values[index]:g}" for values in published.TABLE1.values()))
+        (f"{PAPERS_CORPUS}, published", name, *(f"{values[index]:g}" for values in PUBLISHED_TABLE1.values()))
         for index, name in enumerate(("clips", *SEGMENTATIONS))
     ]
     found = {(each.cell.corpus, each.cell.row.id): each.run for each in results if each.cell.column.id == "loso"}
-    _, *labels = published.TABLE1
+    _, *labels = PUBLISHED_TABLE1
     for corpus in FREE:
         for segmentation in SEGMENTATIONS:
             run = found.get((corpus, f"{FREE_NET[0]}-{segmentation}"))
@@ -170,7 +171,7 @@ def _trainings(results: Sequence[CellResult], runs: Path) -> list[str]:
     """Return mean and deviation over seeds of every run of Table 3, after those that the paper prints."""
     rows: list[tuple[str, ...]] = [
         (f"{PAPERS_CORPUS}, published", f"VGGish, {name}", PAPERS_TRAININGS, *(_deviation(*pair) for pair in pairs))
-        for name, pairs in published.TABLE3.items()
+        for name, pairs in PUBLISHED_TABLE3.items()
     ]
     rows += [
         (result.cell.corpus, result.cell.row.title, *_accuracies(runs / run, result))
@@ -215,7 +216,7 @@ def _confusions(results: Sequence[CellResult], runs: Path) -> list[str]:
     first, second = SEGMENTATIONS
     quoted = "; ".join(
         f"{name}: " + ", ".join(f"{truth} as {prediction} {share:g}" for (truth, prediction), share in shares.items())
-        for name, shares in published.FIGURE3.items()
+        for name, shares in FIGURE3.items()
     )
     lines = [
         f"Percent of a true label's clips, by mean logits: {first} / {second} segments. Values that the paper quotes",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from emotone.reproductions.base import by_place
-from emotone.reproductions.papers.spectrogram_cnn_lstm import published
-from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
-from emotone.reproductions.papers.spectrogram_cnn_lstm.settings import FREE, SPLITS
-from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import PAPER
-from emotone.reproductions.scoreboard import Claim, Finding, Scoreboard, coverage_of
+from emotone.reproductions.document import Claim, Finding, Scoreboard, coverage_of
+from emotone.reproductions.papers.spectrogram_cnn_lstm.figures import FREE, SPLITS
+from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import NOT_BUILT, PAPER, PUBLISHED_TABLE3
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +112,7 @@ def _unchanged(results: Sequence[CellResult], of_scores: Sequence[CellResult]) -
     for corpus in FREE:
         for split in SPLITS:
             whole = places[corpus, "r1", split].score
-            for row in published.TABLE3:
+            for row in PUBLISHED_TABLE3:
                 score = others[corpus, row, split].score
                 if whole is not None and score is not None:
                     gains.append(score.number - whole.number)

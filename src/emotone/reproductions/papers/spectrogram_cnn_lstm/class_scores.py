@@ -10,7 +10,7 @@ import numpy as np
 from emotone.classical.base import CLASSIFIERS
 from emotone.classical.scaling import standardiser
 from emotone.reproductions.base import Combination
-from emotone.reproductions.combined import with_probabilities
+from emotone.reproductions.cells import with_probabilities
 from emotone.scoring.predictions import WHOLE
 
 if TYPE_CHECKING:

@@ -10,13 +10,12 @@ from emotone.reproductions.base import by_place
 from emotone.reproductions.document import command, document, grid_table, leakage_section, markdown_table
 from emotone.reproductions.figure import NAMES, Row, interval_figure, mark_of
 from emotone.reproductions.papers.spectrogram_cnn_lstm.claims import scoreboard
-from emotone.reproductions.papers.spectrogram_cnn_lstm.drawings import draw_curves, draw_filters
-from emotone.reproductions.papers.spectrogram_cnn_lstm.published import NOT_BUILT
-from emotone.reproductions.papers.spectrogram_cnn_lstm.settings import FREE, SPLITS
+from emotone.reproductions.papers.spectrogram_cnn_lstm.figures import FREE, SPLITS, draw_curves, draw_filters
 from emotone.reproductions.papers.spectrogram_cnn_lstm.tables import (
     CHUNK_SECONDS,
     CONTEXT,
     LENGTHS,
+    NOT_BUILT,
     ON_WHISPER,
     PAPER,
     TITLES,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult
-    from emotone.reproductions.scoreboard import Scoreboard
+    from emotone.reproductions.document import Scoreboard
 
 CHANCE = ("chance", 100 / 7)
 LABELS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from emotone.reproductions.base import by_place, status_of
+from emotone.reproductions.document import Claim, Finding, Scoreboard, coverage_of
 from emotone.reproductions.papers.transferable_features import published
 from emotone.reproductions.papers.transferable_features.tables import (
     FREE,
@@ -18,7 +19,6 @@ from emotone.reproductions.papers.transferable_features.tables import (
     column,
     setting_row,
 )
-from emotone.reproductions.scoreboard import Claim, Finding, Scoreboard, coverage_of
 from emotone.scoring.evidence import gain
 from emotone.scoring.result_table import p_value
 

@@ -10,19 +10,17 @@ from emotone.reproductions.document import ENGINE, command, document, first_of_r
 from emotone.reproductions.figure import Row, interval_figure, mark_of
 from emotone.reproductions.papers.transferable_features import published
 from emotone.reproductions.papers.transferable_features.claims import scoreboard
-from emotone.reproductions.papers.transferable_features.gains import (
+from emotone.reproductions.papers.transferable_features.published import ALL, TABLE4_SETTINGS
+from emotone.reproductions.papers.transferable_features.sections import (
     NOT_RUN,
     TESTS,
+    adaptive_svm_section,
     arrows,
+    corpora_section,
+    coverage_section,
     gains,
     percent_of,
     published_gains,
-)
-from emotone.reproductions.papers.transferable_features.published import ALL, TABLE4_SETTINGS
-from emotone.reproductions.papers.transferable_features.sections import (
-    adaptive_svm_section,
-    corpora_section,
-    coverage_section,
     questions_section,
 )
 from emotone.reproductions.papers.transferable_features.tables import (
@@ -46,8 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emotone.reproductions.base import CellResult, Heading, PublishedTable
+    from emotone.reproductions.document import Scoreboard
     from emotone.reproductions.papers.transferable_features.tables import Split
-    from emotone.reproductions.scoreboard import Scoreboard
 
 FIGURE_ROWS = {
     TARGET_ONLY.id: "no transfer",

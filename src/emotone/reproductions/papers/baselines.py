@@ -1,10 +1,45 @@
-"""openSMILE features with classical classifiers: the systems that a network has to exceed."""
+"""Classifiers of openSMILE features, the systems that a network has to exceed: tables, reference scores, page."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from emotone.reproductions.base import Cell, Heading, Paper, PublishedTable
-from emotone.reproductions.papers.baselines.published import CITATION, SCALINGS, TITLE, UAR
+from emotone.reproductions.document import command, document, grid_table, leakage_section
+from emotone.reproductions.stored import runs_folder, stored_results
 from emotone.scoring.scores import FOLD_MEAN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from emotone.reproductions.base import CellResult
+
+TITLE = "Baselines: openSMILE features without a network"
+CITATION = (
+    "F. Eyben, M. Woellmer, B. Schuller: openSMILE, the Munich Versatile and Fast Open-Source Audio Feature Extractor. "
+    "ACM Multimedia 2010, pp. 1459-1462"
+)
+
+SCALINGS = ("train-scaled", "speaker-scaled", "random")
+"""Column ids, in the order of the values below."""
+UAR = {
+    ("emodb", "egemaps"): (64.7, 77.6, 75.2),
+    ("emodb", "is10"): (72.9, 83.6, 84.9),
+    ("emodb", "compare"): (75.4, 84.3, 85.6),
+    ("emovo", "egemaps"): (33.0, 44.0, 58.5),
+    ("emovo", "is10"): (27.0, 42.5, 69.2),
+    ("emovo", "compare"): (36.6, 43.7, 52.5),
+    ("savee", "egemaps"): (34.8, 56.2, 54.0),
+    ("savee", "is10"): (41.2, 64.4, 71.3),
+    ("savee", "compare"): (43.3, 60.4, 65.8),
+    ("ravdess", "egemaps"): (50.8, 60.8, 57.0),
+    ("ravdess", "is10"): (57.6, 66.5, 71.2),
+    ("ravdess", "compare"): (57.4, 68.2, 72.0),
+}
+"""UAR x 100, mean over folds, by corpus and row id; an earlier measurement of the same features on the same
+recordings, whose settings of the classifier are unknown."""
+
 
 TRAIN_SCALED = Heading("train-scaled", "leave-one-speaker-out, scaled on the training speakers")
 COLUMNS = {
@@ -98,3 +133,33 @@ CLASSIFIERS = PublishedTable(
 )
 
 PAPER = Paper(key="baselines", title=TITLE, citation=CITATION, tables=(OPENSMILE, CLASSIFIERS))
+
+
+def page(results: Path) -> str:
+    """Return the scores of classifiers of openSMILE features, from stored predictions."""
+    lines = [
+        "# Baselines",
+        "",
+        "Scores without any network: unweighted average recall (UAR) x 100, mean over folds, with a 95 % bootstrap",
+        "interval clustered by speaker. A number after a slash is the published one; an asterisk marks a difference",
+        "of more than two points. All numbers are computed from the predictions under `results/`.",
+    ]
+    for table in PAPER.tables:
+        found = stored_results(PAPER, table, results=results)
+        lines += ["", f"## {table.title}", "", f"{table.note} Published: {table.source}.", ""]
+        lines += [grid_table(found).markdown(), "", command(PAPER, table)]
+        lines += _random_folds(found)
+        lines += leakage_section(found, runs_folder(PAPER, out=results), level=3)
+    return document(lines)
+
+
+def _random_folds(results: Sequence[CellResult]) -> list[str]:
+    """Return the UAR of random folds next to that of leave-one-speaker-out."""
+    scores = {(each.cell.corpus, each.cell.row, each.cell.protocol): each.score for each in results}
+    lines = []
+    for (corpus, row, protocol), score in scores.items():
+        independent = scores.get((corpus, row, "leave-one-speaker-out"))
+        if protocol.startswith("random") and score is not None and independent is not None:
+            ours = f"{100 * score.number:.0f} random, {100 * independent.number:.0f} leave-one-speaker-out"
+            lines.append(f"- {corpus}, {row}: {ours}")
+    return ["", "### Overestimation by random folds", "", *lines] if lines else []

@@ -1,4 +1,8 @@
-"""Tables with a row per utterance, segment or clip: CSV, and Parquet, which has types and needs the extra `parquet`.
+"""Formats for programs: JSON, and tables.
+
+Objects `emotone.prediction/1`: one JSON document, or JSON lines, each written as soon as it is finished.
+
+Tables with a row per utterance, segment or clip: CSV, and Parquet, which has types and needs the extra `parquet`.
 
 A failure has its `error` and `message`.
 """
@@ -6,10 +10,12 @@ A failure has its `error` and `message`.
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from emotone.errors import missing_extra
+from emotone.inference.rendering import json_pieces
 from emotone.inference.result import Failure, columns
 from emotone.inference.saving import Format
 
@@ -17,6 +23,54 @@ if TYPE_CHECKING:
     from emotone.inference.rendering import Result
     from emotone.inference.result import Cell
     from emotone.inference.saving import Page
+
+
+class JsonDocument:
+    """An object, or an array that is valid even if it stays empty."""
+
+    def __init__(self, stream: IO[str], page: Page) -> None:
+        self._stream = stream
+        self._single = page.single
+        self._written = 0
+        if not self._single:
+            stream.write("[")
+
+    def write(self, result: Result) -> None:
+        """Write one object."""
+        if not self._single:
+            self._stream.write(",\n" if self._written else "\n")
+        self._stream.writelines(json_pieces(result, line=False))
+        self._written += 1
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Close the array."""
+        self._stream.write("\n" if self._single else "\n]\n")
+        self._stream.flush()
+
+
+JSON = Format(suffix=".json", summary="one JSON document: an object, or an array", binary=False, open=JsonDocument)
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """One line per recording."""
+
+    stream: IO[str]
+    page: Page
+
+    def write(self, result: Result) -> None:
+        """Write one line."""
+        self.stream.writelines(json_pieces(result, line=True))
+        self.stream.write("\n")
+        self.stream.flush()
+
+    def finish(self) -> None:
+        """Do nothing: a file of lines has no end."""
+
+
+JSON_LINES = Format(suffix=".jsonl", summary="one JSON object per recording and line", binary=False, open=JsonLines)
+
 
 GROUP = 16384  # rows written at a time
 

@@ -1,13 +1,13 @@
-"""Systems that are computed from the predictions of others, without a training of their own."""
+"""Cells without a recipe file: recipes with other settings, and systems computed from predictions of others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from emotone.config import signature
+from emotone.config import from_mapping, signature, to_mapping
 from emotone.errors import RunError
 from emotone.evaluation.run import finished_in, write_run
 from emotone.scoring.finished_run import TABLE, read_run
@@ -21,7 +21,40 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.evaluation.run import Evaluation, Progress
-    from emotone.reproductions.base import Combination
+    from emotone.recipes.library import AnyRecipe
+    from emotone.reproductions.base import Changes, Combination
+
+
+def changed(recipe: AnyRecipe, changes: Changes) -> AnyRecipe:
+    """Return a recipe with some settings replaced; all settings are validated as those of a file.
+
+    Args:
+        recipe: of either kind.
+        changes: settings with their values; dots separate tables and keys, as in `net.hidden`.
+
+    Raises:
+        ConfigError: an unknown setting, or an invalid value.
+
+    Example:
+        >>> from emotone.recipes.library import load_recipe
+        >>> recipe = changed(load_recipe("anger-soundnet"), (("windows.hop", 0.3), ("net.filters", 256)))
+        >>> recipe.windows.hop, recipe.net["filters"], recipe.transfer.plan
+        (0.3, 256, 'anger-2')
+
+    """
+    if not changes:
+        return recipe
+    tables = to_mapping(recipe)
+    for setting, value in changes:
+        _set(tables, setting.split("."), value)
+    shown = ", ".join(f"{setting} = {value!r}" for setting, value in changes)
+    return from_mapping(type(recipe), tables, where=f"{recipe.name} with {shown}")
+
+
+def _set(tables: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        tables = tables.setdefault(name, {})
+    tables[path[-1]] = value
 
 
 class Job(Protocol):

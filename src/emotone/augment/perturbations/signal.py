@@ -1,4 +1,4 @@
-"""Another recording level, and silence or faint noise before, after or inside a recording."""
+"""The signal itself: its recording level, silence before, after or inside it, its tempo and its playback speed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from emotone.augment.base import stretch
 from emotone.augment.perturbation import Perturbation, Scene
 
 if TYPE_CHECKING:
@@ -70,4 +71,38 @@ SILENCE = Perturbation(
         for noise in (False, True)
     },
     function=insert_silence,
+)
+
+
+def change_tempo(signal: Array, factor: float, scene: Scene) -> Array:  # noqa: ARG001 - one protocol
+    """Return the signal [time] at `factor` times its tempo, [time / factor], with its pitch."""
+    return stretch(signal, max(1, round(len(signal) / factor)))
+
+
+TEMPO = Perturbation(
+    title="tempo at the same pitch",
+    bound=0.15,
+    settings={"0.9": 0.9, "1.1": 1.1},
+    function=change_tempo,
+)
+
+
+def change_speed(signal: Array, factor: float, scene: Scene) -> Array:  # noqa: ARG001 - one protocol
+    """Return the signal [time] played `factor` times as fast, [time / factor]: higher voices are also faster.
+
+    Reference: Ko, Peddinti, Povey, Khudanpur: Audio augmentation for speech recognition. Proc. Interspeech 2015,
+    3586-3589 (factors 0.9 and 1.1).
+
+    """
+    import soxr
+
+    faster: Array = soxr.resample(signal, factor, 1.0)
+    return faster
+
+
+SPEED = Perturbation(
+    title="playback speed (tempo and pitch)",
+    bound=0.15,
+    settings={"0.9": 0.9, "1.1": 1.1},
+    function=change_speed,
 )

@@ -21,7 +21,7 @@ from emotone.corpora.labels import UNKNOWN
 from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
 from emotone.features.store import ExtractionProblem
 from emotone.inference.recordings import model_info
-from emotone.protocols.sampling import grouped, keys, shuffled
+from emotone.protocols.base import grouped, keys, shuffled
 from emotone.types import Utterance
 
 if TYPE_CHECKING:
