@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from emotone.cli import bulk, console
+from emotone.cli import console, outputs
 from emotone.cli import main as command
 from emotone.cli.console import LONG, PredictionProgress, ProgressDisplay, prediction_progress, progress
 from emotone.cli.main import COMMANDS, INTERRUPTED, cli
@@ -345,11 +345,11 @@ def test_a_model_in_a_folder_is_named_by_its_path(
 
 @pytest.mark.usefixtures("shipped")
 def test_many_failures_are_cut(emotone: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("".join(f"{number}.wav\n" for number in range(bulk.NAMED + 3)))
+    (tmp_path / "list.txt").write_text("".join(f"{number}.wav\n" for number in range(outputs.NAMED + 3)))
     result = emotone("predict", tmp_path / "list.txt", "--engine", "local", "--out", tmp_path / "out")
     assert result.status == 2
     assert f"and 3 more; all are in {tmp_path}/out/_failures.jsonl" in result.err
-    assert len((tmp_path / "out/_failures.jsonl").read_text().splitlines()) == bulk.NAMED + 3
+    assert len((tmp_path / "out/_failures.jsonl").read_text().splitlines()) == outputs.NAMED + 3
 
 
 @pytest.mark.usefixtures("shipped")
@@ -381,7 +381,7 @@ def test_options_that_cannot_be_combined(
 def test_progress_is_printed_after_pauses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     times = iter([10.0, 10.0, 12.0, 16.0, 16.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
-    notes = bulk.SlowNotes()
+    notes = outputs.SlowNotes()
     for line in ("one", "two", "three"):
         notes(line)
     assert capsys.readouterr().err == "emotone: one\nemotone: three\n"

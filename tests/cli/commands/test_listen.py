@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from emotone.cli.live_view import PLEDGE, LiveView
+from emotone.cli.live import PLEDGE, LiveView
 from emotone.features.windows import Windows
 from emotone.inference.model import load
 
@@ -279,7 +279,7 @@ def test_microphones_are_listed(emotone: Callable[..., Outcome]) -> None:
 def test_a_microphone_that_stops_is_an_error_after_its_events(
     emotone: Callable[..., Outcome], tiny_bundle: Path, samples: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotone.cli.live_inputs.STALL_SECONDS", 0.1)
+    monkeypatch.setattr("emotone.cli.live.STALL_SECONDS", 0.1)
     outcome = emotone("listen", "--model", tiny_bundle, "--format", "jsonl")
     found = [json.loads(line) for line in outcome.out.splitlines()]
     assert found

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from emotone.audio.source import Track
-    from emotone.cli.live_inputs import LiveInput
+    from emotone.cli.live import LiveInput
     from emotone.inference.events import Event
     from emotone.inference.result import Selection
     from emotone.inference.session import Session
@@ -110,11 +110,11 @@ def command(
     The audio comes from a microphone, from a recording (FILE), or from standard input (-): raw samples, signed 16-bit
     little-endian, interleaved; mono unless --channels is given.
     """
-    from emotone.cli.live_inputs import recording_input
+    from emotone.cli.live import recording_input
     from emotone.inference.model import load
 
     if devices:
-        from emotone.cli.live_inputs import microphones
+        from emotone.cli.live import microphones
 
         click.echo("\n".join(microphones()) or "no microphone was found")
         return 0
@@ -147,7 +147,7 @@ def _open_live(
     source: str | None, stack: contextlib.ExitStack, *, device: str | None, rate: Hertz | None, channels: int
 ) -> LiveInput:
     """Return the microphone, or raw samples on standard input where the source is "-"."""
-    from emotone.cli.live_inputs import microphone_input, raw_input
+    from emotone.cli.live import microphone_input, raw_input
 
     if source is None:
         return stack.enter_context(microphone_input(device=device, rate=rate, channels=channels))
@@ -243,7 +243,7 @@ class _TextLines:
         self._each = each
 
     def update(self, samples: Array, events: tuple[Event, ...]) -> None:  # noqa: ARG002
-        from emotone.cli.live_view import interim_line, utterance_line
+        from emotone.cli.live import interim_line, utterance_line
         from emotone.inference.events import UtteranceEnd, UtteranceInterim
 
         for event in events:
@@ -261,7 +261,7 @@ def _terminal(labels: tuple[str, ...], given: LiveInput, *, each: bool) -> Itera
     from rich.console import Console
     from rich.live import Live
 
-    from emotone.cli.live_view import LiveView
+    from emotone.cli.live import LiveView
 
     console = Console()
     channels = given.channels if each else None

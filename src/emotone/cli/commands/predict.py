@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emotone.cli import console
-from emotone.cli.bulk import predict_in_bulk
 from emotone.cli.console import failure_messages, prediction_progress
 from emotone.cli.options import bulk_options, channel_option, check_not_bulk, track_option
+from emotone.cli.outputs import predict_in_bulk
 from emotone.errors import AudioError, UsageError
 from emotone.inference.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
 from emotone.inference.saving import FORMATS, Page
@@ -123,7 +123,7 @@ def command(  # noqa: PLR0917  (click passes them by keyword)
     PATH is a file, a folder (all recordings below it, by their suffixes), a pattern such as "*.wav", or - for a
     recording on standard input.
     """
-    from emotone.cli.adapting import adapt_to
+    from emotone.cli.options import adapt_to
     from emotone.cli.outputs import Folder, StandardOutput
     from emotone.inference.model import Model, load
 

@@ -1,4 +1,4 @@
-"""`emotone report`: a report of finished evaluations as a web page, Markdown or LaTeX."""
+"""`emotone compare` and `emotone report`: differences between finished evaluations, and a report of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,50 @@ if TYPE_CHECKING:
 
     from emotone.evaluation.report.overview import RunGroups
     from emotone.evaluation.report.run_report import RunReport
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  emotone compare results/is10-linear-svm-leave-one-speaker-out-1a2b results/mine-leave-one-speaker-out-3c4d
+  emotone compare results/*-leave-one-speaker-out-* --json > comparison.json
+
+\b
+How to read the results:
+  Differences are second minus first: above 0, the second run is better.
+  The interval of a difference is a 95 % bootstrap interval: speakers are resampled 10,000 times, the same ones for
+  both runs. If it excludes 0, the difference generalises to other speakers of the same population. With fewer than
+  20 speakers the interval is too narrow.
+  McNemar and DeLong (two labels) treat utterances as independent. Utterances of one speaker are not, so their
+  p-values are too small. Paired t, Wilcoxon and corrected t compare folds. Corrected t (Nadeau and Bengio)
+  accounts for overlapping training parts; prefer it.
+  p (Holm) is adjusted for multiple comparisons: the same test of the same metric, over all pairs of runs and
+  corpora.
+
+\b
+The runs need the same utterances with the same true labels; otherwise the differing utterances are reported.
+Everything is computed from stored predictions; nothing is trained.
+
+\b
+Exit status: 0 compared; 2 wrong usage, or the runs can't be compared."""
+)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
+@click.option("--common", is_flag=True, help="Compare the utterances that both runs share, and report the others.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(*, runs: tuple[Path, ...], common: bool, as_json: bool) -> None:
+    """Compare finished evaluations with confidence intervals and paired tests.
+
+    RUN is a folder that `emotone evaluate` wrote. Every pair is compared, on every corpus.
+    """
+    from emotone.scoring.comparison import compare_runs, comparison_tables, runs_lines
+
+    comparison = compare_runs(runs, common=common)
+    if as_json:
+        console.print_json(comparison.to_dict())
+    else:
+        click.echo("\n".join(runs_lines(comparison)))
+        for table in comparison_tables(comparison):
+            click.echo(f"\n{table.text()}")
 
 
 @click.command(
@@ -50,7 +94,7 @@ Exit status: 0 written; 2 wrong usage, or nothing was written."""
     help="The file to write: .html (one file, works offline), .md or .tex. An existing file is overwritten.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the main scores and the size of the file as JSON.")
-def command(*, runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def report(*, runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Write a report of finished evaluations.
 
     RUN is a folder that `emotone evaluate` wrote.

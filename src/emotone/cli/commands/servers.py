@@ -1,4 +1,4 @@
-"""`emotone serve`: predictions over HTTP and WebSocket, and a page."""
+"""`emotone serve` and `emotone mcp`: predictions over HTTP and WebSocket, and as a tool for assistants."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ ends the server after running predictions and streams have had their last result
     metavar="SECONDS",
     help="End a stream that sends nothing for this long.",
 )
-def command(
+def serve(
     *,
     host: str,
     port: int,
@@ -162,4 +162,39 @@ def command(
         # The server handles SIGTERM while it runs and raises it again at its end: an orderly end is a success.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server.serve_forever()
+    return 0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  emotone mcp
+  emotone mcp --folder ~/recordings
+
+An assistant starts this command by itself. Its configuration, in most programs:
+  {"mcpServers": {"emotone": {"command": "emotone", "args": ["mcp", "--folder", "/srv/recordings"]}}}
+"""
+)
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="A shipped model, or the folder of a bundle.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The only folder whose recordings may be read; otherwise all files that you can read.",
+)
+def mcp(*, model: str, folder: Path | None) -> int:
+    """Offer predictions to assistants, over the Model Context Protocol.
+
+    The messages pass through standard input and output. The tools are predict, explain and describe_model.
+    """
+    from emotone.inference.model import load
+    from emotone.integrations.mcp_server import create_mcp_server
+
+    create_mcp_server(load(model), folder=folder).run("stdio")
     return 0

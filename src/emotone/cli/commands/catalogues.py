@@ -1,4 +1,4 @@
-"""`emotone nets`: list network architectures and show their layer tables. Default tables need no torch."""
+"""`emotone recipes` and `emotone nets`: list and show the shipped recipes, and network architectures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,70 @@ from emotone.cli import console
 if TYPE_CHECKING:
     from emotone.nets.base import NetSpec
 
+
+@click.group(
+    epilog="""\b
+Examples:
+  emotone recipes list
+  emotone recipes show default > mine.toml"""
+)
+def recipes() -> None:
+    """List the shipped recipes, and show them as templates for your own."""
+
+
+@recipes.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_recipes(*, as_json: bool) -> None:
+    """List all shipped recipes.
+
+    \b
+    Examples:
+      emotone recipes list
+      emotone evaluate --recipe is10-linear-svm --corpus emodb=~/corpora/emodb
+    """
+    from emotone.recipes.library import shipped_recipes
+
+    found = [
+        {"name": recipe.name, "labels": recipe.labels, "description": recipe.description}
+        for recipe in shipped_recipes()
+    ]
+    if as_json:
+        console.print_json(found)
+        return
+    from rich.table import Table
+
+    table = Table("recipe", "labels", "description")
+    for recipe in found:
+        table.add_row(recipe["name"], recipe["labels"], recipe["description"])
+    console.print_table(table)
+
+
+@recipes.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_recipe(name: str, *, as_json: bool) -> None:
+    """Show a recipe as TOML with all defaults filled in.
+
+    NAME is the name of a shipped recipe, a TOML file, or one of the recipes in a file of several (FILE.toml:NAME).
+
+    \b
+    Examples:
+      emotone recipes show default > mine.toml
+      emotone recipes show experiments.toml:small-steps
+      emotone evaluate --recipe mine.toml --corpus calls=calls.csv
+    """
+    import tomli_w
+
+    from emotone.config import to_mapping
+    from emotone.recipes.library import load_recipe
+
+    settings = to_mapping(load_recipe(name).written_out())
+    if as_json:
+        console.print_json(settings)
+    else:
+        click.echo(tomli_w.dumps(settings), nl=False)
+
+
 BANDS, CLASSES = 64, 7  # default size of the tables
 
 
@@ -21,11 +85,11 @@ Examples:
   emotone nets show log-mel-cnn
   emotone nets show anger-soundnet"""
 )
-def command() -> None:
+def nets() -> None:
     """List network architectures and show their layer tables."""
 
 
-@command.command("list")
+@nets.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_nets(*, as_json: bool) -> None:
     """List all network architectures with their number of parameters."""
@@ -44,12 +108,12 @@ def list_nets(*, as_json: bool) -> None:
     console.print_table(table)
 
 
-@command.command()
+@nets.command("show")
 @click.argument("name")
 @click.option("--bands", type=int, help=f"Values per frame of the input.  [default: {BANDS}, or the recipe's]")
 @click.option("--classes", type=int, help=f"Number of labels.  [default: {CLASSES}, or the recipe's]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(name: str, *, bands: int | None, classes: int | None, as_json: bool) -> None:
+def show_net(name: str, *, bands: int | None, classes: int | None, as_json: bool) -> None:
     """Show the layer table of a network.
 
     NAME is an architecture, or a recipe, whose network is shown with its settings.

@@ -1,4 +1,4 @@
-"""`emotone personalise`: from a few labelled clips to a model with an honest score, in one command."""
+"""`emotone adapt` and `emotone personalise`: a model for recordings without labels, or for a few labelled clips."""
 
 from __future__ import annotations
 
@@ -10,18 +10,70 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console
-from emotone.cli.console import progress, report_left_out
+from emotone.cli.console import failure_messages, progress, report_left_out
 from emotone.cli.corpus_data import CorpusData, label_map_option, report
+from emotone.cli.options import channel_option, track_option
 from emotone.errors import UsageError
+from emotone.inference.inputs import collect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emotone.audio.source import Track
     from emotone.bundles.bundle import Bundle
     from emotone.corpora.content import Overlap
     from emotone.corpora.scan import Scan
     from emotone.evaluation.personalise import PersonalModel
     from emotone.fitting.resolve import ResolvedRecipe
+    from emotone.inference.result import Selection
+
+SOME_FAILED = 1
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  emotone adapt ./mine --recordings calls/ --out mine-calls
+  emotone adapt ./mine --recordings "calls/*.wav" --recordings more/ --out mine-calls
+  emotone predict new.wav --model mine-calls
+
+Use at least ten recordings, of several speakers and with several emotions, that sound like those you will predict.
+Adapt separately to different sources, such as the telephone and a studio.
+
+\b
+Exit status: 0 adapted to all recordings; 1 adapted, but some recordings failed and are listed; 2 wrong usage, or
+nothing was written."""
+)
+@click.argument("model", metavar="NAME|DIR")
+@click.option(
+    "--recordings",
+    "paths",
+    multiple=True,
+    required=True,
+    metavar="PATH",
+    help="A file, a folder or a pattern of recordings; repeat it for more.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the adapted model."
+)
+@channel_option("every channel as a recording of its own")
+@track_option
+@click.option("--quiet", is_flag=True, help="Hide progress and notes; still print errors.")
+def adapt(*, model: str, paths: tuple[str, ...], out: Path, channel: Selection, track: Track, quiet: bool) -> int:
+    """Adapt MODEL, a shipped model or the folder of one, to recordings without labels, and print the new folder.
+
+    The model's statistics of voices, language, room and channel are replaced by those of the recordings. Nothing is
+    trained, and results of the adapted model are marked as adapted.
+    """
+    from emotone.bundles.library import load
+    from emotone.cli.options import adapt_to
+
+    adapted, failures = adapt_to(load(model), collect(paths).items, channel=channel, track=track, quiet=quiet)
+    for message in failure_messages(failures):
+        console.error(message)
+    click.echo(adapted.write_adapted(out).directory)
+    return SOME_FAILED if failures else 0
+
 
 CORPUS = "own"  # name of the user's clips in keys and cards
 DEFAULT_PLAN = "A5"
@@ -59,7 +111,7 @@ Exit status: 0 all clips used; 1 some clips were left out and are listed; 2 wron
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="Hide progress bars.")
-def command(
+def personalise(
     *,
     clips: Path,
     source: str,
