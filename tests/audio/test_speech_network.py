@@ -31,9 +31,12 @@ from emotone.audio.speech_network import (
     CHUNK,
     CONTEXT,
     CONTINUE,
+    ENDING,
+    INWARDS,
     OUTWARDS,
     RATE,
     SLICE,
+    EdgeRefiner,
     NetworkDetector,
     SpeechDetector,
     network_activity,
@@ -237,6 +240,31 @@ def test_after_speech_the_decisions_come_every_96_ms() -> None:
                 break
         delay = (at + 160) / RATE - (last + 1) * 0.01
         assert delay <= 0.5 + 0.01 * (OUTWARDS + BEFORE + 2) + 3 * CHUNK / RATE
+
+
+@pytest.mark.parametrize("pause", [0.62, 0.7, 0.8])
+def test_a_pause_is_decided_soon_after_speech_continues(pause: float) -> None:
+    first, _ = soundfile.read(EXAMPLES / "loud-fast-high.flac", dtype="float32")
+    gap = np.zeros(round(pause * RATE), np.float32)
+    for shift in (0, 1536, 3000, 4608):
+        padded = np.concatenate([np.zeros(shift, np.float32), first, gap, first])
+        last = int(np.flatnonzero(network_activity(padded[: shift + len(first) + len(gap)]))[-1])
+        detector, decided = NetworkDetector(), 0
+        for at in range(0, len(padded) - 1536, 1536):
+            decided += len(detector.push(padded[at : at + 1536]))
+            if decided > last + ENDING:
+                break
+        delay = (at + 1536) / RATE - (last + 1) * 0.01
+        assert delay <= 1.15  # 1.3 s, if all blocks were complete
+
+
+def test_loud_speech_is_decided_at_the_end_of_its_block() -> None:
+    """What is louder than the threshold so far can't be after the end of its stretch."""
+    speech = np.ones(200, np.bool_)
+    loud, quiet = np.full(200, -20.0), np.where(np.arange(200) < 180, -20.0, -90.0)
+    assert len(EdgeRefiner().push(speech, loud)) == 200
+    assert len(EdgeRefiner().push(speech, quiet)) == 180
+    assert len(EdgeRefiner().push(speech, np.where(np.arange(200) < 150, -20.0, -90.0))) == 200 - INWARDS
 
 
 @pytest.mark.parametrize("detector", [NetworkDetector, ActivityDetector])

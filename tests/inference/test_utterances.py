@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.inference.conftest import LoudDetector
 
+from emotone.audio.speech_network import ENDING
 from emotone.features.front_ends.log_mel import LogMel
 from emotone.inference.engine import Engine
 from emotone.inference.events import Measurement, UtteranceEnd
@@ -39,6 +40,10 @@ def decisions_of(text: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return decisions from e.g. "3. 2x": three silent frames and two with speech."""
     parts = [np.full(int(part[:-1]), part[-1] == "x") for part in text.split()]
     return np.concatenate(parts)
+
+
+def test_the_detector_hurries_until_an_utterance_has_ended() -> None:
+    assert ENDING == PAUSE_FRAMES
 
 
 def slow_twin(active: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:

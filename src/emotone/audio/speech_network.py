@@ -13,7 +13,7 @@ The network gives each chunk of 32 ms a probability of speech from the chunks so
 - Margins. `BEFORE` and `AFTER` frames are added to each stretch of speech: weak onsets and decays.
 
 The network runs on blocks of twelve chunks, wherever the recording was divided: results in floating point depend on the
-shape of a matrix product, so the shape must not depend on the pieces. Blocks of silence are not computed. After speech,
+shape of a matrix product, so the shape must not depend on the pieces. Blocks of silence are not computed. In a pause,
 an incomplete block is also computed, every three chunks with zeros at its end: the same decisions, and earlier.
 
 `speech_network.onnx` is a conversion of the published weights (scripts/convert_speech_network.py), under the licence in
@@ -57,7 +57,9 @@ CONTEXT = 64  # samples before a chunk that the network also reads
 CHUNKS = 12  # per run of the network
 BLOCK = CHUNKS * CHUNK  # samples: 384 ms
 EARLY = 3  # chunks: 96 ms, after which a block that is not complete is also computed in a pause
-PAUSE = 32  # chunks without speech, for which a pause lasts: 1 s, after which no utterance is open
+ENDING = 50  # frames without speech that end an utterance: afterwards, nothing waits for decisions
+ONSET = 10  # chunks of speech, at least FIRST frames: so many after a pause, its end is decided
+FRAMES = np.resize((3, 3, 4, 3, 3), 5 + 171 * CHUNKS)  # with their centre in each chunk: 5 chunks last 16 frames
 SLICE = 170 * BLOCK  # samples processed at a time, to bound the memory of one long piece: 65 s
 
 TARGET = 0.05  # RMS of the loudest recent chunk after amplification: -26 dBFS
@@ -112,7 +114,9 @@ class EdgeRefiner:
                 break
             first = returned if is_known else self._beginning(start, end)
             if end + OUTWARDS > count and not last:  # it may go on, or end later
-                certain = max(returned, end - INWARDS, min(first, end - OUTWARDS))
+                certain = max(returned, min(first, end - OUTWARDS))  # the next stretch may begin so early
+                if first <= certain:
+                    certain = max(certain, self._inside(start, end))
                 self._refined[first:certain] = True
                 has_begun = certain > max(start, first - 1)
                 kept = min(LAST, max(0, certain - start))
@@ -135,6 +139,16 @@ class EdgeRefiner:
         outside = levels[max(self._returned, start - OUTWARDS) : start][::-1] > threshold
         return start - (len(outside) if outside.all() else int(outside.argmin()))
 
+    def _inside(self, start: int, end: int) -> int:
+        """Return the frame after the last one that is certainly not after the end of the stretch.
+
+        Frames up to one that is louder than the threshold so far stay inside, also if the stretch continues: a higher
+        threshold comes from a later frame that exceeds it.
+        """
+        levels = self._levels[max(start, end - LAST) : end]
+        loud = levels[-INWARDS:][::-1] > levels.max() - EDGE_RANGE
+        return end - (int(loud.argmax()) if loud.any() else INWARDS)
+
     def _end(self, start: int, end: int) -> int:
         """Return the frame after the last one of the stretch `start` to `end`."""
         levels = self._levels
@@ -148,8 +162,13 @@ class EdgeRefiner:
 
 def _stretches(speech: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first frame, and the frame after the last one, of each stretch of true decisions [frames]."""
-    edges = np.diff(np.concatenate([[False], speech, [False]]).astype(np.int8))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
+    flags, found = speech.tobytes(), []
+    start = flags.find(1)
+    while start >= 0:
+        end = flags.find(0, start)
+        found.append((start, end if end >= 0 else len(flags)))
+        start = flags.find(1, end) if end >= 0 else -1
+    return found
 
 
 class _NetworkState(NamedTuple):
@@ -213,6 +232,7 @@ class NetworkDetector:
         self._edges = EdgeRefiner()
         self._frames: NDArray[np.bool_] = np.zeros(AFTER, np.bool_)  # those that margins may still reach
         self._returned = 0
+        self._inactive = ENDING  # of them: how many have been without speech since the last one with speech
         self._chunks = 0  # decided
         self._last = False  # the decision about the last of them
 
@@ -234,9 +254,11 @@ class NetworkDetector:
         return self._decide(np.zeros(0, np.float32) if samples is None else np.asarray(samples, np.float32), last=True)
 
     def _decide(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
-        starts = range(0, max(1, len(samples)), SLICE)
+        if len(samples) <= SLICE:
+            return self._step(samples, last=last)
+        starts = range(0, len(samples), SLICE)
         decided = [self._step(samples[start : start + SLICE], last=last and start == starts[-1]) for start in starts]
-        return decided[0] if len(decided) == 1 else np.concatenate(decided)
+        return np.concatenate(decided)
 
     @property
     def missing(self) -> int:
@@ -245,18 +267,22 @@ class NetworkDetector:
 
     def _next_chunk(self) -> int:
         """Return how many chunks of the incomplete block are needed before anything is decided."""
-        return self._taken + EARLY if 0 < self._stretches.silent <= PAUSE else CHUNKS
+        speech = self._stretches.speech
+        if self._inactive >= ENDING or speech >= ONSET:
+            return CHUNKS
+        more = -(-(ONSET - speech) // EARLY) * EARLY if speech else EARLY
+        return min(CHUNKS, self._taken + more)
 
     def _step(self, samples: Array, *, last: bool) -> NDArray[np.bool_]:
         self._received += len(samples)
-        padding = np.zeros(-self._received % BLOCK if last else 0, np.float32)
-        waiting = np.concatenate([*self._waiting, samples, padding])
+        padding = [np.zeros(-self._received % BLOCK, np.float32)] if last else []
+        waiting = np.concatenate([*self._waiting, samples, *padding])
         blocks = (len(waiting) - CONTEXT) // BLOCK
         first = self._taken
-        chunks = [np.zeros(0, np.bool_)]
+        chunks: list[bool] = []
         for at in range(0, blocks * BLOCK, BLOCK):
             probabilities, self._network = self._run(waiting[at : at + CONTEXT + BLOCK])
-            chunks.append(self._stretches.push(probabilities[self._taken :]))
+            chunks += self._stretches.push(probabilities[self._taken :])
             self._taken = 0
         rest = waiting[blocks * BLOCK :].copy()
         self._waiting = [rest]
@@ -264,12 +290,12 @@ class NetworkDetector:
         if not last and count >= self._next_chunk():
             padded = np.zeros(CONTEXT + BLOCK, np.float32)
             padded[: CONTEXT + count * CHUNK] = rest[: CONTEXT + count * CHUNK]
-            chunks.append(self._stretches.push(self._run(padded)[0][self._taken : count]))
+            chunks += self._stretches.push(self._run(padded)[0][self._taken : count])
             self._taken = count
         self._measure(waiting[CONTEXT + first * CHUNK : CONTEXT + (blocks * CHUNKS + self._taken) * CHUNK], last=last)
         if last:
-            chunks.append(self._stretches.finish())
-        frames = np.concatenate([self._unmeasured, self._as_frames(np.concatenate(chunks), last=last)])
+            chunks += self._stretches.finish()
+        frames = np.concatenate([self._unmeasured, self._as_frames(np.array(chunks, np.bool_), last=last)])
         count = min(len(frames), len(self._levels))
         frames, self._unmeasured = frames[:count], frames[count:]
         levels, self._levels = self._levels[:count], self._levels[count:]
@@ -280,10 +306,11 @@ class NetworkDetector:
 
         Differences of samples are measured, because rumble and hum can be louder than speech.
         """
-        joined = np.concatenate([self._partial, samples, np.zeros(HOP if last else 0, np.float32)])
+        rest = [np.zeros(HOP, np.float32)] if last else []
+        joined = np.concatenate([self._partial, samples, *rest])
         count = (len(joined) - 1) // HOP
         self._partial = joined[count * HOP :]
-        frames = np.diff(joined[: count * HOP + 1]).reshape(count, HOP)
+        frames = (joined[1 : count * HOP + 1] - joined[: count * HOP]).reshape(count, HOP)
         powers = np.einsum("fs,fs->f", frames, frames).astype(np.float64) / HOP
         self._levels = np.concatenate([self._levels, 10 * np.log10(powers + FLOOR)])
 
@@ -308,13 +335,13 @@ class NetworkDetector:
 
     def _as_frames(self, chunks: NDArray[np.bool_], *, last: bool) -> NDArray[np.bool_]:
         """Return the decisions [frames] of further chunks: a frame has that of the chunk which holds its centre."""
-        edges = _frames_before(self._chunks + np.arange(len(chunks) + 1))
+        first = self._chunks % 5
+        frames = np.repeat(chunks, FRAMES[first : first + len(chunks)])
         self._chunks += len(chunks)
-        frames = np.repeat(chunks, np.diff(edges))
         if len(chunks):
             self._last = bool(chunks[-1])
         if last:  # the last block is longer than the recording, or the centre of the last frame beyond the last chunk
-            missing = -(-self._received // HOP) - int(edges[-1])
+            missing = -(-self._received // HOP) - _frames_before(self._chunks)
             frames = np.concatenate([frames, np.full(max(0, missing), self._last)])[: len(frames) + missing]
         return frames
 
@@ -326,12 +353,15 @@ class NetworkDetector:
         self._frames = joined[max(0, len(joined) - AFTER - BEFORE) :]
         if len(joined) <= AFTER + BEFORE:
             return np.zeros(0, np.bool_)
-        counts = np.concatenate([[0], np.cumsum(joined)])
+        counts = np.zeros(len(joined) + 1, np.int64)
+        np.cumsum(joined, out=counts[1:])
         width = BEFORE + 1 + AFTER
         decided: NDArray[np.bool_] = counts[width:] > counts[:-width]
         if last:
             decided = decided[: -(-self._received // HOP) - self._returned]
         self._returned += len(decided)
+        silent = len(decided) - 1 - decided.tobytes().rfind(1)
+        self._inactive = silent if silent < len(decided) else self._inactive + silent
         return decided
 
 
@@ -342,33 +372,32 @@ class _Stretches:
     """
 
     def __init__(self) -> None:
-        self.silent = 0  # chunks since the last one with speech; 0 while there is speech, and before the first speech
+        self.speech = 0  # chunks of speech up to now; 0 in a pause
         self._waiting: list[bool] = []
         self._candidates = 0  # at the end of `_waiting`: chunks that a beginning would include
         self._speaking = False
-        self._spoken = False
 
-    def push(self, probabilities: Array) -> NDArray[np.bool_]:
+    def push(self, probabilities: Array) -> list[bool]:
         for probability in probabilities.tolist():
             if probability <= CONTINUE:
                 self._speaking, self._candidates = False, 0
             elif not self._speaking and probability > BEGIN:
                 back = min(self._candidates, BACK)
                 self._waiting[len(self._waiting) - back :] = [True] * back
-                self._speaking = self._spoken = True
+                self._speaking = True
                 self._candidates = 0
             elif not self._speaking:
                 self._candidates = min(self._candidates + 1, BACK)
             self._waiting.append(self._speaking)
-            self.silent = 0 if self._speaking or not self._spoken else self.silent + 1
+            self.speech = self.speech + 1 if self._speaking else 0
         return self._take(len(self._waiting) - self._candidates)
 
-    def finish(self) -> NDArray[np.bool_]:
+    def finish(self) -> list[bool]:
         return self._take(len(self._waiting))
 
-    def _take(self, count: int) -> NDArray[np.bool_]:
+    def _take(self, count: int) -> list[bool]:
         decided, self._waiting = self._waiting[:count], self._waiting[count:]
-        return np.array(decided, np.bool_)
+        return decided
 
 
 def network_activity(signal: Array) -> NDArray[np.bool_]:
@@ -384,9 +413,9 @@ def network_activity(signal: Array) -> NDArray[np.bool_]:
     return NetworkDetector().finish(signal)
 
 
-def _frames_before(chunks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many frames have their centre before each of these chunks."""
-    return -(-(chunks * CHUNK - HOP // 2) // HOP)
+def _frames_before(chunk: int) -> int:
+    """Return how many frames have their centre before this chunk."""
+    return -(-(chunk * CHUNK - HOP // 2) // HOP)
 
 
 @functools.cache

@@ -62,19 +62,24 @@ class ChannelStream:
         self._resampler = Resampler(rate, to=bundle.feature.rate)
         self._step = step_samples(bundle)
         self._pushed = 0  # samples
-        self._steps_done = 0
         self._stored: list[Array] = []  # pieces that complete no step, at the rate of the session
         self._waiting: Array = np.zeros(0, np.float32)  # resampled, less than a step
         adaptation = RunningAdaptation(bundle) if adapt else None
         self._engine = Engine(bundle, batch=1, adaptation=adaptation, interim=interim)
+        self._analysed = 0  # samples, at the rate of the front end
+        self._storable = self._count_storable()
 
     def only_stores(self, samples: int) -> bool:
-        """Return whether so many further samples complete no event.
+        """Return whether so many further samples complete no event."""
+        return self._pushed + samples <= self._storable
+
+    def _count_storable(self) -> int:
+        """Return how many samples can have been pushed before the next event.
 
         Resampled audio is never longer than the audio that was pushed.
         """
-        resampled = -(-(self._pushed + samples) * self._analysed_rate // self._rate)
-        return resampled < self._steps_done * self._step + max(self._step, self._engine.missing)
+        needed = self._analysed + max(self._step, self._engine.missing)
+        return (needed - 1) * self._rate // self._analysed_rate
 
     def store(self, samples: Array) -> None:
         """Keep samples [time] that complete no event."""
@@ -121,7 +126,8 @@ class ChannelStream:
         whole = len(waiting) // self._step * self._step
         starts = range(0, whole, self._step)
         events = [list(self._public(self._engine.push(waiting[at : at + self._step]))) for at in starts]
-        self._steps_done += len(events)
+        self._analysed += whole
+        self._storable = self._count_storable()
         self._waiting = waiting[whole:].copy()  # a view would keep the whole piece in memory
         return events
 

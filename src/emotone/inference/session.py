@@ -138,14 +138,18 @@ class Session:
         signal = self._checked(samples)
         if not signal.size:
             return ()
-        with self._exclusive():
-            stores = self.only_stores(signal.shape[-1])
-            self._received += signal.shape[-1]
-            if stores:
-                for one, part in self._divided(signal):
-                    one.store(part)
-                return ()
-            return tuple(_merged([one.push(part) for one, part in self._divided(signal)]))
+        self._begin()
+        samples_pushed = signal.shape[-1]
+        stores = self.only_stores(samples_pushed)
+        self._received += samples_pushed
+        events: tuple[Event, ...] = ()
+        if stores:
+            for one, part in self._divided(signal):
+                one.store(part)
+        else:
+            events = tuple(_merged([one.push(part) for one, part in self._divided(signal)]))
+        self._busy = False
+        return events
 
     def only_stores(self, samples: int) -> bool:
         """Return whether a piece of so many samples per channel returns no events, whatever it contains.
@@ -171,14 +175,14 @@ class Session:
         self._closed = True
         if self._ended or not self._received:
             return ()
-        with self._exclusive():
-            events = list(_merged([one.drain() for one in self._streams]))
-            self._ended = True
-            try:
-                for one in self._streams:
-                    events += one.finish()
-            finally:
-                self._busy = False
+        self._begin()
+        events = list(_merged([one.drain() for one in self._streams]))
+        self._ended = True
+        try:
+            for one in self._streams:
+                events += one.finish()
+        finally:
+            self._busy = False
         return tuple(events)
 
     def __enter__(self) -> Session:  # noqa: PYI034  (Self came with Python 3.11)
@@ -189,17 +193,18 @@ class Session:
     ) -> None:
         self._closed = True
 
-    @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[None]:
+    def _begin(self) -> None:
         """Guard the state: after an error in the middle of a call, later results would be wrong."""
         if self._busy:
             raise UsageError("an earlier call failed, or another thread uses the session; start a new one")
         self._busy = True
-        yield
-        self._busy = False
 
     def _checked(self, samples: ArrayLike | bytes) -> Array:
         """Return the channel [time], or all channels [channels, time], of a piece that is valid."""
+        if type(samples) is np.ndarray and samples.size and self._is_plain(samples):
+            # The common case, fifty times per second; all other checks take longer than the analysis.
+            self._channels = 1
+            return check_finite(samples, rate=self._rate, name="samples", offset=self._received)
         given: Any = samples
         encoding = self._encoding
         if not isinstance(samples, bytes | bytearray | memoryview):
@@ -220,7 +225,6 @@ class Session:
             if self._declared in {None, 1}:
                 given = to_float32(given, name="samples")
         if self._is_plain(given):
-            # The common case, fifty times per second; all other checks take longer than the analysis.
             if self._encoding != "s16le":  # whole numbers are always finite
                 check_finite(given, rate=self._rate, name="samples", offset=self._received)
             self._channels = 1
@@ -254,7 +258,7 @@ class Session:
         return self._channels <= 1 and self._declared in {None, 1} and self._channel in {"mix", 0}
 
     def _divided(self, signal: Array) -> Iterator[tuple[ChannelStream, Array]]:
-        return zip(self._streams, np.atleast_2d(signal), strict=True)
+        return zip(self._streams, [signal] if signal.ndim == 1 else signal, strict=True)
 
 
 def _merged(channels: list[list[list[Event]]]) -> Iterator[Event]:
