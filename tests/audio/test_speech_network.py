@@ -20,7 +20,7 @@ from scripts.convert_speech_network import CHUNKS, convert
 from tests.audio.test_activity import refine_slowly
 
 from emotone.audio import speech_network
-from emotone.audio.activity import ActivityDetector
+from emotone.audio.activity import ActivityDetector, SpeechDetector
 from emotone.audio.read import read
 from emotone.audio.speech_network import (
     AFTER,
@@ -38,7 +38,6 @@ from emotone.audio.speech_network import (
     SLICE,
     EdgeRefiner,
     NetworkDetector,
-    SpeechDetector,
     network_activity,
 )
 from emotone.errors import UsageError

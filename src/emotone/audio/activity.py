@@ -16,7 +16,7 @@ clean, attenuated and in noise, against synthetic noises, tones, hum and clicks.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -49,6 +49,24 @@ CONTEXT = 24  # frames on each side over which statistics are computed: half a s
 MAX_GAP = 15  # frames: longer pauses and unvoiced sounds end a run
 MIN_RUN = 10  # frames: shorter runs are dropped
 BEFORE, AFTER = 3, 6  # frames added to each run: weak onsets and decays
+
+
+class SpeechDetector(Protocol):
+    """What a streaming detector of speech provides, for signals at 16 kHz.
+
+    All decisions of a recording, joined, are the same however it is divided into pieces.
+    """
+
+    lookahead: Seconds
+    """Maximum delay between a frame and its decision."""
+
+    def push(self, samples: Array) -> NDArray[np.bool_]:
+        """Return the decisions [frames] that these samples [time] complete, following those returned before."""
+        ...
+
+    def finish(self, samples: Array | None = None) -> NDArray[np.bool_]:
+        """Return the remaining decisions, ceil(samples / 160) in all, after the last samples [time], if any."""
+        ...
 
 
 class Weights(NamedTuple):

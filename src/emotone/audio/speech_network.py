@@ -29,8 +29,9 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -140,10 +141,9 @@ class EdgeRefiner:
         return start - (len(outside) if outside.all() else int(outside.argmin()))
 
     def _inside(self, start: int, end: int) -> int:
-        """Return the frame after the last one that is certainly not after the end of the stretch.
+        """Return the frame after the last one that stays in the stretch even if it continues.
 
-        Frames up to one that is louder than the threshold so far stay inside, also if the stretch continues: a higher
-        threshold comes from a later frame that exceeds it.
+        Those before a frame above the threshold so far do: a higher threshold has a later frame above it.
         """
         levels = self._levels[max(start, end - LAST) : end]
         loud = levels[-INWARDS:][::-1] > levels.max() - EDGE_RANGE
@@ -162,13 +162,7 @@ class EdgeRefiner:
 
 def _stretches(speech: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first frame, and the frame after the last one, of each stretch of true decisions [frames]."""
-    flags, found = speech.tobytes(), []
-    start = flags.find(1)
-    while start >= 0:
-        end = flags.find(0, start)
-        found.append((start, end if end >= 0 else len(flags)))
-        start = flags.find(1, end) if end >= 0 else -1
-    return found
+    return [match.span() for match in re.finditer(b"\x01+", speech.tobytes())]
 
 
 class _NetworkState(NamedTuple):
@@ -179,26 +173,8 @@ class _NetworkState(NamedTuple):
     cell: Array = np.zeros((1, 1, 128), np.float32)
 
 
-class SpeechDetector(Protocol):
-    """What a streaming detector of speech provides, for signals at 16 kHz.
-
-    All decisions of a recording, joined, are the same however it is divided into pieces.
-    """
-
-    lookahead: Seconds
-    """Maximum delay between a frame and its decision."""
-
-    def push(self, samples: Array) -> NDArray[np.bool_]:
-        """Return the decisions [frames] that these samples [time] complete, following those returned before."""
-        ...
-
-    def finish(self, samples: Array | None = None) -> NDArray[np.bool_]:
-        """Return the remaining decisions, ceil(samples / 160) in all, after the last samples [time], if any."""
-        ...
-
-
 class NetworkDetector:
-    """Streaming speech detector with a recurrent network (see `SpeechDetector`).
+    """Streaming speech detector with a recurrent network (see `emotone.audio.activity.SpeechDetector`).
 
     Args:
         rate: hertz; only 16 000.
@@ -257,8 +233,8 @@ class NetworkDetector:
         if len(samples) <= SLICE:
             return self._step(samples, last=last)
         starts = range(0, len(samples), SLICE)
-        decided = [self._step(samples[start : start + SLICE], last=last and start == starts[-1]) for start in starts]
-        return np.concatenate(decided)
+        steps = (self._step(samples[start : start + SLICE], last=last and start == starts[-1]) for start in starts)
+        return np.concatenate(list(steps))
 
     @property
     def missing(self) -> int:
@@ -341,7 +317,7 @@ class NetworkDetector:
         if len(chunks):
             self._last = bool(chunks[-1])
         if last:  # the last block is longer than the recording, or the centre of the last frame beyond the last chunk
-            missing = -(-self._received // HOP) - _frames_before(self._chunks)
+            missing = -(-self._received // HOP) + (HOP // 2 - self._chunks * CHUNK) // HOP
             frames = np.concatenate([frames, np.full(max(0, missing), self._last)])[: len(frames) + missing]
         return frames
 
@@ -411,11 +387,6 @@ def network_activity(signal: Array) -> NDArray[np.bool_]:
 
     """
     return NetworkDetector().finish(signal)
-
-
-def _frames_before(chunk: int) -> int:
-    """Return how many frames have their centre before this chunk."""
-    return -(-(chunk * CHUNK - HOP // 2) // HOP)
 
 
 @functools.cache
