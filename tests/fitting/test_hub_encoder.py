@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,15 @@ from tests.toy import emodb_utterances, write_emodb
 
 import emotone
 from emotone.errors import ConfigError, SourceError
+from emotone.features.front_ends.waveform import Waveform
+from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.embedding import resolve_embedding
 from emotone.fitting.embedding_training import train_embedding
 from emotone.fitting.embedding_training import write_model as write_trained
 from emotone.fitting.encoder import build_encoder, hub_whisper
 from emotone.fitting.hub_encoder import hub_network
 from emotone.fitting.hub_source import HubSource
+from emotone.fitting.layer_means import probed_source
 from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings
 
 if TYPE_CHECKING:
@@ -224,6 +228,26 @@ def test_files_that_do_not_fit_are_refused(
     change(tmp_path)
     with pytest.raises(SourceError, match=message):
         build_encoder(EncoderSettings(f"hf:{tmp_path}", layers=layers))
+
+
+@pytest.mark.parametrize("family", ["hubert", "whisper"])
+def test_every_layer_is_probed(family: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    if family == "whisper":
+        write_whisper(tmp_path)
+        net = hub_whisper(EncoderSettings(f"hf:{tmp_path}", layers=EVERY), files_of(tmp_path))
+    else:
+        write_model(tmp_path, family, rate=8000)
+        net = network(tmp_path)
+    source = probed_source(f"hf:{tmp_path}")
+    assert source.means.rate == (8000 if family == "hubert" else 16000)
+    assert dict(source.sizes) == {"convolutions": WIDTH, "layer1": WIDTH, "layer2": WIDTH}
+    signal = rng.normal(0, 0.1, 4000).astype(np.float32)
+    rows = (WhisperLogMel() if family == "whisper" else Waveform()).compute(signal)
+    values = source.means.compute(signal)
+    np.testing.assert_allclose(values, found_by(net, rows[None])[0], atol=1e-6)
+    assert source.split(values)["layer2"].shape == (WIDTH,)
+    with pytest.raises(SourceError, match=r"was modified while it was used"):
+        replace(source.means, sha256="other").compute(signal)
 
 
 def test_layers_must_be_ascending(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from emotone.fitting.onnx_export import onnx_bytes
 from emotone.fitting.onnx_source import DEFAULT_RATE, OnnxSource, embedding_model
 from emotone.fitting.weights import find_weights
 from emotone.nets.architectures.speech_encoders import SpeechStudent, WhisperEncoder
+from emotone.recipes.embedding_recipe import EncoderSettings
 from emotone.transfer.sources.whisper import from_checkpoint
 from emotone.transfer.weights import SourceWeights, read_tensors
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from emotone.features.base import Feature
     from emotone.fitting.hub_source import HubFiles
     from emotone.nets.blocks.base import Network
-    from emotone.recipes.embedding_recipe import EncoderSettings
 
 FOLDER = "encoders"  # in the cache folder
 VERSION = 1  # incremented when a change to how encoders are built changes a value
@@ -40,7 +40,7 @@ HEAD_WIDTH = 64  # values per attention head, in every size of Whisper
 LAST_BLOCK = "pool"
 WHISPER = "whisper"  # family of encoders in the format of transformers
 WHISPER_SETTINGS = {"num_mel_bins": 80, "max_source_positions": 1500, "activation_function": "gelu"}  # and defaults
-WHISPER_HEADS = 6  # where config.json has no number
+WHISPER_HEADS, WHISPER_LAYERS = 6, 4  # where config.json has no number
 STUDENT = "blocks.layer1.depthwise.weight"  # a tensor of every student, and of no other encoder
 
 
@@ -216,6 +216,40 @@ def _whisper(settings: EncoderSettings, weights: SourceWeights) -> WhisperEncode
         statistics=settings.statistics,
         peak=settings.peak,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class PooledEncoder:
+    """An encoder in the format of transformers with every layer pooled.
+
+    Attributes:
+        net: from rows [batch, time, dimension] to the mean over time of every layer [batch, values].
+        feature: the front end.
+        layers: their number; with the input of the first one, there is one mean more.
+
+    """
+
+    net: Network
+    feature: Feature
+    layers: int
+
+
+def pooled_encoder(files: HubFiles) -> PooledEncoder:
+    """Return an encoder in the format of transformers with every layer pooled.
+
+    Raises:
+        SourceError: the files are damaged, or do not fit.
+
+    """
+    if files.family == WHISPER:
+        count = int(files.config.get("encoder_layers", WHISPER_LAYERS))
+        settings = EncoderSettings(files.source, layers=tuple(range(count + 1)))
+        return PooledEncoder(hub_whisper(settings, files), WhisperLogMel(), count)
+    from emotone.fitting.hub_encoder import hub_network, layer_count
+
+    count = layer_count(files)
+    net = hub_network(files, layers=tuple(range(count + 1)), statistics="mean")
+    return PooledEncoder(net, Waveform(rate=files.rate), count)
 
 
 def hub_whisper(settings: EncoderSettings, files: HubFiles) -> Network:

@@ -1,4 +1,4 @@
-"""The mean over time of every layer of a published network, stored by the content of recordings: probes of layers."""
+"""The mean over time of every layer of a network, stored by the content of recordings: probes of layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from emotone.errors import SourceError, unknown_name
 from emotone.features.base import FEATURES
 from emotone.features.store import FeatureStore
-from emotone.fitting.encoder import HEAD_WIDTH
+from emotone.fitting.encoder import HEAD_WIDTH, PooledEncoder, pooled_encoder
+from emotone.fitting.hub_source import HubSource
 from emotone.fitting.weights import find_weights
 from emotone.nets.base import NETS
 from emotone.transfer.source import SOURCES
@@ -103,25 +104,61 @@ class LayerMeans:
 
 
 @dataclass(frozen=True)
+class EncoderMeans:
+    """The means of all layers of an encoder in the format of transformers, as a feature store computes and keeps them.
+
+    Attributes:
+        source: the encoder, `hf:...`.
+        sha256: of its weights and settings.
+        rate: sampling rate that it needs.
+
+    """
+
+    version: ClassVar[int] = 1
+
+    source: str
+    sha256: str
+    rate: Hertz
+
+    def compute(self, signal: Array) -> Array:
+        """Return the means [values of all layers] of a signal [time]."""
+        import torch
+
+        encoder = _hub_encoder(self.source, self.sha256)
+        rows = torch.from_numpy(encoder.feature.compute(signal)[np.newaxis])
+        with torch.inference_mode():
+            means: Array = encoder.net(rows)[0].numpy()
+        return means
+
+
+@dataclass(frozen=True)
 class ProbedSource:
     """A source whose weights are on this machine.
 
     Attributes:
-        name: of the source.
-        sha256: of the file of its weights.
+        means: what a feature store computes.
         sizes: values of each layer, by name, from the first layer to the last.
 
     """
 
-    name: str
-    sha256: str
+    means: LayerMeans | EncoderMeans
     sizes: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.means.source
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its weights."""
+        return self.means.sha256
 
     def extract(
         self, utterances: Sequence[Utterance], *, progress: Callable[[int], None] | None = None
     ) -> ExtractionResult:
         """Return the means of all layers by utterance, from the store where they were computed before."""
-        return FeatureStore("layer-means", LayerMeans(self.name, self.sha256)).extract(utterances, progress=progress)
+        return FeatureStore("layer-means", self.means).extract(utterances, progress=progress)
 
     def split(self, values: Array) -> dict[str, Array]:
         """Return the part of each layer of values [..., values of all layers]."""
@@ -131,6 +168,9 @@ class ProbedSource:
 
 def probed_source(name: str) -> ProbedSource:
     """Return a source that can be probed, with its layers.
+
+    Args:
+        name: one of `PROBED`, or an encoder in the format of transformers, `hf:ORGANISATION/NAME` or `hf:./FOLDER`.
 
     Raises:
         UnknownNameError: a source without a known way to probe it.
@@ -142,12 +182,34 @@ def probed_source(name: str) -> ProbedSource:
         emotone.errors.UnknownNameError: no source whose layers can be compared is called 'whisper'
 
     """
+    hub = HubSource.parse(name)
+    if hub is not None:
+        files = hub.files()
+        encoder = _hub_encoder(name, files.sha256)
+        layers = (CONVOLUTIONS, *(f"layer{number}" for number in range(1, encoder.layers + 1)))
+        means = EncoderMeans(name, files.sha256, encoder.feature.rate)
+        return ProbedSource(means, dict.fromkeys(layers, len(means.compute(_second(means.rate))) // len(layers)))
     if name not in PROBED:
         raise unknown_name("source whose layers can be compared", name, tuple(PROBED))
     found = find_weights(name)
-    second = np.zeros(PROBED[name].feature.rate, np.float32)
+    second = _second(PROBED[name].feature.rate)
     sizes = {layer: len(mean) for layer, mean in _prober(name, found.sha256)(second).items()}
-    return ProbedSource(name, found.sha256, sizes)
+    return ProbedSource(LayerMeans(name, found.sha256), sizes)
+
+
+def _second(rate: Hertz) -> Array:
+    """Return a second of silence."""
+    return np.zeros(rate, np.float32)
+
+
+@lru_cache(maxsize=1)
+def _hub_encoder(source: str, sha256: str) -> PooledEncoder:
+    """Return an encoder in the format of transformers, whose files must have a hash."""
+    hub = HubSource.parse(source)
+    files = None if hub is None else hub.files()
+    if files is None or files.sha256 != sha256:
+        raise SourceError(f"{source} was modified while it was used")
+    return pooled_encoder(files)
 
 
 @lru_cache(maxsize=1)

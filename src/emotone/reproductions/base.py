@@ -169,6 +169,7 @@ class PublishedFigure:
         compute: returns its data, which can be stored as JSON, from the utterances of each corpus.
         draw: returns the data as SVG.
         any_of: further corpora that it uses if they are given; if there are any, one is required.
+        compute_with: does the same with further encoders of the user's; None where it can't have any.
 
     """
 
@@ -178,6 +179,7 @@ class PublishedFigure:
     compute: Callable[[Mapping[str, Sequence[Utterance]]], dict[str, Any]]
     draw: Callable[[Mapping[str, Any]], str]
     any_of: tuple[str, ...] = ()
+    compute_with: Callable[[Mapping[str, Sequence[Utterance]], Sequence[str]], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -285,8 +285,12 @@ def test_a_figure_is_computed_stored_and_drawn(
     done = emotone(*given, "--corpus", f"emodb={corpus}")
     assert done.status == 0, done.err
     data, drawing = map(Path, done.out.split())
-    assert drawing.read_text() == f"<svg>{json.loads(data.read_text())['clips']}</svg>"
+    stored = json.loads(data.read_text())["figures"]["figure0"]
+    assert drawing.read_text() == f"<svg>{stored['clips']}</svg>"
     assert json.loads(emotone(*given, "--corpus", f"emodb={corpus}", "--json").out)["files"][0] == str(data)
     missing = emotone(*given)
     assert missing.status == 2
     assert "figure0 needs --corpus emodb=DIR" in missing.err
+    refused = emotone(*given, "--corpus", f"emodb={corpus}", "--source", "hf:./own")
+    assert refused.status == 2
+    assert "figure0 has encoders of its own; leave out --source hf:./own" in refused.err

@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from tests.hub_models import WIDTH, write_model
 from tests.made_runs import Made, results_of
 
-from emotone.errors import RunError
+from emotone.errors import RunError, SourceError
 from emotone.recipes.embedding_recipe import EmbeddingRecipe
 from emotone.recipes.library import load_recipe
 from emotone.recipes.recipe import Recipe
@@ -351,3 +352,20 @@ def test_the_figure_has_a_line_for_each_source_in_each_panel_and_a_dark_theme() 
 def test_an_atlas_needs_weights() -> None:
     with pytest.raises(RunError, match="the weights of no source are on this machine"):
         compute_atlas({"emodb": clips(2)})
+    with pytest.raises(SourceError, match="there is no folder missing"):
+        compute_atlas({"emodb": clips(2)}, ["hf:./missing"])
+
+
+def test_an_atlas_has_encoders_of_the_users(tmp_path: Path, corpus: tuple[Utterance, ...]) -> None:
+    pytest.importorskip("transformers", reason="needs the extra transformers")
+    write_model(tmp_path, "hubert")
+    source = f"hf:{tmp_path}"
+    data = compute_atlas({"emodb": corpus}, [source])
+    assert [(cell["source"], cell["layer"]) for cell in data["cells"]] == [
+        (source, "convolutions"),
+        (source, "layer1"),
+        (source, "layer2"),
+    ]
+    assert f"| {source} | layer2 | {WIDTH} |" in "\n".join(atlas_lines(data))
+    root = ET.fromstring(draw_atlas(data))  # noqa: S314 - our own text
+    assert len(list(root.iter(f"{SVG}circle"))) == 3

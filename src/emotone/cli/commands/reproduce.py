@@ -35,6 +35,7 @@ Examples:
   # compute a figure: its data and the drawing are written to --out
   emotone reproduce asr-reuse figure4 --corpus emodb=~/corpora/emodb
   emotone reproduce asr-reuse atlas --corpus emodb=~/corpora/emodb --corpus savee=~/corpora/savee
+  emotone reproduce asr-reuse atlas --source hf:./wav2vec2-base --corpus emodb=~/corpora/emodb
 
 \b
 Status of a row:
@@ -59,7 +60,8 @@ Exit status: 0 all done, whatever the numbers; 1 some recordings were left out a
     "--source",
     multiple=True,
     metavar="NET=FILE",
-    help="File of weights for a network whose recipe needs some. Repeatable.",
+    help="File of weights for a network whose recipe needs some; of the atlas, a further encoder: "
+    "hf:ORGANISATION/NAME or hf:./FOLDER. Repeatable.",
 )
 @click.option("--quick", is_flag=True, help="Run only the cheapest cells.")
 @click.option(
@@ -120,7 +122,7 @@ def command(
     paper = PAPERS.get(key)
     drawn = paper.figure(table)
     if drawn is not None:
-        return _figure(paper, drawn, corpus, label_map=label_map, out=out, as_json=as_json)
+        return _figure(paper, drawn, corpus, encoders=source, label_map=label_map, out=out, as_json=as_json)
     asked = paper.table(table)
     selected = replace(
         asked, cells=tuple(each for each in asked.cells if each.matches(only) and (each.quick or not quick))
@@ -185,6 +187,7 @@ def _figure(
     figure: PublishedFigure,
     corpus: tuple[str, ...],
     *,
+    encoders: tuple[str, ...],
     label_map: Mapping[str, str],
     out: Path,
     as_json: bool,
@@ -192,6 +195,8 @@ def _figure(
     """Compute a figure, write its data and its drawing, and return the exit status."""
     from emotone.reproductions.stored import store_figure
 
+    if encoders and figure.compute_with is None:
+        raise UsageError(f"{figure.name} has encoders of its own; leave out --source {encoders[0]}")
     corpora, problems = corpus_data.scan_corpora(corpus, label_map=label_map)
     missing = [name for name in figure.corpora if name not in corpora]
     if missing:
@@ -199,7 +204,8 @@ def _figure(
     if figure.any_of and not any(name in corpora for name in figure.any_of):
         raise UsageError(f"{figure.name} needs --corpus NAME=DIR for at least one of {', '.join(figure.any_of)}")
     used = {name: corpora[name] for name in (*figure.corpora, *figure.any_of) if name in corpora}
-    files = store_figure(paper, figure, figure.compute(used), out=out)
+    computed = figure.compute(used) if figure.compute_with is None else figure.compute_with(used, encoders)
+    files = store_figure(paper, figure, computed, out=out)
     if as_json:
         console.print_json({"paper": paper.key, "figure": figure.name, "files": [str(file) for file in files]})
     else:

@@ -53,6 +53,7 @@ COLOURS = (
 )
 """Of each source, on a light and on a dark background."""
 DASHES = ("", "6 3", "", "6 3", "", "6 3")
+FURTHER_DASHES = "2 3"  # of encoders of the user's
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,17 @@ class AtlasCell:
         return f"{100 * self.uar:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
 
-def compute_atlas(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any]:
+def compute_atlas(corpora: Mapping[str, Sequence[Utterance]], encoders: Sequence[str] = ()) -> dict[str, Any]:
     """Return the data of the atlas: a cell for every corpus, source and layer.
 
     Sources whose weights are not on this machine are left out, and listed under "absent" with the reason.
 
+    Args:
+        corpora: clips by corpus.
+        encoders: further sources, in the format of transformers: `hf:ORGANISATION/NAME` or `hf:./FOLDER`.
+
     Raises:
+        SourceError: the weights of a further source are missing.
         RunError: there are weights of none of the sources.
 
     """
@@ -105,10 +111,12 @@ def compute_atlas(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any]:
 
     cells: list[AtlasCell] = []
     absent: dict[str, str] = {}
-    for name in SOURCES:
+    for name in dict.fromkeys((*SOURCES, *encoders)):
         try:
             source = probed_source(name)
         except SourceError as error:
+            if name in encoders:
+                raise
             absent[name] = str(error)
             continue
         for corpus, given in corpora.items():
@@ -197,7 +205,7 @@ def atlas_lines(data: Mapping[str, Any]) -> list[str]:
     cells = cells_of(data)
     corpora = list(dict.fromkeys(cell.corpus for cell in cells))
     by_place = {(cell.source, cell.layer, cell.corpus): cell for cell in cells}
-    best = {(corpus, source): _best(cells, corpus, source) for corpus in corpora for source in SOURCES}
+    best = {(corpus, source): _best(cells, corpus, source) for corpus in corpora for source in _sources(cells)}
     rows = []
     for source, layer, values in dict.fromkeys((cell.source, cell.layer, cell.values) for cell in cells):
         texts = []
@@ -205,7 +213,7 @@ def atlas_lines(data: Mapping[str, Any]) -> list[str]:
             cell = by_place.get((source, layer, corpus))
             shown = "-" if cell is None else cell.text
             texts.append(f"**{shown}**" if cell is not None and cell == best[corpus, source] else shown)
-        rows.append((SOURCES[source], layer, str(values), *texts))
+        rows.append((SOURCES.get(source, source), layer, str(values), *texts))
     counts = {corpus: next(cell for cell in cells if cell.corpus == corpus) for corpus in corpora}
     columns = (
         f"{NAMES.get(corpus, corpus)}, {cell.labels} labels, {cell.clips} clips, {cell.speakers} speakers"
@@ -215,6 +223,11 @@ def atlas_lines(data: Mapping[str, Any]) -> list[str]:
     if data["absent"]:
         lines += ["", f"Without weights, and so not measured: {', '.join(data['absent'])}."]
     return lines
+
+
+def _sources(cells: Sequence[AtlasCell]) -> list[str]:
+    """Return the sources of cells, in the order of their colours: those of emotone first, even without a cell."""
+    return list(dict.fromkeys((*SOURCES, *(cell.source for cell in cells))))
 
 
 def _best(cells: Sequence[AtlasCell], corpus: str, source: str) -> AtlasCell | None:
@@ -229,7 +242,9 @@ def draw_atlas(data: Mapping[str, Any]) -> str:
     """Return the atlas as SVG: a panel for each corpus, a line for each source; equal data give equal bytes."""
     cells = cells_of(data)
     corpora = list(dict.fromkeys(cell.corpus for cell in cells))
-    sources = [source for source in SOURCES if any(cell.source == source for cell in cells)]
+    sources = {
+        source: number for number, source in enumerate(_sources(cells)) if any(cell.source == source for cell in cells)
+    }
     width = max(MIN_WIDTH, LEFT + (PANEL + GAP) * len(corpora))
     title = "Emotion from every layer of published networks, mean over time, new speakers"
     lines = [
@@ -245,8 +260,8 @@ def draw_atlas(data: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
-def _panel(left: int, cells: Sequence[AtlasCell], sources: Sequence[str]) -> Iterator[str]:
-    """Yield the axes and the lines of one corpus."""
+def _panel(left: int, cells: Sequence[AtlasCell], sources: Mapping[str, int]) -> Iterator[str]:
+    """Yield the axes and the lines of one corpus, given the number of each source."""
     yield _text(left, TOP - 12, NAMES.get(cells[0].corpus, cells[0].corpus), kind="title")
     for tick in range(0, 101, 20):
         y = _height(tick / 100)
@@ -257,29 +272,32 @@ def _panel(left: int, cells: Sequence[AtlasCell], sources: Sequence[str]) -> Ite
     yield _text(left + PANEL, TOP + HEIGHT + 18, "last layer", anchor="end")
     if left == LEFT:
         yield _text(left, TOP + HEIGHT + 38, "recall x 100 and 95 % intervals; dashed: chance")
-    for source in sources:
+    for source, number in sources.items():
         own = [cell for cell in cells if cell.source == source]
-        kind = f"s{list(SOURCES).index(source)}"
+        kind, style = _line(number)
         places = [(round(left + 6 + (PANEL - 12) * cell.place, 1), cell) for cell in own]
         points = " L".join(f"{x} {_height(cell.uar)}" for x, cell in places)
-        dash = DASHES[list(SOURCES).index(source)]
-        style = f' stroke-dasharray="{dash}"' if dash else ""
         yield f'<path class="{kind}" fill="none" style="fill:none" stroke-width="2"{style} d="M{points}"/>'
         for x, cell in places:
-            tip = escape(f"{SOURCES[source]}, {cell.layer}: {cell.text}")
+            tip = escape(f"{SOURCES.get(source, source)}, {cell.layer}: {cell.text}")
             bar = f'<path class="{kind}" stroke-opacity="0.4" d="M{x} {_height(cell.low)}V{_height(cell.high)}"/>'
             mark = f'<circle class="{kind}" cx="{x}" cy="{_height(cell.uar)}" r="3"/>'
             yield f"<g><title>{tip}</title>{bar}{mark}</g>"
 
 
-def _legend(sources: Sequence[str], width: int) -> Iterator[str]:
+def _legend(sources: Mapping[str, int], width: int) -> Iterator[str]:
     columns = max(1, (width - 32) // 270)
-    for number, source in enumerate(sources):
-        x, y = 20 + 270 * (number % columns), 48 + 20 * (number // columns)
-        dash = DASHES[list(SOURCES).index(source)]
-        style = f' stroke-dasharray="{dash}"' if dash else ""
-        yield f'<path class="s{list(SOURCES).index(source)}" stroke-width="2"{style} d="M{x} {y - 4}h28"/>'
-        yield _text(x + 36, y, SOURCES[source])
+    for place, (source, number) in enumerate(sources.items()):
+        x, y = 20 + 270 * (place % columns), 48 + 20 * (place // columns)
+        kind, style = _line(number)
+        yield f'<path class="{kind}" stroke-width="2"{style} d="M{x} {y - 4}h28"/>'
+        yield _text(x + 36, y, SOURCES.get(source, source))
+
+
+def _line(number: int) -> tuple[str, str]:
+    """Return the class of a source's colour, and the attribute of its dashes; further sources repeat the colours."""
+    dash = DASHES[number] if number < len(DASHES) else FURTHER_DASHES
+    return f"s{number % len(COLOURS)}", f' stroke-dasharray="{dash}"' if dash else ""
 
 
 def _colours(theme: int) -> str:
@@ -302,4 +320,5 @@ ATLAS = PublishedFigure(
     compute_atlas,
     draw_atlas,
     any_of=("emodb", "ravdess", "savee", "emovo", "nemo"),
+    compute_with=compute_atlas,
 )
