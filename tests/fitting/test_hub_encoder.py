@@ -16,8 +16,8 @@ from tests.toy import emodb_utterances, write_emodb
 
 import emotone
 from emotone.errors import ConfigError, SourceError
+from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.waveform import Waveform
-from emotone.features.front_ends.whisper_log_mel import WhisperLogMel
 from emotone.fitting.embedding import resolve_embedding
 from emotone.fitting.embedding_training import train_embedding
 from emotone.fitting.embedding_training import write_model as write_trained
