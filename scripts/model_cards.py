@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.bundles.bundle import SHARED, load_bundle
+from emotone.bundles.contents import CARD, MANIFEST, MODEL, SEAL, manifest_bytes, read_manifest
 from emotone.bundles.library import SHIPPED
-from emotone.bundles.manifest import CARD, MANIFEST, MODEL, SEAL, manifest_bytes, read_manifest
 from emotone.config import to_mapping
 from emotone.evaluation.stress_scores import ALL, SCORES_JSON, StressScore, stress_table
 from emotone.files import atomic_write

@@ -110,8 +110,8 @@ def make_bundle() -> MakeBundle:
     embeddings, the means of the rows, and the bundle has a head.
     """
     from emotone.bundles.bundle import write_bundle
+    from emotone.bundles.contents import SCHEMA, BundleManifest, Calibration, TrainingData
     from emotone.bundles.head import EmbeddingHead
-    from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
     from emotone.config import to_mapping
     from emotone.features.front_ends.log_mel import LogMel
     from emotone.features.windows import Windows

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from emotone.bundles.manifest import TrainingData
+    from emotone.bundles.contents import TrainingData
     from emotone.nets.blocks.base import Network
     from emotone.recipes.library import AnyRecipe
     from emotone.recipes.recipe import Recipe
@@ -217,7 +217,7 @@ def write_torch_net(out: Path, recipe: Recipe, net: Network, *, labels: tuple[st
     import torch
 
     from emotone.bundles.bundle import Bundle
-    from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration
+    from emotone.bundles.contents import SCHEMA, BundleManifest, Calibration
 
     class TorchBundle(Bundle):
         """A bundle that runs the PyTorch network."""

@@ -130,7 +130,7 @@ def _random_soundnet5(folder: Path) -> Path | None:
         import torch
     except ImportError:
         return None
-    from emotone.bundles.manifest import TrainingData
+    from emotone.bundles.contents import TrainingData
     from emotone.features.windows import Windows
     from emotone.fitting.export import write_net
     from emotone.nets.architectures.waveform_networks import SoundNet5

@@ -10,11 +10,11 @@ import click
 
 import emotone.audio.identify  # noqa: F401  (defines errors of its own)
 from emotone.bundles import library
-from emotone.bundles.manifest import CARD
+from emotone.bundles.contents import CARD
 from emotone.cli.main import cli
 from emotone.corpora.base import CORPORA, Corpus
 from emotone.corpora.labels import label_set
-from emotone.corpora.selections import Selection, selections_of
+from emotone.corpora.resolve import Selection, selections_of
 from emotone.errors import AudioError, EmotoneError
 from emotone.nets.base import NETS
 from emotone.nets.layers import (

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from emotone.bundles import contents as layout
 from emotone.bundles import library
-from emotone.bundles import manifest as layout
 from emotone.bundles.bundle import load_bundle, write_bundle
-from emotone.bundles.manifest import MANIFEST, SEAL, Calibration, manifest_bytes, read_manifest
-from emotone.bundles.onnx_session import open_session, run_session
+from emotone.bundles.contents import (
+    MANIFEST,
+    SEAL,
+    Calibration,
+    manifest_bytes,
+    open_session,
+    read_manifest,
+    run_session,
+)
 from emotone.errors import BundleError, ConfigError, OutputError, UnknownNameError
 from emotone.features.windows import Windows
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.bundles import library
+from emotone.bundles.contents import CARD
 from emotone.bundles.head import EmbeddingHead, HiddenLayer, OrdinarySpeech, head_bytes, read_head, softmax
-from emotone.bundles.manifest import CARD
 from emotone.bundles.training_domain import RANGE, TrainingDomain
 from emotone.errors import BundleError, UsageError
 from emotone.fitting.card import INTENDED_USE

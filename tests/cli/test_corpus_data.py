@@ -12,7 +12,7 @@ import pytest
 from tests.toy import LABELS, RECIPE_TOML, emodb_utterances, tiny_training, write_emodb
 
 from emotone.cli import corpus_data
-from emotone.corpora.selections import SELECTIONS
+from emotone.corpora.resolve import SELECTIONS
 from emotone.errors import UsageError
 from emotone.fitting.training_run import load_run
 from emotone.scoring.finished_run import STAGES
@@ -71,7 +71,7 @@ def test_a_selection_applies_to_its_own_corpus(
         return (utterance.label, "") if utterance.label == "anger" else ("", "not angry")
 
     made = replace(SELECTIONS["iemocap-two-raters"], name="angry", corpus="emodb", label_of=angry)
-    monkeypatch.setattr("emotone.corpora.selections.SELECTIONS", {"angry": made})
+    monkeypatch.setattr("emotone.corpora.resolve.SELECTIONS", {"angry": made})
     folder = write_emodb(tmp_path / "emodb")
     data = corpus_data.load((f"emodb={folder}",), label_set_name="emodb", selection="angry")
     assert {utterance.label for utterance in data.utterances} == {"anger"}

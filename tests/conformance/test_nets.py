@@ -242,7 +242,7 @@ def test_onnx_agrees_with_torch(net: Network, inputs: Input, onnx_run: Callable[
 
 @pytest.fixture
 def onnx_run() -> Callable[..., Callable[..., Any]]:
-    from emotone.bundles.onnx_session import open_session, run_session
+    from emotone.bundles.contents import open_session, run_session
     from emotone.fitting.onnx_export import onnx_bytes
 
     def opened(net: Network) -> Callable[..., Any]:

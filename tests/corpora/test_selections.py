@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from emotone.corpora.base import CORPORA
 from emotone.corpora.findings import absent_speakers, is_absent, normalised_speaker, speaker_spellings
 from emotone.corpora.labels import label_set
-from emotone.corpora.resolve import VARIABLE, load, resolve
-from emotone.corpora.selections import SELECTIONS, select, selections_of
+from emotone.corpora.resolve import SELECTIONS, VARIABLE, load, resolve, select, selections_of
 from emotone.errors import CorpusError, UnknownNameError, UsageError
 from emotone.types import Utterance
 

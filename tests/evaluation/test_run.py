@@ -319,7 +319,7 @@ def test_a_model_is_independent_of_known_corpora_that_it_was_not_trained_on(
     trained_on: tuple[str, ...],
     independent: bool | None,
 ) -> None:
-    from emotone.bundles.manifest import TrainingData
+    from emotone.bundles.contents import TrainingData
 
     data = TrainingData(corpora=trained_on, protocol="all", recipe="x", signature="0" * 12)
     bundle = load_bundle(make_bundle(tmp_path / "bundle", labels=LABELS, training=data))

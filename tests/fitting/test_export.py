@@ -12,8 +12,8 @@ import torch
 from tests.toy import LABELS, tiny_recipe
 
 from emotone.bundles.bundle import load_bundle
+from emotone.bundles.contents import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.bundles.library import SHIPPED
-from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.corpora.datasets.emodb import CORPUS
 from emotone.errors import ConfigError, OutputError, RunError, UsageError
 from emotone.fitting.card import INTENDED_USE, LIMITS, embedding_card, model_card

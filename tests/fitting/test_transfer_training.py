@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file
 from tests.toy import LABELS, TINY_NET, one_thread, separable, signature_of, tiny_recipe
 
-from emotone.bundles.manifest import TrainingData
+from emotone.bundles.contents import TrainingData
 from emotone.errors import ConfigError, EmotoneError, RunError, SourceError, UnknownNameError, UsageError
 from emotone.files import sha256_file
 from emotone.fitting import weights as module

@@ -11,7 +11,7 @@ import torch
 from tests.audio.av_files import RATE, drawn_face, write_video
 from tests.toy import LABELS, write_torch_net
 
-from emotone.bundles.manifest import TrainingData
+from emotone.bundles.contents import TrainingData
 from emotone.errors import MissingExtraError, NotAudioError
 from emotone.features.base import FaceTrack
 from emotone.features.faces import DARKEST, centred_face, face_track, find_faces, sound_of_video

@@ -346,13 +346,13 @@ def test_it_arrives_when_the_pause_is_known(model: Model, noise: NDArray[np.floa
 def test_the_end_costs_no_further_run_of_the_network(
     model: Model, noise: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from emotone.bundles import onnx_session
+    from emotone.bundles import contents
 
     counts = []
     for interim in (False, True):
         runs: list[int] = []
 
-        def counted(*given: Any, run: Any = onnx_session.run_session, runs: list[int] = runs, **options: Any) -> Any:
+        def counted(*given: Any, run: Any = contents.run_session, runs: list[int] = runs, **options: Any) -> Any:
             runs.append(1)
             return run(*given, **options)
 

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from emotone.nets.blocks.base import Block, BlockChain, Network, mask_time, valid_steps
-from emotone.nets.blocks.chunk import ChunkConv
-from emotone.nets.blocks.cleaning import Centre, FittedBlock, Limits, Scale
-from emotone.nets.blocks.dense import (
+from emotone.nets.blocks.base import (
     AttentiveStatistics,
+    Block,
+    BlockChain,
     DropoutNorm,
     EmbeddingClassifier,
     MeanOverTime,
+    Network,
     NormClassifier,
     ReluDense,
     flatten_channels_last,
+    mask_time,
+    valid_steps,
 )
+from emotone.nets.blocks.chunk import ChunkConv
+from emotone.nets.blocks.cleaning import Centre, FittedBlock, Limits, Scale
 from emotone.nets.blocks.mobilenet import BandImage, ConvNorm, InvertedBottleneck, MeanEmbedding
 from emotone.nets.blocks.segments import per_segment
 from emotone.nets.blocks.spectrogram import BandsToChannels, LevelNorm, Patch, SameConv, SeparableConv, SpectrogramConv

@@ -9,16 +9,15 @@ import pytest
 import torch
 from tests.toy import one_thread
 
-from emotone.bundles.onnx_session import open_session, run_session
+from emotone.bundles.contents import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.nets.architectures.audiovisual import AudiovisualLstm
 from emotone.nets.architectures.faces import AlexNet, MiniXception
 from emotone.nets.blocks.audiovisual import LeadingValues, Presence, SoundAndFace
-from emotone.nets.blocks.base import Block, Network
+from emotone.nets.blocks.base import Block, LinearClassifier, Network, ReluDense
 from emotone.nets.blocks.chunk import Chunks, ContextLstm, EncoderChunks, FlatChunks, LastStepClassifier
 from emotone.nets.blocks.cleaning import Centre
-from emotone.nets.blocks.dense import LinearClassifier, ReluDense
 from emotone.nets.blocks.image import FaceImage, XceptionModule
 from emotone.nets.blocks.recurrent import Activation, GruLayer, RevisedGru
 from emotone.nets.blocks.reuse import MeanOfSteps

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.toy import one_thread
 
-from emotone.bundles.manifest import MODEL, TrainingData
-from emotone.bundles.onnx_session import open_session, run_session
+from emotone.bundles.contents import MODEL, TrainingData, open_session, run_session
 from emotone.errors import ConfigError
 from emotone.fitting.export import write_net
 from emotone.inference.engine import analyse

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotone.bundles.onnx_session import open_session, run_session
+from emotone.bundles.contents import open_session, run_session
 from emotone.errors import ConfigError
 from emotone.features.front_ends.log_mel import VggishLogMel
 from emotone.fitting.onnx_export import onnx_bytes

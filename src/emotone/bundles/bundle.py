@@ -16,10 +16,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from emotone.bundles import manifest as layout
+from emotone.bundles import contents as layout
+from emotone.bundles.contents import EMBEDDING, FIX, MANIFEST, OUTPUT, AdaptationData, BundleManifest
 from emotone.bundles.head import head_bytes, read_head, softmax
-from emotone.bundles.manifest import FIX, MANIFEST, AdaptationData, BundleManifest
-from emotone.bundles.onnx_session import EMBEDDING, OUTPUT, open_session, run_session
 from emotone.errors import BundleError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Bundle:
 
     @cached_property
     def _session(self) -> Any:
-        return open_session(
+        return layout.open_session(
             self._model,
             where=str(self.directory / layout.MODEL),
             threads=self.threads,
@@ -121,7 +120,7 @@ class Bundle:
         output = OUTPUT if self.head is None else EMBEDDING
         values = len(self.labels) if self.head is None else self.head.values
         where = str(self.directory / layout.MODEL)
-        return run_session(self._session, features, where=where, output=output, values=values)
+        return layout.run_session(self._session, features, where=where, output=output, values=values)
 
     def warm(self) -> None:
         """Open the network now, so that a broken one is reported before the first recording.

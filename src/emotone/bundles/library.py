@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.bundles.bundle import load_bundle, write_files
-from emotone.bundles.manifest import MANIFEST, read_manifest
+from emotone.bundles.contents import MANIFEST, read_manifest
 from emotone.errors import BundleError, OutputError, UsageError, unknown_name
 from emotone.files import filesystem, is_url, one_line
 

@@ -196,7 +196,7 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 def _selected(utterances: list[Utterance], name: str) -> tuple[list[Utterance], Mapping[str, int]]:
     """Return the selected clips of the selection's corpus with all clips of other corpora, and what is excluded."""
-    from emotone.corpora.selections import SELECTIONS, select
+    from emotone.corpora.resolve import SELECTIONS, select
 
     corpus = SELECTIONS[name].corpus
     kept, dropped = select([utterance for utterance in utterances if utterance.corpus == corpus], name)

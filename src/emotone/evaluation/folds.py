@@ -13,7 +13,7 @@ import numpy as np
 
 from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import Bundle, load_bundle
-from emotone.bundles.manifest import TrainingData
+from emotone.bundles.contents import TrainingData
 from emotone.errors import AudioError, MissingExtraError, RunError, missing_extra
 from emotone.features.faces import faces_for
 from emotone.features.store import ExtractionProblem

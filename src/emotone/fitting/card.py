@@ -10,7 +10,7 @@ from emotone.nets.layers import layer_table, parameter_count
 from emotone.transfer.plans import layer_of
 
 if TYPE_CHECKING:
-    from emotone.bundles.manifest import BundleManifest
+    from emotone.bundles.contents import BundleManifest
     from emotone.fitting.training_run import HeadRun, TrainingRun
     from emotone.recipes.embedding_recipe import EmbeddingRecipe, HeadSettings
     from emotone.transfer.apply import State, TransferReport

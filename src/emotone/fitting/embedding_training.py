@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.bundles.bundle import write_bundle
+from emotone.bundles.contents import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.bundles.head import mixture
-from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.bundles.training_domain import temperature_factors
 from emotone.config import signature
 from emotone.errors import RunError

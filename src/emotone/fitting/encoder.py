@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotone.bundles.onnx_session import EMBEDDING, INPUT, onnx_errors
+from emotone.bundles.contents import EMBEDDING, INPUT, onnx_errors
 from emotone.config import signature, to_mapping
 from emotone.errors import SourceError
 from emotone.features.front_ends.log_mel import WhisperLogMel

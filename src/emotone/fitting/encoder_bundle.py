@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.bundles.bundle import Bundle
+from emotone.bundles.contents import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.bundles.head import EmbeddingHead
-from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 
 if TYPE_CHECKING:
     from emotone.features.windows import Windows

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.bundles.bundle import Bundle, write_bundle
+from emotone.bundles.contents import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.bundles.library import SHIPPED, shipped_names
-from emotone.bundles.manifest import SCHEMA, BundleManifest, Calibration, TrainingData
 from emotone.config import check_name
 from emotone.errors import UsageError
 from emotone.fitting.card import model_card

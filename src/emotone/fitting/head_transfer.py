@@ -10,9 +10,9 @@ import numpy as np
 
 from emotone.audio.read import read_utterance
 from emotone.bundles.bundle import write_bundle
+from emotone.bundles.contents import HEAD, LICENCE, MANIFEST, MODEL, TrainingData
 from emotone.bundles.head import MIN_RECORDINGS
 from emotone.bundles.library import load, shipped_names
-from emotone.bundles.manifest import HEAD, LICENCE, MANIFEST, MODEL, TrainingData
 from emotone.config import signature
 from emotone.errors import AudioError, MissingExtraError, RunError, UsageError
 from emotone.features.front_ends.log_mel import WhisperLogMel

@@ -14,7 +14,7 @@ import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from emotone.bundles.onnx_session import INPUT, OUTPUT
+from emotone.bundles.contents import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

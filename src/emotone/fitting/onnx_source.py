@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.bundles.onnx_session import EMBEDDING, INPUT
+from emotone.bundles.contents import EMBEDDING, INPUT
 from emotone.errors import SourceError, missing_extra, unknown_name
 
 if TYPE_CHECKING:

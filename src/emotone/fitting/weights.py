@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotone.bundles.bundle import load_bundle
+from emotone.bundles.contents import MANIFEST
 from emotone.bundles.library import SHIPPED as MODELS
 from emotone.bundles.library import shipped_names
-from emotone.bundles.manifest import MANIFEST
 from emotone.errors import SourceError, UsageError, unknown_name
 from emotone.files import sha256_file
 from emotone.fitting.training_run import WEIGHTS, is_run, load_run

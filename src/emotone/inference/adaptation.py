@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.bundles.bundle import with_adaptation
-from emotone.bundles.manifest import AdaptationData
+from emotone.bundles.contents import AdaptationData
 from emotone.inference.inputs import fetched
 from emotone.inference.recordings import CAN_FAIL, analyse_file, failure_of
 from emotone.inference.running_adaptation import adaptable_head

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from emotone.audio.samples import Encoding
     from emotone.audio.source import Recording, Track
     from emotone.bundles.bundle import Bundle
+    from emotone.bundles.contents import AdaptationData
     from emotone.bundles.head import EmbeddingHead
-    from emotone.bundles.manifest import AdaptationData
     from emotone.inference.explanation import Explanation
     from emotone.inference.recordings import Progress
     from emotone.inference.result import Channel, Failure, Prediction, Selection

@@ -10,9 +10,8 @@ Example:
 """
 
 from emotone.protocols.audit import audit
-from emotone.protocols.leakage import Leakage
 from emotone.protocols.protocol import Protocol, descriptions, protocol, twin_for
-from emotone.protocols.spec import SCALING, SPEAKER_SCALED, ProtocolSpec, Scaling
+from emotone.protocols.spec import SCALING, SPEAKER_SCALED, Leakage, ProtocolSpec, Scaling
 
 __all__ = [
     "SCALING",

@@ -14,7 +14,7 @@ import numpy as np
 
 from emotone.corpora.findings import is_absent, normalised_speaker
 from emotone.errors import RunError
-from emotone.protocols.leakage import (
+from emotone.protocols.spec import (
     NEAR_DUPLICATES,
     SPELLINGS,
     Leakage,

@@ -24,7 +24,7 @@ class ClassicalRecipe:
         functionals: table with `name` of functionals, and any of their settings.
         classifier: table with `name` of a classifier, and any of its settings. Several values of a setting are
             candidates: the best is selected inside each fold's training part, on speakers that it was not fitted on.
-        selection: name of a selection (see `emotone.corpora.selections`); "" takes every labelled clip.
+        selection: name of a selection (see `emotone.corpora.resolve`); "" takes every labelled clip.
         seed: of all random numbers.
         adaptation: how the values of other corpora are aligned with those of the target corpus (see
             `emotone.classical.scaling`); "none" trains on all clips alike.

@@ -208,7 +208,7 @@ class EmbeddingRecipe:
         copies: perturbations of which a copy of each training recording is trained on, e.g. "telephone/mu-law" (see
             `emotone stress --list`): all of them by a linear head, one of them in each epoch by one with a hidden layer
             (see `HiddenSettings.copied`). Those that need other speakers are not allowed.
-        selection: name of a selection (see `emotone.corpora.selections`); "" takes every labelled clip.
+        selection: name of a selection (see `emotone.corpora.resolve`); "" takes every labelled clip.
         seed: of all random numbers.
         licence: SPDX identifier for the weights.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from emotone.augment.base import AUGMENTATIONS, Augmentation
 from emotone.config import check_name, from_mapping, to_mapping
 from emotone.corpora.labels import label_set
-from emotone.corpora.selections import SELECTIONS
+from emotone.corpora.resolve import SELECTIONS
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.base import FEATURES, Feature
 from emotone.features.windows import Windows
@@ -35,7 +35,7 @@ class Recipe:
         training: see `TrainingSettings`.
         augment: one table per augmentation, named after it, with its settings; applied in this order. Each must
             support the front end.
-        selection: name of a selection (see `emotone.corpora.selections`); "" takes every labelled clip.
+        selection: name of a selection (see `emotone.corpora.resolve`); "" takes every labelled clip.
         seed: of all random numbers.
         licence: SPDX identifier of the weights.
         transfer: weights to start from; None initialises at random.

@@ -135,7 +135,7 @@ def test_a_finished_model(emotone: Callable[..., Any], corpus: Path, make_bundle
 def test_a_model_that_was_trained_on_the_corpus_is_warned_about(
     emotone: Callable[..., Any], corpus: Path, make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    from emotone.bundles.manifest import TrainingData
+    from emotone.bundles.contents import TrainingData
 
     data = TrainingData(corpora=("emodb",), protocol="all", recipe="x", signature="0" * 12)
     model = make_bundle(tmp_path / "model", labels=LABELS, training=data)

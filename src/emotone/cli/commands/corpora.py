@@ -46,7 +46,7 @@ def list_corpora(*, as_json: bool) -> None:
       emotone corpora list --json
     """
     from emotone.corpora.base import CORPORA
-    from emotone.corpora.selections import SELECTIONS
+    from emotone.corpora.resolve import SELECTIONS
 
     corpora = CORPORA.all().values()
     if as_json:
@@ -251,7 +251,7 @@ def _identified(name: str, path: Path) -> str:
 
 
 def _summary(corpus: Corpus) -> dict[str, Any]:
-    from emotone.corpora.selections import selections_of
+    from emotone.corpora.resolve import selections_of
 
     return {
         "name": corpus.name,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emotone.cli import console, corpus_data
-from emotone.cli.console import progress, report_left_out
-from emotone.cli.evaluation_output import print_evaluation, shortcuts_text, to_dict
+from emotone.cli.console import print_evaluation, progress, report_left_out, shortcuts_text, to_dict
 from emotone.cli.options import TransferOptions, transfer_options
 from emotone.errors import EmotoneError, UsageError, unknown_name
 

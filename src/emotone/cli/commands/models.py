@@ -71,8 +71,8 @@ def show(model: str, *, as_json: bool) -> None:
       emotone models show default
       emotone models show ./mine --json
     """
+    from emotone.bundles.contents import CARD
     from emotone.bundles.library import load
-    from emotone.bundles.manifest import CARD
     from emotone.config import to_mapping
 
     bundle = load(model)

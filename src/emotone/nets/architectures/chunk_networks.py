@@ -82,9 +82,8 @@ class ChunkMlp:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network, ReluDense
         from emotone.nets.blocks.cleaning import Centre, Limits, Scale
-        from emotone.nets.blocks.dense import EmbeddingClassifier, ReluDense
         from emotone.nets.blocks.spectrogram import FirstRow
 
         blocks: dict[str, Block] = {
@@ -146,10 +145,9 @@ class SpectrogramCnn:
         """Return the torch module (see `NetSpec.build`); raise `ConfigError` for rows of other than two channels."""
         check_channels("spectrogram-cnn", dimension)
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
         from emotone.nets.blocks.chunk import chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
-        from emotone.nets.blocks.dense import EmbeddingClassifier
         from emotone.nets.blocks.spectrogram import Patch
 
         blocks: dict[str, Block] = {

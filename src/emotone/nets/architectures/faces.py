@@ -77,8 +77,7 @@ class AlexNet:
         """Return the torch module (see `NetSpec.build`); raise `ConfigError` for rows of another size of face."""
         check_face_rows("alexnet", dimension, size=self.size, channels=self.channels)
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import LinearClassifier
+        from emotone.nets.blocks.base import LinearClassifier, Network
         from emotone.nets.blocks.image import AlexConv, DropoutDense, FaceImage, ImageNetInput
         from emotone.nets.blocks.spectrogram import Patch
 

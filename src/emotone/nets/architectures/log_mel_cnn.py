@@ -56,8 +56,7 @@ class LogMelCnn:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import AttentiveStatistics, NormClassifier
+        from emotone.nets.blocks.base import AttentiveStatistics, Network, NormClassifier
         from emotone.nets.blocks.spectrogram import BandsToChannels, LevelNorm, SpectrogramConv
 
         blocks: dict[str, Block] = {"level": LevelNorm(centre_bands=self.centre_bands)}

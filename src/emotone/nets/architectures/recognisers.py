@@ -66,8 +66,7 @@ class MfccBigru:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
         from emotone.nets.blocks.recurrent import GruLayer
         from emotone.nets.blocks.reuse import CepstralFeatures, MeanOfSteps
 
@@ -131,8 +130,7 @@ class LetterRecogniser:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
         from emotone.nets.blocks.recogniser import letter_layers
         from emotone.nets.blocks.reuse import MeanOfSteps
 
@@ -213,8 +211,7 @@ class RecogniserReuse:
             )
         require_torch("building a network")
         from emotone.nets.blocks import reuse
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
         from emotone.nets.blocks.recurrent import GruLayer
 
         blocks: dict[str, Block] = {"recogniser": reuse.Recogniser(self._layers(bands), bands=bands)}

@@ -80,8 +80,7 @@ class SegmentMlp:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import BlockChain, Network
-        from emotone.nets.blocks.dense import DropoutNorm, EmbeddingClassifier, ReluDense
+        from emotone.nets.blocks.base import BlockChain, DropoutNorm, EmbeddingClassifier, Network, ReluDense
         from emotone.nets.blocks.spectrogram import Patch
 
         hidden: list[Block] = []

@@ -101,8 +101,7 @@ class Vggish:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier, ReluDense
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network, ReluDense
         from emotone.nets.blocks.spectrogram import Patch, PatchConv
 
         if dimension < POOLED:
@@ -172,8 +171,7 @@ class Yamnet:
     def build(self, dimension: int, classes: int) -> Network:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
         from emotone.nets.blocks.spectrogram import Patch, SameConv, SeparableConv
 
         inputs, size = scaled(FIRST, self.width), (PATCH_ROWS, dimension)
@@ -316,8 +314,7 @@ class Mn04:
     def build(self, dimension: int, classes: int) -> Network:  # noqa: ARG002 - convolutions take any number of bands
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
         from emotone.nets.blocks.mobilenet import BandImage, ConvNorm, InvertedBottleneck, MeanEmbedding, PatchImage
 
         shapes = bottlenecks(self.width)

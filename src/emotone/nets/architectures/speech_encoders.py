@@ -100,8 +100,7 @@ class WhisperEncoder:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
         from emotone.nets.blocks import transformer
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import EmbeddingClassifier, Network
 
         width, last = self.width, self.layers[-1]
         blocks = transformer.whisper_layers(
@@ -244,8 +243,7 @@ class SpeechStudent:
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
         from emotone.nets.blocks import transformer
-        from emotone.nets.blocks.base import Block, Network
-        from emotone.nets.blocks.dense import EmbeddingClassifier
+        from emotone.nets.blocks.base import Block, EmbeddingClassifier, Network
 
         blocks: dict[str, Block] = {
             "range": transformer.DynamicRange(peak=self.peak),

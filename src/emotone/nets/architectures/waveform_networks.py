@@ -111,8 +111,7 @@ class MultiDomain:
     def build(self, dimension: int, classes: int) -> Network:  # noqa: ARG002 - rows of any dimension are samples
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.dense import LinearClassifier, TanhDense
+        from emotone.nets.blocks.base import LinearClassifier, Network, TanhDense
         from emotone.nets.blocks.recurrent import StepDense, StepLstm
         from emotone.nets.blocks.waveform import DropoutConv1d, StandardisedSamples
 
@@ -200,8 +199,7 @@ class SoundNet5:
     def build(self, dimension: int, classes: int) -> Network:  # noqa: ARG002 - rows of any dimension are samples
         """Return the torch module (see `NetSpec.build`)."""
         require_torch("building a network")
-        from emotone.nets.blocks.base import DropoutBlock, Network
-        from emotone.nets.blocks.dense import MeanOverTime
+        from emotone.nets.blocks.base import DropoutBlock, MeanOverTime, Network
         from emotone.nets.blocks.waveform import ScoreConv1d
 
         level = self.level if self.normalise_level else None

@@ -1,4 +1,4 @@
-"""What every block of a network has in common, and the network that runs blocks one after another.
+"""What every block of a network has in common, the network of blocks one after another, and blocks of many networks.
 
 Conventions: a block maps (x, lengths) to (x, lengths). `lengths` [batch] counts the valid steps in time of each item;
 None means that all steps are valid, which is the form that is exported. Every block sets the steps after the valid ones
@@ -6,6 +6,9 @@ to zero, so that a convolution reads there what it reads beyond the end of a sin
 batch therefore gives what its items give one by one.
 
 A block describes itself (`description`, `time_kernel`); `emotone.nets.layers` derives layer tables from that.
+
+Of the blocks that pool over time, signals are [batch, channels, time]; after them, and in fully connected ones, the
+time axis is gone.
 """
 
 from __future__ import annotations
@@ -126,3 +129,187 @@ def initialise_for_relu(layer: nn.Conv2d | nn.Linear) -> None:
 
 
 LengthAware = Network  # TODO: remove once no module uses the old name
+
+
+class AttentiveStatistics(Block):
+    """Mean and standard deviation over time with learned weights of the steps: [batch, in, time] -> [batch, 2 in].
+
+    Reference: Okabe, Koshinaka, Shinoda, Attentive statistics pooling for deep speaker embedding, Interspeech 2018.
+    """
+
+    def __init__(self, inputs: int, *, hidden: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv1d(inputs, hidden, 1)
+        self.weigh = nn.Conv1d(hidden, inputs, 1)
+
+    @property
+    def description(self) -> str:
+        """Attentive statistics."""
+        return "attentive mean and deviation over time"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the statistics; the time axis is gone, so the lengths are None."""
+        energy = self.weigh(torch.tanh(self.squeeze(x)))
+        if lengths is not None:
+            energy = energy.masked_fill(~valid_steps(lengths, x.shape[2])[:, None, :], float("-inf"))
+        weight = torch.softmax(energy, dim=2)
+        mean = (weight * x).sum(dim=2)
+        variance = (weight * x * x).sum(dim=2) - mean * mean
+        return torch.cat([mean, variance.clamp(min=1e-5).sqrt()], dim=1), None
+
+
+class MeanOverTime(Block):
+    """The mean over the valid steps: [batch, channels, time] -> [batch, channels]."""
+
+    @property
+    def description(self) -> str:
+        """Mean over time."""
+        return "mean over time"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the mean; the time axis is gone, so the lengths are None."""
+        if lengths is None:
+            return x.mean(dim=2), None
+        mask = valid_steps(lengths, x.shape[2])[:, None, :].to(x.dtype)
+        return (x * mask).sum(dim=2) / lengths[:, None].to(x.dtype), None
+
+
+class ReluDense(Block):
+    """Linear and ReLU, after flattening an image: [batch, ...] -> [batch, out].
+
+    Args:
+        inputs: values of the image.
+        outputs: units.
+        slope: of a leaky ReLU for negative values; 0 gives ReLU.
+
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, slope: float = 0.0) -> None:
+        super().__init__()
+        self.slope = slope
+        self.linear = nn.Linear(inputs, outputs)
+        initialise_for_relu(self.linear)
+
+    @property
+    def description(self) -> str:
+        """Linear, ReLU."""
+        return f"linear, leaky ReLU {self.slope:g}" if self.slope else "linear, ReLU"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the values and the unchanged lengths."""
+        y = self.linear(flatten_channels_last(x))
+        return nn.functional.leaky_relu(y, self.slope) if self.slope else torch.relu(y), lengths
+
+
+class TanhDense(Block):
+    """Linear, tanh, dropout: [batch, in] -> [batch, out]."""
+
+    def __init__(self, inputs: int, outputs: int, *, dropout: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.dropout = nn.Dropout(dropout)
+
+    @property
+    def description(self) -> str:
+        """Linear, tanh, and the share of values that are dropped."""
+        return f"linear, tanh, dropout {self.dropout.p:g}"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the values and the unchanged lengths."""
+        return self.dropout(torch.tanh(self.linear(x))), lengths
+
+
+class DropoutNorm(Block):
+    """Dropout, then batch normalisation: [batch, values] -> [batch, values]."""
+
+    def __init__(self, values: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.BatchNorm1d(values)
+
+    @property
+    def description(self) -> str:
+        """Dropout, batch norm."""
+        return "dropout, batch norm"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the normalised values and the unchanged lengths."""
+        return self.norm(self.dropout(x)), lengths
+
+
+class LinearClassifier(Block):
+    """Linear to logits: [batch, in] -> [batch, classes]."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, classes)
+
+    @property
+    def description(self) -> str:
+        """Linear."""
+        return "linear"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits and the unchanged lengths."""
+        return self.linear(x), lengths
+
+
+class NormClassifier(Block):
+    """Dropout, a hidden layer with batch normalisation and ReLU, dropout, logits: [batch, in] -> [batch, classes]."""
+
+    def __init__(self, inputs: int, *, hidden: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, classes)
+
+    @property
+    def description(self) -> str:
+        """The hidden layer and the output layer."""
+        return "dropout, linear, batch norm, ReLU, dropout, linear"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits and the unchanged lengths."""
+        hidden = torch.relu(self.norm(self.hidden(self.dropout(x))))
+        return self.output(self.dropout(hidden)), lengths
+
+
+class EmbeddingClassifier(Block):
+    """Dropout, a hidden layer with ReLU and dropout if `hidden` is not 0, logits: [batch, in] -> [batch, classes].
+
+    Args:
+        inputs: values of the embedding.
+        hidden: units of the hidden layer; 0 for none.
+        classes: number of logits.
+        dropout: share of values dropped before each linear layer in training.
+
+    """
+
+    def __init__(self, inputs: int, *, hidden: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(inputs, hidden) if hidden else None
+        self.output = nn.Linear(hidden or inputs, classes)
+
+    @property
+    def description(self) -> str:
+        """The hidden layer and the dropout, if any, and the output layer."""
+        dropout = "dropout, " if self.dropout.p else ""
+        hidden = "" if self.hidden is None else f"linear {self.hidden.out_features}, ReLU, {dropout}"
+        return f"{dropout}{hidden}linear"
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the logits and the unchanged lengths."""
+        x = self.dropout(x)
+        if self.hidden is not None:
+            x = self.dropout(torch.relu(self.hidden(x)))
+        return self.output(x), lengths
+
+
+def flatten_channels_last(x: Tensor) -> Tensor:
+    """Return the values [batch, values] of an image [batch, channels, time, bands] in TensorFlow's order.
+
+    Channels vary fastest, then bands, then time. Values [batch, values] are returned unchanged.
+    """
+    return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.nets.base import CHANNELS, CHUNK_ROWS
-from emotone.nets.blocks.base import Block, initialise_for_relu, mask_time, reversed_steps, valid_steps
-from emotone.nets.blocks.dense import ReluDense
+from emotone.nets.blocks.base import Block, ReluDense, initialise_for_relu, mask_time, reversed_steps, valid_steps
 from emotone.nets.blocks.segments import SegmentClassifier, SegmentCutter
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from emotone.nets.blocks.base import Block, mask_time, valid_steps
-from emotone.nets.blocks.dense import MeanOverTime
+from emotone.nets.blocks.base import Block, MeanOverTime, mask_time, valid_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,8 @@
-"""`bundle.toml` as frozen records. Its last line is a checksum of the lines above, so that every change is noticed."""
+"""The contents of a bundle: `bundle.toml` as frozen records, and networks as ONNX files.
+
+The last line of `bundle.toml` is a checksum of the lines above, so that every change is noticed. ONNX files are opened
+with their ports checked, and run with their output checked.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from collections.abc import Mapping  # noqa: TC003  (read at run time to check t
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tomli_w
 
 from emotone.config import check_name, from_mapping, to_mapping
@@ -18,13 +23,15 @@ from emotone.features.base import FEATURES
 from emotone.features.windows import Windows  # noqa: TC001  (as above)
 from emotone.types import Seconds  # noqa: TC001  (as above)
 
+if TYPE_CHECKING:
+    from emotone.features.base import Feature
+    from emotone.types import Array
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-if TYPE_CHECKING:
-    from emotone.features.base import Feature
 
 SCHEMA = "emotone.bundle/1"
 MANIFEST, MODEL, CARD, LICENCE, TEST_VECTOR = "bundle.toml", "model.onnx", "CARD.md", "LICENSE", "test_vector.npz"
@@ -181,3 +188,90 @@ def _check_files(files: Mapping[str, str], *, where: str) -> None:
     missing = [name for name in REQUIRED if name not in files]
     if missing:
         raise BundleError(f"{where}: [files] lacks {', '.join(missing)}; required: {', '.join(REQUIRED)}")
+
+
+INPUT, OUTPUT, EMBEDDING = "features", "logits", "embedding"
+ONLY_FATAL = 4  # ONNX Runtime's log level; errors are raised
+
+
+def open_session(model: bytes, *, where: str, threads: int, dimension: int, values: int, output: str = OUTPUT) -> Any:
+    """Return an ONNX session for the bytes of a model.
+
+    Args:
+        model: one `features` input [batch, time, dimension] and one output [batch, values], float32.
+        where: name of the model in messages.
+        threads: for the operators; with one, workers do not compete for cores.
+        dimension: values per row of the front end.
+        output: name of the output: `logits` or `embedding`.
+        values: of the output: labels, or values of an embedding.
+
+    Raises:
+        BundleError: the bytes are not a model, or it has other shapes.
+
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ONLY_FATAL
+    # Memory patterns are kept for every input shape, and recordings have any length: memory would grow with use. The
+    # arena keeps the largest batch only; without it, activations of all sizes would fragment the process memory.
+    options.enable_mem_pattern = False
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except onnx_errors() as error:
+        raise BundleError(f"{where} can't be opened by ONNX Runtime {onnxruntime.__version__}: {error}") from error
+    _check_ports(session.get_inputs(), where=where, name=INPUT, shape=[None, None, dimension])
+    _check_ports(session.get_outputs(), where=where, name=output, shape=[None, values])
+    return session
+
+
+def run_session(session: Any, features: Array, *, where: str, values: int, output: str = OUTPUT) -> Array:
+    """Return the output [batch, values] float32 of features [batch, time, dimension].
+
+    Raises:
+        BundleError: the network fails on this shape, or its scores have another shape or are not finite.
+
+    """
+    try:
+        (found,) = session.run([output], {INPUT: np.ascontiguousarray(features, np.float32)})
+    except onnx_errors() as error:
+        raise BundleError(f"{where} fails on features of shape {list(features.shape)}: {error}") from error
+    if found.shape != (len(features), values):
+        raise BundleError(f"{where} returns {output} of shape {list(found.shape)}; needed: {[len(features), values]}")
+    if not np.isfinite(found).all():
+        raise BundleError(f"{where} returns {output} that are not finite")
+    result: Array = found
+    return result
+
+
+def _check_ports(ports: list[Any], *, where: str, name: str, shape: list[int | None]) -> None:
+    """Refuse ports other than one float32 tensor called `name`; None in `shape` allows any size."""
+    wanted = f"'{name}' float32 [{', '.join('any' if size is None else str(size) for size in shape)}]"
+    given = ", ".join(f"'{port.name}' {port.type} {port.shape}" for port in ports)
+    fits = len(ports) == 1 and ports[0].name == name and ports[0].type == "tensor(float)"
+    sizes = ports[0].shape if fits else []
+    if not fits or len(sizes) != len(shape):
+        raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
+    for size, expected in zip(sizes, shape, strict=True):
+        # A dynamic dimension has a name, or None; batch and time must be dynamic.
+        if isinstance(size, int) and size != expected:
+            raise BundleError(f"{where} must have exactly {wanted}; it has {given}")
+
+
+def onnx_errors() -> tuple[type[Exception], ...]:
+    """Return what ONNX Runtime raises."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoModel,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.RuntimeException,
+        state.EPFail,
+    )
