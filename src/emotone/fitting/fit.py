@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from emotone.audio.activity import PER_SECOND, RATE, speech_activity
 from emotone.audio.samples import resample
 from emotone.config import signature
 from emotone.errors import RunError
@@ -248,6 +247,8 @@ class SpeechActivity:
 
     def compute(self, signal: Array) -> Array:
         """Return 1 during speech and 0 elsewhere, float32 for each 10 ms of a signal [time]."""
+        from emotone.audio.activity import RATE, speech_activity
+
         return speech_activity(resample(signal, rate=self.rate, to=RATE)).astype(np.float32)
 
 
@@ -266,6 +267,8 @@ def speech_window_starts(
     """
     if not recipe.training.speech_only:
         return None
+    from emotone.audio.activity import PER_SECOND
+
     front_end = recipe.feature
     window, hop = recipe.windows.frames(front_end)
     minimum = recipe.windows.min_frames(front_end)
