@@ -135,6 +135,7 @@ class Plan:
     model: str
     rate: int
     chunk_seconds: float
+    interim: bool
     chunks: list[bytes]
     expected: list[tuple[int, dict[str, Any]]]  # with the number of the chunk that completes the event
     last: list[dict[str, Any]]
@@ -149,16 +150,21 @@ class Measurements:
     failures: list[str] = field(default_factory=list)
 
 
-def make_plan(url: str, model: str, *, seconds: float, chunk_seconds: float) -> Plan:
+def make_plan(url: str, model: str, *, seconds: float, chunk_seconds: float, interim: bool = False) -> Plan:
     """Return the chunks of the example recording, repeated, and the events of a local session."""
     samples, rate = soundfile.read(RECORDING, dtype="int16")
     size = round(rate * chunk_seconds)
     count = round(seconds / chunk_seconds)
     repeated = np.resize(samples, size * count)
     chunks = [repeated[at : at + size].tobytes() for at in range(0, size * count, size)]
-    session = emotone.load(model).session(rate=rate, encoding="s16le")
+    session = emotone.load(model).session(rate=rate, encoding="s16le", interim=interim)
     expected = [(number, event.to_dict()) for number, chunk in enumerate(chunks) for event in session.push(chunk)]
-    return Plan(url, model, rate, chunk_seconds, chunks, expected, [event.to_dict() for event in session.end()])
+    last = [event.to_dict() for event in session.end()]
+    return Plan(url, model, rate, chunk_seconds, interim, chunks, expected, last)
+
+
+def _plan(url: str, given: argparse.Namespace) -> Plan:
+    return make_plan(url, given.model, seconds=given.seconds, chunk_seconds=given.chunk, interim=given.interim)
 
 
 async def send(connection: ClientConnection, plan: Plan, found: Measurements) -> list[float]:
@@ -179,7 +185,13 @@ async def send(connection: ClientConnection, plan: Plan, found: Measurements) ->
 async def stream(plan: Plan, found: Measurements, *, delay: float) -> None:
     """Run one stream and add what it measured."""
     await asyncio.sleep(delay)
-    start = {"type": "session.start", "rate": plan.rate, "encoding": "s16le", "model": plan.model}
+    start = {
+        "type": "session.start",
+        "rate": plan.rate,
+        "encoding": "s16le",
+        "model": plan.model,
+        "interim": plan.interim,
+    }
     try:
         async with connect(plan.url, proxy=None, compression=None, open_timeout=OPEN_SECONDS) as connection:
             await connection.send(json.dumps(start))
@@ -220,7 +232,7 @@ def report(found: Measurements, *, sessions: int) -> int:
 def measure_own_server(given: argparse.Namespace) -> int:
     """Start a server, measure it, and print its processor time and memory, too."""
     with ServerProcess("--model", given.model, "--sessions", str(given.sessions)) as server:
-        plan = make_plan(server.stream_url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
+        plan = _plan(server.stream_url, given)
         asyncio.run(run(plan, sessions=1))  # opens the networks
         before = server.processor_seconds
         found = asyncio.run(run(plan, sessions=given.sessions))
@@ -237,7 +249,7 @@ def soak(given: argparse.Namespace) -> int:
     memory: list[float] = []
     failures: list[str] = []
     with ServerProcess("--sessions", str(2 * sessions), "--model", given.model) as server:
-        plan = make_plan(server.stream_url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
+        plan = _plan(server.stream_url, given)
         begin = time.monotonic()
         while time.monotonic() - begin < 60 * given.minutes:
             found = asyncio.run(run(plan, sessions=sessions))
@@ -262,13 +274,14 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=60, help="streams at the same time")
     parser.add_argument("--seconds", type=float, default=20.0, help="duration of a stream")
     parser.add_argument("--chunk", type=float, default=0.1, help="seconds of audio per message")
+    parser.add_argument("--interim", action="store_true", help="with interim results, as the page has them")
     parser.add_argument("--minutes", type=float, help="measure the memory of an own server for this long")
     given = parser.parse_args()
     if given.url is None:
         return measure_own_server(given) if given.minutes is None else soak(given)
     if given.minutes is not None:
         parser.error("--minutes measures a server that is started here; leave out --url")
-    plan = make_plan(given.url, given.model, seconds=given.seconds, chunk_seconds=given.chunk)
+    plan = _plan(given.url, given)
     return report(asyncio.run(run(plan, sessions=given.sessions)), sessions=given.sessions)
 
 
