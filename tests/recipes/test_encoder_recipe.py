@@ -8,6 +8,7 @@ import pytest
 
 import emotone
 from emotone.errors import ConfigError
+from emotone.recipes.embedding_recipe import EncoderSettings
 from emotone.recipes.encoder_recipe import (
     EncoderRecipe,
     EncoderTrainingSettings,
@@ -45,6 +46,7 @@ def test_names_and_licences_are_not_in_the_signature() -> None:
         ({"noise": ("rian",)}, "noise: .*did you mean 'rain'"),
         ({"noise": ("rain", "talk")}, r"at least one \[sound.NAME\] table that is not noise"),
         ({"seed": -1}, "seed must not be negative; given -1"),
+        ({"teacher": EncoderSettings("hf:a/b")}, "teacher: source must be one of emotone's.*given hf:a/b"),
     ],
 )
 def test_recipes_are_checked(changes: dict[str, Any], message: str) -> None:

@@ -100,13 +100,14 @@ def model_card(run: TrainingRun, *, version: str, evaluation: str) -> str:
 """
 
 
-def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -> str:
+def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str, loss: float | None = None) -> str:
     """Return the Markdown of `CARD.md` of a model with a frozen encoder.
 
     Args:
         manifest: of the bundle.
         run: what its head was fitted on.
         evaluation: how it was evaluated, and the scores; "" states that it was not.
+        loss: see `Encoder.quantisation_loss`.
 
     """
     recipe = run.recipe
@@ -117,6 +118,8 @@ def embedding_card(manifest: BundleManifest, run: HeadRun, *, evaluation: str) -
     encoder = recipe.encoder
     layers = ", ".join(map(str, encoder.layers))
     weights = "8-bit weights" if encoder.quantised else "32-bit weights"
+    if loss is not None:
+        weights += f", which change embeddings of synthetic sounds by {loss:.1%} of their deviation"
     classifier = f"{_classifier(recipe.head)}, on standardised embeddings"
     licence, origin = (OWN_LICENCE, OWN_ORIGIN) if encoder.is_own else (WHISPER_LICENCE, WHISPER_ORIGIN)
     return f"""# {manifest.name} {manifest.version}

@@ -192,7 +192,7 @@ def write_model(training: EmbeddingTraining, out: Path, *, version: str = "1.0.0
         manifest,
         model=resolved.encoder.model(),
         head=head,
-        card=embedding_card(manifest, run, evaluation=evaluation),
+        card=embedding_card(manifest, run, evaluation=evaluation, loss=resolved.encoder.quantisation_loss()),
         licence=licence_text(recipe),
         signal=signal,
         probabilities=head.probabilities(embedding, temperature=training.temperature)[0],

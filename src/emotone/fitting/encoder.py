@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import tempfile
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +14,11 @@ from emotone.errors import SourceError
 from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.waveform import Waveform
 from emotone.files import atomic_write, cache_dir
+from emotone.fitting.export import example_signal
 from emotone.fitting.hub_source import HubSource
 from emotone.fitting.onnx_export import onnx_bytes
 from emotone.fitting.onnx_source import DEFAULT_RATE, OnnxSource, embedding_model
+from emotone.fitting.quantisation import loss_of, quantised, with_loss
 from emotone.fitting.weights import find_weights
 from emotone.nets.architectures.speech_encoders import SpeechStudent, WhisperEncoder
 from emotone.recipes.embedding_recipe import EncoderSettings
@@ -28,6 +27,8 @@ from emotone.transfer.weights import SourceWeights, read_tensors
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from emotone.features.base import Feature
@@ -41,6 +42,7 @@ LAST_BLOCK = "pool"
 WHISPER = "whisper"  # family of encoders in the format of transformers
 WHISPER_SETTINGS = {"num_mel_bins": 80, "max_source_positions": 1500, "activation_function": "gelu"}  # and defaults
 WHISPER_HEADS, WHISPER_LAYERS = 6, 4  # where config.json has no number
+EXAMPLES = 5  # parts of the synthetic signal that a quantised encoder is compared on
 STUDENT = "blocks.layer1.depthwise.weight"  # a tensor of every student, and of no other encoder
 
 
@@ -76,6 +78,10 @@ class Encoder:
     def path(self) -> Path:
         """The ONNX file in the cache."""
         return cache_dir() / FOLDER / f"{self.name}.onnx"
+
+    def quantisation_loss(self) -> float | None:
+        """Return the change of embeddings by 8-bit weights, relative to their deviation; None where not measured."""
+        return loss_of(self.model())
 
     def model(self) -> bytes:
         """Return the ONNX file, after checking its hash.
@@ -127,7 +133,7 @@ def _own_encoder(settings: EncoderSettings, source: OnnxSource) -> Encoder:
     if not path.exists():
         data = embedding_model(source, given, statistics=settings.statistics, rate=rate)
         with atomic_write(path) as stream:
-            stream.write(_quantised(data, operators=("MatMul",)) if settings.quantised else data)
+            stream.write(_small(data, Waveform(rate=rate)) if settings.quantised else data)
     data = path.read_bytes()
     return Encoder(name, hashlib.sha256(data).hexdigest(), _tried_size(source, data, rate=rate), rate)
 
@@ -153,10 +159,17 @@ def _hub_model(settings: EncoderSettings, files: HubFiles) -> bytes:
 
     if files.family == WHISPER:
         data = onnx_bytes(hub_whisper(settings, files), WhisperLogMel.dimension, output=EMBEDDING)
-        return _quantised(data, operators=()) if settings.quantised else data
+        return _small(data, WhisperLogMel(), operators=()) if settings.quantised else data
     net = hub_encoder.hub_network(files, layers=settings.layers, statistics=settings.statistics)
     data = hub_encoder.export(net, source=files.source, output=EMBEDDING)
-    return _quantised(data, operators=("MatMul",)) if settings.quantised else data
+    return _small(data, Waveform(rate=files.rate)) if settings.quantised else data
+
+
+def _small(data: bytes, feature: Feature, *, operators: tuple[str, ...] = ("MatMul",)) -> bytes:
+    """Return an encoder of the user's with 8-bit weights, and the loss, measured on parts of a synthetic signal."""
+    signal = example_signal(feature.rate)
+    examples = [feature.compute(part) for part in np.array_split(signal, EXAMPLES)]
+    return with_loss(quantised(data, operators=operators), data, examples)
 
 
 def _tried_size(source: OnnxSource, data: bytes, *, rate: Hertz) -> int:
@@ -301,44 +314,7 @@ def _exported(settings: EncoderSettings, weights: SourceWeights) -> bytes:
     if not settings.quantised:
         return data
     # The convolutions of a student are few values, and those of single values have no fast 8-bit kernel.
-    return _quantised(data, operators=("MatMul",) if _is_student(weights) else ())
-
-
-def _quantised(data: bytes, *, operators: tuple[str, ...]) -> bytes:
-    """Return the model with 8-bit weights of its products, one scale per output channel.
-
-    Args:
-        data: the model.
-        operators: of ONNX, whose weights are quantised; () for all.
-
-    """
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    model = onnx.load_from_string(data)
-    del model.graph.value_info[:]  # shapes of the export disagree with those that the quantiser infers
-    with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
-        plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
-        onnx.save(model, plain)
-        logging.getLogger().addFilter(_no_advice)  # the quantiser logs there
-        # 7 bits: sums of products of 8-bit numbers overflow on processors without VNNI instructions.
-        try:
-            quantize_dynamic(
-                plain,
-                small,
-                op_types_to_quantize=list(operators) or None,
-                weight_type=QuantType.QInt8,
-                per_channel=True,
-                reduce_range=True,
-            )
-        finally:
-            logging.getLogger().removeFilter(_no_advice)
-        return small.read_bytes()
-
-
-def _no_advice(record: logging.LogRecord) -> bool:
-    """Drop the quantiser's advice to merge operators before: the export is merged already."""
-    return "Please consider to run pre-processing" not in record.getMessage()
+    return quantised(data, operators=("MatMul",) if _is_student(weights) else ())
 
 
 def _embedding_size(data: bytes) -> int:

@@ -29,6 +29,7 @@ CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.
 FRONT_ENDS = ("preprocessor_config.json", "processor_config.json")  # the latter contains the former, since version 5
 INSIDE = "feature_extractor"
 PATTERNS = (CONFIG, WEIGHTS, INDEX, "model-*.safetensors", *FRONT_ENDS)
+NEEDED = ((CONFIG,), (WEIGHTS, INDEX), FRONT_ENDS)  # one of each
 PICKLES = "*.bin"
 FAMILIES = ("data2vec-audio", "hubert", "unispeech", "unispeech-sat", "wav2vec2", "wavlm", "whisper")
 EXTRA = "transformers"
@@ -142,9 +143,9 @@ class HubSource:
         cache, revision = hub_cache(), self.revision or None
         try:
             found = Path(hub.snapshot_download(self.name, revision=revision, cache_dir=cache, local_files_only=True))
-            if (found / CONFIG).exists() and ((found / WEIGHTS).exists() or (found / INDEX).exists()):
+            if all(any((found / name).exists() for name in names) for names in NEEDED):
                 return found
-        except OSError:  # not in the cache, or incomplete there
+        except OSError:  # not there
             pass
         offline = next(
             (name for name in _OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}), ""
@@ -164,7 +165,7 @@ class HubSource:
             ) from error
 
     def _absent(self, cache: Path) -> str:
-        return f"{self} is not in the cache of the hub, {cache}"
+        return f"{self} is not, or not completely, in the cache of the hub, {cache}"
 
     def _elsewhere(self) -> str:
         folder = self.name.partition("/")[2]

@@ -184,6 +184,11 @@ class EncoderRecipe:
         for name in self.noise:
             if name not in self.sound:
                 raise ConfigError(f"noise: {unknown_name('sound', name, self.sound)}")
+        if self.teacher.is_own:
+            raise ConfigError(
+                f"teacher: source must be one of emotone's speech encoders, such as whisper-base; given "
+                f"{self.teacher.source}"
+            )
         if not set(self.sound) - set(self.noise):
             raise ConfigError("a student needs at least one [sound.NAME] table that is not noise")
         if self.seed < 0:
