@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.bundles.onnx_session import INPUT
+from emotone.bundles.contents import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
