@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scripts.pages import code, costs, few_clips, results, transfer
+from scripts.pages import code, costs, results, transfer
 from scripts.pages.markdown import RESULTS, ROOT
 
 from emotone.fitting.distillation.source_run import results_card
@@ -47,8 +47,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/costs.md": costs.costs,
     "results/costs.svg": costs.figure,
     "results/evaluations.md": results.evaluations,
-    "results/few-clips.md": few_clips.few_clips,
-    "results/few-clips.svg": few_clips.figure,
+    "results/few-clips.md": transfer.few_clips,
+    "results/few-clips.svg": transfer.few_clips_figure,
     "results/papers.md": results.papers,
     "results/segment-vggish.md": partial(segment_vggish.page, RESULTS),
     "results/segment-vggish.svg": partial(segment_vggish.figure, RESULTS),

@@ -10,7 +10,7 @@ from scripts.pages.markdown import RESULTS, ROOT, system_of
 
 from emotone.audio.activity import WEIGHTS
 from emotone.fitting.distillation.source_run import results_card
-from emotone.reproductions.document import ENGINE, document, markdown_table, overview
+from emotone.reproductions.document import document, markdown_table, overview
 from emotone.reproductions.papers.anger_soundnet import page as anger_soundnet
 from emotone.reproductions.papers.asr_reuse import page as asr_reuse
 from emotone.reproductions.papers.segment_vggish import page as segment_vggish
@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 # Pages of evaluations and trained sources, and the README's scores and speed, from the files under results/.
 
 
+EARLIER = frozenset(
+    {
+        "anger-held-out-40379d328581",
+        "anger-held-out-d5afd5361a88",
+        "anger-speaker-folds-5-b0d007bb4af2",
+        "opensmile-is10-svm-speaker-folds-10-20c2f8622778",
+        "small-held-out-430c9b610da4",
+        "small-open-leave-one-speaker-out-1ec7bdbf8bd2",
+        "small-speaker-folds-10-5a7785625426",
+    }
+)
+"""Runs of version 0.1.0."""
+
+
 def evaluations() -> str:
     """Return the scores of all evaluations under results/, computed from their stored predictions."""
     lines = [
@@ -36,7 +50,8 @@ def evaluations() -> str:
         "All numbers are computed from the predictions tables of the runs under `results/` whenever this page is made.",
         "The settings of the shipped recipes were selected on the scores of one division of the speakers (a tenth of",
         "each corpus held out); no other scores were used before the folds below were run once.",
-        *ENGINE,
+        "Predictions that are marked as those of version 0.1.0 have windows on the recording's grid; the present",
+        "engine places windows inside utterances only.",
     ]
     for folder in finished_runs(RESULTS):
         about = read_run(folder).about
@@ -44,7 +59,8 @@ def evaluations() -> str:
         recipe = f"{system} --protocol {about['protocol']['name']}"
         argument = recipe if "recipe" in about else system
         command = about.get("again", f"emotone evaluate {argument} --corpus NAME=DIR...")
-        lines += ["", f"## {system}, {about['protocol']['name']}", "", summary_markdown(folder).rstrip()]
+        made = ["Predictions of version 0.1.0.", ""] if folder.name in EARLIER else []
+        lines += ["", f"## {system}, {about['protocol']['name']}", "", *made, summary_markdown(folder).rstrip()]
         lines += ["", f"Command, with the corpora that the table names: `{command}`"]
     return document(lines)
 

@@ -1,4 +1,4 @@
-"""The page of learning curves: UAR by the number of training clips, from the runs of scripts/learning_curves.py."""
+"""The pages of learning curves: UAR by the number of training clips, from the runs of scripts/learning_curves.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scripts.learning_curves import RECIPES
+from scripts.learning_curves import HEAD_CLIPS, HEAD_DRAWS, HEAD_FOLDER, RECIPES
 from scripts.pages.markdown import RESULTS
 
 from emotone.corpora.base import CORPORA
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from emotone.scoring.comparison import Difference
     from emotone.scoring.learning_curve import CurvePoint
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Networks, from scratch and with transfer.
 
 FROM_SCRATCH = "from scratch"
 RENAMED = {"default": "small"}  # name of a model in the stored runs, and now
@@ -77,8 +81,6 @@ def transfer(results: Path = RESULTS) -> str:
 
 def figure(results: Path = RESULTS) -> str:
     """Return the curves as an SVG: a row for each network, a plot for each corpus; equal numbers give equal bytes."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     measured = _measured(results)
@@ -92,6 +94,14 @@ def figure(results: Path = RESULTS) -> str:
                 axes.set_ylabel(f"UAR x 100, {curves.net}" if len(measured) > 1 else "UAR x 100")
                 axes.legend(frameon=False, fontsize=8, loc="lower right")
     drawn.tight_layout()
+    return _svg(drawn)
+
+
+def _svg(drawn: Any) -> str:
+    """Return a figure of matplotlib as an SVG that depends on nothing but its content."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     written = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "emotone"}):
         FigureCanvasSVG(drawn).print_svg(written, metadata={"Date": None, "Creator": None})
@@ -266,3 +276,124 @@ def _means(points: Sequence[CurvePoint], gains: dict[tuple[str, str, str, int], 
         return []
     header = ("mean gain over the corpora, clips", *map(str, asked))
     return ["", *markdown_table(header, rows)]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Heads of a model with a frozen encoder.
+
+UNCHANGED, ADAPTED, FITTED = "A1", "adapted", "auto"
+# What is done with the clips, in the order of the tables: name, colour, marker and dashes.
+WAYS = {
+    FITTED: ("head fitted further (auto)", "#d55e00", "D", "-"),
+    ADAPTED: ("adapted without labels", "#0072b2", "o", "-"),
+    SCRATCH: ("head from scratch", "#555555", "s", (0, (4, 2))),
+}
+
+
+def few_clips(results: Path = RESULTS) -> str:
+    """Return the curves as tables."""
+    lines = [
+        "# Few labelled clips: the head of a model with a frozen encoder",
+        "",
+        "How the head is fitted is described in [transfer.md](../transfer.md). UAR x 100 with 95 % bootstrap intervals",
+        f"clustered by speaker, computed from the predictions under `results/{HEAD_FOLDER}`.",
+        "Command: `python -m scripts.learning_curves --source default --heads --corpus NAME=DIR...`",
+    ]
+    points = _head_points(results)
+    if not points:
+        return document([*lines, "", "Not run yet."])
+    lines += [
+        "",
+        "The clips are of one half of a corpus's speakers, and the other half is tested; then vice versa. Each number",
+        f"is of {HEAD_DRAWS} draws of halves and clips; subsets contain every label. The head from scratch is that of",
+        "the recipe `whisper-base`, on the same encoder. Neither corpus is in the training data of the model.",
+        "",
+        "![UAR by number of clips](few-clips.svg)",
+    ]
+    for corpus in _head_corpora(points):
+        lines += [
+            "",
+            f"## {CORPORA.get(corpus).title}",
+            "",
+            *_head_tables([one for one in points if one.corpus == corpus]),
+        ]
+    return document(lines)
+
+
+def few_clips_figure(results: Path = RESULTS) -> str:
+    """Return the curves as an SVG, with a plot for each corpus; equal numbers give equal bytes."""
+    from matplotlib.figure import Figure
+
+    points = _head_points(results)
+    corpora = _head_corpora(points)
+    drawn = Figure(figsize=(0.6 + 3.9 * max(1, len(corpora)), 3.8))
+    for place, corpus in enumerate(corpora):
+        axes = drawn.add_subplot(1, len(corpora), place + 1)
+        of = [one for one in points if one.corpus == corpus]
+        for way, (name, colour, marker, dashes) in WAYS.items():
+            line = [one for one in of if one.plan == way]
+            axes.plot(
+                [HEAD_CLIPS.index(one.clips) for one in line],
+                [100 * one.score.number for one in line],
+                color=colour,
+                marker=marker,
+                linestyle=dashes,
+                markersize=5,
+                label=name,
+            )
+        for one in of:
+            if one.plan == UNCHANGED:
+                axes.axhline(100 * one.score.number, color="#000000", linestyle=":", label="unchanged")
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(range(len(HEAD_CLIPS)), [str(clips) for clips in HEAD_CLIPS])
+        axes.set_title(CORPORA.get(corpus).title, fontsize=9)
+        axes.set_xlabel("labelled clips")
+        axes.grid(axis="y", color="#dddddd")
+        axes.spines[["top", "right"]].set_visible(False)
+        if place == 0:
+            axes.set_ylabel("UAR x 100")
+            axes.legend(frameon=False, fontsize=8, loc="lower right")
+    drawn.tight_layout()
+    return _svg(drawn)
+
+
+@cache
+def _head_points(results: Path) -> tuple[CurvePoint, ...]:
+    return tuple(points_of(finished_runs(results / HEAD_FOLDER), replicates=REPLICATES))
+
+
+def _head_corpora(points: Sequence[CurvePoint]) -> list[str]:
+    return list(dict.fromkeys(one.corpus for one in points))
+
+
+def _head_tables(points: Sequence[CurvePoint]) -> list[str]:
+    """Return the scores of one corpus, and the gains over a head from scratch."""
+    by_place = {(one.plan, one.clips): one for one in points}
+    (unchanged,) = (one for one in points if one.plan == UNCHANGED)
+    rows = [
+        (name, *(by_place[way, clips].score.text if (way, clips) in by_place else "" for clips in HEAD_CLIPS))
+        for way, (name, *_) in WAYS.items()
+    ]
+    gains = gains_of(list(points), replicates=REPLICATES)
+    gained = [
+        (
+            name,
+            *(
+                "" if found is None else format_estimate(found, sign="+")
+                for found in (gains.get((unchanged.corpus, unchanged.source, way, clips)) for clips in HEAD_CLIPS)
+            ),
+        )
+        for way, (name, *_) in WAYS.items()
+        if way != SCRATCH
+    ]
+    header = ("clips", *map(str, HEAD_CLIPS))
+    score = unchanged.score
+    return [
+        f"{score.n} clips of {score.speakers} speakers, all tested. Unchanged model: {score.text}.",
+        "",
+        *markdown_table(header, rows),
+        "",
+        "Gain over a head from scratch with the same number of clips:",
+        "",
+        *markdown_table(header, gained),
+    ]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.audio.av_files import av, make, make_with_video
-from tests.audio.conftest import tone
+from tests.audio.conftest import make, make_with_video, tone
 
 from emotone.audio.headers import segment_end
 from emotone.audio.identify import FFMPEG_ESTIMATES, SIGNATURES, identify, sniff
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from tests.audio.conftest import Encode, Write
 
     from emotone.types import Array
+
+av = pytest.importorskip("av")
 
 
 def test_every_kind_declares_whether_its_length_is_stored() -> None:
@@ -117,7 +118,7 @@ def test_a_flac_without_its_last_frame_is_noted(encode: Encode, write: Write, rn
 def test_an_mp4_without_its_last_frame_is_noted(tmp_path: Path, write: Write) -> None:
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        from tests.audio.av_files import encode_track
+        from tests.audio.conftest import encode_track
 
         encode_track(container, "aac", tone(2.0, 48000), 48000)
     content = path.read_bytes()
@@ -274,7 +275,7 @@ def test_quiet_then_loud_raw_aac_is_read_in_full(tmp_path: Path) -> None:
     path = tmp_path / "a.aac"
     signal = np.concatenate([1e-4 * tone(10.0, 48000), np.random.default_rng(1).uniform(-0.5, 0.5, 480_000)])
     with av.open(str(path), "w") as container:
-        from tests.audio.av_files import encode_track
+        from tests.audio.conftest import encode_track
 
         encode_track(container, "aac", signal.astype(np.float32), 48000)
 

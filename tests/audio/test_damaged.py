@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.audio.av_files import make, make_tracks
-from tests.audio.conftest import encode_samples, tone
+from tests.audio.conftest import encode_samples, make, make_tracks, tone
 
 from emotone.audio.read import probe, read
 from emotone.audio.samples import as_samples
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from tests.audio.conftest import Encode, Write
 
     from emotone.types import Array
+
+pytest.importorskip("av")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soundfile
-from tests.audio.av_files import av, encode_track, make, make_tracks
-from tests.audio.conftest import encode_samples, tone
+from tests.audio.conftest import encode_samples, encode_track, make, make_tracks, tone
 
 from emotone.audio.base import Decoder
 from emotone.audio.decoder import open_recording
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from tests.audio.conftest import Encode, Write
 
     from emotone.types import Array
+
+av = pytest.importorskip("av")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.audio.av_files import make, make_with_gap, make_with_video
-from tests.audio.conftest import tone
+from tests.audio.conftest import make, make_with_gap, make_with_video, tone
 
 from emotone.audio.identify import sniff
 from emotone.audio.media import Timeline

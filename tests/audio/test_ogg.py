@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.audio.av_files import make
-from tests.audio.conftest import encode_samples, tone
+from tests.audio.conftest import encode_samples, make, tone
 
 from emotone.audio.ogg import checksum
 from emotone.audio.read import probe, read, stream
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.audio.conftest import Write
+
+pytest.importorskip("av")
 
 CODINGS = ("VORBIS", "OPUS")
 
@@ -170,7 +171,7 @@ def one_packet_per_page(path: Path) -> bytes:
     """Return an Opus file with pages of one packet, as gateways write them."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w", format="ogg", options={"page_duration": "1"}) as container:
-        from tests.audio.av_files import encode_track
+        from tests.audio.conftest import encode_track
 
         encode_track(container, "libopus", tone(1.0, 48000), 48000)
     return path.read_bytes()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
-from tests.audio.av_files import make
+from tests.audio.conftest import make
 
 from emotone.audio.decoder import quiet_stderr
 from emotone.audio.identify import GitLfsPointerError, HtmlPageError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.audio.conftest import Encode, Write
 
     from emotone.types import Array
+
+pytest.importorskip("av")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

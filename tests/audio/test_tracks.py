@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.audio.av_files import av, make_tracks, write_samples, write_video
-from tests.audio.conftest import tone
+from tests.audio.conftest import make_tracks, tone, write_samples, write_video
 
 from emotone.audio.read import probe, read, spool, stream_channels
 from emotone.audio.video import read_images
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from tests.audio.conftest import Encode, Write
 
     from emotone.types import Array
+
+av = pytest.importorskip("av")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -309,7 +309,7 @@ def test_the_sound_of_whisper_has_faces_on_the_same_grid(rng: np.random.Generato
 
 def test_the_store_reads_the_faces_of_a_video(tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="the extra 'video' is not installed")
-    from tests.audio.av_files import drawn_face, write_video
+    from tests.audio.conftest import drawn_face, write_video
 
     tone = (0.1 * np.sin(np.arange(16000) / 5)).astype(np.float32)
     path = write_video(

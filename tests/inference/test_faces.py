@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from tests.audio.av_files import RATE, drawn_face, write_video
+from tests.audio.conftest import RATE, drawn_face, write_video
 from tests.toy import LABELS, write_torch_net
 
 from emotone.bundles.contents import TrainingData
