@@ -22,7 +22,7 @@ RATE = 16000
 
 async def analyse(room: rtc.Room, track: rtc.Track, identity: str, model: emotone.Model) -> None:
     """Send the events of one speaker until the track ends."""
-    turns = VoiceTurns(model)
+    turns = VoiceTurns(model, interim=True)
     stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
     async for received in stream:
         audio = bytes(received.frame.data)

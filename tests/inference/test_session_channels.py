@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.inference.conftest import told
 
-from emotone.bundles.bundle import load_bundle
+from emotone.bundles.bundle import Bundle, load_bundle
 from emotone.errors import BundleError, NotFiniteError, RateError, TooShortError, UsageError
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceInterim
 from emotone.inference.model import Model, load
@@ -346,22 +346,20 @@ def test_it_arrives_when_the_pause_is_known(model: Model, noise: NDArray[np.floa
 def test_the_end_costs_no_further_run_of_the_network(
     model: Model, noise: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from emotone.bundles import contents
+    runs: list[int] = []
+    analyse = Bundle.outputs
 
-    counts = []
+    def counted(bundle: Bundle, features: Array) -> Array:
+        runs.append(len(features))
+        return analyse(bundle, features)
+
+    monkeypatch.setattr(Bundle, "outputs", counted)
+    samples = np.concatenate([noise[: 4 * TOY_RATE // 5], np.zeros(TOY_RATE, np.float32)])
     for interim in (False, True):
-        runs: list[int] = []
-
-        def counted(*given: Any, run: Any = contents.run_session, runs: list[int] = runs, **options: Any) -> Any:
-            runs.append(1)
-            return run(*given, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr("emotone.bundles.bundle.run_session", counted)
-            pause = np.zeros(TOY_RATE, np.float32)
-            events_of(model, np.concatenate([noise[: 4 * TOY_RATE // 5], pause]), size=320, interim=interim)
-        counts.append(len(runs))
-    assert counts[0] == counts[1] == 1
+        runs.clear()
+        events = events_of(model, samples, size=320, interim=interim)
+        assert len(interim_results(events, paused=True)) == interim
+        assert runs == [1]
 
 
 def test_real_speech_with_the_real_detector(any_model: Model, speech: Speech) -> None:

@@ -121,7 +121,7 @@ def test_a_network_that_fails_pushes_an_error_and_audio_passes(
 
     model = load(tiny_bundle)
     processor = EmotionProcessor(model)
-    monkeypatch.setattr("emotone.bundles.bundle.run_session", fail)
+    monkeypatch.setattr("emotone.bundles.contents.run_session", fail)
     frames = frames_of(audio)
     down, up = passed(processor, frames)
     assert [frame.error for frame in up if isinstance(frame, ErrorFrame)] == ["emotone: the network fails"]

@@ -36,17 +36,18 @@ def pcm(speech: Callable[..., Array], *, rate: Hertz = 16000, seed: int = 0) -> 
     return np.round(sound * 32767).astype("<i2").tobytes()
 
 
-def of_session(bundle: Path, audio: bytes, *, rate: Hertz = 16000, channels: int = 1) -> list[Event]:
-    with load(bundle).session(rate=rate, channels=channels, encoding="s16le") as session:
+def of_session(bundle: Path, audio: bytes, *, rate: Hertz = 16000, channels: int = 1, **options: bool) -> list[Event]:
+    with load(bundle).session(rate=rate, channels=channels, encoding="s16le", **options) as session:
         return [*session.push(audio), *session.end()]
 
 
-def test_events_are_those_of_a_session(tiny_bundle: Path, speech: Callable[..., Array]) -> None:
+@pytest.mark.parametrize("interim", [False, True])
+def test_events_are_those_of_a_session(tiny_bundle: Path, speech: Callable[..., Array], interim: bool) -> None:
     audio = pcm(speech)
-    turns = VoiceTurns(load(tiny_bundle))
+    turns = VoiceTurns(load(tiny_bundle), interim=interim)
     pieces = [audio[at : at + 640] for at in range(0, len(audio), 640)]
     found = [event for piece in pieces for event in turns.push(piece, rate=16000, channels=1)]
-    assert [*found, *turns.end()] == of_session(tiny_bundle, audio)
+    assert [*found, *turns.end()] == of_session(tiny_bundle, audio, interim=interim)
 
 
 def test_another_format_starts_a_new_session(tiny_bundle: Path, speech: Callable[..., Array]) -> None:

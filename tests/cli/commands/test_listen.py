@@ -19,6 +19,7 @@ from rich.console import Console
 
 from emotone.cli.live import PLEDGE, LiveView
 from emotone.features.windows import Windows
+from emotone.inference.events import UtteranceInterim
 from emotone.inference.model import load
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def test_the_view_shows_the_result_so_far(quick_bundle: Path, samples: Array) ->
     for event in events:
         view.update(np.zeros((1, 0), np.float32), [event])
         seen.add((event.type, "so far" in shown(view)))
+        if isinstance(event, UtteranceInterim):
+            assert ("so far, pause" in shown(view)) == event.paused
     assert ("utterance.interim", True) in seen
     assert ("utterance.interim", False) not in seen
     assert ("utterance.end", True) not in seen
