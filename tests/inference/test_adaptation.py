@@ -17,6 +17,7 @@ from tests.inference.conftest import LoudDetector, told
 import emotone
 from emotone.audio.read import read
 from emotone.errors import UsageError
+from emotone.features.windows import Windows
 from emotone.inference.adaptation import EmbeddingStatistics
 from emotone.inference.engine import analyse
 from emotone.inference.events import Measurement, UtteranceEnd, UtteranceStart
@@ -66,6 +67,22 @@ def test_statistics_are_those_of_the_recordings(model: Model, recordings: list[P
     assert adapted.bundle.manifest.adaptation is not None
     assert adapted.bundle.manifest.adaptation.recordings == 12
     assert adapted.bundle.manifest.adaptation.model == "tiny 0.1.0"
+
+
+def test_a_detector_has_the_statistics_of_windows(
+    make_bundle: MakeBundle, recordings: list[Path], tmp_path: Path
+) -> None:
+    windows = Windows(seconds=0.6, hop=0.3)
+    detector = emotone.load(make_bundle(tmp_path / "one", head=True, labels=("anger", "other"), windows=windows))
+    head, before = detector.adapt(recordings[:4]).bundle.head, detector.bundle.head
+    assert head is not None
+    assert before is not None
+    signals = [read(path, rate=detector.bundle.feature.rate)[0] for path in recordings[:4]]
+    values = np.concatenate([analyse(detector.bundle, [signal]).segments.outputs for signal in signals])
+    assert len(values) > 8
+    np.testing.assert_allclose(head.deviation, before.adapted(values).deviation, rtol=1e-5)
+    with pytest.raises(UsageError, match="at least 2 recordings with speech; given 1"):
+        detector.adapt(recordings[:1])
 
 
 def test_results_are_marked_and_equal_everywhere(model: Model, recordings: list[Path], tmp_path: Path) -> None:

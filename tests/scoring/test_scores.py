@@ -15,7 +15,12 @@ from emotone.errors import RunError, UnknownNameError
 from emotone.metrics.classification import accuracy, macro_f1, unweighted_average_recall
 from emotone.metrics.detection import equal_error_rate
 from emotone.metrics.intervals_detection import DetectorScores, auroc_estimate
-from emotone.scoring.confidence import confidence_table, ordinary_speech_shares, ordinary_speech_table
+from emotone.scoring.confidence import (
+    confidence_table,
+    false_alarm_table,
+    ordinary_speech_shares,
+    ordinary_speech_table,
+)
 from emotone.scoring.predictions import PredictionRow, PredictionsTable
 from emotone.scoring.scores import Score, confusion_of, confusion_table, scores_of, scores_table
 from emotone.scoring.segments import SEGMENT_TITLES
@@ -344,6 +349,17 @@ def test_shares_are_counted_by_result() -> None:
 def test_without_thresholds_nothing_is_unsure() -> None:
     (shares,) = ordinary_speech_shares(table(*ROWS), {})
     assert shares.neutral_or_unsure.value == shares.neutral.value
+
+
+def test_the_alarms_of_a_detector_are_counted_by_its_threshold() -> None:
+    rows = [
+        PredictionRow(f"read/{number}", "read", "held-out", "all", 0, f"s{number}", "other", [value, 1 - value], "f00d")
+        for number, value in enumerate((0.1, 0.5, 0.7, 0.9))
+    ]
+    found = false_alarm_table(PredictionsTable.from_rows(rows, labels=("anger", "other")), {"anger": 0.8})
+    assert found.columns[:2] == ("corpus", "anger")
+    ((corpus, share, *counts),) = found.rows
+    assert (corpus, share.split()[0], counts) == ("read", "25.0", ["4", "4"])
 
 
 def test_the_surer_half_has_its_own_accuracy() -> None:

@@ -180,10 +180,7 @@ class EmbeddingHead:
 
         """
         if len(embeddings) < MIN_RECORDINGS:
-            raise UsageError(
-                f"adaptation needs the statistics of at least {MIN_RECORDINGS} recordings with speech; "
-                f"given {len(embeddings)}"
-            )
+            raise too_few_recordings(len(embeddings))
         within = self.within.astype(np.float64)
         mean, variance = shrunk_statistics(
             embeddings.astype(np.float64), mean=self.mean, within=within, shrinkage=self.shrinkage
@@ -195,6 +192,13 @@ class EmbeddingHead:
             deviation=deviation.astype(np.float32),
             domain=None if self.domain is None else self.domain.adapted(mean, deviation),
         )
+
+
+def too_few_recordings(count: int) -> UsageError:
+    """Return the error of an adaptation to so many recordings."""
+    return UsageError(
+        f"adaptation needs the statistics of at least {MIN_RECORDINGS} recordings with speech; given {count}"
+    )
 
 
 def mixture(

@@ -180,6 +180,8 @@ def _ordinary(run: HeadRun) -> str:
     names = [name for name in run.recipe.head.ordinary_corpora if name in run.corpora]
     if not names:
         return ""
+    if positive_of(run.labels) is not None:
+        return f"Recordings of ordinary speech ({', '.join(names)}) were trained on as other.\n\n"
     return f"""Recordings of ordinary speech ({", ".join(names)}) trained no emotion, but a detector of reading and
 meetings: in proportion to its probability, results approach equal probabilities with somewhat more for neutral.
 

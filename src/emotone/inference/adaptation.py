@@ -2,7 +2,7 @@
 
 The embedding of a recording is the mean over its windows with speech. Their mean and deviation over the recordings
 describe voices, language, room and channel; standardising by them removes what all recordings have in common. Nothing
-is trained, and no label is used.
+is trained, and no label is used. A detector, which is fitted on windows, has the statistics of all windows instead.
 
 Reference: Li, Wang, Shi, Liu, Hou, Revisiting batch normalization for practical domain adaptation, 2016 (statistics of
 the target domain).
@@ -18,9 +18,11 @@ import numpy as np
 
 from emotone.bundles.bundle import with_adaptation
 from emotone.bundles.contents import AdaptationData
+from emotone.bundles.head import MIN_RECORDINGS, too_few_recordings
 from emotone.inference.inputs import fetched
 from emotone.inference.recordings import CAN_FAIL, analyse_file, failure_of
 from emotone.inference.running_adaptation import adaptable_head
+from emotone.inference.segments import positive_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +64,8 @@ class EmbeddingStatistics:
     def __init__(self, bundle: Bundle) -> None:
         self._head = adaptable_head(bundle)
         self._bundle = bundle
-        self._embeddings: list[Array] = []
+        self._by_window = positive_of(bundle.labels) is not None
+        self._embeddings: list[Array] = []  # of each recording [rows, values]
         self._silent = 0
         self._seconds: Seconds = 0.0
 
@@ -76,7 +79,8 @@ class EmbeddingStatistics:
         if not len(analysis.segments):
             self._silent += 1
             return
-        self._embeddings.append(analysis.segments.outputs.mean(axis=0))
+        outputs = analysis.segments.outputs
+        self._embeddings.append(outputs if self._by_window else outputs.mean(axis=0, keepdims=True))
         self._seconds += sum(one.end - one.start for one in analysis.utterances)
 
     def attempt(
@@ -101,8 +105,9 @@ class EmbeddingStatistics:
 
         """
         count = len(self._embeddings)
-        values = np.stack(self._embeddings) if count else np.zeros((0, self._head.values), np.float32)
-        adapted = self._head.adapted(values)
+        if count < MIN_RECORDINGS:
+            raise too_few_recordings(count)
+        adapted = self._head.adapted(np.concatenate(self._embeddings))
         manifest = self._bundle.manifest
         origin = f"{manifest.name} {manifest.version}"
         data = AdaptationData(recordings=count, seconds=round(self._seconds, 1), model=origin)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.inference.segments import decide_label
+from emotone.inference.segments import decide_label, positive_of
 from emotone.metrics.calibration import expected_calibration_error
 from emotone.metrics.intervals import score_estimate
 from emotone.scoring.result_table import ResultTable, format_estimate
@@ -135,6 +135,29 @@ def ordinary_speech_table(shares: tuple[OrdinarySpeechShares, ...]) -> ResultTab
             for one in shares
         ),
         caption="Ordinary speech: share of recordings (x 100) with each result.",
+    )
+
+
+def false_alarm_table(predictions: PredictionsTable, thresholds: Mapping[str, float]) -> ResultTable:
+    """Return the share of recordings, in per cent, in which a detector finds its label.
+
+    Args:
+        predictions: of whole recordings, all of them ordinary speech, by a detector.
+        thresholds: of the detector.
+
+    """
+    positive = positive_of(predictions.labels)
+    rows = []
+    for corpus in sorted(set(predictions.corpus.tolist())):
+        chosen = predictions.of_corpus(corpus)
+        named = [dict(zip(chosen.labels, row, strict=True)) for row in chosen.probabilities.tolist()]
+        alarm = np.array([decide_label(one, thresholds)[0] == positive for one in named])
+        share = _share(alarm, chosen)
+        rows.append((corpus, format_estimate(share), str(share.n), str(share.speakers)))
+    return ResultTable(
+        columns=("corpus", str(positive), "recordings", "speakers"),
+        rows=tuple(rows),
+        caption=f"Ordinary speech: share of recordings (x 100) in which {positive} is detected.",
     )
 
 

@@ -153,6 +153,11 @@ def _method(about: Mapping[str, Any]) -> str:
         return (
             "A classifier predicts from functionals of whole recordings; it is tuned and scaled on the training part."
         )
+    if about.get("recipe", {}).get("fit_on") == "windows":
+        return (
+            "The encoder is frozen; a head predicts from the embedding of each window, and a clip has the mean "
+            "probability of its windows, which the inference engine of `emotone predict` finds."
+        )
     if "encoder" in about.get("recipe", {}):
         return (
             "The encoder is frozen; a head predicts from the mean embedding of the utterances of each "
