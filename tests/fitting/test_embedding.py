@@ -68,6 +68,20 @@ def resolved(weights: Path) -> ResolvedEmbedding:
     return resolve_embedding(recipe_of(weights))
 
 
+def test_the_mean_of_layers_has_the_size_of_one(weights: Path, rng: np.random.Generator) -> None:
+    import torch
+
+    rows = torch.from_numpy(rng.normal(-4, 1, (1, 50, 80)).astype(np.float32))
+    settings = recipe_of(weights).encoder
+    with torch.inference_mode():
+        every = encoder_network(settings, read_weights(weights))(rows).reshape(2, WIDTH)
+        mean = encoder_network(replace(settings, combination="mean"), read_weights(weights))(rows)
+    np.testing.assert_allclose(mean[0], every.mean(dim=0), atol=1e-6)
+    # Signatures of runs without it do not mention it.
+    assert "combination" not in settings.hashed
+    assert replace(settings, combination="mean").hashed == {**settings.hashed, "combination": "mean"}
+
+
 @pytest.mark.parametrize("quantised", [False, True])
 def test_the_onnx_file_computes_what_torch_does(weights: Path, quantised: bool, rng: np.random.Generator) -> None:
     import onnxruntime

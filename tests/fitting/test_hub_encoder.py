@@ -81,6 +81,8 @@ def test_values_are_statistics_of_the_hidden_states_of_transformers(
     assert len(states) == len(EVERY)
     both = np.concatenate([[*state.mean(axis=0), *state.std(axis=0)] for state in states])
     np.testing.assert_allclose(found(network(tmp_path, statistics="mean-deviation"), signal)[0], both, atol=1e-5)
+    mean = hub_network(files_of(tmp_path), layers=EVERY, statistics="mean", combination="mean")
+    np.testing.assert_allclose(found(mean, signal)[0], np.mean([s.mean(axis=0) for s in states], axis=0), atol=1e-5)
     # Fewer layers are built, and none of them is normalised as the last one would be.
     lower = network(tmp_path, layers=(0,))
     np.testing.assert_allclose(found(lower, signal)[0], states[0].mean(axis=0), atol=1e-5)

@@ -126,6 +126,7 @@ class ResolvedEmbedding:
         How distances from the training data are measured changes no weight either.
         """
         settings = {key: value for key, value in to_mapping(self.recipe).items() if key not in NOT_IN_SIGNATURE}
+        settings["encoder"] = self.recipe.encoder.hashed
         head = settings["head"]
         settings["head"] = {key: value for key, value in head.items() if key != "domain_directions"}
         if not head["label_balance"]:  # it is not stated in the signatures of runs without it

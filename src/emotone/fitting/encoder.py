@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.bundles.contents import EMBEDDING, INPUT, onnx_errors
-from emotone.config import signature, to_mapping
+from emotone.config import signature
 from emotone.errors import SourceError
 from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.waveform import Waveform
@@ -21,7 +21,7 @@ from emotone.fitting.onnx_source import DEFAULT_RATE, OnnxSource, embedding_mode
 from emotone.fitting.quantisation import loss_of, quantised, with_loss
 from emotone.fitting.weights import find_weights
 from emotone.nets.architectures.speech_encoders import SpeechStudent, WhisperEncoder
-from emotone.recipes.embedding_recipe import EncoderSettings
+from emotone.recipes.embedding_recipe import Combination, EncoderSettings
 from emotone.transfer.sources.whisper import from_checkpoint
 from emotone.transfer.weights import SourceWeights, read_tensors
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from emotone.features.base import Feature
     from emotone.fitting.hub_source import HubFiles
@@ -160,7 +161,9 @@ def _hub_model(settings: EncoderSettings, files: HubFiles) -> bytes:
     if files.family == WHISPER:
         data = onnx_bytes(hub_whisper(settings, files), WhisperLogMel.dimension, output=EMBEDDING)
         return _small(data, WhisperLogMel(), operators=()) if settings.quantised else data
-    net = hub_encoder.hub_network(files, layers=settings.layers, statistics=settings.statistics)
+    net = hub_encoder.hub_network(
+        files, layers=settings.layers, statistics=settings.statistics, combination=settings.combination
+    )
     data = hub_encoder.export(net, source=files.source, output=EMBEDDING)
     return _small(data, Waveform(rate=files.rate)) if settings.quantised else data
 
@@ -194,20 +197,22 @@ def encoder_network(settings: EncoderSettings, weights: SourceWeights) -> Networ
 
     """
     spec = _student(settings, weights) if _is_student(weights) else _whisper(settings, weights)
-    return _loaded(spec, weights)
+    return _loaded(spec, weights, combination=settings.combination)
 
 
-def _loaded(spec: SpeechStudent | WhisperEncoder, weights: SourceWeights) -> Network:
+def _loaded(spec: SpeechStudent | WhisperEncoder, weights: SourceWeights, *, combination: Combination) -> Network:
     """Return a network up to its pooled outputs, with weights."""
     import torch
 
     from emotone.nets.blocks.base import Network
+    from emotone.nets.blocks.transformer import LayerPooling
 
-    blocks = {}
+    blocks: dict[str, nn.Module] = {}
     for name, block in spec.build(WhisperLogMel.dimension, 2).blocks.items():
-        blocks[name] = block
         if name == LAST_BLOCK:
+            blocks[name] = LayerPooling(len(spec.layers), statistics=spec.statistics, combination=combination)
             break
+        blocks[name] = block
     network = Network(blocks).eval()
     state = network.state_dict()
     missing = [name for name in state if name not in weights.tensors]
@@ -287,7 +292,8 @@ def hub_whisper(settings: EncoderSettings, files: HubFiles) -> Network:
     if settings.layers[-1] > layers:
         raise SourceError(f"{files.source} has {layers} layers; allowed are 0 to {layers}; given {settings.layers[-1]}")
     heads = int(files.config.get("encoder_attention_heads", WHISPER_HEADS))
-    return _loaded(replace(spec, heads=heads, final_norm=settings.layers[-1] == layers), weights)
+    spec = replace(spec, heads=heads, final_norm=settings.layers[-1] == layers)
+    return _loaded(spec, weights, combination=settings.combination)
 
 
 def _is_student(weights: SourceWeights) -> bool:
@@ -325,4 +331,4 @@ def _embedding_size(data: bytes) -> int:
 
 
 def _without_source(settings: EncoderSettings) -> dict[str, Any]:
-    return {name: value for name, value in to_mapping(settings).items() if name != "source"}
+    return {name: value for name, value in settings.hashed.items() if name != "source"}

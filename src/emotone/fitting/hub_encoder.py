@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from emotone.fitting.hub_source import HubFiles
-    from emotone.recipes.embedding_recipe import Statistics
+    from emotone.recipes.embedding_recipe import Combination, Statistics
 
 SMALLEST_VARIANCE = 1e-7  # that transformers adds before it scales samples
 UNUSED = ("masked_spec_embed",)  # of training with masks
@@ -107,13 +107,16 @@ class HubLayers(Block):
         return padded.transpose(1, 2), steps
 
 
-def hub_network(files: HubFiles, *, layers: tuple[int, ...], statistics: Statistics) -> Network:
+def hub_network(
+    files: HubFiles, *, layers: tuple[int, ...], statistics: Statistics, combination: Combination = "concatenate"
+) -> Network:
     """Return an encoder with its weights, pooled over time: [batch, samples, 1] -> [batch, values].
 
     Args:
         files: of any family but Whisper, which `emotone.fitting.encoder` builds itself.
         layers: whose hidden states are pooled, ascending; 0 is the input of the first layer.
         statistics: over time.
+        combination: of the layers.
 
     Raises:
         SourceError: the files do not fit each other, or are damaged.
@@ -126,7 +129,7 @@ def hub_network(files: HubFiles, *, layers: tuple[int, ...], statistics: Statist
     blocks = {
         "samples": SampleScaling(normalise=files.normalises, shortest=receptive_field(config)),
         "layers": HubLayers(model, layers=layers),
-        "pool": LayerPooling(len(layers), statistics=statistics, combination="concatenate"),
+        "pool": LayerPooling(len(layers), statistics=statistics, combination=combination),
     }
     return Network(blocks).eval()
 

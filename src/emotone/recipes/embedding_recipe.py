@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from emotone.augment.perturbation import copy_names
-from emotone.config import check_ranges
+from emotone.config import check_ranges, to_mapping
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.windows import Windows
 from emotone.recipes.recipe import check_task
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types
 
 Statistics: TypeAlias = Literal["mean", "mean-deviation"]
+Combination: TypeAlias = Literal["concatenate", "mean"]
 Standardisation: TypeAlias = Literal["stored", "corpus", "subset"]
 MIN_RATE, MAX_RATE = 4000, 192_000  # hertz
 MAX_SECONDS = 30.0  # position encodings of Whisper
@@ -25,9 +26,11 @@ class EncoderSettings:
     Attributes:
         source: name of a source, or a file of its weights (see `emotone sources list`); `hf:ORGANISATION/NAME` or
             `hf:./FOLDER`, an encoder in the format of transformers (`peak` has an effect on Whisper's only); or
-            `onnx:FILE#TENSOR`, a tensor of an ONNX file that reads samples (`layers` and `peak` have no effect).
-        layers: whose outputs are pooled and concatenated, ascending; 0 is the output of the convolutions.
+            `onnx:FILE#TENSOR`, a tensor of an ONNX file that reads samples (`layers`, `combination` and `peak` have no
+            effect).
+        layers: whose outputs are pooled, ascending; 0 is the output of the convolutions.
         statistics: over time: "mean", or "mean-deviation" for the mean and the standard deviation.
+        combination: of the layers: "concatenate", or "mean" for embeddings of the size of one layer.
         peak: log10 mel power to which the loudest value of a window is shifted, so that the recording level has no
             effect; None keeps the level.
         quantised: whether weights are stored as 8-bit integers: a quarter of the size, and faster.
@@ -44,6 +47,12 @@ class EncoderSettings:
     peak: float | None = 1.5
     quantised: bool = True
     rate: Hertz | None = None
+    combination: Combination = "concatenate"
+
+    @property
+    def hashed(self) -> dict[str, Any]:
+        """The settings, as signatures contain them: without the combination of encoders that concatenate."""
+        return {key: value for key, value in to_mapping(self).items() if (key, value) != ("combination", "concatenate")}
 
     @property
     def is_own(self) -> bool:

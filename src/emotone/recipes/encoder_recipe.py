@@ -197,7 +197,7 @@ class EncoderRecipe:
     @property
     def signature(self) -> str:
         """Hash of everything that affects the weights, which name, licences and attributions do not."""
-        settings = (self.teacher, self.student, self.inputs, self.training)
+        settings = (self.teacher.hashed, self.student, self.inputs, self.training)
         return signature(sound_settings(self.sound), list(self.noise), *settings, self.seed)
 
 

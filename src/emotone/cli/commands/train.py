@@ -106,8 +106,9 @@ def command(
     A model with a frozen encoder, such as default, needs no plan: its head is adapted to the clips and fitted to their
     labels as far as inner folds without shared speakers show that this helps. The printed folder is that of a model.
 
-    A recipe with an encoder fits a linear head on the outputs of a frozen speech encoder, in minutes. The printed
-    folder is then that of a model, ready for emotone predict --model and emotone adapt.
+    A recipe with an encoder fits a linear head on the outputs of a frozen speech encoder, in minutes: one of emotone's
+    sources, one of the Hugging Face hub or in a folder (hf:ORGANISATION/NAME, hf:./FOLDER), or onnx:FILE#TENSOR. The
+    printed folder is then that of a model, ready for emotone predict --model and emotone adapt.
 
     Needs the extra `train`.
     """
