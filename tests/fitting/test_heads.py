@@ -12,8 +12,8 @@ import torch
 from tests.net_inputs import BANDS, INPUTS, TINY, Input
 from tests.toy import one_thread
 
-from emotone.fitting.heads import CorpusHeads
 from emotone.fitting.network import output_tensors
+from emotone.fitting.pretraining import CorpusHeads
 from emotone.nets.base import NETS
 from emotone.recipes.recipe import Recipe
 from emotone.types import Utterance

@@ -14,8 +14,7 @@ from tests.toy import emodb_utterances, one_thread, tiny_recipe, write_emodb
 from emotone.config import from_mapping, to_mapping
 from emotone.errors import ConfigError
 from emotone.files import cache_dir
-from emotone.fitting.heads import CorpusHeads
-from emotone.fitting.pretraining import ABOUT, FOLDER, WEIGHTS, divide, fit_two_stages
+from emotone.fitting.pretraining import ABOUT, FOLDER, WEIGHTS, CorpusHeads, divide, fit_two_stages
 from emotone.fitting.resolve import recipe_signature, resolve
 from emotone.protocols import protocol
 from emotone.recipes.recipe import Recipe

@@ -16,8 +16,7 @@ from emotone.evaluation.run import evaluate_recipe
 from emotone.features.windows import Windows
 from emotone.fitting.embedding import resolve_embedding
 from emotone.fitting.embedding_training import alarm_threshold, train_embedding, write_model
-from emotone.fitting.encoder_bundle import encoder_bundle
-from emotone.fitting.window_embeddings import WindowEmbeddings
+from emotone.fitting.window_embeddings import WindowEmbeddings, encoder_bundle
 from emotone.inference.engine import analyse
 from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings, HiddenSettings
 

@@ -14,9 +14,8 @@ import pytest
 import soundfile
 
 from emotone.inference.model import Model, load
-from emotone.serve.served_models import load_models
 from emotone.serve.server import Server, listen
-from emotone.serve.service import Service
+from emotone.serve.service import Service, load_models
 from emotone.serve.settings import Limits, Settings
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from tests.serve.conftest import running, wait_until
 
 from emotone.errors import ConfigError, UsageError
 from emotone.inference.display import COLOURS
-from emotone.serve.logs import LOGGER, JsonFormatter
-from emotone.serve.served_models import load_models
+from emotone.serve.observation import LOGGER, JsonFormatter
 from emotone.serve.server import listen
+from emotone.serve.service import load_models
 from emotone.serve.settings import Limits, Settings, read_tokens
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from tests.serve.conftest import wait_until
 from tests.serve.raw_client import BINARY, CLOSE, PING, TEXT, frame, raw_session
 
-from emotone.serve.logs import CLIENT_ERRORS, LOGGER
+from emotone.serve.observation import CLIENT_ERRORS, LOGGER
 
 if TYPE_CHECKING:
     import socket

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emotone.serve.logs import CLIENT_ERRORS, LOGGER, configure_logs, log, log_defect
+from emotone.serve.observation import CLIENT_ERRORS, LOGGER, configure_logs, log, log_defect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

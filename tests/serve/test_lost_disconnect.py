@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocket
 
-from emotone.serve.served_models import load_models
-from emotone.serve.service import Service
+from emotone.serve.service import Service, load_models
 from emotone.serve.settings import Limits, Settings
 from emotone.serve.streaming import serve_stream
 

@@ -11,7 +11,7 @@ from tests.serve.conftest import WAIT_SECONDS, wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from emotone.serve.logs import LOGGER
+from emotone.serve.observation import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

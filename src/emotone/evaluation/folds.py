@@ -21,8 +21,8 @@ from emotone.files import atomic_write, write_json
 from emotone.fitting import embedding
 from emotone.fitting.classical import ResolvedBaseline, fit_and_predict
 from emotone.fitting.embedding import ResolvedEmbedding
-from emotone.fitting.encoder_bundle import encoder_bundle, with_head
 from emotone.fitting.head_transfer import ResolvedRefit
+from emotone.fitting.window_embeddings import encoder_bundle, with_head
 from emotone.inference.engine import analyse
 from emotone.inference.segments import TIME_DIGITS, positive_of
 from emotone.scoring.finished_run import STAGES, TABLE, VALIDATION

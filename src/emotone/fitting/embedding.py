@@ -19,8 +19,7 @@ from emotone.features.store import ExtractionResult, FeatureStore
 from emotone.fitting.embedding_data import LabelledEmbeddings
 from emotone.fitting.embedding_head import fit_head
 from emotone.fitting.encoder import Encoder, build_encoder
-from emotone.fitting.encoder_bundle import encoder_bundle
-from emotone.fitting.window_embeddings import WindowEmbeddings, changed_copy
+from emotone.fitting.window_embeddings import WindowEmbeddings, changed_copy, encoder_bundle
 from emotone.inference.engine import analyse
 from emotone.inference.segments import positive_of
 from emotone.types import Hertz  # noqa: TC001 - settings are read by their types

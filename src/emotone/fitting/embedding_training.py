@@ -14,9 +14,9 @@ from emotone.bundles.training_domain import temperature_factors
 from emotone.config import signature
 from emotone.errors import RunError
 from emotone.fitting.card import embedding_card
-from emotone.fitting.encoder_bundle import encoder_bundle
 from emotone.fitting.export import example_signal, licence_text
 from emotone.fitting.training_run import HEAD_RUN, HeadRun
+from emotone.fitting.window_embeddings import encoder_bundle
 from emotone.inference.segments import positive_of
 from emotone.training.tuning import best_temperature, cross_entropy
 

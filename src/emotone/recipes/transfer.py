@@ -80,7 +80,7 @@ class Pretraining:
         training: settings of the first training. With a head per corpus, its label settings apply to each corpus's own
             labels.
         heads: "one" head for all corpora, or "corpus" for a head per corpus; these are merged into one head before the
-            target is trained (see `emotone.fitting.heads`).
+            target is trained (see `emotone.fitting.pretraining`).
 
     """
 

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from emotone.errors import UsageError
 from emotone.serve.app import create_app
-from emotone.serve.logs import log
+from emotone.serve.observation import log
 
 if TYPE_CHECKING:
     import asyncio

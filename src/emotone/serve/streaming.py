@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from emotone.errors import BundleError, EmotoneError
 from emotone.serve.access import PROTOCOL
-from emotone.serve.logs import log, log_defect
+from emotone.serve.observation import log, log_defect
 from emotone.serve.problems import Problem, busy, internal
 from emotone.serve.protocol import SessionEnd, SessionStart, ended, error_message, read_message, started
 

@@ -128,9 +128,8 @@ def serve(
         from emotone.serve.server import Server, listen
     except ModuleNotFoundError as error:
         raise missing_extra(error.name or "fastapi", "serve", "emotone serve") from None
-    from emotone.serve.logs import configure_logs
-    from emotone.serve.served_models import load_models
-    from emotone.serve.service import Service
+    from emotone.serve.observation import configure_logs
+    from emotone.serve.service import Service, load_models
     from emotone.serve.settings import Limits, Settings, cores, read_tokens
 
     limits = Limits(
