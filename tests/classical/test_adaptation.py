@@ -13,10 +13,9 @@ from scipy.linalg import fractional_matrix_power
 from scipy.optimize import LinearConstraint, minimize
 from sklearn.svm import SVC, LinearSVC
 
-from emotone.classical.base import AdaptiveClassifier, Truth, Vectors
+from emotone.classical.base import Adaptation, AdaptiveClassifier, Truth, Vectors, align, coral, standardiser
 from emotone.classical.classifiers import svm
 from emotone.classical.classifiers.svm import TOLERANCE, AdaptiveSvm, solve_dual
-from emotone.classical.scaling import Adaptation, align, coral, standardiser
 from emotone.errors import RunError
 
 # ----------------------------------------------------------------------------------------------------------------------

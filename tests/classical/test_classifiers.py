@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from emotone.bundles.head import softmax
-from emotone.classical.base import at_all_labels, check_candidates
+from emotone.classical.base import at_all_labels, check_candidates, standardise_by_group, standardiser
 from emotone.classical.classifiers.gaussian import (
     GaussianMixture,
     LinearDiscriminant,
@@ -21,7 +21,6 @@ from emotone.classical.classifiers.gaussian import (
 )
 from emotone.classical.classifiers.simple import LogisticRegression, Mlp, Prior
 from emotone.classical.classifiers.svm import LinearSvm, RbfSvm, squared_distances
-from emotone.classical.scaling import standardise_by_group, standardiser
 from emotone.errors import ConfigError, UnknownNameError
 
 # ----------------------------------------------------------------------------------------------------------------------

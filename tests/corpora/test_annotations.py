@@ -131,9 +131,9 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", TRANSCRIBED.names)
+@pytest.mark.parametrize("name", TRANSCRIBED)
 def test_the_examples_of_every_corpus_are_read_with_their_recordings(name: str, tmp_path: Path) -> None:
-    corpus = TRANSCRIBED.get(name)
+    corpus = TRANSCRIBED[name]
     write(tmp_path, dict(corpus.examples))
     for file, text in corpus.examples.items():
         assert corpus.wanted(PurePosixPath(file))
@@ -152,7 +152,7 @@ def test_the_examples_of_every_corpus_are_read_with_their_recordings(name: str, 
 
 
 def read_one(name: str, file: str, text: str) -> list[Transcript | str]:
-    return list(TRANSCRIBED.get(name).read(PurePosixPath(file), text))
+    return list(TRANSCRIBED[name].read(PurePosixPath(file), text))
 
 
 def test_librispeech() -> None:
@@ -195,7 +195,7 @@ def test_a_manifest_needs_a_file_and_a_text() -> None:
 def test_missing_recordings_and_repeated_ids_are_reported(tmp_path: Path) -> None:
     lines = "84-121-0000 ONE\n84-121-0000 TWO\n84-121-0001 THREE\n"
     write(tmp_path, {"84/121/84-121.trans.txt": lines, "84/121/84-121-0000.wav": ""})
-    clips, problems = read_transcripts(TRANSCRIBED.get("librispeech"), tmp_path)
+    clips, problems = read_transcripts(TRANSCRIBED["librispeech"], tmp_path)
     assert [clip.transcript.text for clip in clips] == ["ONE"]
     assert clips[0].path == tmp_path / "84/121/84-121-0000.wav"
     assert "84-121-0000 has another transcript; the first one is used" in problems[0]
@@ -203,7 +203,7 @@ def test_missing_recordings_and_repeated_ids_are_reported(tmp_path: Path) -> Non
 
 
 def test_folders_without_transcripts_or_recordings_are_refused(tmp_path: Path) -> None:
-    corpus = TRANSCRIBED.get("librispeech")
+    corpus = TRANSCRIBED["librispeech"]
     with pytest.raises(CorpusError, match="nowhere is not a folder"):
         read_transcripts(corpus, tmp_path / "nowhere")
     with pytest.raises(CorpusError, match=r"has no transcripts of LibriSpeech; its layout is: dev-clean/84"):
@@ -228,6 +228,6 @@ def test_transcripts_have_the_characters_of_a_recogniser() -> None:
 def test_a_broken_line_is_a_problem_and_the_others_are_read(tmp_path: Path) -> None:
     text = "84-121-0000 GO ON\nnot this\n"
     folder = write(tmp_path, {"84/121/84-121.trans.txt": text, "84/121/84-121-0000.flac": ""})
-    clips, problems = read_transcripts(TRANSCRIBED.get("librispeech"), folder)
+    clips, problems = read_transcripts(TRANSCRIBED["librispeech"], folder)
     assert [clip.transcript.id for clip in clips] == ["84-121-0000"]
     assert problems[0].endswith("84-121.trans.txt: line 2 is not an id and its words: 'not this'")

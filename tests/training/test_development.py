@@ -13,9 +13,8 @@ from tests.toy import TINY_NET, one_thread, placing, separable
 from tests.training.looping import build
 from tests.training.looping import task as training_task
 
-from emotone.classical.base import AdaptiveClassifier
+from emotone.classical.base import AdaptiveClassifier, align
 from emotone.classical.classifiers.svm import AdaptiveSvm, LinearSvm
-from emotone.classical.scaling import align
 from emotone.errors import RunError
 from emotone.features.windows import window_starts
 from emotone.nets.architectures.log_mel_cnn import LogMelCnn
@@ -26,8 +25,7 @@ from emotone.training.tuning import INNER_FOLDS, TargetCorpus, TunedClassifier, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emotone.classical.base import Scorer, Truth, Vectors
-    from emotone.classical.scaling import Adaptation
+    from emotone.classical.base import Adaptation, Scorer, Truth, Vectors
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from emotone.bundles.head import softmax
+from emotone.classical.base import standardiser
 from emotone.classical.classifiers.simple import LogisticRegression, Prior
 from emotone.classical.classifiers.svm import LinearSvm
-from emotone.classical.scaling import standardiser
 from emotone.errors import MissingExtraError, RunError
 from emotone.training.tuning import INNER_FOLDS, TunedClassifier, softmax_temperature, tune
 

@@ -6,5 +6,5 @@
 * `resolve`: what the command's options name, and which clips of a corpus a publication used.
 * `check`, `findings`: compare a copy with what was published, and find doubtful names of speakers.
 * `content`: recordings that occur twice, in several corpora or in training data.
-* `transcribed`, `transcripts`: transcribed speech without emotions.
+* `transcribed`: transcribed speech without emotions.
 """

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.classical.base import AdaptiveClassifier
-from emotone.classical.scaling import standardise_by_group
+from emotone.classical.base import AdaptiveClassifier, standardise_by_group
 from emotone.config import signature, to_mapping
 from emotone.errors import RunError
 from emotone.features.base import MetadataFunctionals

@@ -13,8 +13,13 @@ from emotone.errors import RunError
 from emotone.features.store import FeatureStore
 from emotone.features.windows import has_speech, window_starts
 from emotone.files import cache_dir
-from emotone.fitting.adaptation import AdaptationReport, unlabelled_training_set, with_statistics
-from emotone.fitting.network import fit_cleaning, load_transferred
+from emotone.fitting.network import (
+    AdaptationReport,
+    fit_cleaning,
+    load_transferred,
+    unlabelled_training_set,
+    with_statistics,
+)
 from emotone.training.batches import Examples
 from emotone.transfer.apply import STATES
 

@@ -123,7 +123,7 @@ def prepare_speech(
     clips: dict[str, tuple[Utterance, str]] = {}
     left_out: list[str] = []
     for name in recipe.corpora:
-        found, problems = read_transcripts(TRANSCRIBED.get(name), folders[name])
+        found, problems = read_transcripts(TRANSCRIBED[name], folders[name])
         left_out += problems
         for clip in found:
             try:

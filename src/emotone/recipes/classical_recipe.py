@@ -6,8 +6,7 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time by emotone
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from emotone.classical.base import CLASSIFIERS, Classifier
-from emotone.classical.scaling import Adaptation
+from emotone.classical.base import CLASSIFIERS, Adaptation, Classifier
 from emotone.errors import ConfigError, unknown_name
 from emotone.features.base import FUNCTIONALS, AnyFunctionals
 from emotone.recipes.recipe import check_task, member, settings
@@ -27,7 +26,7 @@ class ClassicalRecipe:
         selection: name of a selection (see `emotone.corpora.resolve`); "" takes every labelled clip.
         seed: of all random numbers.
         adaptation: how the values of other corpora are aligned with those of the target corpus (see
-            `emotone.classical.scaling`); "none" trains on all clips alike.
+            `emotone.classical.base`); "none" trains on all clips alike.
 
     Raises:
         ConfigError: a wrong setting.

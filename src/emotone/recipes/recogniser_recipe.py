@@ -100,10 +100,10 @@ class RecogniserRecipe:
         check_name(self.name)
         check_ranges(self, where="recipe", max_seconds=(0.1, 600.0), held_out_share=(0.001, 0.9), seed=(0, 2**31))
         if not self.corpora:
-            raise ConfigError(f"a recogniser needs corpora to train on; there are {', '.join(TRANSCRIBED.names)}")
+            raise ConfigError(f"a recogniser needs corpora to train on; there are {', '.join(TRANSCRIBED)}")
         for name in self.corpora:
-            if name not in TRANSCRIBED.names:
-                raise unknown_name("transcribed corpus", name, TRANSCRIBED.names)
+            if name not in TRANSCRIBED:
+                raise unknown_name("transcribed corpus", name, TRANSCRIBED)
         _ = self.recogniser
 
     @property

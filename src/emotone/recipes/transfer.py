@@ -30,7 +30,7 @@ class Transfer:
         freeze: with `load`, patterns of the loaded layers to freeze.
         sha256: of the weights file; if given, any other file is refused. Runs store it.
         unlabelled: "statistics" or "pseudo-labels" adapts to the training part without its labels (see
-            `emotone.fitting.adaptation`); "" trains on labels.
+            `emotone.fitting.network`); "" trains on labels.
         top_share: with pseudo-labels, share of the clips of each predicted label to train on, most confident first.
         min_confidence: with pseudo-labels, minimum probability of a pseudo-label.
 

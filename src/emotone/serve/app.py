@@ -1,8 +1,13 @@
-"""The application: routes, access, and failures as JSON objects."""
+"""The application: routes, static pages, access, and failures as JSON objects."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from contextlib import asynccontextmanager
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security, WebSocket
@@ -11,20 +16,63 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse
 
 import emotone
 from emotone.serve.access import AccessControl
 from emotone.serve.observation import CONTENT_TYPE, Observer
-from emotone.serve.pages import page
 from emotone.serve.predicting import prediction_routes
 from emotone.serve.problems import Problem, failure, internal
 from emotone.serve.schemas import FORBIDDEN, REFUSALS, ModelsObject, StatusObject
 from emotone.serve.streaming import serve_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from emotone.serve.service import Service
+
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+def page(name: str) -> HTMLResponse:
+    """Return the response with a page of the folder `static`."""
+    text = _read(name)
+    headers = {
+        "Content-Security-Policy": _policy(text),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    }
+    return HTMLResponse(text, headers=headers)
+
+
+@cache
+def _read(name: str) -> str:
+    return files("emotone.serve").joinpath("static", name).read_text(encoding="utf-8")
+
+
+@cache
+def _policy(text: str) -> str:
+    """Return a policy that allows the page's own scripts and styles, its own server, and recordings as blobs."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {_hashes(_SCRIPT.findall(text))} blob:",  # an AudioWorklet is a blob
+            f"style-src {_hashes(_STYLE.findall(text))}",
+            "connect-src 'self'",
+            "media-src blob:",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _hashes(parts: Iterable[str]) -> str:
+    digests = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts]
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
+
 
 METRICS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},

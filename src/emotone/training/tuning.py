@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from emotone.bundles.head import softmax
-from emotone.classical.base import AdaptiveClassifier
-from emotone.classical.scaling import align, standardiser
+from emotone.classical.base import AdaptiveClassifier, align, standardiser
 from emotone.errors import RunError, missing_extra
 from emotone.metrics.classification import uar
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emotone.classical.base import Classifier, Scorer, Truth, Vectors
-    from emotone.classical.scaling import Adaptation
+    from emotone.classical.base import Adaptation, Classifier, Scorer, Truth, Vectors
 
     Fit = tuple[Sequence[Scorer], Scorer]  # a scorer per candidate, and the scaling of their inputs
     Rows = NDArray[np.intp]

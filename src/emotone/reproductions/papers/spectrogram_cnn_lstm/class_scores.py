@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.classical.base import CLASSIFIERS
-from emotone.classical.scaling import standardiser
+from emotone.classical.base import CLASSIFIERS, standardiser
 from emotone.reproductions.base import Combination
 from emotone.reproductions.cells import with_probabilities
 from emotone.scoring.predictions import WHOLE
