@@ -1,15 +1,21 @@
-"""Make the example recordings again: synthetic speech in different manners, the same bytes every time.
-
-Needs espeak-ng on the path (apt-get install espeak-ng; made with 1.51). Nobody needs to run this to use them.
+"""Make the example recordings again, or a small corpus for the tutorials.
 
     python examples/make.py [DIR]
+    python examples/make.py --corpus DIR
+
+The recordings are synthetic speech in different manners, the same bytes every time. They need espeak-ng on the path
+(apt-get install espeak-ng; made with 1.51). Nobody needs to make them to use them.
+
+The voices of the corpus are pulses with overtones. Two labels differ in pitch, rhythm and brightness; speakers differ
+in pitch. No human speaks in them, and scores on them are no evidence about speech.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
 import io
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +26,10 @@ import soxr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Make the example recordings again: synthetic speech in different manners, the same bytes every time.
 
 RATE = 16_000  # hertz
 EDGE = 0.01  # seconds of fade at both ends, against clicks
@@ -97,7 +107,7 @@ def make(parts: tuple[Part, ...]) -> NDArray[np.int16]:
     return np.round(np.concatenate(pieces) * 32767).astype(np.int16)
 
 
-def main(folder: Path) -> None:
+def write_recordings(folder: Path) -> None:
     """Write every recording into a folder."""
     for name, parts in RECORDINGS.items():
         path = folder / f"{name}.flac"
@@ -106,5 +116,72 @@ def main(folder: Path) -> None:
         print(f"{path}: {len(samples) / RATE:.1f} s, {path.stat().st_size / 1000:.0f} kB")
 
 
+# ----------------------------------------------------------------------------------------------------------------------
+# Voices of the corpus.
+
+VOICE_SECONDS = 1.2
+VOICE_PAUSE = 0.2  # seconds of near silence before and after the voice
+NOISE = 0.001  # relative to full scale
+SPEAKERS = ("s1", "s2", "s3", "s4")
+TAKES = 5  # per speaker and label
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a label sounds: mean pitch in hertz, number of overtones, and pulses per second."""
+
+    pitch: float
+    overtones: int
+    pulses: float
+
+
+VOICES = {"anger": Voice(200.0, 9, 4.0), "sadness": Voice(170.0, 7, 3.6)}
+
+
+def synthetic_voice(manner: Voice, *, scale: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return a signal [time] at `RATE`, full scale 1.
+
+    Args:
+        manner: pitch, overtones and rhythm.
+        scale: factor of the pitch, which identifies the speaker.
+        rng: draws pitch contour and noise.
+
+    """
+    time = np.arange(round(VOICE_SECONDS * RATE)) / RATE
+    contour = 1 + 0.15 * np.sin(2 * np.pi * 1.3 * time + rng.uniform(0, 2 * np.pi))
+    phase = 2 * np.pi * np.cumsum(manner.pitch * scale * rng.uniform(0.75, 1.25) * contour) / RATE
+    overtones = manner.overtones + rng.integers(-2, 3)
+    tone = np.sum([np.sin(order * phase) / order for order in range(1, overtones + 1)], axis=0)
+    pulses = manner.pulses * rng.uniform(0.8, 1.2)
+    signal = 0.1 * (1 + np.sin(2 * np.pi * pulses * time)) * tone
+    padded = np.pad(signal, round(VOICE_PAUSE * RATE))
+    return (padded + NOISE * rng.standard_normal(len(padded))).astype(np.float32)
+
+
+def write_corpus(folder: Path) -> None:
+    """Write one recording per speaker, label and take, and `voices.csv`, their table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(1)
+    rows = []
+    for number, speaker in enumerate(SPEAKERS):
+        for label, manner in VOICES.items():
+            for take in range(TAKES):
+                name = f"{speaker}-{label}-{take}.wav"
+                soundfile.write(
+                    folder / name, synthetic_voice(manner, scale=0.8 + 0.1 * number, rng=rng), RATE, subtype="PCM_16"
+                )
+                rows.append((name, speaker, label))
+    with (folder / "voices.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("file", "speaker", "label"), *rows])
+    print(f"{len(rows)} recordings of {len(SPEAKERS)} speakers: {folder / 'voices.csv'}")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent)
+    parser = argparse.ArgumentParser(description="Make the example recordings, or a small corpus.")
+    parser.add_argument("folder", nargs="?", type=Path, help="default: that of the examples, or voices")
+    parser.add_argument("--corpus", action="store_true", help="make the corpus of the tutorials")
+    given = parser.parse_args()
+    if given.corpus:
+        write_corpus(given.folder or Path("voices"))
+    else:
+        write_recordings(given.folder or Path(__file__).resolve().parent)

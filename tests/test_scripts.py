@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks import child, speech
+from benchmarks import base, child
 from benchmarks.base import BENCHMARKS, Check, Outcome, as_json, machine, markdown, text
 from scripts.activity import (
     LENGTH,
@@ -294,7 +294,7 @@ def test_the_machine_is_described_without_names_or_paths() -> None:
 def test_a_long_recording_has_its_length(tmp_path: Path) -> None:
     import soundfile
 
-    path = speech.write_long(tmp_path / "long.wav", seconds=25.5, tile=speech.sentence(10.0))
+    path = base.write_long(tmp_path / "long.wav", seconds=25.5, tile=base.sentence(10.0))
     assert soundfile.info(path).duration == 25.5
 
 

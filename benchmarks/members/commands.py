@@ -8,9 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.base import Benchmark, Check, Outcome, Setting
+from benchmarks.base import Benchmark, Check, Outcome, Setting, tile, write_long, write_short
 from benchmarks.child import emotone, measure
-from benchmarks.speech import tile, write_long, write_short
 
 from emotone.audio.read import read
 from emotone.audio.speech_network import network_activity

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from benchmarks.base import ROOT, Benchmark, Check, Outcome
+from benchmarks.base import ROOT, Benchmark, Check, Outcome, clips
 from benchmarks.child import emotone, environment, measure
-from benchmarks.speech import clips
 
 from emotone.audio.read import read
 from emotone.features.base import FEATURES

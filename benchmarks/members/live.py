@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
-from benchmarks.base import Benchmark, Check, Outcome
-from benchmarks.speech import RATE, sentence
+from benchmarks.base import RATE, Benchmark, Check, Outcome, sentence
 
 import emotone
 from emotone.inference.events import Measurement, UtteranceEnd

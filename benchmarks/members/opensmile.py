@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import soundfile
-from benchmarks.base import Benchmark, Check, Outcome
+from benchmarks.base import Benchmark, Check, Outcome, clips, linked
 from benchmarks.child import emotone, environment, measure
-from benchmarks.speech import clips, linked
 
 if TYPE_CHECKING:
     from benchmarks.base import Setting

@@ -1,4 +1,4 @@
-"""A recipe with a frozen encoder, from the weights of a small encoder to a model that predicts and is evaluated."""
+"""Recipes with a frozen encoder, and means of the layers of published networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from tests.toy import ENCODER_WIDTH as WIDTH
-from tests.toy import emodb_utterances, write_emodb, write_small_encoder
+from tests.toy import emodb_utterances, one_thread, write_emodb, write_small_encoder
 
 import emotone
 from emotone.audio.read import read
@@ -19,8 +19,11 @@ from emotone.errors import ConfigError, RunError, SourceError
 from emotone.fitting.embedding import RecordingEmbedding, copy_key, resolve_embedding
 from emotone.fitting.embedding_training import SURE, train_embedding, write_model
 from emotone.fitting.encoder import build_encoder, encoder_network
+from emotone.fitting.layer_means import LayerMeans, ProbedSource, probed_source
 from emotone.recipes.embedding_recipe import EmbeddingRecipe, EncoderSettings
-from emotone.transfer.weights import read_weights
+from emotone.transfer.locate import converted_path
+from emotone.transfer.source import SOURCES
+from emotone.transfer.weights import SourceWeights, read_weights, write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +31,12 @@ if TYPE_CHECKING:
     from emotone.fitting.embedding import ResolvedEmbedding
     from emotone.types import Utterance
 
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A recipe with a frozen encoder, from the weights of a small encoder to a model that predicts and is evaluated.
+
 pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("one_thread")
 LAYERS = 3
 
 
@@ -190,3 +198,50 @@ def test_calibration_needs_two_speakers(resolved: ResolvedEmbedding, utterances:
     labels = tuple(sorted({each.label for each in one}))
     with pytest.raises(RunError, match="calibration needs recordings of at least two speakers"):
         train_embedding(resolved, one, labels=labels)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Means of every layer of published networks, with random weights of their shapes.
+
+__all__ = ["one_thread"]
+
+
+def random_weights(name: str) -> ProbedSource:
+    """Write random weights where a source's own are looked for, and return the source."""
+    source, rng = SOURCES.get(name), np.random.default_rng(0)
+    tensors = {
+        each: np.abs(rng.normal(0, 0.05, shape)).astype(np.float32) if shape else np.zeros((), np.int64)
+        for each, shape in source.shapes.items()
+    }
+    write_weights(converted_path(name), SourceWeights(name, tensors, "0" * 64, source.licence))
+    return probed_source(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "layers"),
+    [
+        ("letter-gru", ("norm1", 200), ("norm2", 200), 2),
+        ("letter-convolution", ("conv1", 100), ("norm2", 200), 3),
+        ("mn04", ("conv1", 8), ("embedding", 512), 7),
+        ("yamnet", ("layer1", 32), ("embedding", 1024), 8),
+    ],
+)
+def test_every_layer_has_a_mean(name: str, first: tuple[str, int], last: tuple[str, int], layers: int) -> None:
+    source = random_weights(name)
+    assert len(source.sizes) == layers
+    assert next(iter(source.sizes.items())) == first
+    assert list(source.sizes.items())[-1] == last
+    spec = LayerMeans(name, source.sha256)
+    noise = np.random.default_rng(1).normal(0, 0.1, 3 * spec.rate // 2).astype(np.float32)
+    values = spec.compute(noise)
+    assert values.shape == (sum(source.sizes.values()),)
+    assert np.isfinite(values).all()
+    parts = source.split(np.stack([values, 2 * values]))
+    assert parts[last[0]].shape == (2, last[1])
+    np.testing.assert_array_equal(np.concatenate(list(parts.values()), axis=1)[0], values)
+    np.testing.assert_array_equal(spec.compute(noise), values)
+
+
+def test_a_source_needs_its_weights() -> None:
+    with pytest.raises(SourceError, match="weights of mn04 are not on this machine"):
+        probed_source("mn04")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.serve.conftest import WAIT_SECONDS, running, wait_until
-from tests.serve.raw_client import frame, raw_session
+from tests.serve.conftest import WAIT_SECONDS, frame, raw_session, running, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
