@@ -27,6 +27,7 @@ from scripts.activity import (
 )
 from scripts.coverage_floors import main as coverage_floors_main
 from scripts.coverage_floors import package, shortfalls
+from scripts.pages.results import EARLIER
 from scripts.pages.transfer import figure, transfer
 from scripts.results import add, main, rename
 from tests.made_runs import Made, write_run
@@ -37,11 +38,16 @@ from emotone.errors import RunError
 from emotone.reproductions.base import PAPERS, CellResult
 from emotone.reproductions.stored import store_rows, stored_runs
 from emotone.scoring.finished_run import finished_runs, read_run
+from emotone.scoring.packed_runs import packed_names
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The scripts for the weights of speech activity: held-out data is excluded, and the printed code is the package's.
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_runs_that_are_marked_as_earlier_are_stored() -> None:
+    assert set(packed_names(ROOT / "results")) >= EARLIER
 
 
 def test_the_printed_weights_are_the_code_of_the_package() -> None:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 EARLIER = frozenset(
     {
-        "anger-held-out-40379d328581",
-        "anger-held-out-d5afd5361a88",
-        "anger-speaker-folds-5-b0d007bb4af2",
+        "anger-soundnet-held-out-40379d328581",
+        "anger-soundnet-held-out-d5afd5361a88",
+        "anger-soundnet-speaker-folds-5-b0d007bb4af2",
         "opensmile-is10-svm-speaker-folds-10-20c2f8622778",
         "small-held-out-430c9b610da4",
         "small-open-leave-one-speaker-out-1ec7bdbf8bd2",
