@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from tests.hub_models import FAMILIES, LAYERS, SHORTEST, WIDTH, write_model, wri
 from tests.toy import emodb_utterances, write_emodb
 
 import emotone
-from emotone.errors import ConfigError, SourceError
+from emotone.errors import ConfigError, MissingExtraError, SourceError
 from emotone.features.front_ends.log_mel import WhisperLogMel
 from emotone.features.front_ends.waveform import Waveform
 from emotone.fitting.embedding import resolve_embedding
@@ -258,6 +259,13 @@ def test_every_layer_is_probed(family: str, tmp_path: Path, rng: np.random.Gener
     assert source.split(values)["layer2"].shape == (WIDTH,)
     with pytest.raises(SourceError, match=r"was modified while it was used"):
         replace(source.means, sha256="other").compute(signal)
+
+
+def test_without_transformers_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(tmp_path, "wav2vec2")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingExtraError, match=r"needs the package 'transformers'.*'emotone\[transformers\]'"):
+        build_encoder(EncoderSettings(f"hf:{tmp_path}", layers=(1,)))
 
 
 def test_layers_must_be_ascending(tmp_path: Path) -> None:

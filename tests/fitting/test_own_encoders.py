@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import helper, numpy_helper
 from tests.toy import emodb_utterances, write_emodb
 
 import emotone
-from emotone.errors import ConfigError, SourceError
+from emotone.errors import ConfigError, MissingExtraError, SourceError
 from emotone.fitting.embedding import resolve_embedding
 from emotone.fitting.embedding_training import train_embedding, write_model
 from emotone.fitting.encoder import build_encoder
@@ -341,6 +342,12 @@ def test_folders_that_do_not_fit_are_refused(change: Callable[[Path], object], m
     change(write_files(tmp_path))
     with pytest.raises(SourceError, match=message):
         files_of(f"hf:{tmp_path}")
+
+
+def test_a_name_needs_the_client_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(MissingExtraError, match=r"hf:a/b needs the package 'huggingface_hub'.*emotone\[transformers\]"):
+        files_of("hf:a/b")
 
 
 def test_a_folder_that_does_not_exist_is_refused() -> None:
