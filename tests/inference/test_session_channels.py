@@ -155,6 +155,15 @@ def test_a_bad_piece_is_refused_whole_and_the_session_goes_on(
     assert events == told(any_model.session(rate=16000), [signal])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_session_with_an_encoding_takes_bytes_only(any_model: Model, dtype: type) -> None:
+    with (
+        any_model.session(rate=16000, encoding="s16le") as session,
+        pytest.raises(UsageError, match="an encoding was given with samples of type ndarray; it is for bytes"),
+    ):
+        session.push(np.zeros(4, dtype))
+
+
 def test_a_channel_that_is_not_there(any_model: Model) -> None:
     with pytest.raises(RateError, match="channel 1 was requested, but there is 1 channel"):
         any_model.session(rate=16000, channel=1).push(np.zeros(80))

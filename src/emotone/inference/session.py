@@ -201,13 +201,15 @@ class Session:
 
     def _checked(self, samples: ArrayLike | bytes) -> Array:
         """Return the channel [time], or all channels [channels, time], of a piece that is valid."""
-        if type(samples) is np.ndarray and samples.size and self._is_plain(samples):
+        if self._encoding is None and type(samples) is np.ndarray and samples.size and self._is_plain(samples):
             # The common case, fifty times per second; all other checks take longer than the analysis.
             self._channels = 1
             return check_finite(samples, rate=self._rate, name="samples", offset=self._received)
         given: Any = samples
         encoding = self._encoding
         if not isinstance(samples, bytes | bytearray | memoryview):
+            if encoding is not None:
+                decoded(samples, encoding=encoding)  # states that the encoding is for bytes
             with contextlib.suppress(TypeError, ValueError, RuntimeError):  # `as_samples` states what is wrong
                 given = np.asarray(samples)
                 if not given.size and given.ndim in {1, 2}:
