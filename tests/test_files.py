@@ -15,6 +15,7 @@ from emotone import files
 from emotone.errors import MissingExtraError, OutputError, UsageError
 from emotone.files import (
     FileEntry,
+    Walk,
     atomic_write,
     cache_dir,
     data_dir,
@@ -237,6 +238,11 @@ def test_an_unreadable_folder_is_a_failure_and_the_rest_is_walked(
     found = search(tree)
     assert [str(failure) for failure in found.failures] == [f"can't read the folder {tree}/sub/deep: Permission denied"]
     assert {"a.wav", "linked/one.wav", "sub/b.wav"} <= set(paths_of(found.files)) <= set(ALL) - {"sub/deep/c.wav"}
+
+
+def test_a_file_in_the_place_of_a_folder_matches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    assert match(f"{tmp_path}/a.wav/*") == match(f"{tmp_path}/*/b.wav") == Walk((), ())
 
 
 def test_an_absent_folder_is_a_failure(tmp_path: Path) -> None:
