@@ -123,9 +123,9 @@ CARDS = {
         "The settings were selected on the scores of one of Emo-DB, RAVDESS and nEMO after training on the two others; "
         "EMOVO and SAVEE were scored afterwards, but that adaptation takes the statistics of windows and not of "
         "recordings was decided after a comparison on them. The threshold limits false alarms to 5 % of the windows of "
-        "a corpus that was left out of the training, as the mean of the three; on another corpus the rate can be several "
-        "times lower or higher, as the tables show: choose your own on recordings like yours (`emotone evaluate "
-        "--validation`). "
+        "a corpus that was left out of the training, as the mean of the three; on another corpus the rate can be "
+        "several times lower or higher, as the tables show: choose your own on recordings like yours (`emotone "
+        "evaluate --validation`). "
         "After adaptation without labels the rate is closer to it: see the documentation of encoders. Accuracies, "
         "recalls and confusions above are of the more probable label, not of the threshold.",
         ordinary="anger-held-out-*",
