@@ -20,16 +20,16 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emotone.bundles.bundle import SHARED, load_bundle
-from emotone.bundles.contents import CARD, MANIFEST, MODEL, SEAL, manifest_bytes, read_manifest
+from emotone.bundles.contents import CARD, MANIFEST, MODEL, SEAL, BundleManifest, manifest_bytes, read_manifest
 from emotone.bundles.library import SHIPPED
 from emotone.config import to_mapping
 from emotone.evaluation.stress_scores import ALL, SCORES_JSON, StressScore, stress_table
 from emotone.files import atomic_write
 from emotone.fitting.card import embedding_card, model_card
 from emotone.fitting.training_run import RUN, is_head_run, load_head_run, load_run
+from emotone.inference.segments import positive_of
 from emotone.metrics.intervals import Estimate
 from emotone.recipes.library import load_recipe
 from emotone.scoring.confidence import (
@@ -42,10 +42,6 @@ from emotone.scoring.finished_run import finished_runs, read_run
 from emotone.scoring.operating_points import recorded_points, stored_threshold
 from emotone.scoring.result_table import format_estimate
 from emotone.scoring.summary import summary_markdown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RESULTS = ROOT / "src" / "emotone" / "models", ROOT / "results"
@@ -153,7 +149,7 @@ def write_card(name: str) -> None:
     manifest = read_manifest((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
     description = f"{load_recipe(CARDS[name].recipe or name).description.rstrip('.')}."
     manifest = replace(manifest, description=description)
-    scores = evaluation(name, thresholds=manifest.thresholds)
+    scores = evaluation(name, manifest)
     if is_head_run(folder):
         _write(folder / CARD, embedding_card(manifest, load_head_run(folder), evaluation=scores))
     else:
@@ -184,12 +180,12 @@ def robustness(folder: Path) -> str:
     )
 
 
-def evaluation(name: str, *, thresholds: Mapping[str, float]) -> str:
+def evaluation(name: str, manifest: BundleManifest) -> str:
     """Return the section of a card about the evaluation."""
     spec = CARDS[name]
     folders = [_one(pattern) for pattern in spec.runs]
     single = len(folders) == 1
-    detector = len(thresholds) == 1
+    detector, thresholds = positive_of(manifest.labels) is not None, manifest.thresholds
     parts = []
     for index, folder in enumerate(folders):
         run = read_run(folder)

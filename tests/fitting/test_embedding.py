@@ -19,7 +19,7 @@ from emotone.errors import ConfigError, RunError, SourceError
 from emotone.evaluation.run import evaluate_recipe
 from emotone.features.windows import Windows
 from emotone.fitting.embedding import RecordingEmbedding, copy_key, resolve_embedding
-from emotone.fitting.embedding_training import SURE, alarm_threshold, train_embedding, write_model
+from emotone.fitting.embedding_training import SURE, train_embedding, write_model
 from emotone.fitting.encoder import build_encoder, encoder_network
 from emotone.fitting.layer_means import LayerMeans, ProbedSource, probed_source
 from emotone.fitting.window_embeddings import WindowEmbeddings, encoder_bundle
@@ -350,21 +350,3 @@ def test_copies_of_windows_need_a_linear_head(recipe: EmbeddingRecipe) -> None:
     hidden = replace(recipe.head, hidden=HiddenSettings())
     with pytest.raises(ConfigError, match="those of windows are fitted by a linear head only"):
         replace(recipe, head=hidden, copies=("telephone/mu-law",))
-
-
-def test_the_threshold_limits_the_mean_of_the_false_alarm_rates_of_corpora(rng: np.random.Generator) -> None:
-    scores = np.concatenate([rng.random(1000), 0.5 * rng.random(10)])
-    corpora = np.repeat(np.array(["large", "small"]), [1000, 10])
-    threshold = alarm_threshold(scores, corpora, rate=0.05)
-
-    def rate(at: float) -> float:
-        return float(np.mean([(scores[corpora == corpus] >= at).mean() for corpus in ("large", "small")]))
-
-    assert rate(threshold) <= 0.05 < rate(threshold - 0.002)
-    assert 0.89 < threshold < 0.91  # a tenth of the large corpus's, none of the small one's
-
-
-def test_a_threshold_that_no_score_reaches_is_one_at_most() -> None:
-    assert alarm_threshold(np.ones(4), np.full(4, "one"), rate=0.0) == 1.0
-    assert alarm_threshold(np.zeros(4), np.full(4, "one"), rate=0.0) == pytest.approx(1e-4)
-    assert alarm_threshold(np.full(4, 0.3), np.full(4, "one"), rate=1.0) == 0.0

@@ -14,7 +14,14 @@ from scipy.optimize import brentq
 from emotone.errors import RunError, UnknownNameError, UsageError
 from emotone.metrics import intervals_detection
 from emotone.metrics.classification import midranks
-from emotone.metrics.detection import auroc, auroc_by_label, equal_error_rate, roc_curve, threshold_at
+from emotone.metrics.detection import (
+    alarm_threshold,
+    auroc,
+    auroc_by_label,
+    equal_error_rate,
+    roc_curve,
+    threshold_at,
+)
 from emotone.metrics.intervals import Estimate
 from emotone.metrics.intervals_detection import (
     DetectorScores,
@@ -203,6 +210,24 @@ def test_midranks_are_those_of_scipy(rng: np.random.Generator) -> None:
 
     values = rng.integers(0, 20, 100).astype(np.float64)
     np.testing.assert_array_equal(midranks(values), rankdata(values))
+
+
+def test_the_threshold_limits_the_mean_of_the_false_alarm_rates_of_corpora(rng: np.random.Generator) -> None:
+    scores = np.concatenate([rng.random(1000), 0.5 * rng.random(10)])
+    corpora = np.repeat(np.array(["large", "small"]), [1000, 10])
+    threshold = alarm_threshold(scores, corpora, rate=0.05)
+
+    def rate(at: float) -> float:
+        return float(np.mean([(scores[corpora == corpus] >= at).mean() for corpus in ("large", "small")]))
+
+    assert rate(threshold) <= 0.05 < rate(threshold - 0.002)
+    assert 0.89 < threshold < 0.91  # a tenth of the large corpus's, none of the small one's
+
+
+def test_a_threshold_that_no_score_reaches_is_one_at_most() -> None:
+    assert alarm_threshold(np.ones(4), np.full(4, "one"), rate=0.0) == 1.0
+    assert alarm_threshold(np.zeros(4), np.full(4, "one"), rate=0.0) == pytest.approx(1e-4)
+    assert alarm_threshold(np.full(4, 0.3), np.full(4, "one"), rate=1.0) == 0.0
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +19,6 @@ from emotone.scale.store import Store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 KILLED = """
 import sys, emotone
@@ -25,6 +29,20 @@ job = job_from_json(sys.stdin.buffer.read(), where="input")
 predict_bulk(open_store(sys.argv[1]), job, model=emotone.load(job.model), report=lambda line: print(line, flush=True))
 """
 """A program that starts a run in the store that its argument names; the job is on its standard input."""
+
+
+def kill_after_the_first_part(job: Job, location: str) -> None:
+    """Start a run in another process, and kill it once a part is complete."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(emotone.__file__).parent.parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, location], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(job.to_json().encode())
+        process.stdin.close()
+        process.stdout.readline()  # the first part is complete
+        process.send_signal(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scale.conftest import KILLED
+from tests.scale.conftest import kill_after_the_first_part
 
-import emotone
 from emotone.errors import ConfigError, MissingExtraError, OutputError, UsageError
 from emotone.inference.model import load
 from emotone.scale.bulk import predict_bulk
@@ -23,7 +19,9 @@ from emotone.scale.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    import emotone
     from emotone.scale.job import Job
     from emotone.scale.store import Store
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 # ----------------------------------------------------------------------------------------------------------------------
 # Recordings and results in an object store: a server of moto on this machine, through s3fs.
 
-SOURCE = Path(emotone.__file__).parent.parent
 BUCKET = "calls"
 
 
@@ -165,15 +162,7 @@ def test_a_killed_run_is_resumed_in_the_bucket(
     model: emotone.Model, make_job: Callable[..., Job], archive: Path, files: Any
 ) -> None:
     job = make_job(arguments=("s3://calls/in",), part_size=1)
-    command = [sys.executable, "-c", KILLED, "s3://calls/killed"]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(job.to_json().encode())
-        process.stdin.close()
-        process.stdout.readline()  # the first part is complete
-        process.send_signal(signal.SIGKILL)
+    kill_after_the_first_part(job, "s3://calls/killed")
     outcome = predict_bulk(open_store("s3://calls/killed"), job, model=model, again=True)
     assert 1 <= outcome.kept < outcome.parts == 6
     assert [one.get("clip") for one in results("s3://calls/killed")] == expected(model, archive)

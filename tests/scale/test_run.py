@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyarrow import parquet
-from tests.scale.conftest import KILLED
+from tests.scale.conftest import kill_after_the_first_part
 
 import emotone
 from emotone.errors import OutputError, UnknownNameError, UsageError
@@ -157,8 +154,6 @@ def test_a_record_is_read_back() -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 # Bulk prediction: the results of `predict_many`, whatever stops the process on the way.
 
-SOURCE = Path(emotone.__file__).parent.parent
-
 
 def results(store: Store) -> list[dict[str, Any]]:
     """Return the results of all parts, in order."""
@@ -223,15 +218,7 @@ def test_a_killed_run_is_resumed_without_loss_or_duplicates(
     for number in range(40):
         os.link(archive / "a.wav", archive / f"more-{number}.wav")
     job = make_job(part_size=1)
-    command = [sys.executable, "-c", KILLED, store.location]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(job.to_json().encode())
-        process.stdin.close()
-        process.stdout.readline()  # the first part is complete
-        process.send_signal(signal.SIGKILL)
+    kill_after_the_first_part(job, store.location)
     outcome = predict_bulk(store, job, model=model, again=True)
     assert 1 <= outcome.kept < outcome.parts
     assert results(store) == expected(model, archive)

@@ -88,6 +88,15 @@ def channel_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..
     )
 
 
+model_option = click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="A shipped model, or the folder of a bundle.",
+)
+"""The option `--model` of commands that analyse with one model."""
+
 track_option = click.option(
     "--track",
     callback=_track,

@@ -20,14 +20,16 @@ Research, 1998.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
+
+from emotone.types import Hertz, Seconds  # noqa: TC001 - of class variables, which are read with the settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.types import Array, Hertz
+    from emotone.types import Array
 
     Matrix: TypeAlias = NDArray[np.float64]
     Values = NDArray[np.float64]
@@ -96,6 +98,23 @@ def cepstral_transform(bands: int, cepstra: int) -> Matrix:
     matrix: Matrix = np.sqrt(2 / bands) * np.cos(angles)
     matrix[:, 0] /= np.sqrt(2)
     return matrix
+
+
+class RowPerHop:
+    """A front end with a row wherever a hop starts in the recording, and zeros after its end (see `Feature`)."""
+
+    pads_end: ClassVar[bool] = True
+    rate: ClassVar[Hertz]
+    hop: ClassVar[int]
+
+    @property
+    def hop_seconds(self) -> Seconds:
+        """Seconds between rows."""
+        return self.hop / self.rate
+
+    def frames(self, samples: int) -> int:
+        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
+        return max(1, -(-samples // self.hop))
 
 
 def padded_for_rows(signal: Array, *, rows: int, hop: int, window: int) -> Array:

@@ -18,6 +18,7 @@ from emotone.fitting.export import example_signal, licence_text
 from emotone.fitting.training_run import HEAD_RUN, HeadRun
 from emotone.fitting.window_embeddings import encoder_bundle
 from emotone.inference.segments import positive_of
+from emotone.metrics.detection import alarm_threshold
 from emotone.training.tuning import best_temperature, cross_entropy
 
 if TYPE_CHECKING:
@@ -209,29 +210,6 @@ def _thresholds(probabilities: NDArray[np.float64], held: _LeftOut, labels: tupl
         return {positive: alarm_threshold(probabilities[negative, place], held.corpora[negative], rate=FALSE_ALARMS)}
     threshold = min(SURE, float(np.quantile(probabilities.max(axis=1), 1 - COVERAGE)))
     return dict.fromkeys(labels, round(threshold, 4))
-
-
-def alarm_threshold(scores: NDArray[np.float64], corpora: NDArray[np.str_], *, rate: float) -> float:
-    """Return the lowest threshold, in 4 digits, at which the mean of the corpora's false alarm rates is at most `rate`.
-
-    Args:
-        scores: of rows without the label [rows], in [0, 1].
-        corpora: of the rows [rows].
-        rate: in [0, 1].
-
-    Example:
-        >>> alarm_threshold(np.array([0.1, 0.2, 0.3, 0.9]), np.array(["a", "a", "a", "b"]), rate=0.5)
-        0.3001
-
-    """
-    thresholds = np.append(np.floor(np.unique(scores) * 1e4) / 1e4 + 1e-4, 0.0)
-    thresholds.sort()
-    rates = [
-        1 - np.searchsorted(np.sort(scores[corpora == corpus]), thresholds) / (corpora == corpus).sum()
-        for corpus in np.unique(corpora)
-    ]
-    allowed = np.mean(rates, axis=0) <= rate
-    return min(round(float(thresholds[np.argmax(allowed)]), 4), 1.0)
 
 
 def _groups(utterances: Sequence[Utterance]) -> Iterator[dict[str, int]]:

@@ -170,8 +170,8 @@ def refit_head(
 def selected(losses: NDArray[np.float64], *, usual: int) -> int:
     """Return the candidate with the least mean loss of those that are clearly better than the usual one, or that one.
 
-    Of equal means, the first is taken.
-    Clearly better is a mean that is lower by more than two standard errors of the paired difference.
+    Clearly better is a mean that is lower by more than two standard errors of the paired difference. Of equal means, in
+    two digits, the first is taken.
 
     Args:
         losses: of each candidate on each clip [candidates, clips].

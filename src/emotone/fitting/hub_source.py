@@ -147,9 +147,7 @@ class HubSource:
                 return found
         except OSError:  # not there
             pass
-        offline = next(
-            (name for name in _OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}), ""
-        )
+        offline = next((name for name in _OFFLINE if os.environ.get(name, "").upper() in _TRUE), "")
         if offline:
             raise SourceError(f"{self._absent(cache)}, and {offline} forbids a download; {self._elsewhere()}")
         try:

@@ -84,11 +84,23 @@ def save_run(folder: Path, run: TrainingRun, net: Network) -> None:
 
 def is_run(folder: Path) -> bool:
     """Return whether a folder holds a finished training, or a bundle with the weights of one."""
+    return _has_schema(folder / RUN, SCHEMA) and (folder / WEIGHTS).exists()
+
+
+def _has_schema(path: Path, schema: str) -> bool:
     try:
-        text = json.loads((folder / RUN).read_text())
+        text = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(text, dict) and text.get("schema") == SCHEMA and (folder / WEIGHTS).exists()
+    return isinstance(text, dict) and text.get("schema") == schema
+
+
+def _read(path: Path, *, schema: str) -> dict[str, Any]:
+    """Return the content of a JSON file; raise `RunError` for another schema, and `KeyError` for none."""
+    text: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if text["schema"] != schema:
+        raise RunError(f"{path} has schema {text['schema']!r}; this version reads {schema!r}")
+    return text
 
 
 def load_run(folder: Path) -> TrainingRun:
@@ -99,9 +111,7 @@ def load_run(folder: Path) -> TrainingRun:
             f"{folder} is no folder of a finished training (no {RUN}); give the folder that `emotone train` printed"
         )
     try:
-        text = json.loads(path.read_text())
-        if text["schema"] != SCHEMA:
-            raise RunError(f"{path} has schema {text['schema']!r}; this version reads {SCHEMA!r}")
+        text = _read(path, schema=SCHEMA)
         return TrainingRun(
             recipe=from_mapping(Recipe, text["recipe"], where=str(path)),
             labels=tuple(text["labels"]),
@@ -197,9 +207,7 @@ def load_head_run(folder: Path) -> HeadRun:
     """
     path = folder / HEAD_RUN
     try:
-        text = json.loads(path.read_text(encoding="utf-8"))
-        if text["schema"] != HEAD_SCHEMA:
-            raise RunError(f"{path} has schema {text['schema']!r}; this version reads {HEAD_SCHEMA!r}")
+        text = _read(path, schema=HEAD_SCHEMA)
         return HeadRun(
             recipe=from_mapping(EmbeddingRecipe, text["recipe"], where=str(path)),
             labels=tuple(text["labels"]),
@@ -214,8 +222,4 @@ def load_head_run(folder: Path) -> HeadRun:
 
 def is_head_run(folder: Path) -> bool:
     """Return whether a folder contains a bundle whose head's training is described."""
-    try:
-        text = json.loads((folder / HEAD_RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(text, dict) and text.get("schema") == HEAD_SCHEMA
+    return _has_schema(folder / HEAD_RUN, HEAD_SCHEMA)

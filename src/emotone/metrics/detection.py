@@ -7,7 +7,7 @@ Conventions:
     miss rate = 1 - true positive rate. With one class only, all of these are undefined and raise an error.
 
 Contents:
-    auroc, auroc_by_label, roc_curve, threshold_at, equal_error_rate
+    auroc, auroc_by_label, roc_curve, threshold_at, alarm_threshold, equal_error_rate
 """
 
 from __future__ import annotations
@@ -189,6 +189,29 @@ def threshold_at(truth: Flags, scores: Numbers, *, false_positive_rate: float) -
     return OperatingPoint(
         float(curve.thresholds[last]), float(curve.false_positive_rate[last]), float(curve.true_positive_rate[last])
     )
+
+
+def alarm_threshold(scores: NDArray[np.float64], corpora: NDArray[np.str_], *, rate: float) -> float:
+    """Return the lowest threshold, in 4 digits, at which the mean of the corpora's false alarm rates is at most `rate`.
+
+    Args:
+        scores: of rows without the label [rows], in [0, 1].
+        corpora: of the rows [rows].
+        rate: in [0, 1].
+
+    Example:
+        >>> alarm_threshold(np.array([0.1, 0.2, 0.3, 0.9]), np.array(["a", "a", "a", "b"]), rate=0.5)
+        0.3001
+
+    """
+    thresholds = np.append(np.floor(np.unique(scores) * 1e4) / 1e4 + 1e-4, 0.0)
+    thresholds.sort()
+    rates = [
+        1 - np.searchsorted(np.sort(scores[corpora == corpus]), thresholds) / (corpora == corpus).sum()
+        for corpus in np.unique(corpora)
+    ]
+    allowed = np.mean(rates, axis=0) <= rate
+    return min(round(float(thresholds[np.argmax(allowed)]), 4), 1.0)
 
 
 def equal_error_rate(truth: Flags, scores: Numbers) -> EqualErrorRate:

@@ -180,6 +180,17 @@ def check_face_rows(network: str, dimension: int, *, size: int, channels: int) -
     return face
 
 
+def check_choice(network: str, kind: str, given: str, allowed: tuple[str, ...]) -> None:
+    """Check a setting that is one of several names.
+
+    Raises:
+        ConfigError: another name.
+
+    """
+    if given not in allowed:
+        raise ConfigError(f"{network}: {unknown_name(kind, given, allowed)}")
+
+
 def check_context(network: str, context: str, *, units: int) -> None:
     """Check how chunks are combined.
 
@@ -187,8 +198,7 @@ def check_context(network: str, context: str, *, units: int) -> None:
         ConfigError: an unknown context, or no units.
 
     """
-    if context not in get_args(Context):
-        raise ConfigError(f"{network}: {unknown_name('context', context, get_args(Context))}")
+    check_choice(network, "context", context, get_args(Context))
     if units < 1:
         raise ConfigError(f"{network} needs context_units >= 1; given {units}")
 

@@ -80,7 +80,7 @@ def interval_figure(
         f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">',
         f"<style>{STYLE}{_colours(0)}@media(prefers-color-scheme:dark){{{DARK}{_colours(1)}}}</style>",
         f'<rect class="back" width="{width}" height="{height}"/>',
-        _text(16, 24, title, kind="title"),
+        text_element(16, 24, title, anchor="start", kind="title"),
         *_legend(systems),
         *_axis(limits, axis, rows=len(rows)),
     ]
@@ -88,9 +88,9 @@ def interval_figure(
         place = _place(line[1], limits)
         bottom = TOP + ROW * len(rows)
         lines.append(f'<path class="chance" d="M{place} {TOP - 6}V{bottom}"/>')
-        lines.append(_text(place, TOP - 10, line[0], anchor="middle"))
+        lines.append(text_element(place, TOP - 10, line[0], anchor="middle"))
     for number, row in enumerate(rows):
-        lines.append(_text(LEFT - 12, TOP + ROW * number + 19, row.title, anchor="end"))
+        lines.append(text_element(LEFT - 12, TOP + ROW * number + 19, row.title, anchor="end"))
         offset = ROW / (len(systems) + 1)
         for mark in row.marks:
             system = systems.index(mark.system)
@@ -109,7 +109,7 @@ def _legend(systems: Sequence[str]) -> Iterator[str]:
     place = 20.0
     for number, system in enumerate(systems):
         yield _shape(number, place, 45)
-        yield _text(place + 12, 49, system)
+        yield text_element(place + 12, 49, system, anchor="start")
         place = round(place + 40 + LETTER * len(system), 1)
 
 
@@ -118,8 +118,8 @@ def _axis(limits: tuple[int, int], title: str, *, rows: int) -> Iterator[str]:
     for tick in range(limits[0], limits[1] + 1, 10):
         place = _place(tick, limits)
         yield f'<path class="grid" d="M{place} {TOP - 6}V{bottom}"/>'
-        yield _text(place, bottom + 18, str(tick), anchor="middle")
-    yield _text(LEFT + WIDTH / 2, bottom + 40, title, anchor="middle")
+        yield text_element(place, bottom + 18, str(tick), anchor="middle")
+    yield text_element(LEFT + WIDTH / 2, bottom + 40, title, anchor="middle")
 
 
 def _mark(mark: Mark, system: int, height: float, limits: tuple[int, int]) -> str:
@@ -144,6 +144,16 @@ def _place(value: float, limits: tuple[int, int]) -> float:
     return round(LEFT + WIDTH * (inside - limits[0]) / (limits[1] - limits[0]), 1)
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
+def opened(title: str, width: int, height: int, *, left: int, style: str, dark: str) -> Iterator[str]:
+    """Yield the first lines of an SVG: its size, its style on light and dark backgrounds, and its title at `left`."""
+    yield f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+    yield f"<style>{style}@media(prefers-color-scheme:dark){{{dark}}}</style>"
+    yield f'<rect class="back" width="{width}" height="{height}"/>'
+    yield text_element(left, 24, title, kind="title")
+
+
+def text_element(x: float, y: float, text: str, *, anchor: str = "", kind: str = "") -> str:
+    """Return a text at a place in pixels, with a class of the style, and an anchor other than that of the SVG."""
+    place = f' text-anchor="{anchor}"' if anchor else ""
     style = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
+    return f'<text x="{x}" y="{y}"{place}{style}>{escape(text)}</text>'

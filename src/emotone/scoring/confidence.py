@@ -102,8 +102,7 @@ def ordinary_speech_shares(
     result = []
     for corpus in sorted(set(predictions.corpus.tolist())):
         chosen = predictions.of_corpus(corpus)
-        rows = chosen.probabilities.tolist()
-        decided = [decide_label(dict(zip(chosen.labels, row, strict=True)), thresholds) for row in rows]
+        decided = _decided(chosen, thresholds)
         label = np.array([name for name, _ in decided])
         unsure = np.array([is_unsure for _, is_unsure in decided])
         confidence = chosen.probabilities.max(axis=1)
@@ -150,8 +149,7 @@ def false_alarm_table(predictions: PredictionsTable, thresholds: Mapping[str, fl
     rows = []
     for corpus in sorted(set(predictions.corpus.tolist())):
         chosen = predictions.of_corpus(corpus)
-        named = [dict(zip(chosen.labels, row, strict=True)) for row in chosen.probabilities.tolist()]
-        alarm = np.array([decide_label(one, thresholds)[0] == positive for one in named])
+        alarm = np.array([label == positive for label, _ in _decided(chosen, thresholds)])
         share = _share(alarm, chosen)
         rows.append((corpus, format_estimate(share), str(share.n), str(share.speakers)))
     return ResultTable(
@@ -159,6 +157,12 @@ def false_alarm_table(predictions: PredictionsTable, thresholds: Mapping[str, fl
         rows=tuple(rows),
         caption=f"Ordinary speech: share of recordings (x 100) in which {positive} is detected.",
     )
+
+
+def _decided(predictions: PredictionsTable, thresholds: Mapping[str, float]) -> list[tuple[str, bool]]:
+    """Return the label of each row, and whether it is unsure."""
+    rows = predictions.probabilities.tolist()
+    return [decide_label(dict(zip(predictions.labels, row, strict=True)), thresholds) for row in rows]
 
 
 def _share(mask: NDArray[np.bool_], predictions: PredictionsTable) -> Estimate:

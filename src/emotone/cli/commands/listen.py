@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from emotone.cli import console
-from emotone.cli.options import channel_option, track_option
+from emotone.cli.options import channel_option, model_option, track_option
 from emotone.errors import EmptyAudioError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -52,13 +52,7 @@ time. Otherwise it is a line per utterance. jsonl is a JSON object per event. Ct
 """
 )
 @click.argument("source", required=False, metavar="[FILE|-]")
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    metavar="NAME|DIR",
-    help="A shipped model, or the folder of a bundle.",
-)
+@model_option
 @click.option("--device", metavar="N|NAME", help="Microphone, by its number or a part of its name.")
 @click.option("--devices", is_flag=True, help="List the microphones.")
 @click.option(

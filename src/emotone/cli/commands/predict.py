@@ -10,7 +10,7 @@ import click
 
 from emotone.cli import console
 from emotone.cli.console import failure_messages, prediction_progress
-from emotone.cli.options import bulk_options, channel_option, check_not_bulk, track_option
+from emotone.cli.options import bulk_options, channel_option, check_not_bulk, model_option, track_option
 from emotone.cli.outputs import predict_in_bulk
 from emotone.errors import AudioError, UsageError
 from emotone.inference.inputs import AUDIO_SUFFIXES, Inputs, RecordingPath, collect
@@ -48,13 +48,7 @@ detected from its content.
 Exit status: 0 all done; 1 some failed; 2 wrong usage, or none could be done."""
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    metavar="NAME|DIR",
-    help="A shipped model, or the folder of a bundle.",
-)
+@model_option
 @click.option(
     "--format",
     "format_name",

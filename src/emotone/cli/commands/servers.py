@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from emotone.cli import console
+from emotone.cli.options import model_option
 from emotone.errors import missing_extra
 
 MEGABYTE = 1 << 20
@@ -174,13 +175,7 @@ An assistant starts this command by itself. Its configuration, in most programs:
   {"mcpServers": {"emotone": {"command": "emotone", "args": ["mcp", "--folder", "/srv/recordings"]}}}
 """
 )
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    metavar="NAME|DIR",
-    help="A shipped model, or the folder of a bundle.",
-)
+@model_option
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.spectra import band_spectra, hann, mel_filterbank, padded_for_rows
+from emotone.features.spectra import RowPerHop, band_spectra, hann, mel_filterbank, padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (settings are read from TOML by their types)
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _tables(spec: LogMel) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class VggishLogMel:
+class VggishLogMel(RowPerHop):
     """ln(sum of |spectrum| under a band + offset), one row per hop: magnitudes, not their squares.
 
     Windows are periodic Hann windows of 25 ms, unscaled, of samples with a full scale of 1; bands are triangles on the
@@ -148,7 +148,6 @@ class VggishLogMel:
     """
 
     version: ClassVar[int] = 1
-    pads_end: ClassVar[bool] = True
     rate: ClassVar[Hertz] = 16000
     window: ClassVar[int] = 400  # 25 ms
     hop: ClassVar[int] = 160  # 10 ms
@@ -159,15 +158,6 @@ class VggishLogMel:
     def __post_init__(self) -> None:
         if not self.offset > 0:
             raise ConfigError(f"vggish-log-mel needs offset > 0; given {self.offset}")
-
-    @property
-    def hop_seconds(self) -> Seconds:
-        """Seconds between rows."""
-        return self.hop / self.rate
-
-    def frames(self, samples: int) -> int:
-        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
-        return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 64] float32 of a signal [time], with zeros after its end."""
@@ -262,7 +252,7 @@ SMALLEST = 1e-10  # power below this counts as silence
 
 
 @dataclass(frozen=True)
-class WhisperLogMel:
+class WhisperLogMel(RowPerHop):
     """log10 of mel-band power, not below -10: one row of 80 bands every 10 ms.
 
     Spectra are of periodic Hann windows of 25 ms. Bands are Slaney's: triangles of equal area, from 0 to 8 kHz, linear
@@ -280,20 +270,10 @@ class WhisperLogMel:
     """
 
     version: ClassVar[int] = 1
-    pads_end: ClassVar[bool] = True
     rate: ClassVar[Hertz] = 16000
     window: ClassVar[int] = 400  # 25 ms
     hop: ClassVar[int] = 160  # 10 ms
     dimension: ClassVar[int] = 80
-
-    @property
-    def hop_seconds(self) -> Seconds:
-        """Seconds between rows."""
-        return self.hop / self.rate
-
-    def frames(self, samples: int) -> int:
-        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
-        return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 80] float32 of a signal [time], with zeros after its end."""

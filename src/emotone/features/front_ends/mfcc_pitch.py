@@ -13,6 +13,7 @@ import numpy as np
 
 from emotone.features.base import FEATURES
 from emotone.features.spectra import (
+    RowPerHop,
     cepstral_transform,
     decibels,
     frame_pitches,
@@ -25,7 +26,7 @@ from emotone.types import Hertz  # noqa: TC001  (a class variable, as in the oth
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.types import Array, Seconds
+    from emotone.types import Array
 
 RATE = 16000
 FRAME = 320  # samples of a spectrum: 20 ms
@@ -39,7 +40,7 @@ PARTS = ("whisper-log-mel", "mfcc-pitch")
 
 
 @dataclass(frozen=True)
-class MfccPitch:
+class MfccPitch(RowPerHop):
     """Cepstra 0 to 12 and the fundamental frequency, one row of 14 values per 10 ms.
 
     Cepstra are the orthonormal cosine transform of the levels, in dB, of 26 mel bands from 20 to 8000 Hz, of Hamming
@@ -59,20 +60,10 @@ class MfccPitch:
     """
 
     version: ClassVar[int] = 1
-    pads_end: ClassVar[bool] = True
     rate: ClassVar[Hertz] = RATE
     window: ClassVar[int] = PITCH_FRAME
     hop: ClassVar[int] = 160
     dimension: ClassVar[int] = CEPSTRA + 1
-
-    @property
-    def hop_seconds(self) -> Seconds:
-        """Seconds between rows."""
-        return self.hop / self.rate
-
-    def frames(self, samples: int) -> int:
-        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
-        return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 14] float32 of a signal [time], with zeros after its end."""
@@ -99,7 +90,7 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 @dataclass(frozen=True)
-class WhisperMfccPitch:
+class WhisperMfccPitch(RowPerHop):
     """80 bands of Whisper's front end, then 13 cepstra and the pitch: one row of 94 values per 10 ms.
 
     Example:
@@ -110,20 +101,10 @@ class WhisperMfccPitch:
     """
 
     version: ClassVar[int] = 1
-    pads_end: ClassVar[bool] = True
     rate: ClassVar[Hertz] = 16000
     window: ClassVar[int] = 640  # of the pitch; the bands are those of its first 25 ms
     hop: ClassVar[int] = 160
     dimension: ClassVar[int] = 94
-
-    @property
-    def hop_seconds(self) -> Seconds:
-        """Seconds between rows."""
-        return self.hop / self.rate
-
-    def frames(self, samples: int) -> int:
-        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
-        return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 94] float32 of a signal [time], with zeros after its end."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import ConfigError
-from emotone.features.spectra import hann, padded_for_rows
+from emotone.features.spectra import RowPerHop, hann, padded_for_rows
 from emotone.types import Hertz  # noqa: TC001  (a class variable, as in the other front ends)
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class PowerSpectrogram:
 
 
 @dataclass(frozen=True)
-class RecogniserSpectrogram:
+class RecogniserSpectrogram(RowPerHop):
     """ln(1 + |spectrum|) of periodic Hamming windows of 20 ms: one row of 161 values per 10 ms.
 
     Zeros follow the end of the signal, so that every multiple of the hop inside it has a row: one second has 100.
@@ -98,20 +98,10 @@ class RecogniserSpectrogram:
     """
 
     version: ClassVar[int] = 1
-    pads_end: ClassVar[bool] = True
     rate: ClassVar[Hertz] = 16000
     window: ClassVar[int] = WINDOW
     hop: ClassVar[int] = 160
     dimension: ClassVar[int] = WINDOW // 2 + 1
-
-    @property
-    def hop_seconds(self) -> Seconds:
-        """Seconds between rows."""
-        return self.hop / self.rate
-
-    def frames(self, samples: int) -> int:
-        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
-        return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 161] float32 of a signal [time], with zeros after its end."""
@@ -136,7 +126,7 @@ ROWS_AT_A_TIME = 16  # rows transformed at a time: they fit into the processor's
 
 
 @dataclass(frozen=True)
-class TwoChannelSpectrogram:
+class TwoChannelSpectrogram(RowPerHop):
     """ln(|spectrum| + offset), averaged over cells of 8 ms and 31.25 Hz, in two channels; one row per 8 ms.
 
     Windows are symmetric Hamming windows, scaled so that a sine of full scale has a magnitude of 1 in both channels.
@@ -161,7 +151,6 @@ class TwoChannelSpectrogram:
     """
 
     version: ClassVar[int] = 1
-    pads_end: ClassVar[bool] = True
     rate: ClassVar[Hertz] = 16000
     window: ClassVar[int] = CHANNELS[0] + (POOLED - 1) * STEP  # 46 ms
     hop: ClassVar[int] = POOLED * STEP  # 8 ms
@@ -172,15 +161,6 @@ class TwoChannelSpectrogram:
     def __post_init__(self) -> None:
         if not self.offset > 0:
             raise ConfigError(f"two-channel-spectrogram needs offset > 0; given {self.offset}")
-
-    @property
-    def hop_seconds(self) -> Seconds:
-        """Seconds between rows."""
-        return self.hop / self.rate
-
-    def frames(self, samples: int) -> int:
-        """Return the number of rows: one for each hop that starts inside the signal, but at least one."""
-        return max(1, -(-samples // self.hop))
 
     def compute(self, signal: Array) -> Array:
         """Return [frames, 128] float32 of a signal [time], with zeros after its end.

@@ -146,7 +146,6 @@ class SpectrogramCnn:
         check_channels("spectrogram-cnn", dimension)
         require_torch("building a network")
         from emotone.nets.blocks.base import EmbeddingClassifier, Network
-        from emotone.nets.blocks.chunk import chunk_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
         from emotone.nets.blocks.spectrogram import Patch
 
@@ -154,14 +153,7 @@ class SpectrogramCnn:
             "chunk": Patch(rows=CHUNK_ROWS, silence=math.log(self.offset)),
             "limits": Limits(dimension, share=self.anomalies),
             "centre": Centre(dimension),
-            **chunk_layers(
-                dimension,
-                filters=self.filters,
-                whole=self.whole,
-                width=self.width,
-                units=self.units,
-                slope=self.slope,
-            ),
+            **_convolutions(self, dimension),
         }
         blocks["classifier"] = EmbeddingClassifier(self.units, hidden=0, classes=classes, dropout=self.dropout)
         return Network(blocks)
@@ -225,7 +217,7 @@ class SpectrogramLstm:
         check_channels("spectrogram-lstm", dimension)
         require_torch("building a network")
         from emotone.nets.blocks.base import Network
-        from emotone.nets.blocks.chunk import Chunks, FlatChunks, chunk_layers, context_layers
+        from emotone.nets.blocks.chunk import Chunks, FlatChunks, context_layers
         from emotone.nets.blocks.cleaning import Centre, Limits
         from emotone.nets.blocks.segments import per_segment
 
@@ -235,17 +227,19 @@ class SpectrogramLstm:
             "centre": Centre(dimension),
         }
         if self.filters:
-            layers = chunk_layers(
-                dimension,
-                filters=self.filters,
-                whole=self.whole,
-                width=self.width,
-                units=self.units,
-                slope=self.slope,
-            )
+            layers = _convolutions(self, dimension)
             blocks |= {name: per_segment(block, skips_padding=True) for name, block in layers.items()}
         else:
             blocks["raw"] = FlatChunks()
         inputs = self.units if self.filters else CHUNK_ROWS * dimension
         context = context_layers(self.context, inputs, units=self.context_units, classes=classes, dropout=self.dropout)
         return Network({**blocks, **context})
+
+
+def _convolutions(net: SpectrogramCnn | SpectrogramLstm, dimension: int) -> dict[str, Block]:
+    """Return the layers of a network on each chunk, by name, up to the hidden one."""
+    from emotone.nets.blocks.chunk import chunk_layers
+
+    return chunk_layers(
+        dimension, filters=net.filters, whole=net.whole, width=net.width, units=net.units, slope=net.slope
+    )

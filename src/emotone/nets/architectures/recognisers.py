@@ -31,8 +31,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
-from emotone.errors import ConfigError, unknown_name
-from emotone.nets.base import LetterKind, check_dropout, require_torch
+from emotone.errors import ConfigError
+from emotone.nets.base import LetterKind, check_choice, check_dropout, require_torch
 
 if TYPE_CHECKING:
     from emotone.nets.blocks.base import Block, Network
@@ -109,8 +109,7 @@ class LetterRecogniser:
     dropout: float = 0.25
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(LetterKind):
-            raise ConfigError(f"letter-recogniser: {unknown_name('kind', self.kind, get_args(LetterKind))}")
+        check_choice("letter-recogniser", "kind", self.kind, get_args(LetterKind))
         if not 1 <= self.layer <= LAYERS:
             raise ConfigError(f"letter-recogniser has the layers 1 to {LAYERS}; given {self.layer}")
         if self.units < 2 or self.units % 2:
@@ -182,12 +181,8 @@ class RecogniserReuse:
     dropout: float = 0.25
 
     def __post_init__(self) -> None:
-        for name, given, allowed in (
-            ("method", self.method, get_args(Method)),
-            ("recogniser", self.recogniser, get_args(Recogniser)),
-        ):
-            if given not in allowed:
-                raise ConfigError(f"recogniser-reuse: {unknown_name(name, given, allowed)}")
+        check_choice("recogniser-reuse", "method", self.method, get_args(Method))
+        check_choice("recogniser-reuse", "recogniser", self.recogniser, get_args(Recogniser))
         if min(self.layer, self.width, self.heads, self.units) < 1 or self.width % self.heads:
             raise ConfigError(
                 "recogniser-reuse needs layer, width, heads and units >= 1, and a width that the heads divide; given "

@@ -25,12 +25,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
-from emotone.errors import ConfigError, unknown_name
+from emotone.errors import ConfigError
 from emotone.nets.base import (
     NETS,
     PATCH_ROWS,
     PoolingMethod,
     SegmentPlacement,
+    check_choice,
     check_dropout,
     check_offset,
     check_patch_network,
@@ -148,13 +149,9 @@ class SegmentPool:
     change_threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        for kind, given, allowed in (
-            ("trunk", self.trunk, get_args(Trunk)),
-            ("pooling", self.pooling, get_args(PoolingMethod)),
-            ("placement", self.placement, get_args(SegmentPlacement)),
-        ):
-            if given not in allowed:
-                raise ConfigError(f"segment-pool: {unknown_name(kind, given, allowed)}")
+        check_choice("segment-pool", "trunk", self.trunk, get_args(Trunk))
+        check_choice("segment-pool", "pooling", self.pooling, get_args(PoolingMethod))
+        check_choice("segment-pool", "placement", self.placement, get_args(SegmentPlacement))
         if self.attention < 1:
             raise ConfigError(f"segment-pool needs attention >= 1; given {self.attention}")
         if not 0 <= self.change_threshold < 2:

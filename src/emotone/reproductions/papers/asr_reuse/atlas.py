@@ -19,7 +19,7 @@ from emotone.protocols import protocol
 from emotone.recipes.embedding_recipe import HeadSettings
 from emotone.reproductions.base import PublishedFigure
 from emotone.reproductions.document import markdown_table
-from emotone.reproductions.figure import DARK, NAMES, STYLE, XMLNS
+from emotone.reproductions.figure import DARK, NAMES, STYLE, XMLNS, text_element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -251,7 +251,7 @@ def draw_atlas(data: Mapping[str, Any]) -> str:
         f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {TOP + HEIGHT + BOTTOM}" role="img" aria-label="{escape(title)}">',
         f"<style>{STYLE}{_colours(0)}@media(prefers-color-scheme:dark){{{DARK}{_colours(1)}}}</style>",
         f'<rect class="back" width="{width}" height="{TOP + HEIGHT + BOTTOM}"/>',
-        _text(16, 24, title, kind="title"),
+        text_element(16, 24, title, anchor="start", kind="title"),
         *_legend(sources, width),
     ]
     for number, corpus in enumerate(corpora):
@@ -262,16 +262,17 @@ def draw_atlas(data: Mapping[str, Any]) -> str:
 
 def _panel(left: int, cells: Sequence[AtlasCell], sources: Mapping[str, int]) -> Iterator[str]:
     """Yield the axes and the lines of one corpus, given the number of each source."""
-    yield _text(left, TOP - 12, NAMES.get(cells[0].corpus, cells[0].corpus), kind="title")
+    yield text_element(left, TOP - 12, NAMES.get(cells[0].corpus, cells[0].corpus), anchor="start", kind="title")
     for tick in range(0, 101, 20):
         y = _height(tick / 100)
         yield f'<path class="grid" d="M{left} {y}h{PANEL}"/>'
-        yield _text(left - 6, y + 4, str(tick), anchor="end")
+        yield text_element(left - 6, y + 4, str(tick), anchor="end")
     yield f'<path class="chance" d="M{left} {_height(1 / cells[0].labels)}h{PANEL}"/>'
-    yield _text(left, TOP + HEIGHT + 18, "first layer")
-    yield _text(left + PANEL, TOP + HEIGHT + 18, "last layer", anchor="end")
+    yield text_element(left, TOP + HEIGHT + 18, "first layer", anchor="start")
+    yield text_element(left + PANEL, TOP + HEIGHT + 18, "last layer", anchor="end")
     if left == LEFT:
-        yield _text(left, TOP + HEIGHT + 38, "recall x 100 and 95 % intervals; dashed: chance")
+        scale = "recall x 100 and 95 % intervals; dashed: chance"
+        yield text_element(left, TOP + HEIGHT + 38, scale, anchor="start")
     for source, number in sources.items():
         own = [cell for cell in cells if cell.source == source]
         kind, style = _line(number)
@@ -291,7 +292,7 @@ def _legend(sources: Mapping[str, int], width: int) -> Iterator[str]:
         x, y = 20 + 270 * (place % columns), 48 + 20 * (place // columns)
         kind, style = _line(number)
         yield f'<path class="{kind}" stroke-width="2"{style} d="M{x} {y - 4}h28"/>'
-        yield _text(x + 36, y, SOURCES.get(source, source))
+        yield text_element(x + 36, y, SOURCES.get(source, source), anchor="start")
 
 
 def _line(number: int) -> tuple[str, str]:
@@ -306,11 +307,6 @@ def _colours(theme: int) -> str:
 
 def _height(share: float) -> float:
     return round(TOP + HEIGHT * (1 - share), 1)
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
-    style = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
 
 
 ATLAS = PublishedFigure(

@@ -6,17 +6,16 @@ Both are stored as JSON, without any recording, and drawn from there.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.errors import RunError, missing_extra
 from emotone.reproductions.base import PublishedFigure
-from emotone.reproductions.figure import XMLNS
+from emotone.reproductions.figure import opened, text_element
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -91,13 +90,13 @@ def map_figure(maps: Sequence[LayerMap]) -> str:
     """Return the maps of layers next to each other as SVG; equal maps give equal bytes."""
     width = LEFT + (SIZE + GAP) * len(maps)
     title = "Means of the layers of Whisper base over time, clips of Emo-DB, t-SNE"
-    lines = [*_opened(title, width, TOP + SIZE + GAP)]
+    lines = [*opened(title, width, TOP + SIZE + GAP, left=LEFT, style=STYLE, dark=DARK)]
     for number, (label, colour) in enumerate(COLOURS.items()):
         lines.append(f'<circle cx="{LEFT + 6 + 110 * number}" cy="46" r="5" fill="{colour}"/>')
-        lines.append(_text(LEFT + 16 + 110 * number, 50, label))
+        lines.append(text_element(LEFT + 16 + 110 * number, 50, label))
     for number, each in enumerate(maps):
         left = LEFT + (SIZE + GAP) * number
-        lines.append(_text(left, TOP - 10, f"layer {each.layer}"))
+        lines.append(text_element(left, TOP - 10, f"layer {each.layer}"))
         for (x, y), label in zip(each.points, each.labels, strict=True):
             place = f'cx="{round(left + x * SIZE / 1000, 1)}" cy="{round(TOP + y * SIZE / 1000, 1)}"'
             lines.append(f'<circle {place} r="3" fill="{COLOURS[label]}" fill-opacity="0.75"/>')
@@ -174,18 +173,18 @@ def loudness_figure(found: LoudnessUnit) -> str:
     """Return the output of a unit over the loudness of a clip as SVG."""
     width, height = 720, 220
     title = f"Unit {found.unit} of layer {found.layer} of Whisper base, and the loudness of a clip"
-    lines = [*_opened(title, LEFT + width + LEFT, TOP + height + 40)]
+    lines = [*opened(title, LEFT + width + LEFT, TOP + height + 40, left=LEFT, style=STYLE, dark=DARK)]
     curves = {"output of the unit": (found.output, "#1565c0"), "loudness": (found.loudness, "#e65100")}
     for number, (name, (values, colour)) in enumerate(curves.items()):
         lines.append(f'<path d="M{LEFT + 170 * number} 46h20" stroke="{colour}" stroke-width="2"/>')
-        lines.append(_text(LEFT + 26 + 170 * number, 50, name))
+        lines.append(text_element(LEFT + 26 + 170 * number, 50, name))
         step = width / max(1, len(values) - 1)
         places = (
             f"{round(LEFT + step * at, 1)} {round(TOP + height / 2 - value * height / 8, 1)}"
             for at, value in enumerate(values)
         )
         lines.append(f'<path d="M{" L".join(places)}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-    lines.append(_text(LEFT, TOP + height + 24, f"time, {0.02 * len(found.output):.1f} s; both standardised"))
+    lines.append(text_element(LEFT, TOP + height + 24, f"time, {0.02 * len(found.output):.1f} s; both standardised"))
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -201,18 +200,6 @@ def _curve(values: Values) -> tuple[float, ...]:
     part = values[:SHOWN_STEPS]
     scaled = (part - part.mean()) / max(float(part.std()), 1e-9)
     return tuple(round(float(value), 2) for value in scaled)
-
-
-def _opened(title: str, width: int, height: int) -> Iterator[str]:
-    yield f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
-    yield f"<style>{STYLE}@media(prefers-color-scheme:dark){{{DARK}}}</style>"
-    yield f'<rect class="back" width="{width}" height="{height}"/>'
-    yield _text(LEFT, 24, title, kind="title")
-
-
-def _text(x: float, y: float, text: str, *, kind: str = "") -> str:
-    style = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}"{style}>{escape(text)}</text>'
 
 
 def compute_maps(corpora: Mapping[str, Sequence[Utterance]]) -> dict[str, Any]:

@@ -9,17 +9,16 @@ import base64
 import struct
 import zlib
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.errors import RunError
 from emotone.reproductions.base import PublishedFigure
-from emotone.reproductions.figure import COLOURS, XMLNS
+from emotone.reproductions.figure import COLOURS, opened, text_element
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,11 +60,13 @@ def draw_filters(data: Mapping[str, Any]) -> str:
     step = max(wide + GAP, 150)
     width = LEFT + step * len(columns)
     title = "Filters of R1 by the measure that their outputs follow: 40 ms channel, 5 ms channel"
-    lines = [*_opened(title, width, TOP + max(map(len, columns)) * (HEIGHT + 2 * GAP))]
+    lines = [
+        *opened(title, width, TOP + max(map(len, columns)) * (HEIGHT + 2 * GAP), left=LEFT, style=STYLE, dark=DARK)
+    ]
     for column, (name, filters) in enumerate(zip(names, columns, strict=True)):
         left = LEFT + column * step
         for line, words in enumerate(name.split(", ")):
-            lines.append(_text(left, TOP - 30 + 15 * line, words))
+            lines.append(text_element(left, TOP - 30 + 15 * line, words))
         for place, each in enumerate(filters):
             top = TOP + place * (HEIGHT + 2 * GAP)
             for channel, values in enumerate(np.array(each["weights"])):
@@ -74,7 +75,7 @@ def draw_filters(data: Mapping[str, Any]) -> str:
                     f'<image x="{left + channel * (rows * CELL + 6)}" y="{top}" width="{rows * CELL}" '
                     f'height="{HEIGHT}" preserveAspectRatio="none" href="data:image/png;base64,{image}"/>'
                 )
-            lines.append(_text(left, top + HEIGHT + 16, f"correlation {each['correlation']:.2f}"))
+            lines.append(text_element(left, top + HEIGHT + 16, f"correlation {each['correlation']:.2f}"))
     assert bands  # noqa: S101 - a filter has bands
     return "\n".join([*lines, "</svg>"]) + "\n"
 
@@ -83,25 +84,25 @@ def draw_curves(data: Mapping[str, Any]) -> str:
     """Return Figure 7: loss on the training part and recall on the validation part by epoch."""
     width = 2 * (PLOT_WIDTH + 2 * MARGIN)
     title = "Learning curves on Emo-DB and SAVEE, the paper's split of recordings"
-    lines = [*_opened(title, width, TOP + PLOT_HEIGHT + MARGIN)]
+    lines = [*opened(title, width, TOP + PLOT_HEIGHT + MARGIN, left=LEFT, style=STYLE, dark=DARK)]
     curves = data["curves"]
     for number, each in enumerate(curves):
         colour = COLOURS[number][0]
         lines.append(f'<path d="M{LEFT + 200 * number} 46h20" stroke="{colour}" stroke-width="2"/>')
-        lines.append(_text(LEFT + 26 + 200 * number, 50, each["system"]))
+        lines.append(text_element(LEFT + 26 + 200 * number, 50, each["system"]))
     most = max(value for each in curves for value in each["loss"])
     plots = (("loss", "loss on the training part", most, 1.0), ("uar", "recall x 100, validation part", 1.0, 100.0))
     for number, (key, name, top, factor) in enumerate(plots):
         left = MARGIN + number * (PLOT_WIDTH + 2 * MARGIN)
-        lines.append(_text(left, TOP - 8, name))
+        lines.append(text_element(left, TOP - 8, name))
         for share in (0.0, 0.5, 1.0):
             high = round(TOP + PLOT_HEIGHT * (1 - share), 1)
             lines.append(f'<path class="grid" d="M{left} {high}h{PLOT_WIDTH}"/>')
-            lines.append(_text(left - 34, high + 4, f"{share * top * factor:.3g}"))
+            lines.append(text_element(left - 34, high + 4, f"{share * top * factor:.3g}"))
         for system, each in enumerate(curves):
             lines.append(_curve([value / top for value in each[key]], left, COLOURS[system][0]))
         epochs = max(len(each[key]) for each in curves)
-        lines.append(_text(left, TOP + PLOT_HEIGHT + 22, f"epochs 1 to {epochs}, each curve to its last"))
+        lines.append(text_element(left, TOP + PLOT_HEIGHT + 22, f"epochs 1 to {epochs}, each curve to its last"))
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -125,18 +126,6 @@ def _png(values: NDArray[np.int64]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
     )
-
-
-def _opened(title: str, width: int, height: int) -> Iterator[str]:
-    yield f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
-    yield f"<style>{STYLE}@media(prefers-color-scheme:dark){{{DARK}}}</style>"
-    yield f'<rect class="back" width="{width}" height="{height}"/>'
-    yield _text(LEFT, 24, title, kind="title")
-
-
-def _text(x: float, y: float, text: str, *, kind: str = "") -> str:
-    style = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}"{style}>{escape(text)}</text>'
 
 
 SHOWN = 2  # filters of each measure
